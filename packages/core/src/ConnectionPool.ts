@@ -1,0 +1,182 @@
+/**
+ * A keyed pool of supervised connections, for any protocol.
+ *
+ * Callers borrow a connection of a key; the pool dials when there is demand, shares or dedicates connections as the policy
+ * says, waits out back-off and quarantine, retires what is idle or old, and closes everything it ever opened.
+ *
+ * What it promises:
+ * - one dial serves all callers who wait for a key; a dial goes on when its callers leave, and ends with the pool;
+ * - a caller is settled exactly once: with a connection, or with a `PoolError` no later than its deadline;
+ * - a caller interrupted anywhere leaves no trace: what it held is given back, what it waited for goes to the next;
+ * - waiting is fair per key: nobody overtakes, whoever leaves makes room;
+ * - a busy connection is never closed for being idle, old or in the way;
+ * - when the Scope of the pool closes, every connection is closed, in parallel, each finalizer exactly once.
+ *
+ * **Gotchas**: a lease is a right to use the connection, not a promise that it stays up: a connection that is lost while
+ * leased fails its users in the terms of its protocol. The pool never interrupts a caller.
+ */
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as PubSub from "effect/PubSub"
+import * as Random from "effect/Random"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Connector } from "./Connector.ts"
+import * as Deadlines from "./Deadlines.ts"
+import { Borrow } from "./internal/connection.ts"
+import { type Ask, Machine } from "./internal/machine.ts"
+import type { PoolError, PoolPolicyError } from "./PoolError.ts"
+import type { PoolEvent } from "./PoolEvent.ts"
+import * as PoolPolicy from "./PoolPolicy.ts"
+import type { PoolSnapshot } from "./PoolSnapshot.ts"
+
+/** How one caller asks. */
+export interface AcquireOptions {
+  /** Shortens the policy's `acquireTimeout` for this caller; never extends it. */
+  readonly timeout?: Duration.Input | undefined
+  /** Overrides the policy's `waitForReady` for this caller. */
+  readonly waitForReady?: boolean | undefined
+}
+
+/** A pool of connections `C`, opened for keys `K`, whose dials fail with `E`. */
+export interface ConnectionPool<in K, out C, out E> {
+  /**
+   * Borrows a connection while `f` runs. Fails with `PoolError` when there is none in time, and with `f`'s own error.
+   */
+  readonly use: <A, E2, R>(
+    key: K,
+    f: (connection: C) => Effect.Effect<A, E2, R>,
+    options?: AcquireOptions
+  ) => Effect.Effect<A, E2 | PoolError<E>, R>
+  /** Borrows a connection until the Scope closes. Fails with `PoolError` when there is none in time. */
+  readonly lease: (key: K, options?: AcquireOptions) => Effect.Effect<C, PoolError<E>, Scope.Scope>
+  /** Opens a connection ahead of demand and keeps it, redialled when lost, until the Scope closes. Does not wait for it. */
+  readonly warm: (key: K) => Effect.Effect<void, never, Scope.Scope>
+  /** Retires the key's open connections: nobody is given them any more, each closes when its last lease is returned. */
+  readonly invalidate: (key: K) => Effect.Effect<void>
+  /** Forgets the key's back-off and quarantine, and dials at once if somebody waits. */
+  readonly reset: (key: K) => Effect.Effect<void>
+  /**
+   * Refuses new leases, waits for the given ones until `timeout` (default: the policy's `drainTimeout`), then closes what
+   * is left. The pool cannot be used afterwards.
+   */
+  readonly drain: (timeout?: Duration.Input) => Effect.Effect<void>
+  readonly snapshot: Effect.Effect<PoolSnapshot>
+  /** Every transition from now on. A reader that falls 1024 events behind misses the oldest; the pool never waits. */
+  readonly events: Stream.Stream<PoolEvent>
+}
+
+export interface Options<in K> {
+  /** The policy of every key, and of the pool as a whole. */
+  readonly policy?: PoolPolicy.PoolPolicyInput | undefined
+  /** A policy of its own for a key, made by `PoolPolicy.make`. Limits of the pool as a whole are taken from `policy`. */
+  readonly policyFor?: ((key: K) => PoolPolicy.PoolPolicy | undefined) | undefined
+  /** Shares a sweeper with other users of the same Scope. Default: one of its own. */
+  readonly deadlines?: Deadlines.Deadlines | undefined
+}
+
+/**
+ * Makes a pool that lives as long as the Scope; closing the Scope drains it. Fails with `PoolPolicyError` when the policy
+ * contradicts itself.
+ *
+ * Dials and monitors run in the context of this call, never in a caller's.
+ *
+ * @example
+ * ```ts
+ * import { ConnectionPool, type Connector } from "@holdfast/core"
+ * import * as Effect from "effect/Effect"
+ *
+ * const connector: Connector.Connector<string, { readonly ask: (q: string) => Effect.Effect<string> }, Error> = {
+ *   fingerprint: (host) => host,
+ *   classify: () => "retryable",
+ *   dial: (host) =>
+ *     Effect.succeed({ value: { ask: (q) => Effect.succeed(`${host}: ${q}?`) }, closed: Effect.never })
+ * }
+ *
+ * export const program = Effect.scoped(Effect.gen(function*() {
+ *   const pool = yield* ConnectionPool.make(connector, { policy: { idleTimeout: "1 minute" } })
+ *   return yield* pool.use("db-1", (connection) => connection.ask("ready"))
+ * }))
+ * ```
+ */
+export const make = Effect.fnUntraced(function*<K, C, E>(
+  connector: Connector<K, C, E>,
+  options: Options<K> = {}
+): Effect.fn.Return<ConnectionPool<K, C, E>, PoolPolicyError, Scope.Scope> {
+  const policy = yield* PoolPolicy.make(options.policy)
+  const deadlines = options.deadlines ?? (yield* Deadlines.make)
+  const random = yield* Random.Random
+  // The Scope of `make` is not the Scope of a connection: each dial is given its own.
+  const context = Context.omit(Scope.Scope)(yield* Effect.context<never>())
+  const events = yield* PubSub.sliding<PoolEvent>(1024)
+  const policyFor = options.policyFor
+  const machine = new Machine<K, C, E>({
+    connector,
+    policy,
+    policyFor: policyFor === undefined ? () => policy : (key) => policyFor(key) ?? policy,
+    deadlines,
+    random: () => random.nextDoubleUnsafe(),
+    context,
+    events
+  })
+  yield* Effect.addFinalizer(() => Effect.andThen(machine.drain(policy.drainTimeout), PubSub.shutdown(events)))
+
+  const wait = (borrow: Borrow<K, C, E>, key: K, ask: Ask): Effect.Effect<C, PoolError<E>> =>
+    Effect.callback((resume) => {
+      machine.wait(borrow, key, ask, resume)
+      return Effect.sync(() => {
+        machine.abandon(borrow)
+      })
+    })
+
+  return {
+    use: (key, f, options) =>
+      Effect.suspend(() => {
+        const borrow = new Borrow<K, C, E>()
+        return Effect.onExit(
+          Effect.suspend(() => {
+            if (machine.take(borrow, key)) {
+              const dialled = borrow.connection?.dialled
+              if (dialled !== undefined) return f(dialled.value)
+            }
+            return Effect.flatMap(wait(borrow, key, toAsk(options)), f)
+          }),
+          () => machine.giveBack(borrow)
+        )
+      }),
+    lease: (key, options) =>
+      Effect.uninterruptibleMask((restore) =>
+        Effect.flatMap(Effect.scope, (scope) => {
+          const borrow = new Borrow<K, C, E>()
+          const giveBack = Effect.suspend(() => machine.giveBack(borrow))
+          return Effect.onExit(
+            restore(Effect.suspend(() => {
+              const dialled = machine.take(borrow, key) ? borrow.connection?.dialled : undefined
+              return dialled === undefined ? wait(borrow, key, toAsk(options)) : Effect.succeed(dialled.value)
+            })),
+            (exit) => Exit.isSuccess(exit) ? Scope.addFinalizer(scope, giveBack) : giveBack
+          )
+        })
+      ),
+    warm: (key) =>
+      Effect.asVoid(Effect.acquireRelease(
+        Effect.sync(() => machine.warm(key)),
+        (cool) => Effect.sync(cool)
+      )),
+    invalidate: (key) => Effect.sync(() => machine.invalidate(key)),
+    reset: (key) => Effect.sync(() => machine.reset(key)),
+    drain: (timeout) =>
+      machine.drain(timeout === undefined ? policy.drainTimeout : Duration.toMillis(Duration.fromInputUnsafe(timeout))),
+    snapshot: Effect.sync(() => machine.snapshot()),
+    events: Stream.fromPubSub(events)
+  }
+})
+
+const toAsk = (options: AcquireOptions | undefined): Ask => ({
+  timeout: options?.timeout === undefined
+    ? Number.POSITIVE_INFINITY
+    : Duration.toMillis(Duration.fromInputUnsafe(options.timeout)),
+  waitForReady: options?.waitForReady
+})

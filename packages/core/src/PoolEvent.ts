@@ -1,0 +1,42 @@
+/**
+ * What a pool tells its observers: every transition of every slot and connection, once, in order.
+ *
+ * Keys appear by label and fingerprint only, never with their contents.
+ */
+import type { ConnectionTag } from "./ConnectionState.ts"
+import type { SlotTag } from "./SlotState.ts"
+
+/** Why a connection left `Open`: it was retired in peace, or it was lost. */
+export type RetireReason = "idle" | "lifetime" | "invalidated" | "evicted" | "unshared" | "drain"
+
+export interface SlotMoved {
+  readonly _tag: "SlotMoved"
+  readonly key: string
+  readonly fingerprint: string
+  /** Number of the slot, unique in its pool. */
+  readonly slot: number
+  readonly from: SlotTag
+  readonly to: SlotTag
+  /** Dials since the key last stayed ready. */
+  readonly attempt: number
+  /** Time spent in `from`. */
+  readonly durationMillis: number
+  /** The failure behind a move to `Backoff` or `Quarantined`. */
+  readonly cause: unknown
+}
+
+export interface ConnectionMoved {
+  readonly _tag: "ConnectionMoved"
+  readonly key: string
+  readonly fingerprint: string
+  readonly slot: number
+  /** Number of the connection, unique in its pool. */
+  readonly connection: number
+  readonly from: ConnectionTag
+  readonly to: ConnectionTag
+  readonly durationMillis: number
+  /** Why it is retired or was lost, where known. */
+  readonly cause: unknown
+}
+
+export type PoolEvent = SlotMoved | ConnectionMoved

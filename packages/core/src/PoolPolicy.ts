@@ -1,0 +1,196 @@
+/**
+ * Every option of a pool, with its default. Durations are `Duration.Input`; counts are positive integers.
+ *
+ * Names and meanings follow HikariCP and gRPC where those have one.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { PoolPolicyError } from "./PoolError.ts"
+
+/** How the delay between failed dials grows. */
+export interface BackoffOptions {
+  /** Delay before the second dial. Default: 250 ms. */
+  readonly initial: Duration.Input
+  /** Growth per failed dial. Default: 1.6, gRPC's. */
+  readonly factor: number
+  /** Upper bound, before jitter. Default: 30 s. */
+  readonly max: Duration.Input
+  /** Fraction by which a delay varies to both sides. Default: 0.2. */
+  readonly jitter: number
+}
+
+/** The options of a pool as a user writes them: all optional. */
+export interface PoolPolicyInput {
+  /** False opens a connection per lease and closes it with the lease. Default: true. */
+  readonly reuse?: boolean | undefined
+  /** `shared` multiplexes callers on a connection, `exclusive` gives it to one lease at a time. Default: `shared`. */
+  readonly sharing?: "shared" | "exclusive" | undefined
+  /** Default: 1 when shared, 10 when exclusive. */
+  readonly maxConnectionsPerKey?: number | undefined
+  /** Over all keys. At the limit the least recently used idle connection is retired. Default: 256. */
+  readonly maxConnections?: number | undefined
+  /** Leases on one shared connection. Default: 256. */
+  readonly maxInFlight?: number | undefined
+  /** Callers that may wait for one key; the next one fails at once with `TooManyWaiters`. Default: 1024. */
+  readonly maxWaiters?: number | undefined
+  /** One dial, handshake included. Default: 20 s. */
+  readonly connectTimeout?: Duration.Input | undefined
+  /** One deadline over queue, dial and validation. Default: 30 s. */
+  readonly acquireTimeout?: Duration.Input | undefined
+  /** A connection without a lease for this long is retired. `Duration.infinity` keeps it. Default: 5 min. */
+  readonly idleTimeout?: Duration.Input | undefined
+  /** A connection older than this is retired when free, varied by up to -2.5 %. Default: none. */
+  readonly maxLifetime?: Duration.Input | undefined
+  readonly backoff?: Partial<BackoffOptions> | undefined
+  /** Dials of a key that was never ready before its callers get the cause. Default: 3 retries. */
+  readonly maxConnectRetries?: number | undefined
+  /** Back-off starts over only after a connection was ready for this long. Default: 10 s. */
+  readonly minUptime?: Duration.Input | undefined
+  /** More failures than `limit` within `window` put a key into quarantine. Default: 5 per 60 s (OTP's supervisor rule). */
+  readonly restartIntensity?: { readonly limit: number; readonly window: Duration.Input } | undefined
+  /** First quarantine, doubling up to `max`. Default: 30 s, 5 min. */
+  readonly quarantine?: { readonly initial: Duration.Input; readonly max: Duration.Input } | undefined
+  /** False makes callers fail fast instead of waiting out a back-off. Default: true. */
+  readonly waitForReady?: boolean | undefined
+  /** How long a drain waits for leases before links are closed. Default: 10 s. */
+  readonly drainTimeout?: Duration.Input | undefined
+  /** How long the pool waits for a connection's finalizers before it reports them and goes on. Default: 10 s. */
+  readonly closeTimeout?: Duration.Input | undefined
+}
+
+/** A validated policy: every option present, durations in milliseconds (`Infinity` for none). */
+export interface PoolPolicy {
+  readonly reuse: boolean
+  readonly sharing: "shared" | "exclusive"
+  readonly maxConnectionsPerKey: number
+  readonly maxConnections: number
+  readonly maxInFlight: number
+  readonly maxWaiters: number
+  readonly connectTimeout: number
+  readonly acquireTimeout: number
+  readonly idleTimeout: number
+  readonly maxLifetime: number
+  readonly backoff: { readonly initial: number; readonly factor: number; readonly max: number; readonly jitter: number }
+  readonly maxConnectRetries: number
+  readonly minUptime: number
+  readonly restartIntensity: { readonly limit: number; readonly window: number }
+  readonly quarantine: { readonly initial: number; readonly max: number }
+  readonly waitForReady: boolean
+  readonly drainTimeout: number
+  readonly closeTimeout: number
+}
+
+/** The policy of an empty input. */
+export const defaults: PoolPolicy = {
+  reuse: true,
+  sharing: "shared",
+  maxConnectionsPerKey: 1,
+  maxConnections: 256,
+  maxInFlight: 256,
+  maxWaiters: 1024,
+  connectTimeout: 20_000,
+  acquireTimeout: 30_000,
+  idleTimeout: 300_000,
+  maxLifetime: Number.POSITIVE_INFINITY,
+  backoff: { initial: 250, factor: 1.6, max: 30_000, jitter: 0.2 },
+  maxConnectRetries: 3,
+  minUptime: 10_000,
+  restartIntensity: { limit: 5, window: 60_000 },
+  quarantine: { initial: 30_000, max: 300_000 },
+  waitForReady: true,
+  drainTimeout: 10_000,
+  closeTimeout: 10_000
+}
+
+/** Exclusive connections and connections per lease are many by nature: their default limit per key. */
+const exclusiveConnectionsPerKey = 10
+
+/**
+ * Fills in the defaults and refuses what contradicts itself. Fails with `PoolPolicyError`, which names the option.
+ */
+export const make = (input: PoolPolicyInput = {}): Effect.Effect<PoolPolicy, PoolPolicyError> =>
+  Effect.gen(function*() {
+    const reuse = input.reuse ?? defaults.reuse
+    const sharing = input.sharing ?? defaults.sharing
+    const perKey = sharing === "exclusive" || !reuse ? exclusiveConnectionsPerKey : defaults.maxConnectionsPerKey
+    const maxConnections = yield* count("maxConnections", input.maxConnections, defaults.maxConnections)
+    const maxConnectionsPerKey = yield* count(
+      "maxConnectionsPerKey",
+      input.maxConnectionsPerKey,
+      Math.min(perKey, maxConnections)
+    )
+    if (maxConnectionsPerKey > maxConnections) {
+      return yield* refuse("maxConnectionsPerKey", `at most maxConnections (${maxConnections})`, maxConnectionsPerKey)
+    }
+    const backoff = {
+      initial: yield* positive("backoff.initial", input.backoff?.initial, defaults.backoff.initial),
+      factor: input.backoff?.factor ?? defaults.backoff.factor,
+      max: yield* positive("backoff.max", input.backoff?.max, defaults.backoff.max),
+      jitter: input.backoff?.jitter ?? defaults.backoff.jitter
+    }
+    if (!(backoff.factor >= 1)) return yield* refuse("backoff.factor", "at least 1", backoff.factor)
+    if (!(backoff.jitter >= 0 && backoff.jitter < 1)) {
+      return yield* refuse("backoff.jitter", "at least 0 and below 1", backoff.jitter)
+    }
+    if (backoff.max < backoff.initial) {
+      return yield* refuse("backoff.max", `at least backoff.initial (${backoff.initial} ms)`, `${backoff.max} ms`)
+    }
+    const quarantine = {
+      initial: yield* positive("quarantine.initial", input.quarantine?.initial, defaults.quarantine.initial),
+      max: yield* positive("quarantine.max", input.quarantine?.max, defaults.quarantine.max)
+    }
+    if (quarantine.max < quarantine.initial) {
+      return yield* refuse("quarantine.max", `at least quarantine.initial (${quarantine.initial} ms)`, `${quarantine.max} ms`)
+    }
+    return {
+      reuse,
+      sharing,
+      maxConnectionsPerKey,
+      maxConnections,
+      maxInFlight: yield* count("maxInFlight", input.maxInFlight, defaults.maxInFlight),
+      maxWaiters: yield* count("maxWaiters", input.maxWaiters, defaults.maxWaiters),
+      connectTimeout: yield* positive("connectTimeout", input.connectTimeout, defaults.connectTimeout),
+      acquireTimeout: yield* positive("acquireTimeout", input.acquireTimeout, defaults.acquireTimeout),
+      idleTimeout: yield* positive("idleTimeout", input.idleTimeout, defaults.idleTimeout),
+      maxLifetime: yield* positive("maxLifetime", input.maxLifetime, defaults.maxLifetime),
+      backoff,
+      maxConnectRetries: yield* count("maxConnectRetries", input.maxConnectRetries, defaults.maxConnectRetries, 0),
+      minUptime: yield* notNegative("minUptime", input.minUptime, defaults.minUptime),
+      restartIntensity: {
+        limit: yield* count("restartIntensity.limit", input.restartIntensity?.limit, defaults.restartIntensity.limit),
+        window: yield* positive(
+          "restartIntensity.window",
+          input.restartIntensity?.window,
+          defaults.restartIntensity.window
+        )
+      },
+      quarantine,
+      waitForReady: input.waitForReady ?? defaults.waitForReady,
+      drainTimeout: yield* notNegative("drainTimeout", input.drainTimeout, defaults.drainTimeout),
+      closeTimeout: yield* positive("closeTimeout", input.closeTimeout, defaults.closeTimeout)
+    }
+  })
+
+const refuse = (option: string, expected: string, actual: unknown) =>
+  Effect.fail(new PoolPolicyError({ option, expected, actual: String(actual) }))
+
+const count = (option: string, value: number | undefined, fallback: number, least = 1) => {
+  const n = value ?? fallback
+  return Number.isInteger(n) && n >= least
+    ? Effect.succeed(n)
+    : refuse(option, `an integer of at least ${least}`, n)
+}
+
+const millis = (option: string, value: Duration.Input | undefined, fallback: number, least: number, expected: string) => {
+  if (value === undefined) return Effect.succeed(fallback)
+  const duration = Duration.fromInput(value)
+  if (duration._tag === "None") return refuse(option, "a duration", value)
+  const n = Duration.toMillis(duration.value)
+  return n >= least ? Effect.succeed(n) : refuse(option, expected, `${n} ms`)
+}
+
+const positive = (option: string, value: Duration.Input | undefined, fallback: number) =>
+  millis(option, value, fallback, Number.MIN_VALUE, "longer than zero")
+
+const notNegative = (option: string, value: Duration.Input | undefined, fallback: number) =>
+  millis(option, value, fallback, 0, "zero or longer")

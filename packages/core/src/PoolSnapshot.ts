@@ -1,0 +1,41 @@
+/**
+ * A pool at one instant, in the spirit of gRPC's channelz: enough to answer "what is it doing, and why".
+ */
+import type { ConnectionTag } from "./ConnectionState.ts"
+import type { SlotTag } from "./SlotState.ts"
+
+export interface ConnectionSnapshot {
+  readonly id: number
+  readonly state: ConnectionTag
+  readonly leases: number
+  readonly ageMillis: number
+  /** Time since the last lease was returned; zero while leased. */
+  readonly idleMillis: number
+}
+
+export interface SlotSnapshot {
+  readonly id: number
+  readonly state: SlotTag
+  /** Time until the next dial, in `Backoff` and `Quarantined`. */
+  readonly retryInMillis: number | undefined
+  readonly connection: ConnectionSnapshot | undefined
+}
+
+export interface KeySnapshot {
+  readonly key: string
+  readonly fingerprint: string
+  readonly waiting: number
+  readonly isWarm: boolean
+  readonly dials: number
+  readonly lastFailure: string | undefined
+  readonly slots: ReadonlyArray<SlotSnapshot>
+}
+
+export interface PoolSnapshot {
+  readonly state: "Open" | "Draining" | "Closed"
+  /** Connections not yet `Closed`, over all keys. */
+  readonly connections: number
+  readonly leases: number
+  readonly waiting: number
+  readonly keys: ReadonlyArray<KeySnapshot>
+}

@@ -1,0 +1,118 @@
+/**
+ * The mutable records the pool's machine works on. They hold state and nothing else; every change goes through the machine.
+ */
+import type * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as Latch from "effect/Latch"
+import type * as Scope from "effect/Scope"
+import type { Dialled } from "../Connector.ts"
+import * as ConnectionState from "../ConnectionState.ts"
+import type { Deadline } from "../Deadlines.ts"
+import type { PoolError } from "../PoolError.ts"
+import type { PoolPolicy } from "../PoolPolicy.ts"
+import * as RestartIntensity from "../RestartIntensity.ts"
+import * as SlotState from "../SlotState.ts"
+
+/** Why a dial failed or a connection was lost. A dial that ran out of time has no error of the connector's. */
+export type Failure<E> =
+  | { readonly _tag: "Failed"; readonly error: E }
+  | { readonly _tag: "TimedOut"; readonly millis: number }
+
+/** All the pool knows of one key. */
+export class Entry<K, C, E> {
+  readonly key: K
+  readonly fingerprint: string
+  readonly label: string
+  readonly policy: PoolPolicy
+  readonly isExclusiveResource: boolean
+  readonly slots: Array<Slot<K, C, E>> = []
+  /** In order of arrival; a caller that leaves is deleted in constant time. */
+  readonly waiters = new Set<Borrow<K, C, E>>()
+  readonly intensity: RestartIntensity.RestartIntensity
+  warm = 0
+  dials = 0
+  /** Failures since a connection last stayed ready for `minUptime`. */
+  failures = 0
+  /** Quarantines since then. */
+  quarantines = 0
+  wasReady = false
+  lastFailure: Failure<E> | undefined = undefined
+  lastFailureAt = Number.NEGATIVE_INFINITY
+  cleanup: Deadline | undefined = undefined
+  pumping: "no" | "yes" | "again" = "no"
+
+  constructor(key: K, fingerprint: string, label: string, policy: PoolPolicy, isExclusiveResource: boolean) {
+    this.key = key
+    this.fingerprint = fingerprint
+    this.label = label
+    this.policy = policy
+    this.isExclusiveResource = isExclusiveResource
+    this.intensity = RestartIntensity.make(policy.restartIntensity)
+  }
+}
+
+export class Slot<K, C, E> {
+  readonly id: number
+  readonly entry: Entry<K, C, E>
+  state: SlotState.SlotState<Failure<E>> = SlotState.idle
+  since: number
+  connection: Connection<K, C, E> | undefined = undefined
+  /** Connections this slot held that are not yet `Closed`. */
+  lingering = 0
+  /** Ends a back-off or a quarantine. */
+  timer: Deadline | undefined = undefined
+
+  constructor(id: number, entry: Entry<K, C, E>, now: number) {
+    this.id = id
+    this.entry = entry
+    this.since = now
+  }
+}
+
+export class Connection<K, C, E> {
+  readonly id: number
+  readonly slot: Slot<K, C, E>
+  readonly scope: Scope.Closeable
+  readonly openedAt: number
+  /** Opens when the last finalizer has run. */
+  readonly gone: Latch.Latch = Latch.makeUnsafe(false)
+  state: ConnectionState.ConnectionState = ConnectionState.opening
+  since: number
+  dialled: Dialled<C, E> | undefined = undefined
+  dial: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  monitor: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  isTimedOut = false
+  leases = 0
+  idleSince: number
+  readyAt = 0
+  connectDeadline: Deadline | undefined = undefined
+  idleDeadline: Deadline | undefined = undefined
+  lifetimeDeadline: Deadline | undefined = undefined
+  drainDeadline: Deadline | undefined = undefined
+
+  constructor(id: number, slot: Slot<K, C, E>, scope: Scope.Closeable, now: number) {
+    this.id = id
+    this.slot = slot
+    this.scope = scope
+    this.openedAt = now
+    this.since = now
+    this.idleSince = now
+  }
+}
+
+/**
+ * One caller's claim, from asking to giving back.
+ *
+ * `connection` is set in the same instant the lease is counted, and the caller's exit handler is installed before it asks:
+ * wherever the caller is interrupted, the handler sees what there is to give back. No lease can fall in between.
+ */
+export class Borrow<K, C, E> {
+  connection: Connection<K, C, E> | undefined = undefined
+  entry: Entry<K, C, E> | undefined = undefined
+  resume: ((effect: Effect.Effect<C, PoolError<E>>) => void) | undefined = undefined
+  deadline: Deadline | undefined = undefined
+  since = 0
+  expiresAt = 0
+  timeout = 0
+  waitForReady = true
+}

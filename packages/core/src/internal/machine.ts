@@ -1,0 +1,825 @@
+/**
+ * The pool's machine: synchronous, single-threaded state and the few fibers it starts.
+ *
+ * Every method runs to completion without yielding, so each leaves the state consistent and no interleaving can observe a
+ * half-made move. Fibers exist for what takes time only: one per dial, one per open connection that waits for its loss, one
+ * per connection being closed. All of them belong to a connection, and `drain` ends every connection.
+ */
+import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Latch from "effect/Latch"
+import * as Option from "effect/Option"
+import * as PubSub from "effect/PubSub"
+import * as Scope from "effect/Scope"
+import * as Backoff from "../Backoff.ts"
+import * as ConnectionState from "../ConnectionState.ts"
+import type { Connector, Dialled } from "../Connector.ts"
+import type { Deadlines } from "../Deadlines.ts"
+import {
+  AcquireTimeout,
+  DialFailed,
+  DialTimeout,
+  type KeyCounts,
+  NotReady,
+  PoolClosed,
+  PoolError,
+  type PoolErrorReason,
+  Quarantined,
+  TooManyWaiters
+} from "../PoolError.ts"
+import type { PoolEvent, RetireReason } from "../PoolEvent.ts"
+import type { PoolPolicy } from "../PoolPolicy.ts"
+import type { PoolSnapshot } from "../PoolSnapshot.ts"
+import * as SlotState from "../SlotState.ts"
+import { type Borrow, Connection, Entry, type Failure, Slot } from "./connection.ts"
+
+export interface MachineOptions<K, C, E> {
+  readonly connector: Connector<K, C, E>
+  readonly policy: PoolPolicy
+  readonly policyFor: (key: K) => PoolPolicy
+  readonly deadlines: Deadlines
+  readonly random: () => number
+  readonly context: Context.Context<never>
+  readonly events: PubSub.PubSub<PoolEvent>
+}
+
+/** How a caller asks: milliseconds, resolved by the public module. */
+export interface Ask {
+  readonly timeout: number
+  readonly waitForReady: boolean | undefined
+}
+
+export class Machine<K, C, E> {
+  readonly options: MachineOptions<K, C, E>
+  readonly entries = new Map<string, Entry<K, C, E>>()
+  /** Keys that want to dial but found the pool full, in order. */
+  readonly starved = new Set<Entry<K, C, E>>()
+  readonly fork: <A, X>(effect: Effect.Effect<A, X>) => Fiber.Fiber<A, X>
+  /** Open while no connection is left. */
+  readonly quiet: Latch.Latch = Latch.makeUnsafe(true)
+  state: PoolSnapshot["state"] = "Open"
+  /** Connections not yet `Closed`, being opened ones included: what `maxConnections` limits. */
+  connections = 0
+  ids = 0
+
+  constructor(options: MachineOptions<K, C, E>) {
+    this.options = options
+    this.fork = Effect.runForkWith(options.context)
+  }
+
+  now(): number {
+    return this.options.deadlines.now()
+  }
+
+  // ---------------------------------------------------------------------------------------------
+  // Borrowing
+  // ---------------------------------------------------------------------------------------------
+
+  /** The warm path: gives a lease at once, or does nothing. */
+  take(borrow: Borrow<K, C, E>, key: K): boolean {
+    if (this.state !== "Open") return false
+    const entry = this.entries.get(this.options.connector.fingerprint(key))
+    // Nobody overtakes those who wait.
+    if (entry === undefined || entry.waiters.size > 0) return false
+    const connection = this.pick(entry)
+    if (connection === undefined) return false
+    this.give(borrow, connection)
+    return true
+  }
+
+  /** The cold path: queues the caller, makes sure a dial is on its way, and settles the caller exactly once. */
+  wait(
+    borrow: Borrow<K, C, E>,
+    key: K,
+    ask: Ask,
+    resume: (effect: Effect.Effect<C, PoolError<E>>) => void
+  ): void {
+    if (this.state !== "Open") {
+      const label = this.options.connector.label?.(key) ?? this.options.connector.fingerprint(key)
+      return resume(failWith<E>(new PoolClosed({ key: label })))
+    }
+    const entry = this.entryOf(key)
+    if (entry.waiters.size >= entry.policy.maxWaiters) {
+      return resume(failWith<E>(new TooManyWaiters({ key: entry.label, limit: entry.policy.maxWaiters })))
+    }
+    borrow.entry = entry
+    borrow.resume = resume
+    borrow.waitForReady = ask.waitForReady ?? entry.policy.waitForReady
+    borrow.since = this.now()
+    borrow.timeout = Math.min(ask.timeout, entry.policy.acquireTimeout)
+    borrow.expiresAt = borrow.since + borrow.timeout
+    borrow.deadline = this.options.deadlines.arm(borrow.timeout, () => this.expire(borrow))
+    entry.waiters.add(borrow)
+    this.pump(entry)
+    if (entry.waiters.has(borrow)) this.refuse(entry, borrow)
+  }
+
+  /** Takes a caller out of the queue. True if it was still in it. */
+  leave(borrow: Borrow<K, C, E>): boolean {
+    const entry = borrow.entry
+    if (entry === undefined || !entry.waiters.delete(borrow)) return false
+    borrow.deadline?.cancel()
+    return true
+  }
+
+  /** A caller that waits no more: it was interrupted. */
+  abandon(borrow: Borrow<K, C, E>): void {
+    if (this.leave(borrow) && borrow.entry !== undefined) this.forget(borrow.entry)
+  }
+
+  giveBack(borrow: Borrow<K, C, E>): Effect.Effect<void> {
+    this.leave(borrow)
+    const connection = borrow.connection
+    if (connection === undefined) return Effect.void
+    borrow.connection = undefined
+    connection.leases--
+    const entry = connection.slot.entry
+    if (connection.state._tag === "Open") {
+      if (!entry.policy.reuse) {
+        this.retire(connection, "unshared")
+        // The caller asked for a connection of its own: when it goes on, the connection is gone.
+        return Effect.asVoid(Effect.timeoutOption(connection.gone.await, Duration.millis(entry.policy.closeTimeout)))
+      }
+      if (entry.waiters.size > 0) this.pump(entry)
+      else if (connection.leases === 0) this.becomeIdle(connection)
+    } else if (connection.state._tag === "Draining" && connection.leases === 0) {
+      this.close(connection, undefined)
+    }
+    return Effect.void
+  }
+
+  private give(borrow: Borrow<K, C, E>, connection: Connection<K, C, E>): void {
+    connection.leases++
+    borrow.connection = connection
+  }
+
+  private pick(entry: Entry<K, C, E>): Connection<K, C, E> | undefined {
+    const limit = entry.policy.sharing === "exclusive" || !entry.policy.reuse ? 1 : entry.policy.maxInFlight
+    let best: Connection<K, C, E> | undefined = undefined
+    for (const slot of entry.slots) {
+      const connection = slot.connection
+      if (slot.state._tag !== "Ready" || connection === undefined || connection.leases >= limit) continue
+      if (best === undefined || connection.leases < best.leases) best = connection
+    }
+    return best
+  }
+
+  private settle(borrow: Borrow<K, C, E>, result: Effect.Effect<C, PoolError<E>>): void {
+    if (this.leave(borrow)) borrow.resume?.(result)
+  }
+
+  private fail(borrow: Borrow<K, C, E>, reason: PoolErrorReason<E>): void {
+    this.settle(borrow, failWith(reason))
+  }
+
+  private expire(borrow: Borrow<K, C, E>): void {
+    const entry = borrow.entry
+    if (entry === undefined || !this.leave(borrow)) return
+    borrow.resume?.(failWith(
+      new AcquireTimeout({
+        key: entry.label,
+        waitedMillis: borrow.timeout,
+        phase: this.phase(entry),
+        counts: this.counts(entry),
+        lastFailure: errorOf(entry.lastFailure)
+      })
+    ))
+    this.forget(entry)
+  }
+
+  private phase(entry: Entry<K, C, E>): AcquireTimeout<E>["phase"] {
+    const tags = entry.slots.map((slot) => slot.state._tag)
+    if (tags.includes("Ready")) return "queue"
+    if (tags.includes("Connecting")) return "dial"
+    if (tags.includes("Quarantined")) return "quarantine"
+    return tags.includes("Backoff") ? "backoff" : "queue"
+  }
+
+  private counts(entry: Entry<K, C, E>): KeyCounts {
+    let total = 0
+    let idle = 0
+    let active = 0
+    for (const { connection } of entry.slots) {
+      if (connection === undefined || connection.state._tag !== "Open") continue
+      total++
+      active += connection.leases
+      if (connection.leases === 0) idle++
+    }
+    return { total, idle, active, waiting: entry.waiters.size }
+  }
+
+  // ---------------------------------------------------------------------------------------------
+  // Demand
+  // ---------------------------------------------------------------------------------------------
+
+  private entryOf(key: K): Entry<K, C, E> {
+    const { connector, policyFor } = this.options
+    const fingerprint = connector.fingerprint(key)
+    let entry = this.entries.get(fingerprint)
+    if (entry === undefined) {
+      entry = new Entry<K, C, E>(
+        key,
+        fingerprint,
+        connector.label?.(key) ?? fingerprint,
+        policyFor(key),
+        connector.exclusiveResource?.(key) ?? false
+      )
+      this.entries.set(fingerprint, entry)
+    }
+    return entry
+  }
+
+  /**
+   * Hands free connections to those who wait, in order, then dials for the rest.
+   *
+   * Resuming a caller runs its fiber at once, up to its next pause, and it may give the connection back and end up here
+   * again. The inner call only leaves a mark: the outer one goes round again, and the stack does not grow with the queue.
+   */
+  pump(entry: Entry<K, C, E>): void {
+    if (entry.pumping !== "no") {
+      entry.pumping = "again"
+      return
+    }
+    do {
+      entry.pumping = "yes"
+      for (const borrow of entry.waiters) {
+        const connection = this.pick(entry)
+        if (connection === undefined || connection.dialled === undefined) break
+        this.leave(borrow)
+        this.give(borrow, connection)
+        borrow.resume?.(Effect.succeed(connection.dialled.value))
+      }
+      this.ensureDials(entry)
+    } while (this.isMarked(entry))
+    entry.pumping = "no"
+  }
+
+  private isMarked(entry: Entry<K, C, E>): boolean {
+    return entry.pumping === "again"
+  }
+
+  private ensureDials(entry: Entry<K, C, E>): void {
+    if (this.state !== "Open") return
+    const { policy } = entry
+    const perConnection = policy.sharing === "exclusive" || !policy.reuse ? 1 : policy.maxInFlight
+    let connecting = 0
+    let isAnyReady = false
+    for (const slot of entry.slots) {
+      if (slot.state._tag === "Connecting") connecting++
+      else if (slot.state._tag === "Ready") isAnyReady = true
+    }
+    let wanted = Math.ceil(entry.waiters.size / perConnection)
+    if (wanted === 0 && entry.warm > 0 && !isAnyReady) wanted = 1
+    while (connecting < wanted) {
+      // One at a time while there is something to lease or something is wrong: neither a busy nor a dead server gets a
+      // stampede. Connections per lease are exempt: each caller pays for its own.
+      if (connecting > 0 && (entry.failures > 0 || (isAnyReady && policy.reuse))) return
+      // Back-off and quarantine hold for the key, not for the slot that ran into them.
+      if (entry.slots.some((slot) => slot.timer !== undefined)) return
+      const slot = this.freeSlot(entry)
+      if (slot === undefined) return
+      if (this.starved.has(entry)) return
+      if (this.connections >= this.options.policy.maxConnections) {
+        this.starved.add(entry)
+        this.evict()
+        return
+      }
+      this.dial(slot)
+      connecting++
+    }
+  }
+
+  private freeSlot(entry: Entry<K, C, E>): Slot<K, C, E> | undefined {
+    for (const slot of entry.slots) {
+      if (slot.state._tag === "Idle" && !(entry.isExclusiveResource && slot.lingering > 0)) return slot
+    }
+    if (entry.slots.length >= entry.policy.maxConnectionsPerKey) return undefined
+    const slot = new Slot(++this.ids, entry, this.now())
+    entry.slots.push(slot)
+    return slot
+  }
+
+  /** Retires the connection that has been idle for longest. Its place is free once it is gone: `released` dials then. */
+  private evict(): void {
+    let oldest: Connection<K, C, E> | undefined = undefined
+    for (const entry of this.entries.values()) {
+      if (entry.warm > 0) continue
+      for (const { connection } of entry.slots) {
+        if (connection === undefined || connection.state._tag !== "Open" || connection.leases > 0) continue
+        if (oldest === undefined || connection.idleSince < oldest.idleSince) oldest = connection
+      }
+    }
+    if (oldest !== undefined) this.retire(oldest, "evicted")
+  }
+
+  private becomeIdle(connection: Connection<K, C, E>): void {
+    connection.idleSince = this.now()
+    this.watchIdle(connection, connection.slot.entry.policy.idleTimeout)
+    this.feedStarved()
+  }
+
+  /**
+   * One armed deadline per connection, not one per release: a release only stamps `idleSince`, and the deadline, when it
+   * comes, sleeps on for what is left.
+   */
+  private watchIdle(connection: Connection<K, C, E>, millis: number): void {
+    if (connection.idleDeadline !== undefined || millis === Number.POSITIVE_INFINITY) return
+    connection.idleDeadline = this.options.deadlines.arm(millis, () => {
+      connection.idleDeadline = undefined
+      const entry = connection.slot.entry
+      if (connection.state._tag !== "Open" || connection.leases > 0 || entry.warm > 0) return
+      const left = connection.idleSince + entry.policy.idleTimeout - this.now()
+      if (left > 0) this.watchIdle(connection, left)
+      else this.retire(connection, "idle")
+    })
+  }
+
+  // ---------------------------------------------------------------------------------------------
+  // Dialling
+  // ---------------------------------------------------------------------------------------------
+
+  private dial(slot: Slot<K, C, E>): void {
+    const { entry } = slot
+    const connection = new Connection(++this.ids, slot, Scope.makeUnsafe("sequential"), this.now())
+    slot.connection = connection
+    slot.lingering++
+    entry.dials++
+    this.connections++
+    this.quiet.closeUnsafe()
+    this.moveSlot(slot, { _tag: "Connecting", attempt: entry.failures + 1 }, undefined)
+    connection.connectDeadline = this.options.deadlines.arm(entry.policy.connectTimeout, () => {
+      connection.isTimedOut = true
+      connection.dial?.interruptUnsafe()
+    })
+    const fiber = this.fork(Effect.provideService(
+      // A connector that throws instead of failing must not escape into the caller's stack.
+      Effect.suspend(() => this.options.connector.dial(entry.key)),
+      Scope.Scope,
+      connection.scope
+    ))
+    connection.dial = fiber
+    fiber.addObserver((exit) => this.dialled(connection, exit))
+  }
+
+  private dialled(connection: Connection<K, C, E>, exit: Exit.Exit<Dialled<C, E>, E>): void {
+    connection.connectDeadline?.cancel()
+    connection.dial = undefined
+    // The slot moved on while the dial ran; `close` waits for this fiber and shuts down what it brought.
+    if (connection.state._tag !== "Opening") return
+    const { slot } = connection
+    const { entry } = slot
+    if (Exit.isSuccess(exit)) {
+      connection.dialled = exit.value
+      connection.readyAt = this.now()
+      entry.wasReady = true
+      this.moveConnection(connection, ConnectionState.healthy, undefined)
+      this.moveSlot(slot, { _tag: "Ready", since: connection.readyAt }, undefined)
+      this.watchLifetime(connection)
+      connection.monitor = this.fork(
+        Effect.map(exit.value.closed, (error) => this.lost(connection, { _tag: "Failed", error }))
+      )
+      this.pump(entry)
+      if (connection.leases === 0 && isOpen(connection)) this.becomeIdle(connection)
+      return
+    }
+    const error = Cause.findErrorOption(exit.cause)
+    if (Option.isNone(error) && !connection.isTimedOut) {
+      // A defect in the connector, or its fiber was interrupted from outside: neither is a failure one could retry.
+      const defect = Cause.squash(exit.cause)
+      slot.connection = undefined
+      this.moveSlot(slot, SlotState.idle, undefined)
+      this.close(connection, defect)
+      for (const borrow of [...entry.waiters]) this.settle(borrow, Effect.die(defect))
+      return this.forget(entry)
+    }
+    const failure: Failure<E> = Option.isSome(error)
+      ? { _tag: "Failed", error: error.value }
+      : { _tag: "TimedOut", millis: entry.policy.connectTimeout }
+    // The slot moves before the connection closes: closing may end within this call, and must find the slot settled.
+    slot.connection = undefined
+    this.dialFailed(slot, failure)
+    this.close(connection, errorOf(failure))
+  }
+
+  private dialFailed(slot: Slot<K, C, E>, failure: Failure<E>): void {
+    const { entry } = slot
+    const isAnyReady = entry.slots.some((other) => other.state._tag === "Ready")
+    const isPermanent = failure._tag === "Failed" && this.options.connector.classify(failure.error) === "permanent"
+    // Growth that fails while another connection works is a matter for back-off: the callers are served by the other one.
+    if (isPermanent && !isAnyReady) {
+      entry.lastFailure = failure
+      this.moveSlot(slot, SlotState.idle, undefined)
+      this.failAll(entry, failure, entry.failures + 1, true)
+      return this.forget(entry)
+    }
+    this.penalise(slot, failure, 0)
+    if (!entry.wasReady && entry.failures > entry.policy.maxConnectRetries) {
+      this.failAll(entry, failure, entry.failures, false)
+    }
+    for (const borrow of [...entry.waiters]) this.refuse(entry, borrow)
+  }
+
+  private failAll(entry: Entry<K, C, E>, failure: Failure<E>, attempts: number, permanent: boolean): void {
+    const reason = failure._tag === "TimedOut"
+      ? new DialTimeout({ key: entry.label, timeoutMillis: failure.millis, attempts })
+      : new DialFailed({ key: entry.label, attempts, permanent, cause: failure.error })
+    // A copy: a caller that asks again at once must not be failed with the answer to its first question.
+    for (const borrow of [...entry.waiters]) this.fail(borrow, reason)
+  }
+
+  /** Fails a waiting caller at once if the state of its key says that waiting is pointless, or it asked not to wait. */
+  private refuse(entry: Entry<K, C, E>, borrow: Borrow<K, C, E>): void {
+    const penalties = entry.slots.filter((slot) => slot.timer !== undefined)
+    if (penalties.length === 0) return
+    if (entry.slots.some((slot) => slot.state._tag === "Ready" || slot.state._tag === "Connecting")) return
+    let until = Number.POSITIVE_INFINITY
+    let isQuarantined = false
+    for (const { state } of penalties) {
+      if (state._tag !== "Backoff" && state._tag !== "Quarantined") continue
+      until = Math.min(until, state.until)
+      isQuarantined ||= state._tag === "Quarantined"
+    }
+    const failure = {
+      key: entry.label,
+      retryInMillis: Math.max(0, until - this.now()),
+      lastFailure: errorOf(entry.lastFailure)
+    }
+    if (isQuarantined && (!borrow.waitForReady || until >= borrow.expiresAt)) this.fail(borrow, new Quarantined(failure))
+    else if (!borrow.waitForReady) this.fail(borrow, new NotReady(failure))
+  }
+
+  // ---------------------------------------------------------------------------------------------
+  // Loss and penalty
+  // ---------------------------------------------------------------------------------------------
+
+  private lost(connection: Connection<K, C, E>, failure: Failure<E>): void {
+    const wasOpen = connection.state._tag === "Open"
+    if (!wasOpen && connection.state._tag !== "Draining") return
+    const { slot } = connection
+    if (wasOpen) {
+      slot.connection = undefined
+      this.penalise(slot, failure, this.now() - connection.readyAt)
+    }
+    this.close(connection, errorOf(failure))
+    for (const borrow of [...slot.entry.waiters]) this.refuse(slot.entry, borrow)
+  }
+
+  /** Back-off after a failure, or quarantine after too many. What stayed up for `minUptime` has earned a clean record. */
+  private penalise(slot: Slot<K, C, E>, failure: Failure<E>, uptime: number): void {
+    const { entry } = slot
+    const { policy } = entry
+    const now = this.now()
+    const isProven = uptime >= policy.minUptime && uptime > 0
+    if (isProven) {
+      entry.failures = 0
+      entry.quarantines = 0
+    }
+    entry.failures++
+    entry.lastFailure = failure
+    entry.lastFailureAt = now
+    const isCrashLoop = entry.intensity.record(now) || entry.quarantines > 0
+    const wait = isCrashLoop
+      ? Math.min(policy.quarantine.max, policy.quarantine.initial * 2 ** entry.quarantines)
+      : isProven
+      ? 0
+      : Backoff.delay(policy.backoff, entry.failures, this.options.random())
+    const until = now + wait
+    if (!isCrashLoop || slot.state._tag === "Connecting") {
+      this.moveSlot(slot, { _tag: "Backoff", until, attempt: entry.failures, cause: failure }, errorOf(failure))
+    }
+    if (isCrashLoop) {
+      entry.quarantines++
+      this.moveSlot(slot, { _tag: "Quarantined", until, cause: failure }, errorOf(failure))
+    }
+    slot.timer = this.options.deadlines.arm(wait, () => this.penaltyOver(slot))
+    if (wait === 0) this.penaltyOver(slot)
+  }
+
+  private penaltyOver(slot: Slot<K, C, E>): void {
+    if (slot.timer === undefined) return
+    const { entry } = slot
+    // `released` comes back here once the predecessor is gone.
+    if (entry.isExclusiveResource && slot.lingering > 0) return
+    slot.timer.cancel()
+    slot.timer = undefined
+    const hasDemand = entry.waiters.size > 0 || entry.warm > 0
+    const isOtherDialling = entry.slots.some((other) => other.state._tag === "Connecting")
+    const hasRoom = this.connections < this.options.policy.maxConnections
+    if (hasDemand && !isOtherDialling && hasRoom && this.state === "Open") return this.dial(slot)
+    this.moveSlot(slot, SlotState.idle, undefined)
+    if (hasDemand) this.pump(entry)
+    else this.forget(entry)
+  }
+
+  private hasPenaltyEnded(slot: Slot<K, C, E>): boolean {
+    const { state } = slot
+    return (state._tag === "Backoff" || state._tag === "Quarantined") && state.until <= this.now()
+  }
+
+  // ---------------------------------------------------------------------------------------------
+  // Retiring and closing
+  // ---------------------------------------------------------------------------------------------
+
+  private watchLifetime(connection: Connection<K, C, E>): void {
+    const { maxLifetime } = connection.slot.entry.policy
+    // Connections opened together must not die together (HikariCP's variance).
+    const millis = maxLifetime * (1 - 0.025 * this.options.random())
+    connection.lifetimeDeadline = this.options.deadlines.arm(millis, () => this.retire(connection, "lifetime"))
+  }
+
+  /** Takes an open connection out of circulation; it closes when its last lease is returned, or at its deadline. */
+  retire(connection: Connection<K, C, E>, reason: RetireReason): void {
+    if (connection.state._tag !== "Open") return
+    const { slot } = connection
+    const { entry } = slot
+    // Callers of an exclusive resource wait for it to be gone, so a forgotten lease must not block them for ever.
+    const grace = reason === "drain" || entry.isExclusiveResource ? entry.policy.drainTimeout : Number.POSITIVE_INFINITY
+    this.moveConnection(connection, { _tag: "Draining", deadline: this.now() + grace }, reason)
+    if (slot.connection === connection) {
+      slot.connection = undefined
+      this.moveSlot(slot, this.state === "Open" ? SlotState.idle : SlotState.closed, reason)
+    }
+    if (connection.leases === 0) this.close(connection, reason)
+    else connection.drainDeadline = this.options.deadlines.arm(grace, () => this.close(connection, reason))
+    if (entry.waiters.size > 0 || entry.warm > 0) this.pump(entry)
+  }
+
+  /** Runs the finalizers of a connection in a fiber of their own. Idempotent. */
+  private close(connection: Connection<K, C, E>, cause: unknown): void {
+    if (connection.state._tag === "Closing" || connection.state._tag === "Closed") return
+    const { slot } = connection
+    if (slot.connection === connection) slot.connection = undefined
+    this.moveConnection(connection, ConnectionState.closing, cause)
+    connection.connectDeadline?.cancel()
+    connection.idleDeadline?.cancel()
+    connection.lifetimeDeadline?.cancel()
+    connection.drainDeadline?.cancel()
+    connection.monitor?.interruptUnsafe()
+    const { closeTimeout } = slot.entry.policy
+    const overdue = this.options.deadlines.arm(closeTimeout, () => {
+      this.fork(Effect.logWarning(
+        `${slot.entry.label}: connection ${connection.id} is still closing after ${closeTimeout} ms (closeTimeout)`
+      ))
+    })
+    // What a dial acquired is in the scope only after the dial has ended: wait for it, then close.
+    const finish = connection.dial === undefined ? Effect.void : Fiber.interrupt(connection.dial)
+    this.fork(finish.pipe(
+      Effect.andThen(Scope.close(connection.scope, Exit.void)),
+      Effect.catchCause((defect) =>
+        Effect.logWarning(`${slot.entry.label}: a finalizer of connection ${connection.id} failed`, defect)
+      ),
+      Effect.andThen(Effect.sync(() => {
+        overdue.cancel()
+        this.released(connection)
+      }))
+    ))
+  }
+
+  private released(connection: Connection<K, C, E>): void {
+    const { slot } = connection
+    const { entry } = slot
+    this.moveConnection(connection, ConnectionState.closed, undefined)
+    this.connections--
+    slot.lingering--
+    connection.gone.openUnsafe()
+    if (this.connections === 0) this.quiet.openUnsafe()
+    if (slot.timer !== undefined && this.hasPenaltyEnded(slot)) this.penaltyOver(slot)
+    else if (entry.waiters.size > 0 || entry.warm > 0) this.pump(entry)
+    else this.forget(entry)
+    this.feedStarved()
+  }
+
+  private feedStarved(): void {
+    for (const entry of this.starved) {
+      this.starved.delete(entry)
+      this.ensureDials(entry)
+      // Still no room: it is back in the queue, and those behind it wait as well.
+      if (this.starved.has(entry)) return
+    }
+  }
+
+  /** Drops slots without demand, and the key once nothing about it is worth remembering. */
+  forget(entry: Entry<K, C, E>): void {
+    if (entry.waiters.size > 0 || entry.warm > 0) return
+    for (let i = entry.slots.length - 1; i >= 0; i--) {
+      const slot = entry.slots[i]
+      if (slot === undefined || slot.lingering > 0) continue
+      if (slot.state._tag !== "Idle" && slot.state._tag !== "Closed") continue
+      this.moveSlot(slot, SlotState.closed, undefined)
+      entry.slots.splice(i, 1)
+    }
+    if (entry.slots.length > 0 || this.entries.get(entry.fingerprint) !== entry) return
+    // A crash loop must be recognised over the whole window, also when every caller left in between.
+    const remember = entry.lastFailureAt + entry.policy.restartIntensity.window - this.now()
+    if (remember > 0 && this.state === "Open") {
+      entry.cleanup?.cancel()
+      entry.cleanup = this.options.deadlines.arm(remember, () => this.forget(entry))
+      return
+    }
+    entry.cleanup?.cancel()
+    this.starved.delete(entry)
+    this.entries.delete(entry.fingerprint)
+  }
+
+  // ---------------------------------------------------------------------------------------------
+  // Administration
+  // ---------------------------------------------------------------------------------------------
+
+  warm(key: K): () => void {
+    if (this.state !== "Open") return () => {}
+    const entry = this.entryOf(key)
+    entry.warm++
+    this.pump(entry)
+    return () => {
+      entry.warm--
+      if (entry.warm > 0) return
+      for (const { connection } of entry.slots) {
+        if (connection !== undefined && connection.state._tag === "Open" && connection.leases === 0) {
+          this.watchIdle(connection, entry.policy.idleTimeout)
+        }
+      }
+      this.forget(entry)
+    }
+  }
+
+  invalidate(key: K): void {
+    const entry = this.entries.get(this.options.connector.fingerprint(key))
+    if (entry === undefined) return
+    for (const { connection } of [...entry.slots]) {
+      if (connection !== undefined) this.retire(connection, "invalidated")
+    }
+  }
+
+  reset(key: K): void {
+    const entry = this.entries.get(this.options.connector.fingerprint(key))
+    if (entry === undefined) return
+    entry.failures = 0
+    entry.quarantines = 0
+    entry.lastFailureAt = Number.NEGATIVE_INFINITY
+    entry.intensity.reset()
+    for (const slot of entry.slots) {
+      if (slot.timer === undefined) continue
+      slot.timer.cancel()
+      slot.timer = undefined
+      this.moveSlot(slot, SlotState.idle, undefined)
+    }
+    this.pump(entry)
+    this.forget(entry)
+  }
+
+  /** Refuses new leases, retires everything, and after `timeout` closes what is still leased. */
+  readonly drain = (timeout: number): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      if (this.state === "Open") this.beginDrain()
+      const closeTimeout = this.options.policy.closeTimeout
+      return this.quiet.await.pipe(
+        Effect.timeoutOption(Duration.millis(timeout)),
+        Effect.andThen(Effect.sync(() => this.closeAll())),
+        Effect.andThen(Effect.timeoutOption(this.quiet.await, Duration.millis(closeTimeout))),
+        Effect.andThen(Effect.sync(() => {
+          this.state = "Closed"
+        }))
+      )
+    })
+
+  private beginDrain(): void {
+    this.state = "Draining"
+    this.starved.clear()
+    for (const entry of [...this.entries.values()]) {
+      entry.cleanup?.cancel()
+      for (const borrow of [...entry.waiters]) this.fail(borrow, new PoolClosed({ key: entry.label }))
+      for (const slot of [...entry.slots]) {
+        const { connection } = slot
+        slot.timer?.cancel()
+        slot.timer = undefined
+        if (connection?.state._tag === "Open") this.retire(connection, "drain")
+        else {
+          if (connection !== undefined) this.close(connection, "drain")
+          this.moveSlot(slot, SlotState.closed, undefined)
+        }
+      }
+      entry.warm = 0
+    }
+  }
+
+  /** Connections that left their slot are known to nobody but their deadlines: expire those now. */
+  private closeAll(): void {
+    for (const connection of [...this.draining]) this.close(connection, "drain")
+  }
+
+  private readonly draining = new Set<Connection<K, C, E>>()
+
+  snapshot(): PoolSnapshot {
+    const now = this.now()
+    let leases = 0
+    let waiting = 0
+    const keys = Array.from(this.entries.values(), (entry) => {
+      waiting += entry.waiters.size
+      return {
+        key: entry.label,
+        fingerprint: entry.fingerprint,
+        waiting: entry.waiters.size,
+        isWarm: entry.warm > 0,
+        dials: entry.dials,
+        lastFailure: describe(entry.lastFailure),
+        slots: entry.slots.map((slot) => {
+          const { connection, state } = slot
+          return {
+            id: slot.id,
+            state: state._tag,
+            retryInMillis: state._tag === "Backoff" || state._tag === "Quarantined"
+              ? Math.max(0, state.until - now)
+              : undefined,
+            connection: connection === undefined ? undefined : {
+              id: connection.id,
+              state: connection.state._tag,
+              leases: connection.leases,
+              ageMillis: now - connection.openedAt,
+              idleMillis: connection.leases > 0 ? 0 : now - connection.idleSince
+            }
+          }
+        })
+      }
+    })
+    for (const key of keys) for (const slot of key.slots) leases += slot.connection?.leases ?? 0
+    for (const connection of this.draining) leases += connection.leases
+    return { state: this.state, connections: this.connections, leases, waiting, keys }
+  }
+
+  // ---------------------------------------------------------------------------------------------
+  // Transitions
+  // ---------------------------------------------------------------------------------------------
+
+  private publish(event: PoolEvent): void {
+    // Full means that a reader is behind: only then an effect is needed, which drops that reader's oldest event.
+    if (!PubSub.publishUnsafe(this.options.events, event)) this.fork(PubSub.publish(this.options.events, event))
+  }
+
+  private moveSlot(slot: Slot<K, C, E>, to: SlotState.SlotState<Failure<E>>, cause: unknown): void {
+    const from = slot.state
+    if (from._tag === to._tag && to._tag === "Closed") return
+    if (!SlotState.isLegal(from._tag, to._tag)) {
+      throw new Error(`illegal slot transition ${from._tag} -> ${to._tag} (${slot.entry.label}, slot ${slot.id})`)
+    }
+    const now = this.now()
+    this.publish({
+      _tag: "SlotMoved",
+      key: slot.entry.label,
+      fingerprint: slot.entry.fingerprint,
+      slot: slot.id,
+      from: from._tag,
+      to: to._tag,
+      attempt: slot.entry.failures,
+      durationMillis: now - slot.since,
+      cause
+    })
+    slot.state = to
+    slot.since = now
+  }
+
+  private moveConnection(
+    connection: Connection<K, C, E>,
+    to: ConnectionState.ConnectionState,
+    cause: unknown
+  ): void {
+    const from = connection.state
+    if (!ConnectionState.isLegal(from._tag, to._tag)) {
+      throw new Error(`illegal connection transition ${from._tag} -> ${to._tag} (connection ${connection.id})`)
+    }
+    const { entry, id } = connection.slot
+    const now = this.now()
+    this.publish({
+      _tag: "ConnectionMoved",
+      key: entry.label,
+      fingerprint: entry.fingerprint,
+      slot: id,
+      connection: connection.id,
+      from: from._tag,
+      to: to._tag,
+      durationMillis: now - connection.since,
+      cause
+    })
+    connection.state = to
+    connection.since = now
+    if (to._tag === "Draining") this.draining.add(connection)
+    else if (to._tag === "Closing") this.draining.delete(connection)
+  }
+}
+
+const failWith = <E>(reason: PoolErrorReason<E>): Effect.Effect<never, PoolError<E>> => Effect.fail(new PoolError({ reason }))
+
+/** A function, because the compiler believes that a field checked once stays as it was. */
+const isOpen = (connection: Connection<never, unknown, unknown>): boolean => connection.state._tag === "Open"
+
+const errorOf = <E>(failure: Failure<E> | undefined): E | undefined =>
+  failure?._tag === "Failed" ? failure.error : undefined
+
+const describe = (failure: Failure<unknown> | undefined): string | undefined => {
+  if (failure === undefined) return undefined
+  if (failure._tag === "TimedOut") return `no connection within ${failure.millis} ms`
+  return failure.error instanceof Error ? failure.error.message : String(failure.error)
+}

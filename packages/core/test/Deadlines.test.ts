@@ -1,0 +1,98 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Deadlines } from "@holdfast/core"
+import * as Clock from "effect/Clock"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as TestClock from "effect/testing/TestClock"
+
+describe("Deadlines", () => {
+  it.effect("each fires once, at its time, in the order of expiry whatever the order of arming", () =>
+    Effect.gen(function*() {
+      const deadlines = yield* Deadlines.make
+      const start = deadlines.now()
+      const fired: Array<readonly [number, number]> = []
+      for (const millis of [300, 100, 200, 100, 5000]) {
+        deadlines.arm(millis, () => fired.push([millis, deadlines.now() - start]))
+      }
+      yield* TestClock.adjust("10 seconds")
+      assert.deepStrictEqual(fired, [[100, 100], [100, 100], [200, 200], [300, 300], [5000, 5000]])
+      assert.strictEqual(deadlines.size(), 0)
+    }))
+
+  it.effect("an earlier deadline armed while the sweeper sleeps is not late", () =>
+    Effect.gen(function*() {
+      const deadlines = yield* Deadlines.make
+      const fired: Array<string> = []
+      deadlines.arm(60_000, () => fired.push("late"))
+      yield* TestClock.adjust("1 second")
+      deadlines.arm(10, () => fired.push("early"))
+      yield* TestClock.adjust("10 millis")
+      assert.deepStrictEqual(fired, ["early"])
+    }))
+
+  it.effect("a cancelled deadline never fires, a renewed one starts again", () =>
+    Effect.gen(function*() {
+      const deadlines = yield* Deadlines.make
+      const fired: Array<string> = []
+      const cancelled = deadlines.arm(100, () => fired.push("cancelled"))
+      const renewed = deadlines.arm(100, () => fired.push("renewed"))
+      deadlines.arm(100, () => fired.push("plain"))
+      cancelled.cancel()
+      yield* TestClock.adjust("60 millis")
+      renewed.renew()
+      yield* TestClock.adjust("99 millis")
+      assert.deepStrictEqual(fired, ["plain"])
+      yield* TestClock.adjust("1 millis")
+      assert.deepStrictEqual(fired, ["plain", "renewed"])
+      renewed.renew()
+      renewed.cancel()
+      assert.strictEqual(deadlines.size(), 0)
+    }))
+
+  it.effect("deadlines armed by an expiring one are kept, of any duration", () =>
+    Effect.gen(function*() {
+      const deadlines = yield* Deadlines.make
+      const fired: Array<number> = []
+      deadlines.arm(100, () => {
+        fired.push(100)
+        deadlines.arm(100, () => fired.push(200))
+        deadlines.arm(50, () => fired.push(150))
+      })
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(fired, [100, 150, 200])
+    }))
+
+  it.effect("ten thousand deadlines of one duration need one sleep at a time", () =>
+    Effect.gen(function*() {
+      const clock = yield* Clock.Clock
+      let sleeping = 0
+      let mostSleeping = 0
+      const counting: Clock.Clock = Object.assign(Object.create(clock), {
+        sleep: (duration: Duration.Duration) =>
+          Effect.acquireUseRelease(
+            Effect.sync(() => {
+              mostSleeping = Math.max(mostSleeping, ++sleeping)
+            }),
+            () => clock.sleep(duration),
+            () => Effect.sync(() => sleeping--)
+          )
+      })
+      const deadlines = yield* Effect.provideService(Deadlines.make, Clock.Clock, counting)
+      let fired = 0
+      for (let i = 0; i < 10_000; i++) deadlines.arm(1000, () => fired++)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(fired, 10_000)
+      assert.strictEqual(mostSleeping, 1)
+      assert.strictEqual(sleeping, 0)
+    }))
+
+  it.live("on the real clock a deadline comes never comes early", () =>
+    Effect.gen(function*() {
+      const deadlines = yield* Deadlines.make
+      const late = yield* Effect.callback<number>((resume) => {
+        const start = deadlines.now()
+        deadlines.arm(50, () => resume(Effect.succeed(deadlines.now() - start - 50)))
+      })
+      assert.isAtLeast(late, 0)
+    }))
+})

@@ -1,0 +1,49 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Backoff, ConnectionState, PoolPolicy, RestartIntensity, SlotState } from "@holdfast/core"
+
+describe("life cycles", () => {
+  it("every state can reach Closed, and Closed absorbs", () => {
+    for (const edges of [SlotState.legalEdges, ConnectionState.legalEdges]) {
+      const graph: { readonly [from: string]: ReadonlyArray<string> } = edges
+      for (const from of Object.keys(graph)) {
+        const reached = new Set<string>()
+        const visit = (state: string): void => {
+          for (const to of graph[state] ?? []) if (!reached.has(to)) visit((reached.add(to), to))
+        }
+        visit(from)
+        assert.strictEqual(reached.has("Closed"), from !== "Closed", from)
+      }
+      assert.deepStrictEqual(graph.Closed, [])
+    }
+  })
+
+  it("a slot is ready only after it was connecting, and quarantined only after a failure", () => {
+    const into = (to: SlotState.SlotTag) =>
+      Object.entries(SlotState.legalEdges).filter(([, edges]) => edges.includes(to)).map(([from]) => from)
+    assert.deepStrictEqual(into("Ready"), ["Connecting"])
+    assert.deepStrictEqual(into("Quarantined"), ["Ready", "Backoff"])
+    assert.isFalse(SlotState.isLegal("Idle", "Ready"))
+    assert.isFalse(ConnectionState.isLegal("Closing", "Open"))
+  })
+})
+
+describe("back-off", () => {
+  const policy = PoolPolicy.defaults.backoff
+
+  it("grows by its factor up to its cap, and varies by its jitter to both sides", () => {
+    assert.strictEqual(Backoff.delay(policy, 1, 0.5), 250)
+    assert.strictEqual(Backoff.delay(policy, 2, 0.5), 400)
+    assert.strictEqual(Backoff.delay(policy, 50, 0.5), 30_000)
+    assert.strictEqual(Backoff.delay(policy, 1, 0), 200)
+    assert.isBelow(Backoff.delay(policy, 50, 0.999_999), 36_000)
+  })
+})
+
+describe("restart intensity", () => {
+  it("is broken by more than its limit within its window, not by as many, not by slower ones", () => {
+    const fast = RestartIntensity.make({ limit: 3, window: 1000 })
+    assert.deepStrictEqual([0, 100, 200, 300].map((at) => fast.record(at)), [false, false, false, true])
+    const slow = RestartIntensity.make({ limit: 3, window: 1000 })
+    assert.isFalse([0, 400, 800, 1200, 1600, 2000, 2400].map((at) => slow.record(at)).includes(true))
+  })
+})
