@@ -263,34 +263,39 @@ export class Machine<K, C, E> {
   }
 
   private ensureDials(entry: Entry<K, C, E>): void {
-    if (this.state !== "Open") return
+    // A dial may end within the call that starts it, its callers may be gone then or about to be served: look afresh
+    // before the next one.
+    while (!this.isMarked(entry) && this.startDial(entry)) continue
+  }
+
+  /** Starts one dial if the key wants one and may have it. */
+  private startDial(entry: Entry<K, C, E>): boolean {
     const { policy } = entry
     const perConnection = policy.sharing === "exclusive" || !policy.reuse ? 1 : policy.maxInFlight
     let connecting = 0
     let isAnyReady = false
     for (const slot of entry.slots) {
+      // Back-off and quarantine hold for the key, not for the slot that ran into them.
+      if (slot.timer !== undefined) return false
       if (slot.state._tag === "Connecting") connecting++
       else if (slot.state._tag === "Ready") isAnyReady = true
     }
     let wanted = Math.ceil(entry.waiters.size / perConnection)
     if (wanted === 0 && entry.warm > 0 && !isAnyReady) wanted = 1
-    while (connecting < wanted) {
-      // One at a time while there is something to lease or something is wrong: neither a busy nor a dead server gets a
-      // stampede. Connections per lease are exempt: each caller pays for its own.
-      if (connecting > 0 && (entry.failures > 0 || (isAnyReady && policy.reuse))) return
-      // Back-off and quarantine hold for the key, not for the slot that ran into them.
-      if (entry.slots.some((slot) => slot.timer !== undefined)) return
-      const slot = this.freeSlot(entry)
-      if (slot === undefined) return
-      if (this.starved.has(entry)) return
-      if (this.connections >= this.options.policy.maxConnections) {
-        this.starved.add(entry)
-        this.evict()
-        return
-      }
-      this.dial(slot)
-      connecting++
+    if (connecting >= wanted || this.state !== "Open") return false
+    // One at a time while there is something to lease or something is wrong: neither a busy nor a dead server gets a
+    // stampede. Connections per lease are exempt: each caller pays for its own.
+    if (connecting > 0 && (entry.failures > 0 || (isAnyReady && policy.reuse))) return false
+    if (this.starved.has(entry)) return false
+    const slot = this.freeSlot(entry)
+    if (slot === undefined) return false
+    if (this.connections >= this.options.policy.maxConnections) {
+      this.starved.add(entry)
+      this.evict()
+      return false
     }
+    this.dial(slot)
+    return true
   }
 
   private freeSlot(entry: Entry<K, C, E>): Slot<K, C, E> | undefined {
@@ -477,6 +482,7 @@ export class Machine<K, C, E> {
     if (isProven) {
       entry.failures = 0
       entry.quarantines = 0
+      this.clearPenalties(entry)
     }
     entry.failures++
     entry.lastFailure = failure
@@ -507,12 +513,22 @@ export class Machine<K, C, E> {
     slot.timer.cancel()
     slot.timer = undefined
     const hasDemand = entry.waiters.size > 0 || entry.warm > 0
-    const isOtherDialling = entry.slots.some((other) => other.state._tag === "Connecting")
+    // The penalty of the key ends with the last of its slots': failures of others may have come since.
+    const isOtherFirst = entry.slots.some((other) => other.state._tag === "Connecting" || other.timer !== undefined)
     const hasRoom = this.connections < this.options.policy.maxConnections
-    if (hasDemand && !isOtherDialling && hasRoom && this.state === "Open") return this.dial(slot)
+    if (hasDemand && !isOtherFirst && hasRoom && this.state === "Open") return this.dial(slot)
     this.moveSlot(slot, SlotState.idle, undefined)
     if (hasDemand) this.pump(entry)
     else this.forget(entry)
+  }
+
+  private clearPenalties(entry: Entry<K, C, E>): void {
+    for (const slot of entry.slots) {
+      if (slot.timer === undefined) continue
+      slot.timer.cancel()
+      slot.timer = undefined
+      this.moveSlot(slot, SlotState.idle, undefined)
+    }
   }
 
   private hasPenaltyEnded(slot: Slot<K, C, E>): boolean {
@@ -661,12 +677,7 @@ export class Machine<K, C, E> {
     entry.quarantines = 0
     entry.lastFailureAt = Number.NEGATIVE_INFINITY
     entry.intensity.reset()
-    for (const slot of entry.slots) {
-      if (slot.timer === undefined) continue
-      slot.timer.cancel()
-      slot.timer = undefined
-      this.moveSlot(slot, SlotState.idle, undefined)
-    }
+    this.clearPenalties(entry)
     this.pump(entry)
     this.forget(entry)
   }

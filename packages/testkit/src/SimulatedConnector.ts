@@ -1,0 +1,137 @@
+/**
+ * A connector whose peers live in the simulation: what goes wrong, and when, is drawn from the seed.
+ *
+ * It keeps the books the invariants are checked against: which connections exist, who holds them, what was finalized.
+ */
+import type { Connector } from "@holdfast/core"
+import * as Clock from "effect/Clock"
+import * as Data from "effect/Data"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as SeededRandom from "./SeededRandom.ts"
+
+export class SimulatedFailure extends Data.TaggedError("SimulatedFailure")<{
+  readonly message: string
+  readonly isPermanent: boolean
+}> {}
+
+/** One connection as the books see it, from the first thing a dial acquires to the end of its finalizer. */
+export interface SimulatedConnection {
+  readonly id: number
+  readonly key: string
+  holders: number
+  isOpen: boolean
+  isLost: boolean
+  finalizersStarted: number
+  finalizersEnded: number
+}
+
+/** How often what goes wrong; probabilities per dial. */
+export interface Faults {
+  readonly failedDial: number
+  readonly permanentFailure: number
+  readonly hangingDial: number
+  readonly defect: number
+  /** Mean time until an open connection is lost, in milliseconds. `Infinity` for never. */
+  readonly meanLifeMillis: number
+  readonly slowDialMillis: number
+  readonly slowCloseMillis: number
+  readonly hangingClose: number
+}
+
+export interface SimulatedConnector extends Connector.Connector<string, SimulatedConnection, SimulatedFailure> {
+  readonly connections: ReadonlyArray<SimulatedConnection>
+  /** Dials running right now, per key. */
+  readonly dialling: ReadonlyMap<string, number>
+  readonly hasHangingClose: () => boolean
+}
+
+export const make = (options: {
+  readonly random: SeededRandom.SeededRandom
+  readonly faults: Faults
+  readonly exclusiveResource: boolean
+  /** Called after each change to the books. */
+  readonly onChange: (what: string, connection: SimulatedConnection) => void
+}): SimulatedConnector => {
+  const { exclusiveResource, faults, onChange, random } = options
+  const connections: Array<SimulatedConnection> = []
+  const dialling = new Map<string, number>()
+  let hasHangingClose = false
+  const dial = Effect.fnUntraced(function*(key: string) {
+    const clock = yield* Clock.Clock
+    const connection: SimulatedConnection = {
+      id: connections.length + 1,
+      key,
+      holders: 0,
+      isOpen: false,
+      isLost: false,
+      finalizersStarted: 0,
+      finalizersEnded: 0
+    }
+    const isCloseHanging = random.chance(faults.hangingClose)
+    const closeMillis = random.int(0, faults.slowCloseMillis)
+    yield* Effect.acquireRelease(
+      Effect.sync(() => {
+        connections.push(connection)
+        dialling.set(key, (dialling.get(key) ?? 0) + 1)
+        onChange("dial", connection)
+      }),
+      () =>
+        Effect.suspend(() => {
+          if (!connection.isOpen && connection.finalizersStarted === 0) dialling.set(key, (dialling.get(key) ?? 1) - 1)
+          connection.finalizersStarted++
+          onChange("finalize", connection)
+          if (isCloseHanging) {
+            hasHangingClose = true
+            return Effect.never
+          }
+          return Effect.andThen(
+            closeMillis === 0 ? Effect.void : clock.sleep(Duration.millis(closeMillis)),
+            Effect.sync(() => {
+              connection.finalizersEnded++
+              onChange("finalized", connection)
+            })
+          )
+        })
+    )
+    if (random.chance(faults.hangingDial)) return yield* Effect.never
+    const millis = random.int(0, faults.slowDialMillis)
+    if (millis > 0) yield* clock.sleep(Duration.millis(millis))
+    if (random.chance(faults.defect)) return yield* Effect.die(new Error("a bug in the connector"))
+    if (random.chance(faults.permanentFailure)) {
+      return yield* new SimulatedFailure({ message: "not found", isPermanent: true })
+    }
+    if (random.chance(faults.failedDial)) {
+      onChange("refused", connection)
+      return yield* new SimulatedFailure({ message: "refused", isPermanent: false })
+    }
+    const lost = yield* Deferred.make<SimulatedFailure>()
+    const lifeMillis = faults.meanLifeMillis === Number.POSITIVE_INFINITY
+      ? faults.meanLifeMillis
+      : Math.round(-Math.log(1 - random.next()) * faults.meanLifeMillis)
+    if (lifeMillis < Number.POSITIVE_INFINITY) {
+      yield* Effect.forkScoped(Effect.andThen(
+        clock.sleep(Duration.millis(lifeMillis)),
+        Effect.suspend(() => {
+          connection.isLost = true
+          onChange("lost", connection)
+          return Deferred.succeed(lost, new SimulatedFailure({ message: "lost", isPermanent: false }))
+        })
+      ))
+    }
+    connection.isOpen = true
+    dialling.set(key, (dialling.get(key) ?? 1) - 1)
+    onChange("open", connection)
+    return { value: connection, closed: Deferred.await(lost) }
+  })
+  return {
+    connections,
+    dialling,
+    hasHangingClose: () => hasHangingClose,
+    fingerprint: (key) => key,
+    classify: (failure) => failure.isPermanent ? "permanent" : "retryable",
+    exclusiveResource: () => exclusiveResource,
+    dial
+  }
+}

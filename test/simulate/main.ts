@@ -1,0 +1,59 @@
+/**
+ * `pnpm simulate --seeds N --from S`: runs the pool's simulation over many seeds, and shrinks what it finds.
+ *
+ * Exit code 1 when an invariant broke. Each seed is a world of its own, so any range can be split over machines.
+ */
+import { PoolSimulation } from "@holdfast/testkit"
+import { parseArgs } from "node:util"
+
+const { values } = parseArgs({
+  options: { seeds: { type: "string", default: "10000" }, from: { type: "string", default: "0" } }
+})
+const count = Number(values.seeds)
+const from = Number(values.from)
+if (!Number.isSafeInteger(count) || !Number.isSafeInteger(from) || count < 1) {
+  console.error("usage: pnpm simulate [--seeds N] [--from S]   (N at least 1)")
+  process.exit(2)
+}
+
+const started = performance.now()
+const outcomes = new Map<string, number>()
+const transitions = new Set<string>()
+const broken: Array<PoolSimulation.PoolRun> = []
+let steps = 0
+let virtualMillis = 0
+let reported = started
+for (let seed = from; seed < from + count; seed++) {
+  const run = PoolSimulation.run(seed)
+  steps += run.steps
+  virtualMillis += run.virtualMillis
+  for (const [outcome, n] of run.outcomes) outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + n)
+  for (const edge of run.transitions) transitions.add(edge)
+  if (run.violations.length > 0) broken.push(run)
+  if (process.stderr.isTTY && performance.now() - reported > 1000) {
+    reported = performance.now()
+    process.stderr.write(`\r${seed - from + 1} of ${count} seeds, ${broken.length} broken `)
+  }
+}
+if (process.stderr.isTTY) process.stderr.write("\r\u001B[K")
+
+const seconds = (performance.now() - started) / 1000
+const row = (name: string, value: string) => console.log(`  ${name.padEnd(28)}${value.padStart(14)}`)
+console.log(`pool simulation, seeds ${from} to ${from + count - 1}`)
+row("seconds", seconds.toFixed(1))
+row("seeds per second", (count / seconds).toFixed(0))
+row("scheduler steps", String(steps))
+row("simulated hours", (virtualMillis / 3_600_000).toFixed(1))
+row("times real time", (virtualMillis / 1000 / seconds).toFixed(0))
+row("legal transitions seen", String(transitions.size))
+for (const [outcome, n] of [...outcomes].sort((a, b) => b[1] - a[1])) row(`callers: ${outcome}`, String(n))
+row("seeds that broke", String(broken.length))
+for (const run of broken.slice(0, 5)) {
+  const small = PoolSimulation.shrink(run)
+  console.log(`\nseed ${run.seed}, replay with: pnpm simulate --seeds 1 --from ${run.seed}`)
+  for (const violation of small.run.violations.slice(0, 3)) {
+    console.log(`  ${violation.invariant}\n    at ${violation.atMillis} ms: ${violation.detail}`)
+  }
+  console.log(`  shrunk to ${JSON.stringify(small.scenario)}`)
+}
+if (broken.length > 0) process.exitCode = 1
