@@ -26,6 +26,7 @@ import * as Stream from "effect/Stream"
 import type { Connector } from "./Connector.ts"
 import * as Deadlines from "./Deadlines.ts"
 import { Borrow } from "./internal/connection.ts"
+import { inspect } from "./internal/inspect.ts"
 import { type Ask, Machine } from "./internal/machine.ts"
 import type { PoolError, PoolPolicyError } from "./PoolError.ts"
 import type { PoolEvent } from "./PoolEvent.ts"
@@ -169,7 +170,7 @@ export const make = Effect.fnUntraced(function*<K, C, E>(
     reset: (key) => Effect.sync(() => machine.reset(key)),
     drain: (timeout) =>
       machine.drain(timeout === undefined ? policy.drainTimeout : Duration.toMillis(Duration.fromInputUnsafe(timeout))),
-    snapshot: Effect.sync(() => machine.snapshot()),
+    snapshot: Effect.sync(() => inspect(machine)),
     events: Stream.fromPubSub(events)
   }
 })

@@ -18,6 +18,10 @@ export type Failure<E> =
   | { readonly _tag: "Failed"; readonly error: E }
   | { readonly _tag: "TimedOut"; readonly millis: number }
 
+/** The connector's error, where there is one. */
+export const errorOf = <E>(failure: Failure<E> | undefined): E | undefined =>
+  failure?._tag === "Failed" ? failure.error : undefined
+
 /** All the pool knows of one key. */
 export class Entry<K, C, E> {
   readonly key: K

@@ -4,6 +4,9 @@
  * Every method runs to completion without yielding, so each leaves the state consistent and no interleaving can observe a
  * half-made move. Fibers exist for what takes time only: one per dial, one per open connection that waits for its loss, one
  * per connection being closed. All of them belong to a connection, and `drain` ends every connection.
+ *
+ * It is one long file on purpose: what borrowing, dialling, loss and closing do to each other is the difficult part, and it
+ * is read together.
  */
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
@@ -35,7 +38,8 @@ import type { PoolEvent, RetireReason } from "../PoolEvent.ts"
 import type { PoolPolicy } from "../PoolPolicy.ts"
 import type { PoolSnapshot } from "../PoolSnapshot.ts"
 import * as SlotState from "../SlotState.ts"
-import { type Borrow, Connection, Entry, type Failure, Slot } from "./connection.ts"
+import { type Borrow, Connection, Entry, errorOf, type Failure, Slot } from "./connection.ts"
+import { Transitions } from "./transitions.ts"
 
 export interface MachineOptions<K, C, E> {
   readonly connector: Connector<K, C, E>
@@ -58,6 +62,9 @@ export class Machine<K, C, E> {
   readonly entries = new Map<string, Entry<K, C, E>>()
   /** Keys that want to dial but found the pool full, in order. */
   readonly starved = new Set<Entry<K, C, E>>()
+  /** Connections that left their slot and wait for their last leases. */
+  readonly draining = new Set<Connection<K, C, E>>()
+  readonly transitions: Transitions<K, C, E>
   readonly fork: <A, X>(effect: Effect.Effect<A, X>) => Fiber.Fiber<A, X>
   /** Open while no connection is left. */
   readonly quiet: Latch.Latch = Latch.makeUnsafe(true)
@@ -69,6 +76,7 @@ export class Machine<K, C, E> {
   constructor(options: MachineOptions<K, C, E>) {
     this.options = options
     this.fork = Effect.runForkWith(options.context)
+    this.transitions = new Transitions({ events: options.events, now: () => this.now(), fork: this.fork })
   }
 
   now(): number {
@@ -355,7 +363,7 @@ export class Machine<K, C, E> {
     entry.dials++
     this.connections++
     this.quiet.closeUnsafe()
-    this.moveSlot(slot, { _tag: "Connecting", attempt: entry.failures + 1 }, undefined)
+    this.transitions.slot(slot, { _tag: "Connecting", attempt: entry.failures + 1 }, undefined)
     connection.connectDeadline = this.options.deadlines.arm(entry.policy.connectTimeout, () => {
       connection.isTimedOut = true
       connection.dial?.interruptUnsafe()
@@ -381,8 +389,8 @@ export class Machine<K, C, E> {
       connection.dialled = exit.value
       connection.readyAt = this.now()
       entry.wasReady = true
-      this.moveConnection(connection, ConnectionState.healthy, undefined)
-      this.moveSlot(slot, { _tag: "Ready", since: connection.readyAt }, undefined)
+      this.transitions.connection(connection, ConnectionState.healthy, undefined)
+      this.transitions.slot(slot, { _tag: "Ready", since: connection.readyAt }, undefined)
       this.watchLifetime(connection)
       connection.monitor = this.fork(
         Effect.map(exit.value.closed, (error) => this.lost(connection, { _tag: "Failed", error }))
@@ -396,7 +404,7 @@ export class Machine<K, C, E> {
       // A defect in the connector, or its fiber was interrupted from outside: neither is a failure one could retry.
       const defect = Cause.squash(exit.cause)
       slot.connection = undefined
-      this.moveSlot(slot, SlotState.idle, undefined)
+      this.transitions.slot(slot, SlotState.idle, undefined)
       this.close(connection, defect)
       for (const borrow of [...entry.waiters]) this.settle(borrow, Effect.die(defect))
       return this.forget(entry)
@@ -417,7 +425,7 @@ export class Machine<K, C, E> {
     // Growth that fails while another connection works is a matter for back-off: the callers are served by the other one.
     if (isPermanent && !isAnyReady) {
       entry.lastFailure = failure
-      this.moveSlot(slot, SlotState.idle, undefined)
+      this.transitions.slot(slot, SlotState.idle, undefined)
       this.failAll(entry, failure, entry.failures + 1, true)
       return this.forget(entry)
     }
@@ -495,11 +503,11 @@ export class Machine<K, C, E> {
       : Backoff.delay(policy.backoff, entry.failures, this.options.random())
     const until = now + wait
     if (!isCrashLoop || slot.state._tag === "Connecting") {
-      this.moveSlot(slot, { _tag: "Backoff", until, attempt: entry.failures, cause: failure }, errorOf(failure))
+      this.transitions.slot(slot, { _tag: "Backoff", until, attempt: entry.failures, cause: failure }, errorOf(failure))
     }
     if (isCrashLoop) {
       entry.quarantines++
-      this.moveSlot(slot, { _tag: "Quarantined", until, cause: failure }, errorOf(failure))
+      this.transitions.slot(slot, { _tag: "Quarantined", until, cause: failure }, errorOf(failure))
     }
     slot.timer = this.options.deadlines.arm(wait, () => this.penaltyOver(slot))
     if (wait === 0) this.penaltyOver(slot)
@@ -517,7 +525,7 @@ export class Machine<K, C, E> {
     const isOtherFirst = entry.slots.some((other) => other.state._tag === "Connecting" || other.timer !== undefined)
     const hasRoom = this.connections < this.options.policy.maxConnections
     if (hasDemand && !isOtherFirst && hasRoom && this.state === "Open") return this.dial(slot)
-    this.moveSlot(slot, SlotState.idle, undefined)
+    this.transitions.slot(slot, SlotState.idle, undefined)
     if (hasDemand) this.pump(entry)
     else this.forget(entry)
   }
@@ -527,7 +535,7 @@ export class Machine<K, C, E> {
       if (slot.timer === undefined) continue
       slot.timer.cancel()
       slot.timer = undefined
-      this.moveSlot(slot, SlotState.idle, undefined)
+      this.transitions.slot(slot, SlotState.idle, undefined)
     }
   }
 
@@ -554,10 +562,11 @@ export class Machine<K, C, E> {
     const { entry } = slot
     // Callers of an exclusive resource wait for it to be gone, so a forgotten lease must not block them for ever.
     const grace = reason === "drain" || entry.isExclusiveResource ? entry.policy.drainTimeout : Number.POSITIVE_INFINITY
-    this.moveConnection(connection, { _tag: "Draining", deadline: this.now() + grace }, reason)
+    this.transitions.connection(connection, { _tag: "Draining", deadline: this.now() + grace }, reason)
+    this.draining.add(connection)
     if (slot.connection === connection) {
       slot.connection = undefined
-      this.moveSlot(slot, this.state === "Open" ? SlotState.idle : SlotState.closed, reason)
+      this.transitions.slot(slot, this.state === "Open" ? SlotState.idle : SlotState.closed, reason)
     }
     if (connection.leases === 0) this.close(connection, reason)
     else connection.drainDeadline = this.options.deadlines.arm(grace, () => this.close(connection, reason))
@@ -569,7 +578,8 @@ export class Machine<K, C, E> {
     if (connection.state._tag === "Closing" || connection.state._tag === "Closed") return
     const { slot } = connection
     if (slot.connection === connection) slot.connection = undefined
-    this.moveConnection(connection, ConnectionState.closing, cause)
+    this.transitions.connection(connection, ConnectionState.closing, cause)
+    this.draining.delete(connection)
     connection.connectDeadline?.cancel()
     connection.idleDeadline?.cancel()
     connection.lifetimeDeadline?.cancel()
@@ -598,7 +608,7 @@ export class Machine<K, C, E> {
   private released(connection: Connection<K, C, E>): void {
     const { slot } = connection
     const { entry } = slot
-    this.moveConnection(connection, ConnectionState.closed, undefined)
+    this.transitions.connection(connection, ConnectionState.closed, undefined)
     this.connections--
     slot.lingering--
     connection.gone.openUnsafe()
@@ -625,7 +635,7 @@ export class Machine<K, C, E> {
       const slot = entry.slots[i]
       if (slot === undefined || slot.lingering > 0) continue
       if (slot.state._tag !== "Idle" && slot.state._tag !== "Closed") continue
-      this.moveSlot(slot, SlotState.closed, undefined)
+      this.transitions.slot(slot, SlotState.closed, undefined)
       entry.slots.splice(i, 1)
     }
     if (entry.slots.length > 0 || this.entries.get(entry.fingerprint) !== entry) return
@@ -710,7 +720,7 @@ export class Machine<K, C, E> {
         if (connection?.state._tag === "Open") this.retire(connection, "drain")
         else {
           if (connection !== undefined) this.close(connection, "drain")
-          this.moveSlot(slot, SlotState.closed, undefined)
+          this.transitions.slot(slot, SlotState.closed, undefined)
         }
       }
       entry.warm = 0
@@ -721,116 +731,9 @@ export class Machine<K, C, E> {
   private closeAll(): void {
     for (const connection of [...this.draining]) this.close(connection, "drain")
   }
-
-  private readonly draining = new Set<Connection<K, C, E>>()
-
-  snapshot(): PoolSnapshot {
-    const now = this.now()
-    let leases = 0
-    let waiting = 0
-    const keys = Array.from(this.entries.values(), (entry) => {
-      waiting += entry.waiters.size
-      return {
-        key: entry.label,
-        fingerprint: entry.fingerprint,
-        waiting: entry.waiters.size,
-        isWarm: entry.warm > 0,
-        dials: entry.dials,
-        lastFailure: describe(entry.lastFailure),
-        slots: entry.slots.map((slot) => {
-          const { connection, state } = slot
-          return {
-            id: slot.id,
-            state: state._tag,
-            retryInMillis: state._tag === "Backoff" || state._tag === "Quarantined"
-              ? Math.max(0, state.until - now)
-              : undefined,
-            connection: connection === undefined ? undefined : {
-              id: connection.id,
-              state: connection.state._tag,
-              leases: connection.leases,
-              ageMillis: now - connection.openedAt,
-              idleMillis: connection.leases > 0 ? 0 : now - connection.idleSince
-            }
-          }
-        })
-      }
-    })
-    for (const key of keys) for (const slot of key.slots) leases += slot.connection?.leases ?? 0
-    for (const connection of this.draining) leases += connection.leases
-    return { state: this.state, connections: this.connections, leases, waiting, keys }
-  }
-
-  // ---------------------------------------------------------------------------------------------
-  // Transitions
-  // ---------------------------------------------------------------------------------------------
-
-  private publish(event: PoolEvent): void {
-    // Full means that a reader is behind: only then an effect is needed, which drops that reader's oldest event.
-    if (!PubSub.publishUnsafe(this.options.events, event)) this.fork(PubSub.publish(this.options.events, event))
-  }
-
-  private moveSlot(slot: Slot<K, C, E>, to: SlotState.SlotState<Failure<E>>, cause: unknown): void {
-    const from = slot.state
-    if (from._tag === to._tag && to._tag === "Closed") return
-    if (!SlotState.isLegal(from._tag, to._tag)) {
-      throw new Error(`illegal slot transition ${from._tag} -> ${to._tag} (${slot.entry.label}, slot ${slot.id})`)
-    }
-    const now = this.now()
-    this.publish({
-      _tag: "SlotMoved",
-      key: slot.entry.label,
-      fingerprint: slot.entry.fingerprint,
-      slot: slot.id,
-      from: from._tag,
-      to: to._tag,
-      attempt: slot.entry.failures,
-      durationMillis: now - slot.since,
-      cause
-    })
-    slot.state = to
-    slot.since = now
-  }
-
-  private moveConnection(
-    connection: Connection<K, C, E>,
-    to: ConnectionState.ConnectionState,
-    cause: unknown
-  ): void {
-    const from = connection.state
-    if (!ConnectionState.isLegal(from._tag, to._tag)) {
-      throw new Error(`illegal connection transition ${from._tag} -> ${to._tag} (connection ${connection.id})`)
-    }
-    const { entry, id } = connection.slot
-    const now = this.now()
-    this.publish({
-      _tag: "ConnectionMoved",
-      key: entry.label,
-      fingerprint: entry.fingerprint,
-      slot: id,
-      connection: connection.id,
-      from: from._tag,
-      to: to._tag,
-      durationMillis: now - connection.since,
-      cause
-    })
-    connection.state = to
-    connection.since = now
-    if (to._tag === "Draining") this.draining.add(connection)
-    else if (to._tag === "Closing") this.draining.delete(connection)
-  }
 }
 
 const failWith = <E>(reason: PoolErrorReason<E>): Effect.Effect<never, PoolError<E>> => Effect.fail(new PoolError({ reason }))
 
 /** A function, because the compiler believes that a field checked once stays as it was. */
 const isOpen = (connection: Connection<never, unknown, unknown>): boolean => connection.state._tag === "Open"
-
-const errorOf = <E>(failure: Failure<E> | undefined): E | undefined =>
-  failure?._tag === "Failed" ? failure.error : undefined
-
-const describe = (failure: Failure<unknown> | undefined): string | undefined => {
-  if (failure === undefined) return undefined
-  if (failure._tag === "TimedOut") return `no connection within ${failure.millis} ms`
-  return failure.error instanceof Error ? failure.error.message : String(failure.error)
-}

@@ -1,0 +1,49 @@
+/**
+ * Reads a snapshot off the machine.
+ */
+import type { PoolSnapshot } from "../PoolSnapshot.ts"
+import type { Failure } from "./connection.ts"
+import type { Machine } from "./machine.ts"
+
+export const inspect = <K, C, E>(machine: Machine<K, C, E>): PoolSnapshot => {
+  const now = machine.now()
+  let leases = 0
+  let waiting = 0
+  const keys = Array.from(machine.entries.values(), (entry) => {
+    waiting += entry.waiters.size
+    return {
+      key: entry.label,
+      fingerprint: entry.fingerprint,
+      waiting: entry.waiters.size,
+      isWarm: entry.warm > 0,
+      dials: entry.dials,
+      lastFailure: describe(entry.lastFailure),
+      slots: entry.slots.map((slot) => {
+        const { connection, state } = slot
+        return {
+          id: slot.id,
+          state: state._tag,
+          retryInMillis: state._tag === "Backoff" || state._tag === "Quarantined"
+            ? Math.max(0, state.until - now)
+            : undefined,
+          connection: connection === undefined ? undefined : {
+            id: connection.id,
+            state: connection.state._tag,
+            leases: connection.leases,
+            ageMillis: now - connection.openedAt,
+            idleMillis: connection.leases > 0 ? 0 : now - connection.idleSince
+          }
+        }
+      })
+    }
+  })
+  for (const key of keys) for (const slot of key.slots) leases += slot.connection?.leases ?? 0
+  for (const connection of machine.draining) leases += connection.leases
+  return { state: machine.state, connections: machine.connections, leases, waiting, keys }
+}
+
+const describe = (failure: Failure<unknown> | undefined): string | undefined => {
+  if (failure === undefined) return undefined
+  if (failure._tag === "TimedOut") return `no connection within ${failure.millis} ms`
+  return failure.error instanceof Error ? failure.error.message : String(failure.error)
+}

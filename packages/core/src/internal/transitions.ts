@@ -1,0 +1,80 @@
+/**
+ * The only place where a slot or a connection changes its state: by the tables of legal edges, and never unseen.
+ */
+import type * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as PubSub from "effect/PubSub"
+import * as ConnectionState from "../ConnectionState.ts"
+import type { PoolEvent } from "../PoolEvent.ts"
+import * as SlotState from "../SlotState.ts"
+import type { Connection, Failure, Slot } from "./connection.ts"
+
+export class Transitions<K, C, E> {
+  private readonly events: PubSub.PubSub<PoolEvent>
+  private readonly now: () => number
+  private readonly fork: <A, X>(effect: Effect.Effect<A, X>) => Fiber.Fiber<A, X>
+
+  constructor(options: {
+    readonly events: PubSub.PubSub<PoolEvent>
+    readonly now: () => number
+    readonly fork: <A, X>(effect: Effect.Effect<A, X>) => Fiber.Fiber<A, X>
+  }) {
+    this.events = options.events
+    this.now = options.now
+    this.fork = options.fork
+  }
+
+  /** Moves a slot. Closing what is closed is no move; any other edge that is not in the table is a defect. */
+  slot(slot: Slot<K, C, E>, to: SlotState.SlotState<Failure<E>>, cause: unknown): void {
+    const from = slot.state
+    if (from._tag === "Closed" && to._tag === "Closed") return
+    if (!SlotState.isLegal(from._tag, to._tag)) {
+      throw new Error(`illegal slot transition ${from._tag} -> ${to._tag} (${slot.entry.label}, slot ${slot.id})`)
+    }
+    const now = this.now()
+    const durationMillis = now - slot.since
+    slot.state = to
+    slot.since = now
+    this.publish({
+      _tag: "SlotMoved",
+      key: slot.entry.label,
+      fingerprint: slot.entry.fingerprint,
+      slot: slot.id,
+      from: from._tag,
+      to: to._tag,
+      attempt: slot.entry.failures,
+      durationMillis,
+      cause
+    })
+  }
+
+  /** Moves a connection. An edge that is not in the table is a defect. */
+  connection(connection: Connection<K, C, E>, to: ConnectionState.ConnectionState, cause: unknown): void {
+    const from = connection.state
+    if (!ConnectionState.isLegal(from._tag, to._tag)) {
+      throw new Error(`illegal connection transition ${from._tag} -> ${to._tag} (connection ${connection.id})`)
+    }
+    const { entry, id } = connection.slot
+    const now = this.now()
+    const durationMillis = now - connection.since
+    connection.state = to
+    connection.since = now
+    this.publish({
+      _tag: "ConnectionMoved",
+      key: entry.label,
+      fingerprint: entry.fingerprint,
+      slot: id,
+      connection: connection.id,
+      from: from._tag,
+      to: to._tag,
+      durationMillis,
+      cause
+    })
+  }
+
+  /** The state is set before anybody hears of it: publishing runs waiting readers at once. */
+  private publish(event: PoolEvent): void {
+    // Full means that a reader is behind: only then an effect is needed, which drops that reader's oldest event.
+    if (!PubSub.publishUnsafe(this.events, event)) this.fork(PubSub.publish(this.events, event))
+  }
+}
