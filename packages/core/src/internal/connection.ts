@@ -112,11 +112,16 @@ export class Connection<K, C, E> {
  */
 export class Borrow<K, C, E> {
   connection: Connection<K, C, E> | undefined = undefined
-  entry: Entry<K, C, E> | undefined = undefined
-  resume: ((effect: Effect.Effect<C, PoolError<E>>) => void) | undefined = undefined
-  deadline: Deadline | undefined = undefined
-  since = 0
-  expiresAt = 0
-  timeout = 0
-  waitForReady = true
+  /** Set while the caller waits, and only then: most never do. */
+  waiting: Waiting<K, C, E> | undefined = undefined
+}
+
+/** What is known of a caller who waits. */
+export interface Waiting<K, C, E> {
+  readonly entry: Entry<K, C, E>
+  readonly resume: (effect: Effect.Effect<C, PoolError<E>>) => void
+  readonly deadline: Deadline
+  readonly expiresAt: number
+  readonly timeout: number
+  readonly waitForReady: boolean
 }

@@ -38,7 +38,7 @@ import type { PoolEvent, RetireReason } from "../PoolEvent.ts"
 import type { PoolPolicy } from "../PoolPolicy.ts"
 import type { PoolSnapshot } from "../PoolSnapshot.ts"
 import * as SlotState from "../SlotState.ts"
-import { type Borrow, Connection, Entry, errorOf, type Failure, Slot } from "./connection.ts"
+import { type Borrow, Connection, Entry, errorOf, type Failure, Slot, type Waiting } from "./connection.ts"
 import { Transitions } from "./transitions.ts"
 
 export interface MachineOptions<K, C, E> {
@@ -114,35 +114,42 @@ export class Machine<K, C, E> {
     if (entry.waiters.size >= entry.policy.maxWaiters) {
       return resume(failWith<E>(new TooManyWaiters({ key: entry.label, limit: entry.policy.maxWaiters })))
     }
-    borrow.entry = entry
-    borrow.resume = resume
-    borrow.waitForReady = ask.waitForReady ?? entry.policy.waitForReady
-    borrow.since = this.now()
-    borrow.timeout = Math.min(ask.timeout, entry.policy.acquireTimeout)
-    borrow.expiresAt = borrow.since + borrow.timeout
-    borrow.deadline = this.options.deadlines.arm(borrow.timeout, () => this.expire(borrow))
+    const timeout = Math.min(ask.timeout, entry.policy.acquireTimeout)
+    borrow.waiting = {
+      entry,
+      resume,
+      timeout,
+      waitForReady: ask.waitForReady ?? entry.policy.waitForReady,
+      expiresAt: this.now() + timeout,
+      deadline: this.options.deadlines.arm(timeout, () => this.expire(borrow))
+    }
     entry.waiters.add(borrow)
     this.pump(entry)
-    if (entry.waiters.has(borrow)) this.refuse(entry, borrow)
+    this.refuse(entry, borrow)
   }
 
-  /** Takes a caller out of the queue. True if it was still in it. */
-  leave(borrow: Borrow<K, C, E>): boolean {
-    const entry = borrow.entry
-    if (entry === undefined || !entry.waiters.delete(borrow)) return false
-    borrow.deadline?.cancel()
-    return true
+  /** Takes a caller out of the queue: whoever gets the claim settles it, and nobody else can. */
+  private leave(borrow: Borrow<K, C, E>): Waiting<K, C, E> | undefined {
+    const { waiting } = borrow
+    if (waiting === undefined) return undefined
+    borrow.waiting = undefined
+    waiting.entry.waiters.delete(borrow)
+    waiting.deadline.cancel()
+    return waiting
   }
 
   /** A caller that waits no more: it was interrupted. */
   abandon(borrow: Borrow<K, C, E>): void {
-    if (this.leave(borrow) && borrow.entry !== undefined) this.forget(borrow.entry)
+    const waiting = this.leave(borrow)
+    if (waiting !== undefined) this.forget(waiting.entry)
   }
 
   giveBack(borrow: Borrow<K, C, E>): Effect.Effect<void> {
-    this.leave(borrow)
-    const connection = borrow.connection
-    if (connection === undefined) return Effect.void
+    const { connection } = borrow
+    if (connection === undefined) {
+      this.abandon(borrow)
+      return Effect.void
+    }
     borrow.connection = undefined
     connection.leases--
     const entry = connection.slot.entry
@@ -177,7 +184,7 @@ export class Machine<K, C, E> {
   }
 
   private settle(borrow: Borrow<K, C, E>, result: Effect.Effect<C, PoolError<E>>): void {
-    if (this.leave(borrow)) borrow.resume?.(result)
+    this.leave(borrow)?.resume(result)
   }
 
   private fail(borrow: Borrow<K, C, E>, reason: PoolErrorReason<E>): void {
@@ -185,12 +192,13 @@ export class Machine<K, C, E> {
   }
 
   private expire(borrow: Borrow<K, C, E>): void {
-    const entry = borrow.entry
-    if (entry === undefined || !this.leave(borrow)) return
-    borrow.resume?.(failWith(
+    const waiting = this.leave(borrow)
+    if (waiting === undefined) return
+    const { entry, resume, timeout } = waiting
+    resume(failWith(
       new AcquireTimeout({
         key: entry.label,
-        waitedMillis: borrow.timeout,
+        waitedMillis: timeout,
         phase: this.phase(entry),
         counts: this.counts(entry),
         lastFailure: errorOf(entry.lastFailure)
@@ -257,9 +265,9 @@ export class Machine<K, C, E> {
       for (const borrow of entry.waiters) {
         const connection = this.pick(entry)
         if (connection === undefined || connection.dialled === undefined) break
-        this.leave(borrow)
+        const waiting = this.leave(borrow)
         this.give(borrow, connection)
-        borrow.resume?.(Effect.succeed(connection.dialled.value))
+        waiting?.resume(Effect.succeed(connection.dialled.value))
       }
       this.ensureDials(entry)
     } while (this.isMarked(entry))
@@ -461,8 +469,11 @@ export class Machine<K, C, E> {
       retryInMillis: Math.max(0, until - this.now()),
       lastFailure: errorOf(entry.lastFailure)
     }
-    if (isQuarantined && (!borrow.waitForReady || until >= borrow.expiresAt)) this.fail(borrow, new Quarantined(failure))
-    else if (!borrow.waitForReady) this.fail(borrow, new NotReady(failure))
+    const { waiting } = borrow
+    if (waiting === undefined) return
+    if (isQuarantined && (!waiting.waitForReady || until >= waiting.expiresAt)) {
+      this.fail(borrow, new Quarantined(failure))
+    } else if (!waiting.waitForReady) this.fail(borrow, new NotReady(failure))
   }
 
   // ---------------------------------------------------------------------------------------------
