@@ -29,6 +29,8 @@ export const opening: ConnectionState = { _tag: "Opening" }
 
 export const healthy: ConnectionState = { _tag: "Open", health: "healthy" }
 
+export const suspect: ConnectionState = { _tag: "Open", health: "suspect" }
+
 export const closing: ConnectionState = { _tag: "Closing" }
 
 export const closed: ConnectionState = { _tag: "Closed" }

@@ -39,4 +39,14 @@ export interface ConnectionMoved {
   readonly cause: unknown
 }
 
-export type PoolEvent = SlotMoved | ConnectionMoved
+/** Probes of an open connection failed, or it showed signs of life again. */
+export interface HealthChanged {
+  readonly _tag: "HealthChanged"
+  readonly key: string
+  readonly fingerprint: string
+  readonly slot: number
+  readonly connection: number
+  readonly health: "healthy" | "suspect"
+}
+
+export type PoolEvent = SlotMoved | ConnectionMoved | HealthChanged

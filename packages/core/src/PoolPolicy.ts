@@ -41,6 +41,15 @@ export interface PoolPolicyInput {
   readonly idleTimeout?: Duration.Input | undefined
   /** A connection older than this is retired when free, varied by up to -2.5 %. Default: none. */
   readonly maxLifetime?: Duration.Input | undefined
+  /**
+   * Silence after which a connection with a lease or a warm key is probed. Only where the connector can probe.
+   * Default: none, no probes.
+   */
+  readonly keepaliveInterval?: Duration.Input | undefined
+  /** How long a probe may take. Any byte received in between is an answer. Default: 10 s. */
+  readonly keepaliveTimeout?: Duration.Input | undefined
+  /** Failed probes in a row after which an idle connection is lost, and a busy one is `suspect`. Default: 2. */
+  readonly keepaliveFailures?: number | undefined
   readonly backoff?: Partial<BackoffOptions> | undefined
   /** Dials of a key that was never ready before its callers get the cause. Default: 3 retries. */
   readonly maxConnectRetries?: number | undefined
@@ -70,6 +79,9 @@ export interface PoolPolicy {
   readonly acquireTimeout: number
   readonly idleTimeout: number
   readonly maxLifetime: number
+  readonly keepaliveInterval: number
+  readonly keepaliveTimeout: number
+  readonly keepaliveFailures: number
   readonly backoff: { readonly initial: number; readonly factor: number; readonly max: number; readonly jitter: number }
   readonly maxConnectRetries: number
   readonly minUptime: number
@@ -92,6 +104,9 @@ export const defaults: PoolPolicy = {
   acquireTimeout: 30_000,
   idleTimeout: 300_000,
   maxLifetime: Number.POSITIVE_INFINITY,
+  keepaliveInterval: Number.POSITIVE_INFINITY,
+  keepaliveTimeout: 10_000,
+  keepaliveFailures: 2,
   backoff: { initial: 250, factor: 1.6, max: 30_000, jitter: 0.2 },
   maxConnectRetries: 3,
   minUptime: 10_000,
@@ -153,6 +168,9 @@ export const make = (input: PoolPolicyInput = {}): Effect.Effect<PoolPolicy, Poo
       acquireTimeout: yield* positive("acquireTimeout", input.acquireTimeout, defaults.acquireTimeout),
       idleTimeout: yield* positive("idleTimeout", input.idleTimeout, defaults.idleTimeout),
       maxLifetime: yield* positive("maxLifetime", input.maxLifetime, defaults.maxLifetime),
+      keepaliveInterval: yield* positive("keepaliveInterval", input.keepaliveInterval, defaults.keepaliveInterval),
+      keepaliveTimeout: yield* positive("keepaliveTimeout", input.keepaliveTimeout, defaults.keepaliveTimeout),
+      keepaliveFailures: yield* count("keepaliveFailures", input.keepaliveFailures, defaults.keepaliveFailures),
       backoff,
       maxConnectRetries: yield* count("maxConnectRetries", input.maxConnectRetries, defaults.maxConnectRetries, 0),
       minUptime: yield* notNegative("minUptime", input.minUptime, defaults.minUptime),

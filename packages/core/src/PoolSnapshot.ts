@@ -7,6 +7,8 @@ import type { SlotTag } from "./SlotState.ts"
 export interface ConnectionSnapshot {
   readonly id: number
   readonly state: ConnectionTag
+  /** Of an open connection: `suspect` when probes failed while it was busy. */
+  readonly health: "healthy" | "suspect" | undefined
   readonly leases: number
   readonly ageMillis: number
   /** Time since the last lease was returned; zero while leased. */

@@ -439,6 +439,78 @@ describe("loss and redial", () => {
     }))
 })
 
+describe("keepalive", () => {
+  const policy = { keepaliveInterval: "30 seconds", keepaliveTimeout: "10 seconds", idleTimeout: Duration.infinity } as const
+
+  const probed = Effect.fnUntraced(function*(probe: Effect.Effect<void, FakeConnector.FakeError>) {
+    const connector = FakeConnector.make()
+    let probes = 0
+    connector.probe = Effect.andThen(Effect.sync(() => probes++), probe)
+    const pool = yield* ConnectionPool.make(connector, { policy })
+    return { connector, pool, probes: () => probes }
+  })
+
+  it.effect("a silent connection that is held is probed, one that receives anything is not", () =>
+    Effect.gen(function*() {
+      const { connector, pool, probes } = yield* probed(Effect.void)
+      yield* Effect.forkScoped(pool.use("a", () => Effect.never), now)
+      yield* TestClock.adjust("30 seconds")
+      assert.strictEqual(probes(), 1)
+      yield* TestClock.adjust("29 seconds")
+      connector.received++
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(probes(), 1)
+      yield* TestClock.adjust("30 seconds")
+      assert.strictEqual(probes(), 2)
+    }))
+
+  it.effect("a connection nobody holds is not probed, a warm one is", () =>
+    Effect.gen(function*() {
+      const { pool, probes } = yield* probed(Effect.void)
+      yield* pool.use("a", () => Effect.void)
+      yield* TestClock.adjust("10 minutes")
+      assert.strictEqual(probes(), 0)
+      yield* Effect.scoped(Effect.andThen(pool.warm("a"), TestClock.adjust("1 minute")))
+      assert.strictEqual(probes(), 2)
+    }))
+
+  it.effect("a dead connection is lost after keepaliveFailures unanswered probes, and redialled for those who want it", () =>
+    Effect.gen(function*() {
+      const { connector, pool, probes } = yield* probed(Effect.never)
+      yield* pool.warm("a")
+      yield* TestClock.adjust("49 seconds")
+      assert.strictEqual(connector.dials(), 1)
+      yield* TestClock.adjust("2 seconds")
+      assert.strictEqual(probes(), 2)
+      assert.strictEqual(connector.dials(), 2)
+      assert.strictEqual(connector.alive(), 1)
+    }))
+
+  it.effect("a busy connection is only suspected, and trusted again at the first byte", () =>
+    Effect.gen(function*() {
+      const { connector, pool } = yield* probed(Effect.never)
+      connector.inFlight = 1
+      yield* Effect.forkScoped(pool.use("a", () => Effect.never), now)
+      yield* TestClock.adjust("1 hour")
+      const health = Effect.map(pool.snapshot, (snapshot) => snapshot.keys[0]?.slots[0]?.connection?.health)
+      assert.strictEqual(yield* health, "suspect")
+      assert.strictEqual(connector.dials(), 1)
+      connector.received++
+      yield* TestClock.adjust("40 seconds")
+      assert.strictEqual(yield* health, "healthy")
+    }))
+
+  it.effect("probing stops with the connection", () =>
+    Effect.gen(function*() {
+      const { pool, probes } = yield* probed(Effect.void)
+      yield* Effect.forkScoped(pool.use("a", () => Effect.never), now)
+      yield* TestClock.adjust("30 seconds")
+      yield* pool.drain(0)
+      yield* TestClock.adjust("1 hour")
+      assert.strictEqual(probes(), 1)
+    }))
+})
+
 describe("shutdown", () => {
   it.effect("closing the pool closes every connection exactly once, in parallel", () =>
     Effect.gen(function*() {
@@ -509,7 +581,7 @@ describe("observability", () => {
       yield* pool.use("a", () => Effect.void)
       yield* TestClock.adjust("1 minute")
       assert.deepStrictEqual(
-        events.map((event) => `${event._tag} ${event.from}-${event.to}`),
+        events.map((event) => event._tag === "HealthChanged" ? event.health : `${event._tag} ${event.from}-${event.to}`),
         [
           "SlotMoved Idle-Connecting",
           "ConnectionMoved Opening-Open",

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Backoff, ConnectionState, PoolPolicy, RestartIntensity, SlotState } from "@holdfast/core"
+import { Backoff, ConnectionState, PoolPolicy, ReplayBudget, RestartIntensity, SlotState } from "@holdfast/core"
 
 describe("life cycles", () => {
   it("every state can reach Closed, and Closed absorbs", () => {
@@ -45,5 +45,17 @@ describe("restart intensity", () => {
     assert.deepStrictEqual([0, 100, 200, 300].map((at) => fast.record(at)), [false, false, false, true])
     const slow = RestartIntensity.make({ limit: 3, window: 1000 })
     assert.isFalse([0, 400, 800, 1200, 1600, 2000, 2400].map((at) => slow.record(at)).includes(true))
+  })
+})
+
+describe("replay budget", () => {
+  it("replays are at most its burst plus its share of the successes, however many are asked for", () => {
+    const budget = ReplayBudget.make({ burst: 10, ratio: 0.2 })
+    const ask = (n: number) => Array.from({ length: n }, () => budget.withdraw()).filter(Boolean).length
+    assert.strictEqual(ask(1000), 10)
+    for (let i = 0; i < 50; i++) budget.deposit()
+    assert.strictEqual(ask(1000), 10)
+    for (let i = 0; i < 10_000; i++) budget.deposit()
+    assert.strictEqual(budget.balance(), 10)
   })
 })

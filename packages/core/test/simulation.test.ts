@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { PoolSimulation } from "@holdfast/testkit"
+import { Keepalive } from "../src/internal/keepalive.ts"
 import { Machine } from "../src/internal/machine.ts"
 import { plantedBugs } from "./support/plantedBugs.ts"
 
@@ -41,7 +42,7 @@ describe("simulation", () => {
 describe("the simulation finds", () => {
   for (const bug of plantedBugs) {
     it(bug.name, { timeout: 60_000 }, () => {
-      const restore = bug.plant(Machine.prototype)
+      const restore = bug.plant(Machine.prototype, Keepalive.prototype)
       try {
         const broken = firstViolation(0, seeds)
         assert.isDefined(broken, `not found in ${seeds} seeds`)

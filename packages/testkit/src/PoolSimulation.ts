@@ -50,6 +50,8 @@ export interface Scenario {
   readonly keys: ReadonlyArray<string>
   readonly callers: number
   readonly asksPerCaller: number
+  /** How often this program's own event loop stalls, per jump of the clock. */
+  readonly stallChance: number
 }
 
 /** Draws a scenario. Small numbers on purpose: limits are hit and interleavings are dense. */
@@ -69,6 +71,9 @@ export const scenario = (seed: number): Scenario => {
       connectTimeout: random.int(500, 3000),
       acquireTimeout: random.int(500, 8000),
       idleTimeout: idle,
+      keepaliveInterval: random.chance(0.5) ? random.int(200, 2000) : Duration.infinity,
+      keepaliveTimeout: 500,
+      keepaliveFailures: random.int(1, 3),
       maxLifetime: random.chance(0.3) ? random.int(1000, 10_000) : Duration.infinity,
       backoff: { initial: random.int(10, 300), max: 2000 },
       maxConnectRetries: random.int(0, 4),
@@ -87,19 +92,26 @@ export const scenario = (seed: number): Scenario => {
       meanLifeMillis: isCalm ? Number.POSITIVE_INFINITY : random.pick([300, 3000, 30_000, Number.POSITIVE_INFINITY]),
       slowDialMillis: random.pick([0, 50, 1000]),
       slowCloseMillis: random.pick([0, 0, 500]),
-      hangingClose: isCalm ? 0 : random.pick([0, 0, 0, 0.05])
+      hangingClose: isCalm ? 0 : random.pick([0, 0, 0, 0.05]),
+      silentDeath: isCalm ? 0 : random.pick([0, 0, 0.5]),
+      slowProbeMillis: random.pick([1, 100, 450])
     },
     exclusiveResource: random.chance(0.3),
     keys: ["a", "b", "c", "d"].slice(0, random.int(1, 4)),
     callers: random.int(2, 12),
-    asksPerCaller: random.int(2, 8)
+    asksPerCaller: random.int(2, 8),
+    stallChance: isCalm ? 0 : random.pick([0, 0, 0.01])
   }
 }
 
 /** Runs one seed and reports what broke. */
 export const run = (seed: number, drawn: Scenario = scenario(seed)): PoolRun => {
   const auditor = new Auditor(drawn)
-  const report = Simulation.run(seed, Effect.scoped(live(seed, drawn, auditor)))
+  const report = Simulation.run(seed, Effect.scoped(live(seed, drawn, auditor)), {
+    stalls: drawn.stallChance === 0
+      ? undefined
+      : { chance: drawn.stallChance, maxMillis: 3000, onStall: (millis) => auditor.stalledMillis += millis }
+  })
   auditor.atEnd(report)
   return {
     seed,
@@ -125,7 +137,9 @@ export const shrink = (broken: PoolRun): { readonly scenario: Scenario; readonly
     { ...from, faults: { ...from.faults, hangingDial: 0 } },
     { ...from, faults: { ...from.faults, defect: 0 } },
     { ...from, faults: { ...from.faults, failedDial: 0 } },
-    { ...from, faults: { ...from.faults, slowCloseMillis: 0 } }
+    { ...from, faults: { ...from.faults, slowCloseMillis: 0 } },
+    { ...from, faults: { ...from.faults, silentDeath: 0 } },
+    { ...from, stallChance: 0 }
   ].filter((next) =>
     next.callers > 0 && next.asksPerCaller > 0 && next.keys.length > 0 && JSON.stringify(next) !== JSON.stringify(from)
   )
@@ -172,10 +186,12 @@ const live = Effect.fnUntraced(function*(seed: number, drawn: Scenario, auditor:
     const limit = Math.min(timeout ?? Number.POSITIVE_INFINITY, Duration.toMillis(drawn.policy.acquireTimeout ?? 0))
     const options = timeout === undefined ? {} : { timeout }
     const asked = auditor.now()
+    const stalled = auditor.stalledMillis
     let isSettled = false
     const settle = () => {
       isSettled = true
-      auditor.settled(asked, limit)
+      // A deadline cannot be kept by a program that does not run.
+      auditor.settled(asked, limit + auditor.stalledMillis - stalled)
     }
     const use = random.chance(0.7)
       ? pool.use(key, (connection) => (settle(), hold(connection)), options)
@@ -230,8 +246,9 @@ const live = Effect.fnUntraced(function*(seed: number, drawn: Scenario, auditor:
   }
   auditor.isClosing = true
   const closingAt = auditor.now()
+  const stalledBefore = auditor.stalledMillis
   yield* Scope.close(scope, Exit.void)
-  auditor.closed(auditor.now() - closingAt, yield* pool.snapshot)
+  auditor.closed(auditor.now() - closingAt - (auditor.stalledMillis - stalledBefore), yield* pool.snapshot)
   yield* Fiber.await(crowd)
   auditor.isOver = true
 })
@@ -249,6 +266,7 @@ class Auditor {
   readonly refusedAt = new Map<string, number>()
   private readonly openedAt = new Map<number, number>()
   private changedAt = 0
+  stalledMillis = 0
   isClosing = false
   isOver = false
 
@@ -286,7 +304,7 @@ class Auditor {
       )
     }
     if (what === "open") this.openedAt.set(connection.id, this.now())
-    if (what === "lost") {
+    if (what === "lost" || (what === "finalize" && connection.silentSince !== undefined)) {
       const uptime = this.now() - (this.openedAt.get(connection.id) ?? this.now())
       // Its loss clears the record of the key: it has proven that the peer works.
       if (uptime >= Duration.toMillis(this.drawn.policy.minUptime ?? 0)) this.refusedAt.delete(connection.key)
@@ -303,9 +321,13 @@ class Auditor {
         this.check((this.connector?.dialling.get(connection.key) ?? 0) <= 1, "one dial at a time", connection.key)
       }
     }
+    if (what === "finalize" && connection.silentSince !== undefined && connection.isOpen) {
+      this.outcomes.set("silent connection closed", (this.outcomes.get("silent connection closed") ?? 0) + 1)
+    }
     if (what === "finalize") {
       this.check(connection.finalizersStarted === 1, "a connection is finalized once", `connection ${connection.id}`)
-      const isExcused = connection.isLost || this.isClosing || this.drawn.exclusiveResource
+      const isExcused = connection.isLost || this.isClosing || this.drawn.exclusiveResource ||
+        (connection.silentSince !== undefined && !connection.isBusy)
       this.check(
         connection.holders === 0 || isExcused,
         "a busy connection is never evicted, idled or drained early",
@@ -321,7 +343,7 @@ class Auditor {
   leased(connection: SimulatedConnector.SimulatedConnection): void {
     connection.holders++
     // Between the lease and this line the caller may have been preempted, and the peer or the drain deadline came first.
-    const isExcused = connection.isLost || this.isClosing
+    const isExcused = connection.isLost || this.isClosing || connection.silentSince !== undefined
     this.check(
       connection.isOpen && (connection.finalizersStarted === 0 || isExcused),
       "no lease on a connection that is not ready",
@@ -357,7 +379,7 @@ class Auditor {
   private failed(reason: PoolErrorReason<unknown>): void {
     if (reason._tag !== "AcquireTimeout" || reason.phase !== "queue") return
     // Room that came free this very instant may still be on its way to the caller.
-    if (this.changedAt >= this.now() - 1) return
+    if (this.changedAt >= this.now() - 1 || this.stalledMillis > 0) return
     const existing = this.existing
     const isNoneOfKey = existing.every((connection) => connection.key !== reason.key)
     this.check(
@@ -369,6 +391,10 @@ class Auditor {
   }
 
   saw(event: PoolEvent.PoolEvent): void {
+    if (event._tag === "HealthChanged") {
+      this.transitions.add(`connection became ${event.health}`)
+      return
+    }
     const isSlot = event._tag === "SlotMoved"
     const id = isSlot ? event.slot : event.connection
     const books = isSlot ? this.slots : this.connections
@@ -408,7 +434,9 @@ class Auditor {
     const isHanging = this.connector?.hasHangingClose() ?? false
     const limit = Duration.toMillis(drainTimeout) +
       (isHanging ? Duration.toMillis(closeTimeout) : this.drawn.faults.slowCloseMillis)
-    this.check(isHanging || snapshot.connections === 0, "no connection is left after close", JSON.stringify(snapshot))
+    // A stall can use up closeTimeout before a slow finalizer is done.
+    const isExcused = isHanging || this.stalledMillis > 0
+    this.check(isExcused || snapshot.connections === 0, "no connection is left after close", JSON.stringify(snapshot))
     this.check(tookMillis <= limit + 1, "closing ends within its deadline", `${tookMillis} ms of ${limit} ms`)
   }
 

@@ -22,7 +22,11 @@ export interface SimulatedConnection {
   readonly key: string
   holders: number
   isOpen: boolean
+  /** Its holders have requests in flight, as opposed to merely holding it. */
+  isBusy: boolean
   isLost: boolean
+  /** Since when it answers nothing, without saying so. */
+  silentSince: number | undefined
   finalizersStarted: number
   finalizersEnded: number
 }
@@ -38,6 +42,10 @@ export interface Faults {
   readonly slowDialMillis: number
   readonly slowCloseMillis: number
   readonly hangingClose: number
+  /** Per connection: it falls silent at some time, and nobody is told. */
+  readonly silentDeath: number
+  /** How long an answer to a probe takes at most. */
+  readonly slowProbeMillis: number
 }
 
 export interface SimulatedConnector extends Connector.Connector<string, SimulatedConnection, SimulatedFailure> {
@@ -65,7 +73,9 @@ export const make = (options: {
       key,
       holders: 0,
       isOpen: false,
+      isBusy: random.chance(0.3),
       isLost: false,
+      silentSince: undefined,
       finalizersStarted: 0,
       finalizersEnded: 0
     }
@@ -123,7 +133,27 @@ export const make = (options: {
     connection.isOpen = true
     dialling.set(key, (dialling.get(key) ?? 1) - 1)
     onChange("open", connection)
-    return { value: connection, closed: Deferred.await(lost) }
+    const silentAt = random.chance(faults.silentDeath)
+      ? clock.currentTimeMillisUnsafe() + random.int(0, 5000)
+      : Number.POSITIVE_INFINITY
+    const probe = Effect.suspend(() => {
+      const answer = clock.sleep(Duration.millis(random.int(1, Math.max(1, faults.slowProbeMillis))))
+      return Effect.andThen(
+        answer,
+        Effect.suspend(() => {
+          if (clock.currentTimeMillisUnsafe() < silentAt) return Effect.void
+          connection.silentSince = silentAt
+          return Effect.never
+        })
+      )
+    })
+    return {
+      value: connection,
+      closed: Deferred.await(lost),
+      probe,
+      // Holders here are callers at work: requests are in flight as long as one of them is busy.
+      inFlight: () => connection.isBusy ? connection.holders : 0
+    }
   })
   return {
     connections,

@@ -40,11 +40,20 @@ export interface Report<A, E> {
 export interface Options {
   /** Ends a run that does not end. Default: 2 million scheduler steps. */
   readonly maxSteps?: number | undefined
+  /**
+   * The program's own event loop stalls now and then: time goes on and nobody runs. What came due meanwhile then runs in any
+   * order, as it does when timers and input are late together. `chance` is per jump of the clock.
+   */
+  readonly stalls?: {
+    readonly chance: number
+    readonly maxMillis: number
+    readonly onStall?: (millis: number) => void
+  } | undefined
 }
 
 /** Runs `program` under `seed`. The program may use `Clock` and `Random`; both are simulated. */
 export const run = <A, E>(seed: number, program: Effect.Effect<A, E>, options: Options = {}): Report<A, E> => {
-  const world = new World(seed)
+  const world = new World(seed, options.stalls)
   const context = Context.empty().pipe(
     Context.add(Scheduler.Scheduler, world),
     Context.add(Clock.Clock, world.clock),
@@ -97,8 +106,11 @@ class World implements Scheduler.Scheduler {
   steps = 0
   hash = 0x811C9DC5
 
-  constructor(seed: number) {
+  private readonly stalls: Options["stalls"]
+
+  constructor(seed: number, stalls: Options["stalls"]) {
     this.random = SeededRandom.make(seed)
+    this.stalls = stalls
   }
 
   shouldYield(fiber: Fiber.Fiber<unknown, unknown>): boolean {
@@ -149,14 +161,28 @@ class World implements Scheduler.Scheduler {
       if (this.steps >= maxSteps) return true
       if (this.tasks.length > 0) this.step()
       else {
-        const sleeper = this.sleepers.pop()
+        const sleeper = this.nextSleeper()
         if (sleeper === undefined) return false
-        this.nowMillis = Math.max(this.nowMillis, sleeper.wakeAt)
         this.note(sleeper.wakeAt)
         sleeper.wake()
       }
     }
     return false
+  }
+
+  private nextSleeper(): Sleeper | undefined {
+    const earliest = this.sleepers.at(-1)
+    if (earliest === undefined) return undefined
+    this.nowMillis = Math.max(this.nowMillis, earliest.wakeAt)
+    if (this.stalls === undefined) return this.sleepers.pop()
+    if (this.random.chance(this.stalls.chance)) {
+      const millis = this.random.int(1, this.stalls.maxMillis)
+      this.nowMillis += millis
+      this.stalls.onStall?.(millis)
+    }
+    let due = 0
+    while ((this.sleepers.at(-1 - due)?.wakeAt ?? Number.POSITIVE_INFINITY) <= this.nowMillis) due++
+    return this.sleepers.splice(this.sleepers.length - this.random.int(1, due), 1)[0]
   }
 
   runRunnable(maxSteps: number): void {

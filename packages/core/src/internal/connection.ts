@@ -10,13 +10,15 @@ import * as ConnectionState from "../ConnectionState.ts"
 import type { Deadline } from "../Deadlines.ts"
 import type { PoolError } from "../PoolError.ts"
 import type { PoolPolicy } from "../PoolPolicy.ts"
+import type { Keepalive } from "./keepalive.ts"
 import * as RestartIntensity from "../RestartIntensity.ts"
 import * as SlotState from "../SlotState.ts"
 
-/** Why a dial failed or a connection was lost. A dial that ran out of time has no error of the connector's. */
+/** Why a dial failed or a connection was lost. What ran out of time has no error of the connector's. */
 export type Failure<E> =
   | { readonly _tag: "Failed"; readonly error: E }
   | { readonly _tag: "TimedOut"; readonly millis: number }
+  | { readonly _tag: "Unresponsive"; readonly millis: number }
 
 /** The connector's error, where there is one. */
 export const errorOf = <E>(failure: Failure<E> | undefined): E | undefined =>
@@ -93,6 +95,7 @@ export class Connection<K, C, E> {
   idleDeadline: Deadline | undefined = undefined
   lifetimeDeadline: Deadline | undefined = undefined
   drainDeadline: Deadline | undefined = undefined
+  keepalive: Keepalive<E> | undefined = undefined
 
   constructor(id: number, slot: Slot<K, C, E>, scope: Scope.Closeable, now: number) {
     this.id = id

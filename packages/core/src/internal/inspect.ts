@@ -29,6 +29,7 @@ export const inspect = <K, C, E>(machine: Machine<K, C, E>): PoolSnapshot => {
           connection: connection === undefined ? undefined : {
             id: connection.id,
             state: connection.state._tag,
+            health: connection.state._tag === "Open" ? connection.state.health : undefined,
             leases: connection.leases,
             ageMillis: now - connection.openedAt,
             idleMillis: connection.leases > 0 ? 0 : now - connection.idleSince
@@ -45,5 +46,6 @@ export const inspect = <K, C, E>(machine: Machine<K, C, E>): PoolSnapshot => {
 const describe = (failure: Failure<unknown> | undefined): string | undefined => {
   if (failure === undefined) return undefined
   if (failure._tag === "TimedOut") return `no connection within ${failure.millis} ms`
+  if (failure._tag === "Unresponsive") return `no sign of life for ${failure.millis} ms`
   return failure.error instanceof Error ? failure.error.message : String(failure.error)
 }

@@ -39,6 +39,7 @@ import type { PoolPolicy } from "../PoolPolicy.ts"
 import type { PoolSnapshot } from "../PoolSnapshot.ts"
 import * as SlotState from "../SlotState.ts"
 import { type Borrow, Connection, Entry, errorOf, type Failure, Slot, type Waiting } from "./connection.ts"
+import { Keepalive } from "./keepalive.ts"
 import { Transitions } from "./transitions.ts"
 
 export interface MachineOptions<K, C, E> {
@@ -178,7 +179,8 @@ export class Machine<K, C, E> {
     for (const slot of entry.slots) {
       const connection = slot.connection
       if (slot.state._tag !== "Ready" || connection === undefined || connection.leases >= limit) continue
-      if (best === undefined || connection.leases < best.leases) best = connection
+      // A suspect one is better than none: it may be busy only.
+      if (best === undefined || isBetter(connection, best)) best = connection
     }
     return best
   }
@@ -400,6 +402,7 @@ export class Machine<K, C, E> {
       this.transitions.connection(connection, ConnectionState.healthy, undefined)
       this.transitions.slot(slot, { _tag: "Ready", since: connection.readyAt }, undefined)
       this.watchLifetime(connection)
+      this.watchLiveness(connection, exit.value)
       connection.monitor = this.fork(
         Effect.map(exit.value.closed, (error) => this.lost(connection, { _tag: "Failed", error }))
       )
@@ -445,9 +448,9 @@ export class Machine<K, C, E> {
   }
 
   private failAll(entry: Entry<K, C, E>, failure: Failure<E>, attempts: number, permanent: boolean): void {
-    const reason = failure._tag === "TimedOut"
-      ? new DialTimeout({ key: entry.label, timeoutMillis: failure.millis, attempts })
-      : new DialFailed({ key: entry.label, attempts, permanent, cause: failure.error })
+    const reason = failure._tag === "Failed"
+      ? new DialFailed({ key: entry.label, attempts, permanent, cause: failure.error })
+      : new DialTimeout({ key: entry.label, timeoutMillis: failure.millis, attempts })
     // A copy: a caller that asks again at once must not be failed with the answer to its first question.
     for (const borrow of [...entry.waiters]) this.fail(borrow, reason)
   }
@@ -566,6 +569,26 @@ export class Machine<K, C, E> {
     connection.lifetimeDeadline = this.options.deadlines.arm(millis, () => this.retire(connection, "lifetime"))
   }
 
+  private watchLiveness(connection: Connection<K, C, E>, dialled: Dialled<C, E>): void {
+    const { entry } = connection.slot
+    const { policy } = entry
+    if (dialled.probe === undefined || policy.keepaliveInterval === Number.POSITIVE_INFINITY) return
+    connection.keepalive = new Keepalive<E>({
+      dialled,
+      probe: dialled.probe,
+      interval: policy.keepaliveInterval,
+      timeout: policy.keepaliveTimeout,
+      failures: policy.keepaliveFailures,
+      deadlines: this.options.deadlines,
+      fork: this.fork,
+      isWanted: () => connection.leases > 0 || entry.warm > 0,
+      inFlight: dialled.inFlight ?? (() => connection.leases),
+      onHealth: (health) => this.transitions.health(connection, health),
+      onDead: (millis, error) =>
+        this.lost(connection, error === undefined ? { _tag: "Unresponsive", millis } : { _tag: "Failed", error })
+    })
+  }
+
   /** Takes an open connection out of circulation; it closes when its last lease is returned, or at its deadline. */
   retire(connection: Connection<K, C, E>, reason: RetireReason): void {
     if (connection.state._tag !== "Open") return
@@ -595,6 +618,7 @@ export class Machine<K, C, E> {
     connection.idleDeadline?.cancel()
     connection.lifetimeDeadline?.cancel()
     connection.drainDeadline?.cancel()
+    connection.keepalive?.stop()
     connection.monitor?.interruptUnsafe()
     const { closeTimeout } = slot.entry.policy
     const overdue = this.options.deadlines.arm(closeTimeout, () => {
@@ -746,5 +770,8 @@ export class Machine<K, C, E> {
 
 const failWith = <E>(reason: PoolErrorReason<E>): Effect.Effect<never, PoolError<E>> => Effect.fail(new PoolError({ reason }))
 
+const isBetter = <K, C, E>(a: Connection<K, C, E>, b: Connection<K, C, E>): boolean =>
+  a.state === b.state ? a.leases < b.leases : a.state === ConnectionState.healthy
+
 /** A function, because the compiler believes that a field checked once stays as it was. */
-const isOpen = (connection: Connection<never, unknown, unknown>): boolean => connection.state._tag === "Open"
+const isOpen = <K, C, E>(connection: Connection<K, C, E>): boolean => connection.state._tag === "Open"

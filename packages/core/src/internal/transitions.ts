@@ -72,6 +72,21 @@ export class Transitions<K, C, E> {
     })
   }
 
+  /** Notes what probes say of an open connection. */
+  health(connection: Connection<K, C, E>, health: "healthy" | "suspect"): void {
+    if (connection.state._tag !== "Open" || connection.state.health === health) return
+    connection.state = health === "healthy" ? ConnectionState.healthy : ConnectionState.suspect
+    const { entry, id } = connection.slot
+    this.publish({
+      _tag: "HealthChanged",
+      key: entry.label,
+      fingerprint: entry.fingerprint,
+      slot: id,
+      connection: connection.id,
+      health
+    })
+  }
+
   /** The state is set before anybody hears of it: publishing runs waiting readers at once. */
   private publish(event: PoolEvent): void {
     // Full means that a reader is behind: only then an effect is needed, which drops that reader's oldest event.

@@ -20,6 +20,10 @@ export interface FakeConnection {
 export interface FakeConnector extends Connector.Connector<string, FakeConnection, FakeError> {
   /** What each dial does, in order; the last one repeats. Default: succeed at once. */
   plan: (dial: number) => Effect.Effect<void, FakeError>
+  /** What a probe does. Set before dialling; without it there is none. */
+  probe: Effect.Effect<void, FakeError> | undefined
+  received: number
+  inFlight: number
   /** What closing does. */
   onClose: Effect.Effect<void>
   readonly dials: () => number
@@ -39,6 +43,9 @@ export const make = (options: { readonly exclusiveResource?: boolean } = {}): Fa
   const self: FakeConnector = {
     plan: () => Effect.void,
     onClose: Effect.void,
+    probe: undefined,
+    received: 0,
+    inFlight: 0,
     dials: () => dials,
     opened: () => opened,
     closed: () => closed,
@@ -72,7 +79,10 @@ export const make = (options: { readonly exclusiveResource?: boolean } = {}): Fa
           key,
           lose: (message) => Effect.asVoid(Deferred.succeed(lost, new FakeError({ message })))
         },
-        closed: Deferred.await(lost)
+        closed: Deferred.await(lost),
+        probe: self.probe === undefined ? undefined : Effect.suspend(() => self.probe ?? Effect.void),
+        received: () => self.received,
+        inFlight: () => self.inFlight
       }
     })
   }

@@ -12,8 +12,13 @@ type AnyMachine = Machine<string, unknown, unknown>
 export interface PlantedBug {
   readonly name: string
   /** Plants it and returns what removes it. */
-  readonly plant: (machine: object) => () => void
+  readonly plant: (machine: object, keepalive: object) => () => void
 }
+
+/** The same for a method of the keepalive. */
+const replaceKeepalive =
+  (name: string, make: (original: Method) => (this: never, ...args: Array<never>) => unknown) =>
+  (_: object, keepalive: object): (() => void) => replace(name, make as (original: Method) => Method)(keepalive)
 
 /** Replaces one method. The machine's private methods are reached by name: this is a saboteur, not a client. */
 const replace = (
@@ -27,6 +32,16 @@ const replace = (
   Reflect.set(machine, name, make(original as Method))
   return () => {
     Reflect.set(machine, name, original)
+  }
+}
+
+interface KeepaliveLike {
+  deadline: unknown
+  fiber: unknown
+  readonly fail: (error: undefined) => void
+  readonly options: {
+    readonly deadlines: { readonly arm: (millis: number, onExpire: () => void) => unknown }
+    readonly onDead: (millis: number, error: undefined) => void
   }
 }
 
@@ -116,10 +131,9 @@ export const plantedBugs: ReadonlyArray<PlantedBug> = [
     plant: replace("becomeIdle", (original) =>
       function(connection: ConnectionLike) {
         original.call(this, connection as never)
-        const machine = this
-        machine.options.deadlines.arm(100, () => {
+        this.options.deadlines.arm(100, () => {
           connection.leases = 0
-          machine.retire(connection as never, "idle")
+          this.retire(connection as never, "idle")
         })
       })
   },
@@ -175,6 +189,23 @@ export const plantedBugs: ReadonlyArray<PlantedBug> = [
         for (const slot of hidden) slot.connection = undefined
         original.call(this)
         hidden.forEach((slot, i) => slot.connection = connections[i])
+      })
+  },
+  {
+    name: "a probe that convicts while this program's own loop stalled",
+    plant: replaceKeepalive("expectWithin", () =>
+      function(this: KeepaliveLike, millis: number) {
+        this.deadline = this.options.deadlines.arm(millis, () => {
+          this.fiber = undefined
+          this.fail(undefined)
+        })
+      })
+  },
+  {
+    name: "a probe that convicts a busy connection",
+    plant: replaceKeepalive("fail", () =>
+      function(this: KeepaliveLike) {
+        this.options.onDead(0, undefined)
       })
   }
 ]

@@ -1,0 +1,130 @@
+/**
+ * Finds connections that are dead without saying so, and convicts nobody who is merely busy.
+ *
+ * - A probe is sent only after `interval` without a byte, and only while somebody holds the connection or wants it warm.
+ * - Anything received is a sign of life, whatever the probe says.
+ * - `failures` failed probes in a row end an idle connection; one with requests in flight becomes `suspect` and is probed on: a
+ *   server that computes synchronously answers nobody, and is not dead.
+ * - Time during which this program's own event loop did not run is not held against the peer: a probe whose deadline comes
+ *   late is given as much longer, so that an answer that is already here is read first (Lifeguard's local health, after
+ *   SWIM). A leap of the wall clock is not even seen, since time is monotonic.
+ */
+import * as Cause from "effect/Cause"
+import type * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import type { Dialled } from "../Connector.ts"
+import type { Deadline, Deadlines } from "../Deadlines.ts"
+
+export interface KeepaliveOptions<E> {
+  readonly dialled: Dialled<unknown, E>
+  readonly probe: Effect.Effect<void, E>
+  readonly interval: number
+  readonly timeout: number
+  readonly failures: number
+  readonly deadlines: Deadlines
+  readonly fork: <A, X>(effect: Effect.Effect<A, X>) => Fiber.Fiber<A, X>
+  /** Somebody holds the connection, or wants it warm. */
+  readonly isWanted: () => boolean
+  /** Requests on the wire, or leases where the connector does not know. */
+  readonly inFlight: () => number
+  readonly onHealth: (health: "healthy" | "suspect") => void
+  /** Convicted: no sign of life for so many milliseconds. */
+  readonly onDead: (silentMillis: number, error: E | undefined) => void
+}
+
+/** A timer is hardly ever on time to the millisecond. What is later than this many means that the loop was held up. */
+const ordinaryLag = 2
+
+export class Keepalive<E> {
+  private readonly options: KeepaliveOptions<E>
+  private deadline: Deadline | undefined
+  private fiber: Fiber.Fiber<unknown, unknown> | undefined
+  private received: number
+  private heardAt: number
+  private failed = 0
+  private isSuspect = false
+  private isStopped = false
+
+  constructor(options: KeepaliveOptions<E>) {
+    this.options = options
+    this.received = options.dialled.received?.() ?? 0
+    this.heardAt = options.deadlines.now()
+    this.wait(options.interval)
+  }
+
+  stop(): void {
+    this.isStopped = true
+    this.deadline?.cancel()
+    this.fiber?.interruptUnsafe()
+  }
+
+  private wait(millis: number): void {
+    this.deadline = this.options.deadlines.arm(millis, () => this.check())
+  }
+
+  /** Looks for bytes received since the last look. */
+  private listen(): boolean {
+    const received = this.options.dialled.received?.() ?? 0
+    if (received === this.received) return false
+    this.received = received
+    this.alive()
+    return true
+  }
+
+  private alive(): void {
+    this.heardAt = this.options.deadlines.now()
+    this.failed = 0
+    if (!this.isSuspect) return
+    this.isSuspect = false
+    this.options.onHealth("healthy")
+  }
+
+  private check(): void {
+    // Nobody wants it: the next caller, or the idle timeout, will find out how it is.
+    if (this.listen() || !this.options.isWanted()) return this.wait(this.options.interval)
+    this.probe()
+  }
+
+  private probe(): void {
+    this.expectWithin(this.options.timeout)
+    const fiber = this.options.fork(this.options.probe)
+    this.fiber = fiber
+    fiber.addObserver((exit) => {
+      if (this.isStopped || this.fiber !== fiber) return
+      this.fiber = undefined
+      this.deadline?.cancel()
+      if (Exit.isSuccess(exit)) this.alive()
+      if (Exit.isSuccess(exit) || this.listen()) return this.wait(this.options.interval)
+      this.fail(Option.getOrUndefined(Cause.findErrorOption(exit.cause)))
+    })
+  }
+
+  private expectWithin(millis: number): void {
+    const { deadlines } = this.options
+    const due = deadlines.now() + millis
+    this.deadline = deadlines.arm(millis, () => {
+      const lag = deadlines.now() - due
+      if (lag > ordinaryLag) return this.expectWithin(lag)
+      const { fiber } = this
+      // First forgotten, then interrupted: its end, told within the interruption, is no second failure.
+      this.fiber = undefined
+      fiber?.interruptUnsafe()
+      if (this.listen()) this.wait(this.options.interval)
+      else this.fail(undefined)
+    })
+  }
+
+  private fail(error: E | undefined): void {
+    const { deadlines, failures, inFlight, interval, onDead, onHealth } = this.options
+    this.failed++
+    if (this.failed < failures) return this.probe()
+    if (inFlight() === 0) return onDead(deadlines.now() - this.heardAt, error)
+    if (!this.isSuspect) {
+      this.isSuspect = true
+      onHealth("suspect")
+    }
+    this.wait(interval)
+  }
+}
