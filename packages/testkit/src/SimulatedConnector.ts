@@ -66,7 +66,7 @@ export const make = (options: {
   const connections: Array<SimulatedConnection> = []
   const dialling = new Map<string, number>()
   let hasHangingClose = false
-  const dial = Effect.fnUntraced(function*(key: string) {
+  const open = Effect.fnUntraced(function*(key: string, booked: () => void) {
     const clock = yield* Clock.Clock
     const connection: SimulatedConnection = {
       id: connections.length + 1,
@@ -84,12 +84,11 @@ export const make = (options: {
     yield* Effect.acquireRelease(
       Effect.sync(() => {
         connections.push(connection)
-        dialling.set(key, (dialling.get(key) ?? 0) + 1)
+        booked()
         onChange("dial", connection)
       }),
       () =>
         Effect.suspend(() => {
-          if (!connection.isOpen && connection.finalizersStarted === 0) dialling.set(key, (dialling.get(key) ?? 1) - 1)
           connection.finalizersStarted++
           onChange("finalize", connection)
           if (isCloseHanging) {
@@ -131,7 +130,6 @@ export const make = (options: {
       ))
     }
     connection.isOpen = true
-    dialling.set(key, (dialling.get(key) ?? 1) - 1)
     onChange("open", connection)
     const silentAt = random.chance(faults.silentDeath)
       ? clock.currentTimeMillisUnsafe() + random.int(0, 5000)
@@ -155,6 +153,15 @@ export const make = (options: {
       inFlight: () => connection.isBusy ? connection.holders : 0
     }
   })
+  const dial = (key: string) =>
+    Effect.suspend(() => {
+      let running = 0
+      const count = (change: number) => {
+        running += change
+        dialling.set(key, (dialling.get(key) ?? 0) + change)
+      }
+      return Effect.ensuring(open(key, () => count(1)), Effect.sync(() => count(-running)))
+    })
   return {
     connections,
     dialling,
