@@ -1,0 +1,93 @@
+/**
+ * Wraps the platform: reads `process.env`, because what a child inherits is a property of the running program.
+ *
+ * The environment of a child: an allow-list of what this program has, plus what the endpoint states. Tokens and keys of
+ * this program are not handed to every server that it starts.
+ *
+ * Promises: a variable outside the list reaches the child only if stated, or with `inheritEnv`; what is stated wins.
+ *
+ * Gotcha: names are compared as the platform does it, so `http_proxy` and `HTTP_PROXY` are two variables outside Windows.
+ */
+import process from "node:process"
+
+/** What decides a child's environment. */
+export interface ChildEnvironmentOptions {
+  /** Stated by the endpoint; wins over what is inherited. */
+  readonly env?: Readonly<Record<string, string>>
+  /** Inherit everything instead of the allow-list. Default: false. */
+  readonly inheritEnv?: boolean
+}
+
+/**
+ * The complete environment for a child of this program.
+ */
+export const make = (options: ChildEnvironmentOptions = {}): Record<string, string> =>
+  select(process.env, process.platform, options)
+
+/**
+ * Like `make`, for a given parent environment and platform.
+ */
+export const select = (
+  parent: Readonly<Record<string, string | undefined>>,
+  platform: NodeJS.Platform,
+  options: ChildEnvironmentOptions = {}
+): Record<string, string> => {
+  const isAllowed = platform === "win32" ? isAllowedOnWindows : isAllowedOnPosix
+  const chosen = new Map<string, string>()
+  for (const [name, value] of Object.entries(parent)) {
+    if (value !== undefined && (options.inheritEnv === true || isAllowed(name))) chosen.set(name, value)
+  }
+  for (const [name, value] of Object.entries(options.env ?? {})) {
+    if (platform === "win32") dropOtherSpellings(chosen, name)
+    chosen.set(name, value)
+  }
+  return Object.fromEntries(chosen)
+}
+
+// sudo's default list, as the MCP SDKs have it, and what a server needs to speak the user's language, find its files and
+// get through the company's proxy.
+const posixNames = new Set([
+  "HOME",
+  "LOGNAME",
+  "PATH",
+  "SHELL",
+  "TERM",
+  "USER",
+  "LANG",
+  "TZ",
+  "TMPDIR",
+  "NODE_EXTRA_CA_CERTS"
+])
+
+// The list of @modelcontextprotocol/sdk 1.32.
+const windowsNames = new Set([
+  "APPDATA",
+  "HOMEDRIVE",
+  "HOMEPATH",
+  "LOCALAPPDATA",
+  "PATH",
+  "PROCESSOR_ARCHITECTURE",
+  "PROGRAMFILES",
+  "SYSTEMDRIVE",
+  "SYSTEMROOT",
+  "TEMP",
+  "USERNAME",
+  "USERPROFILE"
+])
+
+const isAllowedOnPosix = (name: string): boolean =>
+  posixNames.has(name) ||
+  name.startsWith("LC_") ||
+  name.startsWith("XDG_") ||
+  name.startsWith("SSL_CERT_") ||
+  name.endsWith("_PROXY") ||
+  name.endsWith("_proxy")
+
+const isAllowedOnWindows = (name: string): boolean => windowsNames.has(name.toUpperCase())
+
+// Two spellings of one name are one variable there, and which of them would win is not defined.
+const dropOtherSpellings = (chosen: Map<string, string>, name: string): void => {
+  for (const other of chosen.keys()) {
+    if (other.toUpperCase() === name.toUpperCase()) chosen.delete(other)
+  }
+}

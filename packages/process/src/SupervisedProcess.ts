@@ -1,0 +1,286 @@
+/**
+ * Wraps the platform: spawns processes and adapts their events; `setImmediate` counts turns of the event loop, not time.
+ *
+ * A child process that is owned, watched and cleaned up: in a process group of its own, its stderr always drained, its death
+ * told once, its end brought about step by step until nothing of the group is left.
+ *
+ * Promises
+ * - From the moment the process exists its Scope owns it: no interruption leaves one behind.
+ * - `exit` is the death of the process itself, even if a descendant still holds its pipes open. What the process wrote to
+ *   stderr before it died is in `stderrTail` by then.
+ * - When `close` returns, no member of the group lives and the pipes are closed. The Scope closes the process in the same way.
+ * - A child never blocks on stderr, however much it writes, and memory for it is bounded by `stderrBytes`. From `close` on
+ *   it never blocks on stdout either: what nobody reads is thrown away.
+ * - No shell: `command` and `args` reach the program as they are.
+ * - When this program ends by `process.exit` or an uncaught exception, the groups are killed with it.
+ *
+ * Gotchas
+ * - A descendant that moves to a session of its own (a daemon, `setsid`) has left the group and is not reached.
+ * - If this program dies of a signal, nothing here runs any more: children that ignore the end of stdin stay.
+ * - A failed write to a dead child's stdin reaches the write's callback and the caller's `error` listeners, if any; without
+ *   one it is ignored, because `exit` tells the same.
+ * - The C library runs an executable file without a `#!` line with /bin/sh, as every POSIX program that starts others does.
+ * - Windows has no process groups: there, `close` ends the process itself only, and TERM is already final. Not tested there.
+ */
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as ChildProcess from "node:child_process"
+import { Socket } from "node:net"
+import process from "node:process"
+import type { Readable, Writable } from "node:stream"
+import * as ChildEnvironment from "./ChildEnvironment.ts"
+import * as ByteRing from "./internal/ByteRing.ts"
+import * as ClosingLadder from "./internal/ClosingLadder.ts"
+import * as LineSplitter from "./internal/LineSplitter.ts"
+import * as LivingGroups from "./internal/LivingGroups.ts"
+import * as PlainText from "./internal/PlainText.ts"
+import * as ProcessGroup from "./internal/ProcessGroup.ts"
+import * as SpawnDiagnosis from "./internal/SpawnDiagnosis.ts"
+import { ProcessError, SpawnFailed } from "./ProcessError.ts"
+
+/** What to start, and how patiently to end it. */
+export interface SpawnOptions {
+  /** A name to be found in the child's PATH, or a path seen from `cwd`. */
+  readonly command: string
+  readonly args: ReadonlyArray<string>
+  /** Default: this program's working directory. */
+  readonly cwd?: string
+  /** What the endpoint states, on top of what is inherited. */
+  readonly env?: Readonly<Record<string, string>>
+  /** Inherit this program's whole environment instead of the allow-list of `ChildEnvironment`. Default: false. */
+  readonly inheritEnv?: boolean
+  /** How long the process may take to exit once its stdin has ended. Default: 2 seconds. */
+  readonly gracePeriod?: Duration.Input
+  /** How long the group may take to exit after TERM. Default: 2 seconds. */
+  readonly terminateTimeout?: Duration.Input
+  /** How many bytes of stderr `stderrTail` remembers. Default: 16 KiB. */
+  readonly stderrBytes?: number
+  /**
+   * Called with each line of stderr, without escape sequences and control characters; lines of more than 8192 characters
+   * come in pieces. Called from a stream's event: what it throws is an uncaught exception.
+   */
+  readonly onStderrLine?: (line: string) => void
+}
+
+/** How a process ended. Exactly one of `code` and `signal` is set. */
+export interface ProcessExit {
+  readonly code: number | null
+  readonly signal: string | null
+  /** From the spawn to the exit, on the monotonic clock. */
+  readonly uptimeMillis: number
+}
+
+/** A running process, owned by the Scope it was spawned in. */
+export interface SupervisedProcess {
+  /** Also the number of its process group. */
+  readonly pid: number
+  /** Node's stream as it is. */
+  readonly stdin: Writable
+  /**
+   * Node's stream as it is, chunks of bytes. Reading it is the caller's part until `close`; during `close` only those who
+   * listen to `data` without pausing get the rest, for other readers it is thrown away.
+   */
+  readonly stdout: Readable
+  /** The last `stderrBytes` of stderr as text, without escape sequences and control characters. */
+  readonly stderrTail: () => string
+  /** Waits for the death of the process. Any number of callers may wait. */
+  readonly exit: Effect.Effect<ProcessExit>
+  /**
+   * Ends stdin, waits `gracePeriod`, sends TERM to the group, waits `terminateTimeout`, sends KILL, and returns when the group
+   * is gone. A call while another one is under way (the Scope's own included) is an immediate KILL; a call afterwards does
+   * nothing. Cannot be interrupted, never fails.
+   */
+  readonly close: Effect.Effect<void>
+}
+
+/**
+ * Starts a process in a group of its own, owned by the Scope from the very moment it exists.
+ *
+ * Fails with `ProcessError` when the process cannot be started. A process that starts and exits at once is a success whose
+ * `exit` is soon there.
+ *
+ * @example
+ * ```ts
+ * import * as Effect from "effect/Effect"
+ * import * as SupervisedProcess from "@holdfast/process/SupervisedProcess"
+ *
+ * const program = Effect.scoped(Effect.gen(function*() {
+ *   const child = yield* SupervisedProcess.spawn({ command: "cat", args: [] })
+ *   child.stdout.on("data", (chunk) => console.log(String(chunk)))
+ *   child.stdin.end("hello")
+ *   return yield* child.exit
+ * }))
+ * ```
+ */
+export const spawn = (options: SpawnOptions): Effect.Effect<SupervisedProcess, ProcessError, Scope.Scope> =>
+  Effect.acquireRelease(Effect.flatMap(Clock.Clock, (clock) => start(options, clock)), (child) => child.close)
+
+const start = (options: SpawnOptions, clock: Clock.Clock): Effect.Effect<SupervisedProcess, ProcessError> =>
+  Effect.callback((resume) => {
+    const { args, command, cwd } = options
+    const refuse = (code: string, description: string): void =>
+      resume(new ProcessError({ reason: new SpawnFailed({ command, code, description }) }))
+
+    // All that can be wrong with the options is found here: nothing may throw once the child exists.
+    const fault = faultOf(options)
+    if (fault !== undefined) return refuse("EINVAL", fault)
+    const env = ChildEnvironment.make(options)
+    const supervise = prepare(options, clock)
+    const fail = (error: unknown): void =>
+      resume(new ProcessError({ reason: SpawnDiagnosis.make(error, { command, cwd, env }) }))
+
+    let child: Child
+    try {
+      child = ChildProcess.spawn(command, args, {
+        cwd,
+        env,
+        stdio: ["pipe", "pipe", "pipe"],
+        // A group of its own; on Windows it would mean a console window of its own.
+        detached: process.platform !== "win32",
+        shell: false,
+        windowsHide: true
+      })
+    } catch (error) {
+      return fail(error)
+    }
+    // Node forks and waits for exec within the call, so a pid means that the program runs. Without one the reason follows in
+    // an event on the next tick. The listener stays: an `error` event without one would end this program.
+    child.on("error", fail)
+    if (child.pid !== undefined) resume(Effect.succeed(supervise(child, child.pid)))
+  })
+
+type Child = ChildProcess.ChildProcessByStdio<Writable, Readable, Readable>
+
+const maxLineLength = 8192
+
+const prepare = (options: SpawnOptions, clock: Clock.Clock): (child: Child, pid: number) => SupervisedProcess => {
+  const gracePeriod = Duration.fromInputUnsafe(options.gracePeriod ?? "2 seconds")
+  const terminateTimeout = Duration.fromInputUnsafe(options.terminateTimeout ?? "2 seconds")
+  const { command, onStderrLine } = options
+  const tail = ByteRing.make(options.stderrBytes ?? 16 * 1024)
+  const lines = onStderrLine === undefined
+    ? undefined
+    : LineSplitter.make(maxLineLength, (line) => onStderrLine(PlainText.make(line)))
+  const exit = Deferred.makeUnsafe<ProcessExit>()
+  const startedAt = clock.monotonicTimeNanosUnsafe()
+
+  return (child, pid) => {
+    const group = ProcessGroup.make(child, pid)
+    LivingGroups.add(group)
+    const outputs = [child.stdout, child.stderr]
+    const pipes = [child.stdin, ...outputs]
+
+    child.once("exit", (code, signal) => {
+      const uptimeMillis = Number(clock.monotonicTimeNanosUnsafe() - startedAt) / 1_000_000
+      if (group.isGone()) LivingGroups.remove(group)
+      afterPendingReads(outputs, () => Deferred.doneUnsafe(exit, Effect.succeed({ code, signal, uptimeMillis })))
+    })
+    // The child's death breaks its pipes, and `exit` is where that is told.
+    for (const stream of pipes) stream.on("error", () => {})
+    child.stderr.on("data", (chunk: Uint8Array) => {
+      tail.push(chunk)
+      lines?.push(chunk)
+    })
+    if (lines !== undefined) child.stderr.once("close", lines.end)
+
+    return {
+      pid,
+      stdin: child.stdin,
+      stdout: child.stdout,
+      stderrTail: () => PlainText.make(tail.text()),
+      exit: Deferred.await(exit),
+      close: ClosingLadder.make({
+        command,
+        group,
+        endInput: Effect.sync(() => {
+          child.stdin.end()
+          keepDrained(child.stdout)
+        }),
+        exited: Deferred.await(exit),
+        gracePeriod,
+        terminateTimeout,
+        afterwards: (isGone) =>
+          Effect.gen(function*() {
+            if (isGone) LivingGroups.remove(group)
+            yield* Effect.callback<void>((resume) => afterPendingReads(outputs, () => resume(Effect.void)))
+            // One who left the group may hold the other ends for ever; they must not keep this program alive.
+            for (const stream of pipes) yield* release(stream)
+            // Only one who was given up is still waited for here.
+            child.unref()
+          })
+      })
+    }
+  }
+}
+
+const faultOf = (options: SpawnOptions): string | undefined => {
+  const { args, command, cwd, env = {}, gracePeriod = 0, stderrBytes = 0, terminateTimeout = 0 } = options
+  if (command === "") return "the command is empty"
+  // Node's own check would put the value into the message, and a value may be a secret.
+  if (command.includes("\0")) return "the command contains a NUL character"
+  const badArgument = args.findIndex((arg) => arg.includes("\0"))
+  if (badArgument >= 0) return `argument ${badArgument + 1} contains a NUL character`
+  if (cwd?.includes("\0") === true) return "cwd contains a NUL character"
+  for (const [name, value] of Object.entries(env)) {
+    if (name === "" || name.includes("=") || name.includes("\0")) {
+      return `env has the impossible name ${JSON.stringify(name)}`
+    }
+    if (value.includes("\0")) return `the environment variable ${name} contains a NUL character`
+  }
+  if (!Number.isSafeInteger(stderrBytes) || stderrBytes < 0) {
+    return `stderrBytes must be a whole number, got ${stderrBytes}`
+  }
+  if (!isPatience(gracePeriod)) return `gracePeriod must be a duration, got ${String(gracePeriod)}`
+  if (!isPatience(terminateTimeout)) return `terminateTimeout must be a duration, got ${String(terminateTimeout)}`
+  return undefined
+}
+
+const isPatience = (input: Duration.Input): boolean =>
+  Option.exists(Duration.fromInput(input), (duration) => !Duration.isNegative(duration))
+
+/**
+ * Goes on when what lies in the pipes by now has been read: after a turn of the event loop, with its poll phase between two
+ * check phases, that brought nothing. One who still writes gets no more than `maxTurns` of them.
+ */
+const afterPendingReads = (outputs: ReadonlyArray<Readable>, go: () => void): void => {
+  const countBytes = (): number =>
+    outputs.reduce((sum, stream) => sum + (stream instanceof Socket ? stream.bytesRead : 0), 0)
+  let turns = 0
+  let before = -1
+  const turn = (): void => {
+    const now = countBytes()
+    if (now === before || turns === maxTurns) return go()
+    before = now
+    turns++
+    setImmediate(turn)
+  }
+  setImmediate(turn)
+}
+
+const maxTurns = 64
+
+/** Closes our end of a pipe, and returns when it is closed and all its events have been told. */
+const release = (stream: Readable | Writable): Effect.Effect<void> =>
+  Effect.callback((resume) => {
+    if (stream.closed) return resume(Effect.void)
+    stream.once("close", () => resume(Effect.void))
+    stream.destroy()
+  })
+
+/**
+ * From now on nobody who writes to this stream is blocked: a reader that reads goes on reading, one that pauses or never
+ * began gives up the rest.
+ */
+const keepDrained = (stream: Readable): void => {
+  const discard = (): void => {
+    stream.removeAllListeners("data")
+    stream.removeAllListeners("readable")
+    stream.resume()
+  }
+  stream.on("pause", discard)
+  if (stream.readableFlowing !== true) discard()
+}

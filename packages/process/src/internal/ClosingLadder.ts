@@ -1,0 +1,113 @@
+/**
+ * How a process is brought to its end: politely first, by force at last.
+ *
+ * End stdin → `gracePeriod` → TERM the group → `terminateTimeout` → KILL the group. Each rung is left as soon as what it waits
+ * for has happened. A leader's clean exit does not end the ladder: wrappers (npx, uvx, `sh -c`) leave descendants, so the group
+ * is looked at and, if it lives, climbs on.
+ *
+ * Promises: the first call climbs; a call while it climbs jumps to KILL at once; a call afterwards returns at once. All of
+ * them return when the group is gone. The climb cannot be interrupted half-way.
+ *
+ * Gotcha: what KILL cannot end (a member stuck in the kernel, or one that this user may not signal) is given up
+ * `killTimeout` later with a warning, so that a shutdown ends.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+import * as Schedule from "effect/Schedule"
+import type { ProcessGroup } from "./ProcessGroup.ts"
+
+export interface ClosingLadderOptions {
+  readonly command: string
+  readonly group: ProcessGroup
+  /** Tells the process that no more input will come. */
+  readonly endInput: Effect.Effect<void>
+  /** Returns once the leader has exited. */
+  readonly exited: Effect.Effect<unknown>
+  readonly gracePeriod: Duration.Duration
+  readonly terminateTimeout: Duration.Duration
+  /** Runs once, at the end of the climb. */
+  readonly afterwards: (isGone: boolean) => Effect.Effect<void>
+}
+
+/** How long KILL may take before the group is given up. */
+export const killTimeout = Duration.seconds(5)
+
+type Rung = "Open" | "Ending" | "Terminating" | "Killing" | "Closed"
+
+const edges: Readonly<Record<Rung, ReadonlyArray<Rung>>> = {
+  Open: ["Ending"],
+  Ending: ["Terminating", "Killing", "Closed"],
+  Terminating: ["Killing", "Closed"],
+  Killing: ["Closed"],
+  Closed: []
+}
+
+/**
+ * The `close` of one process. Never fails.
+ */
+export const make = (options: ClosingLadderOptions): Effect.Effect<void> => {
+  const { command, exited, gracePeriod, group, terminateTimeout } = options
+  const jump = Latch.makeUnsafe(false)
+  const closed = Deferred.makeUnsafe<void>()
+  let rung: Rung = "Open"
+
+  const climbTo = (next: Rung): void => {
+    if (!edges[rung].includes(next)) throw new Error(`illegal step of a closing ladder: ${rung} to ${next}`)
+    rung = next
+  }
+
+  const gone = Effect.andThen(
+    exited,
+    Effect.repeat(Effect.sync(group.isGone), { until: (is) => is, schedule: polling })
+  )
+
+  /** Whether the event came before the time was up or the ladder was told to jump. */
+  const within = (event: Effect.Effect<unknown>, time: Effect.Effect<void>): Effect.Effect<boolean> =>
+    Effect.raceFirst(Effect.as(event, true), Effect.as(time, false))
+
+  const patience = (duration: Duration.Duration): Effect.Effect<void> =>
+    Effect.timeoutOrElse(jump.await, { duration, orElse: () => Effect.void })
+
+  const climb = Effect.gen(function*() {
+    climbTo("Ending")
+    yield* options.endInput
+    if ((yield* within(exited, patience(gracePeriod))) && group.isGone()) return true
+    if (!jump.isOpen()) {
+      climbTo("Terminating")
+      group.signal("SIGTERM")
+      if (yield* within(gone, patience(terminateTimeout))) return true
+    }
+    climbTo("Killing")
+    group.signal("SIGKILL")
+    if (yield* within(gone, Effect.sleep(killTimeout))) return true
+    yield* Effect.logWarning(
+      `${command}: process group ${group.id} is still there ${
+        Duration.format(killTimeout)
+      } after SIGKILL; it is left behind.` +
+        ` Look at it with: ps -o pid,stat,user,args -g ${group.id}`
+    )
+    return false
+  })
+
+  const first = Effect.gen(function*() {
+    const isGone = yield* climb
+    // A walk through the process table can miss a member forked during it. Where only zombies were seen, this reaches it.
+    group.signal("SIGKILL")
+    climbTo("Closed")
+    yield* options.afterwards(isGone)
+  }).pipe(
+    Effect.onExit((exit) => Deferred.done(closed, exit)),
+    Effect.uninterruptible
+  )
+
+  return Effect.suspend(() => {
+    if (rung === "Open") return first
+    jump.openUnsafe()
+    return Deferred.await(closed)
+  })
+}
+
+// Nobody tells a grandchild's death to a stranger, so it is looked for: often at first, since most die at once.
+const polling = Schedule.min([Schedule.exponential("1 millis", 1.5), Schedule.spaced("50 millis")])
