@@ -1,0 +1,27 @@
+/**
+ * `pnpm build`: `dist` of every package and app, exactly what its sources say.
+ *
+ * The compiler leaves the output of deleted sources in place; that would be published. So whatever in `dist` has no source any
+ * more is removed.
+ */
+import { spawnSync } from "node:child_process"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+
+const root = Path.resolve(import.meta.dirname, "..")
+const projects = Fs.globSync("{packages,apps}/*/tsconfig.src.json", { cwd: root }).toSorted()
+
+const tsc = Path.join(root, "node_modules/typescript/bin/tsc")
+const { status } = spawnSync(process.execPath, [tsc, "-b", ...projects], { cwd: root, stdio: "inherit" })
+if (status !== 0) process.exit(status ?? 1)
+
+let built = 0
+for (const project of projects) {
+  const folder = Path.join(root, Path.dirname(project))
+  for (const file of Fs.globSync("dist/**/*.{js,d.ts,js.map,d.ts.map}", { cwd: folder })) {
+    const source = file.replace(/^dist/, "src").replace(/(\.d\.ts|\.js)(\.map)?$/, ".ts")
+    if (Fs.existsSync(Path.join(folder, source))) built++
+    else Fs.rmSync(Path.join(folder, file))
+  }
+}
+console.log(`${built} files in ${projects.length} packages`)

@@ -1,0 +1,67 @@
+/**
+ * Rules that hold for every file of the repository.
+ *
+ * 1. No file names a package registry's host: where packages come from is the machine's business. The lockfile holds no url at all.
+ * 2. A relative link in a Markdown file leads to a file that exists, and its anchor to a heading.
+ * 3. Nothing is left unresolved: no merge conflict markers.
+ */
+import { execFileSync } from "node:child_process"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import type { Violation } from "../imports/ImportRules.ts"
+import { readPage } from "./Markdown.ts"
+
+/** Written in parts, so that this file keeps its own rule. */
+const registryHosts = [
+  ["registry", "npmjs", "org"],
+  ["registry", "yarnpkg", "com"],
+  ["registry", "npmmirror", "com"],
+  ["npm", "pkg", "github", "com"],
+  ["npm", "jsr", "io"]
+].map((parts) => parts.join("."))
+
+/** Every file that is or will be committed. */
+export const repositoryFiles = (root: string): ReadonlyArray<string> =>
+  execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard", "-z"], { cwd: root, encoding: "utf8" })
+    .split("\0")
+    .filter((path) => path !== "" && Fs.existsSync(Path.join(root, path)))
+
+export const checkRepository = (root: string, files: ReadonlyArray<string>): ReadonlyArray<Violation> => {
+  const violations: Array<Violation> = []
+  const read = (path: string) => Fs.readFileSync(Path.join(root, path), "utf8")
+  for (const path of files) {
+    const text = read(path)
+    if (text.includes("\0")) continue
+    for (const [index, line] of text.split("\n").entries()) {
+      const place = `${path}:${index + 1}`
+      if (registryHosts.some((host) => line.includes(host))) {
+        violations.push({ place, message: "names a package registry's host" })
+      }
+      if (path === "pnpm-lock.yaml" && line.includes("://")) {
+        violations.push({ place, message: "the lockfile holds a url: install without a mirror's tarball urls" })
+      }
+      if (/^(<{7}|>{7}) /.test(line)) violations.push({ place, message: "merge conflict marker" })
+    }
+    if (path.endsWith(".md")) {
+      for (const { line, target } of readPage(text).links) {
+        const problem = judgeLink(root, path, target)
+        if (problem !== undefined) violations.push({ place: `${path}:${line}`, message: problem })
+      }
+    }
+  }
+  return violations
+}
+
+const judgeLink = (root: string, from: string, target: string): string | undefined => {
+  if (/^[a-z][a-z+.-]*:/i.test(target)) return undefined
+  const [file = "", anchor] = target.split("#")
+  const path = file === "" ? from : Path.join(Path.dirname(from), decodeURIComponent(file))
+  if (path.startsWith("..")) return `the link ${target} leaves the repository`
+  const absolute = Path.join(root, path)
+  if (!Fs.existsSync(absolute)) return `the link ${target} leads nowhere`
+  if (anchor !== undefined && path.endsWith(".md")) {
+    const { anchors } = readPage(Fs.readFileSync(absolute, "utf8"))
+    if (!anchors.includes(anchor)) return `the link ${target} names a heading that ${path} does not have`
+  }
+  return undefined
+}

@@ -1,0 +1,47 @@
+/**
+ * What one TypeScript file imports, read from its syntax tree: comments and strings that look like imports do not count.
+ */
+import * as Oxc from "oxc-parser"
+
+/** One `import`, `export … from`, `import()` or `import("…").Type`. */
+export interface ModuleImport {
+  readonly specifier: string
+  readonly line: number
+  /** Erased at run time: it can not be part of a cycle that hurts. */
+  readonly typeOnly: boolean
+}
+
+/** The imports of a file in the order of their lines. Fails with the parser's message when the file is not TypeScript. */
+export const importsOf = (path: string, text: string): ReadonlyArray<ModuleImport> => {
+  const { errors, module, program } = Oxc.parseSync(path, text, { sourceType: "module" })
+  if (errors.length > 0) throw new Error(`${path}: ${errors.map((error) => error.message).join("; ")}`)
+  const found: Array<ModuleImport> = []
+  const add = (specifier: string, start: number, typeOnly: boolean) =>
+    found.push({ specifier, line: lineOf(text, start), typeOnly })
+  for (const statement of module.staticImports) {
+    const { entries, moduleRequest, start } = statement
+    add(moduleRequest.value, start, entries.length > 0 && entries.every((entry) => entry.isType))
+  }
+  for (const statement of module.staticExports) {
+    const requests = statement.entries.filter((entry) => entry.moduleRequest !== null)
+    const request = requests[0]?.moduleRequest
+    if (request !== undefined && request !== null) {
+      add(request.value, statement.start, requests.every((entry) => entry.isType))
+    }
+  }
+  new Oxc.Visitor({
+    ImportExpression: (node) => {
+      if (node.source.type === "Literal" && typeof node.source.value === "string") {
+        add(node.source.value, node.start, false)
+      }
+    },
+    TSImportType: (node) => add(node.source.value, node.start, true)
+  }).visit(program)
+  return found.toSorted((left, right) => left.line - right.line)
+}
+
+const lineOf = (text: string, offset: number): number => {
+  let line = 1
+  for (let index = text.indexOf("\n"); index !== -1 && index < offset; index = text.indexOf("\n", index + 1)) line++
+  return line
+}

@@ -1,0 +1,66 @@
+/**
+ * The files that wrap the platform: the only sources that may touch time, randomness, timers, promises, the process or
+ * I/O directly. Everywhere else these come through Effect services, so that the whole runtime can run under a seeded
+ * scheduler and a test clock.
+ *
+ * An entry that is not needed (no such file, or nothing in it uses what the entry allows) fails a test: the list can not rot.
+ */
+
+export type PlatformUse = "time" | "randomness" | "timers" | "promises" | "process" | "io"
+
+export interface PlatformFile {
+  /** Path from the root. No patterns: each file is a decision. */
+  readonly file: string
+  readonly allows: ReadonlyArray<PlatformUse>
+  /** Why this file and not a service. */
+  readonly reason: string
+}
+
+export const platformFiles: ReadonlyArray<PlatformFile> = [
+  {
+    file: "apps/cli/src/internal/nodeMain.ts",
+    allows: ["process"],
+    reason: "the program's start and end: arguments, signals, exit code"
+  },
+  {
+    file: "apps/cli/src/internal/nodeShell.ts",
+    allows: ["process", "io"],
+    reason: "what the shell gives the command line program, as one service: streams, environment, files"
+  },
+  {
+    file: "packages/mcp/src/internal/HttpAgent.ts",
+    allows: ["io"],
+    reason: "sockets: the one place that talks to undici"
+  },
+  {
+    file: "packages/mcp/src/internal/nodePlatform.ts",
+    allows: ["process", "io"],
+    reason:
+      "reads the configuration file, the environment and the working directory, for layers that need nothing provided"
+  },
+  {
+    file: "packages/process/src/ChildEnvironment.ts",
+    allows: ["process"],
+    reason: "a child's environment is chosen from this program's own"
+  },
+  {
+    file: "packages/process/src/SupervisedProcess.ts",
+    allows: ["process", "io", "timers"],
+    reason: "starts and ends processes; one turn of the event loop lets the last output of a dead one arrive"
+  },
+  {
+    file: "packages/process/src/internal/LivingGroups.ts",
+    allows: ["process"],
+    reason: "kills what is left when this program exits, where no fiber runs any more"
+  },
+  {
+    file: "packages/process/src/internal/ProcessGroup.ts",
+    allows: ["process", "io"],
+    reason: "signals a process group, and asks the process table who is left of it"
+  },
+  {
+    file: "packages/process/src/internal/SpawnDiagnosis.ts",
+    allows: ["io"],
+    reason: "looks at the file that could not be started, to say why"
+  }
+]

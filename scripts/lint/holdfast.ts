@@ -1,0 +1,15 @@
+/** The house's own lint rules, as a plugin for oxlint. Switched on in `.oxlintrc.json`. */
+import { explainCast } from "./explainCast.ts"
+import { noAsync } from "./noAsync.ts"
+import { noEffectBarrel } from "./noEffectBarrel.ts"
+import { noPlatform } from "./noPlatform.ts"
+
+export default {
+  meta: { name: "holdfast" },
+  rules: {
+    "explain-cast": explainCast,
+    "no-async": noAsync,
+    "no-effect-barrel": noEffectBarrel,
+    "no-platform": noPlatform
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * After a test run nothing of it is left: no process, no temporary file. Else the run fails, whatever its tests said.
+ *
+ * A run gets a tag and a temporary folder of its own, both in the environment that everything it starts inherits. The folder
+ * is given as `TMPDIR`, so it also reaches children that are started with a chosen environment, as MCP servers are. At the
+ * end the process table is searched for both and for descendants, and the folder must be empty.
+ *
+ * Gotchas: a process that cleans its environment *and* detaches itself is not found. Without `/proc` only files are checked.
+ */
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+import * as Path from "node:path"
+import { setTimeout } from "node:timers/promises"
+import { type ProcessEntry, processTable } from "./ProcessTable.ts"
+
+/** The tag's name. Tests that start processes with a bare environment pass it on. */
+export const tagName = "HOLDFAST_TEST_RUN"
+
+/** Node's own compile cache is shared on purpose and belongs to no test. */
+const sharedFiles = ["node-compile-cache"]
+
+/** A process that was told to end may take this long to be gone. */
+const graceMillis = 2000
+
+export default function setup(): () => Promise<void> {
+  const outer = process.env["TMPDIR"]
+  const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "hf-test-"))
+  const tag = Path.basename(folder)
+  process.env[tagName] = tag
+  process.env["TMPDIR"] = folder
+  return async () => {
+    const started = performance.now()
+    let processes = leftProcesses(tag, folder)
+    while (processes.length > 0 && performance.now() - started < graceMillis) {
+      await setTimeout(50)
+      processes = leftProcesses(tag, folder)
+    }
+    for (const { pid } of processes) kill(pid)
+    const files = Fs.readdirSync(folder).filter((name) => !sharedFiles.includes(name))
+    Fs.rmSync(folder, { recursive: true, force: true })
+    if (outer === undefined) delete process.env["TMPDIR"]
+    else process.env["TMPDIR"] = outer
+    if (processes.length + files.length > 0) {
+      const lines = [
+        ...processes.map(({ command, pid, state }) => `  process ${pid} (${state}) ${command}`),
+        ...files.map((name) => `  file    ${Path.join(folder, name)}`)
+      ]
+      throw new Error(`the tests left something behind (removed now):\n${lines.join("\n")}`)
+    }
+  }
+}
+
+/**
+ * Everything that bears the tag or the folder, or descends from this process; but not this process, its ancestors (they may
+ * be another run's) or vitest's workers, which are its direct children and end after this.
+ */
+const leftProcesses = (tag: string, folder: string): ReadonlyArray<ProcessEntry> => {
+  const table = processTable()
+  const byPid = new Map(table.map((entry) => [entry.pid, entry]))
+  const descends = (entry: ProcessEntry): boolean => {
+    for (let up = byPid.get(entry.parent); up !== undefined; up = byPid.get(up.parent)) {
+      if (up.pid === process.pid) return true
+    }
+    return false
+  }
+  return table.filter((entry) =>
+    // A zombie is dead; where process 1 reaps nobody it stays in the table.
+    entry.state !== "Z" &&
+    entry.pid !== process.pid &&
+    entry.parent !== process.pid &&
+    (entry.environment.includes(`${tagName}=${tag}`) ||
+      entry.environment.some((line) => line.startsWith(`TMPDIR=${folder}`)) ||
+      descends(entry))
+  )
+}
+
+const kill = (pid: number): void => {
+  try {
+    process.kill(pid, "SIGKILL")
+  } catch {
+    // It ended by itself in between: that is what was wanted.
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * The workspace as a user gets it: every public package built, packed, and installed in a folder outside of the workspace.
+ *
+ * The folder is temporary and belongs to whoever asked for it: `remove` takes it away. Installing asks the registry that the
+ * machine's npm is set up with.
+ */
+import { spawnSync } from "node:child_process"
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+import * as Path from "node:path"
+
+export const root = Path.resolve(import.meta.dirname, "../..")
+
+/** What is read of a package.json. */
+export interface Manifest {
+  readonly name: string
+  readonly version: string
+  readonly private?: boolean
+  readonly bin?: Readonly<Record<string, string>>
+  readonly dependencies?: Readonly<Record<string, string>>
+  readonly peerDependencies?: Readonly<Record<string, string>>
+  readonly exports?: Readonly<Record<string, unknown>>
+}
+
+export interface Tarball {
+  /** The package's folder in the workspace. */
+  readonly source: string
+  readonly path: string
+  readonly manifest: Manifest
+  /** Paths within the package. */
+  readonly files: ReadonlyArray<string>
+  /** Public modules as a user imports them, without the package's name: `""`, `ConnectionPool`. */
+  readonly modules: ReadonlyArray<string>
+}
+
+export interface Installation {
+  readonly folder: string
+  readonly tarballs: ReadonlyArray<Tarball>
+  readonly remove: () => void
+}
+
+/** Runs a command to its end; throws with everything it printed if it fails. */
+export const run = (cwd: string, command: string, ...args: ReadonlyArray<string>): string => {
+  const { error, status, stderr, stdout } = spawnSync(command, args, {
+    cwd,
+    encoding: "utf8",
+    maxBuffer: 64 * 1024 * 1024,
+    stdio: ["ignore", "pipe", "pipe"],
+    timeout: 300_000,
+    env: cleanEnvironment()
+  })
+  if (status !== 0) {
+    throw new Error(`${command} ${args.join(" ")} (${error?.message ?? `exit ${status}`})\n${stdout}${stderr}`)
+  }
+  return stdout
+}
+
+/** The pnpm that runs this test, which it puts into the PATH of its scripts; else any 12.x, as the README has it. */
+const pnpm = (...args: ReadonlyArray<string>): string => {
+  const present = spawnSync("pnpm", ["--version"], { encoding: "utf8", env: cleanEnvironment() })
+  return present.stdout?.startsWith("12.") ? run(root, "pnpm", ...args) : run(root, "npx", "--yes", "pnpm@12", ...args)
+}
+
+export const install = (versions: Readonly<Record<string, string>>): Installation => {
+  run(root, process.execPath, "scripts/build.ts")
+  const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "packed-"))
+  const remove = () => Fs.rmSync(folder, { recursive: true, force: true })
+  try {
+    const tarballs = pack(folder)
+    const dependencies = Object.fromEntries(tarballs.map(({ manifest, path }) => [manifest.name, `file:${path}`]))
+    const manifest = { private: true, type: "module", dependencies: { ...dependencies, ...versions } }
+    Fs.writeFileSync(Path.join(folder, "package.json"), JSON.stringify(manifest))
+    run(folder, "npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts")
+    return { folder, tarballs, remove }
+  } catch (error) {
+    remove()
+    throw error
+  }
+}
+
+/** Versions as the workspace has them installed: at its root, or in `<folder>/` of it. */
+export const installedVersions = (...names: ReadonlyArray<string>): Readonly<Record<string, string>> =>
+  Object.fromEntries(names.map((name) => {
+    const path = name.startsWith("test/") ? name.replace("test/", "test/node_modules/") : `node_modules/${name}`
+    return [name.replace("test/", ""), readManifest(Path.join(root, path, "package.json")).version]
+  }))
+
+const pack = (folder: string): ReadonlyArray<Tarball> => {
+  const sources = Fs.globSync("{packages,apps}/*/package.json", { cwd: root })
+    .map((path) => Path.dirname(path))
+    .filter((source) => readManifest(Path.join(root, source, "package.json")).private !== true)
+    .toSorted()
+  const filters = sources.flatMap((source) => ["--filter", `./${source}`])
+  pnpm("--recursive", ...filters, "pack", "--pack-destination", folder)
+  return sources.map((source) => {
+    const { name, version } = readManifest(Path.join(root, source, "package.json"))
+    const path = Path.join(folder, `${name.replace("@", "").replace("/", "-")}-${version}.tgz`)
+    const files = run(folder, "tar", "-tzf", path).trim().split("\n").map((file) => file.replace(/^package\//, ""))
+    // Written by pnpm from a manifest that the workspace's own tools have read.
+    const manifest = JSON.parse(run(folder, "tar", "-xOzf", path, "package/package.json")) as Manifest
+    return { source, path, manifest, files, modules: modulesOf(manifest, files) }
+  })
+}
+
+const modulesOf = (manifest: Manifest, files: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const names = Object.keys(manifest.exports ?? {})
+  const all = names.includes("./*")
+    ? files.flatMap((file) => /^dist\/(?!internal\/)(.+)\.js$/.exec(file)?.[1] ?? [])
+    : names.filter((name) => name.startsWith("./") && !name.endsWith(".json")).map((name) => name.slice(2))
+  return ["", ...all.filter((name) => name !== "index")]
+}
+
+// The shape is npm's; only names and ranges are read.
+const readManifest = (path: string): Manifest => JSON.parse(Fs.readFileSync(path, "utf8")) as Manifest
+
+/**
+ * Nothing of the workspace: no settings that pnpm or vitest hand to their scripts, none that change how Node loads modules.
+ * Node trusts the machine's certificates, as the npm that came with the machine does.
+ */
+const cleanEnvironment = (): Record<string, string | undefined> => ({
+  ...Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(npm_|pnpm_|NODE_OPTIONS|NODE_PATH|VITEST|INIT_CWD)/i.test(name))
+  ),
+  NODE_USE_SYSTEM_CA: "1"
+})

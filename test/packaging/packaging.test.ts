@@ -1,0 +1,145 @@
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import { install, type Installation, installedVersions, root, run, type Tarball } from "./Tarballs.ts"
+
+/** What a user adds beside our packages, in the workspace's versions; and the oldest TypeScript that docs/support.md names. */
+const versions = {
+  ...installedVersions("@types/node", "effect", "typescript"),
+  ...installedVersions("test/@effect/platform-node"),
+  "typescript-oldest": "npm:typescript@5.9.3"
+}
+
+let installed: Installation
+
+beforeAll(() => {
+  installed = install(versions)
+  Fs.cpSync(Path.join(import.meta.dirname, "consumer"), installed.folder, { recursive: true })
+})
+
+afterAll(() => {
+  installed?.remove()
+})
+
+/** The same question to every package; each answer is a problem. */
+const problemsOf = (judge: (tarball: Tarball) => ReadonlyArray<string>): ReadonlyArray<string> =>
+  installed.tarballs.flatMap((tarball) => judge(tarball).map((problem) => `${tarball.manifest.name}: ${problem}`))
+
+describe("a packed package", () => {
+  it("holds for every source its code, types, maps and the source itself, and a README and the license", () => {
+    const problems = problemsOf(({ files, source }) => {
+      const sources = Fs.globSync("src/**/*.ts", { cwd: Path.join(root, source) })
+      const expected = [
+        "package.json",
+        "README.md",
+        "LICENSE",
+        ...sources,
+        ...sources.flatMap((file) => {
+          const output = file.replace(/^src/, "dist").replace(/\.ts$/, "")
+          return [`${output}.js`, `${output}.js.map`, `${output}.d.ts`, `${output}.d.ts.map`]
+        })
+      ]
+      return [
+        ...expected.filter((file) => !files.includes(file)).map((file) => `${file} is missing`),
+        ...files.filter((file) => !expected.includes(file) && file !== "CHANGELOG.md").map((file) =>
+          `${file} is too much`
+        )
+      ]
+    })
+    assert.deepStrictEqual(problems, [])
+  })
+
+  it("names real versions: no workspace or catalog protocol, its siblings at its own version, Effect as a peer range", () => {
+    const problems = problemsOf(({ manifest }) => {
+      const ranges = Object.entries({ ...manifest.dependencies, ...manifest.peerDependencies })
+      return [
+        ...ranges.filter(([, range]) => range.includes(":")).map(([name, range]) => `${name} is ${range}`),
+        ...ranges
+          .filter(([name, range]) => name.startsWith("@holdfast/") && range !== manifest.version)
+          .map(([name, range]) => `${name} is ${range}, not ${manifest.version}`),
+        ...(manifest.name !== "holdfast" && manifest.peerDependencies?.["effect"] !== ">=4.1.0 <4.2"
+          ? ["effect is not a peer dependency of >=4.1.0 <4.2"]
+          : [])
+      ]
+    })
+    assert.deepStrictEqual(problems, [])
+  })
+
+  it("has source maps that lead to the sources beside them", () => {
+    const problems = problemsOf(({ files, manifest }) =>
+      files.filter((file) => file.endsWith(".map")).flatMap((file) => {
+        const path = Path.join(installed.folder, "node_modules", manifest.name, file)
+        // The source map format, version 3.
+        const { sources } = JSON.parse(Fs.readFileSync(path, "utf8")) as { readonly sources: ReadonlyArray<string> }
+        return sources
+          .filter((source) => !Fs.existsSync(Path.resolve(Path.dirname(path), source)))
+          .map((source) => `${file} leads to ${source}, which is not there`)
+      })
+    )
+    assert.deepStrictEqual(problems, [])
+  })
+
+  it("satisfies publint", () => {
+    const publint = Path.join(root, "node_modules/publint/src/cli.js")
+    for (const { path } of installed.tarballs) {
+      assert.include(run(root, process.execPath, publint, "run", path, "--strict"), "All good!")
+    }
+  })
+
+  it("satisfies attw (are the types wrong?) in each of its modules, for ES modules", () => {
+    const attw = Path.join(root, "node_modules/@arethetypeswrong/cli/dist/index.js")
+    for (const { modules, path } of installed.tarballs) {
+      const entrypoints = modules.map((module) => module === "" ? "." : module)
+      const said = run(root, process.execPath, attw, path, "--profile", "esm-only", "--entrypoints", ...entrypoints)
+      assert.include(said, "(ESM)")
+    }
+  })
+})
+
+describe("an installed package", () => {
+  it("shares one copy of Effect with its user", () => {
+    const copies = Fs.globSync("node_modules/{,**/node_modules/}effect/package.json", { cwd: installed.folder })
+    assert.deepStrictEqual(copies, ["node_modules/effect/package.json"])
+  })
+
+  it("loads in plain Node, each of its modules", () => {
+    const specifiers = installed.tarballs.flatMap(({ manifest, modules }) =>
+      modules.map((module) => Path.posix.join(manifest.name, module))
+    )
+    const program = `for (const specifier of ${JSON.stringify(specifiers)}) await import(specifier)
+      console.log("loaded")`
+    assert.isAbove(specifiers.length, 20)
+    assert.strictEqual(run(installed.folder, process.execPath, "--input-type=module", "-e", program), "loaded\n")
+  })
+
+  it("keeps its internals to itself", () => {
+    const program = `try { await import("@holdfast/core/internal/machine") } catch (error) { console.log(error.code) }`
+    const said = run(installed.folder, process.execPath, "--input-type=module", "-e", program)
+    assert.strictEqual(said, "ERR_PACKAGE_PATH_NOT_EXPORTED\n")
+  })
+
+  it("type-checks in a program of its user, with the newest and the oldest TypeScript", () => {
+    for (const typescript of ["typescript", "typescript-oldest"]) {
+      const tsc = `node_modules/${typescript}/bin/tsc`
+      assert.strictEqual(run(installed.folder, process.execPath, tsc, "-p", "tsconfig.json"), "")
+    }
+  })
+
+  it("calls a real server from a program of its user", () => {
+    const said = run(installed.folder, process.execPath, "main.ts")
+    assert.deepStrictEqual(JSON.parse(said), {
+      pooled: ["db-1 greets Ada", "db-1 greets Grace"],
+      dials: 1,
+      tools: ["echo"],
+      answer: "hello from outside"
+    })
+  })
+
+  it("brings the holdfast command", () => {
+    const command = installed.tarballs.find(({ manifest }) => manifest.name === "holdfast")
+    assert.isDefined(command?.manifest.bin?.["holdfast"])
+    const bin = Path.join(installed.folder, "node_modules/.bin/holdfast")
+    assert.include(run(installed.folder, bin, "--help"), "holdfast")
+    assert.include(run(installed.folder, bin, "tools", "echo", "--config", "mcp.json", "--json"), "\"echo\"")
+  })
+})

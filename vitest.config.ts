@@ -1,0 +1,53 @@
+/**
+ * Three sets of tests, by place and name:
+ *
+ * - `unit`: `test/*.test.ts` of every package, app and the scripts. Fast: `pnpm check` runs them.
+ * - `integration`: `*.integration.test.ts` of a package, and everything in the top `test/` folder. `pnpm test` runs both.
+ * - `packaging`: what a user installs. `pnpm test:packaging`; the only set that needs a network.
+ *
+ * Every run ends with `N passed, N failed`, and fails if a process or a temporary file of its own is left behind.
+ */
+import { configDefaults, defineConfig } from "vitest/config"
+
+const integration = "**/*.integration.test.ts"
+const exclude = [...configDefaults.exclude, "**/.tmp/**"]
+
+export default defineConfig({
+  test: {
+    // Children of a worker that outlive it are told from the workers themselves by their parent: see LeaveNoTrace.
+    pool: "forks",
+    globalSetup: ["scripts/vitest/LeaveNoTrace.ts"],
+    reporters: ["default", "./scripts/vitest/SummaryReporter.ts"],
+    allowOnly: false,
+    testTimeout: 30_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "unit",
+          include: ["packages/*/test/**/*.test.ts", "apps/*/test/**/*.test.ts", "scripts/test/**/*.test.ts"],
+          exclude: [...exclude, integration]
+        }
+      },
+      {
+        extends: true,
+        test: {
+          name: "integration",
+          include: [`{packages,apps}/*/test/${integration}`, `scripts/test/${integration}`, "test/**/*.test.ts"],
+          exclude: [...exclude, "test/packaging/**"],
+          testTimeout: 120_000
+        }
+      },
+      {
+        extends: true,
+        test: {
+          name: "packaging",
+          include: ["test/packaging/**/*.test.ts"],
+          exclude,
+          testTimeout: 600_000,
+          hookTimeout: 600_000
+        }
+      }
+    ]
+  }
+})
