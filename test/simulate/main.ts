@@ -46,7 +46,7 @@ row("scheduler steps", String(steps))
 row("simulated hours", (virtualMillis / 3_600_000).toFixed(1))
 row("times real time", (virtualMillis / 1000 / seconds).toFixed(0))
 row("legal transitions seen", String(transitions.size))
-for (const [outcome, n] of [...outcomes].sort((a, b) => b[1] - a[1])) row(`callers: ${outcome}`, String(n))
+for (const [outcome, n] of [...outcomes].toSorted((a, b) => b[1] - a[1])) row(`callers: ${outcome}`, String(n))
 row("seeds that broke", String(broken.length))
 for (const run of broken.slice(0, 5)) {
   const small = PoolSimulation.shrink(run)

@@ -1,0 +1,84 @@
+/**
+ * What one connects to: a command that speaks MCP over stdio, or the url of a Streamable HTTP server.
+ *
+ * Endpoints are plain immutable data: they can be built from a config file or on the spot, compared, logged. Values that
+ * may be secret (environment, headers) are `Redacted`, so logging an endpoint shows none of them; arguments and the url
+ * are not, because they show up in the process table and in access logs anyway.
+ *
+ * Gotchas: two endpoints are the same for sharing when their keys are (`EndpointKey`), not when they are the same object.
+ */
+import * as Data from "effect/Data"
+import * as Redacted from "effect/Redacted"
+
+/** A server that is a process of ours: started with `command` and `args`, never through a shell. */
+export class StdioEndpoint extends Data.TaggedClass("Stdio")<{
+  /** An absolute path, a path relative to `cwd`, or a name that is looked up in PATH. */
+  readonly command: string
+  readonly args: ReadonlyArray<string>
+  /** The process's working directory. `undefined`: that of the runtime. */
+  readonly cwd: string | undefined
+  /** Set on top of the allow-listed environment. */
+  readonly env: Readonly<Record<string, Redacted.Redacted>>
+  /** True hands the runtime's whole environment to the process. */
+  readonly inheritEnv: boolean
+}> {}
+
+/** A server behind a url, spoken to over Streamable HTTP. */
+export class HttpEndpoint extends Data.TaggedClass("Http")<{
+  /** Absolute, `http:` or `https:`. */
+  readonly url: string
+  /** Sent with every request. */
+  readonly headers: Readonly<Record<string, Redacted.Redacted>>
+}> {}
+
+export type Endpoint = StdioEndpoint | HttpEndpoint
+
+export interface StdioOptions {
+  readonly command: string
+  /** Default: none. */
+  readonly args?: ReadonlyArray<string> | undefined
+  /** Default: the runtime's own. */
+  readonly cwd?: string | undefined
+  /** Default: none. Plain strings are redacted here. */
+  readonly env?: Readonly<Record<string, string | Redacted.Redacted>> | undefined
+  /** Default: false, only an allow-list of the runtime's environment is handed down. */
+  readonly inheritEnv?: boolean | undefined
+}
+
+export interface HttpOptions {
+  readonly url: string | URL
+  /** Default: none. Plain strings are redacted here. */
+  readonly headers?: Readonly<Record<string, string | Redacted.Redacted>> | undefined
+}
+
+/** A stdio endpoint from what must be said about it. */
+const stdio = (options: StdioOptions): StdioEndpoint =>
+  new StdioEndpoint({
+    command: options.command,
+    args: options.args ?? [],
+    cwd: options.cwd,
+    env: redact(options.env),
+    inheritEnv: options.inheritEnv ?? false
+  })
+
+/** A Streamable HTTP endpoint from its url. An ill-formed url fails when connecting, as `Unreachable`. */
+const http = (options: HttpOptions): HttpEndpoint =>
+  new HttpEndpoint({ url: String(options.url), headers: redact(options.headers) })
+
+/** The endpoint in one line, for messages: the command line, or the url without credentials and query. */
+const describe = (endpoint: Endpoint): string => {
+  if (endpoint._tag === "Stdio") return [endpoint.command, ...endpoint.args].join(" ")
+  if (!URL.canParse(endpoint.url)) return "an ill-formed url"
+  const url = new URL(endpoint.url)
+  return `${url.protocol}//${url.host}${url.pathname}`
+}
+
+/** Constructors and views of endpoints. */
+export const Endpoint = { stdio, http, describe } as const
+
+const redact = (values: Readonly<Record<string, string | Redacted.Redacted>> = {}): Record<string, Redacted.Redacted> =>
+  Object.fromEntries(
+    Object.entries(values).map((
+      [name, value]
+    ) => [name, typeof value === "string" ? Redacted.make(value, { label: name }) : value])
+  )

@@ -1,0 +1,94 @@
+/**
+ * The bytes: a live transport that carries JSON-RPC frames and knows what became of each.
+ *
+ * A link is driven by callbacks, because a call must cost no fiber of its own: what goes out is an `Outbound` that is told
+ * its fate, what comes in reaches a `LinkReceiver` synchronously and in the order of arrival.
+ *
+ * Promises that every link keeps (one suite checks them all)
+ * - `onHandOff` is called at most once, before anything that the peer did about the frame can be told. A frame that fails
+ *   without it was never sent, whatever happened around it.
+ * - A frame gets at most one final word: `onSent` or `onFailure`. For a request whose answer has arrived there is none.
+ * - `LinkReceiver.onClosed` is called once and nothing arrives after it. It is the fate of every request that was handed over
+ *   and has no other yet; a frame that was not handed over still gets its `onFailure`.
+ *
+ * **Gotchas**: the callbacks run inside the platform's events. They must not throw, and may call back into the link.
+ */
+import type * as JsonRpc from "@holdfast/protocol/JsonRpc"
+import type * as Effect from "effect/Effect"
+import type { Delivery, ProcessEnd } from "./McpRuntimeError.ts"
+
+/** One frame on its way out, and who wants to know its fate. */
+export interface Outbound {
+  /** Set for requests: the id that the answer will bear. */
+  readonly id: JsonRpc.RequestId | undefined
+  readonly method: string
+  /** The message as JSON, without a line end. */
+  readonly text: string
+  /** The frame is given to the operating system now. From here on the peer may have acted on it. */
+  onHandOff(): void
+  /** The link is done with a frame that gets no answer: written (stdio), or accepted by the server (HTTP). */
+  onSent(): void
+  /** The link will bring no answer to this frame. */
+  onFailure(failure: LinkFailure): void
+}
+
+/** Why a link brings no answer to a frame. */
+export type LinkFailure =
+  /** The way there or back broke. `status` is set when it was an HTTP gateway that said so. */
+  | {
+    readonly _tag: "Lost"
+    readonly delivery: Delivery
+    readonly description: string
+    readonly status?: number | undefined
+  }
+  /** The HTTP server refused the request before executing it, with a status that says why. */
+  | {
+    readonly _tag: "Rejected"
+    readonly status: number
+    readonly description: string
+    readonly retryAfterMillis?: number | undefined
+  }
+  /** There was an answer, but it is none that MCP knows. */
+  | { readonly _tag: "Unintelligible"; readonly description: string }
+
+/** Why a link can no longer be used. */
+export type LinkClosed =
+  /** The server's process ended. */
+  | { readonly _tag: "ProcessEnded"; readonly end: ProcessEnd }
+  /** The process lives on, but has closed its stdin or stdout. */
+  | { readonly _tag: "PipeBroken"; readonly description: string }
+  /** Nothing answers at the url any more. */
+  | { readonly _tag: "Unreachable"; readonly description: string }
+  /** The server no longer knows our session. */
+  | { readonly _tag: "SessionLost"; readonly status: number; readonly description: string }
+  /** The link's own Scope was closed. */
+  | { readonly _tag: "Released" }
+
+/** Who receives what comes in. */
+export interface LinkReceiver {
+  onMessage(message: JsonRpc.Incoming): void
+  /** Something that is no message: noise on stdout, a broken answer (then `answerTo` may name the call). Never fatal. */
+  onMalformed(frame: JsonRpc.Malformed): void
+  onClosed(closed: LinkClosed): void
+}
+
+export interface Link {
+  /** Takes a frame. Its fate reaches it by its own callbacks, possibly before this returns. */
+  readonly post: (outbound: Outbound) => void
+  /** Takes a frame back that was not handed over. True: it will never be sent, and none of its callbacks will be called. */
+  readonly withdraw: (outbound: Outbound) => boolean
+  /** Nobody waits for the answer to this request any more: what serves it alone (a response stream) is let go. */
+  readonly forget: (id: JsonRpc.RequestId) => void
+  /** True when a frame given now would not be handed over at once. */
+  readonly isCongested: () => boolean
+  /** Told once the handshake has settled the revision: HTTP states it in every request. */
+  readonly setProtocolVersion: (revision: string) => void
+  /** Waits until the link can no longer be used. */
+  readonly closed: Effect.Effect<LinkClosed>
+  /** Bytes received so far. Any growth is a sign of life. */
+  readonly received: () => number
+  /** The last words of the server's process, without control characters. Empty where there is none. */
+  readonly stderrTail: () => string
+  /** The server's process, where it is ours. */
+  readonly process?: { readonly pid: number } | undefined
+}

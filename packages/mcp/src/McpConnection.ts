@@ -1,0 +1,297 @@
+/**
+ * A link plus a finished handshake: what callers use.
+ *
+ * Promises
+ * - Every request settles exactly once: with its answer, or with what is known of it (`NotSent`, `Refused`, `Unknown`).
+ * - An interrupted request or one past its deadline tells the server (`notifications/cancelled`) if the server may have seen
+ *   it, frees everything it held, and touches no other request. What arrives for it later is ignored.
+ * - Progress is delivered in order and before the result, also when both arrive at once.
+ * - What a server gets wrong (noise, unknown or repeated ids, ill-formed answers) costs at most the call it belongs to.
+ * - When the Scope closes, what is pending settles at once, and the process or session is ended then.
+ *
+ * **Gotchas**: roots, sampling and elicitation are not offered, so a server that asks for them gets "method not found". A
+ * request without deadlines waits as long as the connection lives. A result is checked to be an object, nothing more.
+ */
+import * as DeadlineSweeper from "@holdfast/core/Deadlines"
+import * as Messages from "@holdfast/protocol/Messages"
+import * as Revision from "@holdfast/protocol/Revision"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import type * as Scope from "effect/Scope"
+import { Endpoint, type HttpEndpoint, type StdioEndpoint } from "./Endpoint.ts"
+import * as HttpLink from "./HttpLink.ts"
+import * as Concealment from "./internal/Concealment.ts"
+import * as connectFailure from "./internal/connectFailure.ts"
+import { Multiplexer } from "./internal/Multiplexer.ts"
+import type { Link, LinkReceiver } from "./Link.ts"
+import {
+  type ConnectionLost,
+  type ConnectReason,
+  type DeadlineExceeded,
+  HandshakeFailed,
+  HandshakeTimeout,
+  type HttpRejected,
+  type InvalidAnswer,
+  type OutcomeUnknown,
+  type ServerError,
+  type TooBusy
+} from "./McpRuntimeError.ts"
+import * as StdioLink from "./StdioLink.ts"
+
+/**
+ * How a request can fail. `ConnectionLost`: it was not executed and may be sent again. `OutcomeUnknown`: it may have run.
+ * `HttpRejected`: refused by the HTTP server with a status that no new connection will change, or with `retryAfterMillis`.
+ */
+export type CallFailure =
+  | ServerError
+  | ConnectionLost
+  | OutcomeUnknown
+  | DeadlineExceeded
+  | InvalidAnswer
+  | HttpRejected
+  | TooBusy
+
+export interface RequestOptions {
+  /** Called with each progress notification, synchronously: what it throws is logged and harms nobody. */
+  readonly onProgress?: ((progress: Messages.Progress) => void) | undefined
+  /** Longest silence after hand-off; progress renews it. Default: none. */
+  readonly idleDeadline?: Duration.Input | undefined
+  /**
+   * Longest wait for the answer after hand-off, whatever progress says; also the longest wait for hand-off. A function is
+   * asked whenever the wait begins, for what is left of a deadline that began earlier. Default: none.
+   */
+  readonly hardDeadline?: Duration.Input | (() => Duration.Input) | undefined
+  /** Members for the request's `_meta`. */
+  readonly meta?: object | undefined
+}
+
+/** What a server got wrong so far without harm to the connection. */
+export interface Diagnostics {
+  /** Lines that were no message and answered no call. */
+  readonly noise: number
+  /** Answers and progress for calls that were not waiting. */
+  readonly unmatched: number
+  /** Ill-formed answers, each of which failed its call. */
+  readonly invalid: number
+}
+
+export interface McpConnection {
+  /** Its name in messages. */
+  readonly server: string
+  readonly serverInfo: Messages.Implementation
+  readonly capabilities: Messages.ServerCapabilities
+  /** The revision agreed on. */
+  readonly protocolVersion: string
+  readonly instructions?: string | undefined
+  /** Asks the server. The result is the server's own object, unchecked but for being one. */
+  readonly request: (
+    method: string,
+    params?: object,
+    options?: RequestOptions
+  ) => Effect.Effect<unknown, CallFailure>
+  /** Tells the server. Done when written (stdio) or accepted (HTTP). */
+  readonly notify: (method: string, params?: object) => Effect.Effect<void, CallFailure>
+  /** Waits until the connection can no longer be used, and says why. */
+  readonly closed: Effect.Effect<ConnectReason>
+  /** Bytes received so far. */
+  readonly received: () => number
+  /** Requests that wait for an answer. */
+  readonly inFlight: () => number
+  readonly diagnostics: () => Diagnostics
+  /** The server's process, where it is ours. */
+  readonly process?: { readonly pid: number } | undefined
+}
+
+export interface ConnectOptions {
+  /** Its name in messages. */
+  readonly server: string
+  readonly endpoint: Endpoint
+  /** How we introduce ourselves. */
+  readonly clientInfo: Messages.Implementation
+  /** Spawn or dial, and handshake, all in all; then `HandshakeTimeout`. Default: none, the caller's own limit holds. */
+  readonly connectTimeout?: Duration.Input | undefined
+  /** Keeps the deadlines of all requests. Default: a sweeper of its own. */
+  readonly deadlines?: DeadlineSweeper.Deadlines | undefined
+  /** Calls that may wait for answers at once, past it `TooBusy`. Default: 16 384, a backstop; the pool's limit is lower. */
+  readonly maxInFlight?: number | undefined
+  /** Longest message accepted. Default: 64 MiB. */
+  readonly maxMessageBytes?: number | undefined
+}
+
+/**
+ * Opens a connection to an endpoint: starts the process or prepares HTTP, then `initialize` and `notifications/initialized`.
+ * The Scope owns it. Fails with the reason nearest to the cause, last words of the server included.
+ */
+export const connect = (options: ConnectOptions): Effect.Effect<McpConnection, ConnectReason, Scope.Scope> =>
+  connectOver(
+    options,
+    (receiver, deadlines) =>
+      options.endpoint._tag === "Stdio"
+        ? openStdio(options, options.endpoint, receiver)
+        : openHttp(options, options.endpoint, receiver, deadlines)
+  )
+
+type OpenLink = (
+  receiver: LinkReceiver,
+  deadlines: DeadlineSweeper.Deadlines
+) => Effect.Effect<Link, ConnectReason, Scope.Scope>
+
+const connectOver = Effect.fnUntraced(function*(
+  options: ConnectOptions,
+  open: OpenLink
+): Effect.fn.Return<McpConnection, ConnectReason, Scope.Scope> {
+  const { endpoint, server } = options
+  const place: connectFailure.Place = {
+    server,
+    target: endpoint._tag === "Stdio" ? endpoint.command : Endpoint.describe(endpoint),
+    conceal: Concealment.ofEndpoint(endpoint)
+  }
+  const deadlines = options.deadlines ?? (yield* DeadlineSweeper.make)
+  const context = yield* Effect.context()
+  const fork = Effect.runForkWith(context)
+  const multiplexer = new Multiplexer({
+    server,
+    url: endpoint._tag === "Http" ? place.target : "",
+    deadlines,
+    conceal: place.conceal,
+    maxInFlight: options.maxInFlight ?? 16_384,
+    fork: (effect) => void fork(effect)
+  })
+  let stderrTail = () => ""
+
+  const dial = Effect.gen(function*() {
+    const link = yield* open(multiplexer, deadlines)
+    multiplexer.attach(link)
+    stderrTail = link.stderrTail
+    const initialized = yield* handshake(options, link, multiplexer).pipe(
+      Effect.mapError((failure) =>
+        failure._tag === "HandshakeFailed"
+          ? withLastWords(failure, place.conceal(stderrTail()))
+          : connectFailure.ofHandshake(place, {
+            failure,
+            linkFailure: multiplexer.lastFailure,
+            closed: multiplexer.closed,
+            stderrTail: stderrTail()
+          })
+      )
+    )
+    return { link, initialized }
+  })
+  const { initialized, link } = yield* withinConnectTimeout(dial, options, () => {
+    const words = place.conceal(stderrTail())
+    const hint = hintFor(endpoint, multiplexer.firstNoise)
+    return { ...(hint !== undefined && { hint }), ...(words !== "" && { stderrTail: words }) }
+  })
+
+  const { capabilities, instructions, protocolVersion, serverInfo } = initialized
+  return {
+    server,
+    serverInfo,
+    capabilities,
+    protocolVersion,
+    instructions,
+    request: (method, params, requestOptions = {}) => multiplexer.request(method, params, requestOptions),
+    notify: (method, params) => multiplexer.notify(method, params),
+    closed: Effect.map(link.closed, (closed) => connectFailure.ofLoss(place, closed)),
+    received: link.received,
+    inFlight: () => multiplexer.inFlight,
+    diagnostics: () => multiplexer.diagnostics,
+    process: link.process
+  }
+})
+
+const openStdio = (
+  { maxMessageBytes, server }: ConnectOptions,
+  endpoint: StdioEndpoint,
+  receiver: LinkReceiver
+): Effect.Effect<Link, ConnectReason, Scope.Scope> => {
+  const { args, command, cwd, inheritEnv } = endpoint
+  const env = Object.fromEntries(
+    Object.entries(endpoint.env).map(([name, value]) => [name, String(Redacted.value(value))])
+  )
+  return StdioLink.make(
+    { command, args, env, inheritEnv, maxMessageBytes, ...(cwd !== undefined && { cwd }) },
+    receiver
+  ).pipe(
+    Effect.mapError(({ reason }) => connectFailure.ofSpawn(server, endpoint, reason))
+  )
+}
+
+const openHttp = (
+  { maxMessageBytes, server }: ConnectOptions,
+  endpoint: HttpEndpoint,
+  receiver: LinkReceiver,
+  deadlines: DeadlineSweeper.Deadlines
+): Effect.Effect<Link, ConnectReason, Scope.Scope> =>
+  HttpLink.make({ url: endpoint.url, headers: endpoint.headers, deadlines, maxMessageBytes }, receiver).pipe(
+    Effect.mapError(({ description }) => new HandshakeFailed({ server, description }))
+  )
+
+const handshake = Effect.fnUntraced(function*(
+  { clientInfo, server }: ConnectOptions,
+  link: Link,
+  multiplexer: Multiplexer
+): Effect.fn.Return<Messages.InitializeResult, CallFailure | HandshakeFailed> {
+  const answer = yield* multiplexer.request("initialize", {
+    protocolVersion: Revision.latestLegacy,
+    capabilities: {},
+    clientInfo
+  }, {})
+  const decoded = Messages.decodeInitializeResult(answer)
+  if (Result.isFailure(decoded)) {
+    return yield* new HandshakeFailed({ server, description: `its answer to initialize is wrong: ${decoded.failure}` })
+  }
+  const initialized = decoded.success
+  if (!Revision.isLegacy(initialized.protocolVersion)) {
+    const spoken = Revision.legacy.join(", ")
+    const description = `it speaks revision ${
+      JSON.stringify(initialized.protocolVersion)
+    } of MCP, this runtime ${spoken}`
+    return yield* new HandshakeFailed({ server, description })
+  }
+  link.setProtocolVersion(initialized.protocolVersion)
+  yield* multiplexer.notify("notifications/initialized", undefined)
+  return initialized
+})
+
+const withinConnectTimeout = <A>(
+  dial: Effect.Effect<A, ConnectReason, Scope.Scope>,
+  { connectTimeout, server }: ConnectOptions,
+  details: () => Pick<HandshakeTimeout, "hint" | "stderrTail">
+): Effect.Effect<A, ConnectReason, Scope.Scope> => {
+  if (connectTimeout === undefined) return dial
+  const timeoutMillis = Duration.toMillis(Duration.fromInputUnsafe(connectTimeout))
+  return Effect.timeoutOrElse(dial, {
+    duration: connectTimeout,
+    orElse: () => Effect.fail(new HandshakeTimeout({ server, timeoutMillis, ...details() }))
+  })
+}
+
+const withLastWords = ({ description, server }: HandshakeFailed, stderrTail: string): HandshakeFailed =>
+  new HandshakeFailed({ server, description, ...(stderrTail !== "" && { stderrTail }) })
+
+/** Why a server may be silent, as far as its command line or its stdout tells. */
+const hintFor = (endpoint: Endpoint, noise: string | undefined): string | undefined => {
+  if (noise !== undefined) return `on stdout it wrote ${noise}, which is no MCP message`
+  if (endpoint._tag !== "Stdio") return undefined
+  const words = [endpoint.command, ...endpoint.args]
+  const launcher = words.map((word) => word.slice(Math.max(word.lastIndexOf("/"), word.lastIndexOf("\\")) + 1))
+    .find((word) => launchers.includes(word.replace(/\.(cmd|exe)$/, "")))
+  return launcher === undefined ? undefined : `${launcher} may still be downloading`
+}
+
+const launchers: ReadonlyArray<string> = [
+  "npx",
+  "pnpx",
+  "bunx",
+  "uvx",
+  "uv",
+  "pipx",
+  "npm",
+  "pnpm",
+  "yarn",
+  "docker",
+  "podman"
+]

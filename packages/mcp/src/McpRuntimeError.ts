@@ -1,0 +1,336 @@
+/**
+ * Everything the runtime can fail with, on the way to a server and during a call.
+ *
+ * One outer error, `McpRuntimeError`, with a tagged `reason`: match on it with
+ * `Effect.catchReason("McpRuntimeError", "OutcomeUnknown", …)`. Messages are written for the person who reads them: what
+ * failed, on which server, why as far as is known, what to do. Each reason has a page, `docs/errors/<reason>.md`.
+ *
+ * Gotchas: a tool's `isError` result is an *answer* and never appears here; secrets never appear in a message.
+ */
+import * as Schema from "effect/Schema"
+
+const id = (name: string) => `@holdfast/mcp/McpRuntimeError/${name}`
+
+/** What is known of a call that got no answer: never left our queue, refused before execution, or handed over and lost. */
+export const Delivery = Schema.Literals(["NotSent", "Refused", "Unknown"])
+export type Delivery = typeof Delivery.Type
+
+/** How a server's process ended, as far as is known, and its last words. */
+export const ProcessEnd = Schema.Struct({
+  code: Schema.NullOr(Schema.Int),
+  signal: Schema.NullOr(Schema.String),
+  uptimeMillis: Schema.Finite,
+  stderrTail: Schema.String
+})
+export type ProcessEnd = typeof ProcessEnd.Type
+
+/** The configuration cannot be read or does not say what it must. `path` points into the document: `mcpServers.fs.command`. */
+export class ConfigInvalid extends Schema.Error<ConfigInvalid>(id("ConfigInvalid"))({
+  _tag: Schema.tag("ConfigInvalid"),
+  file: Schema.String,
+  path: Schema.String,
+  expected: Schema.String,
+  actual: Schema.optional(Schema.String)
+}) {
+  override get message(): string {
+    const at = this.path === "" ? this.file : `${this.file}: ${this.path}`
+    return `${at}: expected ${this.expected}${this.actual === undefined ? "" : `, got ${this.actual}`}`
+  }
+}
+
+/** No server of this name is configured. `near` holds the names that look alike. */
+export class UnknownServer extends Schema.Error<UnknownServer>(id("UnknownServer"))({
+  _tag: Schema.tag("UnknownServer"),
+  server: Schema.String,
+  near: Schema.Array(Schema.String),
+  configured: Schema.Array(Schema.String)
+}) {
+  override get message(): string {
+    const hint = this.near.length > 0
+      ? `did you mean ${this.near.join(" or ")}?`
+      : this.configured.length > 0
+      ? `configured: ${this.configured.join(", ")}`
+      : "no server is configured"
+    return `unknown server "${this.server}"; ${hint}`
+  }
+}
+
+/** The command is not in PATH or the file does not exist. Permanent: never retried. */
+export class CommandNotFound extends Schema.Error<CommandNotFound>(id("CommandNotFound"))({
+  _tag: Schema.tag("CommandNotFound"),
+  server: Schema.String,
+  command: Schema.String,
+  searched: Schema.String
+}) {
+  override get message(): string {
+    return `${this.server}: command not found: ${this.command} (searched ${this.searched}). ` +
+      `Install it, or give its full path in the config.`
+  }
+}
+
+/** The operating system refused to start the process: not executable, bad working directory, out of processes or files. */
+export class SpawnFailed extends Schema.Error<SpawnFailed>(id("SpawnFailed"))({
+  _tag: Schema.tag("SpawnFailed"),
+  server: Schema.String,
+  command: Schema.String,
+  code: Schema.String,
+  description: Schema.String,
+  retryable: Schema.Boolean
+}) {
+  override get message(): string {
+    return `${this.server}: could not start ${this.command}: ${this.description} (${this.code})`
+  }
+}
+
+/** The server's process ended before the handshake was finished. */
+export class ServerExited extends Schema.Error<ServerExited>(id("ServerExited"))({
+  _tag: Schema.tag("ServerExited"),
+  server: Schema.String,
+  command: Schema.String,
+  end: ProcessEnd
+}) {
+  override get message(): string {
+    return `${this.server}: ${this.command} ${describeEnd(this.end)} before it answered the handshake.${lastWords(this.end)}`
+  }
+}
+
+/** No answer to the handshake within `connectTimeout`. */
+export class HandshakeTimeout extends Schema.Error<HandshakeTimeout>(id("HandshakeTimeout"))({
+  _tag: Schema.tag("HandshakeTimeout"),
+  server: Schema.String,
+  timeoutMillis: Schema.Finite,
+  hint: Schema.optional(Schema.String),
+  stderrTail: Schema.optional(Schema.String)
+}) {
+  override get message(): string {
+    const hint = this.hint === undefined ? "" : `; ${this.hint}`
+    const words = this.stderrTail === undefined || this.stderrTail === "" ? "" : ` (stderr: ${quote(this.stderrTail)})`
+    return `${this.server}: no handshake in ${seconds(this.timeoutMillis)}${hint}${words}. ` +
+      `Raise holdfast.connectTimeout in the config if the server needs longer.`
+  }
+}
+
+/** The server answered the handshake with an error, with nonsense, or with a protocol revision we do not speak. */
+export class HandshakeFailed extends Schema.Error<HandshakeFailed>(id("HandshakeFailed"))({
+  _tag: Schema.tag("HandshakeFailed"),
+  server: Schema.String,
+  description: Schema.String,
+  stderrTail: Schema.optional(Schema.String)
+}) {
+  override get message(): string {
+    const words = this.stderrTail === undefined || this.stderrTail === "" ? "" : ` (stderr: ${quote(this.stderrTail)})`
+    return `${this.server}: handshake failed: ${this.description}${words}`
+  }
+}
+
+/** Nothing answers at the url: name not found, connection refused, TLS failure. */
+export class Unreachable extends Schema.Error<Unreachable>(id("Unreachable"))({
+  _tag: Schema.tag("Unreachable"),
+  server: Schema.String,
+  url: Schema.String,
+  description: Schema.String
+}) {
+  override get message(): string {
+    return `${this.server}: cannot reach ${this.url}: ${this.description}. Is the server running, and the url right?`
+  }
+}
+
+/** The HTTP server answered a request with a status that is not an MCP answer. 401, 403 and 404 are permanent at connect. */
+export class HttpRejected extends Schema.Error<HttpRejected>(id("HttpRejected"))({
+  _tag: Schema.tag("HttpRejected"),
+  server: Schema.String,
+  url: Schema.String,
+  status: Schema.Int,
+  description: Schema.String,
+  retryAfterMillis: Schema.optional(Schema.Finite)
+}) {
+  override get message(): string {
+    const todo = this.status === 401 || this.status === 403
+      ? ` Check the headers and credentials configured for ${this.server}.`
+      : this.status === 404
+      ? " Check the path of the url."
+      : ""
+    return `${this.server}: ${this.url} answered HTTP ${this.status}: ${this.description}.${todo}`
+  }
+}
+
+/**
+ * The connection was lost and the call had not been executed: it was never handed over, or refused. Safe to send again.
+ * Without `method` it is the loss itself, told of a connection rather than of a call.
+ */
+export class ConnectionLost extends Schema.Error<ConnectionLost>(id("ConnectionLost"))({
+  _tag: Schema.tag("ConnectionLost"),
+  server: Schema.String,
+  method: Schema.optional(Schema.String),
+  delivery: Schema.Literals(["NotSent", "Refused"]),
+  description: Schema.String,
+  end: Schema.optional(ProcessEnd)
+}) {
+  override get message(): string {
+    const said = this.delivery === "NotSent" ? "was not sent" : "was refused unexecuted"
+    const call = this.method === undefined ? "" : `, ${this.method} ${said}`
+    return `${this.server}: connection lost${call}: ${this.description}.${lastWords(this.end)}`
+  }
+}
+
+/** The call was handed over and then its connection was lost: it may have run. Never repeated behind the caller's back. */
+export class OutcomeUnknown extends Schema.Error<OutcomeUnknown>(id("OutcomeUnknown"))({
+  _tag: Schema.tag("OutcomeUnknown"),
+  server: Schema.String,
+  method: Schema.String,
+  description: Schema.String,
+  attempts: Schema.Int,
+  end: Schema.optional(ProcessEnd)
+}) {
+  override get message(): string {
+    return `${this.server}: ${this.method} may have run: ${this.description} after it was sent.${lastWords(this.end)} ` +
+      `Check its effect before calling again; mark the call idempotent if repeating it is harmless.`
+  }
+}
+
+/** The deadline passed. `delivery` says whether the server may have seen the call. */
+export class DeadlineExceeded extends Schema.Error<DeadlineExceeded>(id("DeadlineExceeded"))({
+  _tag: Schema.tag("DeadlineExceeded"),
+  server: Schema.String,
+  method: Schema.String,
+  afterMillis: Schema.Finite,
+  kind: Schema.Literals(["acquire", "idle", "hard", "caller"]),
+  delivery: Delivery,
+  description: Schema.optional(Schema.String)
+}) {
+  override get message(): string {
+    const which = { acquire: "acquireTimeout", idle: "idle deadline", hard: "hard deadline", caller: "the caller's deadline" }
+    const seen = this.delivery === "Unknown" ? "; the server was told to cancel, it may have run" : "; it was not sent"
+    const why = this.description === undefined ? "" : ` (${this.description})`
+    return `${this.server}: ${this.method} got no answer in ${seconds(this.afterMillis)} (${which[this.kind]})${seen}${why}`
+  }
+}
+
+/** The server answered with a JSON-RPC error. An answer: never retried, never harms the connection. */
+export class ServerError extends Schema.Error<ServerError>(id("ServerError"))({
+  _tag: Schema.tag("ServerError"),
+  server: Schema.String,
+  method: Schema.String,
+  code: Schema.Int,
+  description: Schema.String,
+  data: Schema.optional(Schema.Unknown)
+}) {
+  override get message(): string {
+    return `${this.server}: ${this.method} was answered with an error: ${this.description} (code ${this.code})`
+  }
+}
+
+/** The server's answer does not have the shape the protocol prescribes. */
+export class InvalidAnswer extends Schema.Error<InvalidAnswer>(id("InvalidAnswer"))({
+  _tag: Schema.tag("InvalidAnswer"),
+  server: Schema.String,
+  method: Schema.String,
+  description: Schema.String
+}) {
+  override get message(): string {
+    return `${this.server}: ${this.method} was answered with something that is no MCP result: ${this.description}`
+  }
+}
+
+/** Too many callers or calls at once: `maxWaiters` or `maxInFlight` is reached. Nothing was sent. */
+export class TooBusy extends Schema.Error<TooBusy>(id("TooBusy"))({
+  _tag: Schema.tag("TooBusy"),
+  server: Schema.String,
+  description: Schema.String
+}) {
+  override get message(): string {
+    return `${this.server}: ${this.description}`
+  }
+}
+
+/** The server keeps crashing and is left alone until `retryInMillis` have passed. */
+export class Quarantined extends Schema.Error<Quarantined>(id("Quarantined"))({
+  _tag: Schema.tag("Quarantined"),
+  server: Schema.String,
+  retryInMillis: Schema.Finite,
+  description: Schema.String
+}) {
+  override get message(): string {
+    return `${this.server}: keeps failing, next try in ${seconds(this.retryInMillis)}: ${this.description}`
+  }
+}
+
+/** The caller asked not to wait (`waitForReady: false`), and there is no connection until the next dial. Nothing was sent. */
+export class NotReady extends Schema.Error<NotReady>(id("NotReady"))({
+  _tag: Schema.tag("NotReady"),
+  server: Schema.String,
+  retryInMillis: Schema.Finite,
+  description: Schema.String
+}) {
+  override get message(): string {
+    return `${this.server}: not connected, next try in ${seconds(this.retryInMillis)}: ${this.description}`
+  }
+}
+
+/** The runtime is shutting down: no new calls. */
+export class ShuttingDown extends Schema.Error<ShuttingDown>(id("ShuttingDown"))({
+  _tag: Schema.tag("ShuttingDown"),
+  server: Schema.String
+}) {
+  override get message(): string {
+    return `${this.server}: the runtime is shutting down`
+  }
+}
+
+export const Reason = Schema.Union([
+  ConfigInvalid,
+  UnknownServer,
+  CommandNotFound,
+  SpawnFailed,
+  ServerExited,
+  HandshakeTimeout,
+  HandshakeFailed,
+  Unreachable,
+  HttpRejected,
+  ConnectionLost,
+  OutcomeUnknown,
+  DeadlineExceeded,
+  ServerError,
+  InvalidAnswer,
+  TooBusy,
+  Quarantined,
+  NotReady,
+  ShuttingDown
+])
+export type Reason = typeof Reason.Type
+
+/** What an attempt to connect can fail with: the error type of the MCP connector. */
+export type ConnectReason =
+  | CommandNotFound
+  | SpawnFailed
+  | ServerExited
+  | HandshakeTimeout
+  | HandshakeFailed
+  | Unreachable
+  | HttpRejected
+  | ConnectionLost
+
+/** The runtime's only error. `reason` says what happened; `message` is the reason's. */
+export class McpRuntimeError extends Schema.TaggedError<McpRuntimeError>("@holdfast/mcp/McpRuntimeError")(
+  "McpRuntimeError",
+  { reason: Reason }
+) {
+  override get message(): string {
+    return this.reason.message
+  }
+}
+
+const seconds = (millis: number): string =>
+  millis < 1000 ? `${Math.round(millis)} ms` : `${Number((millis / 1000).toFixed(1))} s`
+
+const quote = (text: string): string => JSON.stringify(text.length > 400 ? `…${text.slice(-400)}` : text)
+
+const describeEnd = (end: ProcessEnd): string =>
+  end.signal !== null ? `was killed by ${end.signal}` : `exited with code ${end.code ?? "unknown"}`
+
+const lastWords = (end: ProcessEnd | undefined): string =>
+  end === undefined
+    ? ""
+    : end.stderrTail.trim() === ""
+    ? ` The server ${describeEnd(end)} after ${seconds(end.uptimeMillis)}, with nothing on stderr.`
+    : ` The server ${describeEnd(end)} after ${seconds(end.uptimeMillis)}; stderr: ${quote(end.stderrTail.trim())}.`

@@ -1,0 +1,126 @@
+/**
+ * Newline-delimited JSON-RPC over the stdin and stdout of a supervised process.
+ *
+ * Promises, on top of those of every link
+ * - A server that prints noise, invalid UTF-8 or a line that is too long loses at most the call which that line answered.
+ * - When the process ends, what it had written before is delivered first, and `closed` says how it ended, with its last words.
+ * - A frame that waits behind a server which does not read can be taken back, and fails as not sent if the server dies.
+ *
+ * **Gotchas**: the death of the process that we started is the end of the link, even if a child of it still holds the pipes.
+ * A process that closes a pipe gets half a second to exit, so that its end can be told; then the link is closed without it.
+ */
+import type { ProcessError } from "@holdfast/process/ProcessError"
+import * as SupervisedProcess from "@holdfast/process/SupervisedProcess"
+import * as JsonRpc from "@holdfast/protocol/JsonRpc"
+import * as LineFraming from "@holdfast/protocol/LineFraming"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { Buffer } from "node:buffer"
+import * as FrameWriter from "./internal/FrameWriter.ts"
+import { unbatch } from "./internal/unbatch.ts"
+import type { Link, LinkClosed, LinkReceiver } from "./Link.ts"
+
+export interface StdioLinkOptions extends SupervisedProcess.SpawnOptions {
+  /** Longest message accepted. Default: 64 MiB. */
+  readonly maxMessageBytes?: number | undefined
+}
+
+/**
+ * Starts the process and connects to it. The Scope owns both: closing it settles what is pending at once and then ends the
+ * process (stdin end, TERM, KILL). Fails with `ProcessError` when the process cannot be started.
+ */
+export const make = Effect.fnUntraced(function*(
+  options: StdioLinkOptions,
+  receiver: LinkReceiver
+): Effect.fn.Return<Link, ProcessError, Scope.Scope> {
+  const child = yield* SupervisedProcess.spawn(options)
+  const closed = yield* Deferred.make<LinkClosed>()
+  const broken = yield* Deferred.make<string>()
+  let received = 0
+  let isOpen = true
+
+  const deliver = (frame: JsonRpc.Incoming | JsonRpc.Malformed): void => {
+    if (frame._tag === "Malformed") receiver.onMalformed(frame)
+    else receiver.onMessage(frame)
+  }
+
+  const writer = FrameWriter.make({
+    output: child.stdin,
+    onBroken: ({ message }) => {
+      Deferred.doneUnsafe(broken, Effect.succeed(`its stdin can no longer be written to (${message})`))
+    }
+  })
+
+  const framing = LineFraming.make({
+    maxLineBytes: options.maxMessageBytes,
+    onLine: (line) => {
+      if (!isOpen) return
+      unbatch(JsonRpc.decode(line), deliver)
+    },
+    onFault: (fault) => {
+      if (isOpen) receiver.onMalformed(malformed(fault))
+    }
+  })
+
+  const finish = (reason: LinkClosed): void => {
+    if (!isOpen) return
+    // A line that we ourselves cut off is nobody's fault.
+    if (reason._tag !== "Released") framing.end()
+    isOpen = false
+    receiver.onClosed(reason)
+    writer.close(describe(reason))
+    Deferred.doneUnsafe(closed, Effect.succeed(reason))
+  }
+  yield* Effect.addFinalizer(() => Effect.sync(() => finish({ _tag: "Released" })))
+
+  child.stdout.on("data", (chunk: Buffer) => {
+    received += chunk.length
+    framing.push(chunk)
+  })
+  child.stdout.once("end", () => Deferred.doneUnsafe(broken, Effect.succeed("it closed its stdout")))
+
+  const ended = Effect.map(child.exit, (exit): LinkClosed => ({
+    _tag: "ProcessEnded",
+    end: { ...exit, stderrTail: child.stderrTail() }
+  }))
+  const cutOff = Effect.flatMap(
+    Deferred.await(broken),
+    (description) => Effect.as(Effect.sleep("500 millis"), { _tag: "PipeBroken", description } as const)
+  )
+  yield* Effect.forkScoped(
+    Effect.flatMap(Effect.raceFirst(ended, cutOff), (reason) => Effect.sync(() => finish(reason))),
+    { startImmediately: true }
+  )
+
+  return {
+    post: writer.post,
+    withdraw: writer.withdraw,
+    forget: () => {},
+    isCongested: writer.isCongested,
+    setProtocolVersion: () => {},
+    closed: Deferred.await(closed),
+    received: () => received,
+    stderrTail: child.stderrTail,
+    process: { pid: child.pid }
+  }
+})
+
+const malformed = ({ _tag, bytes, head, tail }: LineFraming.LineFault): JsonRpc.Malformed => {
+  switch (_tag) {
+    case "TooLong":
+      return JsonRpc.malformed(`a message of ${bytes} bytes, which is too long`, head, JsonRpc.seekAnswerId(head, tail))
+    case "NotUtf8":
+      return JsonRpc.malformed("not UTF-8", head, JsonRpc.seekAnswerId(head, tail))
+    case "Unfinished":
+      // Its end is no end of a message, so no id is to be found there.
+      return JsonRpc.malformed("the output ended in the middle of a line", head)
+  }
+}
+
+const describe = (reason: LinkClosed): string =>
+  reason._tag === "ProcessEnded"
+    ? "the server's process ended"
+    : reason._tag === "PipeBroken"
+    ? reason.description
+    : "closed"

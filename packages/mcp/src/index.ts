@@ -1,0 +1,11 @@
+/**
+ * Pooled, supervised connections to MCP servers.
+ */
+export * from "./Endpoint.ts"
+export * from "./EndpointKey.ts"
+export * from "./McpConfig.ts"
+export * from "./McpConnection.ts"
+export * from "./McpConnections.ts"
+export * from "./McpRuntimeError.ts"
+export * as Messages from "./Messages.ts"
+export * from "./NearNames.ts"

@@ -1,0 +1,108 @@
+/**
+ * Frames into a pipe, so that it is always known which of them the operating system has.
+ *
+ * Node takes whatever it is given and says "written" of bytes that no kernel has seen. So at most one batch is outstanding:
+ * an idle pipe gets a frame at once, and what comes before the write is done waits here and goes as the next batch. That is
+ * also all the back-pressure there is: a peer that does not read stops the writer, and what waits can still be taken back.
+ *
+ * Hand-off is the call of `write()`, with one exception that is certain: when the very first attempt, made by the kernel
+ * inside that call, fails (the peer is dead), none of the batch was taken, so none of it was handed over.
+ */
+import type { Writable } from "node:stream"
+import type { LinkFailure, Outbound } from "../Link.ts"
+
+export interface FrameWriter {
+  readonly post: (outbound: Outbound) => void
+  /** True: it was still waiting and will not be sent. */
+  readonly withdraw: (outbound: Outbound) => boolean
+  readonly isCongested: () => boolean
+  /** Nothing is written any more; what waits fails as not sent. Idempotent. */
+  readonly close: (description: string) => void
+}
+
+export interface FrameWriterOptions {
+  readonly output: Writable
+  /** The pipe cannot be written to any more. Called at most once. The writer keeps what waits until it is closed. */
+  readonly onBroken: (error: Error) => void
+}
+
+// As much as a pipe or a socket of Linux holds, more or less: a larger batch would not be taken at once anyway, and all of
+// a batch counts as handed over.
+const maxBatchLength = 64 * 1024
+
+export const make = ({ onBroken, output }: FrameWriterOptions): FrameWriter => {
+  const waiting = new Set<Outbound>()
+  let state: "idle" | "writing" | "broken" | "closed" = "idle"
+  let closedBecause = ""
+
+  const notSent = (description: string): LinkFailure => ({ _tag: "Lost", delivery: "NotSent", description })
+
+  const breakWith = (error: Error): void => {
+    if (state === "broken" || state === "closed") return
+    state = "broken"
+    onBroken(error)
+  }
+
+  const onWritten = (error?: Error | null): void => {
+    if (error !== undefined && error !== null) return breakWith(error)
+    if (state !== "writing") return
+    state = "idle"
+    if (waiting.size > 0) writeNextBatch()
+  }
+
+  /** True when the kernel, or Node's buffer in front of it, has taken the text. */
+  const write = (text: string): boolean => {
+    state = "writing"
+    if (!output.writable) {
+      breakWith(output.errored ?? new Error("the pipe is closed"))
+      return false
+    }
+    output.write(text, "utf8", onWritten)
+    // Set within `write` only if the kernel's answer came within it, and then it took nothing.
+    const refusal = output.errored
+    if (refusal === null) return true
+    breakWith(refusal)
+    return false
+  }
+
+  const writeOne = (outbound: Outbound): void => {
+    if (!write(`${outbound.text}\n`)) return void waiting.add(outbound)
+    outbound.onHandOff()
+    if (outbound.id === undefined) outbound.onSent()
+  }
+
+  const writeNextBatch = (): void => {
+    let text = ""
+    const batch: Array<Outbound> = []
+    for (const outbound of waiting) {
+      if (batch.length > 0 && text.length + outbound.text.length > maxBatchLength) break
+      text += outbound.text
+      text += "\n"
+      batch.push(outbound)
+    }
+    if (!write(text)) return
+    for (const outbound of batch) waiting.delete(outbound)
+    for (const outbound of batch) {
+      outbound.onHandOff()
+      if (outbound.id === undefined) outbound.onSent()
+    }
+  }
+
+  return {
+    post: (outbound) => {
+      if (state === "idle") return writeOne(outbound)
+      if (state === "closed") return outbound.onFailure(notSent(closedBecause))
+      waiting.add(outbound)
+    },
+    withdraw: (outbound) => waiting.delete(outbound),
+    isCongested: () => state !== "idle",
+    close: (description) => {
+      if (state === "closed") return
+      state = "closed"
+      closedBecause = description
+      const failure = notSent(description)
+      for (const outbound of waiting) outbound.onFailure(failure)
+      waiting.clear()
+    }
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * What the pool's keys are: a server under the name its caller knows, with everything that decides how it is pooled.
+ *
+ * Two names of one config that mean the same endpoint with the same options are one key and share a connection; so does an
+ * endpoint a caller brings along that a name already stands for.
+ */
+import { PoolPolicy } from "@holdfast/core"
+import * as Effect from "effect/Effect"
+import type { Endpoint } from "../Endpoint.ts"
+import { EndpointKey } from "../EndpointKey.ts"
+import type { McpConfig } from "../McpConfig.ts"
+import { McpRuntimeError, UnknownServer } from "../McpRuntimeError.ts"
+import { nearNames } from "../NearNames.ts"
+import { type CallDeadlines, callDeadlines, policyInput } from "./serverPolicy.ts"
+
+export interface Target {
+  /** The server's name in messages. */
+  readonly label: string
+  readonly endpoint: Endpoint
+  /** Equal for targets that share connections. */
+  readonly fingerprint: string
+  readonly policy: PoolPolicy.PoolPolicy
+  readonly deadlines: CallDeadlines
+}
+
+export interface Targets {
+  /** Fails with `UnknownServer`, or with `ConfigInvalid` for a server that cannot be used here. */
+  readonly find: (server: string | Endpoint) => Effect.Effect<Target, McpRuntimeError>
+}
+
+export const make = (config: McpConfig): Effect.Effect<Targets> =>
+  Effect.gen(function*() {
+    const byName = new Map<string, Target>()
+    const byKey = new Map<string, Target>()
+    for (const { deadlines, endpoint, name, policy } of config.servers.values()) {
+      const key = EndpointKey.make(endpoint)
+      const known = byKey.get(key)
+      const isSame = known === undefined || isEqual(known.policy, policy) && isEqual(known.deadlines, deadlines)
+      const fingerprint = isSame ? key : `${key}/${name}`
+      const target: Target = { label: name, endpoint, fingerprint, policy, deadlines }
+      byName.set(name, target)
+      if (known === undefined) byKey.set(key, target)
+    }
+
+    const adHoc = new WeakMap<Endpoint, Target>()
+    const fromEndpoint = (endpoint: Endpoint): Effect.Effect<Target> => {
+      const known = adHoc.get(endpoint)
+      if (known !== undefined) return Effect.succeed(known)
+      const key = EndpointKey.make(endpoint)
+      const configured = byKey.get(key)
+      if (configured !== undefined) return Effect.succeed(configured)
+      return PoolPolicy.make(policyInput(endpoint, "ad hoc")).pipe(
+        // The defaults do not contradict themselves.
+        Effect.orDie,
+        Effect.map((policy) => {
+          const label = nameOf(endpoint, key)
+          const target: Target = { label, endpoint, fingerprint: key, policy, deadlines: callDeadlines }
+          adHoc.set(endpoint, target)
+          return target
+        })
+      )
+    }
+
+    return {
+      find: (server) => {
+        if (typeof server !== "string") return fromEndpoint(server)
+        const target = byName.get(server)
+        if (target !== undefined) return Effect.succeed(target)
+        const configured = [...config.servers.keys()]
+        const reason = config.unusable.get(server) ??
+          new UnknownServer({ server, near: nearNames(server, configured), configured })
+        return Effect.fail(new McpRuntimeError({ reason }))
+      }
+    }
+  })
+
+/** Plain data of numbers, strings and booleans, always built with its members in the same order. */
+const isEqual = <A extends object>(a: A, b: A): boolean => JSON.stringify(a) === JSON.stringify(b)
+
+/** Arguments, paths and queries may carry secrets: a name is made of what cannot, and a digest. */
+const nameOf = (endpoint: Endpoint, key: EndpointKey): string => {
+  if (endpoint._tag === "Http") return URL.canParse(endpoint.url) ? new URL(endpoint.url).host : "ill-formed url"
+  const command = endpoint.command.split(/[\\/]/).at(-1) ?? endpoint.command
+  return `${command}#${EndpointKey.fingerprint(key).slice(0, 6)}`
+}

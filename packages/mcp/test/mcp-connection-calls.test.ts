@@ -1,0 +1,110 @@
+/** What a call does to its link, seen from the link's side. */
+import { assert, describe, it } from "@effect/vitest"
+import type { Link, Outbound } from "@holdfast/mcp/Link"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import { Multiplexer } from "../src/internal/Multiplexer.ts"
+
+/** A link that only takes notes. Frames stay in its queue until `handOff`. */
+const noteTaker = () => {
+  const posted: Array<Outbound> = []
+  const withdrawn: Array<Outbound> = []
+  const forgotten: Array<unknown> = []
+  const waiting = new Set<Outbound>()
+  const link: Link = {
+    post: (outbound) => {
+      posted.push(outbound)
+      waiting.add(outbound)
+    },
+    withdraw: (outbound) => {
+      withdrawn.push(outbound)
+      return waiting.delete(outbound)
+    },
+    forget: (id) => void forgotten.push(id),
+    isCongested: () => true,
+    setProtocolVersion: () => {},
+    closed: Effect.never,
+    received: () => 0,
+    stderrTail: () => ""
+  }
+  const handOff = (): void => {
+    for (const outbound of [...waiting]) {
+      waiting.delete(outbound)
+      outbound.onHandOff()
+    }
+  }
+  const calls = new Multiplexer({
+    server: "noted",
+    url: "",
+    deadlines: { arm: () => ({ cancel: () => {}, renew: () => {} }) },
+    conceal: (text) => text,
+    maxInFlight: 10,
+    fork: () => {}
+  })
+  calls.attach(link)
+  return { calls, posted, withdrawn, forgotten, handOff }
+}
+
+const start = (calls: Multiplexer, method: string) =>
+  Effect.forkChild(calls.request(method, {}, {}), { startImmediately: true })
+
+describe("an interrupted call", () => {
+  it.effect("is taken back while the link still has it, and the server hears nothing", () =>
+    Effect.gen(function*() {
+      const { calls, forgotten, posted, withdrawn } = noteTaker()
+      yield* Fiber.interrupt(yield* start(calls, "tools/call"))
+      assert.deepStrictEqual(posted.map(({ method }) => method), ["tools/call"])
+      assert.deepStrictEqual(withdrawn, posted)
+      assert.isEmpty(forgotten)
+      assert.strictEqual(calls.inFlight, 0)
+    }))
+
+  it.effect("is cancelled and forgotten once the server may have it", () =>
+    Effect.gen(function*() {
+      const { calls, forgotten, handOff, posted } = noteTaker()
+      const fiber = yield* start(calls, "tools/call")
+      handOff()
+      yield* Fiber.interrupt(fiber)
+      assert.deepStrictEqual(posted.map(({ text }) => JSON.parse(text)).slice(1), [{
+        jsonrpc: "2.0",
+        method: "notifications/cancelled",
+        params: { requestId: 1, reason: "the caller no longer waits" }
+      }])
+      assert.deepStrictEqual(forgotten, [1])
+      assert.strictEqual(calls.inFlight, 0)
+    }))
+
+  it.effect("is never cancelled when it is initialize, which the protocol forbids", () =>
+    Effect.gen(function*() {
+      const { calls, forgotten, handOff, posted } = noteTaker()
+      const fiber = yield* start(calls, "initialize")
+      handOff()
+      yield* Fiber.interrupt(fiber)
+      assert.deepStrictEqual(posted.map(({ method }) => method), ["initialize"])
+      assert.deepStrictEqual(forgotten, [1])
+    }))
+
+  it.effect("is not revived by an answer that comes too late", () =>
+    Effect.gen(function*() {
+      const { calls, handOff } = noteTaker()
+      const fiber = yield* start(calls, "tools/call")
+      handOff()
+      yield* Fiber.interrupt(fiber)
+      calls.onMessage({ _tag: "Success", id: 1, result: {} })
+      calls.onMessage({ _tag: "Failure", id: 1, error: { code: 1, message: "late" } })
+      calls.onMalformed({ _tag: "Malformed", reason: "late", excerpt: "", answerTo: 1 })
+      assert.deepStrictEqual(calls.diagnostics, { noise: 1, unmatched: 2, invalid: 0 })
+    }))
+})
+
+describe("questions of the server", () => {
+  it.effect("are answered only as far as the answers find their way out", () =>
+    Effect.sync(() => {
+      const { calls, posted } = noteTaker()
+      for (let id = 0; id < 5000; id++) calls.onMessage({ _tag: "Request", id, method: "ping", params: undefined })
+      assert.strictEqual(posted.length, 1024)
+      for (const outbound of [...posted]) outbound.onSent()
+      calls.onMessage({ _tag: "Request", id: "next", method: "ping", params: undefined })
+      assert.strictEqual(posted.length, 1025)
+    }))
+})

@@ -1,0 +1,144 @@
+import * as JsonRpc from "@holdfast/protocol/JsonRpc"
+import { assert, describe, it } from "vitest"
+
+const tagOf = (text: string) => JsonRpc.decode(text)._tag
+
+describe("JsonRpc.decode", () => {
+  it("tells requests, notifications, answers and errors apart", () => {
+    assert.deepStrictEqual(JsonRpc.decode(`{"jsonrpc":"2.0","id":1,"method":"ping"}`), {
+      _tag: "Request",
+      id: 1,
+      method: "ping",
+      params: undefined
+    })
+    assert.deepStrictEqual(JsonRpc.decode(`{"jsonrpc":"2.0","method":"a/b","params":{"x":[1]}}`), {
+      _tag: "Notification",
+      method: "a/b",
+      params: { x: [1] }
+    })
+    assert.deepStrictEqual(JsonRpc.decode(`{"result":{"a":null},"jsonrpc":"2.0","id":"x"}`), {
+      _tag: "Success",
+      id: "x",
+      result: { a: null }
+    })
+    assert.deepStrictEqual(JsonRpc.decode(`{"jsonrpc":"2.0","id":7,"error":{"code":-1,"message":"no","data":5}}`), {
+      _tag: "Failure",
+      id: 7,
+      error: { code: -1, message: "no", data: 5 }
+    })
+  })
+
+  it("reads back what the encoders wrote", () => {
+    assert.deepStrictEqual(JsonRpc.decode(JsonRpc.encodeRequest(3, "m", { a: "é\n" })), {
+      _tag: "Request",
+      id: 3,
+      method: "m",
+      params: { a: "é\n" }
+    })
+    assert.strictEqual(tagOf(JsonRpc.encodeNotification("n")), "Notification")
+    assert.strictEqual(tagOf(JsonRpc.encodeSuccess(1, {})), "Success")
+    assert.deepStrictEqual(JsonRpc.decode(JsonRpc.encodeFailure(null, { code: -32700, message: "?" })), {
+      _tag: "Failure",
+      id: null,
+      error: { code: -32700, message: "?" }
+    })
+    assert.isFalse(JsonRpc.encodeRequest(3, "m", { a: "x\ny\r\u2028" }).includes("\n"), "one frame, one line")
+  })
+
+  it("turns everything that is no message into Malformed, with a reason", () => {
+    for (
+      const text of [
+        "",
+        "Server listening on port 3000",
+        "null",
+        "5",
+        `"text"`,
+        "[]",
+        "{}",
+        `{"level":"info","msg":"a log line"}`,
+        `{"level":"info","method":"GET","id":5}`,
+        `{"jsonrpc":"2.0","method":5}`,
+        `{"jsonrpc":"2.0","method":"m","params":5}`,
+        `{"jsonrpc":"2.0","method":"m","id":null}`,
+        `{"jsonrpc":"2.0","method":"m","id":{}}`,
+        `{"jsonrpc":"2.0","id":true,"result":{}}`,
+        `{"jsonrpc":"2.0","result":{}}`,
+        `{"jsonrpc":"2.0","id":[],"error":{"code":1,"message":""}}`,
+        `{"jsonrpc":"2.0","id":1e999,"result":{}}`,
+        `{"jsonrpc":"2.0","id":1,"result":{}`
+      ]
+    ) {
+      const frame = JsonRpc.decode(text)
+      assert.strictEqual(frame._tag, "Malformed", text)
+      if (frame._tag === "Malformed") assert.isNotEmpty(frame.reason)
+    }
+  })
+
+  it("names the call that a broken answer was meant for, so that only that call fails", () => {
+    for (
+      const text of [
+        `{"jsonrpc":"2.0","id":4}`,
+        `{"id":4,"result":{}}`,
+        `{"jsonrpc":"1.0","id":4,"result":{}}`,
+        `{"jsonrpc":"2.0","id":4,"error":"no"}`,
+        `{"jsonrpc":"2.0","id":4,"error":{"code":1.5,"message":"no"}}`,
+        `{"jsonrpc":"2.0","id":4,"result":{},"error":{"code":1,"message":"no"}}`
+      ]
+    ) {
+      const frame = JsonRpc.decode(text)
+      assert.deepInclude(frame, { _tag: "Malformed", answerTo: 4 }, text)
+    }
+    // A log line with an id of its own answers nothing.
+    assert.deepInclude(JsonRpc.decode(`{"level":"info","id":4}`), { _tag: "Malformed", answerTo: undefined })
+  })
+
+  it("accepts an unused member that is null", () => {
+    assert.strictEqual(tagOf(`{"jsonrpc":"2.0","id":1,"result":{},"error":null}`), "Success")
+    assert.strictEqual(tagOf(`{"jsonrpc":"2.0","id":1,"result":null,"error":{"code":1,"message":"m"}}`), "Failure")
+  })
+
+  it("reads a batch element by element", () => {
+    const frame = JsonRpc.decode(`[{"jsonrpc":"2.0","id":1,"result":{}},5,{"jsonrpc":"2.0","method":"n"}]`)
+    assert.strictEqual(frame._tag, "Batch")
+    if (frame._tag === "Batch") {
+      assert.deepStrictEqual(frame.frames.map(({ _tag }) => _tag), ["Success", "Malformed", "Notification"])
+    }
+  })
+
+  it("does not let a message reach into prototypes", () => {
+    const frame = JsonRpc.decode(`{"jsonrpc":"2.0","id":1,"result":{"__proto__":{"polluted":true}}}`)
+    assert.strictEqual(frame._tag, "Success")
+    if (frame._tag === "Success") {
+      assert.strictEqual(Object.getPrototypeOf(frame.result), Object.prototype)
+      assert.isUndefined(({} as { polluted?: unknown }).polluted)
+    }
+    assert.strictEqual(tagOf(`{"__proto__":{"jsonrpc":"2.0","id":1,"result":{}}}`), "Malformed")
+  })
+
+  it("quotes a long message only by its beginning", () => {
+    const frame = JsonRpc.decode("x".repeat(10_000))
+    assert.isTrue(frame._tag === "Malformed" && frame.excerpt.length < 300)
+  })
+})
+
+describe("JsonRpc.seekAnswerId", () => {
+  const seek = (text: string) => JsonRpc.seekAnswerId(text.slice(0, 60), text.slice(-60))
+  const long = "y".repeat(500)
+
+  it("finds the id at either end of an answer", () => {
+    assert.strictEqual(seek(`{"jsonrpc":"2.0","id":12,"result":{"a":"${long}"}}`), 12)
+    assert.strictEqual(seek(`{"id":"a\\"b","error":{"message":"${long}"}}`), `a"b`)
+    assert.strictEqual(seek(`{"result":{"a":"${long}"},"jsonrpc":"2.0","id":12}`), 12)
+    assert.strictEqual(seek(`{"result":{"a":"${long}"},"id":12,"jsonrpc":"2.0"}\r`), 12)
+    assert.strictEqual(seek(` { "jsonrpc" : "2.0" , "result" : {"a":"${long}"} , "id" : -5 } `), -5)
+  })
+
+  it("finds none where it could be mistaken", () => {
+    assert.isUndefined(seek(`{"jsonrpc":"2.0","id":12,"method":"m","params":{"a":"${long}"}}`), "a request")
+    assert.isUndefined(seek(`{"method":"m","params":{"a":"${long}"},"jsonrpc":"2.0","id":12}`), "a request")
+    assert.isUndefined(seek(`{"jsonrpc":"2.0","result":{"a":"${long}","id":12}}`), "an id inside the result")
+    assert.isUndefined(seek(`{"jsonrpc":"2.0","result":{"a":"${long},\\"id\\":12}"}}`), "an id inside a text")
+    assert.isUndefined(seek(`{"jsonrpc":"2.0","result":{"a":"${long}"},"id":null}`))
+    assert.isUndefined(seek(long))
+  })
+})
