@@ -121,6 +121,10 @@ export const make = Effect.fnUntraced(function*(
   const hints = new Map<string, Fiber.Fiber<void>>()
   const scope = yield* Effect.scope
 
+  const remember = (target: Targets.Target, tools: ReadonlyArray<Messages.Tool>): void => {
+    repeatable.set(target.fingerprint, new Set(tools.filter(isRepeatable).map(({ name }) => name)))
+  }
+
   const listTools = (target: Targets.Target, options: WaitOptions) =>
     replay.run({
       target,
@@ -130,22 +134,28 @@ export const make = Effect.fnUntraced(function*(
       waitForReady: options.waitForReady,
       send: (connection, left) => allPages(target.label, connection, left),
       mayRepeat: Effect.succeed(true)
-    }).pipe(Effect.tap((tools) =>
-      Effect.sync(() => {
-        repeatable.set(target.fingerprint, new Set(tools.filter(isRepeatable).map(({ name }) => name)))
-      })
-    ))
+    }).pipe(Effect.tap((tools) => Effect.sync(() => remember(target, tools))))
 
-  /** Asks for the hints once per server, beside its first call: whether a lost call may be repeated must be known when it is lost. */
-  const askForHints = (target: Targets.Target): Effect.Effect<void> =>
+  /**
+   * Asks for the hints once per server, beside its first call: whether a lost call may be repeated must be known when it is
+   * lost. Where connections are shared this rides on the call's connection and survives its loss; an exclusive one is asked
+   * itself, since another would be opened for the question; one that serves a single call is not asked.
+   */
+  const askForHints = (target: Targets.Target, connection: McpConnection): Effect.Effect<void> =>
     Effect.suspend(() => {
-      if (repeatable.has(target.fingerprint) || hints.has(target.fingerprint)) return Effect.void
-      return listTools(target, {}).pipe(
-        // Who cannot be asked has not said that repeating is harmless.
-        Effect.ignore,
+      const { deadlines, fingerprint, label, policy } = target
+      if (!policy.reuse || repeatable.has(fingerprint) || hints.has(fingerprint)) return Effect.void
+      const ask: Effect.Effect<ReadonlyArray<Messages.Tool>, CallFailure | McpRuntimeError> = policy.sharing === "shared"
+        ? listTools(target, {})
+        : allPages(label, connection, () => deadlines.read)
+      return ask.pipe(
+        Effect.map((tools) => remember(target, tools)),
+        // Who cannot be asked has not said that repeating is harmless. The next call asks again.
+        Effect.catch((failure) => Effect.logDebug(`${label}: no tool list for its hints: ${failure.message}`)),
+        Effect.ensuring(Effect.sync(() => hints.delete(fingerprint))),
         Effect.forkIn(scope),
         Effect.map((fiber) => {
-          hints.set(target.fingerprint, fiber)
+          hints.set(fingerprint, fiber)
         })
       )
     })
@@ -178,7 +188,7 @@ export const make = Effect.fnUntraced(function*(
           }),
           (answer) => fromAnswer(target.label, "tools/call", Messages.decodeCallToolResult(answer))
         )
-        return options.idempotent === undefined ? Effect.andThen(askForHints(target), request) : request
+        return options.idempotent === undefined ? Effect.andThen(askForHints(target, connection), request) : request
       },
       mayRepeat: options.idempotent === undefined
         ? mayRepeatTool(target, call.name)

@@ -1,0 +1,27 @@
+import { assert, describe, it } from "@effect/vitest"
+import { execFile } from "node:child_process"
+import * as path from "node:path"
+import { promisify } from "node:util"
+
+describe("pnpm demo", () => {
+  it("ends by itself, and what it measured is what the project promises", async () => {
+    const main = path.join(import.meta.dirname, "main.ts")
+    const { stderr, stdout } = await promisify(execFile)(process.execPath, [main], { timeout: 100_000 })
+    assert.strictEqual(stderr, "")
+    const row = (pattern: RegExp): ReadonlyArray<number> => {
+      const match = pattern.exec(stdout)
+      assert.isNotNull(match, `${pattern} in\n${stdout}`)
+      return (match ?? []).slice(1).map(Number)
+    }
+    assert.deepStrictEqual(row(/stdio, processes started +(\d+) +(\d+)/), [20, 1])
+    assert.deepStrictEqual(row(/HTTP, sessions opened +(\d+) +(\d+)/), [20, 1])
+    assert.isAbove(row(/stdio, 20 calls .* (\d+) x/)[0] ?? 0, 1)
+    assert.deepStrictEqual(row(/(\d+) of 10 answered .* processes started: (\d+)/), [10, 1])
+    const [killed, heir] = row(/kill -9 (\d+); the next call succeeded in .* on process (\d+)/)
+    assert.notStrictEqual(killed, heir)
+    assert.deepStrictEqual(row(/received (\d+) cancellation; (\d+) of 5 neighbours answered/), [1, 5])
+    // 20 and 1 for the calls, 1 cold and its successor for the files, 1 HTTP server.
+    assert.deepStrictEqual(row(/processes started in all +(\d+)/), [24])
+    assert.deepStrictEqual(row(/alive after shutdown +(\d+)/), [0])
+  })
+})
