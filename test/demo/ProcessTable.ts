@@ -33,7 +33,9 @@ export const living = (): ReadonlyArray<number> => {
       return fs.readFileSync(`/proc/${pid}/environ`, "utf8").includes(`${tag.name}=${tag.value}`)
     } catch (error) {
       // Gone since it was listed, or somebody else's: neither is ours to count.
-      if (error instanceof Error && "code" in error && ["ENOENT", "EACCES", "ESRCH"].includes(String(error.code))) return false
+      if (error instanceof Error && "code" in error && ["ENOENT", "EACCES", "ESRCH"].includes(String(error.code))) {
+        return false
+      }
       throw error
     }
   })

@@ -27,8 +27,11 @@ const chapter = (title: string) => Effect.andThen(say(), say(bold(title)))
 
 const table = (rows: ReadonlyArray<ReadonlyArray<string>>) => {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? "").length)))
-  return Effect.forEach(rows, (row) =>
-    say("  " + row.map((cell, i) => i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)).join("  ")))
+  return Effect.forEach(
+    rows,
+    (row) =>
+      say("  " + row.map((cell, i) => i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)).join("  "))
+  )
 }
 
 /** The entry point of a reference server, as its package declares it. */
@@ -117,7 +120,12 @@ const story = Effect.gen(function*() {
     const after = countHandshakes()
     yield* table([
       ["", "connection per call", "pooled", "ratio"],
-      ["stdio, 20 calls", millis(perCall.millis), millis(pooled.millis), `${(perCall.millis / pooled.millis).toFixed(0)} x`],
+      [
+        "stdio, 20 calls",
+        millis(perCall.millis),
+        millis(pooled.millis),
+        `${(perCall.millis / pooled.millis).toFixed(0)} x`
+      ],
       ["stdio, processes started", String(perCall.processes), String(pooled.processes), ""],
       [
         "Streamable HTTP, 20 calls",
@@ -148,8 +156,10 @@ const story = Effect.gen(function*() {
       mcp.callTool("fs", { name: "read_text_file", arguments: { path: path.join(repository, "LICENSE") } })
     )
     const heir = yield* mcp.use("fs", (connection) => Effect.succeed(connection.process?.pid ?? 0))
-    yield* say(`  kill -9 ${pid}; the next call ${healed.value.isError === true ? "failed" : "succeeded"} in ` +
-      `${millis(healed.millis)}, on process ${heir}`)
+    yield* say(
+      `  kill -9 ${pid}; the next call ${healed.value.isError === true ? "failed" : "succeeded"} in ` +
+        `${millis(healed.millis)}, on process ${heir}`
+    )
 
     yield* chapter("4. A long call is interrupted, its neighbours are not")
     const progress: Array<number> = []
@@ -166,8 +176,10 @@ const story = Effect.gen(function*() {
     const answers = yield* Fiber.join(neighbours)
     yield* waitUntil(() => proxy.accepted.includes("notifications/cancelled"))
     const cancellations = proxy.accepted.filter((method) => method === "notifications/cancelled").length
-    yield* say(`  interrupted after ${progress.length} progress reports; the server received ${cancellations} cancellation; ` +
-      `${answers.length} of 5 neighbours answered`)
+    yield* say(
+      `  interrupted after ${progress.length} progress reports; the server received ${cancellations} cancellation; ` +
+        `${answers.length} of 5 neighbours answered`
+    )
 
     yield* chapter("5. Shutdown")
   }).pipe(Effect.provideContext(context))
@@ -184,8 +196,9 @@ const story = Effect.gen(function*() {
   if (ProcessTable.living().length > 0) return yield* Effect.die(new Error("processes were left behind"))
 })
 
-const textOf = (result: { readonly content: ReadonlyArray<{ readonly type: string; readonly text?: unknown }> }): string =>
-  result.content.map((block) => typeof block.text === "string" ? block.text : "").join("")
+const textOf = (
+  result: { readonly content: ReadonlyArray<{ readonly type: string; readonly text?: unknown }> }
+): string => result.content.map((block) => typeof block.text === "string" ? block.text : "").join("")
 
 const waitUntil = (isTrue: () => boolean): Effect.Effect<void> =>
   Effect.suspend(() => isTrue() ? Effect.void : Effect.andThen(Effect.sleep("5 millis"), waitUntil(isTrue))).pipe(

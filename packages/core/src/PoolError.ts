@@ -27,7 +27,12 @@ export class AcquireTimeout<out E> extends Data.TaggedError("AcquireTimeout")<{
   readonly lastFailure: E | undefined
 }> {
   override get message(): string {
-    const waited = { queue: "a free connection", dial: "the dial", backoff: "the next dial", quarantine: "the quarantine" }
+    const waited = {
+      queue: "a free connection",
+      dial: "the dial",
+      backoff: "the next dial",
+      quarantine: "the quarantine"
+    }
     const { active, idle, total, waiting } = this.counts
     return `${this.key}: no connection after ${formatMillis(this.waitedMillis)}, waiting for ${waited[this.phase]}` +
       ` (total=${total}, idle=${idle}, active=${active}, waiting=${waiting})${because(this.lastFailure)}`

@@ -155,7 +155,11 @@ export const make = (input: PoolPolicyInput = {}): Effect.Effect<PoolPolicy, Poo
       max: yield* positive("quarantine.max", input.quarantine?.max, defaults.quarantine.max)
     }
     if (quarantine.max < quarantine.initial) {
-      return yield* refuse("quarantine.max", `at least quarantine.initial (${quarantine.initial} ms)`, `${quarantine.max} ms`)
+      return yield* refuse(
+        "quarantine.max",
+        `at least quarantine.initial (${quarantine.initial} ms)`,
+        `${quarantine.max} ms`
+      )
     }
     return {
       reuse,
@@ -199,7 +203,13 @@ const count = (option: string, value: number | undefined, fallback: number, leas
     : refuse(option, `an integer of at least ${least}`, n)
 }
 
-const millis = (option: string, value: Duration.Input | undefined, fallback: number, least: number, expected: string) => {
+const millis = (
+  option: string,
+  value: Duration.Input | undefined,
+  fallback: number,
+  least: number,
+  expected: string
+) => {
   if (value === undefined) return Effect.succeed(fallback)
   const duration = Duration.fromInput(value)
   if (duration._tag === "None") return refuse(option, "a duration", value)

@@ -88,8 +88,10 @@ describe("sharing", () => {
         policy: { sharing: "exclusive", maxConnectionsPerKey: 1, maxWaiters: 20_000 }
       })
       const order: Array<number> = []
-      const callers = yield* Effect.forEach(Array.from({ length: 20_000 }, (_, i) => i), (i) =>
-        Effect.forkChild(pool.use("a", () => Effect.sync(() => order.push(i))), now))
+      const callers = yield* Effect.forEach(
+        Array.from({ length: 20_000 }, (_, i) => i),
+        (i) => Effect.forkChild(pool.use("a", () => Effect.sync(() => order.push(i))), now)
+      )
       yield* Deferred.succeed(gate, undefined)
       yield* Fiber.joinAll(callers)
       assert.deepStrictEqual(order, Array.from({ length: 20_000 }, (_, i) => i))
@@ -108,7 +110,10 @@ describe("deadlines", () => {
       yield* TestClock.adjust("1 millis")
       const reason = reasonOf(yield* Fiber.join(caller))
       assert.strictEqual(reason._tag, "AcquireTimeout")
-      assert.match(reason.message, /a: no connection after 5 s, waiting for the dial \(total=0, idle=0, active=0, waiting=0\)/)
+      assert.match(
+        reason.message,
+        /a: no connection after 5 s, waiting for the dial \(total=0, idle=0, active=0, waiting=0\)/
+      )
     }))
 
   it.effect("a caller's own timeout shortens the policy's, never extends it", () =>
@@ -383,8 +388,7 @@ describe("loss and redial", () => {
     Effect.gen(function*() {
       const connector = FakeConnector.make()
       let isBroken = true
-      connector.plan = () =>
-        isBroken ? Effect.fail(new FakeConnector.FakeError({ message: "crashed" })) : Effect.void
+      connector.plan = () => isBroken ? Effect.fail(new FakeConnector.FakeError({ message: "crashed" })) : Effect.void
       const pool = yield* ConnectionPool.make(connector, {
         policy: { acquireTimeout: "10 seconds", maxConnectRetries: 100 }
       })
@@ -417,9 +421,10 @@ describe("loss and redial", () => {
     Effect.gen(function*() {
       const connector = FakeConnector.make()
       let isBroken = true
-      connector.plan = () =>
-        isBroken ? Effect.fail(new FakeConnector.FakeError({ message: "crashed" })) : Effect.void
-      const pool = yield* ConnectionPool.make(connector, { policy: { maxConnectRetries: 100, acquireTimeout: "10 seconds" } })
+      connector.plan = () => isBroken ? Effect.fail(new FakeConnector.FakeError({ message: "crashed" })) : Effect.void
+      const pool = yield* ConnectionPool.make(connector, {
+        policy: { maxConnectRetries: 100, acquireTimeout: "10 seconds" }
+      })
       yield* Effect.forkChild(Effect.exit(pool.use("a", () => Effect.void)), now)
       yield* TestClock.adjust("10 seconds")
       isBroken = false
@@ -440,7 +445,11 @@ describe("loss and redial", () => {
 })
 
 describe("keepalive", () => {
-  const policy = { keepaliveInterval: "30 seconds", keepaliveTimeout: "10 seconds", idleTimeout: Duration.infinity } as const
+  const policy = {
+    keepaliveInterval: "30 seconds",
+    keepaliveTimeout: "10 seconds",
+    idleTimeout: Duration.infinity
+  } as const
 
   const probed = Effect.fnUntraced(function*(probe: Effect.Effect<void, FakeConnector.FakeError>) {
     const connector = FakeConnector.make()
@@ -581,7 +590,9 @@ describe("observability", () => {
       yield* pool.use("a", () => Effect.void)
       yield* TestClock.adjust("1 minute")
       assert.deepStrictEqual(
-        events.map((event) => event._tag === "HealthChanged" ? event.health : `${event._tag} ${event.from}-${event.to}`),
+        events.map((event) =>
+          event._tag === "HealthChanged" ? event.health : `${event._tag} ${event.from}-${event.to}`
+        ),
         [
           "SlotMoved Idle-Connecting",
           "ConnectionMoved Opening-Open",

@@ -20,7 +20,9 @@ describe("simulation", () => {
     if (broken !== undefined) {
       const { run, scenario } = PoolSimulation.shrink(broken)
       assert.fail(
-        `seed ${broken.seed}: ${JSON.stringify(run.violations[0])}\nreplay: pnpm simulate --seeds 1 --from ${broken.seed}` +
+        `seed ${broken.seed}: ${
+          JSON.stringify(run.violations[0])
+        }\nreplay: pnpm simulate --seeds 1 --from ${broken.seed}` +
           `\nshrunk to ${JSON.stringify(scenario)}`
       )
     }

@@ -112,9 +112,13 @@ export const make = Effect.fnUntraced(function*(
     policy: options.policy,
     policyFor: McpConnector.poolPolicy,
     deadlines
-  }).pipe(Effect.mapError(({ actual, expected, option }) =>
-    new McpRuntimeError({ reason: new ConfigInvalid({ file: config.file, path: `policy.${option}`, expected, actual }) })
-  ))
+  }).pipe(
+    Effect.mapError(({ actual, expected, option }) =>
+      new McpRuntimeError({
+        reason: new ConfigInvalid({ file: config.file, path: `policy.${option}`, expected, actual })
+      })
+    )
+  )
   const replay = new Replay(pool, deadlines)
   /** Tools by server that say of themselves that calling them twice does no harm. */
   const repeatable = new Map<string, ReadonlySet<string>>()
@@ -145,9 +149,10 @@ export const make = Effect.fnUntraced(function*(
     Effect.suspend(() => {
       const { deadlines, fingerprint, label, policy } = target
       if (!policy.reuse || repeatable.has(fingerprint) || hints.has(fingerprint)) return Effect.void
-      const ask: Effect.Effect<ReadonlyArray<Messages.Tool>, CallFailure | McpRuntimeError> = policy.sharing === "shared"
-        ? listTools(target, {})
-        : allPages(label, connection, () => deadlines.read)
+      const ask: Effect.Effect<ReadonlyArray<Messages.Tool>, CallFailure | McpRuntimeError> =
+        policy.sharing === "shared"
+          ? listTools(target, {})
+          : allPages(label, connection, () => deadlines.read)
       return ask.pipe(
         Effect.map((tools) => remember(target, tools)),
         // Who cannot be asked has not said that repeating is harmless. The next call asks again.
@@ -200,8 +205,7 @@ export const make = Effect.fnUntraced(function*(
     callTool: (server, call, options = {}) =>
       Effect.flatMap(targets.find(server), (target) => callTool(target, call, options)),
     listTools: (server, options = {}) => Effect.flatMap(targets.find(server), (target) => listTools(target, options)),
-    use: (server, f, options) =>
-      Effect.flatMap(targets.find(server), (target) => replay.once(target, f, options)),
+    use: (server, f, options) => Effect.flatMap(targets.find(server), (target) => replay.once(target, f, options)),
     snapshot: pool.snapshot,
     events: pool.events,
     drain: pool.drain

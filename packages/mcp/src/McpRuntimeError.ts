@@ -90,7 +90,9 @@ export class ServerExited extends Schema.Error<ServerExited>(id("ServerExited"))
   end: ProcessEnd
 }) {
   override get message(): string {
-    return `${this.server}: ${this.command} ${describeEnd(this.end)} before it answered the handshake.${lastWords(this.end)}`
+    return `${this.server}: ${this.command} ${describeEnd(this.end)} before it answered the handshake.${
+      lastWords(this.end)
+    }`
   }
 }
 
@@ -183,7 +185,9 @@ export class OutcomeUnknown extends Schema.Error<OutcomeUnknown>(id("OutcomeUnkn
   end: Schema.optional(ProcessEnd)
 }) {
   override get message(): string {
-    return `${this.server}: ${this.method} may have run: ${this.description} after it was sent.${lastWords(this.end)} ` +
+    return `${this.server}: ${this.method} may have run: ${this.description} after it was sent.${
+      lastWords(this.end)
+    } ` +
       `Check its effect before calling again; mark the call idempotent if repeating it is harmless.`
   }
 }
@@ -199,10 +203,17 @@ export class DeadlineExceeded extends Schema.Error<DeadlineExceeded>(id("Deadlin
   description: Schema.optional(Schema.String)
 }) {
   override get message(): string {
-    const which = { acquire: "acquireTimeout", idle: "idle deadline", hard: "hard deadline", caller: "the caller's deadline" }
+    const which = {
+      acquire: "acquireTimeout",
+      idle: "idle deadline",
+      hard: "hard deadline",
+      caller: "the caller's deadline"
+    }
     const seen = this.delivery === "Unknown" ? "; the server was told to cancel, it may have run" : "; it was not sent"
     const why = this.description === undefined ? "" : ` (${this.description})`
-    return `${this.server}: ${this.method} got no answer in ${seconds(this.afterMillis)} (${which[this.kind]})${seen}${why}`
+    return `${this.server}: ${this.method} got no answer in ${seconds(this.afterMillis)} (${
+      which[this.kind]
+    })${seen}${why}`
   }
 }
 

@@ -128,21 +128,23 @@ export const run = (seed: number, drawn: Scenario = scenario(seed)): PoolRun => 
 export const shrink = (broken: PoolRun): { readonly scenario: Scenario; readonly run: PoolRun } => {
   let best = { scenario: scenario(broken.seed), run: broken }
   const invariant = broken.violations[0]?.invariant
-  const smaller = (from: Scenario): ReadonlyArray<Scenario> => [
-    { ...from, callers: Math.ceil(from.callers / 2) },
-    { ...from, callers: from.callers - 1 },
-    { ...from, asksPerCaller: Math.ceil(from.asksPerCaller / 2) },
-    { ...from, asksPerCaller: from.asksPerCaller - 1 },
-    { ...from, keys: from.keys.slice(0, -1) },
-    { ...from, faults: { ...from.faults, hangingDial: 0 } },
-    { ...from, faults: { ...from.faults, defect: 0 } },
-    { ...from, faults: { ...from.faults, failedDial: 0 } },
-    { ...from, faults: { ...from.faults, slowCloseMillis: 0 } },
-    { ...from, faults: { ...from.faults, silentDeath: 0 } },
-    { ...from, stallChance: 0 }
-  ].filter((next) =>
-    next.callers > 0 && next.asksPerCaller > 0 && next.keys.length > 0 && JSON.stringify(next) !== JSON.stringify(from)
-  )
+  const smaller = (from: Scenario): ReadonlyArray<Scenario> =>
+    [
+      { ...from, callers: Math.ceil(from.callers / 2) },
+      { ...from, callers: from.callers - 1 },
+      { ...from, asksPerCaller: Math.ceil(from.asksPerCaller / 2) },
+      { ...from, asksPerCaller: from.asksPerCaller - 1 },
+      { ...from, keys: from.keys.slice(0, -1) },
+      { ...from, faults: { ...from.faults, hangingDial: 0 } },
+      { ...from, faults: { ...from.faults, defect: 0 } },
+      { ...from, faults: { ...from.faults, failedDial: 0 } },
+      { ...from, faults: { ...from.faults, slowCloseMillis: 0 } },
+      { ...from, faults: { ...from.faults, silentDeath: 0 } },
+      { ...from, stallChance: 0 }
+    ].filter((next) =>
+      next.callers > 0 && next.asksPerCaller > 0 && next.keys.length > 0 &&
+      JSON.stringify(next) !== JSON.stringify(from)
+    )
   for (let isShrinking = true; isShrinking;) {
     isShrinking = false
     for (const next of smaller(best.scenario)) {
@@ -220,8 +222,7 @@ const live = Effect.fnUntraced(function*(seed: number, drawn: Scenario, auditor:
       else if (what === 1) {
         auditor.refusedAt.delete(key)
         yield* pool.reset(key)
-      }
-      else if (what === 2) yield* Effect.scoped(Effect.andThen(pool.warm(key), pause(5000)))
+      } else if (what === 2) yield* Effect.scoped(Effect.andThen(pool.warm(key), pause(5000)))
       else auditor.inspected(yield* pool.snapshot)
     }
   })
@@ -316,7 +317,11 @@ class Auditor {
       // In the same instant, the pool may have decided on a second dial before it heard of the first one's end.
       // A stall makes uptimes longer than they were, so that the pool may take a short one for a proof.
       const isExcused = since === 0 || this.stalledMillis > 0
-      this.check(isExcused || since >= Math.floor(least), "back-off is kept after a failed dial", `${since} ms of ${least} ms`)
+      this.check(
+        isExcused || since >= Math.floor(least),
+        "back-off is kept after a failed dial",
+        `${since} ms of ${least} ms`
+      )
       this.check(!this.isOver, "nothing is dialled after close", connection.key)
       const isShared = this.drawn.policy.sharing === "shared" && this.drawn.policy.reuse !== false
       if (isShared && this.limits.perKey === 1) {

@@ -5,14 +5,14 @@ import type * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
-import type { Dialled } from "../Connector.ts"
 import * as ConnectionState from "../ConnectionState.ts"
+import type { Dialled } from "../Connector.ts"
 import type { Deadline } from "../Deadlines.ts"
 import type { PoolError } from "../PoolError.ts"
 import type { PoolPolicy } from "../PoolPolicy.ts"
-import type { Keepalive } from "./keepalive.ts"
 import * as RestartIntensity from "../RestartIntensity.ts"
 import * as SlotState from "../SlotState.ts"
+import type { Keepalive } from "./keepalive.ts"
 
 /** Why a dial failed or a connection was lost. What ran out of time has no error of the connector's. */
 export type Failure<E> =

@@ -768,7 +768,8 @@ export class Machine<K, C, E> {
   }
 }
 
-const failWith = <E>(reason: PoolErrorReason<E>): Effect.Effect<never, PoolError<E>> => Effect.fail(new PoolError({ reason }))
+const failWith = <E>(reason: PoolErrorReason<E>): Effect.Effect<never, PoolError<E>> =>
+  Effect.fail(new PoolError({ reason }))
 
 const isBetter = <K, C, E>(a: Connection<K, C, E>, b: Connection<K, C, E>): boolean =>
   a.state === b.state ? a.leases < b.leases : a.state === ConnectionState.healthy

@@ -18,7 +18,7 @@ export interface PlantedBug {
 /** The same for a method of the keepalive. */
 const replaceKeepalive =
   (name: string, make: (original: Method) => (this: never, ...args: Array<never>) => unknown) =>
-  (_: object, keepalive: object): (() => void) => replace(name, make as (original: Method) => Method)(keepalive)
+  (_: object, keepalive: object): () => void => replace(name, make as (original: Method) => Method)(keepalive)
 
 /** Replaces one method. The machine's private methods are reached by name: this is a saboteur, not a client. */
 const replace = (

@@ -4,8 +4,8 @@
 import type { Connector } from "@holdfast/core"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type { ConnectReason } from "../McpRuntimeError.ts"
 import { connect, type ConnectOptions, type McpConnection } from "../McpConnection.ts"
+import type { ConnectReason } from "../McpRuntimeError.ts"
 import type { Target } from "./target.ts"
 
 type Context = Omit<ConnectOptions, "server" | "endpoint" | "connectTimeout">

@@ -29,7 +29,7 @@ export interface Targets {
 }
 
 export const make = (config: McpConfig): Effect.Effect<Targets> =>
-  Effect.gen(function*() {
+  Effect.sync(() => {
     const byName = new Map<string, Target>()
     const byKey = new Map<string, Target>()
     for (const { deadlines, endpoint, name, policy } of config.servers.values()) {

@@ -1,0 +1,121 @@
+/**
+ * The command line of `holdfast`: its commands, flags and help.
+ *
+ * A command's code is loaded when it runs, so that `--help`, `--version` and mistakes answer at once.
+ */
+import * as Argument from "effect/cli/Argument"
+import * as CliCommand from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Ref from "effect/Ref"
+
+/** Where a command leaves its exit code. */
+export class Outcome extends Context.Service<Outcome, Ref.Ref<number>>()("holdfast/Outcome") {}
+
+const shared = {
+  config: Flag.String("config").pipe(
+    Flag.withAlias("c"),
+    Flag.withMetavar("file"),
+    Flag.withDescription("The mcpServers JSON to use. Default: .mcp.json or mcp.json in the working directory"),
+    Flag.optional
+  ),
+  json: Flag.Boolean("json").pipe(
+    Flag.withDescription("Print results, and errors on stderr, as JSON"),
+    Flag.withDefault(false)
+  )
+}
+
+const durationExpected = "a duration such as 30s, 500ms, 2m or \"30 seconds\""
+
+const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+
+/** `30s`, or whatever Effect takes for a duration; milliseconds alone are not accepted, because nobody could tell. */
+const readDuration = (text: string): Option.Option<Duration.Duration> => {
+  const [, amount, unit = ""] = /^([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)$/.exec(text) ?? []
+  const millis = Number(amount) * (units[unit] ?? 0)
+  if (millis > 0) return Option.some(Duration.millis(millis))
+  // `fromInput` checks the text: the cast lets it be asked.
+  return Option.filter(Duration.fromInput(text as Duration.Input), (duration) => Duration.toMillis(duration) > 0)
+}
+
+const deadline = Flag.String("deadline").pipe(
+  Flag.withMetavar("duration"),
+  Flag.withDescription(`Give up after this time, connecting included: ${durationExpected}`),
+  Flag.filterMap(readDuration, () => `expected ${durationExpected}`),
+  Flag.optional
+)
+
+const root = CliCommand.make("holdfast").pipe(
+  CliCommand.withSharedFlags(shared),
+  CliCommand.withDescription("Call MCP servers from a shell")
+)
+
+const tools = CliCommand.make(
+  "tools",
+  {
+    server: Argument.String("server").pipe(
+      Argument.withDescription("Only this server; server.tool shows one tool with its arguments"),
+      Argument.optional
+    )
+  },
+  Effect.fnUntraced(function*({ server }) {
+    const { config, json } = yield* root
+    const { run } = yield* Effect.promise(() => import("./commands/tools.ts"))
+    yield* Ref.set(yield* Outcome, yield* run({ config, json, server }))
+  })
+).pipe(
+  CliCommand.withDescription("List the tools of all configured servers, or of one"),
+  CliCommand.withExamples([
+    { command: "holdfast tools", description: "Everything that can be called" },
+    { command: "holdfast tools fs.read_text_file", description: "One tool and its arguments" }
+  ])
+)
+
+const call = CliCommand.make(
+  "call",
+  {
+    words: Argument.String("word").pipe(
+      Argument.withMetavar("server tool key=value"),
+      Argument.withDescription(
+        "The server and the tool (two words, or server.tool), then its arguments: key=value, key=@file, key:=json, " +
+          "- for a JSON object on standard input"
+      ),
+      Argument.variadic({ min: 1 })
+    ),
+    args: Flag.String("args").pipe(
+      Flag.withMetavar("json"),
+      Flag.withDescription("Arguments as a JSON object; key=value words win over it"),
+      Flag.optional
+    ),
+    deadline,
+    idempotent: Flag.Boolean("idempotent").pipe(
+      Flag.withDescription("Running this call twice does no harm: repeat it when its outcome is unknown"),
+      Flag.withDefault(false)
+    ),
+    unchecked: Flag.Boolean("unchecked").pipe(
+      Flag.withDescription("Do not ask for the tool's schema: send text as text, and let the server judge"),
+      Flag.withDefault(false)
+    )
+  },
+  Effect.fnUntraced(function*(input) {
+    const { config, json } = yield* root
+    const { run } = yield* Effect.promise(() => import("./commands/call.ts"))
+    yield* Ref.set(yield* Outcome, yield* run({ ...input, config, json }))
+  })
+).pipe(
+  CliCommand.withDescription("Call a tool and print its text"),
+  CliCommand.withExamples([
+    { command: "holdfast call fs read_text_file path=README.md", description: "Arguments as words" },
+    { command: "holdfast call fs.write_file path=x content=@body.md", description: "An argument from a file" },
+    {
+      command: "jq -n '{path: \"README.md\"}' | holdfast call fs.read_text_file -",
+      description: "Arguments from a pipe"
+    }
+  ])
+)
+
+/** The whole command line. */
+export const command = root.pipe(CliCommand.withSubcommands([tools, call]))

@@ -1,0 +1,59 @@
+/**
+ * What the process's exit code says. Part of the public contract: documented in the README, changed only in a major version.
+ */
+import type { Reason } from "@holdfast/mcp"
+
+/** The exit codes by meaning. */
+export const ExitCode = {
+  /** Done. For a call: the tool answered. */
+  ok: 0,
+  /** The tool answered that it failed (`isError`). */
+  toolError: 1,
+  /** Unknown command, server, tool or argument; an argument of the wrong type. Nothing was called. */
+  usage: 2,
+  /** The configuration is missing or wrong. */
+  config: 3,
+  /** No connection to the server. The call did not run. */
+  cannotConnect: 4,
+  /** A deadline passed. */
+  deadline: 5,
+  /** The call was sent and its connection lost: it may have run. */
+  outcomeUnknown: 6,
+  /** The server answered with a protocol error, or with something that is no answer. */
+  serverError: 7,
+  /** A fault of this program. 70 is EX_SOFTWARE of sysexits.h. */
+  internal: 70,
+  /** Stopped by SIGINT, SIGTERM or SIGHUP. */
+  interrupted: 130
+} as const
+export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode]
+
+/** The exit code for a failure of the runtime. */
+export const exitCodeOf = (reason: Reason): ExitCode => {
+  switch (reason._tag) {
+    case "UnknownServer":
+      return ExitCode.usage
+    case "ConfigInvalid":
+      return ExitCode.config
+    case "DeadlineExceeded":
+      return ExitCode.deadline
+    case "OutcomeUnknown":
+      return ExitCode.outcomeUnknown
+    case "ServerError":
+    case "InvalidAnswer":
+      return ExitCode.serverError
+    case "CommandNotFound":
+    case "SpawnFailed":
+    case "ServerExited":
+    case "HandshakeTimeout":
+    case "HandshakeFailed":
+    case "Unreachable":
+    case "HttpRejected":
+    case "ConnectionLost":
+    case "TooBusy":
+    case "Quarantined":
+    case "NotReady":
+    case "ShuttingDown":
+      return ExitCode.cannotConnect
+  }
+}

@@ -1,0 +1,31 @@
+/**
+ * The shell this command runs in: its streams, its terminal, its working directory.
+ *
+ * Results go to stdout and nothing else does. Writing waits until the text is given to the operating system, so that nothing is
+ * lost when the process exits. A reader that has gone away (`holdfast tools | head -1`) is no failure.
+ */
+import * as Context from "effect/Context"
+import * as Data from "effect/Data"
+import type * as Effect from "effect/Effect"
+
+/** Standard input could not be read. */
+export class StdinUnreadable extends Data.TaggedError("StdinUnreadable")<{ readonly message: string }> {}
+
+export interface Output {
+  /** Writes the text as it is. */
+  readonly write: (text: string) => Effect.Effect<void>
+  readonly isTerminal: boolean
+  /** A terminal, and the user has not asked for plain text (`NO_COLOR`, `TERM=dumb`). */
+  readonly hasColor: boolean
+  /** Width of the terminal; `undefined` when it is none. */
+  readonly columns: number | undefined
+}
+
+export class Shell extends Context.Service<Shell, {
+  readonly directory: string
+  readonly version: string
+  readonly stdout: Output
+  readonly stderr: Output
+  /** Everything on standard input, up to its end. */
+  readonly stdin: Effect.Effect<string, StdinUnreadable>
+}>()("holdfast/Shell") {}

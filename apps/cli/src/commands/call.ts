@@ -1,0 +1,148 @@
+/**
+ * `holdfast call <server> <tool> key=value…`: one tool call, its text on stdout.
+ */
+import { McpConfig } from "@holdfast/mcp/McpConfig"
+import { layer, McpConnections } from "@holdfast/mcp/McpConnections"
+import { McpRuntimeError } from "@holdfast/mcp/McpRuntimeError"
+import * as Messages from "@holdfast/mcp/Messages"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { CliFailure } from "../CliFailure.ts"
+import * as ConfigFile from "../ConfigFile.ts"
+import { ExitCode } from "../ExitCode.ts"
+import { findTool } from "../FindTool.ts"
+import * as ServerWord from "../ServerWord.ts"
+import { Shell } from "../Shell.ts"
+import { printable, styleOf } from "../Style.ts"
+import * as ToolArguments from "../ToolArguments.ts"
+import * as Waiting from "../Waiting.ts"
+import { waitingFor } from "../WaitingFor.ts"
+
+export interface CallInput {
+  readonly config: Option.Option<string>
+  readonly json: boolean
+  readonly args: Option.Option<string>
+  readonly deadline: Option.Option<Duration.Duration>
+  readonly idempotent: boolean
+  readonly unchecked: boolean
+  /** Server and tool, in one word or two, then the arguments. */
+  readonly words: ReadonlyArray<string>
+}
+
+/** Runs the command and succeeds with its exit code. */
+export const run = Effect.fnUntraced(function*(input: CallInput) {
+  const config = yield* ConfigFile.load(input.config)
+  const { args, server, tool } = yield* understand(input, config)
+  const { version } = yield* Shell
+  // Only the server that is called: nothing of the others is looked at.
+  const servers = new Map([...config.servers].filter(([name]) => name === server))
+  const result = yield* Effect.provide(
+    Effect.scoped(call(input, config, server, tool, args)),
+    layer({ ...config, servers }, { clientInfo: { name: "holdfast", version } })
+  )
+  return yield* show(input, `${server}.${tool}`, result)
+})
+
+const understand = Effect.fnUntraced(function*(input: CallInput, config: McpConfig) {
+  const [first, ...rest] = input.words
+  if (first === undefined) return yield* incomplete("which server, and which tool")
+  const meant = yield* Effect.mapError(
+    Effect.fromResult(ServerWord.split(first, config)),
+    (reason) => new McpRuntimeError({ reason })
+  )
+  if (meant.tool !== undefined) return { server: meant.server, tool: meant.tool, args: rest }
+  const [tool, ...args] = rest
+  if (tool === undefined || tool.includes("=") || tool === "-") {
+    return yield* incomplete(`which tool of ${meant.server}; holdfast tools ${meant.server} lists them`)
+  }
+  return { server: meant.server, tool, args }
+})
+
+const incomplete = (what: string) =>
+  Effect.fail(
+    new CliFailure({
+      exitCode: ExitCode.usage,
+      reason: "BadArguments",
+      message: `say ${what}`,
+      details: "  holdfast call <server> <tool> key=value…"
+    })
+  )
+
+const call = Effect.fnUntraced(function*(
+  input: CallInput,
+  config: McpConfig,
+  server: string,
+  name: string,
+  words: ReadonlyArray<string>
+) {
+  const mcp = yield* McpConnections
+  const waiting = yield* Waiting.make
+  const sources = { words, json: Option.getOrUndefined(input.args) }
+  const deadline = Option.getOrUndefined(input.deadline)
+  waiting.say(waitingFor([server], config))
+  const values = input.unchecked
+    ? yield* ToolArguments.readUnchecked(sources)
+    : yield* Effect.flatMap(mcp.listTools(server, { deadline }), (tools) =>
+      Effect.flatMap(
+        findTool(server, name, tools),
+        (tool) => ToolArguments.read(`${server}.${name}`, tool.inputSchema, sources)
+      ))
+  waiting.say(`waiting for ${server}.${name}`)
+  return yield* mcp.callTool(server, { name, arguments: values }, {
+    deadline,
+    // Said: the word counts. Not said: the tool's own hints do.
+    idempotent: input.idempotent ? true : undefined,
+    onProgress: ({ message, progress, total }) => {
+      const share = total === undefined ? `${progress}` : `${progress} of ${total}`
+      waiting.say(`${server}.${name}: ${share}${message === undefined ? "" : `, ${message}`}`)
+    }
+  })
+})
+
+const show = Effect.fnUntraced(function*(input: CallInput, name: string, result: Messages.CallToolResult) {
+  const { stderr, stdout } = yield* Shell
+  const isError = result.isError === true
+  const exitCode = isError ? ExitCode.toolError : ExitCode.ok
+  if (input.json) {
+    yield* stdout.write(`${JSON.stringify(result)}\n`)
+    return exitCode
+  }
+  const text = textOf(result)
+  if (isError) {
+    yield* stderr.write(
+      `${styleOf(stderr).red("holdfast:")} ${name} failed: ${printable(text).trim() || "it does not say why"}\n`
+    )
+    return exitCode
+  }
+  // A pipe or file gets the text byte for byte; only a terminal would obey control characters.
+  if (text !== "") {
+    yield* stdout.write(`${stdout.isTerminal ? printable(text) : text}${text.endsWith("\n") ? "" : "\n"}`)
+  }
+  const hidden = result.content.filter((block) => blockText(block) === undefined)
+  if (hidden.length > 0) {
+    yield* stderr.write(`holdfast: not shown: ${hidden.map(describeBlock).join(", ")}; --json has everything\n`)
+  }
+  return exitCode
+})
+
+const textOf = (result: Messages.CallToolResult): string => {
+  const texts = result.content.flatMap((block) => blockText(block) ?? [])
+  if (texts.length > 0 || result.structuredContent === undefined) return texts.join("\n")
+  return JSON.stringify(result.structuredContent, undefined, 2)
+}
+
+const blockText = (block: Messages.ContentBlock): string | undefined => {
+  if (Messages.isText(block)) return block.text
+  if (Messages.isResource(block)) return block.resource.text
+  return Messages.isResourceLink(block) ? block.uri : undefined
+}
+
+const describeBlock = (block: Messages.ContentBlock): string => {
+  if (Messages.isImage(block) || Messages.isAudio(block)) {
+    return `${block.type} ${printable(block.mimeType)}, ${Math.floor(block.data.length * 3 / 4)} bytes`
+  }
+  return Messages.isResource(block)
+    ? `resource ${printable(block.resource.uri)}`
+    : printable(block.type)
+}

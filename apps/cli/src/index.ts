@@ -1,0 +1,2 @@
+/** What programs that run `holdfast` may rely on: its exit codes. */
+export { ExitCode } from "./ExitCode.ts"

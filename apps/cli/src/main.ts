@@ -1,0 +1,9 @@
+#!/usr/bin/env node
+/**
+ * The executable. Compiled code is cached before anything else is loaded: that halves the time to the first word.
+ */
+import { enableCompileCache } from "node:module"
+
+enableCompileCache()
+const { main } = await import("./internal/nodeMain.ts")
+main()

@@ -1,0 +1,212 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as fs from "node:fs"
+import { createRequire } from "node:module"
+import * as path from "node:path"
+import { finish, makeDirectory, run, spy, start } from "./support/Cli.ts"
+
+const require = createRequire(import.meta.url)
+
+const reference = (name: string, ...args: ReadonlyArray<string>) => {
+  const manifest = require.resolve(`${name}/package.json`)
+  const { bin } = require(manifest)
+  const entry = typeof bin === "string" ? bin : String(Object.values(bin)[0])
+  return { command: process.execPath, args: [path.join(path.dirname(manifest), entry), ...args] }
+}
+
+const everything = reference("@modelcontextprotocol/server-everything", "stdio")
+
+const servers = (mcpServers: object) => ({ mcpServers })
+
+describe("holdfast call", () => {
+  it("prints the tool's answer on stdout and nothing else, and exits with 0", async () => {
+    using directory = makeDirectory(servers({ everything }))
+    const ran = await run(directory.path, ["call", "everything", "echo", "message=hello there"])
+    assert.deepStrictEqual(ran, { code: 0, stdout: "Echo: hello there\n", stderr: "" })
+  })
+
+  it("reads files through the filesystem server", async () => {
+    using directory = makeDirectory()
+    fs.writeFileSync(path.join(directory.path, "note.txt"), "a note")
+    fs.writeFileSync(
+      path.join(directory.path, ".mcp.json"),
+      JSON.stringify(servers({ fs: reference("@modelcontextprotocol/server-filesystem", directory.path) }))
+    )
+    const file = path.join(directory.path, "note.txt")
+    const ran = await run(directory.path, ["call", "fs.read_text_file", `path=${file}`])
+    assert.deepStrictEqual([ran.code, ran.stdout], [0, "a note\n"])
+  })
+
+  it("types arguments by the tool's schema, and takes them as words, as JSON and from stdin", async () => {
+    using directory = makeDirectory(servers({ spy: spy("polite") }))
+    const words = await run(directory.path, ["call", "spy", "echo", "text=ab", "times=2"])
+    assert.deepStrictEqual([words.code, words.stdout], [0, "abab\n"])
+    const json = await run(directory.path, ["call", "spy.echo", "--args", `{"text":"ab","times":3}`])
+    assert.deepStrictEqual([json.code, json.stdout], [0, "ababab\n"])
+    const stdin = await run(directory.path, ["call", "spy.echo", "-"], `{"text":"x"}`)
+    assert.deepStrictEqual([stdin.code, stdin.stdout], [0, "x\n"])
+  })
+
+  it("refuses arguments that do not fit, and shows what the tool takes", async () => {
+    using directory = makeDirectory(servers({ spy: spy("polite") }))
+    for (const args of [["times=2"], ["text=a", "times=many"], ["text=a", "tmes=2"]]) {
+      const ran = await run(directory.path, ["call", "spy", "echo", ...args])
+      assert.deepStrictEqual([ran.code, ran.stdout], [2, ""], args.join(" "))
+      assert.match(ran.stderr, /text +string +required/)
+      assert.match(ran.stderr, /times +integer/)
+    }
+  })
+
+  it("prints the whole result with --json", async () => {
+    using directory = makeDirectory(servers({ spy: spy("polite") }))
+    const ran = await run(directory.path, ["call", "spy", "echo", "text=a", "--json"])
+    assert.deepStrictEqual(JSON.parse(ran.stdout), { content: [{ type: "text", text: "a" }], isError: false })
+  })
+
+  it("exits with 1 when the tool says isError, and still prints what it said", async () => {
+    using directory = makeDirectory(servers({ spy: spy("polite") }))
+    const ran = await run(directory.path, ["call", "spy", "fail"])
+    assert.strictEqual(ran.code, 1)
+    assert.match(ran.stdout + ran.stderr, /it went wrong/)
+  })
+
+  it("exits with 6 when the server dies in a call that may have run, with the exit code of the server", async () => {
+    using directory = makeDirectory(servers({ spy: spy("polite") }))
+    const ran = await run(directory.path, ["call", "spy", "die"])
+    assert.strictEqual(ran.code, 6)
+    assert.match(ran.stderr, /may have run/)
+    assert.match(ran.stderr, /exited with code 9/)
+  })
+
+  it("exits with 5 at its deadline", async () => {
+    using directory = makeDirectory(servers({ spy: spy("polite") }))
+    const ran = await run(directory.path, ["call", "spy", "never", "--deadline", "1s"])
+    assert.strictEqual(ran.code, 5)
+    assert.match(ran.stderr, /spy: tools\/call got no answer in 1 s/)
+  })
+})
+
+describe("bad input gets a clear error", () => {
+  it("an unknown server: near names", async () => {
+    using directory = makeDirectory(servers({ filesystem: spy("polite") }))
+    const ran = await run(directory.path, ["call", "filesytem", "echo"])
+    assert.strictEqual(ran.code, 2)
+    assert.match(ran.stderr, /unknown server "filesytem"; did you mean filesystem\?/)
+  })
+
+  it("an unknown tool: near names", async () => {
+    using directory = makeDirectory(servers({ spy: spy("polite") }))
+    const ran = await run(directory.path, ["call", "spy", "ecko"])
+    assert.strictEqual(ran.code, 2)
+    assert.match(ran.stderr, /no tool "ecko"; did you mean echo\?/)
+  })
+
+  it("a command that does not exist: where it was looked for, without retries", async () => {
+    using directory = makeDirectory(servers({ gone: { command: "no-such-command-of-ours" } }))
+    const ran = await run(directory.path, ["call", "gone", "x"])
+    assert.strictEqual(ran.code, 4)
+    assert.match(ran.stderr, /gone: command not found: no-such-command-of-ours \(searched .*\/bin/)
+  })
+
+  it("a server that exits at once: exit code and stderr", async () => {
+    using directory = makeDirectory(servers({ crash: spy("crash") }))
+    const ran = await run(directory.path, ["call", "crash", "x"])
+    assert.strictEqual(ran.code, 4)
+    assert.match(ran.stderr, /exited with code 3/)
+    assert.match(ran.stderr, /cannot open the database/)
+  })
+
+  it("a server that prints noise on stdout works all the same", async () => {
+    using directory = makeDirectory(servers({ noise: spy("noise") }))
+    const ran = await run(directory.path, ["call", "noise", "echo", "text=a"])
+    assert.deepStrictEqual([ran.code, ran.stdout], [0, "a\n"])
+  })
+
+  it("a server that is slow to start behind npx: says that it may be downloading", async () => {
+    using directory = makeDirectory()
+    const npx = path.join(directory.path, "npx")
+    fs.writeFileSync(npx, `#!/bin/sh\nexec "${process.execPath}" "${spy("silent").args[0]}" silent\n`, { mode: 0o755 })
+    fs.writeFileSync(
+      path.join(directory.path, ".mcp.json"),
+      JSON.stringify(servers({ slow: { command: npx, holdfast: { connectTimeout: "1 second" } } }))
+    )
+    const ran = await run(directory.path, ["call", "slow", "x"])
+    assert.strictEqual(ran.code, 4)
+    assert.match(ran.stderr, /slow: no handshake in 1 s; npx may still be downloading/)
+    assert.match(ran.stderr, /connectTimeout/)
+  })
+
+  it("an url where nobody listens", async () => {
+    using directory = makeDirectory(servers({ web: { url: "http://127.0.0.1:9/mcp" } }))
+    const ran = await run(directory.path, ["call", "web", "x"])
+    assert.strictEqual(ran.code, 4)
+    assert.match(ran.stderr, /web: cannot reach http:\/\/127\.0\.0\.1:9\/mcp: connection refused/)
+  })
+
+  it("a malformed config: file, line and column, or the path of the value", async () => {
+    using broken = makeDirectory(`{ "mcpServers": { "a": }`)
+    const syntax = await run(broken.path, ["tools"])
+    assert.strictEqual(syntax.code, 3)
+    assert.match(syntax.stderr, /\.mcp\.json:1:24: expected/)
+    using wrong = makeDirectory(servers({ a: { command: 7 } }))
+    const value = await run(wrong.path, ["tools"])
+    assert.strictEqual(value.code, 3)
+    assert.match(value.stderr, /mcpServers\.a\.command: expected .*string/)
+  })
+
+  it("no config at all: what was looked for", async () => {
+    using directory = makeDirectory()
+    const ran = await run(directory.path, ["tools"])
+    assert.strictEqual(ran.code, 3)
+    assert.match(ran.stderr, /\.mcp\.json/)
+    assert.match(ran.stderr, /mcp\.json/)
+  })
+})
+
+describe("holdfast tools", () => {
+  it("lists what works and says what does not: one broken server hides no other", async () => {
+    using directory = makeDirectory(servers({ spy: spy("polite"), crash: spy("crash") }))
+    const ran = await run(directory.path, ["tools"])
+    assert.strictEqual(ran.code, 4)
+    assert.match(ran.stdout, /^spy\.echo +text \[times\]/m)
+    assert.match(ran.stderr, /crash: .* exited with code 3/)
+  })
+
+  it("as JSON", async () => {
+    using directory = makeDirectory(servers({ spy: spy("polite") }))
+    const ran = await run(directory.path, ["tools", "spy", "--json"])
+    assert.strictEqual(ran.code, 0)
+    assert.match(ran.stdout, /"name":"echo"/)
+    for (const line of ran.stdout.trim().split("\n")) JSON.parse(line)
+  })
+})
+
+describe("the end of the program", () => {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    it(`${signal} in a call ends it with 130 and leaves no process`, { timeout: 60_000 }, async () => {
+      using directory = makeDirectory()
+      const pidFile = path.join(directory.path, "pid")
+      const script = `echo $$ > "${pidFile}"; exec "${process.execPath}" "${spy("polite").args[0]}" polite`
+      fs.writeFileSync(
+        path.join(directory.path, ".mcp.json"),
+        JSON.stringify(servers({ spy: { command: "/bin/sh", args: ["-c", script] } }))
+      )
+      const child = start(directory.path, ["call", "spy", "never", "--unchecked"])
+      const ended = finish(child)
+      const pid = await until(() => fs.existsSync(pidFile) && Number(fs.readFileSync(pidFile, "utf8")))
+      // The handshake is answered within the call; wherever the signal comes, the end must be the same.
+      child.kill(signal)
+      const ran = await ended
+      assert.deepStrictEqual([ran.code, ran.stdout], [130, ""])
+      assert.isFalse(fs.existsSync(`/proc/${pid}`), `server ${pid} is still there`)
+    })
+  }
+})
+
+const until = async <A>(look: () => A | false | 0): Promise<A> => {
+  for (let i = 0; i < 1000; i++) {
+    const found = look()
+    if (found !== false && found !== 0) return found
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  throw new Error("what the test waits for did not happen within 10 s")
+}

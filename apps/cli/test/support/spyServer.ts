@@ -1,0 +1,52 @@
+/**
+ * A stdio server that misbehaves as its argument says. Its tools: `echo {text}`, `fail` (answers isError), `die` (exits in the
+ * call), `never` (answers nothing).
+ */
+import { createInterface } from "node:readline"
+
+const [, , mode = "polite"] = process.argv
+
+if (mode === "crash") {
+  process.stderr.write("cannot open the database\n")
+  process.exit(3)
+}
+if (mode === "noise") process.stdout.write("Starting up, please wait...\n")
+
+const send = (message: object) => process.stdout.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`)
+const schema = (properties: object, required: ReadonlyArray<string> = []) => ({ type: "object", properties, required })
+
+const tools = [
+  { name: "echo", inputSchema: schema({ text: { type: "string" }, times: { type: "integer" } }, ["text"]) },
+  { name: "fail", inputSchema: schema({}) },
+  { name: "die", inputSchema: schema({}) },
+  { name: "never", inputSchema: schema({}) }
+]
+
+createInterface({ input: process.stdin }).on("line", (line) => {
+  const { id, method, params } = JSON.parse(line)
+  if (mode === "silent" || id === undefined) return
+  switch (method) {
+    case "initialize":
+      return send({
+        id,
+        result: {
+          protocolVersion: params.protocolVersion,
+          capabilities: { tools: {} },
+          serverInfo: { name: "spy", version: "1" }
+        }
+      })
+    case "tools/list":
+      return send({ id, result: { tools } })
+    case "tools/call": {
+      const text = (value: string, isError = false) =>
+        send({ id, result: { content: [{ type: "text", text: value }], isError } })
+      if (params.name === "echo") return text(params.arguments.text.repeat(params.arguments.times ?? 1))
+      if (params.name === "fail") return text("it went wrong", true)
+      if (params.name === "die") return process.exit(9)
+      if (params.name === "never") return undefined
+      return send({ id, error: { code: -32602, message: `unknown tool ${params.name}` } })
+    }
+    default:
+      return send({ id, error: { code: -32601, message: "method not found" } })
+  }
+})
