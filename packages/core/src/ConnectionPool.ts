@@ -19,6 +19,7 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import * as PubSub from "effect/PubSub"
 import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
@@ -28,6 +29,7 @@ import * as Deadlines from "./Deadlines.ts"
 import { Borrow } from "./internal/connection.ts"
 import { inspect } from "./internal/inspect.ts"
 import { type Ask, Machine } from "./internal/machine.ts"
+import { publishMetrics } from "./internal/publishMetrics.ts"
 import type { PoolError, PoolPolicyError } from "./PoolError.ts"
 import type { PoolEvent } from "./PoolEvent.ts"
 import * as PoolPolicy from "./PoolPolicy.ts"
@@ -74,6 +76,8 @@ export interface Options<in K> {
   readonly policy?: PoolPolicy.PoolPolicyInput | undefined
   /** A policy of its own for a key, made by `PoolPolicy.make`. Limits of the pool as a whole are taken from `policy`. */
   readonly policyFor?: ((key: K) => PoolPolicy.PoolPolicy | undefined) | undefined
+  /** The pool's name in metrics. Default: `default`. */
+  readonly name?: string | undefined
   /** Shares a sweeper with other users of the same Scope. Default: one of its own. */
   readonly deadlines?: Deadlines.Deadlines | undefined
 }
@@ -122,45 +126,75 @@ export const make = Effect.fnUntraced(function*<K, C, E>(
     context,
     events
   })
+  yield* publishMetrics(machine, {
+    name: options.name ?? "default",
+    maxConnections: policy.maxConnections,
+    context
+  })
   yield* Effect.addFinalizer(() => Effect.andThen(machine.drain(policy.drainTimeout), PubSub.shutdown(events)))
 
   const wait = (borrow: Borrow<K, C, E>, key: K, ask: Ask): Effect.Effect<C, PoolError<E>> =>
-    Effect.callback((resume) => {
+    Effect.callback<C, PoolError<E>>((resume) => {
       machine.wait(borrow, key, ask, resume)
       return Effect.sync(() => {
         machine.abandon(borrow)
       })
+    }).pipe(Effect.withSpan("holdfast.pool.acquire"))
+
+  const isWatchingLeaks = policy.leakWarningThreshold !== Number.POSITIVE_INFINITY
+  /** Where in the caller's code `use` or `lease` is called: taken then, since the effect may run anywhere. */
+  const signature = (): string | undefined => isWatchingLeaks ? placeOf(new Error("a lease is asked for")) : undefined
+  const signed = <A, X, R>(
+    borrow: Borrow<K, C, E>,
+    place: string | undefined,
+    take: Effect.Effect<A, X, R>
+  ): Effect.Effect<A, X, R> =>
+    place === undefined ? take : Effect.flatMap(Effect.option(Effect.currentSpan), (span) => {
+      borrow.holder = Option.isSome(span) ? `span ${span.value.name}, ${place}` : place
+      return take
     })
 
   return {
-    use: (key, f, options) =>
-      Effect.suspend(() => {
+    use: (key, f, options) => {
+      const place = signature()
+      return Effect.suspend(() => {
         const borrow = new Borrow<K, C, E>()
         return Effect.onExit(
-          Effect.suspend(() => {
-            if (machine.take(borrow, key)) {
-              const dialled = borrow.connection?.dialled
-              if (dialled !== undefined) return f(dialled.value)
-            }
-            return Effect.flatMap(wait(borrow, key, toAsk(options)), f)
-          }),
+          signed(
+            borrow,
+            place,
+            Effect.suspend(() => {
+              if (machine.take(borrow, key)) {
+                const dialled = borrow.connection?.dialled
+                if (dialled !== undefined) return f(dialled.value)
+              }
+              return Effect.flatMap(wait(borrow, key, toAsk(options)), f)
+            })
+          ),
           () => machine.giveBack(borrow)
         )
-      }),
-    lease: (key, options) =>
-      Effect.uninterruptibleMask((restore) =>
+      })
+    },
+    lease: (key, options) => {
+      const place = signature()
+      return Effect.uninterruptibleMask((restore) =>
         Effect.flatMap(Effect.scope, (scope) => {
           const borrow = new Borrow<K, C, E>()
           const giveBack = Effect.suspend(() => machine.giveBack(borrow))
           return Effect.onExit(
-            restore(Effect.suspend(() => {
-              const dialled = machine.take(borrow, key) ? borrow.connection?.dialled : undefined
-              return dialled === undefined ? wait(borrow, key, toAsk(options)) : Effect.succeed(dialled.value)
-            })),
+            restore(signed(
+              borrow,
+              place,
+              Effect.suspend(() => {
+                const dialled = machine.take(borrow, key) ? borrow.connection?.dialled : undefined
+                return dialled === undefined ? wait(borrow, key, toAsk(options)) : Effect.succeed(dialled.value)
+              })
+            )),
             (exit) => Exit.isSuccess(exit) ? Scope.addFinalizer(scope, giveBack) : giveBack
           )
         })
-      ),
+      )
+    },
     warm: (key) =>
       Effect.asVoid(Effect.acquireRelease(
         Effect.sync(() => machine.warm(key)),
@@ -181,3 +215,10 @@ const toAsk = (options: AcquireOptions | undefined): Ask => ({
     : Duration.toMillis(Duration.fromInputUnsafe(options.timeout)),
   waitForReady: options?.waitForReady
 })
+
+/** The first line of a stack that is neither this library's nor Effect's: where the caller's own code asked. */
+const placeOf = (error: Error): string => {
+  const lines = (error.stack ?? "").split("\n").slice(1).map((line) => line.trim())
+  const own = lines.find((line) => !/[\\/](effect|core)[\\/](src|dist)[\\/]|node:internal/.test(line))
+  return own ?? lines[0] ?? "an unknown place"
+}

@@ -49,4 +49,16 @@ export interface HealthChanged {
   readonly health: "healthy" | "suspect"
 }
 
-export type PoolEvent = SlotMoved | ConnectionMoved | HealthChanged
+/** A lease is held for longer than `leakWarningThreshold`. */
+export interface LeaseOverdue {
+  readonly _tag: "LeaseOverdue"
+  readonly key: string
+  readonly fingerprint: string
+  readonly slot: number
+  readonly connection: number
+  /** Who took it: the span it was taken in, and the place in the code. */
+  readonly holder: string
+  readonly heldMillis: number
+}
+
+export type PoolEvent = SlotMoved | ConnectionMoved | HealthChanged | LeaseOverdue

@@ -61,6 +61,11 @@ export interface PoolPolicyInput {
   readonly quarantine?: { readonly initial: Duration.Input; readonly max: Duration.Input } | undefined
   /** False makes callers fail fast instead of waiting out a back-off. Default: true. */
   readonly waitForReady?: boolean | undefined
+  /**
+   * Leases held for longer are reported, with who took them: a warning and an event, nothing is taken away. Costs a stack
+   * trace per lease. For the pool as a whole. Default: none.
+   */
+  readonly leakWarningThreshold?: Duration.Input | undefined
   /** How long a drain waits for leases before links are closed. Default: 10 s. */
   readonly drainTimeout?: Duration.Input | undefined
   /** How long the pool waits for a connection's finalizers before it reports them and goes on. Default: 10 s. */
@@ -88,6 +93,7 @@ export interface PoolPolicy {
   readonly restartIntensity: { readonly limit: number; readonly window: number }
   readonly quarantine: { readonly initial: number; readonly max: number }
   readonly waitForReady: boolean
+  readonly leakWarningThreshold: number
   readonly drainTimeout: number
   readonly closeTimeout: number
 }
@@ -113,6 +119,7 @@ export const defaults: PoolPolicy = {
   restartIntensity: { limit: 5, window: 60_000 },
   quarantine: { initial: 30_000, max: 300_000 },
   waitForReady: true,
+  leakWarningThreshold: Number.POSITIVE_INFINITY,
   drainTimeout: 10_000,
   closeTimeout: 10_000
 }
@@ -188,6 +195,11 @@ export const make = (input: PoolPolicyInput = {}): Effect.Effect<PoolPolicy, Poo
       },
       quarantine,
       waitForReady: input.waitForReady ?? defaults.waitForReady,
+      leakWarningThreshold: yield* positive(
+        "leakWarningThreshold",
+        input.leakWarningThreshold,
+        defaults.leakWarningThreshold
+      ),
       drainTimeout: yield* notNegative("drainTimeout", input.drainTimeout, defaults.drainTimeout),
       closeTimeout: yield* positive("closeTimeout", input.closeTimeout, defaults.closeTimeout)
     }

@@ -590,9 +590,7 @@ describe("observability", () => {
       yield* pool.use("a", () => Effect.void)
       yield* TestClock.adjust("1 minute")
       assert.deepStrictEqual(
-        events.map((event) =>
-          event._tag === "HealthChanged" ? event.health : `${event._tag} ${event.from}-${event.to}`
-        ),
+        events.map((event) => "from" in event ? `${event._tag} ${event.from}-${event.to}` : event._tag),
         [
           "SlotMoved Idle-Connecting",
           "ConnectionMoved Opening-Open",

@@ -117,6 +117,11 @@ export class Borrow<K, C, E> {
   connection: Connection<K, C, E> | undefined = undefined
   /** Set while the caller waits, and only then: most never do. */
   waiting: Waiting<K, C, E> | undefined = undefined
+  /** Set on the leases whose duration is measured. */
+  heldSince: number | undefined = undefined
+  /** Armed while leaks are watched for, with who took the lease. */
+  leak: Deadline | undefined = undefined
+  holder: string | undefined = undefined
 }
 
 /** What is known of a caller who waits. */
@@ -124,6 +129,7 @@ export interface Waiting<K, C, E> {
   readonly entry: Entry<K, C, E>
   readonly resume: (effect: Effect.Effect<C, PoolError<E>>) => void
   readonly deadline: Deadline
+  readonly since: number
   readonly expiresAt: number
   readonly timeout: number
   readonly waitForReady: boolean

@@ -39,6 +39,7 @@ import type { PoolPolicy } from "../PoolPolicy.ts"
 import type { PoolSnapshot } from "../PoolSnapshot.ts"
 import * as SlotState from "../SlotState.ts"
 import { type Borrow, Connection, Entry, errorOf, type Failure, Slot, type Waiting } from "./connection.ts"
+import { Instruments } from "./instruments.ts"
 import { Keepalive } from "./keepalive.ts"
 import { Transitions } from "./transitions.ts"
 
@@ -66,6 +67,7 @@ export class Machine<K, C, E> {
   /** Connections that left their slot and wait for their last leases. */
   readonly draining = new Set<Connection<K, C, E>>()
   readonly transitions: Transitions<K, C, E>
+  readonly instruments = new Instruments()
   readonly fork: <A, X>(effect: Effect.Effect<A, X>) => Fiber.Fiber<A, X>
   /** Open while no connection is left. */
   readonly quiet: Latch.Latch = Latch.makeUnsafe(true)
@@ -73,6 +75,8 @@ export class Machine<K, C, E> {
   /** Connections not yet `Closed`, being opened ones included: what `maxConnections` limits. */
   connections = 0
   ids = 0
+  /** Leases given so far. */
+  given = 0
 
   constructor(options: MachineOptions<K, C, E>) {
     this.options = options
@@ -96,6 +100,7 @@ export class Machine<K, C, E> {
     if (entry === undefined || entry.waiters.size > 0) return false
     const connection = this.pick(entry)
     if (connection === undefined) return false
+    this.instruments.instantAcquires++
     this.give(borrow, connection)
     return true
   }
@@ -116,12 +121,14 @@ export class Machine<K, C, E> {
       return resume(failWith<E>(new TooManyWaiters({ key: entry.label, limit: entry.policy.maxWaiters })))
     }
     const timeout = Math.min(ask.timeout, entry.policy.acquireTimeout)
+    const since = this.now()
     borrow.waiting = {
       entry,
+      since,
       resume,
       timeout,
       waitForReady: ask.waitForReady ?? entry.policy.waitForReady,
-      expiresAt: this.now() + timeout,
+      expiresAt: since + timeout,
       deadline: this.options.deadlines.arm(timeout, () => this.expire(borrow))
     }
     entry.waiters.add(borrow)
@@ -152,6 +159,8 @@ export class Machine<K, C, E> {
       return Effect.void
     }
     borrow.connection = undefined
+    borrow.leak?.cancel()
+    if (borrow.heldSince !== undefined) this.instruments.usage.record(this.now() - borrow.heldSince)
     connection.leases--
     const entry = connection.slot.entry
     if (connection.state._tag === "Open") {
@@ -168,9 +177,24 @@ export class Machine<K, C, E> {
     return Effect.void
   }
 
+  private watchLease(borrow: Borrow<K, C, E>, connection: Connection<K, C, E>, threshold: number): void {
+    borrow.leak = this.options.deadlines.arm(threshold, () => {
+      this.instruments.leaks++
+      const { label } = connection.slot.entry
+      const holder = borrow.holder ?? "an unknown holder"
+      this.transitions.leaked(connection, holder, threshold)
+      this.fork(Effect.logWarning(
+        `${label}: a lease is held for more than ${threshold} ms (leakWarningThreshold), taken by ${holder}`
+      ))
+    })
+  }
+
   private give(borrow: Borrow<K, C, E>, connection: Connection<K, C, E>): void {
     connection.leases++
     borrow.connection = connection
+    if ((++this.given & 15) === 0) borrow.heldSince = this.now()
+    const { leakWarningThreshold } = this.options.policy
+    if (leakWarningThreshold !== Number.POSITIVE_INFINITY) this.watchLease(borrow, connection, leakWarningThreshold)
   }
 
   private pick(entry: Entry<K, C, E>): Connection<K, C, E> | undefined {
@@ -197,6 +221,7 @@ export class Machine<K, C, E> {
     const waiting = this.leave(borrow)
     if (waiting === undefined) return
     const { entry, resume, timeout } = waiting
+    this.instruments.timeouts++
     resume(failWith(
       new AcquireTimeout({
         key: entry.label,
@@ -268,6 +293,7 @@ export class Machine<K, C, E> {
         const connection = this.pick(entry)
         if (connection === undefined || connection.dialled === undefined) break
         const waiting = this.leave(borrow)
+        if (waiting !== undefined) this.instruments.acquire.record(this.now() - waiting.since)
         this.give(borrow, connection)
         waiting?.resume(Effect.succeed(connection.dialled.value))
       }
@@ -336,7 +362,9 @@ export class Machine<K, C, E> {
         if (oldest === undefined || connection.idleSince < oldest.idleSince) oldest = connection
       }
     }
-    if (oldest !== undefined) this.retire(oldest, "evicted")
+    if (oldest === undefined) return
+    this.instruments.evictions++
+    this.retire(oldest, "evicted")
   }
 
   private becomeIdle(connection: Connection<K, C, E>): void {
@@ -371,6 +399,7 @@ export class Machine<K, C, E> {
     slot.connection = connection
     slot.lingering++
     entry.dials++
+    this.instruments.dials++
     this.connections++
     this.quiet.closeUnsafe()
     this.transitions.slot(slot, { _tag: "Connecting", attempt: entry.failures + 1 }, undefined)
@@ -380,7 +409,9 @@ export class Machine<K, C, E> {
     })
     const fiber = this.fork(Effect.provideService(
       // A connector that throws instead of failing must not escape into the caller's stack.
-      Effect.suspend(() => this.options.connector.dial(entry.key)),
+      Effect.withSpan(Effect.suspend(() => this.options.connector.dial(entry.key)), "holdfast.pool.dial", {
+        attributes: { key: entry.label, attempt: entry.failures + 1 }
+      }),
       Scope.Scope,
       connection.scope
     ))
@@ -398,6 +429,7 @@ export class Machine<K, C, E> {
     if (Exit.isSuccess(exit)) {
       connection.dialled = exit.value
       connection.readyAt = this.now()
+      this.instruments.creation.record(connection.readyAt - connection.openedAt)
       entry.wasReady = true
       this.transitions.connection(connection, ConnectionState.healthy, undefined)
       this.transitions.slot(slot, { _tag: "Ready", since: connection.readyAt }, undefined)
@@ -430,6 +462,7 @@ export class Machine<K, C, E> {
   }
 
   private dialFailed(slot: Slot<K, C, E>, failure: Failure<E>): void {
+    this.instruments.failedDials++
     const { entry } = slot
     const isAnyReady = entry.slots.some((other) => other.state._tag === "Ready")
     const isPermanent = failure._tag === "Failed" && this.options.connector.classify(failure.error) === "permanent"
@@ -488,6 +521,7 @@ export class Machine<K, C, E> {
     if (!wasOpen && connection.state._tag !== "Draining") return
     const { slot } = connection
     if (wasOpen) {
+      this.instruments.losses++
       slot.connection = undefined
       this.penalise(slot, failure, this.now() - connection.readyAt)
     }
@@ -521,6 +555,7 @@ export class Machine<K, C, E> {
     }
     if (isCrashLoop) {
       entry.quarantines++
+      this.instruments.quarantines++
       this.transitions.slot(slot, { _tag: "Quarantined", until, cause: failure }, errorOf(failure))
     }
     slot.timer = this.options.deadlines.arm(wait, () => this.penaltyOver(slot))
@@ -575,7 +610,7 @@ export class Machine<K, C, E> {
     if (dialled.probe === undefined || policy.keepaliveInterval === Number.POSITIVE_INFINITY) return
     connection.keepalive = new Keepalive<E>({
       dialled,
-      probe: dialled.probe,
+      probe: Effect.withSpan(dialled.probe, "holdfast.pool.probe", { attributes: { key: entry.label } }),
       interval: policy.keepaliveInterval,
       timeout: policy.keepaliveTimeout,
       failures: policy.keepaliveFailures,

@@ -24,6 +24,9 @@ export class Transitions<K, C, E> {
     this.fork = options.fork
   }
 
+  /** How many events there were. */
+  count = 0
+
   /** Moves a slot. Closing what is closed is no move; any other edge that is not in the table is a defect. */
   slot(slot: Slot<K, C, E>, to: SlotState.SlotState<Failure<E>>, cause: unknown): void {
     const from = slot.state
@@ -72,6 +75,20 @@ export class Transitions<K, C, E> {
     })
   }
 
+  /** Notes a lease that is held for very long. */
+  leaked(connection: Connection<K, C, E>, holder: string, heldMillis: number): void {
+    const { entry, id } = connection.slot
+    this.publish({
+      _tag: "LeaseOverdue",
+      key: entry.label,
+      fingerprint: entry.fingerprint,
+      slot: id,
+      connection: connection.id,
+      holder,
+      heldMillis
+    })
+  }
+
   /** Notes what probes say of an open connection. */
   health(connection: Connection<K, C, E>, health: "healthy" | "suspect"): void {
     if (connection.state._tag !== "Open" || connection.state.health === health) return
@@ -89,6 +106,7 @@ export class Transitions<K, C, E> {
 
   /** The state is set before anybody hears of it: publishing runs waiting readers at once. */
   private publish(event: PoolEvent): void {
+    this.count++
     // Full means that a reader is behind: only then an effect is needed, which drops that reader's oldest event.
     if (!PubSub.publishUnsafe(this.events, event)) this.fork(PubSub.publish(this.events, event))
   }

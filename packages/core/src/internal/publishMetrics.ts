@@ -1,0 +1,95 @@
+/**
+ * Shows the machine's numbers to Effect's metric registry, for as long as the Scope is open.
+ *
+ * The series are read when somebody scrapes them; nothing is pushed. This file is the only one that uses
+ * `Metric.registerUnsafe`, which is not stable yet.
+ */
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
+import type * as Scope from "effect/Scope"
+import { Histogram } from "./instruments.ts"
+import type { Machine } from "./machine.ts"
+
+interface Totals {
+  total: number
+  idle: number
+  active: number
+  pending: number
+}
+
+/** Names and meanings are HikariCP's where it has them, under `holdfast.pool`. */
+export const publishMetrics = <K, C, E>(
+  machine: Machine<K, C, E>,
+  options: { readonly name: string; readonly maxConnections: number; readonly context: Context.Context<never> }
+): Effect.Effect<void, never, Scope.Scope> => {
+  const { instruments } = machine
+  const attributes = { pool: options.name }
+  const series: Array<Metric.Registration> = []
+
+  const gauge = (id: string, description: string, read: () => number): void => {
+    const metric = Metric.gauge(`holdfast.pool.${id}`, { description, attributes })
+    series.push(Metric.registerUnsafe(metric, options.context, { ...unused, get: () => ({ value: read() }) }))
+  }
+  const counter = (id: string, description: string, read: () => number): void => {
+    const metric = Metric.counter(`holdfast.pool.${id}`, { description, attributes, incremental: true })
+    series.push(
+      Metric.registerUnsafe(metric, options.context, { ...unused, get: () => ({ count: read(), incremental: true }) })
+    )
+  }
+  const histogram = (id: string, description: string, read: () => ReturnType<Histogram["state"]>): void => {
+    const metric = Metric.histogram(`holdfast.pool.${id}`, {
+      description,
+      attributes,
+      boundaries: Histogram.boundaries
+    })
+    series.push(Metric.registerUnsafe(metric, options.context, { ...unused, get: read }))
+  }
+  const totals = (): Totals => count(machine)
+
+  return Effect.asVoid(Effect.acquireRelease(
+    Effect.sync(() => {
+      gauge("connections", "Connections not yet closed, being opened ones included", () => machine.connections)
+      gauge("connections.idle", "Open connections without a lease", () => totals().idle)
+      gauge("connections.active", "Leases given and not yet returned", () => totals().active)
+      gauge("connections.pending", "Callers that wait for a connection", () => totals().pending)
+      gauge("connections.max", "The limit over all keys", () => options.maxConnections)
+      histogram(
+        "acquire",
+        "Milliseconds callers waited for a connection",
+        () => instruments.acquire.state(instruments.instantAcquires)
+      )
+      histogram("usage", "Milliseconds leases were held, every sixteenth lease", () => instruments.usage.state())
+      histogram("creation", "Milliseconds successful dials took", () => instruments.creation.state())
+      counter("timeout", "Callers that got no connection by their deadline", () => instruments.timeouts)
+      counter("dials", "Dials started", () => instruments.dials)
+      counter("dials.failed", "Dials that failed", () => instruments.failedDials)
+      counter("losses", "Open connections that were lost", () => instruments.losses)
+      counter("quarantines", "Times a key was quarantined", () => instruments.quarantines)
+      counter("evictions", "Idle connections closed to make room", () => instruments.evictions)
+      counter("leaks", "Leases held longer than leakWarningThreshold", () => instruments.leaks)
+      counter("transitions", "Moves of slots and connections", () => machine.transitions.count)
+    }),
+    () =>
+      Effect.sync(() => {
+        for (const each of series) each.remove()
+      })
+  ))
+}
+
+const unused = { update: () => {}, modify: () => {} }
+
+const count = <K, C, E>(machine: Machine<K, C, E>): Totals => {
+  const totals: Totals = { total: 0, idle: 0, active: 0, pending: 0 }
+  for (const entry of machine.entries.values()) {
+    totals.pending += entry.waiters.size
+    for (const { connection } of entry.slots) {
+      if (connection?.state._tag !== "Open") continue
+      totals.total++
+      totals.active += connection.leases
+      if (connection.leases === 0) totals.idle++
+    }
+  }
+  for (const connection of machine.draining) totals.active += connection.leases
+  return totals
+}
