@@ -159,7 +159,7 @@ export const make = Effect.fnUntraced(function*<K, C, E>(
       const place = signature()
       return Effect.suspend(() => {
         const borrow = new Borrow<K, C, E>()
-        return Effect.onExit(
+        return Effect.onExitPrimitive(
           signed(
             borrow,
             place,
@@ -180,7 +180,7 @@ export const make = Effect.fnUntraced(function*<K, C, E>(
       return Effect.uninterruptibleMask((restore) =>
         Effect.flatMap(Effect.scope, (scope) => {
           const borrow = new Borrow<K, C, E>()
-          const giveBack = Effect.suspend(() => machine.giveBack(borrow))
+          const giveBack = Effect.suspend(() => machine.giveBack(borrow) ?? Effect.void)
           return Effect.onExit(
             restore(signed(
               borrow,

@@ -152,11 +152,12 @@ export class Machine<K, C, E> {
     if (waiting !== undefined) this.forget(waiting.entry)
   }
 
-  giveBack(borrow: Borrow<K, C, E>): Effect.Effect<void> {
+  /** Undefined, as nearly always, when there is nothing to wait for. */
+  giveBack(borrow: Borrow<K, C, E>): Effect.Effect<void> | undefined {
     const { connection } = borrow
     if (connection === undefined) {
       this.abandon(borrow)
-      return Effect.void
+      return undefined
     }
     borrow.connection = undefined
     borrow.leak?.cancel()
@@ -174,7 +175,7 @@ export class Machine<K, C, E> {
     } else if (connection.state._tag === "Draining" && connection.leases === 0) {
       this.close(connection, undefined)
     }
-    return Effect.void
+    return undefined
   }
 
   private watchLease(borrow: Borrow<K, C, E>, connection: Connection<K, C, E>, threshold: number): void {
