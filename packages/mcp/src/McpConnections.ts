@@ -283,4 +283,5 @@ const fromAnswer = <A>(
 ): Effect.Effect<A, InvalidAnswer> =>
   Result.isSuccess(decoded)
     ? Effect.succeed(decoded.success)
-    : Effect.fail(new InvalidAnswer({ server, method, description: decoded.failure }))
+    // A schema's complaint has a line per fault; a message is one line.
+    : Effect.fail(new InvalidAnswer({ server, method, description: decoded.failure.replaceAll(/\s*\n\s*/g, " ") }))

@@ -90,9 +90,11 @@ export class ServerExited extends Schema.Error<ServerExited>(id("ServerExited"))
   end: ProcessEnd
 }) {
   override get message(): string {
-    return `${this.server}: ${this.command} ${describeEnd(this.end)} before it answered the handshake.${
-      lastWords(this.end)
-    }`
+    const after = seconds(this.end.uptimeMillis)
+    return `${this.server}: ${this.command} ${
+      describeEnd(this.end)
+    } after ${after}, before it answered the handshake; ` +
+      wordsOf(this.end)
   }
 }
 
@@ -334,7 +336,10 @@ export class McpRuntimeError extends Schema.TaggedError<McpRuntimeError>("@holdf
 const seconds = (millis: number): string =>
   millis < 1000 ? `${Math.round(millis)} ms` : `${Number((millis / 1000).toFixed(1))} s`
 
-const quote = (text: string): string => JSON.stringify(text.length > 400 ? `…${text.slice(-400)}` : text)
+const quote = (text: string): string => {
+  const words = text.trim()
+  return JSON.stringify(words.length > 400 ? `…${words.slice(-400)}` : words)
+}
 
 const describeEnd = (end: ProcessEnd): string =>
   end.signal !== null ? `was killed by ${end.signal}` : `exited with code ${end.code ?? "unknown"}`
@@ -342,6 +347,7 @@ const describeEnd = (end: ProcessEnd): string =>
 const lastWords = (end: ProcessEnd | undefined): string =>
   end === undefined
     ? ""
-    : end.stderrTail.trim() === ""
-    ? ` The server ${describeEnd(end)} after ${seconds(end.uptimeMillis)}, with nothing on stderr.`
-    : ` The server ${describeEnd(end)} after ${seconds(end.uptimeMillis)}; stderr: ${quote(end.stderrTail.trim())}.`
+    : ` The server ${describeEnd(end)} after ${seconds(end.uptimeMillis)}; ${wordsOf(end)}`
+
+const wordsOf = ({ stderrTail }: ProcessEnd): string =>
+  stderrTail.trim() === "" ? "it wrote nothing to stderr." : `stderr: ${quote(stderrTail)}.`

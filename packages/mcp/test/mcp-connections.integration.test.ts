@@ -41,9 +41,11 @@ const spy = (env: Record<string, string> = {}) =>
         args: [scripted],
         env: { SPY_LOG: log, SPY_ONCE: path.join(directory, "once"), ...env }
       }),
-      /** What all its processes have received so far. */
+      /** What all its processes have received so far. The last line may still be on its way into the file. */
       received: (): ReadonlyArray<{ readonly pid: number; readonly method: string; readonly name?: string }> =>
-        fs.existsSync(log) ? fs.readFileSync(log, "utf8").trim().split("\n").map((line) => JSON.parse(line)) : []
+        fs.existsSync(log)
+          ? fs.readFileSync(log, "utf8").split("\n").slice(0, -1).map((line) => JSON.parse(line))
+          : []
     }
   })
 

@@ -37,25 +37,34 @@ const isFirst = (): boolean => {
   }
 }
 
-const object = (properties: object = {}, required: Array<string> = []) => ({ type: "object", properties, required })
+const object = (properties: object = {}, required: Array<string> = [], rest: object = {}) => ({
+  type: "object",
+  properties,
+  required,
+  ...rest
+})
 const tools = [
   { name: "echo", description: "Says it again", inputSchema: object({ message: { type: "string" } }, ["message"]) },
   {
     name: "typed",
     description: "Answers with the arguments it was given",
-    inputSchema: object({
-      text: { type: "string", description: "Any text" },
-      count: { type: "integer", default: 1 },
-      ratio: { type: "number" },
-      flag: { type: "boolean" },
-      tags: { type: "array", items: { type: "string" } },
-      sizes: { type: "array", items: { type: "integer" } },
-      edits: { type: "array", items: { $ref: "#/$defs/edit" } },
-      mode: { enum: ["fast", "slow"] },
-      maybe: { anyOf: [{ type: "integer" }, { type: "null" }] },
-      options: { type: "object", properties: { deep: { type: "boolean" } } },
-      anything: {}
-    }, ["text"])
+    inputSchema: object(
+      {
+        text: { type: "string", description: "Any text" },
+        count: { type: "integer", default: 1 },
+        ratio: { type: "number" },
+        flag: { type: "boolean" },
+        tags: { type: "array", items: { type: "string" } },
+        sizes: { type: "array", items: { type: "integer" } },
+        edits: { type: "array", items: { $ref: "#/$defs/edit" } },
+        mode: { enum: ["fast", "slow"] },
+        maybe: { anyOf: [{ type: "integer" }, { type: "null" }] },
+        options: { type: "object", properties: { deep: { type: "boolean" } } },
+        anything: {}
+      },
+      ["text"],
+      { $defs: { edit: object({ from: { type: "string" }, to: { type: "string" } }, ["from", "to"]) } }
+    )
   },
   { name: "open", description: "Takes any arguments", inputSchema: { type: "object" } },
   { name: "die", description: "Is killed while it works", inputSchema: object() },
