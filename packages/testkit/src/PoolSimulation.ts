@@ -169,7 +169,7 @@ export const shrink = (broken: PoolRun): { readonly scenario: Scenario; readonly
 
 const live = Effect.fnUntraced(function*(seed: number, drawn: Scenario, auditor: Auditor) {
   const clock = yield* Clock.Clock
-  auditor.now = () => clock.currentTimeMillisUnsafe()
+  auditor.now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
   const random = SeededRandom.make(seed ^ 0xCA11)
   const connector = SimulatedConnector.make({
     random: SeededRandom.make(seed ^ 0xFA17),
@@ -229,7 +229,7 @@ const live = Effect.fnUntraced(function*(seed: number, drawn: Scenario, auditor:
       const what = random.int(0, 3)
       if (what === 0) yield* pool.invalidate(key)
       else if (what === 1) {
-        auditor.refusedAt.delete(key)
+        auditor.pardon(key)
         yield* pool.reset(key)
       } else if (what === 2) yield* Effect.scoped(Effect.andThen(pool.warm(key), pause(5000)))
       else auditor.inspected(yield* pool.snapshot)
@@ -257,6 +257,8 @@ const live = Effect.fnUntraced(function*(seed: number, drawn: Scenario, auditor:
   auditor.isClosing = true
   const closingAt = auditor.now()
   const stalledBefore = auditor.stalledMillis
+  // Closing twice, one of them in a hurry, is closing once.
+  if (random.chance(0.2)) yield* Effect.forkChild(pool.drain(Duration.millis(random.int(0, 500))))
   yield* Scope.close(scope, Exit.void)
   auditor.closed(auditor.now() - closingAt - (auditor.stalledMillis - stalledBefore), yield* pool.snapshot)
   yield* Fiber.await(crowd)
@@ -274,6 +276,8 @@ class Auditor {
   now: () => number = () => 0
   /** When a dial of the key was last refused, and nobody reset the key since. */
   readonly refusedAt = new Map<string, number>()
+  /** When the key was last quarantined, and nobody reset the key since. */
+  private readonly quarantinedAt = new Map<string, number>()
   private readonly openedAt = new Map<number, number>()
   private changedAt = 0
   stalledMillis = 0
@@ -317,7 +321,7 @@ class Auditor {
     if (what === "lost" || (what === "finalize" && connection.silentSince !== undefined)) {
       const uptime = this.now() - (this.openedAt.get(connection.id) ?? this.now())
       // Its loss clears the record of the key: it has proven that the peer works.
-      if (uptime >= Duration.toMillis(this.drawn.policy.minUptime ?? 0)) this.refusedAt.delete(connection.key)
+      if (uptime >= Duration.toMillis(this.drawn.policy.minUptime ?? 0)) this.pardon(connection.key)
     }
     if (what === "refused") this.refusedAt.set(connection.key, this.now())
     if (what === "dial") {
@@ -330,6 +334,13 @@ class Auditor {
         isExcused || since >= Math.floor(least),
         "back-off is kept after a failed dial",
         `${since} ms of ${least} ms`
+      )
+      const rest = this.now() - (this.quarantinedAt.get(connection.key) ?? Number.NEGATIVE_INFINITY)
+      const initial = Duration.toMillis(this.drawn.policy.quarantine?.initial ?? 0)
+      this.check(
+        rest === 0 || rest >= initial || this.stalledMillis > 0,
+        "quarantine is kept",
+        `${rest} ms of ${initial} ms`
       )
       this.check(!this.isOver, "nothing is dialled after close", connection.key)
       const isShared = this.drawn.policy.sharing === "shared" && this.drawn.policy.reuse !== false
@@ -350,6 +361,12 @@ class Auditor {
         `connection ${connection.id} has ${connection.holders} holders`
       )
     }
+  }
+
+  /** The key has a clean record again. */
+  pardon(key: string): void {
+    this.refusedAt.delete(key)
+    this.quarantinedAt.delete(key)
   }
 
   private get existing(): ReadonlyArray<SimulatedConnector.SimulatedConnection> {
@@ -423,6 +440,7 @@ class Auditor {
     const edge = `${isSlot ? "slot" : "connection"} ${event.from} -> ${event.to}`
     this.check(known === event.from && (edges[event.from] ?? []).includes(event.to), "only legal transitions", edge)
     books.set(id, event.to)
+    if (isSlot && event.to === "Quarantined") this.quarantinedAt.set(event.fingerprint, this.now())
     this.transitions.add(edge)
   }
 

@@ -132,14 +132,14 @@ export const make = (options: {
     connection.isOpen = true
     onChange("open", connection)
     const silentAt = random.chance(faults.silentDeath)
-      ? clock.currentTimeMillisUnsafe() + random.int(0, 5000)
+      ? nowOf(clock) + random.int(0, 5000)
       : Number.POSITIVE_INFINITY
     const probe = Effect.suspend(() => {
       const answer = clock.sleep(Duration.millis(random.int(1, Math.max(1, faults.slowProbeMillis))))
       return Effect.andThen(
         answer,
         Effect.suspend(() => {
-          if (clock.currentTimeMillisUnsafe() < silentAt) return Effect.void
+          if (nowOf(clock) < silentAt) return Effect.void
           connection.silentSince = silentAt
           return Effect.never
         })
@@ -172,3 +172,6 @@ export const make = (options: {
     dial
   }
 }
+
+/** The monotonic clock: peers do not live by the wall clock of this program. */
+const nowOf = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6

@@ -42,7 +42,8 @@ export interface Options {
   readonly maxSteps?: number | undefined
   /**
    * The program's own event loop stalls now and then: time goes on and nobody runs. What came due meanwhile then runs in any
-   * order, as it does when timers and input are late together. `chance` is per jump of the clock.
+   * order, as it does when timers and input are late together; and the wall clock leaps, as after a suspend. `chance` is per
+   * jump of the clock.
    */
   readonly stalls?: {
     readonly chance: number
@@ -103,6 +104,7 @@ class World implements Scheduler.Scheduler {
   /** Sorted, the earliest last; sleepers of one instant are woken in an order the seed decides. */
   readonly sleepers: Array<Sleeper> = []
   nowMillis = 0
+  private leapMillis = 0
   steps = 0
   hash = 0x811C9DC5
 
@@ -127,13 +129,18 @@ class World implements Scheduler.Scheduler {
   }
 
   readonly clock: Clock.Clock = {
-    currentTimeMillisUnsafe: () => this.nowMillis,
-    currentTimeMillis: Effect.sync(() => this.nowMillis),
-    currentTimeNanosUnsafe: () => BigInt(Math.round(this.nowMillis * 1e6)),
-    currentTimeNanos: Effect.sync(() => BigInt(Math.round(this.nowMillis * 1e6))),
+    currentTimeMillisUnsafe: () => this.wallMillis(),
+    currentTimeMillis: Effect.sync(() => this.wallMillis()),
+    currentTimeNanosUnsafe: () => BigInt(Math.round(this.wallMillis() * 1e6)),
+    currentTimeNanos: Effect.sync(() => BigInt(Math.round(this.wallMillis() * 1e6))),
     monotonicTimeNanosUnsafe: () => BigInt(Math.round(this.nowMillis * 1e6)),
     monotonicTimeNanos: Effect.sync(() => BigInt(Math.round(this.nowMillis * 1e6))),
     sleep: (duration) => this.sleep(Duration.toMillis(duration))
+  }
+
+  /** Somebody set the clock: the wall clock leaps by up to an hour at every stall, to both sides. */
+  private wallMillis(): number {
+    return this.nowMillis + this.leapMillis
   }
 
   private sleep(millis: number): Effect.Effect<void> {
@@ -178,6 +185,7 @@ class World implements Scheduler.Scheduler {
     if (this.random.chance(this.stalls.chance)) {
       const millis = this.random.int(1, this.stalls.maxMillis)
       this.nowMillis += millis
+      this.leapMillis = this.random.int(-3_600_000, 3_600_000)
       this.stalls.onStall?.(millis)
     }
     let due = 0

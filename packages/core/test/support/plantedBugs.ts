@@ -180,6 +180,21 @@ export const plantedBugs: ReadonlyArray<PlantedBug> = [
     plant: replace("penaltyOver", () => () => {})
   },
   {
+    name: "a quarantine that lasts no longer than a back-off",
+    plant: replace(
+      "penalise",
+      (original) =>
+        function(slot: { timer: { cancel: () => void } | undefined; state: { _tag: string } }, failure, uptime) {
+          original.call(this, slot as never, failure, uptime)
+          if (slot.state._tag !== "Quarantined") return
+          slot.timer?.cancel()
+          // Saboteur: calls the private method by its name.
+          const over = Reflect.get(this, "penaltyOver") as (slot: unknown) => void
+          slot.timer = this.options.deadlines.arm(50, () => over.call(this, slot))
+        }
+    )
+  },
+  {
     name: "a drain that forgets the connections being opened",
     plant: replace("beginDrain", (original) =>
       function() {
