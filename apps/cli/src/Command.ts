@@ -44,7 +44,7 @@ const readDuration = (text: string): Option.Option<Duration.Duration> => {
 const deadline = Flag.String("deadline").pipe(
   Flag.withMetavar("duration"),
   Flag.withDescription(`Give up after this time, connecting included: ${durationExpected}`),
-  Flag.filterMap(readDuration, () => `expected ${durationExpected}`),
+  Flag.filterMap(readDuration, () => durationExpected),
   Flag.optional
 )
 

@@ -9,10 +9,10 @@ import * as CliCommand from "effect/cli/Command"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Logger from "effect/Logger"
 import * as Ref from "effect/Ref"
 import type { CliFailure } from "./CliFailure.ts"
 import { command, Outcome } from "./Command.ts"
+import * as Diagnostics from "./Diagnostics.ts"
 import { ExitCode, exitCodeOf } from "./ExitCode.ts"
 import * as Report from "./Report.ts"
 import { Shell } from "./Shell.ts"
@@ -26,7 +26,7 @@ export const run = Effect.fnUntraced(function*(words: ReadonlyArray<string>) {
     Effect.andThen(Ref.get(outcome)),
     Effect.catch((error) => failed(error, isJson)),
     Effect.provideService(Outcome, outcome),
-    Effect.provide(presentation)
+    Effect.provide(Layer.merge(presentation(isJson), Diagnostics.layer(isJson)))
   )
 })
 
@@ -46,31 +46,35 @@ const failed = (
 }
 
 /** Help that was asked for is a result. Help for a mistake is not: it goes to stderr. */
-const presentation = Layer.unwrap(Effect.map(Shell, ({ stderr, stdout }) => {
-  const asked = CliOutput.defaultFormatter({ colors: stdout.hasColor })
-  const unasked = CliOutput.defaultFormatter({ colors: stderr.hasColor })
-  return Layer.mergeAll(
-    CliConfig.layer({
-      builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions, GlobalFlag.LogLevel]
-    }),
-    CliOutput.layer(unasked),
-    CliOutput.layerPresenter({
-      present: (event) => {
-        switch (event._tag) {
-          case "Version":
-            return stdout.write(`${event.version}\n`)
-          case "Help":
-            return event.reason === "Requested"
-              ? stdout.write(`${asked.formatHelpDoc(event.helpDoc)}\n`)
-              : stderr.write(`${unasked.formatHelpDoc(event.helpDoc)}\n`)
-          case "InvalidInvocation":
-            return stderr.write(
-              `${unasked.formatErrors(event.errors).trim()}\n\n${event.helpDoc.usage}\n` +
-                `More: ${event.commandPath.join(" ")} --help\n`
-            )
+const presentation = (isJson: boolean) =>
+  Layer.unwrap(Effect.map(Shell, ({ stderr, stdout }) => {
+    const asked = CliOutput.defaultFormatter({ colors: stdout.hasColor })
+    const unasked = CliOutput.defaultFormatter({ colors: stderr.hasColor })
+    return Layer.mergeAll(
+      CliConfig.layer({
+        builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions, GlobalFlag.LogLevel]
+      }),
+      CliOutput.layer(unasked),
+      CliOutput.layerPresenter({
+        present: (event) => {
+          switch (event._tag) {
+            case "Version":
+              return stdout.write(`${event.version}\n`)
+            case "Help":
+              return event.reason === "Requested"
+                ? stdout.write(`${asked.formatHelpDoc(event.helpDoc)}\n`)
+                : stderr.write(`${unasked.formatHelpDoc(event.helpDoc)}\n`)
+            case "InvalidInvocation":
+              if (isJson) {
+                const message = event.errors.map((error) => error.message).join("; ")
+                return stderr.write(`${JSON.stringify({ error: Report.errorJson("Usage", message) })}\n`)
+              }
+              return stderr.write(
+                `${unasked.formatErrors(event.errors).trim()}\n\n${event.helpDoc.usage}\n` +
+                  `More: ${event.commandPath.join(" ")} --help\n`
+              )
+          }
         }
-      }
-    }),
-    Layer.succeed(Logger.LogToStderr, true)
-  )
-}))
+      })
+    )
+  }))

@@ -4,6 +4,9 @@
 import * as CliOutput from "effect/cli/CliOutput"
 import type { Output } from "./Shell.ts"
 
+/** Empties the line the cursor is in. For terminals only. */
+export const eraseLine = "\r\u001b[2K"
+
 /** Emphasis for one output: plain text unless it has colours. */
 export interface Style {
   readonly bold: (text: string) => string

@@ -5,14 +5,12 @@
 import * as Effect from "effect/Effect"
 import type { Scope } from "effect/Scope"
 import { Shell } from "./Shell.ts"
-import { firstLine, styleOf } from "./Style.ts"
+import { eraseLine, firstLine, styleOf } from "./Style.ts"
 
 export interface Waiting {
   /** Says what is waited for from now on. */
   readonly say: (text: string) => void
 }
-
-const eraseLine = "\r\u001b[2K"
 
 /** Shows the line until the Scope closes, and then leaves no trace of it. */
 export const make: Effect.Effect<Waiting, never, Shell | Scope> = Effect.gen(function*() {

@@ -21,7 +21,6 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import { Endpoint, type HttpEndpoint, type StdioEndpoint } from "./Endpoint.ts"
-import * as HttpLink from "./HttpLink.ts"
 import * as Concealment from "./internal/Concealment.ts"
 import * as connectFailure from "./internal/connectFailure.ts"
 import { Multiplexer } from "./internal/Multiplexer.ts"
@@ -225,7 +224,11 @@ const openHttp = (
   receiver: LinkReceiver,
   deadlines: DeadlineSweeper.Deadlines
 ): Effect.Effect<Link, ConnectReason, Scope.Scope> =>
-  HttpLink.make({ url: endpoint.url, headers: endpoint.headers, deadlines, maxMessageBytes }, receiver).pipe(
+  // Loaded when it is needed: undici takes about 50 ms to load, and stdio has no use for it.
+  Effect.promise(() => import("./HttpLink.ts")).pipe(
+    Effect.flatMap((HttpLink) =>
+      HttpLink.make({ url: endpoint.url, headers: endpoint.headers, deadlines, maxMessageBytes }, receiver)
+    ),
     Effect.mapError(({ description }) => new HandshakeFailed({ server, description }))
   )
 

@@ -91,8 +91,8 @@ const call = Effect.fnUntraced(function*(
   waiting.say(`waiting for ${server}.${name}`)
   return yield* mcp.callTool(server, { name, arguments: values }, {
     deadline,
-    // Said: the word counts. Not said: the tool's own hints do.
-    idempotent: input.idempotent ? true : undefined,
+    // Said: the word counts. Not said: the tool's own hints do, unless its list is not to be asked for.
+    idempotent: input.idempotent || input.unchecked ? input.idempotent : undefined,
     onProgress: ({ message, progress, total }) => {
       const share = total === undefined ? `${progress}` : `${progress} of ${total}`
       waiting.say(`${server}.${name}: ${share}${message === undefined ? "" : `, ${message}`}`)

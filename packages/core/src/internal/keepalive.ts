@@ -6,8 +6,8 @@
  * - `failures` failed probes in a row end an idle connection; one with requests in flight becomes `suspect` and is probed on: a
  *   server that computes synchronously answers nobody, and is not dead.
  * - Time during which this program's own event loop did not run is not held against the peer: a probe whose deadline comes
- *   late is given as much longer, so that an answer that is already here is read first (Lifeguard's local health, after
- *   SWIM). A leap of the wall clock is not even seen, since time is monotonic.
+ *   late is given as much longer, and one that is on time a last look, so that an answer that is already here is read first
+ *   (Lifeguard's local health, after SWIM). A leap of the wall clock is not even seen, since time is monotonic.
  */
 import * as Cause from "effect/Cause"
 import type * as Effect from "effect/Effect"
@@ -36,6 +36,9 @@ export interface KeepaliveOptions<E> {
 
 /** A timer is hardly ever on time to the millisecond. What is later than this many means that the loop was held up. */
 const ordinaryLag = 2
+
+/** A last look after a deadline that was on time: the loop may have been held up until just then. */
+const lastLook = 5
 
 export class Keepalive<E> {
   private readonly options: KeepaliveOptions<E>
@@ -101,12 +104,13 @@ export class Keepalive<E> {
     })
   }
 
-  private expectWithin(millis: number): void {
+  private expectWithin(millis: number, isLastLook = false): void {
     const { deadlines } = this.options
     const due = deadlines.now() + millis
     this.deadline = deadlines.arm(millis, () => {
       const lag = deadlines.now() - due
       if (lag > ordinaryLag) return this.expectWithin(lag)
+      if (!isLastLook) return this.expectWithin(lastLook, true)
       const { fiber } = this
       // First forgotten, then interrupted: its end, told within the interruption, is no second failure.
       this.fiber = undefined

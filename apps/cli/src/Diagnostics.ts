@@ -1,0 +1,35 @@
+/**
+ * What the runtime logs, as lines on stderr: warnings and worse, or what `--log-level` says.
+ *
+ * With `--json` each is an object of its own, so that stderr stays readable for programs.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Formatter from "effect/Formatter"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as References from "effect/References"
+import { Shell } from "./Shell.ts"
+import { eraseLine, printable, styleOf } from "./Style.ts"
+
+/** The only logger of the program. */
+export const layer = (json: boolean) =>
+  Layer.unwrap(Effect.map(Shell, ({ stderr }) => {
+    const { dim } = styleOf(stderr)
+    // A line may meet one that says what is waited for.
+    const start = stderr.isTerminal ? eraseLine : ""
+    const logger = Logger.make(({ cause, logLevel, message }) => {
+      const parts = Array.isArray(message) ? message : [message]
+      const words = parts.map((part) => typeof part === "string" ? part : Formatter.format(part))
+      if (cause.reasons.length > 0) words.push(Cause.pretty(cause))
+      const level = logLevel.toLowerCase()
+      const text = words.join(" ")
+      return json
+        ? JSON.stringify({ log: { level, message: text } })
+        : `${start}${dim(`holdfast: ${level}:`)} ${printable(text)}`
+    })
+    return Layer.merge(
+      Logger.layer([Logger.withConsoleError(logger)]),
+      Layer.succeed(References.MinimumLogLevel, "Warn")
+    )
+  }))

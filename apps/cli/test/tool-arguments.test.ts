@@ -1,0 +1,121 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as fs from "node:fs"
+import * as os from "node:os"
+import * as path from "node:path"
+import { CliFailure } from "../src/CliFailure.ts"
+import * as ToolArguments from "../src/ToolArguments.ts"
+import * as FakeShell from "./support/FakeShell.ts"
+
+const schema = {
+  type: "object",
+  required: ["path"],
+  properties: {
+    path: { type: "string", description: "Where" },
+    count: { type: "integer" },
+    tags: { type: "array", items: { type: "string" } }
+  }
+}
+
+const read = (
+  words: ReadonlyArray<string>,
+  options: { readonly json?: string; readonly stdin?: string; readonly directory?: string; readonly schema?: unknown } =
+    {}
+) =>
+  Effect.provide(
+    ToolArguments.read("fs.read", options.schema ?? schema, { words, json: options.json }),
+    FakeShell.make(options).layer
+  )
+
+const refusal = (...args: Parameters<typeof read>) =>
+  Effect.map(Effect.flip(read(...args)), (error) => {
+    assert.instanceOf(error, CliFailure)
+    assert.strictEqual(error.exitCode, 2)
+    return `${error.message}\n${error.details ?? ""}`
+  })
+
+describe("the arguments of a tool", () => {
+  it.effect("as words: text, typed, as JSON, with equals signs in them", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* read(["path=a=b", "count=2", "tags:=[\"x\",\"y\"]"]), {
+        path: "a=b",
+        count: 2,
+        tags: ["x", "y"]
+      })
+      assert.deepStrictEqual(yield* read(["path="]), { path: "" })
+      assert.deepStrictEqual(yield* read(["path:=\"@literal\""]), { path: "@literal" })
+    }))
+
+  it.effect("a key given again is the next element of a list, and a mistake elsewhere", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* read(["path=a", "tags=x", "tags=y", "tags=[\"z\"]"]), {
+        path: "a",
+        tags: ["x", "y", "z"]
+      })
+      assert.include(yield* refusal(["path=a", "path=b"]), "path  given more than once")
+    }))
+
+  it.effect("words win over --args, which wins over standard input", () =>
+    Effect.gen(function*() {
+      const stdin = `{"path":"stdin","count":1,"tags":["stdin"]}`
+      const json = `{"path":"json","count":2}`
+      assert.deepStrictEqual(yield* read(["-", "path=word"], { stdin, json }), {
+        path: "word",
+        count: 2,
+        tags: ["stdin"]
+      })
+    }))
+
+  it.live("from files, relative to the working directory, and from standard input", () =>
+    Effect.gen(function*() {
+      const directory = yield* Effect.acquireRelease(
+        Effect.sync(() => fs.mkdtempSync(path.join(os.tmpdir(), "holdfast-arguments-"))),
+        (directory) => Effect.sync(() => fs.rmSync(directory, { recursive: true }))
+      )
+      fs.writeFileSync(path.join(directory, "text"), "two\nlines\n")
+      fs.writeFileSync(path.join(directory, "list.json"), "[\"a\"]")
+      assert.deepStrictEqual(yield* read(["path=@text", "tags:=@list.json"], { directory }), {
+        path: "two\nlines\n",
+        tags: ["a"]
+      })
+      assert.deepStrictEqual(yield* read(["path=@-"], { stdin: "piped" }), { path: "piped" })
+      const missing = yield* refusal(["path=@none"], { directory })
+      assert.include(missing, "path: cannot read the file none (NotFound)")
+      assert.include(missing, "path:='\"@none\"'")
+    }))
+
+  it.effect("are refused all at once, with what the tool takes", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(
+        yield* refusal(["cuont=2", "count=two"]),
+        [
+          "fs.read: the arguments do not fit",
+          "  count  expected integer, got \"two\"",
+          "  cuont  no such argument; did you mean count?",
+          "  path   missing",
+          "",
+          "fs.read takes:",
+          "  path   string    required  Where",
+          "  count  integer",
+          "  tags   string[]"
+        ].join("\n")
+      )
+    }))
+
+  it.effect("are refused when JSON is of the wrong type, or none", () =>
+    Effect.gen(function*() {
+      assert.include(yield* refusal(["path:=5"]), "path  expected string, got 5")
+      assert.include(yield* refusal(["path:={"]), "path:={ is not JSON")
+      assert.include(yield* refusal([], { json: "[]" }), "--args must be a JSON object")
+      assert.include(yield* refusal(["-"], { stdin: "" }), "standard input is not JSON")
+      assert.include(yield* refusal(["path"]), "cannot read \"path\": arguments are key=value")
+      assert.include(yield* refusal(["=x"]), "cannot read \"=x\"")
+      assert.include(yield* refusal([":=1"]), "cannot read \":=1\"")
+    }))
+
+  it.effect("of a tool that takes any are passed on, whatever their names", () =>
+    Effect.gen(function*() {
+      const values = yield* read(["a=1", "__proto__=2"], { schema: { type: "object" } })
+      assert.strictEqual(JSON.stringify(values), `{"a":"1","__proto__":"2"}`)
+    }))
+})
