@@ -11,6 +11,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Pool from "effect/Pool"
 import * as RcMap from "effect/RcMap"
+import { manyIdle, manyKeys } from "./scale.ts"
 
 const rounds = 7
 const callsPerRound = 100_000
@@ -70,6 +71,25 @@ const program = Effect.scoped(Effect.gen(function*() {
     { name: "Deadlines.arm and cancel", once: Effect.sync(() => deadlines.arm(30_000, () => {}).cancel()) },
     { name: "Effect.timeout", once: Effect.timeout(Effect.void, "30 seconds") }
   ])
+  const keys = yield* manyKeys
+  yield* Console.log("\nA warm use, by the number of keys in the pool")
+  for (
+    const [name, nanos] of [
+      ["10 keys", keys.few],
+      ["10 of 100 000 keys", keys.hot],
+      ["100 000 keys, scattered", keys.scattered]
+    ] as const
+  ) {
+    const ratio = nanos / keys.few
+    yield* Console.log(`  ${name.padEnd(44)}${nanos.toFixed(0).padStart(7)} ns${ratio.toFixed(2).padStart(8)} ×`)
+  }
+  const idle = yield* manyIdle
+  yield* Console.log(`\n${idle.count} warm connections, probed every 30 s, nobody calls`)
+  yield* Console.log(
+    `  heap per connection, its key and monitor included ${(idle.bytes / 1024).toFixed(1).padStart(6)} KiB`
+  )
+  yield* Console.log(`  processor, of one core                            ${idle.cpuPercent.toFixed(2).padStart(6)} %`)
+  yield* Console.log(`  timers armed, the benchmark's own included        ${String(idle.timers).padStart(6)}`)
 }))
 
 NodeRuntime.runMain(program)
