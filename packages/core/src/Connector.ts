@@ -23,7 +23,7 @@ export interface Dialled<out C, out E> {
   readonly probe?: Effect.Effect<void, E> | undefined
   /** Monotonic count of bytes or frames received: any growth is a sign of life. Without it only probes count. */
   readonly received?: (() => number) | undefined
-  /** Requests on the wire right now. A busy connection is never convicted by a failed probe. Without it, leases count. */
+  /** Requests on the wire right now, probes not counted. A busy connection is never convicted by a failed probe. Without it, leases count. */
   readonly inFlight?: (() => number) | undefined
 }
 
