@@ -134,12 +134,16 @@ export const make = Effect.fnUntraced(function*<K, C, E>(
   yield* Effect.addFinalizer(() => Effect.andThen(machine.drain(policy.drainTimeout), PubSub.shutdown(events)))
 
   const wait = (borrow: Borrow<K, C, E>, key: K, ask: Ask): Effect.Effect<C, PoolError<E>> =>
-    Effect.callback<C, PoolError<E>>((resume) => {
-      machine.wait(borrow, key, ask, resume)
-      return Effect.sync(() => {
-        machine.abandon(borrow)
-      })
-    }).pipe(Effect.withSpan("holdfast.pool.acquire"))
+    Effect.withSpan(
+      Effect.callback<C, PoolError<E>>((resume) => {
+        machine.wait(borrow, key, ask, resume)
+        return Effect.sync(() => {
+          machine.abandon(borrow)
+        })
+      }),
+      "holdfast.pool.acquire",
+      { captureStackTrace: false }
+    )
 
   const isWatchingLeaks = policy.leakWarningThreshold !== Number.POSITIVE_INFINITY
   /** Where in the caller's code `use` or `lease` is called: taken then, since the effect may run anywhere. */

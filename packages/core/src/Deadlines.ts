@@ -2,13 +2,17 @@
  * Many deadlines, one timer.
  *
  * A deadline per call with `Effect.timeout` costs a fiber and a native timer. Here arming, renewing and cancelling are
- * pointer operations: deadlines of one duration form a list that is sorted by construction (a new or renewed one expires
- * last), and one fiber sleeps until the earliest head of all lists. Nothing armed, nothing running: the fiber is parked.
+ * pointer operations: deadlines of one duration form a queue that is sorted by construction (a new or renewed one expires
+ * last), a heap knows which queue is due first, and one fiber sleeps until then. Nothing armed, nothing running: the fiber is
+ * parked.
+ *
+ * Promises: handlers run in the order of expiry. A thousand distinct durations cost a sweep no more than one: queues that are
+ * not due are not looked at, and those left empty by cancelling are cleared away before they outnumber the others.
  *
  * Time is the monotonic clock of the `Clock` service, so a leap of the wall clock fires nothing, and `TestClock` drives it.
  *
- * **Gotchas**: `onExpire` runs synchronously inside the sweep and must neither throw nor block. The cost of a sweep grows
- * with the number of *distinct* durations, so arm policy durations, not remainders computed per call, where there are many.
+ * **Gotchas**: `onExpire` runs synchronously inside the sweep and must neither throw nor block. Durations are rounded up to
+ * whole milliseconds, so that remainders computed per call share their queues.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -18,9 +22,9 @@ import type * as Scope from "effect/Scope"
 
 /** One armed deadline. Both operations are synchronous, idempotent and no-ops once it expired or was cancelled. */
 export interface Deadline {
-  readonly cancel: () => void
+  cancel(): void
   /** Starts its duration again from now. */
-  readonly renew: () => void
+  renew(): void
 }
 
 export interface Deadlines {
@@ -30,6 +34,8 @@ export interface Deadlines {
   readonly now: () => number
   /** How many deadlines are armed right now. */
   readonly size: () => number
+  /** How many distinct durations are kept track of: about as many as are armed. */
+  readonly queues: () => number
 }
 
 /** Makes a sweeper that lives as long as the Scope. Deadlines still armed when it closes never fire. */
@@ -46,10 +52,13 @@ interface Link {
   next: Link
 }
 
-class Bucket implements Link {
+/** The deadlines of one duration, in order of expiry. */
+class Queue implements Link {
   previous: Link = this
   next: Link = this
   readonly millis: number
+  /** No deadline in here expires earlier. A lower bound: cancelling the head does not move it. */
+  due = 0
   constructor(millis: number) {
     this.millis = millis
   }
@@ -60,18 +69,22 @@ class Node implements Link, Deadline {
   next: Link = this
   expiresAt = 0
   isArmed = false
+  queue: Queue
   readonly sweeper: Sweeper
-  readonly millis: number
   readonly onExpire: () => void
-  constructor(sweeper: Sweeper, millis: number, onExpire: () => void) {
+  constructor(sweeper: Sweeper, queue: Queue, onExpire: () => void) {
     this.sweeper = sweeper
-    this.millis = millis
+    this.queue = queue
     this.onExpire = onExpire
   }
-  readonly cancel = (): void => this.sweeper.disarm(this)
-  readonly renew = (): void => {
-    if (!this.isArmed) return
+  cancel(): void {
     this.sweeper.disarm(this)
+  }
+  renew(): void {
+    if (!this.isArmed) return
+    const { millis } = this.queue
+    this.sweeper.disarm(this)
+    this.queue = this.sweeper.queueOf(millis)
     this.sweeper.append(this)
   }
 }
@@ -80,7 +93,11 @@ const never: Deadline = { cancel: () => {}, renew: () => {} }
 
 class Sweeper implements Deadlines {
   readonly clock: Clock.Clock
-  readonly buckets = new Map<number, Bucket>()
+  readonly byMillis = new Map<number, Queue>()
+  /** All of them as a binary heap, the smallest `due` first. */
+  heap: Array<Queue> = []
+  /** How many of them are empty: they stay until they come to the top, or are too many. */
+  empty = 0
   readonly wake = Latch.makeUnsafe(false)
   armed = 0
   /** When the fiber will look again. An earlier deadline must wake it; a later one must not. */
@@ -94,25 +111,37 @@ class Sweeper implements Deadlines {
 
   readonly size = (): number => this.armed
 
+  readonly queues = (): number => this.byMillis.size
+
   readonly arm = (millis: number, onExpire: () => void): Deadline => {
     if (millis === Number.POSITIVE_INFINITY) return never
-    const node = new Node(this, Math.max(0, millis), onExpire)
+    const node = new Node(this, this.queueOf(Math.max(0, Math.ceil(millis))), onExpire)
     this.append(node)
     return node
   }
 
-  append(node: Node): void {
-    let bucket = this.buckets.get(node.millis)
-    if (bucket === undefined) {
-      bucket = new Bucket(node.millis)
-      this.buckets.set(node.millis, bucket)
+  queueOf(millis: number): Queue {
+    let queue = this.byMillis.get(millis)
+    if (queue === undefined) {
+      queue = new Queue(millis)
+      queue.due = this.now() + millis
+      this.byMillis.set(millis, queue)
+      this.heap.push(queue)
+      this.empty++
+      this.rise(this.heap.length - 1)
     }
-    node.expiresAt = this.now() + node.millis
+    return queue
+  }
+
+  append(node: Node): void {
+    const { queue } = node
+    if (queue.next === queue) this.empty--
+    node.expiresAt = this.now() + queue.millis
     node.isArmed = true
-    node.previous = bucket.previous
-    node.next = bucket
-    bucket.previous.next = node
-    bucket.previous = node
+    node.previous = queue.previous
+    node.next = queue
+    queue.previous.next = node
+    queue.previous = node
     this.armed++
     if (node.expiresAt < this.sleepsUntil) {
       this.sleepsUntil = node.expiresAt
@@ -126,29 +155,76 @@ class Sweeper implements Deadlines {
     node.previous.next = node.next
     node.next.previous = node.previous
     this.armed--
+    const { queue } = node
+    if (queue.next !== queue) return
+    this.empty++
+    if (this.empty > 64 && this.empty * 2 > this.heap.length) this.clearAway()
   }
 
   /** Fires what is due and returns the time of the next deadline. */
   sweep(): number {
     const now = this.now()
-    let earliest = Number.POSITIVE_INFINITY
-    // A bucket made by an expiry handler during this loop is visited too: Map iteration sees later insertions.
-    for (const bucket of this.buckets.values()) {
-      for (;;) {
-        const head = bucket.next
-        if (!(head instanceof Node)) {
-          this.buckets.delete(bucket.millis)
-          break
+    for (;;) {
+      // Looked up afresh each time: a handler may arm and cancel whatever it likes.
+      const queue = this.heap[0]
+      if (queue === undefined) return Number.POSITIVE_INFINITY
+      const head = queue.next
+      if (!(head instanceof Node)) {
+        this.byMillis.delete(queue.millis)
+        this.empty--
+        const last = this.heap.pop()
+        if (last !== undefined && last !== queue) {
+          this.heap[0] = last
+          this.sink(0)
         }
-        if (head.expiresAt > now) {
-          earliest = Math.min(earliest, head.expiresAt)
-          break
-        }
+      } else if (head.expiresAt > queue.due) {
+        queue.due = head.expiresAt
+        this.sink(0)
+      } else if (head.expiresAt > now) {
+        return head.expiresAt
+      } else {
         this.disarm(head)
         head.onExpire()
       }
     }
-    return earliest
+  }
+
+  private clearAway(): void {
+    const kept = this.heap.filter((queue) => queue.next !== queue)
+    for (const queue of this.heap) if (queue.next === queue) this.byMillis.delete(queue.millis)
+    this.heap = kept
+    this.empty = 0
+    for (let i = (kept.length >> 1) - 1; i >= 0; i--) this.sink(i)
+  }
+
+  private rise(index: number): void {
+    const { heap } = this
+    for (let i = index; i > 0;) {
+      const above = (i - 1) >> 1
+      if (!this.swapUnlessOrdered(heap, above, i)) return
+      i = above
+    }
+  }
+
+  private sink(index: number): void {
+    const { heap } = this
+    for (let i = index;;) {
+      const left = 2 * i + 1
+      const right = left + 1
+      const smaller = (heap[right]?.due ?? Number.POSITIVE_INFINITY) < (heap[left]?.due ?? 0) ? right : left
+      if (!this.swapUnlessOrdered(heap, i, smaller)) return
+      i = smaller
+    }
+  }
+
+  /** False when nothing had to be done, the end of the heap included. */
+  private swapUnlessOrdered(heap: Array<Queue>, above: number, below: number): boolean {
+    const upper = heap[above]
+    const lower = heap[below]
+    if (upper === undefined || lower === undefined || upper.due <= lower.due) return false
+    heap[above] = lower
+    heap[below] = upper
+    return true
   }
 
   /**

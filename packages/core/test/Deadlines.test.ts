@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deadlines } from "@holdfast/core"
+import { SeededRandom } from "@holdfast/testkit"
 import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -84,6 +85,84 @@ describe("Deadlines", () => {
       assert.strictEqual(fired, 10_000)
       assert.strictEqual(mostSleeping, 1)
       assert.strictEqual(sleeping, 0)
+    }))
+
+  it.effect("whatever is armed, cancelled and renewed in whatever order, each fires at its time and no other", () =>
+    Effect.gen(function*() {
+      for (let seed = 0; seed < 200; seed++) {
+        const { next } = SeededRandom.make(seed)
+        const below = (limit: number) => Math.floor(next() * limit)
+        const deadlines = yield* Deadlines.make
+        const start = deadlines.now()
+        let now = 0
+        const fired: Array<string> = []
+        // What a list without any cleverness would do.
+        const model = new Map<
+          number,
+          { readonly millis: number; expiresAt: number; readonly deadline: Deadlines.Deadline }
+        >()
+        const expected: Array<string> = []
+        const expire = () => {
+          const due = [...model].filter(([, { expiresAt }]) => expiresAt <= now)
+          for (const [id, { expiresAt }] of due.toSorted(([, a], [, b]) => a.expiresAt - b.expiresAt)) {
+            model.delete(id)
+            expected.push(`${id} at ${expiresAt}`)
+          }
+        }
+        for (let step = 0; step < 300; step++) {
+          const [id, picked] = [...model][below(model.size)] ?? []
+          const action = below(4)
+          if (action === 0 && id !== undefined) {
+            picked?.deadline.cancel()
+            model.delete(id)
+          } else if (action === 1 && picked !== undefined) {
+            picked.deadline.renew()
+            picked.expiresAt = now + picked.millis
+          } else if (action === 2 && below(8) === 0) {
+            const millis = below(200)
+            now += millis
+            yield* TestClock.adjust(millis)
+            expire()
+          } else {
+            const millis = 1 + below(step % 3 === 0 ? 3 : 500)
+            const name = step
+            const deadline = deadlines.arm(millis, () => fired.push(`${name} at ${deadlines.now() - start}`))
+            model.set(name, { millis, expiresAt: now + millis, deadline })
+          }
+          assert.strictEqual(deadlines.size(), model.size)
+        }
+        now += 1000
+        yield* TestClock.adjust("1 second")
+        expire()
+        assert.deepStrictEqual(fired.toSorted(), expected.toSorted(), `seed ${seed}`)
+        const times = fired.map((entry) => Number(entry.split(" at ")[1]))
+        assert.deepStrictEqual(times, times.toSorted((a, b) => a - b), `seed ${seed}`)
+      }
+    }))
+
+  it.effect("a hundred thousand durations that were armed and cancelled leave nothing behind", () =>
+    Effect.gen(function*() {
+      const deadlines = yield* Deadlines.make
+      const kept: Array<number> = []
+      deadlines.arm(1_000_000, () => kept.push(1))
+      for (let millis = 1; millis <= 100_000; millis++) deadlines.arm(millis, () => {}).cancel()
+      assert.strictEqual(deadlines.size(), 1)
+      assert.isAtMost(deadlines.queues(), 200)
+      yield* TestClock.adjust("1000 seconds")
+      assert.deepStrictEqual(kept, [1])
+      assert.strictEqual(deadlines.queues(), 0)
+    }))
+
+  it.effect("a renewal that falls together with clearing away is kept", () =>
+    Effect.gen(function*() {
+      const deadlines = yield* Deadlines.make
+      const fired: Array<number> = []
+      const renewed = deadlines.arm(1000, () => fired.push(1000))
+      for (let millis = 1; millis <= 64; millis++) deadlines.arm(millis, () => {}).cancel()
+      renewed.renew()
+      assert.strictEqual(deadlines.queues(), 1)
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(fired, [1000])
     }))
 
   it.live("on the real clock a deadline comes never comes early", () =>

@@ -127,6 +127,15 @@ export const promises: ReadonlyArray<ContractPromise> = [
     })
   },
   {
+    name: "a probe of a lost connection fails",
+    check: Effect.fnUntraced(function*(subject) {
+      const { dialled } = yield* dialIn(subject, subject.mortal)
+      yield* subject.lose(dialled.value)
+      yield* dialled.closed
+      assert.instanceOf(yield* Effect.flip(dialled.probe ?? Effect.void), Error)
+    })
+  },
+  {
     name: "a probe of a peer that fell silent does not succeed, and `closed` does not guess",
     check: Effect.fnUntraced(function*(subject) {
       const { dialled } = yield* dialIn(subject, subject.silent)

@@ -350,6 +350,7 @@ const manualDeadlines = () => {
   const deadlines: Deadlines.Deadlines = {
     now: () => now,
     size: () => armed.size,
+    queues: () => armed.size,
     arm: (millis, onExpire) => {
       ever++
       const entry = { at: now + millis, onExpire }

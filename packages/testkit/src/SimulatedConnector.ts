@@ -139,6 +139,7 @@ export const make = (options: {
       return Effect.andThen(
         answer,
         Effect.suspend(() => {
+          if (connection.isLost) return Effect.flatMap(Deferred.await(lost), Effect.fail)
           if (nowOf(clock) < silentAt) return Effect.void
           connection.silentSince = silentAt
           return Effect.never

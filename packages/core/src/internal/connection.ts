@@ -30,6 +30,8 @@ export class Entry<K, C, E> {
   readonly fingerprint: string
   readonly label: string
   readonly policy: PoolPolicy
+  /** How many leases one connection may have at once. */
+  readonly leaseLimit: number
   readonly isExclusiveResource: boolean
   readonly slots: Array<Slot<K, C, E>> = []
   /** In order of arrival; a caller that leaves is deleted in constant time. */
@@ -46,12 +48,18 @@ export class Entry<K, C, E> {
   lastFailureAt = Number.NEGATIVE_INFINITY
   cleanup: Deadline | undefined = undefined
   pumping: "no" | "yes" | "again" = "no"
+  /**
+   * The warm path, in one look: the only slot's connection, while it is Ready and nobody waits. With hundred thousands of
+   * keys each object on the way to a connection is a miss of the processor's caches, so there is one.
+   */
+  sole: Connection<K, C, E> | undefined = undefined
 
   constructor(key: K, fingerprint: string, label: string, policy: PoolPolicy, isExclusiveResource: boolean) {
     this.key = key
     this.fingerprint = fingerprint
     this.label = label
     this.policy = policy
+    this.leaseLimit = policy.sharing === "exclusive" || !policy.reuse ? 1 : policy.maxInFlight
     this.isExclusiveResource = isExclusiveResource
     this.intensity = RestartIntensity.make(policy.restartIntensity)
   }
@@ -78,6 +86,7 @@ export class Slot<K, C, E> {
 export class Connection<K, C, E> {
   readonly id: number
   readonly slot: Slot<K, C, E>
+  readonly entry: Entry<K, C, E>
   readonly scope: Scope.Closeable
   readonly openedAt: number
   /** Opens when the last finalizer has run. */
@@ -100,6 +109,7 @@ export class Connection<K, C, E> {
   constructor(id: number, slot: Slot<K, C, E>, scope: Scope.Closeable, now: number) {
     this.id = id
     this.slot = slot
+    this.entry = slot.entry
     this.scope = scope
     this.openedAt = now
     this.since = now

@@ -66,6 +66,7 @@ export class Machine<K, C, E> {
   readonly starved = new Set<Entry<K, C, E>>()
   /** Connections that left their slot and wait for their last leases. */
   readonly draining = new Set<Connection<K, C, E>>()
+  readonly leakWarningThreshold: number
   readonly transitions: Transitions<K, C, E>
   readonly instruments = new Instruments()
   readonly fork: <A, X>(effect: Effect.Effect<A, X>) => Fiber.Fiber<A, X>
@@ -80,6 +81,7 @@ export class Machine<K, C, E> {
 
   constructor(options: MachineOptions<K, C, E>) {
     this.options = options
+    this.leakWarningThreshold = options.policy.leakWarningThreshold
     this.fork = Effect.runForkWith(options.context)
     this.transitions = new Transitions({ events: options.events, now: () => this.now(), fork: this.fork })
   }
@@ -96,9 +98,9 @@ export class Machine<K, C, E> {
   take(borrow: Borrow<K, C, E>, key: K): boolean {
     if (this.state !== "Open") return false
     const entry = this.entries.get(this.options.connector.fingerprint(key))
-    // Nobody overtakes those who wait.
-    if (entry === undefined || entry.waiters.size > 0) return false
-    const connection = this.pick(entry)
+    if (entry === undefined) return false
+    const { sole } = entry
+    const connection = sole === undefined ? this.choose(entry) : isFree(sole, entry) ? sole : undefined
     if (connection === undefined) return false
     this.instruments.instantAcquires++
     this.give(borrow, connection)
@@ -131,6 +133,7 @@ export class Machine<K, C, E> {
       expiresAt: since + timeout,
       deadline: this.options.deadlines.arm(timeout, () => this.expire(borrow))
     }
+    entry.sole = undefined
     entry.waiters.add(borrow)
     this.pump(entry)
     this.refuse(entry, borrow)
@@ -142,6 +145,7 @@ export class Machine<K, C, E> {
     if (waiting === undefined) return undefined
     borrow.waiting = undefined
     waiting.entry.waiters.delete(borrow)
+    this.refreshSole(waiting.entry)
     waiting.deadline.cancel()
     return waiting
   }
@@ -163,8 +167,10 @@ export class Machine<K, C, E> {
     borrow.leak?.cancel()
     if (borrow.heldSince !== undefined) this.instruments.usage.record(this.now() - borrow.heldSince)
     connection.leases--
-    const entry = connection.slot.entry
-    if (connection.state._tag === "Open") {
+    const { entry } = connection
+    if (entry.sole === connection) {
+      if (connection.leases === 0) this.becomeIdle(connection)
+    } else if (connection.state._tag === "Open") {
       if (!entry.policy.reuse) {
         this.retire(connection, "unshared")
         // The caller asked for a connection of its own: when it goes on, the connection is gone.
@@ -178,10 +184,11 @@ export class Machine<K, C, E> {
     return undefined
   }
 
-  private watchLease(borrow: Borrow<K, C, E>, connection: Connection<K, C, E>, threshold: number): void {
+  private watchLease(borrow: Borrow<K, C, E>, connection: Connection<K, C, E>): void {
+    const threshold = this.leakWarningThreshold
     borrow.leak = this.options.deadlines.arm(threshold, () => {
       this.instruments.leaks++
-      const { label } = connection.slot.entry
+      const { label } = connection.entry
       const holder = borrow.holder ?? "an unknown holder"
       this.transitions.leaked(connection, holder, threshold)
       this.fork(Effect.logWarning(
@@ -194,16 +201,28 @@ export class Machine<K, C, E> {
     connection.leases++
     borrow.connection = connection
     if ((++this.given & 15) === 0) borrow.heldSince = this.now()
-    const { leakWarningThreshold } = this.options.policy
-    if (leakWarningThreshold !== Number.POSITIVE_INFINITY) this.watchLease(borrow, connection, leakWarningThreshold)
+    if (this.leakWarningThreshold !== Number.POSITIVE_INFINITY) this.watchLease(borrow, connection)
+  }
+
+  /** The warm path where there is more than one connection, or something is going on. */
+  private choose(entry: Entry<K, C, E>): Connection<K, C, E> | undefined {
+    // Nobody overtakes those who wait.
+    return entry.waiters.size > 0 ? undefined : this.pick(entry)
+  }
+
+  /** To be called after anything `Entry.sole` depends on has changed; what ends it clears it first. */
+  private refreshSole(entry: Entry<K, C, E>): void {
+    const slot = entry.slots[0]
+    const isSole = entry.slots.length === 1 && slot?.state._tag === "Ready" && entry.waiters.size === 0 &&
+      entry.policy.reuse
+    entry.sole = isSole ? slot.connection : undefined
   }
 
   private pick(entry: Entry<K, C, E>): Connection<K, C, E> | undefined {
-    const limit = entry.policy.sharing === "exclusive" || !entry.policy.reuse ? 1 : entry.policy.maxInFlight
     let best: Connection<K, C, E> | undefined = undefined
     for (const slot of entry.slots) {
       const connection = slot.connection
-      if (slot.state._tag !== "Ready" || connection === undefined || connection.leases >= limit) continue
+      if (slot.state._tag !== "Ready" || connection === undefined || connection.leases >= entry.leaseLimit) continue
       // A suspect one is better than none: it may be busy only.
       if (best === undefined || isBetter(connection, best)) best = connection
     }
@@ -316,7 +335,6 @@ export class Machine<K, C, E> {
   /** Starts one dial if the key wants one and may have it. */
   private startDial(entry: Entry<K, C, E>): boolean {
     const { policy } = entry
-    const perConnection = policy.sharing === "exclusive" || !policy.reuse ? 1 : policy.maxInFlight
     let connecting = 0
     let isAnyReady = false
     for (const slot of entry.slots) {
@@ -325,7 +343,7 @@ export class Machine<K, C, E> {
       if (slot.state._tag === "Connecting") connecting++
       else if (slot.state._tag === "Ready") isAnyReady = true
     }
-    let wanted = Math.ceil(entry.waiters.size / perConnection)
+    let wanted = Math.ceil(entry.waiters.size / entry.leaseLimit)
     if (wanted === 0 && entry.warm > 0 && !isAnyReady) wanted = 1
     if (connecting >= wanted || this.state !== "Open") return false
     // One at a time while there is something to lease or something is wrong: neither a busy nor a dead server gets a
@@ -349,6 +367,7 @@ export class Machine<K, C, E> {
     }
     if (entry.slots.length >= entry.policy.maxConnectionsPerKey) return undefined
     const slot = new Slot(++this.ids, entry, this.now())
+    entry.sole = undefined
     entry.slots.push(slot)
     return slot
   }
@@ -370,8 +389,8 @@ export class Machine<K, C, E> {
 
   private becomeIdle(connection: Connection<K, C, E>): void {
     connection.idleSince = this.now()
-    this.watchIdle(connection, connection.slot.entry.policy.idleTimeout)
-    this.feedStarved()
+    if (connection.idleDeadline === undefined) this.watchIdle(connection, connection.entry.policy.idleTimeout)
+    if (this.starved.size > 0) this.feedStarved()
   }
 
   /**
@@ -382,7 +401,7 @@ export class Machine<K, C, E> {
     if (connection.idleDeadline !== undefined || millis === Number.POSITIVE_INFINITY) return
     connection.idleDeadline = this.options.deadlines.arm(millis, () => {
       connection.idleDeadline = undefined
-      const entry = connection.slot.entry
+      const entry = connection.entry
       if (connection.state._tag !== "Open" || connection.leases > 0 || entry.warm > 0) return
       const left = connection.idleSince + entry.policy.idleTimeout - this.now()
       if (left > 0) this.watchIdle(connection, left)
@@ -411,7 +430,8 @@ export class Machine<K, C, E> {
     const fiber = this.fork(Effect.provideService(
       // A connector that throws instead of failing must not escape into the caller's stack.
       Effect.withSpan(Effect.suspend(() => this.options.connector.dial(entry.key)), "holdfast.pool.dial", {
-        attributes: { key: entry.label, attempt: entry.failures + 1 }
+        attributes: { key: entry.label, attempt: entry.failures + 1 },
+        captureStackTrace: false
       }),
       Scope.Scope,
       connection.scope
@@ -434,6 +454,7 @@ export class Machine<K, C, E> {
       entry.wasReady = true
       this.transitions.connection(connection, ConnectionState.healthy, undefined)
       this.transitions.slot(slot, { _tag: "Ready", since: connection.readyAt }, undefined)
+      this.refreshSole(entry)
       this.watchLifetime(connection)
       this.watchLiveness(connection, exit.value)
       connection.monitor = this.fork(
@@ -523,6 +544,7 @@ export class Machine<K, C, E> {
     const { slot } = connection
     if (wasOpen) {
       this.instruments.losses++
+      slot.entry.sole = undefined
       slot.connection = undefined
       this.penalise(slot, failure, this.now() - connection.readyAt)
     }
@@ -599,7 +621,7 @@ export class Machine<K, C, E> {
   // ---------------------------------------------------------------------------------------------
 
   private watchLifetime(connection: Connection<K, C, E>): void {
-    const { maxLifetime } = connection.slot.entry.policy
+    const { maxLifetime } = connection.entry.policy
     // Connections opened together must not die together (HikariCP's variance).
     const millis = maxLifetime * (1 - 0.025 * this.options.random())
     connection.lifetimeDeadline = this.options.deadlines.arm(millis, () => this.retire(connection, "lifetime"))
@@ -611,7 +633,10 @@ export class Machine<K, C, E> {
     if (dialled.probe === undefined || policy.keepaliveInterval === Number.POSITIVE_INFINITY) return
     connection.keepalive = new Keepalive<E>({
       dialled,
-      probe: Effect.withSpan(dialled.probe, "holdfast.pool.probe", { attributes: { key: entry.label } }),
+      probe: Effect.withSpan(dialled.probe, "holdfast.pool.probe", {
+        attributes: { key: entry.label },
+        captureStackTrace: false
+      }),
       interval: policy.keepaliveInterval,
       timeout: policy.keepaliveTimeout,
       failures: policy.keepaliveFailures,
@@ -631,6 +656,7 @@ export class Machine<K, C, E> {
     const { slot } = connection
     const { entry } = slot
     // Callers of an exclusive resource wait for it to be gone, so a forgotten lease must not block them for ever.
+    entry.sole = undefined
     const grace = reason === "drain" || entry.isExclusiveResource ? entry.policy.drainTimeout : Number.POSITIVE_INFINITY
     this.transitions.connection(connection, { _tag: "Draining", deadline: this.now() + grace }, reason)
     this.draining.add(connection)
@@ -708,6 +734,7 @@ export class Machine<K, C, E> {
       if (slot.state._tag !== "Idle" && slot.state._tag !== "Closed") continue
       this.transitions.slot(slot, SlotState.closed, undefined)
       entry.slots.splice(i, 1)
+      this.refreshSole(entry)
     }
     if (entry.slots.length > 0 || this.entries.get(entry.fingerprint) !== entry) return
     // A crash loop must be recognised over the whole window, also when every caller left in between.
@@ -806,6 +833,10 @@ export class Machine<K, C, E> {
 
 const failWith = <E>(reason: PoolErrorReason<E>): Effect.Effect<never, PoolError<E>> =>
   Effect.fail(new PoolError({ reason }))
+
+/** Open, and with room for one more. */
+const isFree = <K, C, E>(connection: Connection<K, C, E>, entry: Entry<K, C, E>): boolean =>
+  connection.state._tag === "Open" && connection.leases < entry.leaseLimit
 
 const isBetter = <K, C, E>(a: Connection<K, C, E>, b: Connection<K, C, E>): boolean =>
   a.state === b.state ? a.leases < b.leases : a.state === ConnectionState.healthy

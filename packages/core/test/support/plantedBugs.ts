@@ -56,6 +56,7 @@ interface EntryLike {
   failures: number
   quarantines: number
   waiters: Set<BorrowLike>
+  sole: unknown
   slots: Array<{ connection: ConnectionLike | undefined; timer: unknown; lingering: number }>
 }
 
@@ -111,6 +112,29 @@ export const plantedBugs: ReadonlyArray<PlantedBug> = [
       function(slot: { state: { readonly _tag: string } }, failure, uptime) {
         if (slot.state._tag === "Ready") return
         return original.call(this, slot as never, failure, uptime)
+      })
+  },
+  {
+    name: "a warm path that overtakes those who wait",
+    plant: replace("wait", (original) =>
+      function(borrow, key, ask, resume) {
+        const result = original.call(this, borrow, key, ask, resume)
+        for (const entry of this.entries.values()) {
+          const [slot] = entry.slots
+          if (entry.waiters.size > 0 && slot?.state._tag === "Ready") entry.sole = slot.connection
+        }
+        return result
+      })
+  },
+  {
+    name: "a warm path that knows a retired connection as the only one",
+    plant: replace("retire", (original) =>
+      function(connection: ConnectionLike, reason) {
+        const { entry } = connection.slot
+        const { sole } = entry
+        const result = original.call(this, connection as never, reason)
+        entry.sole = sole
+        return result
       })
   },
   {
