@@ -158,6 +158,28 @@ export const make = Effect.fnUntraced(function*<K, C, E>(
       return take
     })
 
+  const leaseCold = (
+    scope: Scope.Scope,
+    key: K,
+    place: string | undefined,
+    options: AcquireOptions | undefined
+  ): Effect.Effect<C, PoolError<E>> =>
+    Effect.uninterruptibleMask((restore) => {
+      const borrow = new Borrow<K, C, E>()
+      const giveBack = Effect.suspend(() => machine.giveBack(borrow) ?? Effect.void)
+      return Effect.onExit(
+        restore(signed(
+          borrow,
+          place,
+          Effect.suspend(() => {
+            const dialled = machine.take(borrow, key) ? borrow.connection?.dialled : undefined
+            return dialled === undefined ? wait(borrow, key, toAsk(options)) : Effect.succeed(dialled.value)
+          })
+        )),
+        (exit) => Exit.isSuccess(exit) ? Scope.addFinalizer(scope, giveBack) : giveBack
+      )
+    })
+
   return {
     use: (key, f, options) => {
       const place = signature()
@@ -181,23 +203,22 @@ export const make = Effect.fnUntraced(function*<K, C, E>(
     },
     lease: (key, options) => {
       const place = signature()
-      return Effect.uninterruptibleMask((restore) =>
-        Effect.flatMap(Effect.scope, (scope) => {
-          const borrow = new Borrow<K, C, E>()
-          const giveBack = Effect.suspend(() => machine.giveBack(borrow) ?? Effect.void)
-          return Effect.onExit(
-            restore(signed(
-              borrow,
-              place,
-              Effect.suspend(() => {
-                const dialled = machine.take(borrow, key) ? borrow.connection?.dialled : undefined
-                return dialled === undefined ? wait(borrow, key, toAsk(options)) : Effect.succeed(dialled.value)
-              })
-            )),
-            (exit) => Exit.isSuccess(exit) ? Scope.addFinalizer(scope, giveBack) : giveBack
-          )
-        })
-      )
+      return Effect.flatMap(Effect.scope, (scope) => {
+        const cold = leaseCold(scope, key, place, options)
+        if (place !== undefined || !machine.isWarm(key) || scope.state._tag === "Closed") return cold
+        // The finalizer goes first: a lease cannot fall between the two, and no mask is needed. If the pool or the Scope has
+        // changed its mind in between, that finalizer will find nothing to give back, and the lease is taken the other way.
+        const borrow = new Borrow<K, C, E>()
+        return Effect.andThen(
+          Scope.addFinalizer(scope, Effect.suspend(() => machine.giveBack(borrow) ?? Effect.void)),
+          Effect.suspend(() => {
+            const dialled = scope.state._tag !== "Closed" && machine.take(borrow, key)
+              ? borrow.connection?.dialled
+              : undefined
+            return dialled === undefined ? cold : Effect.succeed(dialled.value)
+          })
+        )
+      })
     },
     warm: (key) =>
       Effect.asVoid(Effect.acquireRelease(

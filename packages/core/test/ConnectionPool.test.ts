@@ -5,6 +5,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
@@ -286,6 +287,48 @@ describe("idle and age", () => {
     }))
 })
 
+describe("a lease in a Scope", () => {
+  it.effect("is given back when the Scope closes, once, and not taken in one that is closed", () =>
+    Effect.gen(function*() {
+      const connector = FakeConnector.make()
+      const pool = yield* ConnectionPool.make(connector, { policy: { sharing: "exclusive", maxConnectionsPerKey: 1 } })
+      const leases = Effect.map(pool.snapshot, (snapshot) => snapshot.leases)
+      yield* pool.use("a", () => Effect.void)
+      for (const key of ["a", "b"]) {
+        const scope = yield* Scope.make()
+        yield* Scope.provide(pool.lease(key), scope)
+        assert.strictEqual(yield* leases, 1)
+        yield* Scope.close(scope, Exit.void)
+        assert.strictEqual(yield* leases, 0)
+        yield* Scope.close(scope, Exit.void)
+        // Whoever leases in a Scope that is closed already gives back at once.
+        yield* Scope.provide(pool.lease(key), scope)
+        assert.strictEqual(yield* leases, 0)
+      }
+    }))
+
+  it.effect("a warm lease leaves nothing, wherever its fiber is interrupted or its Scope is closed", () =>
+    Effect.gen(function*() {
+      const connector = FakeConnector.make()
+      const pool = yield* ConnectionPool.make(connector, { policy: { sharing: "exclusive", maxConnectionsPerKey: 1 } })
+      yield* pool.use("a", () => Effect.void)
+      for (let steps = 0; steps < 40; steps++) {
+        const scope = yield* Scope.make()
+        // A scheduler that lets the others in after so many steps of the fiber.
+        const leasing = yield* Effect.forkChild(
+          Effect.provideService(Scope.provide(pool.lease("a"), scope), References.MaxOpsBeforeYield, steps + 2),
+          now
+        )
+        const other = steps % 2 === 0 ? Fiber.interrupt(leasing) : Scope.close(scope, Exit.void)
+        yield* other
+        yield* Fiber.await(leasing)
+        yield* Scope.close(scope, Exit.void)
+        assert.strictEqual((yield* pool.snapshot).leases, 0, `after ${steps} steps`)
+        assert.strictEqual(yield* pool.use("a", (c) => Effect.succeed(c.id)), 1)
+      }
+    }))
+})
+
 describe("loss and redial", () => {
   it.effect("the call after a loss is served by a new connection", () =>
     Effect.gen(function*() {
@@ -306,6 +349,31 @@ describe("loss and redial", () => {
       yield* TestClock.adjust("10 seconds")
       yield* c.lose("gone")
       assert.strictEqual(yield* pool.use("a", (c) => Effect.succeed(c.id)), 2)
+    }))
+
+  it.effect("long uptime does not outweigh a dial of the same key that failed just now", () =>
+    Effect.gen(function*() {
+      const connector = FakeConnector.make()
+      connector.plan = (dial) =>
+        dial === 1 ? Effect.void : Effect.fail(new FakeConnector.FakeError({ message: "refused" }))
+      const pool = yield* ConnectionPool.make(connector, {
+        policy: { sharing: "exclusive", maxConnectionsPerKey: 2, minUptime: "10 seconds" }
+      })
+      const holding = yield* Effect.forkChild(
+        pool.use("a", (c) => Effect.andThen(Effect.sleep("10 seconds"), c.lose("gone"))),
+        now
+      )
+      yield* TestClock.adjust("9990 millis")
+      // One more caller wants a second connection, which is refused; ten milliseconds later the first is lost.
+      yield* Effect.forkChild(pool.use("a", () => Effect.void), now)
+      assert.strictEqual(connector.dials(), 2)
+      yield* TestClock.adjust("10 millis")
+      yield* Fiber.join(holding)
+      assert.strictEqual(connector.dials(), 2)
+      yield* TestClock.adjust("150 millis")
+      assert.strictEqual(connector.dials(), 2)
+      yield* TestClock.adjust("1 second")
+      assert.isAtLeast(connector.dials(), 3)
     }))
 
   it.effect("an exclusive resource is gone before its successor is dialled", () =>

@@ -107,6 +107,12 @@ export class Machine<K, C, E> {
     return true
   }
 
+  /** Whether `take` would very likely give a lease now. */
+  isWarm(key: K): boolean {
+    const entry = this.entries.get(this.options.connector.fingerprint(key))
+    return entry?.sole !== undefined && isFree(entry.sole, entry)
+  }
+
   /** The cold path: queues the caller, makes sure a dial is on its way, and settles the caller exactly once. */
   wait(
     borrow: Borrow<K, C, E>,
@@ -557,7 +563,8 @@ export class Machine<K, C, E> {
     const { entry } = slot
     const { policy } = entry
     const now = this.now()
-    const isProven = uptime >= policy.minUptime && uptime > 0
+    // A dial of the same key that failed while this one was up is news about the server, and newer than its uptime.
+    const isProven = uptime >= policy.minUptime && uptime > 0 && now - entry.lastFailureAt >= policy.minUptime
     if (isProven) {
       entry.failures = 0
       entry.quarantines = 0
