@@ -9,8 +9,8 @@
  * - What a server gets wrong (noise, unknown or repeated ids, ill-formed answers) costs at most the call it belongs to.
  * - When the Scope closes, what is pending settles at once, and the process or session is ended then.
  *
- * **Gotchas**: roots, sampling and elicitation are not offered, so a server that asks for them gets "method not found". A
- * request without deadlines waits as long as the connection lives. A result is checked to be an object, nothing more.
+ * **Gotchas**: a request without deadlines waits as long as the connection lives. A result is checked to be an object, nothing
+ * more.
  */
 import * as DeadlineSweeper from "@holdfast/core/Deadlines"
 import * as Messages from "@holdfast/protocol/Messages"
@@ -20,10 +20,12 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
+import type { ClientHandlers } from "./ClientHandlers.ts"
 import { Endpoint, type HttpEndpoint, type StdioEndpoint } from "./Endpoint.ts"
 import * as Concealment from "./internal/Concealment.ts"
 import * as connectFailure from "./internal/connectFailure.ts"
 import { Multiplexer } from "./internal/Multiplexer.ts"
+import { capabilitiesOf } from "./internal/Responder.ts"
 import type { Link, LinkReceiver } from "./Link.ts"
 import {
   type ConnectionLost,
@@ -111,6 +113,10 @@ export interface ConnectOptions {
   readonly clientInfo: Messages.Implementation
   /** Spawn or dial, and handshake, all in all; then `HandshakeTimeout`. Default: none, the caller's own limit holds. */
   readonly connectTimeout?: Duration.Input | undefined
+  /** What is offered to the server. Default: nothing, so that a server that asks gets "method not found". */
+  readonly handlers?: ClientHandlers | undefined
+  /** Told every notification but progress and cancellations, in order and synchronously: what it throws is logged. */
+  readonly onNotification?: ((method: string, params: unknown) => void) | undefined
   /** Keeps the deadlines of all requests. Default: a sweeper of its own. */
   readonly deadlines?: DeadlineSweeper.Deadlines | undefined
   /** Calls that may wait for answers at once, past it `TooBusy`. Default: 16 384, a backstop; the pool's limit is lower. */
@@ -156,7 +162,15 @@ const connectOver = Effect.fnUntraced(function*(
     deadlines,
     conceal: place.conceal,
     maxInFlight: options.maxInFlight ?? 16_384,
-    fork: (effect) => void fork(effect)
+    handlers: options.handlers ?? {},
+    onNotification: (method, params) => {
+      try {
+        options.onNotification?.(method, params)
+      } catch (error) {
+        fork(Effect.logError(`${server}: onNotification threw at ${method}`, error))
+      }
+    },
+    fork
   })
   let stderrTail = () => ""
 
@@ -233,13 +247,13 @@ const openHttp = (
   )
 
 const handshake = Effect.fnUntraced(function*(
-  { clientInfo, server }: ConnectOptions,
+  { clientInfo, handlers = {}, server }: ConnectOptions,
   link: Link,
   multiplexer: Multiplexer
 ): Effect.fn.Return<Messages.InitializeResult, CallFailure | HandshakeFailed> {
   const answer = yield* multiplexer.request("initialize", {
     protocolVersion: Revision.latestLegacy,
-    capabilities: {},
+    capabilities: capabilitiesOf(handlers),
     clientInfo
   }, {})
   const decoded = Messages.decodeInitializeResult(answer)

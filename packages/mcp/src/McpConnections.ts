@@ -6,7 +6,8 @@
  * - a call settles exactly once, never later than its deadline: with the server's answer, or with an `McpRuntimeError`
  *   whose reason says whether it may have run;
  * - a call that certainly did not run is sent again; one that may have run is sent again only if repeating it is harmless (it
- *   reads, its tool says so by `readOnlyHint` or `idempotentHint`, or the caller does), three times at most;
+ *   reads, its tool says so by `readOnlyHint` or `idempotentHint`, or the caller does), three times at most, and while the
+ *   server's replay budget lasts;
  * - an interrupted call tells the server and disturbs nobody else's;
  * - when the layer's scope closes, every connection and every process it started is gone.
  *
@@ -18,22 +19,32 @@
  */
 import { ConnectionPool, Deadlines, type PoolEvent, type PoolPolicy, type PoolSnapshot } from "@holdfast/core"
 import * as Messages from "@holdfast/protocol/Messages"
+import * as Prompts from "@holdfast/protocol/Prompts"
+import * as Resources from "@holdfast/protocol/Resources"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import * as Result from "effect/Result"
+import * as PubSub from "effect/PubSub"
+import * as Queue from "effect/Queue"
+import type * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
-import type * as Stream from "effect/Stream"
+import * as Stream from "effect/Stream"
+import type { ClientHandlers } from "./ClientHandlers.ts"
 import type { Endpoint } from "./Endpoint.ts"
 import * as McpConnector from "./internal/connector.ts"
+import { isRepeatable } from "./internal/delivery.ts"
+import { allPages, fromAnswer, type Listing } from "./internal/listing.ts"
+import * as listings from "./internal/listings.ts"
 import { packageVersion } from "./internal/nodePlatform.ts"
 import { Replay } from "./internal/replay.ts"
+import { type LogLevel, Subscriptions } from "./internal/Subscriptions.ts"
 import * as Targets from "./internal/target.ts"
+import { ToolHints } from "./internal/ToolHints.ts"
 import { McpConfig } from "./McpConfig.ts"
-import type { CallFailure, McpConnection } from "./McpConnection.ts"
-import { ConfigInvalid, InvalidAnswer, McpRuntimeError } from "./McpRuntimeError.ts"
+import type { McpConnection } from "./McpConnection.ts"
+import { ConfigInvalid, McpRuntimeError } from "./McpRuntimeError.ts"
 
 /** How long to wait, and for what. */
 export interface WaitOptions {
@@ -63,6 +74,42 @@ export interface ToolCall {
   readonly arguments?: Readonly<Record<string, unknown>> | undefined
 }
 
+/** A request of any kind. */
+export interface Request {
+  readonly method: string
+  readonly params?: object | undefined
+}
+
+/** Which prompt, with which arguments. */
+export interface PromptCall {
+  readonly name: string
+  readonly arguments?: Readonly<Record<string, string>> | undefined
+}
+
+/** What a prompt's argument or a resource template's variable may be completed to. */
+export interface CompletionRequest {
+  readonly ref: { readonly type: "ref/prompt"; readonly name: string } | {
+    readonly type: "ref/resource"
+    readonly uri: string
+  }
+  readonly argument: { readonly name: string; readonly value: string }
+  readonly context?: { readonly arguments?: Readonly<Record<string, string>> } | undefined
+}
+
+/** What happens to a call: progress any number of times, then its result. */
+export type ToolEvent =
+  | { readonly _tag: "Progress"; readonly progress: Messages.Progress }
+  | { readonly _tag: "Result"; readonly result: Messages.CallToolResult }
+
+/** Something a server said of its own accord. `params` is its own, unchecked. */
+export interface ServerNotification {
+  /** Its configured name. */
+  readonly server: string
+  /** For example `notifications/tools/list_changed`, `notifications/message`, `notifications/resources/updated`. */
+  readonly method: string
+  readonly params: unknown
+}
+
 /** The servers of one application. A server is meant by its configured name, or by an endpoint. */
 export class McpConnections extends Context.Service<McpConnections, {
   /** The configured servers that can be used. */
@@ -73,11 +120,75 @@ export class McpConnections extends Context.Service<McpConnections, {
     call: ToolCall,
     options?: CallOptions
   ) => Effect.Effect<Messages.CallToolResult, McpRuntimeError>
-  /** Every tool of a server, all pages. A server that offers no tools has none: that is no error. */
+  /** The same as a stream: the call's progress, in order, then its result. Interrupting the stream interrupts the call. */
+  readonly callToolStream: (
+    server: string | Endpoint,
+    call: ToolCall,
+    options?: Omit<CallOptions, "onProgress">
+  ) => Stream.Stream<ToolEvent, McpRuntimeError>
+  /** Every tool of a server, all pages. A server that offers no tools has none: that is no error. The same for the other lists. */
   readonly listTools: (
     server: string | Endpoint,
     options?: WaitOptions
   ) => Effect.Effect<ReadonlyArray<Messages.Tool>, McpRuntimeError>
+  readonly listResources: (
+    server: string | Endpoint,
+    options?: WaitOptions
+  ) => Effect.Effect<ReadonlyArray<Resources.Resource>, McpRuntimeError>
+  readonly listResourceTemplates: (
+    server: string | Endpoint,
+    options?: WaitOptions
+  ) => Effect.Effect<ReadonlyArray<Resources.ResourceTemplate>, McpRuntimeError>
+  readonly readResource: (
+    server: string | Endpoint,
+    uri: string,
+    options?: WaitOptions
+  ) => Effect.Effect<Resources.ReadResourceResult, McpRuntimeError>
+  readonly listPrompts: (
+    server: string | Endpoint,
+    options?: WaitOptions
+  ) => Effect.Effect<ReadonlyArray<Prompts.Prompt>, McpRuntimeError>
+  readonly getPrompt: (
+    server: string | Endpoint,
+    call: PromptCall,
+    options?: WaitOptions
+  ) => Effect.Effect<Prompts.GetPromptResult, McpRuntimeError>
+  readonly complete: (
+    server: string | Endpoint,
+    request: CompletionRequest,
+    options?: WaitOptions
+  ) => Effect.Effect<Prompts.CompleteResult, McpRuntimeError>
+  /**
+   * Any other request, by the same rules of delivery; the result is the server's own object, unchecked. What only reads is
+   * repeatable; a tool's hints count for `tools/call`; everything else is not, unless `idempotent` says so.
+   */
+  readonly request: (
+    server: string | Endpoint,
+    request: Request,
+    options?: CallOptions
+  ) => Effect.Effect<unknown, McpRuntimeError>
+  /**
+   * Asks the server to tell about changes of a resource until the Scope closes: `notifications/resources/updated` in
+   * `notifications`. Asked again of every new connection; counted, so that several may watch the same.
+   */
+  readonly subscribe: (
+    server: string | Endpoint,
+    uri: string,
+    options?: WaitOptions
+  ) => Effect.Effect<void, McpRuntimeError, Scope.Scope>
+  /**
+   * Asks the server for log messages from this level on until the Scope closes: `notifications/message` in `notifications`. Of
+   * several levels asked for the most verbose is in force, so filter what comes.
+   */
+  readonly logLevel: (
+    server: string | Endpoint,
+    level: LogLevel,
+    options?: WaitOptions
+  ) => Effect.Effect<void, McpRuntimeError, Scope.Scope>
+  /** What all servers say from now on. A reader that falls 1024 behind misses the oldest. */
+  readonly notifications: Stream.Stream<ServerNotification>
+  /** Connects ahead of the first call and keeps the connection, redialled when lost, until the Scope closes. Does not wait. */
+  readonly warm: (server: string | Endpoint) => Effect.Effect<void, McpRuntimeError, Scope.Scope>
   /** Borrows a connection while `f` runs, for what has no method here. `f` is run once: repeating is its own business. */
   readonly use: <A, E, R>(
     server: string | Endpoint,
@@ -96,6 +207,8 @@ export class McpConnections extends Context.Service<McpConnections, {
 export interface LayerOptions {
   /** What servers are told about the client. Default: holdfast and its version. */
   readonly clientInfo?: { readonly name: string; readonly version: string; readonly title?: string } | undefined
+  /** What is offered to the servers: roots, sampling, elicitation. Default: nothing. */
+  readonly handlers?: ClientHandlers | undefined
   /** Limits over all servers (`maxConnections`, `drainTimeout`). What is said about a server in its config is the server's. */
   readonly policy?: PoolPolicy.PoolPolicyInput | undefined
 }
@@ -108,7 +221,23 @@ export const make = Effect.fnUntraced(function*(
   const deadlines = yield* Deadlines.make
   const targets = yield* Targets.make(config)
   const clientInfo = options.clientInfo ?? { name: "holdfast", version: yield* packageVersion }
-  const pool = yield* ConnectionPool.make(McpConnector.make({ clientInfo, deadlines }), {
+  const scope = yield* Effect.scope
+  const notifications = yield* PubSub.sliding<ServerNotification>(1024)
+  yield* Effect.addFinalizer(() => PubSub.shutdown(notifications))
+  const fork = Effect.runForkWith(yield* Effect.context())
+  const subscriptions = new Subscriptions()
+  const connector = McpConnector.make({
+    clientInfo,
+    deadlines,
+    handlers: options.handlers,
+    prepare: (target, connection) => subscriptions.restore(target, connection),
+    onNotification: ({ label }, method, params) => {
+      const notification = { server: label, method, params }
+      // Full means that a reader is behind: then its oldest is dropped, which takes an effect.
+      if (!PubSub.publishUnsafe(notifications, notification)) fork(PubSub.publish(notifications, notification))
+    }
+  })
+  const pool = yield* ConnectionPool.make(connector, {
     policy: options.policy,
     policyFor: McpConnector.poolPolicy,
     deadlines
@@ -120,92 +249,164 @@ export const make = Effect.fnUntraced(function*(
     )
   )
   const replay = new Replay(pool, deadlines)
-  /** Tools by server that say of themselves that calling them twice does no harm. */
-  const repeatable = new Map<string, ReadonlySet<string>>()
-  const hints = new Map<string, Fiber.Fiber<void>>()
-  const scope = yield* Effect.scope
 
-  const remember = (target: Targets.Target, tools: ReadonlyArray<Messages.Tool>): void => {
-    repeatable.set(target.fingerprint, new Set(tools.filter(isRepeatable).map(({ name }) => name)))
-  }
-
-  const listTools = (target: Targets.Target, options: WaitOptions) =>
+  const list = <Page extends { readonly nextCursor?: string }, Item>(
+    target: Targets.Target,
+    listing: Listing<Page, Item>,
+    options: WaitOptions
+  ) =>
     replay.run({
       target,
-      method: "tools/list",
+      method: listing.method,
       limit: target.deadlines.read,
       deadline: options.deadline,
       waitForReady: options.waitForReady,
-      send: (connection, left) => allPages(target.label, connection, left),
+      send: (connection, left) => allPages(listing, connection, left),
       mayRepeat: Effect.succeed(true)
-    }).pipe(Effect.tap((tools) => Effect.sync(() => remember(target, tools))))
-
-  /**
-   * Asks for the hints once per server, beside its first call: whether a lost call may be repeated must be known when it is
-   * lost. Where connections are shared this rides on the call's connection and survives its loss; an exclusive one is asked
-   * itself, since another would be opened for the question; one that serves a single call is not asked.
-   */
-  const askForHints = (target: Targets.Target, connection: McpConnection): Effect.Effect<void> =>
-    Effect.suspend(() => {
-      const { deadlines, fingerprint, label, policy } = target
-      if (!policy.reuse || repeatable.has(fingerprint) || hints.has(fingerprint)) return Effect.void
-      const ask: Effect.Effect<ReadonlyArray<Messages.Tool>, CallFailure | McpRuntimeError> =
-        policy.sharing === "shared"
-          ? listTools(target, {})
-          : allPages(label, connection, () => deadlines.read)
-      return ask.pipe(
-        Effect.map((tools) => remember(target, tools)),
-        // Who cannot be asked has not said that repeating is harmless. The next call asks again.
-        Effect.catch((failure) => Effect.logDebug(`${label}: no tool list for its hints: ${failure.message}`)),
-        Effect.ensuring(Effect.sync(() => hints.delete(fingerprint))),
-        Effect.forkIn(scope),
-        Effect.map((fiber) => {
-          hints.set(fingerprint, fiber)
-        })
-      )
     })
+  const listTools = (target: Targets.Target, options: WaitOptions) =>
+    Effect.tap(list(target, listings.tools, options), (tools) => Effect.sync(() => hints.remember(target, tools)))
+  const hints = new ToolHints(scope, (target) => listTools(target, {}))
 
-  const mayRepeatTool = (target: Targets.Target, name: string): Effect.Effect<boolean> =>
-    Effect.suspend(() => {
-      const known = repeatable.get(target.fingerprint)
-      if (known !== undefined) return Effect.succeed(known.has(name))
-      const asking = hints.get(target.fingerprint)
-      if (asking === undefined) return Effect.succeed(false)
-      return Fiber.await(asking).pipe(
-        Effect.timeoutOption(hintTimeout),
-        Effect.map(() => repeatable.get(target.fingerprint)?.has(name) ?? false)
-      )
-    })
-
-  const callTool = (target: Targets.Target, call: ToolCall, options: CallOptions) =>
-    replay.run({
+  const request = (target: Targets.Target, { method, params }: Request, options: CallOptions) => {
+    const isTool = method === "tools/call"
+    const named = isTool && params !== undefined && "name" in params && typeof params.name === "string"
+      ? params.name
+      : undefined
+    const { idempotent, onProgress } = options
+    return replay.run({
       target,
-      method: "tools/call",
-      limit: target.deadlines.hard,
+      method,
+      limit: isTool ? target.deadlines.hard : target.deadlines.read,
       deadline: options.deadline,
       waitForReady: options.waitForReady,
       send: (connection, left) => {
-        const request = Effect.flatMap(
-          connection.request("tools/call", { name: call.name, arguments: call.arguments ?? {} }, {
-            idleDeadline: target.deadlines.idle,
-            hardDeadline: left,
-            onProgress: options.onProgress
-          }),
-          (answer) => fromAnswer(target.label, "tools/call", Messages.decodeCallToolResult(answer))
-        )
-        return options.idempotent === undefined ? Effect.andThen(askForHints(target, connection), request) : request
+        const sent = connection.request(method, params ?? {}, {
+          hardDeadline: left,
+          ...(isTool && { idleDeadline: target.deadlines.idle }),
+          onProgress
+        })
+        return isTool && idempotent === undefined ? Effect.andThen(hints.ask(target, connection), sent) : sent
       },
-      mayRepeat: options.idempotent === undefined
-        ? mayRepeatTool(target, call.name)
-        : Effect.succeed(options.idempotent)
+      mayRepeat: idempotent === undefined && named !== undefined
+        ? hints.mayRepeat(target, named)
+        : Effect.succeed(idempotent ?? isRepeatable(method))
     })
+  }
+  const ask = <A>(
+    server: string | Endpoint,
+    asked: Request,
+    options: CallOptions,
+    decode: (answer: unknown) => Result.Result<A, string>
+  ) =>
+    Effect.flatMap(
+      targets.find(server),
+      (target) =>
+        Effect.flatMap(request(target, asked, options), (answer) =>
+          Effect.mapError(
+            fromAnswer(target.label, asked.method, decode(answer)),
+            (reason) => new McpRuntimeError({ reason })
+          ))
+    )
+  const callTool = (server: string | Endpoint, call: ToolCall, options: CallOptions) =>
+    ask(
+      server,
+      { method: "tools/call", params: { name: call.name, arguments: call.arguments ?? {} } },
+      options,
+      Messages.decodeCallToolResult
+    )
+
+  /** Holds a wish until the Scope closes. One that could not be told is forgotten. */
+  const wish = (
+    target: Targets.Target,
+    options: WaitOptions,
+    add: () => Request,
+    remove: () => Request | undefined
+  ): Effect.Effect<void, McpRuntimeError, Scope.Scope> =>
+    Effect.acquireRelease(
+      Effect.suspend(() =>
+        Effect.onExit(
+          Effect.asVoid(request(target, add(), options)),
+          (exit) => Exit.isSuccess(exit) ? Effect.void : Effect.sync(remove)
+        )
+      ),
+      () => {
+        const asked = remove()
+        return asked === undefined ? Effect.void : tellIfOpen(target, asked)
+      },
+      { interruptible: true }
+    )
+  const subscribe = (target: Targets.Target, uri: string, options: WaitOptions) =>
+    wish(
+      target,
+      options,
+      () => {
+        subscriptions.addResource(target, uri)
+        return { method: "resources/subscribe", params: { uri } }
+      },
+      () => subscriptions.removeResource(target, uri) ? { method: "resources/unsubscribe", params: { uri } } : undefined
+    )
+  const logLevel = (target: Targets.Target, level: LogLevel, options: WaitOptions) =>
+    wish(
+      target,
+      options,
+      () => ({ method: "logging/setLevel", params: { level: subscriptions.addLevel(target, level) } }),
+      () => {
+        const next = subscriptions.removeLevel(target, level)
+        return next === undefined ? undefined : { method: "logging/setLevel", params: { level: next } }
+      }
+    )
+  /** What is no longer wanted is not worth a connection, nor a long wait. */
+  const tellIfOpen = (target: Targets.Target, asked: Request): Effect.Effect<void> =>
+    Effect.flatMap(pool.snapshot, ({ keys }) => {
+      const key = keys.find(({ fingerprint }) => fingerprint === target.fingerprint)
+      if (key === undefined || !key.slots.some(({ state }) => state === "Ready")) return Effect.void
+      return request(target, asked, { deadline: "2 seconds", waitForReady: false }).pipe(
+        Effect.asVoid,
+        Effect.catch((failure) => Effect.logDebug(`${target.label}: ${asked.method}: ${failure.message}`))
+      )
+    })
+
+  const at = <A, E, R>(
+    server: string | Endpoint,
+    f: (target: Targets.Target) => Effect.Effect<A, E, R>
+  ): Effect.Effect<A, E | McpRuntimeError, R> => Effect.flatMap(targets.find(server), f)
 
   return {
     servers: [...config.servers.keys()],
-    callTool: (server, call, options = {}) =>
-      Effect.flatMap(targets.find(server), (target) => callTool(target, call, options)),
-    listTools: (server, options = {}) => Effect.flatMap(targets.find(server), (target) => listTools(target, options)),
-    use: (server, f, options) => Effect.flatMap(targets.find(server), (target) => replay.once(target, f, options)),
+    callTool: (server, call, options = {}) => callTool(server, call, options),
+    callToolStream: (server, call, options = {}) =>
+      Stream.callback<ToolEvent, McpRuntimeError>((queue) =>
+        callTool(server, call, {
+          ...options,
+          onProgress: (progress) => void Queue.offerUnsafe(queue, { _tag: "Progress", progress })
+        }).pipe(
+          Effect.andThen((result) => Queue.offer(queue, { _tag: "Result", result })),
+          Effect.andThen(Queue.end(queue))
+        )
+      ),
+    listTools: (server, options = {}) => at(server, (target) => listTools(target, options)),
+    listResources: (server, options = {}) => at(server, (target) => list(target, listings.resources, options)),
+    listResourceTemplates: (server, options = {}) =>
+      at(server, (target) => list(target, listings.resourceTemplates, options)),
+    readResource: (server, uri, options = {}) =>
+      ask(server, { method: "resources/read", params: { uri } }, options, Resources.decodeReadResourceResult),
+    listPrompts: (server, options = {}) => at(server, (target) => list(target, listings.prompts, options)),
+    getPrompt: (server, call, options = {}) =>
+      ask(
+        server,
+        { method: "prompts/get", params: { name: call.name, arguments: call.arguments ?? {} } },
+        options,
+        Prompts.decodeGetPromptResult
+      ),
+    complete: (server, params, options = {}) =>
+      ask(server, { method: "completion/complete", params }, options, Prompts.decodeCompleteResult),
+    request: (server, asked, options = {}) => at(server, (target) => request(target, asked, options)),
+    subscribe: (server, uri, options = {}) => at(server, (target) => subscribe(target, uri, options)),
+    logLevel: (server, level, options = {}) => at(server, (target) => logLevel(target, level, options)),
+    notifications: Stream.fromPubSub(notifications),
+    warm: (server) => at(server, (target) => pool.warm(target)),
+    use: (server, f, options) => at(server, (target) => replay.once(target, f, options)),
     snapshot: pool.snapshot,
     events: pool.events,
     drain: pool.drain
@@ -232,56 +433,3 @@ export const layer = (config: McpConfig, options?: LayerOptions): Layer.Layer<Mc
  */
 export const layerFile = (file: string, options?: LayerOptions): Layer.Layer<McpConnections, McpRuntimeError> =>
   Layer.effect(McpConnections, Effect.flatMap(McpConfig.load(file), (config) => make(config, options)))
-
-/** How long a lost call waits for a tool list that is on its way. */
-const hintTimeout = "5 seconds"
-
-/** A list that does not end is a fault of the server, not a reason to run out of memory. */
-const maxPages = 1000
-
-const isRepeatable = ({ annotations }: Messages.Tool): boolean =>
-  annotations?.readOnlyHint === true || annotations?.idempotentHint === true
-
-const methodNotFound = -32601
-
-/** All pages from one connection: a cursor of one session means nothing to the next. */
-const allPages = Effect.fnUntraced(function*(
-  server: string,
-  connection: McpConnection,
-  left: () => number
-): Effect.fn.Return<ReadonlyArray<Messages.Tool>, CallFailure> {
-  const tools: Array<Messages.Tool> = []
-  const cursors = new Set<string>()
-  for (let cursor: string | undefined = undefined; cursors.size < maxPages;) {
-    const page: Messages.ListToolsResult = yield* connection.request(
-      "tools/list",
-      cursor === undefined ? {} : { cursor },
-      { hardDeadline: left }
-    ).pipe(
-      Effect.flatMap((answer) => fromAnswer(server, "tools/list", Messages.decodeListToolsResult(answer))),
-      Effect.catchIf(
-        (failure) =>
-          failure._tag === "ServerError" && failure.code === methodNotFound &&
-          connection.capabilities.tools === undefined,
-        () => Effect.succeed({ tools: [] })
-      )
-    )
-    for (const tool of page.tools) tools.push(tool)
-    cursor = page.nextCursor
-    if (cursor === undefined) return tools
-    if (cursors.has(cursor)) break
-    cursors.add(cursor)
-  }
-  const description = `the list of tools does not end (${tools.length} tools so far)`
-  return yield* new InvalidAnswer({ server, method: "tools/list", description })
-})
-
-const fromAnswer = <A>(
-  server: string,
-  method: string,
-  decoded: Result.Result<A, string>
-): Effect.Effect<A, InvalidAnswer> =>
-  Result.isSuccess(decoded)
-    ? Effect.succeed(decoded.success)
-    // A schema's complaint has a line per fault; a message is one line.
-    : Effect.fail(new InvalidAnswer({ server, method, description: decoded.failure.replaceAll(/\s*\n\s*/g, " ") }))

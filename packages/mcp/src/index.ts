@@ -1,6 +1,7 @@
 /**
  * Pooled, supervised connections to MCP servers.
  */
+export * from "./ClientHandlers.ts"
 export * from "./Endpoint.ts"
 export * from "./EndpointKey.ts"
 export * from "./McpConfig.ts"

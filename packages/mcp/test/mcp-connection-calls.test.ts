@@ -39,7 +39,9 @@ const noteTaker = () => {
     deadlines: { arm: () => ({ cancel: () => {}, renew: () => {} }) },
     conceal: (text) => text,
     maxInFlight: 10,
-    fork: () => {}
+    handlers: {},
+    onNotification: () => {},
+    fork: Effect.runFork
   })
   calls.attach(link)
   return { calls, posted, withdrawn, forgotten, handOff }

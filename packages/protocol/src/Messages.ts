@@ -10,8 +10,9 @@
  *
  * @see https://modelcontextprotocol.io/specification/2025-11-25/schema
  */
-import * as Result from "effect/Result"
+import type * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { checked } from "./internal/checked.ts"
 
 const Members = Schema.Record(Schema.String, Schema.Unknown)
 
@@ -169,18 +170,6 @@ export const isResourceLink = (block: ContentBlock): block is ResourceLink => bl
 /** The texts of a result, in order, joined by line feeds: what a person or a model reads. */
 export const textOf = (result: CallToolResult): string =>
   result.content.filter(isText).map(({ text }) => text).join("\n")
-
-const checked = <S extends Schema.ConstraintDecoder<unknown>>(
-  schema: S
-): (input: unknown) => Result.Result<S["Type"], string> => {
-  const decode = Schema.decodeUnknownResult(schema)
-  return (input) => {
-    const decoded = decode(input)
-    if (Result.isFailure(decoded)) return Result.fail(decoded.failure.message)
-    // The schemas here transform nothing, so what decodes to a `Type` is one already.
-    return Result.succeed(input as S["Type"])
-  }
-}
 
 /** Checks the answer to `initialize`. Fails with a sentence that names the member that is wrong. */
 export const decodeInitializeResult = checked(InitializeResult)

@@ -10,6 +10,8 @@ import * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import * as Messages from "@holdfast/protocol/Messages"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import type { ClientHandlers } from "../ClientHandlers.ts"
 import type { Link, LinkClosed, LinkFailure, LinkReceiver, Outbound } from "../Link.ts"
 import type { CallFailure, Diagnostics, RequestOptions } from "../McpConnection.ts"
 import {
@@ -22,6 +24,7 @@ import {
   TooBusy
 } from "../McpRuntimeError.ts"
 import type { Conceal } from "./Concealment.ts"
+import { Responder } from "./Responder.ts"
 
 export interface MultiplexerOptions {
   readonly server: string
@@ -31,23 +34,24 @@ export interface MultiplexerOptions {
   readonly conceal: Conceal
   /** Calls that may wait for an answer at once. */
   readonly maxInFlight: number
-  /** Runs an effect from inside an event of the link: for log lines. */
-  readonly fork: (effect: Effect.Effect<void>) => void
+  /** What is offered to the server. */
+  readonly handlers: ClientHandlers
+  /** Told every notification but progress and cancellations, inside the link's event. Must not throw. */
+  readonly onNotification: (method: string, params: unknown) => void
+  /** Runs an effect from inside an event of the link: handlers of the server's requests, log lines. */
+  readonly fork: <A>(effect: Effect.Effect<A>) => Fiber.Fiber<A>
 }
 
 type Resume = (effect: Effect.Effect<unknown, CallFailure>) => void
-
-/** Answers to the server that may wait to be sent: a server that asks without reading must not fill our memory. */
-const maxReplies = 1024
 
 export class Multiplexer implements LinkReceiver {
   readonly options: MultiplexerOptions
   readonly counts = { noise: 0, unmatched: 0, invalid: 0 }
   readonly #calls = new Map<JsonRpc.RequestId, Call>()
+  readonly #responder: Responder
   #link: Link | undefined
   #closed: LinkClosed | undefined
   #nextId = 1
-  #replies = 0
   /** The first line that was no message, quoted. */
   firstNoise: string | undefined
   /** Why the link brought no answer to a call last: it tells the handshake more than the call's failure does. */
@@ -55,6 +59,13 @@ export class Multiplexer implements LinkReceiver {
 
   constructor(options: MultiplexerOptions) {
     this.options = options
+    const { fork, handlers, server } = options
+    this.#responder = new Responder({
+      server,
+      handlers,
+      fork,
+      post: (text, done) => this.#link?.post(new Notice("response", text, done, done))
+    })
   }
 
   /** Set once, before the first request. */
@@ -121,10 +132,10 @@ export class Multiplexer implements LinkReceiver {
         return call.resume(Effect.fail(new ServerError({ server, method: call.method, code, description, data })))
       }
       case "Notification":
-        if (message.method === "notifications/progress") this.#progress(message.params)
-        return
+        return this.#notified(message.method, message.params)
       case "Request":
-        return this.#answer(message)
+        if (this.#link === undefined || !this.#responder.answer(message)) this.counts.unmatched++
+        return
     }
   }
 
@@ -139,7 +150,7 @@ export class Multiplexer implements LinkReceiver {
     const quoted = JSON.stringify(conceal(excerpt))
     this.counts.noise++
     if (this.firstNoise !== undefined) {
-      return fork(Effect.logDebug(`${server}: ignored a line that is no MCP message (${reason}): ${quoted}`))
+      return void fork(Effect.logDebug(`${server}: ignored a line that is no MCP message (${reason}): ${quoted}`))
     }
     this.firstNoise = quoted
     const advice = this.options.url === "" ? "; a server must write its messages for people to stderr" : ""
@@ -150,6 +161,7 @@ export class Multiplexer implements LinkReceiver {
 
   onClosed(closed: LinkClosed): void {
     this.#closed = closed
+    this.#responder.close()
     for (const call of [...this.#calls.values()]) {
       if (this.#take(call.id) === undefined) continue
       call.resume(Effect.fail(call.isHandedOff ? this.#unknown(call.method) : this.#notSent(call.method)))
@@ -235,15 +247,15 @@ export class Multiplexer implements LinkReceiver {
     }
   }
 
-  /** The server asks us: `ping` is answered, everything else we have not offered. */
-  #answer({ id, method }: JsonRpc.Request): void {
-    if (this.#link === undefined || this.#replies >= maxReplies) return void this.counts.unmatched++
-    const text = method === "ping"
-      ? JsonRpc.encodeSuccess(id, {})
-      : JsonRpc.encodeFailure(id, { code: JsonRpc.errorCode.methodNotFound, message: "Method not found" })
-    this.#replies++
-    const done = (): void => void this.#replies--
-    this.#link.post(new Notice("response", text, done, done))
+  #notified(method: string, params: unknown): void {
+    if (method === "notifications/progress") return this.#progress(params)
+    if (method === "notifications/cancelled") {
+      if (typeof params === "object" && params !== null && "requestId" in params) {
+        this.#responder.cancel(params.requestId)
+      }
+      return
+    }
+    this.options.onNotification(method, params)
   }
 
   /** An answer or progress that nobody waits for: late, twice, or to a question never asked. */

@@ -2,11 +2,12 @@
  * One call, from its first attempt to its one result: borrow, send, and after a loss decide whether to send again.
  *
  * The rule: what certainly did not run is sent again; what may have run only if the caller says that this is harmless; an answer
- * of any kind is never retried. All attempts share one deadline, kept by the pool while waiting and by the connection
+ * of any kind is never retried. Repeating what may have run is paid from a budget per server, which successes fill, so that an
+ * outage is not answered by a storm. All attempts share one deadline, kept by the pool while waiting and by the connection
  * while sent, so that no call needs a timer of its own.
  */
 import type { ConnectionPool, Deadlines } from "@holdfast/core"
-import { PoolError } from "@holdfast/core"
+import { PoolError, ReplayBudget } from "@holdfast/core"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { CallFailure, McpConnection } from "../McpConnection.ts"
@@ -47,6 +48,7 @@ const maxRetryAfterMillis = 60_000
 export class Replay {
   readonly pool: ConnectionPool.ConnectionPool<Target, McpConnection, ConnectReason>
   readonly deadlines: Deadlines.Deadlines
+  readonly #budgets = new Map<string, ReplayBudget.ReplayBudget>()
 
   constructor(
     pool: ConnectionPool.ConnectionPool<Target, McpConnection, ConnectReason>,
@@ -61,8 +63,21 @@ export class Replay {
       const total = call.deadline === undefined
         ? Number.POSITIVE_INFINITY
         : Duration.toMillis(Duration.fromInputUnsafe(call.deadline))
-      return this.attempt(call, total, this.deadlines.now() + total, 1, "NotSent")
+      const budget = this.#budgetOf(call.target)
+      return Effect.map(this.attempt(call, total, this.deadlines.now() + total, 1, "NotSent"), (answer) => {
+        budget.deposit()
+        return answer
+      })
     })
+  }
+
+  #budgetOf({ fingerprint, policy }: Target): ReplayBudget.ReplayBudget {
+    let budget = this.#budgets.get(fingerprint)
+    if (budget === undefined) {
+      budget = ReplayBudget.make({ burst: Math.max(100, policy.maxInFlight) })
+      this.#budgets.set(fingerprint, budget)
+    }
+    return budget
   }
 
   /** Lends a connection to `f`, whose failures are its own. */
@@ -145,7 +160,7 @@ export class Replay {
           if (number > maxRepeats) return Effect.fail(unknown)
           return Effect.flatMap(
             call.mayRepeat,
-            (mayRepeat) => mayRepeat ? again("Unknown") : Effect.fail(unknown)
+            (mayRepeat) => mayRepeat && this.#budgetOf(target).withdraw() ? again("Unknown") : Effect.fail(unknown)
           )
         }
         case "DeadlineExceeded":

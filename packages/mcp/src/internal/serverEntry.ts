@@ -53,6 +53,9 @@ const DurationInput = Schema.declare<Duration.Input>(
 )
 
 const Options = Schema.Struct({
+  keepaliveInterval: Schema.optionalKey(DurationInput),
+  keepaliveTimeout: Schema.optionalKey(DurationInput),
+  keepaliveFailures: Schema.optionalKey(Schema.Int),
   connectTimeout: Schema.optionalKey(DurationInput),
   acquireTimeout: Schema.optionalKey(DurationInput),
   idleTimeout: Schema.optionalKey(DurationInput),

@@ -29,6 +29,8 @@ export const policyInput = (
   const connectTimeout = said.connectTimeout ?? (endpoint._tag === "Stdio" ? 120_000 : 20_000)
   return {
     idleTimeout: origin === "configured" ? Duration.infinity : 300_000,
+    // A dead process is told by the system; what is beyond a network may vanish without a word.
+    ...(endpoint._tag !== "Stdio" && { keepaliveInterval: "30 seconds" }),
     ...said,
     connectTimeout,
     acquireTimeout: said.acquireTimeout ?? acquireTimeout(endpoint, connectTimeout)

@@ -1,0 +1,44 @@
+/**
+ * What an application offers to the servers it calls: roots, sampling, elicitation.
+ *
+ * A capability is advertised at the handshake if there is a handler for it, and only then. A server that asks for something
+ * else is answered "method not found". The handlers belong to the application as a whole: on a shared connection a server's
+ * request does not say which call caused it (the legacy protocol has no word for that), so none may speak for one caller.
+ *
+ * A handler runs in a fiber of its connection: it is interrupted when the connection ends or the server cancels its request. Its
+ * failure is the JSON-RPC error the server gets; a defect in it is told to the server as an internal error, and logged here.
+ *
+ * @see https://modelcontextprotocol.io/specification/2025-11-25/client
+ */
+import * as Data from "effect/Data"
+import type * as Effect from "effect/Effect"
+
+/** A directory or file the server may work in. `uri` is a `file://` URI. */
+export interface Root {
+  readonly uri: string
+  readonly name?: string | undefined
+}
+
+/** Which server asks. */
+export interface Asker {
+  /** Its configured name. */
+  readonly server: string
+}
+
+/** The answer to a server's request that cannot be served. `code` is JSON-RPC's; -1 means that the user said no. */
+export class RequestDeclined extends Data.TaggedError("RequestDeclined")<{
+  readonly code: number
+  readonly message: string
+}> {}
+
+/** A request of the server's, and the object it is answered with. `params` is the server's own, unchecked. */
+export type RequestHandler = (params: unknown, asker: Asker) => Effect.Effect<object, RequestDeclined>
+
+export interface ClientHandlers {
+  /** Answers `roots/list`. */
+  readonly roots?: ((asker: Asker) => Effect.Effect<ReadonlyArray<Root>, RequestDeclined>) | undefined
+  /** Answers `sampling/createMessage`: asks a model on the server's behalf. Show the user what is asked first. */
+  readonly sampling?: RequestHandler | undefined
+  /** Answers `elicitation/create`: asks the user. Never for secrets. */
+  readonly elicitation?: RequestHandler | undefined
+}

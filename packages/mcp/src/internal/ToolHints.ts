@@ -1,0 +1,76 @@
+/**
+ * Which tools say of themselves that calling them twice does no harm: what decides whether a lost call may be sent again.
+ *
+ * The hints are taken from the server's last tool list. If nobody has asked for one, they are asked for once per server, beside
+ * its first call: whether a lost call may be repeated must be known when it is lost. Where connections are shared this rides on
+ * the call's connection and survives its loss; an exclusive one is asked itself, since another would be opened for the question;
+ * one that serves a single call is not asked.
+ */
+import type * as Messages from "@holdfast/protocol/Messages"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
+import type { CallFailure, McpConnection } from "../McpConnection.ts"
+import type { McpRuntimeError } from "../McpRuntimeError.ts"
+import { allPages } from "./listing.ts"
+import * as listings from "./listings.ts"
+import type { Target } from "./target.ts"
+
+/** How long a lost call waits for a tool list that is on its way. */
+const patience = "5 seconds"
+
+const isRepeatable = ({ annotations }: Messages.Tool): boolean =>
+  annotations?.readOnlyHint === true || annotations?.idempotentHint === true
+
+export class ToolHints {
+  readonly #repeatable = new Map<string, ReadonlySet<string>>()
+  readonly #asking = new Map<string, Fiber.Fiber<void>>()
+  readonly #scope: Scope.Scope
+  readonly #list: (target: Target) => Effect.Effect<unknown, McpRuntimeError>
+
+  /** `list` asks for the tools in the ordinary way, and makes sure that they are remembered. */
+  constructor(scope: Scope.Scope, list: (target: Target) => Effect.Effect<unknown, McpRuntimeError>) {
+    this.#scope = scope
+    this.#list = list
+  }
+
+  remember(target: Target, tools: ReadonlyArray<Messages.Tool>): void {
+    this.#repeatable.set(target.fingerprint, new Set(tools.filter(isRepeatable).map(({ name }) => name)))
+  }
+
+  /** Asks beside a call on this connection, unless they are known or being asked for. */
+  ask(target: Target, connection: McpConnection): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { deadlines, fingerprint, label, policy } = target
+      if (!policy.reuse || this.#repeatable.has(fingerprint) || this.#asking.has(fingerprint)) return Effect.void
+      const ask: Effect.Effect<unknown, CallFailure | McpRuntimeError> = policy.sharing === "shared"
+        ? this.#list(target)
+        : Effect.map(
+          allPages(listings.tools, connection, () => deadlines.read),
+          (tools) => this.remember(target, tools)
+        )
+      return Effect.asVoid(ask).pipe(
+        // Who cannot be asked has not said that repeating is harmless. The next call asks again.
+        Effect.catch((failure) => Effect.logDebug(`${label}: no tool list for its hints: ${failure.message}`)),
+        Effect.ensuring(Effect.sync(() => this.#asking.delete(fingerprint))),
+        Effect.forkIn(this.#scope),
+        Effect.map((fiber) => void this.#asking.set(fingerprint, fiber))
+      )
+    })
+  }
+
+  /** Whether this tool may be called again; waits a little for hints that are on their way. */
+  mayRepeat(target: Target, name: string): Effect.Effect<boolean> {
+    return Effect.suspend(() => {
+      const { fingerprint } = target
+      const known = this.#repeatable.get(fingerprint)
+      if (known !== undefined) return Effect.succeed(known.has(name))
+      const asking = this.#asking.get(fingerprint)
+      if (asking === undefined) return Effect.succeed(false)
+      return Fiber.await(asking).pipe(
+        Effect.timeoutOption(patience),
+        Effect.map(() => this.#repeatable.get(fingerprint)?.has(name) ?? false)
+      )
+    })
+  }
+}
