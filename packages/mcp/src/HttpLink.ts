@@ -109,8 +109,9 @@ class HttpLink implements Link, ExchangeHost {
   readonly stderrTail = (): string => ""
   readonly isCongested = (): boolean => true
 
-  readonly setProtocolVersion = (revision: string): void => {
-    this.#headers["mcp-protocol-version"] = revision
+  readonly setProtocolVersion = (revision: string | undefined): void => {
+    if (revision === undefined) delete this.#headers["mcp-protocol-version"]
+    else this.#headers["mcp-protocol-version"] = revision
   }
 
   readonly post = (outbound: Outbound): void => {

@@ -22,6 +22,8 @@ export interface Outbound {
   /** Set for requests: the id that the answer will bear. */
   readonly id: JsonRpc.RequestId | undefined
   readonly method: string
+  /** What a request is about (a tool, a prompt, a resource): modern HTTP says it in a header. */
+  readonly name?: string | undefined
   /** The message as JSON, without a line end. */
   readonly text: string
   /** The frame is given to the operating system now. From here on the peer may have acted on it. */
@@ -81,8 +83,11 @@ export interface Link {
   readonly forget: (id: JsonRpc.RequestId) => void
   /** True when a frame given now would not be handed over at once. */
   readonly isCongested: () => boolean
-  /** Told once the handshake has settled the revision: HTTP states it in every request. */
-  readonly setProtocolVersion: (revision: string) => void
+  /**
+   * Told once the revision is settled, or tried: HTTP states it in every request, and a modern one has no session. Undefined:
+   * not settled, as at first.
+   */
+  readonly setProtocolVersion: (revision: string | undefined) => void
   /** Waits until the link can no longer be used. */
   readonly closed: Effect.Effect<LinkClosed>
   /** Bytes received so far. Any growth is a sign of life. */

@@ -26,6 +26,7 @@ import { locate } from "./internal/jsonSyntax.ts"
 import { environment, readTextFile, workingDirectory } from "./internal/nodePlatform.ts"
 import { decodeEntry, describe, type Entry } from "./internal/serverEntry.ts"
 import { type CallDeadlines, callDeadlines, policyInput } from "./internal/serverPolicy.ts"
+import type { Era } from "./McpConnection.ts"
 import { ConfigInvalid, McpRuntimeError } from "./McpRuntimeError.ts"
 
 /** One server of a config: what it is, how it is pooled, how long its calls may take. */
@@ -57,6 +58,8 @@ export interface ServerOptions {
   readonly endpoint: Endpoint
   readonly policy?: PoolPolicy.PoolPolicyInput | undefined
   readonly deadlines?: Partial<CallDeadlines> | undefined
+  /** Which era of the protocol to speak. Default: `auto`, asks the server. */
+  readonly era?: Era | "auto" | undefined
 }
 
 /** Reads a config file. */
@@ -128,9 +131,15 @@ const make = Effect.fnUntraced(function*(
 ) {
   const file = options.file ?? "config"
   const configured = yield* Effect.forEach(Object.entries(servers), ([name, said]) => {
-    const { deadlines, endpoint, policy }: ServerOptions = "_tag" in said ? { endpoint: said } : said
+    const { deadlines, endpoint, era = "auto", policy }: ServerOptions = "_tag" in said ? { endpoint: said } : said
     return PoolPolicy.make(policyInput(endpoint, "configured", policy)).pipe(
-      Effect.map((policy): ServerConfig => ({ name, endpoint, policy, deadlines: { ...callDeadlines, ...deadlines } })),
+      Effect.map((policy): ServerConfig => ({
+        name,
+        endpoint,
+        policy,
+        deadlines: { ...callDeadlines, ...deadlines },
+        era
+      })),
       Effect.mapError(({ actual, expected, option }) =>
         invalid({ file, path: `${name}.policy.${option}`, expected, actual })
       )

@@ -13,19 +13,20 @@
  * more.
  */
 import * as DeadlineSweeper from "@holdfast/core/Deadlines"
-import * as Messages from "@holdfast/protocol/Messages"
-import * as Revision from "@holdfast/protocol/Revision"
+import type * as Messages from "@holdfast/protocol/Messages"
+import type { SubscriptionFilter } from "@holdfast/protocol/ModernEra"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
-import * as Result from "effect/Result"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import type { ClientHandlers } from "./ClientHandlers.ts"
 import { Endpoint, type HttpEndpoint, type StdioEndpoint } from "./Endpoint.ts"
 import * as Concealment from "./internal/Concealment.ts"
 import * as connectFailure from "./internal/connectFailure.ts"
+import * as Handshake from "./internal/handshake.ts"
+import { fulfilling } from "./internal/inputRounds.ts"
 import { Multiplexer } from "./internal/Multiplexer.ts"
-import { capabilitiesOf } from "./internal/Responder.ts"
 import type { Link, LinkReceiver } from "./Link.ts"
 import {
   type ConnectionLost,
@@ -78,9 +79,13 @@ export interface Diagnostics {
   readonly invalid: number
 }
 
+/** `legacy`: revisions up to 2025-11-25, with a handshake. `modern`: 2026-07-28 and later, without. */
+export type Era = "legacy" | "modern"
+
 export interface McpConnection {
   /** Its name in messages. */
   readonly server: string
+  readonly era: Era
   readonly serverInfo: Messages.Implementation
   readonly capabilities: Messages.ServerCapabilities
   /** The revision agreed on. */
@@ -94,6 +99,8 @@ export interface McpConnection {
   ) => Effect.Effect<unknown, CallFailure>
   /** Tells the server. Done when written (stdio) or accepted (HTTP). */
   readonly notify: (method: string, params?: object) => Effect.Effect<void, CallFailure>
+  /** Modern servers: asks to be told of changes, and waits until the server ends that. Not counted as in flight. */
+  readonly listen: (filter: SubscriptionFilter) => Effect.Effect<void, CallFailure>
   /** Waits until the connection can no longer be used, and says why. */
   readonly closed: Effect.Effect<ConnectReason>
   /** Bytes received so far. */
@@ -113,6 +120,15 @@ export interface ConnectOptions {
   readonly clientInfo: Messages.Implementation
   /** Spawn or dial, and handshake, all in all; then `HandshakeTimeout`. Default: none, the caller's own limit holds. */
   readonly connectTimeout?: Duration.Input | undefined
+  /**
+   * Which era to speak. Default: `auto`, asks the server. A server whose process ends over the question is started once more and
+   * spoken to the old way first: `legacy first` says `initialize`, and goes on in the modern way if that is refused for it.
+   */
+  readonly era?: Era | "auto" | "legacy first" | undefined
+  /** Called when the server's process has ended over that question. */
+  readonly onFatalQuestion?: (() => void) | undefined
+  /** How verbose a modern server is to be, asked at every request. A legacy one is told by `logging/setLevel`. */
+  readonly logLevel?: (() => string | undefined) | undefined
   /** What is offered to the server. Default: nothing, so that a server that asks gets "method not found". */
   readonly handlers?: ClientHandlers | undefined
   /** Told every notification but progress and cancellations, in order and synchronously: what it throws is logged. */
@@ -129,14 +145,29 @@ export interface ConnectOptions {
  * Opens a connection to an endpoint: starts the process or prepares HTTP, then `initialize` and `notifications/initialized`.
  * The Scope owns it. Fails with the reason nearest to the cause, last words of the server included.
  */
-export const connect = (options: ConnectOptions): Effect.Effect<McpConnection, ConnectReason, Scope.Scope> =>
-  connectOver(
+export const connect = (options: ConnectOptions): Effect.Effect<McpConnection, ConnectReason, Scope.Scope> => {
+  const attempt = connectOver(
     options,
     (receiver, deadlines) =>
       options.endpoint._tag === "Stdio"
         ? openStdio(options, options.endpoint, receiver)
         : openHttp(options, options.endpoint, receiver, deadlines)
   )
+  if (options.era !== undefined && options.era !== "auto") return attempt
+  return Effect.catchIf(abandonable(attempt), (reason) => reason._tag === "ServerExited", () => {
+    options.onFatalQuestion?.()
+    return connect({ ...options, era: "legacy first" })
+  })
+}
+
+/** What a failed attempt has opened is closed before anything else is tried. */
+const abandonable = <A, E>(attempt: Effect.Effect<A, E, Scope.Scope>): Effect.Effect<A, E, Scope.Scope> =>
+  Effect.flatMap(Effect.scope, (scope) =>
+    Effect.flatMap(Scope.fork(scope), (own) =>
+      Effect.onExit(
+        Scope.provide(attempt, own),
+        (exit) => Exit.isSuccess(exit) ? Effect.void : Scope.close(own, exit)
+      )))
 
 type OpenLink = (
   receiver: LinkReceiver,
@@ -147,7 +178,7 @@ const connectOver = Effect.fnUntraced(function*(
   options: ConnectOptions,
   open: OpenLink
 ): Effect.fn.Return<McpConnection, ConnectReason, Scope.Scope> {
-  const { endpoint, server } = options
+  const { endpoint, era = "auto", handlers = {}, server } = options
   const place: connectFailure.Place = {
     server,
     target: endpoint._tag === "Stdio" ? endpoint.command : Endpoint.describe(endpoint),
@@ -162,7 +193,7 @@ const connectOver = Effect.fnUntraced(function*(
     deadlines,
     conceal: place.conceal,
     maxInFlight: options.maxInFlight ?? 16_384,
-    handlers: options.handlers ?? {},
+    handlers,
     onNotification: (method, params) => {
       try {
         options.onNotification?.(method, params)
@@ -178,7 +209,12 @@ const connectOver = Effect.fnUntraced(function*(
     const link = yield* open(multiplexer, deadlines)
     multiplexer.attach(link)
     stderrTail = link.stderrTail
-    const initialized = yield* handshake(options, link, multiplexer).pipe(
+    const handshakes = Handshake.make(
+      { ...options, handlers, logLevel: options.logLevel ?? noLevel },
+      link,
+      multiplexer
+    )
+    const agreement = yield* handshakes[era].pipe(
       Effect.mapError((failure) =>
         failure._tag === "HandshakeFailed"
           ? withLastWords(failure, place.conceal(stderrTail()))
@@ -190,26 +226,33 @@ const connectOver = Effect.fnUntraced(function*(
           })
       )
     )
-    return { link, initialized }
+    return { link, agreement }
   })
-  const { initialized, link } = yield* withinConnectTimeout(dial, options, () => {
+  const { agreement, link } = yield* withinConnectTimeout(dial, options, () => {
     const words = place.conceal(stderrTail())
     const hint = hintFor(endpoint, multiplexer.firstNoise)
     return { ...(hint !== undefined && { hint }), ...(words !== "" && { stderrTail: words }) }
   })
 
-  const { capabilities, instructions, protocolVersion, serverInfo } = initialized
+  let listening = 0
+  const request: McpConnection["request"] = (method, params, requestOptions = {}) =>
+    multiplexer.request(method, params, requestOptions)
   return {
     server,
-    serverInfo,
-    capabilities,
-    protocolVersion,
-    instructions,
-    request: (method, params, requestOptions = {}) => multiplexer.request(method, params, requestOptions),
+    ...agreement,
+    request: agreement.era === "modern" ? fulfilling({ server, handlers }, request) : request,
+    listen: (filter) =>
+      Effect.suspend(() => {
+        listening++
+        return Effect.ensuring(
+          Effect.asVoid(request("subscriptions/listen", { notifications: filter })),
+          Effect.sync(() => listening--)
+        )
+      }),
     notify: (method, params) => multiplexer.notify(method, params),
     closed: Effect.map(link.closed, (closed) => connectFailure.ofLoss(place, closed)),
     received: link.received,
-    inFlight: () => multiplexer.inFlight,
+    inFlight: () => multiplexer.inFlight - listening,
     diagnostics: () => multiplexer.diagnostics,
     process: link.process
   }
@@ -246,33 +289,6 @@ const openHttp = (
     Effect.mapError(({ description }) => new HandshakeFailed({ server, description }))
   )
 
-const handshake = Effect.fnUntraced(function*(
-  { clientInfo, handlers = {}, server }: ConnectOptions,
-  link: Link,
-  multiplexer: Multiplexer
-): Effect.fn.Return<Messages.InitializeResult, CallFailure | HandshakeFailed> {
-  const answer = yield* multiplexer.request("initialize", {
-    protocolVersion: Revision.latestLegacy,
-    capabilities: capabilitiesOf(handlers),
-    clientInfo
-  }, {})
-  const decoded = Messages.decodeInitializeResult(answer)
-  if (Result.isFailure(decoded)) {
-    return yield* new HandshakeFailed({ server, description: `its answer to initialize is wrong: ${decoded.failure}` })
-  }
-  const initialized = decoded.success
-  if (!Revision.isLegacy(initialized.protocolVersion)) {
-    const spoken = Revision.legacy.join(", ")
-    const description = `it speaks revision ${
-      JSON.stringify(initialized.protocolVersion)
-    } of MCP, this runtime ${spoken}`
-    return yield* new HandshakeFailed({ server, description })
-  }
-  link.setProtocolVersion(initialized.protocolVersion)
-  yield* multiplexer.notify("notifications/initialized", undefined)
-  return initialized
-})
-
 const withinConnectTimeout = <A>(
   dial: Effect.Effect<A, ConnectReason, Scope.Scope>,
   { connectTimeout, server }: ConnectOptions,
@@ -285,6 +301,8 @@ const withinConnectTimeout = <A>(
     orElse: () => Effect.fail(new HandshakeTimeout({ server, timeoutMillis, ...details() }))
   })
 }
+
+const noLevel = (): undefined => undefined
 
 const withLastWords = ({ description, server }: HandshakeFailed, stderrTail: string): HandshakeFailed =>
   new HandshakeFailed({ server, description, ...(stderrTail !== "" && { stderrTail }) })

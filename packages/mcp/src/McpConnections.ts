@@ -34,7 +34,7 @@ import * as Stream from "effect/Stream"
 import type { ClientHandlers } from "./ClientHandlers.ts"
 import type { Endpoint } from "./Endpoint.ts"
 import * as McpConnector from "./internal/connector.ts"
-import { isRepeatable } from "./internal/delivery.ts"
+import { isRepeatable, isWish } from "./internal/delivery.ts"
 import { allPages, fromAnswer, type Listing } from "./internal/listing.ts"
 import * as listings from "./internal/listings.ts"
 import { packageVersion } from "./internal/nodePlatform.ts"
@@ -230,7 +230,8 @@ export const make = Effect.fnUntraced(function*(
     clientInfo,
     deadlines,
     handlers: options.handlers,
-    prepare: (target, connection) => subscriptions.restore(target, connection),
+    logLevel: (target) => subscriptions.level(target),
+    prepare: (target, connection) => subscriptions.serve(target, connection),
     onNotification: ({ label }, method, params) => {
       const notification = { server: label, method, params }
       // Full means that a reader is behind: then its oldest is dropped, which takes an effect.
@@ -281,6 +282,8 @@ export const make = Effect.fnUntraced(function*(
       deadline: options.deadline,
       waitForReady: options.waitForReady,
       send: (connection, left) => {
+        // Modern servers are told of wishes otherwise: see Subscriptions.
+        if (connection.era === "modern" && isWish(method)) return Effect.succeed({})
         const sent = connection.request(method, params ?? {}, {
           hardDeadline: left,
           ...(isTool && { idleDeadline: target.deadlines.idle }),

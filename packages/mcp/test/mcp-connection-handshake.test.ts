@@ -105,7 +105,7 @@ describe("connecting over stdio", () => {
     const [mode, expected] of [
       ["error", /handshake failed: unsupported protocol version \(code -32022\)/],
       ["nonsense", /its answer to initialize is wrong: .*protocolVersion/s],
-      ["stranger", /speaks revision "1999-12-31" of MCP, this runtime 2025-11-25/]
+      ["stranger", /speaks revision "1999-12-31" of MCP, this runtime 2026-07-28, 2025-11-25/]
     ] as const
   ) {
     it.live(`explains a handshake that fails (${mode})`, () =>
@@ -274,7 +274,7 @@ describe("connecting over HTTP", () => {
       })
       yield* Fiber.interrupt(fiber)
       yield* eventually("let go", () => isLetGo)
-      assert.deepStrictEqual(server.spy.received.map(({ method }) => method), ["initialize"])
+      assert.deepStrictEqual(server.spy.received.map(({ method }) => method), ["server/discover", "initialize"])
     }))
 
   it.live("lets go of the response of an interrupted call, and tells the server", () =>
@@ -306,7 +306,7 @@ describe("connecting over HTTP", () => {
           })),
         { startImmediately: true }
       )
-      yield* eventually("initialized arrived", () => server.requests.length === 2)
+      yield* eventually("initialized arrived", () => server.requests.length === 3)
       assert.isFalse(isConnected)
       accept()
       yield* Fiber.join(fiber)

@@ -69,9 +69,10 @@ for (const [name, open] of transports) {
   describe(`a connection over ${name}`, () => {
     it.live("introduces itself, learns who the server is, and says that it is ready", () =>
       Effect.gen(function*() {
-        const connection = yield* open()
+        const connection = yield* open({ era: "legacy" })
         assert.deepInclude(connection, {
           server: "spy",
+          era: "legacy",
           serverInfo: { name: "spy", version: "1.0.0" },
           capabilities: { tools: {} },
           protocolVersion: "2025-11-25",

@@ -13,11 +13,17 @@ export const latestLegacy = "2025-11-25"
 /** Accepted in the answer to `initialize`, newest first. */
 export const legacy: ReadonlyArray<string> = [latestLegacy, "2025-06-18", "2025-03-26", "2024-11-05"]
 
-/** The first revision without a handshake. */
+/** The first revision without a handshake, and the newest there is. */
 export const latestModern = "2026-07-28"
+
+/** Spoken without a handshake, newest first. */
+export const modern: ReadonlyArray<string> = [latestModern]
 
 /** What a server speaks that names no revision: HTTP servers assume it of requests without `MCP-Protocol-Version`. */
 export const assumedOverHttp = "2025-03-26"
 
 /** True for a revision that a legacy connection can go on with. */
 export const isLegacy = (revision: string): boolean => legacy.includes(revision)
+
+/** True for a revision that needs no handshake. */
+export const isModern = (revision: string | undefined): boolean => revision !== undefined && modern.includes(revision)

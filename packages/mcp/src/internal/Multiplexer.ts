@@ -49,6 +49,8 @@ export class Multiplexer implements LinkReceiver {
   readonly counts = { noise: 0, unmatched: 0, invalid: 0 }
   readonly #calls = new Map<JsonRpc.RequestId, Call>()
   readonly #responder: Responder
+  /** Put into the `_meta` of every request once the era is modern. */
+  #modernMeta: (() => object) | undefined
   #link: Link | undefined
   #closed: LinkClosed | undefined
   #nextId = 1
@@ -71,6 +73,11 @@ export class Multiplexer implements LinkReceiver {
   /** Set once, before the first request. */
   attach(link: Link): void {
     this.#link = link
+  }
+
+  /** From here on requests say themselves what a handshake would have said, or no longer. */
+  speak(modernMeta: (() => object) | undefined): void {
+    this.#modernMeta = modernMeta
   }
 
   get closed(): LinkClosed | undefined {
@@ -194,12 +201,12 @@ export class Multiplexer implements LinkReceiver {
     const id = this.#nextId++
     let text: string
     try {
-      text = JsonRpc.encodeRequest(id, method, withMeta(id, params, options))
+      text = JsonRpc.encodeRequest(id, method, withMeta(id, params, options, this.#modernMeta?.()))
     } catch (error) {
       // A cycle or a BigInt in the parameters: the caller's program is wrong, no server ever saw it.
       return void resume(Effect.die(error))
     }
-    const call = new Call(this, id, method, text, options, resume)
+    const call = new Call(this, id, method, nameOf(method, params), text, options, resume)
     this.#calls.set(id, call)
     // Otherwise the deadlines begin at hand-off, which is now. A call that waits behind others must not wait for ever.
     if (link.isCongested()) call.armHard()
@@ -221,8 +228,10 @@ export class Multiplexer implements LinkReceiver {
   #abandon(call: Call, reason: string): void {
     if (this.#take(call.id) !== call || this.#link === undefined) return
     if (!call.isHandedOff && this.#link.withdraw(call)) return
-    // "The initialize request MUST NOT be cancelled by clients" (specification, Cancellation).
-    if (call.method !== "initialize") this.#send("notifications/cancelled", { requestId: call.id, reason })
+    // "The initialize request MUST NOT be cancelled by clients" (specification, Cancellation). From 2026-07-28 on letting go of
+    // a response stream is the cancellation over HTTP.
+    const isLetGo = this.#modernMeta !== undefined && this.options.url !== ""
+    if (call.method !== "initialize" && !isLetGo) this.#send("notifications/cancelled", { requestId: call.id, reason })
     this.#link.forget(call.id)
   }
 
@@ -255,6 +264,7 @@ export class Multiplexer implements LinkReceiver {
       }
       return
     }
+    if (method === "notifications/subscriptions/acknowledged") return
     this.options.onNotification(method, params)
   }
 
@@ -330,6 +340,7 @@ export class Multiplexer implements LinkReceiver {
 class Call implements Outbound {
   readonly id: number
   readonly method: string
+  readonly name: string | undefined
   readonly text: string
   readonly options: RequestOptions
   readonly resume: Resume
@@ -339,10 +350,19 @@ class Call implements Outbound {
   idle: Deadline | undefined = undefined
   #hard: Deadline | undefined = undefined
 
-  constructor(owner: Multiplexer, id: number, method: string, text: string, options: RequestOptions, resume: Resume) {
+  constructor(
+    owner: Multiplexer,
+    id: number,
+    method: string,
+    name: string | undefined,
+    text: string,
+    options: RequestOptions,
+    resume: Resume
+  ) {
     this.#owner = owner
     this.id = id
     this.method = method
+    this.name = name
     this.text = text
     this.options = options
     this.resume = resume
@@ -409,10 +429,22 @@ const toMillis = (input: Duration.Input): number =>
 // The fate of a cancellation does not matter: without a connection there is nothing left to cancel.
 const ignore = (): void => {}
 
+/** What the request is about, as its routing header says it. */
+const nameOf = (method: string, params: object | undefined): string | undefined => {
+  const about: { readonly name?: unknown; readonly uri?: unknown; readonly taskId?: unknown } = params ?? {}
+  const name = method === "resources/read" ? about.uri : method.startsWith("tasks/") ? about.taskId : about.name
+  return typeof name === "string" ? name : undefined
+}
+
 /** Asks for progress only where somebody looks at it, a deadline included. The token is the id: unique, and found at once. */
-const withMeta = (id: number, params: object | undefined, options: RequestOptions): object | undefined => {
+const withMeta = (
+  id: number,
+  params: object | undefined,
+  options: RequestOptions,
+  modern: object | undefined
+): object | undefined => {
   const wantsProgress = options.onProgress !== undefined || options.idleDeadline !== undefined
-  if (!wantsProgress && options.meta === undefined) return params
+  if (!wantsProgress && options.meta === undefined && modern === undefined) return params
   const own = params !== undefined && "_meta" in params && typeof params._meta === "object" ? params._meta : undefined
-  return { ...params, _meta: { ...own, ...options.meta, ...(wantsProgress && { progressToken: id }) } }
+  return { ...params, _meta: { ...own, ...options.meta, ...modern, ...(wantsProgress && { progressToken: id }) } }
 }

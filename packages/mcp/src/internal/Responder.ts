@@ -107,7 +107,7 @@ export class Responder {
 }
 
 /** Undefined when nothing is offered under this name. */
-const handlerOf = (handlers: ClientHandlers, method: string): RequestHandler | undefined => {
+export const handlerOf = (handlers: ClientHandlers, method: string): RequestHandler | undefined => {
   switch (method) {
     case "roots/list": {
       const { roots } = handlers

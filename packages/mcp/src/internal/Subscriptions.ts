@@ -6,7 +6,9 @@
  * the most verbose is asked for.
  */
 import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import type { CallFailure, McpConnection } from "../McpConnection.ts"
+import { keepListening } from "./listening.ts"
 import type { Target } from "./target.ts"
 
 /** From the most verbose (RFC 5424, as MCP names them). */
@@ -17,6 +19,8 @@ export type LogLevel = typeof logLevels[number]
 interface Wishes {
   readonly resources: Map<string, number>
   readonly levels: Map<LogLevel, number>
+  /** Told when `resources` has other keys. */
+  readonly listeners: Set<() => void>
 }
 
 export class Subscriptions {
@@ -25,19 +29,23 @@ export class Subscriptions {
   #of(target: Target): Wishes {
     let wishes = this.#byServer.get(target.fingerprint)
     if (wishes === undefined) {
-      wishes = { resources: new Map(), levels: new Map() }
+      wishes = { resources: new Map(), levels: new Map(), listeners: new Set() }
       this.#byServer.set(target.fingerprint, wishes)
     }
     return wishes
   }
 
   addResource(target: Target, uri: string): void {
-    count(this.#of(target).resources, uri, 1)
+    const { listeners, resources } = this.#of(target)
+    if (count(resources, uri, 1) === 1) { for (const tell of [...listeners]) tell() }
   }
 
   /** True: nobody wants it any more. */
   removeResource(target: Target, uri: string): boolean {
-    return count(this.#of(target).resources, uri, -1) === 0
+    const { listeners, resources } = this.#of(target)
+    const isLast = count(resources, uri, -1) === 0
+    if (isLast) { for (const tell of [...listeners]) tell() }
+    return isLast
   }
 
   /** Adds somebody's wish; returns the level to ask for. */
@@ -56,8 +64,47 @@ export class Subscriptions {
     return after === before ? undefined : after
   }
 
-  /** Tells a new connection what was asked for. A server that refuses loses the wish, not the connection. */
-  restore(target: Target, connection: McpConnection): Effect.Effect<void> {
+  /** What is watched. */
+  resources(target: Target): ReadonlyArray<string> {
+    return [...this.#of(target).resources.keys()]
+  }
+
+  /** Waits until something else is watched. */
+  changed(target: Target): Effect.Effect<void> {
+    return Effect.callback((resume) => {
+      const { listeners } = this.#of(target)
+      const tell = () => {
+        listeners.delete(tell)
+        resume(Effect.void)
+      }
+      listeners.add(tell)
+      return Effect.sync(() => listeners.delete(tell))
+    })
+  }
+
+  /** The level in force. */
+  level(target: Target): LogLevel | undefined {
+    const wishes = this.#byServer.get(target.fingerprint)
+    return wishes && mostVerbose(wishes.levels)
+  }
+
+  /**
+   * Tells a new connection what was asked for, and goes on telling a modern one until its Scope closes. A server that refuses
+   * loses the wish, not the connection.
+   */
+  serve(target: Target, connection: McpConnection): Effect.Effect<void, never, Scope.Scope> {
+    const { capabilities, era, listen } = connection
+    if (era === "legacy") return this.#restore(target, connection)
+    return Effect.asVoid(Effect.forkScoped(keepListening({
+      server: target.label,
+      capabilities,
+      listen,
+      resources: () => this.resources(target),
+      changed: this.changed(target)
+    })))
+  }
+
+  #restore(target: Target, connection: McpConnection): Effect.Effect<void> {
     return Effect.suspend(() => {
       const wishes = this.#byServer.get(target.fingerprint)
       if (wishes === undefined) return Effect.void

@@ -4,14 +4,18 @@
 import type { Connector } from "@holdfast/core"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import { connect, type ConnectOptions, type McpConnection } from "../McpConnection.ts"
 import { ConnectionLost, type ConnectReason } from "../McpRuntimeError.ts"
 import type { Target } from "./target.ts"
 
-export interface Context extends Omit<ConnectOptions, "server" | "endpoint" | "connectTimeout" | "onNotification"> {
+export interface Context
+  extends Omit<ConnectOptions, "server" | "endpoint" | "connectTimeout" | "onNotification" | "logLevel">
+{
+  readonly logLevel: (target: Target) => string | undefined
   readonly onNotification: (target: Target, method: string, params: unknown) => void
-  /** Done with every new connection before anybody is given it. */
-  readonly prepare: (target: Target, connection: McpConnection) => Effect.Effect<void>
+  /** Done with every new connection, in its Scope, before anybody is given it. */
+  readonly prepare: (target: Target, connection: McpConnection) => Effect.Effect<void, never, Scope.Scope>
 }
 
 /**
@@ -26,34 +30,47 @@ export const poolPolicy = (target: Target): Target["policy"] => ({
   connectTimeout: target.policy.connectTimeout + backstopMillis
 })
 
-export const make = (context: Context): Connector.Connector<Target, McpConnection, ConnectReason> => ({
-  fingerprint: (target) => target.fingerprint,
-  label: (target) => target.label,
-  dial: Effect.fnUntraced(function*(target) {
-    const connection = yield* connect({
-      ...context,
-      server: target.label,
-      endpoint: target.endpoint,
-      connectTimeout: Duration.millis(target.policy.connectTimeout),
-      onNotification: (method, params) => context.onNotification(target, method, params)
-    })
-    yield* context.prepare(target, connection)
-    return {
-      value: connection,
-      closed: connection.closed,
-      received: connection.received,
-      inFlight: connection.inFlight,
-      probe: probe(connection)
-    }
-  }),
-  classify,
-  // Two processes of one command may fight over a database file or a port; two HTTP sessions do not.
-  exclusiveResource: (target) => target.endpoint._tag === "Stdio"
-})
+export const make = (context: Context): Connector.Connector<Target, McpConnection, ConnectReason> => {
+  /** What each server was found to speak: it is asked once, and again when that no longer works. */
+  const eras = new Map<string, "modern" | "legacy first">()
+  return {
+    fingerprint: (target) => target.fingerprint,
+    label: (target) => target.label,
+    dial: Effect.fnUntraced(function*(target) {
+      const connection = yield* connect({
+        ...context,
+        server: target.label,
+        endpoint: target.endpoint,
+        era: target.era === "auto" ? eras.get(target.fingerprint) ?? "auto" : target.era,
+        // Whether it dies of the question or of something else will show: it is not asked again.
+        onFatalQuestion: () => eras.set(target.fingerprint, "legacy first"),
+        logLevel: () => context.logLevel(target),
+        connectTimeout: Duration.millis(target.policy.connectTimeout),
+        onNotification: (method, params) => context.onNotification(target, method, params)
+      }).pipe(Effect.tapError((reason) =>
+        Effect.sync(() => {
+          if (reason._tag === "HandshakeFailed" || reason._tag === "HttpRejected") eras.delete(target.fingerprint)
+        })
+      ))
+      eras.set(target.fingerprint, connection.era === "modern" ? "modern" : "legacy first")
+      yield* context.prepare(target, connection)
+      return {
+        value: connection,
+        closed: connection.closed,
+        received: connection.received,
+        inFlight: connection.inFlight,
+        probe: probe(connection)
+      }
+    }),
+    classify,
+    // Two processes of one command may fight over a database file or a port; two HTTP sessions do not.
+    exclusiveResource: (target) => target.endpoint._tag === "Stdio"
+  }
+}
 
-/** Any answer to a ping is a sign of life, "method not found" included. */
+/** Any answer to a question is a sign of life, "method not found" included. The modern era has no `ping`. */
 const probe = (connection: McpConnection): Effect.Effect<void, ConnectReason> =>
-  connection.request("ping").pipe(
+  connection.request(connection.era === "modern" ? "server/discover" : "ping").pipe(
     Effect.asVoid,
     Effect.catch((failure) => {
       switch (failure._tag) {

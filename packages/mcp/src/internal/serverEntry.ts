@@ -16,6 +16,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as path from "node:path"
 import { Endpoint } from "../Endpoint.ts"
+import type { Era } from "../McpConnection.ts"
 import { ConfigInvalid } from "../McpRuntimeError.ts"
 import { nearNames } from "../NearNames.ts"
 import { expandVariables } from "./expandVariables.ts"
@@ -34,6 +35,8 @@ export interface Entry {
   readonly endpoint: Endpoint
   readonly policy: PoolPolicy.PoolPolicy
   readonly deadlines: CallDeadlines
+  /** Which era of the protocol to speak. `auto` asks the server. */
+  readonly era: Era | "auto"
 }
 
 /** `reach`: whether the fault is the file's (it must be corrected) or only keeps this one server from being used here. */
@@ -65,6 +68,7 @@ const Options = Schema.Struct({
   idleDeadline: Schema.optionalKey(DurationInput),
   hardDeadline: Schema.optionalKey(DurationInput),
   readDeadline: Schema.optionalKey(DurationInput),
+  era: Schema.optionalKey(Schema.Literals(["auto", "legacy", "modern"])),
   reuse: Schema.optionalKey(Schema.Boolean),
   sharing: Schema.optionalKey(Schema.Literals(["shared", "exclusive"])),
   waitForReady: Schema.optionalKey(Schema.Boolean),
@@ -152,7 +156,7 @@ export const decodeEntry = Effect.fnUntraced(function*(name: string, value: unkn
     hard: yield* deadline(context, at, "hardDeadline", said.hardDeadline, callDeadlines.hard),
     read: yield* deadline(context, at, "readDeadline", said.readDeadline, callDeadlines.read)
   }
-  return { endpoint, policy, deadlines }
+  return { endpoint, policy, deadlines, era: said.era ?? "auto" }
 })
 
 /** The first fault of a schema issue, in our words. */

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import type { Endpoint } from "../Endpoint.ts"
 import { EndpointKey } from "../EndpointKey.ts"
 import type { McpConfig } from "../McpConfig.ts"
+import type { Era } from "../McpConnection.ts"
 import { McpRuntimeError, UnknownServer } from "../McpRuntimeError.ts"
 import { nearNames } from "../NearNames.ts"
 import { type CallDeadlines, callDeadlines, policyInput } from "./serverPolicy.ts"
@@ -21,6 +22,8 @@ export interface Target {
   readonly fingerprint: string
   readonly policy: PoolPolicy.PoolPolicy
   readonly deadlines: CallDeadlines
+  /** Which era of the protocol to speak with it. */
+  readonly era: Era | "auto"
 }
 
 export interface Targets {
@@ -32,12 +35,13 @@ export const make = (config: McpConfig): Effect.Effect<Targets> =>
   Effect.sync(() => {
     const byName = new Map<string, Target>()
     const byKey = new Map<string, Target>()
-    for (const { deadlines, endpoint, name, policy } of config.servers.values()) {
+    for (const { deadlines, endpoint, era, name, policy } of config.servers.values()) {
       const key = EndpointKey.make(endpoint)
       const known = byKey.get(key)
-      const isSame = known === undefined || isEqual(known.policy, policy) && isEqual(known.deadlines, deadlines)
+      const isSame = known === undefined ||
+        known.era === era && isEqual(known.policy, policy) && isEqual(known.deadlines, deadlines)
       const fingerprint = isSame ? key : `${key}/${name}`
-      const target: Target = { label: name, endpoint, fingerprint, policy, deadlines }
+      const target: Target = { label: name, endpoint, fingerprint, policy, deadlines, era }
       byName.set(name, target)
       if (known === undefined) byKey.set(key, target)
     }
@@ -54,7 +58,7 @@ export const make = (config: McpConfig): Effect.Effect<Targets> =>
         Effect.orDie,
         Effect.map((policy) => {
           const label = nameOf(endpoint, key)
-          const target: Target = { label, endpoint, fingerprint: key, policy, deadlines: callDeadlines }
+          const target: Target = { label, endpoint, fingerprint: key, policy, deadlines: callDeadlines, era: "auto" }
           adHoc.set(endpoint, target)
           return target
         })

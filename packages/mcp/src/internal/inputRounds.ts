@@ -1,0 +1,57 @@
+/**
+ * Calls of the modern era that need more input before they can be answered: a server cannot ask its client, so it answers with
+ * its questions, and is sent the same request again, with the answers and the state it gave.
+ *
+ * Each round is a request of its own, so that the rules of delivery hold for each: one that is lost is lost like any other.
+ */
+import * as ModernEra from "@holdfast/protocol/ModernEra"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import type { ClientHandlers } from "../ClientHandlers.ts"
+import type { CallFailure, McpConnection } from "../McpConnection.ts"
+import { InvalidAnswer, ServerError } from "../McpRuntimeError.ts"
+import { handlerOf } from "./Responder.ts"
+
+/** A server that asks on and on is at fault. */
+const maxRounds = 16
+
+/** A server that gives a state but asks nothing wants to be asked again, later. */
+const pause = "250 millis"
+
+/** `request`, with its questions answered by the handlers. */
+export const fulfilling = (
+  { handlers, server }: { readonly server: string; readonly handlers: ClientHandlers },
+  request: McpConnection["request"]
+): McpConnection["request"] =>
+(method, params, options) => {
+  const invalid = (description: string) => new InvalidAnswer({ server, method, description })
+
+  const answer = (question: typeof ModernEra.InputRequest.Type): Effect.Effect<object, CallFailure> => {
+    const handler = handlerOf(handlers, question.method)
+    if (handler === undefined) return Effect.fail(invalid(`it needs ${question.method} to go on, which is not offered`))
+    return Effect.mapError(
+      handler(question.params, { server }),
+      ({ code, message }) =>
+        new ServerError({ server, method, code, description: `the call needs input that was declined: ${message}` })
+    )
+  }
+
+  const round = (number: number, more: object): Effect.Effect<unknown, CallFailure> =>
+    Effect.flatMap(request(method, { ...params, ...more }, options), (result) => {
+      if (!ModernEra.isInputRequired(result)) return Effect.succeed(result)
+      const decoded = ModernEra.decodeInputRequired(result)
+      if (Result.isFailure(decoded)) return Effect.fail(invalid(decoded.failure.replaceAll(/\s*\n\s*/g, " ")))
+      if (number === maxRounds) return Effect.fail(invalid(`it asked for input ${maxRounds} times and did not answer`))
+      const { inputRequests = {}, requestState } = decoded.success
+      const questions = Object.entries(inputRequests)
+      const state = requestState === undefined ? {} : { requestState }
+      if (questions.length === 0) return Effect.andThen(Effect.sleep(pause), round(number + 1, state))
+      return Effect.flatMap(
+        Effect.forEach(questions, ([key, question]) => Effect.map(answer(question), (input) => [key, input] as const), {
+          concurrency: "unbounded"
+        }),
+        (answers) => round(number + 1, { inputResponses: Object.fromEntries(answers), ...state })
+      )
+    })
+  return round(1, {})
+}

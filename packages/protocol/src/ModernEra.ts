@@ -1,0 +1,65 @@
+/**
+ * What is different from revision 2026-07-28 on: no handshake and no session. Every request says what it needs to be understood.
+ *
+ * @see https://modelcontextprotocol.io/specification/2026-07-28
+ */
+import * as Schema from "effect/Schema"
+import { checked } from "./internal/checked.ts"
+import { Implementation, ServerCapabilities } from "./Messages.ts"
+
+/** Members of `_meta`. */
+export const metaKey = {
+  protocolVersion: "io.modelcontextprotocol/protocolVersion",
+  clientInfo: "io.modelcontextprotocol/clientInfo",
+  clientCapabilities: "io.modelcontextprotocol/clientCapabilities",
+  serverInfo: "io.modelcontextprotocol/serverInfo",
+  logLevel: "io.modelcontextprotocol/logLevel",
+  subscriptionId: "io.modelcontextprotocol/subscriptionId"
+} as const
+
+/** The code of an error whose `data.supported` lists the revisions the server speaks. */
+export const unsupportedProtocolVersion = -32022
+
+/** The answer to `server/discover`. */
+export const DiscoverResult = Schema.Struct({
+  supportedVersions: Schema.Array(Schema.String),
+  capabilities: ServerCapabilities,
+  instructions: Schema.optionalKey(Schema.String),
+  _meta: Schema.optionalKey(Schema.Struct({ [metaKey.serverInfo]: Schema.optionalKey(Implementation) }))
+})
+export interface DiscoverResult extends Schema.Schema.Type<typeof DiscoverResult> {}
+
+/** What a `subscriptions/listen` asks to be told about. */
+export interface SubscriptionFilter {
+  readonly toolsListChanged?: boolean
+  readonly promptsListChanged?: boolean
+  readonly resourcesListChanged?: boolean
+  readonly resourceSubscriptions?: ReadonlyArray<string>
+}
+
+/** A question to be answered before the call can go on: a method and parameters, as a legacy server would have asked. */
+export const InputRequest = Schema.Struct({ method: Schema.String, params: Schema.optionalKey(Schema.Unknown) })
+
+/** A result that is none yet: the same request is to be sent again, with the answers and the state. */
+export const InputRequired = Schema.Struct({
+  resultType: Schema.Literal("input_required"),
+  inputRequests: Schema.optionalKey(Schema.Record(Schema.String, InputRequest)),
+  requestState: Schema.optionalKey(Schema.String)
+})
+export interface InputRequired extends Schema.Schema.Type<typeof InputRequired> {}
+
+/** Checks the answer to `server/discover`. Fails with a sentence that names the member that is wrong. */
+export const decodeDiscoverResult = checked(DiscoverResult)
+
+/** Checks a result whose `resultType` says that input is required. */
+export const decodeInputRequired = checked(InputRequired)
+
+/** Whether a result asks for input instead of being one. */
+export const isInputRequired = (result: unknown): boolean =>
+  typeof result === "object" && result !== null && "resultType" in result && result.resultType === "input_required"
+
+/** The revisions named in the data of an `unsupportedProtocolVersion` error. */
+export const supportedIn = (data: unknown): ReadonlyArray<string> =>
+  typeof data === "object" && data !== null && "supported" in data && Array.isArray(data.supported)
+    ? data.supported.filter((revision) => typeof revision === "string")
+    : []
