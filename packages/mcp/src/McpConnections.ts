@@ -42,6 +42,7 @@ import { Replay } from "./internal/replay.ts"
 import { type LogLevel, Subscriptions } from "./internal/Subscriptions.ts"
 import * as Targets from "./internal/target.ts"
 import { ToolHints } from "./internal/ToolHints.ts"
+import { Warmth } from "./internal/Warmth.ts"
 import { McpConfig } from "./McpConfig.ts"
 import type { McpConnection } from "./McpConnection.ts"
 import { ConfigInvalid, McpRuntimeError } from "./McpRuntimeError.ts"
@@ -112,8 +113,13 @@ export interface ServerNotification {
 
 /** The servers of one application. A server is meant by its configured name, or by an endpoint. */
 export class McpConnections extends Context.Service<McpConnections, {
-  /** The configured servers that can be used. */
+  /** The configured servers that can be used, now. */
   readonly servers: ReadonlyArray<string>
+  /**
+   * Takes another config from now on: servers that are as they were keep their connections, those of changed or removed ones
+   * finish their calls and close.
+   */
+  readonly reload: (config: McpConfig) => Effect.Effect<void>
   /** Calls a tool. Succeeds with whatever the tool answered, `isError` included. */
   readonly callTool: (
     server: string | Endpoint,
@@ -250,6 +256,7 @@ export const make = Effect.fnUntraced(function*(
     )
   )
   const replay = new Replay(pool, deadlines)
+  const warmth = new Warmth(pool, targets.find)
 
   const list = <Page extends { readonly nextCursor?: string }, Item>(
     target: Targets.Target,
@@ -376,7 +383,18 @@ export const make = Effect.fnUntraced(function*(
   ): Effect.Effect<A, E | McpRuntimeError, R> => Effect.flatMap(targets.find(server), f)
 
   return {
-    servers: [...config.servers.keys()],
+    get servers() {
+      return targets.servers()
+    },
+    reload: (next) =>
+      Effect.suspend(() => {
+        const gone = targets.replace(next)
+        // First the wish to keep them connected, or they would be opened again.
+        return Effect.andThen(
+          warmth.renew(),
+          Effect.forEach(gone, (target) => pool.invalidate(target), { discard: true })
+        )
+      }),
     callTool: (server, call, options = {}) => callTool(server, call, options),
     callToolStream: (server, call, options = {}) =>
       Stream.callback<ToolEvent, McpRuntimeError>((queue) =>
@@ -408,7 +426,7 @@ export const make = Effect.fnUntraced(function*(
     subscribe: (server, uri, options = {}) => at(server, (target) => subscribe(target, uri, options)),
     logLevel: (server, level, options = {}) => at(server, (target) => logLevel(target, level, options)),
     notifications: Stream.fromPubSub(notifications),
-    warm: (server) => at(server, (target) => pool.warm(target)),
+    warm: (server) => warmth.keep(server),
     use: (server, f, options) => at(server, (target) => replay.once(target, f, options)),
     snapshot: pool.snapshot,
     events: pool.events,

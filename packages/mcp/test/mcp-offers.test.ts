@@ -7,7 +7,8 @@ import {
   type LayerOptions,
   McpConfig,
   McpConnections,
-  RequestDeclined
+  RequestDeclined,
+  type ServerOptions
 } from "@holdfast/mcp"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -219,5 +220,54 @@ describe("what a server says of its own accord", () => {
           yield* mcp.request("memo", { method: "ping" })
           assert.strictEqual(heard().filter(({ method }) => method === "notifications/cancelled").length, 1)
         }))
+    }))
+})
+
+describe("another config", () => {
+  it.live("keeps the connections of unchanged servers, lets changed ones finish, and forgets removed ones", () =>
+    Effect.gen(function*() {
+      const server = (policy: ServerOptions["policy"] = {}, args: ReadonlyArray<string> = []): ServerOptions => ({
+        endpoint: Endpoint.stdio({ command: process.execPath, args: [offering, ...args] }),
+        policy
+      })
+      const before = yield* McpConfig.make({
+        same: server({}, ["same"]),
+        changed: server({}, ["changed"]),
+        moved: server({}, ["moved"]),
+        gone: server({}, ["gone"])
+      })
+      const after = yield* McpConfig.make({
+        same: server({}, ["same"]),
+        changed: server({ maxWaiters: 5 }, ["changed"]),
+        moved: server({}, ["moved", "elsewhere"])
+      })
+      yield* Effect.provide(
+        Effect.gen(function*() {
+          const mcp = yield* McpConnections
+          for (const name of ["same", "changed", "gone"]) yield* mcp.warm(name)
+          const pidOf = (name: string) => Effect.map(mcp.callTool(name, { name: "pid" }), textOf)
+          const pids = yield* Effect.forEach(["same", "changed", "moved", "gone"], pidOf)
+          const held = yield* Effect.forkChild(
+            mcp.use("changed", (connection) => Effect.andThen(Effect.yieldNow, connection.request("ping"))),
+            { startImmediately: true }
+          )
+          yield* mcp.reload(after)
+          assert.deepStrictEqual(yield* Fiber.join(held), {})
+          assert.deepStrictEqual(mcp.servers, ["same", "changed", "moved"])
+          assert.strictEqual(yield* pidOf("same"), pids[0])
+          assert.notStrictEqual(yield* pidOf("changed"), pids[1])
+          assert.notStrictEqual(yield* pidOf("moved"), pids[2])
+          const unknown = yield* Effect.flip(pidOf("gone"))
+          assert.strictEqual(unknown.reason._tag, "UnknownServer")
+          const open = Effect.map(mcp.snapshot, ({ connections }) => connections)
+          yield* Effect.eventually(Effect.filterOrFail(open, (count) => count === 3))
+          const { keys } = yield* mcp.snapshot
+          assert.deepStrictEqual(keys.filter(({ isWarm }) => isWarm).map(({ key }) => key).toSorted(), [
+            "changed",
+            "same"
+          ])
+        }).pipe(Effect.scoped),
+        layer(before)
+      )
     }))
 })

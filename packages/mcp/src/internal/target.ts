@@ -27,24 +27,47 @@ export interface Target {
 }
 
 export interface Targets {
+  /** Configured and usable, in the order of the config. */
+  readonly servers: () => ReadonlyArray<string>
+  /** Takes another config. Returns the targets that nobody means any more. */
+  readonly replace: (config: McpConfig) => ReadonlyArray<Target>
   /** Fails with `UnknownServer`, or with `ConfigInvalid` for a server that cannot be used here. */
   readonly find: (server: string | Endpoint) => Effect.Effect<Target, McpRuntimeError>
 }
 
-export const make = (config: McpConfig): Effect.Effect<Targets> =>
+export const make = (initial: McpConfig): Effect.Effect<Targets> =>
   Effect.sync(() => {
-    const byName = new Map<string, Target>()
-    const byKey = new Map<string, Target>()
-    for (const { deadlines, endpoint, era, name, policy } of config.servers.values()) {
-      const key = EndpointKey.make(endpoint)
-      const known = byKey.get(key)
-      const isSame = known === undefined ||
-        known.era === era && isEqual(known.policy, policy) && isEqual(known.deadlines, deadlines)
-      const fingerprint = isSame ? key : `${key}/${name}`
-      const target: Target = { label: name, endpoint, fingerprint, policy, deadlines, era }
-      byName.set(name, target)
-      if (known === undefined) byKey.set(key, target)
+    let config = initial
+    let byName: ReadonlyMap<string, Target> = new Map()
+    let byKey: ReadonlyMap<string, Target> = new Map()
+    let generation = 0
+
+    const read = (): ReadonlyArray<Target> => {
+      const before = byName
+      const names = new Map<string, Target>()
+      const keys = new Map<string, Target>()
+      for (const { deadlines, endpoint, era, name, policy } of config.servers.values()) {
+        const key = EndpointKey.make(endpoint)
+        const said = { deadlines, era, policy }
+        const known = keys.get(key)
+        const old = before.get(name)
+        // What has not changed keeps its connections; the same endpoint with other options is not the same any more.
+        const fingerprint = known !== undefined
+          ? hasOptions(known, said) ? known.fingerprint : `${key}/${name}/${generation}`
+          : old !== undefined && EndpointKey.make(old.endpoint) === key
+          ? hasOptions(old, said) ? old.fingerprint : `${key}/${name}/${generation}`
+          : key
+        const target: Target = { label: name, endpoint, fingerprint, ...said }
+        names.set(name, target)
+        if (known === undefined) keys.set(key, target)
+      }
+      generation++
+      byName = names
+      byKey = keys
+      const meant = new Set([...names.values()].map(({ fingerprint }) => fingerprint))
+      return [...before.values()].filter(({ fingerprint }) => !meant.has(fingerprint))
     }
+    read()
 
     const adHoc = new WeakMap<Endpoint, Target>()
     const fromEndpoint = (endpoint: Endpoint): Effect.Effect<Target> => {
@@ -66,6 +89,11 @@ export const make = (config: McpConfig): Effect.Effect<Targets> =>
     }
 
     return {
+      servers: () => [...config.servers.keys()],
+      replace: (next) => {
+        config = next
+        return read()
+      },
       find: (server) => {
         if (typeof server !== "string") return fromEndpoint(server)
         const target = byName.get(server)
@@ -77,6 +105,9 @@ export const make = (config: McpConfig): Effect.Effect<Targets> =>
       }
     }
   })
+
+const hasOptions = (target: Target, said: Pick<Target, "deadlines" | "era" | "policy">): boolean =>
+  target.era === said.era && isEqual(target.policy, said.policy) && isEqual(target.deadlines, said.deadlines)
 
 /** Plain data of numbers, strings and booleans, always built with its members in the same order. */
 const isEqual = <A extends object>(a: A, b: A): boolean => JSON.stringify(a) === JSON.stringify(b)
