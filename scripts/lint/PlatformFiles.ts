@@ -29,8 +29,8 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
   },
   {
     file: "packages/mcp/src/internal/HttpAgent.ts",
-    allows: ["io"],
-    reason: "sockets: the one place that talks to undici"
+    allows: ["process", "io"],
+    reason: "sockets: the one place that talks to undici, and to the environment about proxies"
   },
   {
     file: "packages/mcp/src/internal/nodePlatform.ts",
@@ -49,14 +49,60 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
     reason: "starts and ends processes; one turn of the event loop lets the last output of a dead one arrive"
   },
   {
+    file: "packages/process/src/Capabilities.ts",
+    allows: ["process"],
+    reason: "what can be promised depends on the system"
+  },
+  {
+    file: "packages/process/src/internal/Escapees.ts",
+    allows: ["process"],
+    reason: "signals single processes that have left their group"
+  },
+  {
+    file: "packages/process/src/internal/Ledger.ts",
+    allows: ["process", "io"],
+    reason: "the small file that a runtime leaves for those who clean up after it"
+  },
+  {
     file: "packages/process/src/internal/LivingGroups.ts",
     allows: ["process"],
     reason: "kills what is left when this program exits, where no fiber runs any more"
   },
   {
+    file: "packages/process/src/internal/Orphans.ts",
+    allows: ["process", "timers"],
+    reason: "signals what dead runtimes have left, and gives it time to die"
+  },
+  {
+    file: "packages/process/src/internal/ProcFs.ts",
+    allows: ["process", "io"],
+    reason: "reads the process table"
+  },
+  {
     file: "packages/process/src/internal/ProcessGroup.ts",
     allows: ["process", "io"],
     reason: "signals a process group, and asks the process table who is left of it"
+  },
+  {
+    file: "packages/process/src/internal/ReaperProcess.ts",
+    allows: ["process", "io"],
+    reason: "starts the reaper and holds its lifeline"
+  },
+  {
+    file: "packages/process/src/internal/Runtime.ts",
+    allows: ["randomness", "time", "timers"],
+    reason:
+      "this JavaScript process as the owner of children: its random name, and the clock that paces its reaper's replacement"
+  },
+  {
+    file: "packages/process/src/internal/TagWalk.ts",
+    allows: ["timers"],
+    reason: "cuts a walk through the process table into turns of the event loop"
+  },
+  {
+    file: "packages/process/src/internal/WindowsCommand.ts",
+    allows: ["io"],
+    reason: "looks for the file that a command means on Windows"
   },
   {
     file: "packages/process/src/internal/SpawnDiagnosis.ts",

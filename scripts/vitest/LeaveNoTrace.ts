@@ -19,7 +19,7 @@ export const tagName = "HOLDFAST_TEST_RUN"
 /** Node's own compile cache is shared on purpose and belongs to no test. */
 const sharedFiles = ["node-compile-cache"]
 
-/** A process that was told to end may take this long to be gone. */
+/** A process that was told to end may take this long to be gone, and the reaper of one to remove its ledger. */
 const graceMillis = 2000
 
 export default function setup(): () => Promise<void> {
@@ -31,12 +31,13 @@ export default function setup(): () => Promise<void> {
   return async () => {
     const started = performance.now()
     let processes = leftProcesses(tag, folder)
-    while (processes.length > 0 && performance.now() - started < graceMillis) {
+    let files = leftFiles(folder)
+    while (processes.length + files.length > 0 && performance.now() - started < graceMillis) {
       await setTimeout(50)
       processes = leftProcesses(tag, folder)
+      files = leftFiles(folder)
     }
     for (const { pid } of processes) kill(pid)
-    const files = Fs.readdirSync(folder).filter((name) => !sharedFiles.includes(name))
     Fs.rmSync(folder, { recursive: true, force: true })
     if (outer === undefined) delete process.env["TMPDIR"]
     else process.env["TMPDIR"] = outer
@@ -49,6 +50,9 @@ export default function setup(): () => Promise<void> {
     }
   }
 }
+
+const leftFiles = (folder: string): ReadonlyArray<string> =>
+  Fs.readdirSync(folder).filter((name) => !sharedFiles.includes(name))
 
 /**
  * Everything that bears the tag or the folder, or descends from this process; but not this process, its ancestors (they may

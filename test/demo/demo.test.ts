@@ -21,7 +21,8 @@ describe("pnpm demo", () => {
     assert.notStrictEqual(killed, heir)
     assert.deepStrictEqual(row(/received (\d+) cancellation; (\d+) of 5 neighbours answered/), [1, 5])
     // 20 and 1 for the calls, 1 cold and its successor for the files, 1 HTTP server.
-    assert.deepStrictEqual(row(/processes started in all +(\d+)/), [24])
+    assert.deepStrictEqual(row(/servers started in all +(\d+)/), [24])
+    assert.deepStrictEqual(row(/reapers, which end with this program +(\d+)/), [1])
     assert.deepStrictEqual(row(/alive after shutdown +(\d+)/), [0])
   })
 })

@@ -3,7 +3,7 @@
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Endpoint, layer, McpConfig, McpConnections, type McpRuntimeError } from "@holdfast/mcp"
-import { SupervisedProcess } from "@holdfast/process"
+import { Reaper, SupervisedProcess } from "@holdfast/process"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -187,8 +187,10 @@ const story = Effect.gen(function*() {
   const held = ProcessTable.living().length
   const closing = yield* timed(Scope.close(runtime, Exit.void))
   yield* httpServer.close
+  const { pid: reaper } = yield* Reaper.status
   yield* table([
-    ["processes started in all", String(ProcessTable.startedCount())],
+    ["servers started in all", String(ProcessTable.startedCount() - 1)],
+    ["reapers, which end with this program", reaper === undefined ? "0" : "1"],
     ["alive before shutdown", String(held)],
     ["alive after shutdown", String(ProcessTable.living().length)],
     ["time to close all connections", millis(closing.millis)]

@@ -1,13 +1,18 @@
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import type { Buffer } from "node:buffer"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
+import { vi } from "vitest"
 import { install, type Installation, installedVersions, root, run, type Tarball } from "./Tarballs.ts"
 
 /** What a user adds beside our packages, in the workspace's versions; and the oldest TypeScript that docs/support.md names. */
 const versions = {
   ...installedVersions("@types/node", "effect", "typescript"),
   ...installedVersions("test/@effect/platform-node"),
-  "typescript-oldest": "npm:typescript@5.9.3"
+  "typescript-oldest": "npm:typescript@5.9.3",
+  esbuild: "0.28.2"
 }
 
 let installed: Installation
@@ -20,6 +25,16 @@ beforeAll(() => {
 afterAll(() => {
   installed?.remove()
 })
+
+/** A zombie has ended: it waits for nothing but to be noticed. */
+const isAlive = (pid: number): boolean => {
+  try {
+    return !/\) Z /.test(Fs.readFileSync(`/proc/${pid}/stat`, "latin1"))
+  } catch {
+    // There is no such process any more.
+    return false
+  }
+}
 
 /** The same question to every package; each answer is a problem. */
 const problemsOf = (judge: (tarball: Tarball) => ReadonlyArray<string>): ReadonlyArray<string> =>
@@ -141,5 +156,21 @@ describe("an installed package", () => {
     const bin = Path.join(installed.folder, "node_modules/.bin/holdfast")
     assert.include(run(installed.folder, bin, "--help"), "holdfast")
     assert.include(run(installed.folder, bin, "tools", "echo", "--config", "mcp.json", "--json"), "\"echo\"")
+  })
+
+  it("ends its servers also as part of a bundle, in a folder that cannot be written, when it is killed", async () => {
+    const folder = Path.join(installed.folder, "shipped")
+    const bundle = Path.join(folder, "host.mjs")
+    const esbuild = Path.join(installed.folder, "node_modules/esbuild/bin/esbuild")
+    const flags = ["--bundle", "--platform=node", "--format=esm", "--minify", `--outfile=${bundle}`]
+    run(installed.folder, esbuild, "bundled.ts", ...flags)
+    Fs.chmodSync(folder, 0o500)
+    const host = spawn(process.execPath, [bundle], { cwd: "/", stdio: ["ignore", "pipe", "inherit"] })
+    const [said] = await once(host.stdout, "data") as [Buffer]
+    const { server } = JSON.parse(String(said)) as { readonly server: number }
+    assert.isTrue(isAlive(server))
+    host.kill("SIGKILL")
+    await once(host, "exit")
+    await vi.waitFor(() => assert.isFalse(isAlive(server)), { timeout: 5000, interval: 5 })
   })
 })

@@ -1,46 +1,54 @@
 /**
  * Wraps the platform: spawns processes and adapts their events; `setImmediate` counts turns of the event loop, not time.
  *
- * A child process that is owned, watched and cleaned up: in a process group of its own, its stderr always drained, its death
- * told once, its end brought about step by step until nothing of the group is left.
+ * A child process that is owned, watched and cleaned up: in a process group of its own, tagged in its environment, its stderr
+ * always drained, its death told once, its end brought about step by step until nothing of it is left.
  *
  * Promises
  * - From the moment the process exists its Scope owns it: no interruption leaves one behind.
  * - `exit` is the death of the process itself, even if a descendant still holds its pipes open. What the process wrote to
  *   stderr before it died is in `stderrTail` by then.
- * - When `close` returns, no member of the group lives and the pipes are closed. The Scope closes the process in the same way.
+ * - When `close` returns, no member of the group lives, nor anyone who left it and still bears the tag (daemons, `setsid`), and
+ *   the pipes are closed. The Scope closes the process in the same way.
  * - A child never blocks on stderr, however much it writes, and memory for it is bounded by `stderrBytes`. From `close` on
  *   it never blocks on stdout either: what nobody reads is thrown away.
  * - No shell: `command` and `args` reach the program as they are.
- * - When this program ends by `process.exit` or an uncaught exception, the groups are killed with it.
+ * - When this program ends, in whatever way, everything it has started ends with it: see `Reaper`.
  *
  * Gotchas
- * - A descendant that moves to a session of its own (a daemon, `setsid`) has left the group and is not reached.
- * - If this program dies of a signal, nothing here runs any more: children that ignore the end of stdin stay.
+ * - A descendant that has left the group *and* was started with an environment without the tag is not found.
  * - A failed write to a dead child's stdin reaches the write's callback and the caller's `error` listeners, if any; without
  *   one it is ignored, because `exit` tells the same.
  * - The C library runs an executable file without a `#!` line with /bin/sh, as every POSIX program that starts others does.
- * - Windows has no process groups: there, `close` ends the process itself only, and TERM is already final. Not tested there.
+ * - Windows has neither groups nor tags that can be read: there, `close` ends the process itself only, TERM is already final,
+ *   and the reaper ends the trees of those who are left. Not tested there.
  */
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as ChildProcess from "node:child_process"
 import { Socket } from "node:net"
+import * as path from "node:path"
 import process from "node:process"
 import type { Readable, Writable } from "node:stream"
 import * as ChildEnvironment from "./ChildEnvironment.ts"
 import * as ByteRing from "./internal/ByteRing.ts"
 import * as ClosingLadder from "./internal/ClosingLadder.ts"
+import * as Escapees from "./internal/Escapees.ts"
 import * as LineSplitter from "./internal/LineSplitter.ts"
 import * as LivingGroups from "./internal/LivingGroups.ts"
 import * as PlainText from "./internal/PlainText.ts"
 import * as ProcessGroup from "./internal/ProcessGroup.ts"
+import * as Runtime from "./internal/Runtime.ts"
 import * as SpawnDiagnosis from "./internal/SpawnDiagnosis.ts"
+import * as Tag from "./internal/Tag.ts"
+import * as WindowsCommand from "./internal/WindowsCommand.ts"
 import { ProcessError, SpawnFailed } from "./ProcessError.ts"
+import * as Reaper from "./Reaper.ts"
 
 /** What to start, and how patiently to end it. */
 export interface SpawnOptions {
@@ -57,6 +65,13 @@ export interface SpawnOptions {
   readonly gracePeriod?: Duration.Input
   /** How long the group may take to exit after TERM. Default: 2 seconds. */
   readonly terminateTimeout?: Duration.Input
+  /** How long KILL may take before what survives it is left behind with a warning. Default: 5 seconds. */
+  readonly killTimeout?: Duration.Input
+  /**
+   * What becomes of descendants that leave the process group (daemons, `setsid`): `kill` ends them with the process, `group`
+   * lets them live on, for tools that are meant to outlive their server. Default: `kill`.
+   */
+  readonly descendants?: "kill" | "group"
   /** How many bytes of stderr `stderrTail` remembers. Default: 16 KiB. */
   readonly stderrBytes?: number
   /**
@@ -91,10 +106,18 @@ export interface SupervisedProcess {
   readonly exit: Effect.Effect<ProcessExit>
   /**
    * Ends stdin, waits `gracePeriod`, sends TERM to the group, waits `terminateTimeout`, sends KILL, and returns when the group
-   * is gone. A call while another one is under way (the Scope's own included) is an immediate KILL; a call afterwards does
-   * nothing. Cannot be interrupted, never fails.
+   * is gone. Those who left the group get the same signals at the same time, unless `descendants` is `group`. A call while
+   * another one is under way (the Scope's own included) is an immediate KILL; a call afterwards does nothing. Cannot be
+   * interrupted, never fails.
    */
   readonly close: Effect.Effect<void>
+  /**
+   * From now on the process and its pipes keep this program alive, as they do from the start. A plain function: it may be called
+   * from any callback, any number of times.
+   */
+  readonly ref: () => void
+  /** From now on they do not: a program with nothing else to do ends, and the process with it. */
+  readonly unref: () => void
 }
 
 /**
@@ -117,27 +140,38 @@ export interface SupervisedProcess {
  * ```
  */
 export const spawn = (options: SpawnOptions): Effect.Effect<SupervisedProcess, ProcessError, Scope.Scope> =>
-  Effect.acquireRelease(Effect.flatMap(Clock.Clock, (clock) => start(options, clock)), (child) => child.close)
+  Effect.acquireRelease(
+    Effect.andThen(Reaper.start, Effect.flatMap(Clock.Clock, (clock) => start(options, clock))),
+    (child) => child.close
+  )
 
 const start = (options: SpawnOptions, clock: Clock.Clock): Effect.Effect<SupervisedProcess, ProcessError> =>
   Effect.callback((resume) => {
-    const { args, command, cwd } = options
+    const { command, cwd } = options
     const refuse = (code: string, description: string): void =>
       resume(new ProcessError({ reason: new SpawnFailed({ command, code, description }) }))
 
     // All that can be wrong with the options is found here: nothing may throw once the child exists.
     const fault = faultOf(options)
     if (fault !== undefined) return refuse("EINVAL", fault)
-    const env = ChildEnvironment.make(options)
-    const supervise = prepare(options, clock)
-    const fail = (error: unknown): void =>
+    const tag = Runtime.children.expect(options.descendants ?? "kill")
+    const env = { ...ChildEnvironment.make(options), [Tag.variable]: Tag.format(tag) }
+    const supervise = prepare(options, tag, clock)
+    const fail = (error: unknown): void => {
+      Runtime.children.remove(tag)
       resume(new ProcessError({ reason: SpawnDiagnosis.make(error, { command, cwd, env }) }))
+    }
 
+    const program = resolveCommand(options, env)
+    if (Result.isFailure(program)) {
+      Runtime.children.remove(tag)
+      return resume(new ProcessError({ reason: program.failure }))
+    }
     let child: Child
     try {
-      child = ChildProcess.spawn(command, args, {
+      child = ChildProcess.spawn(program.success.command, program.success.args, {
         cwd,
-        env,
+        env: program.success.env,
         stdio: ["pipe", "pipe", "pipe"],
         // A group of its own; on Windows it would mean a console window of its own.
         detached: process.platform !== "win32",
@@ -149,17 +183,31 @@ const start = (options: SpawnOptions, clock: Clock.Clock): Effect.Effect<Supervi
     }
     // Node forks and waits for exec within the call, so a pid means that the program runs. Without one the reason follows in
     // an event on the next tick. The listener stays: an `error` event without one would end this program.
-    child.on("error", fail)
+    child.on("error", (error) => {
+      // Later ones tell of signals that could not be sent.
+      if (child.pid === undefined) fail(error)
+    })
     if (child.pid !== undefined) resume(Effect.succeed(supervise(child, child.pid)))
   })
+
+/** Elsewhere the system finds the command by itself, and a script tells its interpreter. */
+const resolveCommand = ({ args, command, cwd }: SpawnOptions, env: Readonly<Record<string, string>>) =>
+  process.platform === "win32"
+    ? WindowsCommand.resolve({ command, args, cwd: path.resolve(cwd ?? ""), env }, WindowsCommand.fileSystem)
+    : Result.succeed({ command, args, env })
 
 type Child = ChildProcess.ChildProcessByStdio<Writable, Readable, Readable>
 
 const maxLineLength = 8192
 
-const prepare = (options: SpawnOptions, clock: Clock.Clock): (child: Child, pid: number) => SupervisedProcess => {
+const prepare = (
+  options: SpawnOptions,
+  tag: Tag.Tag,
+  clock: Clock.Clock
+): (child: Child, pid: number) => SupervisedProcess => {
   const gracePeriod = Duration.fromInputUnsafe(options.gracePeriod ?? "2 seconds")
   const terminateTimeout = Duration.fromInputUnsafe(options.terminateTimeout ?? "2 seconds")
+  const killTimeout = Duration.fromInputUnsafe(options.killTimeout ?? "5 seconds")
   const { command, onStderrLine } = options
   const tail = ByteRing.make(options.stderrBytes ?? 16 * 1024)
   const lines = onStderrLine === undefined
@@ -170,13 +218,19 @@ const prepare = (options: SpawnOptions, clock: Clock.Clock): (child: Child, pid:
 
   return (child, pid) => {
     const group = ProcessGroup.make(child, pid)
-    LivingGroups.add(group)
+    Runtime.children.add(tag, pid, group.start)
+    LivingGroups.add(group, tag.runtime)
+    const forget = (): void => {
+      LivingGroups.remove(group)
+      Runtime.children.remove(tag)
+    }
     const outputs = [child.stdout, child.stderr]
     const pipes = [child.stdin, ...outputs]
 
     child.once("exit", (code, signal) => {
       const uptimeMillis = Number(clock.monotonicTimeNanosUnsafe() - startedAt) / 1_000_000
-      if (group.isGone()) LivingGroups.remove(group)
+      // Whoever left the group is still found by the tag.
+      if (group.isGone()) forget()
       afterPendingReads(outputs, () => Deferred.doneUnsafe(exit, Effect.succeed({ code, signal, uptimeMillis })))
     })
     // The child's death breaks its pipes, and `exit` is where that is told.
@@ -203,22 +257,32 @@ const prepare = (options: SpawnOptions, clock: Clock.Clock): (child: Child, pid:
         exited: Deferred.await(exit),
         gracePeriod,
         terminateTimeout,
+        killTimeout,
+        escapees: Escapees.find(Runtime.walk, tag, pid),
         afterwards: (isGone) =>
           Effect.gen(function*() {
-            if (isGone) LivingGroups.remove(group)
+            if (isGone) forget()
             yield* Effect.callback<void>((resume) => afterPendingReads(outputs, () => resume(Effect.void)))
             // One who left the group may hold the other ends for ever; they must not keep this program alive.
             for (const stream of pipes) yield* release(stream)
             // Only one who was given up is still waited for here.
             child.unref()
           })
-      })
+      }),
+      ref: () => {
+        child.ref()
+        for (const stream of pipes) if (stream instanceof Socket) stream.ref()
+      },
+      unref: () => {
+        child.unref()
+        for (const stream of pipes) if (stream instanceof Socket) stream.unref()
+      }
     }
   }
 }
 
 const faultOf = (options: SpawnOptions): string | undefined => {
-  const { args, command, cwd, env = {}, gracePeriod = 0, stderrBytes = 0, terminateTimeout = 0 } = options
+  const { args, command, cwd, env = {}, stderrBytes = 0 } = options
   if (command === "") return "the command is empty"
   // Node's own check would put the value into the message, and a value may be a secret.
   if (command.includes("\0")) return "the command contains a NUL character"
@@ -234,8 +298,10 @@ const faultOf = (options: SpawnOptions): string | undefined => {
   if (!Number.isSafeInteger(stderrBytes) || stderrBytes < 0) {
     return `stderrBytes must be a whole number, got ${stderrBytes}`
   }
-  if (!isPatience(gracePeriod)) return `gracePeriod must be a duration, got ${String(gracePeriod)}`
-  if (!isPatience(terminateTimeout)) return `terminateTimeout must be a duration, got ${String(terminateTimeout)}`
+  for (const name of ["gracePeriod", "terminateTimeout", "killTimeout"] as const) {
+    const patience = options[name] ?? 0
+    if (!isPatience(patience)) return `${name} must be a duration, got ${String(patience)}`
+  }
   return undefined
 }
 

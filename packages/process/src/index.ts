@@ -1,3 +1,6 @@
+export * as Capabilities from "./Capabilities.ts"
 export * as ChildEnvironment from "./ChildEnvironment.ts"
+export * as Janitor from "./Janitor.ts"
 export * from "./ProcessError.ts"
+export * as Reaper from "./Reaper.ts"
 export * as SupervisedProcess from "./SupervisedProcess.ts"

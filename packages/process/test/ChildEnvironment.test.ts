@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import process from "node:process"
 import * as ChildEnvironment from "../src/ChildEnvironment.ts"
+import * as Reaper from "../src/Reaper.ts"
 import * as SupervisedProcess from "../src/SupervisedProcess.ts"
 import { program, readAll } from "./support/Child.ts"
 
@@ -47,9 +48,13 @@ const withEnvironment = (environment: Readonly<Record<string, string>>) => {
   )
 }
 
+/** All but the tag, which is one of ours whatever was stated or inherited. */
 const environmentOfChild = Effect.fnUntraced(function*(options: ChildEnvironment.ChildEnvironmentOptions) {
   const child = yield* SupervisedProcess.spawn({ ...program("environment.ts"), ...options })
-  const environment: unknown = JSON.parse(yield* readAll(child.stdout))
+  // What environment.ts prints.
+  const { HOLDFAST_TAG, ...environment } = JSON.parse(yield* readAll(child.stdout)) as Record<string, string>
+  const { runtime } = yield* Reaper.status
+  assert.match(HOLDFAST_TAG ?? "", new RegExp(`^${runtime}\\.[0-9]+\\.kill$`))
   return environment
 })
 
@@ -64,7 +69,8 @@ describe("the environment of a child", () => {
 
   it.live("is all that this program has, plus what is stated, if that is asked for", () =>
     Effect.gen(function*() {
-      yield* withEnvironment({ ...allowed, ...secrets })
+      const tag = { HOLDFAST_TAG: `${"0".repeat(32)}.1.group` }
+      yield* withEnvironment({ ...allowed, ...secrets, ...tag })
       const env = { GITHUB_TOKEN: "stated" }
       assert.deepStrictEqual(yield* environmentOfChild({ env, inheritEnv: true }), { ...allowed, ...secrets, ...env })
     }))

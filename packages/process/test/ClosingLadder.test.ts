@@ -6,10 +6,11 @@ import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/testing/TestClock"
 import * as ClosingLadder from "../src/internal/ClosingLadder.ts"
 
-/** A process on paper: what it is sent is in `log`, and it dies when the test says so. */
+/** A process on paper: what it is sent is in `log`, and it dies when the test says so. So do its escapees. */
 const make = Effect.sync(() => {
   const log: Array<string> = []
   const exited = Deferred.makeUnsafe<void>()
+  const escapees = new Set<number>()
   let isGone = false
   const close = ClosingLadder.make({
     command: "server",
@@ -20,7 +21,8 @@ const make = Effect.sync(() => {
         log.push(signal)
         return "sent"
       },
-      isGone: () => isGone
+      isGone: () => isGone,
+      start: "1"
     },
     endInput: Effect.sync(() => {
       log.push("EOF")
@@ -28,6 +30,14 @@ const make = Effect.sync(() => {
     exited: Deferred.await(exited),
     gracePeriod: Duration.seconds(2),
     terminateTimeout: Duration.seconds(3),
+    killTimeout: Duration.seconds(4),
+    escapees: Effect.sync(() =>
+      [...escapees].map((pid) => ({
+        pid,
+        signal: (signal: string) => void log.push(`${signal} ${pid}`),
+        isGone: () => !escapees.has(pid)
+      }))
+    ),
     afterwards: (is) =>
       Effect.sync(() => {
         log.push(is ? "gone" : "given up")
@@ -37,7 +47,7 @@ const make = Effect.sync(() => {
   const groupDies = Effect.sync(() => {
     isGone = true
   })
-  return { log, close, leaderExits, groupDies, die: Effect.andThen(groupDies, leaderExits) }
+  return { log, close, escapees, leaderExits, groupDies, die: Effect.andThen(groupDies, leaderExits) }
 })
 
 const start = <A, E>(effect: Effect.Effect<A, E>) => Effect.forkChild(effect, { startImmediately: true })
@@ -129,9 +139,59 @@ describe("the closing ladder", () => {
       const { close, log } = yield* make
       const closing = yield* start(close)
       yield* TestClock.adjust("5 seconds")
-      yield* TestClock.adjust(ClosingLadder.killTimeout)
+      yield* TestClock.adjust("3999 millis")
+      assert.deepStrictEqual(log, ["EOF", "SIGTERM", "SIGKILL"])
+      yield* TestClock.adjust("1 millis")
       yield* Fiber.join(closing)
       assert.deepStrictEqual(log.slice(0, 3), ["EOF", "SIGTERM", "SIGKILL"])
       assert.strictEqual(log.at(-1), "given up")
+    }))
+
+  it.effect("who left the group gets TERM when the leader has gone, KILL when the time is up, each once", () =>
+    Effect.gen(function*() {
+      const { close, die, escapees, log } = yield* make
+      escapees.add(7)
+      yield* die
+      const closing = yield* start(close)
+      yield* TestClock.adjust("2999 millis")
+      assert.deepStrictEqual(log, ["EOF", "SIGTERM 7"])
+      yield* TestClock.adjust("1 millis")
+      assert.deepStrictEqual(log, ["EOF", "SIGTERM 7", "SIGKILL 7"])
+      escapees.clear()
+      yield* TestClock.adjust("50 millis")
+      yield* Fiber.join(closing)
+      assert.deepStrictEqual(log, ["EOF", "SIGTERM 7", "SIGKILL 7", "gone"])
+    }))
+
+  it.effect("who left a group that lives on gets the group's signals together with it", () =>
+    Effect.gen(function*() {
+      const { close, die, escapees, log } = yield* make
+      escapees.add(7)
+      const closing = yield* start(close)
+      yield* TestClock.adjust("2 seconds")
+      assert.deepStrictEqual(log, ["EOF", "SIGTERM", "SIGTERM 7"])
+      yield* TestClock.adjust("3 seconds")
+      assert.deepStrictEqual(log.slice(3), ["SIGKILL", "SIGKILL 7"])
+      escapees.clear()
+      yield* die
+      yield* TestClock.adjust("50 millis")
+      yield* Fiber.join(closing)
+      assert.strictEqual(log.at(-1), "gone")
+    }))
+
+  it.effect("who is forked by one that dies is found by the next look and gets the signal too", () =>
+    Effect.gen(function*() {
+      const { close, die, escapees, log } = yield* make
+      escapees.add(7)
+      yield* die
+      const closing = yield* start(close)
+      yield* TestClock.adjust("0 millis")
+      escapees.delete(7)
+      escapees.add(8)
+      yield* TestClock.adjust("50 millis")
+      escapees.clear()
+      yield* TestClock.adjust("50 millis")
+      yield* Fiber.join(closing)
+      assert.deepStrictEqual(log, ["EOF", "SIGTERM 7", "SIGTERM 8", "gone"])
     }))
 })

@@ -110,7 +110,9 @@ describe("a process that cannot be started", () => {
         [{ env: { "A=B": "" } }, "env has the impossible name \"A=B\""],
         [{ stderrBytes: -1 }, "stderrBytes must be a whole number, got -1"],
         [{ stderrBytes: 0.5 }, "stderrBytes must be a whole number, got 0.5"],
-        [{ gracePeriod: "-1 second" }, "gracePeriod must be a duration, got -1 second"]
+        [{ gracePeriod: "-1 second" }, "gracePeriod must be a duration, got -1 second"],
+        [{ terminateTimeout: "-1 second" }, "terminateTimeout must be a duration, got -1 second"],
+        [{ killTimeout: "-1 second" }, "killTimeout must be a duration, got -1 second"]
       ]
       for (const [options, description] of refused) {
         const error = yield* failure(options)

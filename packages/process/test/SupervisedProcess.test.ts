@@ -146,7 +146,8 @@ describe("the end of a process", () => {
           command: "sh",
           args: ["-c", script],
           gracePeriod: never,
-          terminateTimeout: never
+          terminateTimeout: never,
+          descendants: "group"
         })
         const hello = yield* awaitOutput(child.stdout, "\n")
         const keeper = Number(hello.split(" ")[1])
@@ -169,7 +170,8 @@ describe("the end of a process", () => {
           command: "sh",
           args: ["-c", "setsid sleep 60 & echo ready $!; read line; exit 0"],
           gracePeriod: never,
-          terminateTimeout: never
+          terminateTimeout: never,
+          descendants: "group"
         })
         const hello = yield* awaitOutput(child.stdout, "\n")
         const keeper = Number(hello.split(" ")[1])

@@ -3,10 +3,11 @@
  *
  * End stdin → `gracePeriod` → TERM the group → `terminateTimeout` → KILL the group. Each rung is left as soon as what it waits
  * for has happened. A leader's clean exit does not end the ladder: wrappers (npx, uvx, `sh -c`) leave descendants, so the group
- * is looked at and, if it lives, climbs on.
+ * is looked at and, if it lives, climbs on. Then its escapees are looked for. They climb with the group and share its time:
+ * whoever is found on a rung gets that rung's signal once, and again the next rung's.
  *
  * Promises: the first call climbs; a call while it climbs jumps to KILL at once; a call afterwards returns at once. All of
- * them return when the group is gone. The climb cannot be interrupted half-way.
+ * them return when the group is gone and a look around found no escapee. The climb cannot be interrupted half-way.
  *
  * Gotcha: what KILL cannot end (a member stuck in the kernel, or one that this user may not signal) is given up
  * `killTimeout` later with a warning, so that a shutdown ends.
@@ -16,6 +17,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Schedule from "effect/Schedule"
+import type { Escapee } from "./Escapees.ts"
 import type { ProcessGroup } from "./ProcessGroup.ts"
 
 export interface ClosingLadderOptions {
@@ -27,12 +29,13 @@ export interface ClosingLadderOptions {
   readonly exited: Effect.Effect<unknown>
   readonly gracePeriod: Duration.Duration
   readonly terminateTimeout: Duration.Duration
+  /** How long KILL may take before what survives it is given up. */
+  readonly killTimeout: Duration.Duration
+  /** Looks for those who have left the group. */
+  readonly escapees: Effect.Effect<ReadonlyArray<Escapee>>
   /** Runs once, at the end of the climb. */
   readonly afterwards: (isGone: boolean) => Effect.Effect<void>
 }
-
-/** How long KILL may take before the group is given up. */
-export const killTimeout = Duration.seconds(5)
 
 type Rung = "Open" | "Ending" | "Terminating" | "Killing" | "Closed"
 
@@ -48,20 +51,39 @@ const edges: Readonly<Record<Rung, ReadonlyArray<Rung>>> = {
  * The `close` of one process. Never fails.
  */
 export const make = (options: ClosingLadderOptions): Effect.Effect<void> => {
-  const { command, exited, gracePeriod, group, terminateTimeout } = options
+  const { command, escapees, exited, gracePeriod, group, killTimeout, terminateTimeout } = options
   const jump = Latch.makeUnsafe(false)
   const closed = Deferred.makeUnsafe<void>()
   let rung: Rung = "Open"
+  let signal: "SIGTERM" | "SIGKILL" | undefined = undefined
+  let known: ReadonlyArray<Escapee> = []
 
   const climbTo = (next: Rung): void => {
     if (!edges[rung].includes(next)) throw new Error(`illegal step of a closing ladder: ${rung} to ${next}`)
     rung = next
   }
 
-  const gone = Effect.andThen(
-    exited,
-    Effect.repeat(Effect.sync(group.isGone), { until: (is) => is, schedule: polling })
-  )
+  const send = (next: "SIGTERM" | "SIGKILL"): void => {
+    signal = next
+    group.signal(next)
+    for (const escapee of known) escapee.signal(next)
+  }
+
+  /** Whether nobody is left outside the group. While one who is known lives, asking costs a glance instead of a walk. */
+  const chase = Effect.suspend(() => {
+    known = known.filter((escapee) => !escapee.isGone())
+    if (known.length > 0) return Effect.succeed(false)
+    return Effect.map(escapees, (found) => {
+      known = found
+      if (signal !== undefined) { for (const escapee of found) escapee.signal(signal) }
+      return found.length === 0
+    })
+  })
+
+  const until = (is: Effect.Effect<boolean>): Effect.Effect<unknown> =>
+    Effect.repeat(is, { until: (is) => is, schedule: polling })
+
+  const gone = exited.pipe(Effect.andThen(until(Effect.sync(group.isGone))), Effect.andThen(until(chase)))
 
   /** Whether the event came before the time was up or the ladder was told to jump. */
   const within = (event: Effect.Effect<unknown>, time: Effect.Effect<void>): Effect.Effect<boolean> =>
@@ -73,20 +95,23 @@ export const make = (options: ClosingLadderOptions): Effect.Effect<void> => {
   const climb = Effect.gen(function*() {
     climbTo("Ending")
     yield* options.endInput
-    if ((yield* within(exited, patience(gracePeriod))) && group.isGone()) return true
+    if ((yield* within(exited, patience(gracePeriod))) && group.isGone() && (yield* chase)) return true
     if (!jump.isOpen()) {
       climbTo("Terminating")
-      group.signal("SIGTERM")
-      if (yield* within(gone, patience(terminateTimeout))) return true
+      send("SIGTERM")
+      // Who has left a group that lives on gets the signal together with it.
+      if (yield* within(Effect.andThen(chase, gone), patience(terminateTimeout))) return true
     }
     climbTo("Killing")
-    group.signal("SIGKILL")
+    send("SIGKILL")
     if (yield* within(gone, Effect.sleep(killTimeout))) return true
+    // The group may be all that could not be ended: nobody has looked beyond it yet.
+    yield* chase
     yield* Effect.logWarning(
-      `${command}: process group ${group.id} is still there ${
+      `${command}: of process group ${group.id} or those who left it, somebody is still there ${
         Duration.format(killTimeout)
-      } after SIGKILL; it is left behind.` +
-        ` Look at it with: ps -o pid,stat,user,args -g ${group.id}`
+      } after SIGKILL and is left behind.` +
+        ` Look at them with: ps -o pid,stat,user,args -p ${[group.id, ...known.map(({ pid }) => pid)].join(",")}`
     )
     return false
   })

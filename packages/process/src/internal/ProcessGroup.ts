@@ -6,6 +6,7 @@
  *
  * Promises: a group once seen gone is never signalled again, so a number that the system has given to somebody else
  * meanwhile is safe. As long as one member exists the kernel does not give the number away (POSIX, "process group lifetime").
+ * Where there are start times, a group whose number a new process bears is known to be gone.
  *
  * Gotchas: `isGone` may be asked only after the leader's exit was told. Zombies count as gone: they hold nothing but a line
  * in the process table, and in a container whose first process does not reap they stay there for ever. On Windows there
@@ -14,6 +15,7 @@
 import type { ChildProcess } from "node:child_process"
 import * as fs from "node:fs"
 import process from "node:process"
+import * as ProcFs from "./ProcFs.ts"
 
 export interface ProcessGroup {
   readonly id: number
@@ -21,16 +23,28 @@ export interface ProcessGroup {
   readonly signal: (signal: "SIGTERM" | "SIGKILL") => "sent" | "gone" | "denied"
   /** No member lives. Ask only after the leader has exited. */
   readonly isGone: () => boolean
+  /** The leader's start time, `0` where there is none: with the number it names the leader for all time. */
+  readonly start: string
 }
 
 export const make = (leader: ChildProcess, id: number): ProcessGroup =>
-  process.platform === "win32" ? makeLeaderOnly(leader, id) : makePosix(id)
+  process.platform === "win32" ? makeLeaderOnly(leader, id) : makePosix(leader, id)
 
-const makePosix = (id: number): ProcessGroup => {
+const makePosix = (leader: ChildProcess, id: number): ProcessGroup => {
+  // Nobody has waited for the leader yet, so even if it is dead already the number is still its own.
+  const start = ProcFs.stat(id)?.start ?? "0"
   let isKnownGone = false
   let witness: number | undefined = undefined
 
+  // As long as a member lives the kernel gives the number to nobody, so a stranger who bears it means that none does.
+  const hasChangedHands = (): boolean => {
+    if (start === "0" || !hasExited(leader)) return false
+    const now = ProcFs.stat(id)?.start
+    return now !== undefined && now !== start
+  }
+
   const send = (signal: "SIGTERM" | "SIGKILL" | 0): "sent" | "gone" | "denied" => {
+    isKnownGone ||= hasChangedHands()
     if (isKnownGone) return "gone"
     try {
       process.kill(-id, signal)
@@ -52,17 +66,17 @@ const makePosix = (id: number): ProcessGroup => {
     return witness === undefined
   }
 
-  return { id, signal: send, isGone }
+  return { id, signal: send, isGone, start }
 }
 
-const makeLeaderOnly = (leader: ChildProcess, id: number): ProcessGroup => {
-  const hasExited = (): boolean => leader.exitCode !== null || leader.signalCode !== null
-  return {
-    id,
-    signal: (signal) => hasExited() ? "gone" : leader.kill(signal) ? "sent" : "denied",
-    isGone: hasExited
-  }
-}
+const makeLeaderOnly = (leader: ChildProcess, id: number): ProcessGroup => ({
+  id,
+  signal: (signal) => hasExited(leader) ? "gone" : leader.kill(signal) ? "sent" : "denied",
+  isGone: () => hasExited(leader),
+  start: "0"
+})
+
+const hasExited = (leader: ChildProcess): boolean => leader.exitCode !== null || leader.signalCode !== null
 
 const findLivingMember = (group: number): number | undefined => {
   let names: ReadonlyArray<string>

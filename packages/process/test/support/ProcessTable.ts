@@ -26,6 +26,12 @@ const all = (): ReadonlyArray<Entry> =>
 
 const isLiving = (entry: Entry): boolean => entry.state !== "Z" && entry.state !== "X"
 
+/** Whoever lives. */
+export const living = (): ReadonlyArray<Entry> => all().filter(isLiving)
+
+/** One process, dead or alive. */
+export const find = (pid: number): Entry | undefined => read(pid)
+
 /** Living members of a process group. */
 export const livingOf = (group: number): ReadonlyArray<Entry> =>
   all().filter((one) => one.group === group && isLiving(one))

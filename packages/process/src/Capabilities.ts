@@ -1,0 +1,87 @@
+/**
+ * Wraps the platform: asks which one it is.
+ *
+ * What this machine lets us promise about processes, as a value: a program that depends on the strong form can ask.
+ *
+ * On Linux everything holds. Elsewhere the interface is the same and some of it is weaker; `describe` says what and why, for a
+ * person. See docs/platforms.md.
+ */
+import * as Effect from "effect/Effect"
+import { platform } from "node:process"
+import * as ReaperProcess from "./internal/ReaperProcess.ts"
+
+export interface Capabilities {
+  /** Node's name for the system. */
+  readonly platform: string
+  /** Whether children lead process groups, so that signals reach their descendants too. */
+  readonly groups: boolean
+  /** Whether TERM asks a process to end; without it, ending is always by force. */
+  readonly politeSignal: boolean
+  /** How those who left their group are found: in /proc, in what `ps` prints (best effort), or not at all. */
+  readonly tags: "proc" | "ps" | "none"
+  /** What the reaper is: a POSIX shell script, or Node. */
+  readonly reaper: "sh" | "node"
+  /** What guards against a process number that changed hands: the start time in /proc or of `ps`, or nothing. */
+  readonly identity: "proc" | "ps" | "none"
+  /** Whether what a dead runtime and its dead reaper left is found by the next one. */
+  readonly janitor: boolean
+}
+
+/** What the capabilities follow from. */
+export interface Facts {
+  readonly platform: string
+  readonly reaper: "sh" | "node"
+  /** Whether /proc tells of all processes. */
+  readonly hasProc: boolean
+}
+
+export const of = ({ hasProc, platform, reaper }: Facts): Capabilities => {
+  const isWindows = platform === "win32"
+  const look = hasProc ? "proc" : isWindows || reaper === "node" ? "none" : "ps"
+  return {
+    platform,
+    groups: !isWindows,
+    politeSignal: !isWindows,
+    tags: look,
+    reaper,
+    identity: look,
+    janitor: hasProc
+  }
+}
+
+/**
+ * The capabilities of this machine.
+ *
+ * @example
+ * ```ts
+ * import * as Capabilities from "@holdfast/process/Capabilities"
+ * import * as Effect from "effect/Effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   for (const line of Capabilities.describe(yield* Capabilities.current)) yield* Effect.log(line)
+ * })
+ * ```
+ */
+export const current: Effect.Effect<Capabilities> = Effect.sync(() => {
+  const { kind, table } = ReaperProcess.detect()
+  return of({ platform, reaper: kind, hasProc: table === "proc" })
+})
+
+/** What is weaker here than on Linux, a line each; nothing where nothing is. */
+export const describe = (capabilities: Capabilities): ReadonlyArray<string> => {
+  const { groups, identity, janitor, politeSignal, reaper, tags } = capabilities
+  return [
+    ...(groups
+      ? []
+      : ["no process groups: a process is ended with the tree of those it started, if they are still in it"]),
+    ...(politeSignal ? [] : ["no TERM: a server that ignores the end of its input is ended by force at once"]),
+    ...(tags === "proc"
+      ? []
+      : tags === "ps"
+      ? ["descendants that leave their process group are looked for in the output of ps, which may hide them"]
+      : ["descendants that leave their process group are not found"]),
+    ...(identity === "none" ? ["a process number that was given to another process is not told apart"] : []),
+    ...(janitor ? [] : ["what is left when this program and its reaper are killed at once is not cleaned up later"]),
+    ...(reaper === "sh" ? [] : ["the reaper is a Node process of about 40 MB: there is no /bin/sh"])
+  ]
+}

@@ -1,0 +1,44 @@
+/**
+ * Cleans up after runtimes that died together with their reaper.
+ *
+ * A runtime that dies is followed by its reaper, which ends what the runtime had started. Should both be killed at once, the
+ * ledger tells a later runtime of the same user what was left. Runs by itself before the first reaper of a runtime starts.
+ *
+ * Promises
+ * - A ledger whose owner lives is never touched, nor one of another container (pid namespace), nor one that cannot be read as
+ *   a ledger: that is logged. Of an earlier run of the machine only the ledger is left, and removed.
+ * - What is ended is found by tag, or by a registered group whose leader is still the same process: see `Reaper`.
+ * - With nothing to do it costs one directory listing and a look at each living owner.
+ *
+ * Gotcha: Linux only. Elsewhere there are no ledgers, and nothing is ever swept.
+ */
+import * as Effect from "effect/Effect"
+import * as Ledger from "./internal/Ledger.ts"
+import * as Orphans from "./internal/Orphans.ts"
+import * as Runtime from "./internal/Runtime.ts"
+
+/** What a sweep has removed. */
+export interface Swept {
+  /** Dead runtimes whose ledgers are gone now. */
+  readonly runtimes: number
+  /** Processes that were ended. */
+  readonly processes: number
+}
+
+/**
+ * Ends what dead runtimes of this user have left, now. Never fails; what cannot be ended keeps its ledger for the next sweep.
+ *
+ * @example
+ * ```ts
+ * import * as Janitor from "@holdfast/process/Janitor"
+ * import * as Effect from "effect/Effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const { processes, runtimes } = yield* Janitor.sweep
+ *   yield* Effect.log(`${processes} processes of ${runtimes} dead runtimes removed`)
+ * })
+ * ```
+ */
+export const sweep: Effect.Effect<Swept> = Effect.suspend(() =>
+  Orphans.sweep({ directory: Ledger.defaultDirectory(), self: Runtime.id, walk: Runtime.walk })
+)

@@ -1,0 +1,195 @@
+/**
+ * What a reaper runs, as text: there is no file to be found, so bundles, archives and read-only installs are no problem.
+ *
+ * A reaper reads lines until its input ends, which happens when the program that holds the other end dies in any way:
+ *
+ *   expect N              a child with this number is about to be spawned
+ *   add N GROUP START P   it leads the process group GROUP, its leader started at START (0: unknown), its policy is P
+ *   del N                 nothing is left of it, or nothing came of it
+ *
+ * Then it kills the registered groups, and everybody who bears a tag of this runtime with the policy `kill`, round after
+ * round until four in a row find nobody, with longer and longer pauses: those who fork and die at the end of their input can
+ * slip through any one look, but not for long. Children that were expected and never added died with their owner half-way:
+ * they go whatever their policy. Its last act is to remove the ledger.
+ *
+ * Promises: a group is killed only if its leader still has the start time that was registered or, without a leader, if a
+ * member bears a tag of this runtime. A half-written last line counts for nothing.
+ */
+
+/**
+ * For `/bin/sh -c`: any POSIX shell (tried with dash and bash).
+ *
+ *   $1 id of the runtime   $2 ledger, or empty   $3 `proc` or `ps`: how to look at processes
+ */
+export const shell = `
+trap '' INT TERM HUP QUIT PIPE
+id=$1 ledger=$2 table=$3
+live=' ' waiting=' ' quick=
+printf 'a\\0b\\0' | grep -qzx b && quick=1
+
+without() {
+  case $1 in
+    *" $2 "*) rest="\${1%%" $2 "*} \${1#*" $2 "}" ;;
+    *) rest=$1 ;;
+  esac
+}
+
+while read -r op n group start policy; do
+  case $n in '' | *[!0-9]*) continue ;; esac
+  without "$waiting" "$n"; waiting=$rest
+  case $op in
+    expect) waiting="$waiting$n " ;;
+    add)
+      case $group in '' | *[!0-9]* | 0 | 1) continue ;; esac
+      case $start in '' | *[!0-9]*) continue ;; esac
+      without "$live" "$n"; live="$rest$n "
+      [ "$table" = ps ] && start=$(ps -o lstart= -p "$group")
+      eval "g_$n=\\$group s_$n=\\$start"
+      ;;
+    del)
+      without "$live" "$n"; live=$rest
+      unset "g_$n" "s_$n"
+      ;;
+  esac
+done
+
+look() {
+  text=
+  while read -r line || [ -n "$line" ]; do text="$text $line"; done < "/proc/$1/stat"
+  [ -n "$text" ] || return 1
+  set -- \${text##*") "}
+  nowgroup=$3 now=\${20}
+}
+
+look_ps() {
+  now=$(ps -o lstart= -p "$1")
+  [ -n "$now" ]
+}
+
+bearers_quick() { grep -lzxs "$@" /proc/[0-9]*/environ; }
+
+bearers_slow() {
+  for file in /proc/[0-9]*/environ; do
+    text=
+    while read -r line || [ -n "$line" ]; do text="$text$line"; done < "$file"
+    case $text in
+      *"HOLDFAST_TAG=$id."*) tr '\\0\\n' '\\n ' < "$file" | grep -qx "$@" && echo "$file" ;;
+    esac
+  done
+}
+
+bearers_ps() {
+  pattern=
+  while [ $# -gt 0 ]; do pattern="$pattern\${pattern:+|}$2"; shift 2; done
+  ps -Eww -axo pid=,command= | grep -E " ($pattern)( |$)" | while read -r pid line; do echo "/proc/$pid/environ"; done
+}
+
+find=bearers_slow
+[ -n "$quick" ] && find=bearers_quick
+[ "$table" = ps ] && find=bearers_ps
+tag="HOLDFAST_TAG=$id\\."
+
+leaderless=' '
+for n in $live; do
+  eval "group=\\$g_$n start=\\$s_$n"
+  if [ "$table" = ps ]; then
+    look_ps "$group" && [ "$now" = "$start" ] && kill -s KILL -- "-$group"
+  elif look "$group"; then
+    [ "$now" = "$start" ] && kill -s KILL -- "-$group"
+  else
+    leaderless="$leaderless$group "
+  fi
+done
+
+if [ "$leaderless" != ' ' ] && [ "$table" = proc ]; then
+  for file in $($find -e "$tag[1-9][0-9]*\\.[a-z]*"); do
+    pid=\${file#/proc/}
+    look "\${pid%/environ}" || continue
+    case $leaderless in *" $nowgroup "*) kill -s KILL -- "-$nowgroup" ;; esac
+  done
+fi
+
+set -- -e "$tag[1-9][0-9]*\\.kill"
+for n in $waiting; do set -- "$@" -e "$tag$n\\.group"; done
+round=0 quiet=0
+while [ $quiet -lt 4 ] && [ $round -lt 20 ]; do
+  case $quiet in 1) sleep 0.02 ;; 2) sleep 0.04 ;; 3) sleep 0.08 ;; esac
+  round=$((round + 1)) quiet=$((quiet + 1))
+  for file in $($find "$@"); do
+    pid=\${file#/proc/}
+    kill -s KILL "\${pid%/environ}" && quiet=0
+  done
+  [ $round -gt 4 ] && [ $quiet = 0 ] && sleep 0.02
+done
+
+if [ -n "$ledger" ]; then
+  rm -f -- "$ledger"
+  rmdir -- "\${ledger%/*}"
+fi
+`
+
+/**
+ * For `node -e`, where there is no /bin/sh: the same, and Windows, which has neither groups nor a look into others'
+ * environments: there each registered process is ended with its tree.
+ */
+export const node = String.raw`
+const fs = require("node:fs"), path = require("node:path"), { spawnSync } = require("node:child_process")
+const [id, ledger] = process.argv.slice(1)
+const live = new Map(), waiting = new Set()
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGBREAK"]) try { process.on(signal, () => {}) } catch {}
+const accept = (line) => {
+  const [op, n, group, start] = line.split(" ")
+  if (!/^\d+$/.test(n ?? "")) return
+  waiting.delete(n)
+  if (op === "expect") waiting.add(n)
+  if (op === "del") live.delete(n)
+  if (op === "add" && Number(group) > 1 && /^\d+$/.test(start ?? "")) live.set(n, { group, start })
+}
+const read = (file) => { try { return fs.readFileSync(file, "latin1") } catch { return "" } }
+const look = (pid) => {
+  const text = read("/proc/" + pid + "/stat")
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ")
+  return text === "" ? undefined : { group: fields[2], start: fields[19] }
+}
+const kill = (pid) => { try { process.kill(pid, "SIGKILL"); return true } catch { return false } }
+const bearers = (isMeant) => {
+  let pids = []
+  try { pids = fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name)) } catch {}
+  return pids.filter((pid) => read("/proc/" + pid + "/environ").split("\0").some((entry) => {
+    const [, runtime, n, policy] = /^HOLDFAST_TAG=([0-9a-f]{32})\.([1-9]\d*)\.(kill|group)$/.exec(entry) ?? []
+    return runtime === id && isMeant(n, policy)
+  }))
+}
+const end = () => {
+  if (process.platform === "win32") {
+    for (const { group } of live.values()) spawnSync("taskkill", ["/T", "/F", "/PID", group], { windowsHide: true })
+  } else {
+    const leaderless = new Set()
+    for (const { group, start } of live.values()) {
+      const now = look(group)
+      if (now === undefined) leaderless.add(group)
+      else if (now.start === start) kill(-group)
+    }
+    if (leaderless.size > 0) {
+      for (const pid of bearers(() => true)) {
+        const group = look(pid)?.group
+        if (leaderless.has(group)) kill(-group)
+      }
+    }
+    for (let round = 0, quiet = 0; quiet < 4 && round < 20; round++) {
+      if (quiet > 0 || round > 4) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10 << quiet)
+      quiet++
+      for (const pid of bearers((n, policy) => policy === "kill" || waiting.has(n))) if (kill(pid)) quiet = 0
+    }
+  }
+  if (ledger) {
+    try { fs.unlinkSync(ledger); fs.rmdirSync(path.dirname(ledger)) } catch {}
+  }
+}
+let text = ""
+process.stdin.setEncoding("latin1").on("data", (chunk) => {
+  const lines = (text + chunk).split("\n")
+  text = lines.pop()
+  lines.forEach(accept)
+}).on("error", end).on("end", end)
+`

@@ -1,0 +1,63 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as ChildProcess from "node:child_process"
+import * as path from "node:path"
+import process from "node:process"
+import * as Table from "./Table.ts"
+import * as Trial from "./Trial.ts"
+
+const cycles = 1000
+
+interface Held {
+  readonly descriptors: number
+  readonly resources: ReadonlyArray<string>
+  readonly listeners: Readonly<Record<string, number>>
+  readonly children: number
+}
+
+interface Report {
+  readonly before: Held
+  readonly after: Held
+  readonly heaps: ReadonlyArray<number>
+  readonly bytesPerCycle: number
+  readonly millis: number
+}
+
+const run = (folder: string): Effect.Effect<Report> =>
+  Effect.callback((resume) => {
+    const args = ["--expose-gc", path.join(import.meta.dirname, "cycles-host.ts"), String(cycles)]
+    ChildProcess.execFile(
+      process.execPath,
+      args,
+      { env: { ...process.env, TMPDIR: folder } },
+      (error, stdout) =>
+        resume(
+          // cycles-host.ts prints exactly this.
+          error === null ? Effect.sync(() => JSON.parse(stdout) as Report) : Effect.die(error)
+        )
+    )
+  })
+
+describe("a program that spawns and closes for ever", () => {
+  it.live(
+    `holds the same descriptors, resources, listeners and children after ${cycles} cycles, and no more memory`,
+    () =>
+      Effect.gen(function*() {
+        const trial = yield* Trial.make
+        const { after, before, bytesPerCycle, heaps, millis } = yield* run(trial.folder)
+        Table.print(`${cycles} cycles of spawn, reply and close, 8 at a time`, ["", "before", "after"], [
+          ["descriptors", String(before.descriptors), String(after.descriptors)],
+          ["active resources", String(before.resources.length), String(after.resources.length)],
+          ["heap, KiB", ...[heaps[0] ?? 0, heaps.at(-1) ?? 0].map((bytes) => (bytes / 1024).toFixed(0))],
+          ["heap, bytes per cycle", "", bytesPerCycle.toFixed(0)],
+          ["milliseconds per cycle", "", (millis / cycles).toFixed(2)]
+        ])
+        assert.deepStrictEqual(after, before)
+        // The reaper is the only child that stays.
+        assert.strictEqual(after.children, 1)
+        // A forgotten child with its three pipes is several KiB.
+        assert.isBelow(bytesPerCycle, 512)
+      }).pipe(Effect.scoped),
+    120_000
+  )
+})
