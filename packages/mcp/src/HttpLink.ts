@@ -1,55 +1,106 @@
 /**
- * Streamable HTTP: every frame is a POST of its own, answered by JSON or by a stream of events.
+ * Streamable HTTP: every frame is a POST of its own, answered by JSON or by a stream of events; what the server says on its own
+ * account comes over one more stream, if it offers one.
  *
  * Promises, on top of those of every link
- * - A request whose response ends, breaks or makes no sense is settled at that moment.
+ * - A request whose response ends, breaks or makes no sense is settled at that moment, unless the server numbers its events:
+ *   then the rest is asked for (`Last-Event-ID`), as long as the call lives.
  * - Failures before anything was sent (no such host, connection refused) are told from later ones, so that a call is repeated
  *   only where it cannot have run.
- * - A lost session closes the link at once, as `SessionLost`: the frame that met it was refused. An unreachable server closes
- *   it too, but never while other requests still wait for answers that may yet come.
+ * - A lost session closes the link, as `SessionLost`: frames that meet it were refused. Nothing is sent from then on, and those
+ *   on their way have half a second to hear the same. An unreachable server closes the link too, but never while other requests
+ *   still wait for answers that may yet come.
+ * - The server's own stream has a life of its own: whatever happens to it, no call is harmed, and no server is pestered.
  * - Redirections are followed within the origin and only where they repeat the POST (307, 308); credentials go nowhere else.
- * - A session is ended by a DELETE when the Scope closes, for at most two seconds.
+ * - A session is ended by one DELETE when the Scope closes, after everything pending has been settled. One that is lost is not.
  *
- * **Gotchas**: the optional GET stream is not opened, and a broken response stream is not resumed by `Last-Event-ID`, so
- * nothing that a server sends on its own account arrives. Proxies named in the environment are not used.
+ * **Gotchas**: compressed responses are not asked for and not understood. The server's own stream does not keep the program
+ * alive, except through a proxy.
  *
  * @see https://modelcontextprotocol.io/specification/2025-11-25/basic/transports
  */
 import type { Deadlines } from "@holdfast/core/Deadlines"
-import * as JsonRpc from "@holdfast/protocol/JsonRpc"
-import * as LineFraming from "@holdfast/protocol/LineFraming"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as Deferred from "effect/Deferred"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Redacted from "effect/Redacted"
+import * as Random from "effect/Random"
+import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import { Buffer } from "node:buffer"
-import type { IncomingHttpHeaders } from "node:http"
 import type { Dispatcher } from "undici"
 import * as HttpAgent from "./internal/HttpAgent.ts"
-import { type ExchangeHost, HttpExchange, type Refusal } from "./internal/HttpExchange.ts"
-import * as HttpStatus from "./internal/HttpStatus.ts"
-import type { Link, LinkClosed, LinkReceiver, Outbound } from "./Link.ts"
+import { faultOf } from "./internal/HttpHeaders.ts"
+import { HttpTransport } from "./internal/HttpTransport.ts"
+import { isSessionLost, type SessionLostClassifier } from "./internal/SessionLost.ts"
+import type { Link, LinkReceiver } from "./Link.ts"
 
-/** Where links get their sockets from. Default: an undici `Agent` per link, without timeouts of its own. */
+/**
+ * Where links get their sockets from. Default: an undici `Agent` per link, without timeouts of its own, through the proxies that
+ * `HttpProxies` tells of.
+ */
 export const HttpDispatcher = Context.Reference<Effect.Effect<Dispatcher, never, Scope.Scope>>(
   "@holdfast/mcp/HttpDispatcher",
   { defaultValue: () => HttpAgent.make }
 )
+
+/**
+ * Asked once per link. Default: `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` of the environment; servers on this machine are
+ * reached without a proxy unless `includeLoopback` is set.
+ *
+ * @example
+ * ```ts
+ * import { HttpProxies } from "@holdfast/mcp/HttpLink"
+ * import * as Effect from "effect/Effect"
+ * import * as Layer from "effect/Layer"
+ *
+ * const noProxies = Layer.succeed(HttpProxies, Effect.succeed({}))
+ * ```
+ */
+export const HttpProxies: Context.Reference<Effect.Effect<HttpAgent.HttpProxies>> = HttpAgent.HttpProxies
+
+/** The addresses of proxies, as the environment variables of the same names hold them. */
+export type HttpProxies = HttpAgent.HttpProxies
+
+export {
+  /**
+   * The default for `HttpLinkOptions.isSessionLost`: 404, and a 400 whose body speaks of a session and of something wrong with
+   * it. For classifiers that know of more.
+   *
+   * @example
+   * ```ts
+   * import { isSessionLost, type SessionLostClassifier } from "@holdfast/mcp/HttpLink"
+   *
+   * const alsoBy503: SessionLostClassifier = (status, body) =>
+   *   isSessionLost(status, body) || (status === 503 && body.includes("unknown session"))
+   * ```
+   */
+  isSessionLost,
+  type SessionLostClassifier
+}
 
 export interface HttpLinkOptions {
   /** Absolute, `http:` or `https:`. A name and password in it become an `Authorization` header. */
   readonly url: string
   /** Sent with every request. Headers of the protocol win over them. */
   readonly headers: Readonly<Record<string, Redacted.Redacted>>
-  /** Keeps the time that a server may leave a response open after the answer. */
+  /** Keeps the times that are waited: for a reconnection, for what a server leaves open after the answer. */
   readonly deadlines: Pick<Deadlines, "arm">
   /** Longest message accepted. Default: 64 MiB. */
   readonly maxMessageBytes?: number | undefined
+  /**
+   * Whether a response means that the server has forgotten the session. Asked about every status but 2xx, and about a JSON-RPC
+   * error that comes alone as JSON with a 2xx; only of requests that named a session. Must not throw. Default: `isSessionLost`.
+   */
+  readonly isSessionLost?: SessionLostClassifier | undefined
+  /** Asks for the server's own stream after the handshake. Default: true. */
+  readonly push?: boolean | undefined
+  /** How long the DELETE that ends the session may take. Default: 2 seconds. */
+  readonly sessionEndTimeout?: Duration.Input | undefined
 }
 
-/** The options make no HTTP request: an ill-formed url, a header that HTTP forbids. */
+/**
+ * The options make no HTTP request: an ill-formed url, a header that HTTP forbids, a proxy that is none.
+ */
 export interface InvalidHttpOptions {
   readonly _tag: "InvalidHttpOptions"
   readonly description: string
@@ -64,222 +115,18 @@ export const make = Effect.fnUntraced(function*(
   receiver: LinkReceiver
 ): Effect.fn.Return<Link, InvalidHttpOptions, Scope.Scope> {
   const fault = faultOf(options)
-  if (fault !== undefined) {
-    return yield* Effect.fail<InvalidHttpOptions>({ _tag: "InvalidHttpOptions", description: fault })
-  }
-  const dispatcher = yield* Effect.flatten(HttpDispatcher)
-  const clock = yield* Clock.Clock
-  const link = new HttpLink(options, receiver, dispatcher, clock)
-  yield* Effect.addFinalizer(() => link.release)
-  return link
+  if (fault !== undefined) return yield* refused(fault)
+  const proxies = HttpAgent.proxiesFor(new URL(options.url), yield* Effect.flatten(HttpProxies))
+  const proxyFault = HttpAgent.faultOfProxies(proxies)
+  if (proxyFault !== undefined) return yield* refused(proxyFault)
+  const transport = new HttpTransport(options, receiver, {
+    dispatcher: yield* Effect.flatten(HttpDispatcher).pipe(Effect.provideService(HttpProxies, Effect.succeed(proxies))),
+    clock: yield* Clock.Clock,
+    random: yield* Random.Random
+  })
+  yield* Effect.addFinalizer(() => transport.release)
+  return transport
 })
 
-const redirectLimit = 5
-const lingerMillis = 2000
-const deleteTimeout = "2 seconds"
-
-class HttpLink implements Link, ExchangeHost {
-  readonly maxMessageBytes: number
-  readonly #receiver: LinkReceiver
-  readonly #dispatcher: Dispatcher
-  readonly #clock: Clock.Clock
-  readonly #deadlines: Pick<Deadlines, "arm">
-  readonly #headers: Record<string, string>
-  readonly #closed = Deferred.makeUnsafe<LinkClosed>()
-  readonly #exchanges = new Map<Outbound, HttpExchange>()
-  #url: URL
-  #sessionId: string | undefined
-  #isOpen = true
-  #received = 0
-  /** Why the server could not be reached last, as long as no connection has worked since. */
-  #unreachable: string | undefined
-
-  constructor(options: HttpLinkOptions, receiver: LinkReceiver, dispatcher: Dispatcher, clock: Clock.Clock) {
-    this.maxMessageBytes = options.maxMessageBytes ?? LineFraming.defaultMaxLineBytes
-    this.#receiver = receiver
-    this.#dispatcher = dispatcher
-    this.#clock = clock
-    this.#deadlines = options.deadlines
-    this.#url = new URL(options.url)
-    this.#headers = headersOf(this.#url, options.headers)
-  }
-
-  readonly closed = Deferred.await(this.#closed)
-  readonly received = (): number => this.#received
-  readonly stderrTail = (): string => ""
-  readonly isCongested = (): boolean => true
-
-  readonly setProtocolVersion = (revision: string | undefined): void => {
-    if (revision === undefined) delete this.#headers["mcp-protocol-version"]
-    else this.#headers["mcp-protocol-version"] = revision
-  }
-
-  readonly post = (outbound: Outbound): void => {
-    if (!this.#isOpen) return outbound.onFailure({ _tag: "Lost", delivery: "NotSent", description: "closed" })
-    this.#dispatch(new HttpExchange(outbound, this))
-  }
-
-  readonly withdraw = (outbound: Outbound): boolean => {
-    const exchange = this.#exchanges.get(outbound)
-    if (exchange?.isQueued !== true) return false
-    exchange.abort()
-    return true
-  }
-
-  readonly forget = (id: JsonRpc.RequestId): void => {
-    for (const [outbound, exchange] of this.#exchanges) {
-      if (outbound.id === id) return exchange.abort()
-    }
-  }
-
-  readonly release = Effect.suspend(() => {
-    const sessionId = this.#sessionId
-    const isSessionAlive = this.#isOpen && sessionId !== undefined
-    this.#finish({ _tag: "Released" })
-    return isSessionAlive ? this.#endSession : Effect.void
-  })
-
-  readonly receive = (frame: JsonRpc.Incoming | JsonRpc.Malformed): void => {
-    if (!this.#isOpen) return
-    if (frame._tag === "Malformed") this.#receiver.onMalformed(frame)
-    else this.#receiver.onMessage(frame)
-  }
-
-  readonly onBytes = (count: number): void => {
-    this.#received += count
-  }
-
-  readonly onStart = (): void => {
-    this.#unreachable = undefined
-  }
-
-  readonly onResponse = (exchange: HttpExchange, status: number, headers: IncomingHttpHeaders): void => {
-    this.#received += 1
-    // Only the answer to `initialize` founds a session; proxies have been seen to add the header elsewhere.
-    const sessionId = headers["mcp-session-id"]
-    if (exchange.outbound.method !== "initialize" || status >= 300 || typeof sessionId !== "string") return
-    if (/^[\x21-\x7e]{1,1024}$/.test(sessionId)) this.#sessionId = sessionId
-    else {exchange.fail({
-        _tag: "Unintelligible",
-        description: "its session id has characters that the protocol forbids"
-      })}
-  }
-
-  readonly onUnreachable = (exchange: HttpExchange, description: string): void => {
-    this.#unreachable = description
-    exchange.fail(exchange.lost(description))
-  }
-
-  readonly onLingering = (exchange: HttpExchange): void => {
-    const deadline = this.#deadlines.arm(lingerMillis, () => exchange.abort())
-    exchange.onceEnded = deadline.cancel
-  }
-
-  readonly onEnd = (exchange: HttpExchange): void => {
-    exchange.onceEnded?.()
-    if (this.#exchanges.get(exchange.outbound) === exchange) this.#exchanges.delete(exchange.outbound)
-    if (this.#unreachable === undefined) return
-    for (const other of this.#exchanges.values()) if (other.isAwaitingAnswer) return
-    this.#finish({ _tag: "Unreachable", description: this.#unreachable })
-  }
-
-  readonly onRefusal = (exchange: HttpExchange, refusal: Refusal): void => {
-    const { outbound } = exchange
-    const answer = HttpStatus.answerIn(refusal, outbound.id)
-    if (this.#sessionId !== undefined && HttpStatus.isSessionLost(refusal, answer)) {
-      const description = `the server no longer knows the session (HTTP ${refusal.status})`
-      exchange.fail({ _tag: "Lost", delivery: "Refused", description, status: refusal.status })
-      return this.#finish({ _tag: "SessionLost", status: refusal.status, description })
-    }
-    if (answer !== undefined) return exchange.receive(answer)
-    const target = HttpStatus.redirection(refusal, this.#url)
-    if (target !== undefined && exchange.redirections < redirectLimit) {
-      this.#url = target
-      return this.#dispatch(exchange.again())
-    }
-    exchange.fail(HttpStatus.failureOf(refusal, this.#url, this.#clock.currentTimeMillisUnsafe()))
-  }
-
-  #dispatch(exchange: HttpExchange): void {
-    this.#exchanges.set(exchange.outbound, exchange)
-    const body = exchange.outbound.text
-    this.#dispatcher.dispatch({ ...this.#target, method: "POST", headers: this.#protocolHeaders, body }, exchange)
-  }
-
-  get #target(): { readonly origin: string; readonly path: string } {
-    return { origin: this.#url.origin, path: `${this.#url.pathname}${this.#url.search}` }
-  }
-
-  get #protocolHeaders(): Record<string, string> {
-    return {
-      ...this.#headers,
-      accept: "application/json, text/event-stream",
-      "content-type": "application/json",
-      ...(this.#sessionId === undefined ? {} : { "mcp-session-id": this.#sessionId })
-    }
-  }
-
-  /** The server may refuse (405), be gone or be slow: the session is no longer ours in any case. */
-  readonly #endSession = Effect.callback<void>((resume) => {
-    let controller: Dispatcher.DispatchController | undefined
-    const done = (): void => resume(Effect.void)
-    this.#dispatcher.dispatch({ ...this.#target, method: "DELETE", headers: this.#protocolHeaders }, {
-      onRequestStart: (started) => {
-        controller = started
-      },
-      // undici takes no handler without these.
-      onResponseStart: () => {},
-      onResponseData: () => {},
-      onResponseEnd: done,
-      onResponseError: done
-    })
-    return Effect.sync(() => controller?.abort(new Error("the server takes too long")))
-  }).pipe(Effect.interruptible, Effect.timeoutOption(deleteTimeout), Effect.asVoid)
-
-  #finish(reason: LinkClosed): void {
-    if (!this.#isOpen) return
-    this.#isOpen = false
-    this.#receiver.onClosed(reason)
-    const description = describe(reason)
-    for (const exchange of [...this.#exchanges.values()]) {
-      exchange.fail(exchange.lost(description))
-      exchange.abort()
-    }
-    Deferred.doneUnsafe(this.#closed, Effect.succeed(reason))
-  }
-}
-
-const faultOf = ({ headers, url }: HttpLinkOptions): string | undefined => {
-  if (!URL.canParse(url)) return "the url is ill-formed"
-  const { protocol } = new URL(url)
-  if (protocol !== "http:" && protocol !== "https:") return `the url begins with ${protocol} instead of http: or https:`
-  for (const [name, value] of Object.entries(headers)) {
-    if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name)) return `${JSON.stringify(name)} is no name of a header`
-    if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(String(Redacted.value(value)))) {
-      return `the value of the header ${name} has characters that HTTP forbids`
-    }
-  }
-  return undefined
-}
-
-const headersOf = (url: URL, headers: HttpLinkOptions["headers"]): Record<string, string> => {
-  const result: Record<string, string> = {}
-  if (url.username !== "" || url.password !== "") {
-    const credentials = `${decoded(url.username)}:${decoded(url.password)}`
-    result["authorization"] = `Basic ${Buffer.from(credentials).toString("base64")}`
-  }
-  for (const [name, value] of Object.entries(headers)) result[name.toLowerCase()] = String(Redacted.value(value))
-  return result
-}
-
-const decoded = (text: string): string => {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    // A lone percent sign in a password is a percent sign.
-    return text
-  }
-}
-
-const describe = (reason: LinkClosed): string =>
-  reason._tag === "Unreachable" || reason._tag === "SessionLost" ? reason.description : "closed"
+const refused = (description: string): Effect.Effect<never, InvalidHttpOptions> =>
+  Effect.fail<InvalidHttpOptions>({ _tag: "InvalidHttpOptions", description })

@@ -2,56 +2,66 @@
  * One POST of Streamable HTTP: a frame goes out, and what comes back is read as JSON or as an event stream.
  *
  * Promises: the frame gets exactly one fate, whatever the server does: its answer is delivered, or `onFailure`, or (without
- * an answer to wait for) `onSent`. A response that ends without the answer is a failure at once, never a wait.
+ * an answer to wait for) `onSent`. A response that ends without the answer is resumed if its events were numbered, and a failure
+ * at once if not, never a wait.
  *
  * Before undici says that it starts the request nothing has left: what fails or is taken back until then was not sent.
  */
 import * as JsonRpc from "@holdfast/protocol/JsonRpc"
-import * as ServerSentEvents from "@holdfast/protocol/ServerSentEvents"
-import { Buffer, isUtf8 } from "node:buffer"
+import { type Buffer, isUtf8 } from "node:buffer"
 import type { IncomingHttpHeaders } from "node:http"
 import type { Dispatcher } from "undici"
 import type { LinkFailure, Outbound } from "../Link.ts"
-import { describeError } from "./HttpAgent.ts"
+import { describeError, isProxyRefusal } from "./HttpAgent.ts"
+import { type Body, collect, contentTypeOf, discard, encodingOf } from "./HttpBody.ts"
+import { HttpCursor } from "./HttpCursor.ts"
+import { HttpResumption, type ReconnectionHost } from "./HttpResumption.ts"
+import { type Refusal, refusalBytes } from "./HttpStatus.ts"
 import { unbatch } from "./unbatch.ts"
 
 /** What an exchange needs from the link it belongs to. */
-export interface ExchangeHost {
-  readonly maxMessageBytes: number
+export interface ExchangeHost extends ReconnectionHost {
+  /** Takes the values of headers out of a text that was written elsewhere. */
+  readonly conceal: (text: string) => string
+  /** For the answer of the exchange itself. */
   readonly receive: (frame: JsonRpc.Incoming | JsonRpc.Malformed) => void
-  readonly onBytes: (count: number) => void
+  /** For everything else: it may be the answer that another exchange waits for. */
+  readonly receiveStray: (frame: JsonRpc.Incoming | JsonRpc.Malformed) => void
+  /** Whether a broken stream can be resumed: not from revision 2026-07-28 on. */
+  readonly canResume: () => boolean
   /** A connection has taken the request. */
   readonly onStart: () => void
   /** A response has begun. */
   readonly onResponse: (exchange: HttpExchange, status: number, headers: IncomingHttpHeaders) => void
   /** What to do with a frame that was answered by a status other than 2xx. */
   readonly onRefusal: (exchange: HttpExchange, refusal: Refusal) => void
+  /** A JSON-RPC error came as the whole body of a success. True: it means something else, and is dealt with. */
+  readonly onErrorBody: (exchange: HttpExchange, status: number, body: string) => boolean
   /** There was no way to the server: nothing was sent. */
   readonly onUnreachable: (exchange: HttpExchange, description: string) => void
-  /** The answer is here but the response goes on. */
+  /** All that matters is known but the response goes on: it has a little time left. */
   readonly onLingering: (exchange: HttpExchange) => void
   /** Called once, after everything else. */
   readonly onEnd: (exchange: HttpExchange) => void
 }
 
-/** A response that is no 2xx. */
-export interface Refusal {
-  readonly status: number
-  readonly headers: IncomingHttpHeaders
-  /** At most 64 KiB of it. */
-  readonly body: string
-}
-
 type State =
   /** In undici's hands, nothing sent. */
   | "queued"
+  /** Sent, nothing back. */
   | "started"
+  /** The response has begun. */
+  | "reading"
+  /** The response broke, and its rest is asked for. */
+  | "resuming"
   /** The frame has its fate; the response may still run. */
   | "settled"
   | "ended"
 
 export class HttpExchange implements Dispatcher.DispatchHandler {
   readonly outbound: Outbound
+  /** The session that the request names. */
+  readonly sessionId: string | undefined
   /** How often the frame was sent on to another path so far. */
   readonly redirections: number
   /** Called when the exchange has ended. */
@@ -62,10 +72,14 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | undefined
   /** How the body is read: by its status and content type. */
   #body: Body = discard
+  /** Set when the body is a stream of events. */
+  #cursor: HttpCursor | undefined
+  #resumption: HttpResumption | undefined
 
-  constructor(outbound: Outbound, host: ExchangeHost, redirections = 0) {
+  constructor(outbound: Outbound, host: ExchangeHost, sessionId: string | undefined, redirections = 0) {
     this.outbound = outbound
     this.#host = host
+    this.sessionId = sessionId
     this.redirections = redirections
   }
 
@@ -73,14 +87,19 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
     return this.#state === "queued"
   }
 
+  /** True while the server has the request, and what it says of it is not there in full. A stream of events is an answer begun. */
+  get isUndecided(): boolean {
+    return this.#state === "started" || (this.#state === "reading" && this.#cursor === undefined)
+  }
+
   get isAwaitingAnswer(): boolean {
-    return this.#state === "started"
+    return this.#state === "started" || this.#state === "reading" || this.#state === "resuming"
   }
 
   /** The exchange that repeats this one after a redirection. The fate of the frame passes to it. */
   again(): HttpExchange {
     this.#state = "settled"
-    return new HttpExchange(this.outbound, this.#host, this.redirections + 1)
+    return new HttpExchange(this.outbound, this.#host, this.sessionId, this.redirections + 1)
   }
 
   /** Ends the exchange without a word to the frame, and its socket with it. */
@@ -88,14 +107,23 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
     this.#isAborted = true
     if (this.#state === "ended") return
     this.#end()
+    this.#resumption?.stop()
     this.#controller?.abort(new Error("no longer wanted"))
+  }
+
+  /** The response has had its time. What it has brought so far is all there is. */
+  cut(): void {
+    if (this.#state === "ended") return
+    this.#body.end()
+    this.abort()
   }
 
   /** Gives the frame its fate: no answer will come. */
   fail(failure: LinkFailure): void {
     if (this.#state === "settled" || this.#state === "ended") return
     this.#state = "settled"
-    this.outbound.onFailure(failure)
+    // Servers like to quote what they do not like.
+    this.outbound.onFailure({ ...failure, description: this.#host.conceal(failure.description) })
   }
 
   /** What is known of a frame whose exchange breaks now. */
@@ -103,11 +131,20 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
     return { _tag: "Lost", delivery: this.#state === "queued" ? "NotSent" : "Unknown", description, status }
   }
 
-  /** Delivers what came back; the answer to our frame settles it. */
+  /** Delivers what came back. Our answer settles the frame. */
   receive(frame: JsonRpc.Incoming | JsonRpc.Malformed): void {
-    const isOurs = this.outbound.id !== undefined && idOf(frame) === this.outbound.id
-    if (isOurs && this.#state === "started") this.#state = "settled"
+    if (this.outbound.id === undefined || answeredBy(frame) !== this.outbound.id) return this.#host.receiveStray(frame)
+    if (this.isAwaitingAnswer) this.#state = "settled"
     this.#host.receive(frame)
+  }
+
+  /** The answer has come on another way than our own response: nothing more is waited for here. */
+  settle(): void {
+    if (!this.isAwaitingAnswer) return
+    const isResuming = this.#state === "resuming"
+    this.#state = "settled"
+    if (isResuming) this.abort()
+    else this.#host.onLingering(this)
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -121,14 +158,17 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     if (this.#isAborted || status < 200) return
+    if (this.#state === "started") this.#state = "reading"
     this.#host.onResponse(this, status, headers)
     this.#body = this.#reader(status, headers)
+    // A refusal says all it has to say soon, and what follows `202 Accepted` concerns nobody.
+    if (status >= 300 || this.outbound.id === undefined) this.#host.onLingering(this)
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#isAborted) return
     this.#host.onBytes(chunk.length)
-    const wasAwaiting = this.#state === "started"
+    const wasAwaiting = this.isAwaitingAnswer
     this.#body.push(chunk)
     if (wasAwaiting && this.#state === "settled") this.#host.onLingering(this)
   }
@@ -136,16 +176,41 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
   onResponseEnd(): void {
     if (this.#isAborted) return
     this.#body.end()
-    this.fail(this.lost("the response ended without the answer"))
-    this.#end()
+    this.#broken("the response ended without the answer")
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
     if (this.#isAborted) return
     const description = describeError(error)
+    if (isProxyRefusal(error)) this.fail({ _tag: "Rejected", status: 407, description })
     if (this.#state === "queued") this.#host.onUnreachable(this, description)
-    this.fail(this.lost(description))
-    this.#end()
+    this.#broken(description)
+  }
+
+  /** There is nothing more to read here. */
+  #broken(description: string): void {
+    this.#controller = undefined
+    const cursor = this.#cursor
+    if (this.#state !== "reading" || cursor === undefined || cursor.lastEventId === "" || !this.#host.canResume()) {
+      this.fail(this.lost(description))
+      return this.#end()
+    }
+    this.#state = "resuming"
+    this.#resumption = new HttpResumption(this.#host, cursor, {
+      onMessage: (frame) => {
+        this.receive(frame)
+        if (this.#state === "settled") this.abort()
+      },
+      onTooLong: (bytes) => {
+        this.#tooLong(bytes)
+        this.abort()
+      },
+      onGivenUp: (reason) => {
+        this.fail(this.lost(reason))
+        this.#end()
+      }
+    })
+    this.#resumption.start()
   }
 
   #end(): void {
@@ -156,29 +221,47 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
   }
 
   #reader(status: number, headers: IncomingHttpHeaders): Body {
+    const encoding = encodingOf(headers)
     if (status >= 300) {
-      return collect(64 * 1024, (bytes) => this.#host.onRefusal(this, { status, headers, body: bytes.toString() }))
+      return collect(refusalBytes, (bytes) => {
+        this.#host.onRefusal(this, { status, headers, body: encoding === undefined ? bytes.toString() : "" })
+      })
     }
     if (this.outbound.id === undefined) {
-      this.#state = "settled"
-      this.outbound.onSent()
+      if (this.#state === "reading") {
+        this.#state = "settled"
+        this.outbound.onSent()
+      }
       return discard
     }
-    const contentType = String(headers["content-type"] ?? "").split(";")[0]?.trim().toLowerCase() ?? ""
+    if (this.#state !== "reading") return this.#ignore()
+    const contentType = contentTypeOf(headers)
+    if (encoding !== undefined) return this.#nonsense(`it is compressed (${encoding}), which was not asked for`)
     if (contentType === "text/event-stream") return this.#events()
-    if (contentType === "application/json") return this.#json()
+    if (contentType === "application/json") return this.#json(status)
     const what = contentType === "" ? "nothing" : contentType
-    this.fail(unintelligible(`HTTP ${status} with ${what} where JSON or an event stream was due`))
+    return this.#nonsense(`HTTP ${status} with ${what} where JSON or an event stream was due`)
+  }
+
+  #nonsense(description: string): Body {
+    this.fail(unintelligible(description))
+    return this.#ignore()
+  }
+
+  #ignore(): Body {
+    this.#host.onLingering(this)
     return discard
   }
 
-  #json(): Body {
+  #json(status: number): Body {
     const limit = this.#host.maxMessageBytes
     return collect(limit, (bytes, isWhole) => {
-      if (!isWhole) return this.fail(unintelligible(`a message of more than ${limit} bytes`))
+      if (!isWhole) return this.fail(unintelligible(`a message of more than ${limit} bytes, which is too long`))
       if (!isUtf8(bytes)) return this.fail(unintelligible("it is not UTF-8"))
-      const frame = JsonRpc.decode(bytes.toString())
-      if (frame._tag === "Malformed" && idOf(frame) !== this.outbound.id) {
+      const text = bytes.toString()
+      const frame = JsonRpc.decode(text)
+      if (frame._tag === "Failure" && this.#host.onErrorBody(this, status, text)) return
+      if (frame._tag === "Malformed" && answeredBy(frame) !== this.outbound.id) {
         return this.fail(unintelligible(`${frame.reason}: ${frame.excerpt}`))
       }
       unbatch(frame, (message) => this.receive(message))
@@ -187,39 +270,21 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
   }
 
   #events(): Body {
-    const parser = ServerSentEvents.make({
-      maxEventBytes: this.#host.maxMessageBytes,
-      onTooLong: (bytes) => this.fail(unintelligible(`a message of ${bytes} bytes, which is too long`)),
-      onEvent: ({ data, event }) => {
-        if (event !== "message") return
-        unbatch(JsonRpc.decode(data), (message) => this.receive(message))
-      }
+    this.#cursor = new HttpCursor()
+    return this.#cursor.read({
+      maxMessageBytes: this.#host.maxMessageBytes,
+      onTooLong: (bytes) => this.#tooLong(bytes),
+      onMessage: (frame) => this.receive(frame)
     })
-    return { push: parser.push, end: () => {} }
+  }
+
+  #tooLong(bytes: number): void {
+    this.fail(unintelligible(`a message of ${bytes} bytes, which is too long`))
   }
 }
 
-interface Body {
-  readonly push: (chunk: Buffer) => void
-  readonly end: () => void
-}
-
-const discard: Body = { push: () => {}, end: () => {} }
-
-/** Collects at most `limit` bytes; the rest is read and thrown away. */
-const collect = (limit: number, onEnd: (bytes: Buffer, isWhole: boolean) => void): Body => {
-  const chunks: Array<Buffer> = []
-  let length = 0
-  return {
-    push: (chunk) => {
-      if (length <= limit) chunks.push(chunk)
-      length += chunk.length
-    },
-    end: () => onEnd(Buffer.concat(chunks).subarray(0, limit), length <= limit)
-  }
-}
-
-const idOf = (frame: JsonRpc.Incoming | JsonRpc.Malformed): JsonRpc.RequestId | null | undefined => {
+/** The call that a frame answers, well or ill. */
+export const answeredBy = (frame: JsonRpc.Incoming | JsonRpc.Malformed): JsonRpc.RequestId | null | undefined => {
   switch (frame._tag) {
     case "Success":
     case "Failure":

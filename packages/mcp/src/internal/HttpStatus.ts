@@ -2,18 +2,22 @@
  * What a status other than 2xx means for the frame that it answers.
  *
  * The question is always the same: can the call have been executed? 4xx say no. 502 and 504 are a gateway that asked and got
- * nothing, 500 is a server that died over it: nobody knows. 503 is a refusal only if it says when to come back.
+ * nothing, 500 is a server that died over it: nobody knows. 503 is a refusal only if it says when to come back, or if the MCP
+ * server itself said it, by a JSON-RPC error.
  */
 import * as JsonRpc from "@holdfast/protocol/JsonRpc"
+import type { IncomingHttpHeaders } from "node:http"
 import type { LinkFailure } from "../Link.ts"
-import type { Refusal } from "./HttpExchange.ts"
 
-/**
- * True when the server has forgotten the session that the request named. The protocol prescribes 404; some servers
- * (server-everything, Atlassian's) answer 400 and say so in the body.
- */
-export const isSessionLost = ({ body, status }: Refusal, answer: JsonRpc.Failure | undefined): boolean =>
-  status === 404 || (status === 400 && answer === undefined && /session/i.test(body))
+/** A response that is no 2xx. */
+export interface Refusal {
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  /** At most `refusalBytes` of it. Empty when it is compressed. */
+  readonly body: string
+}
+
+export const refusalBytes = 64 * 1024
 
 /** The answer in the body, where a server combines a JSON-RPC error for our call with a status. */
 export const answerIn = ({ body }: Refusal, id: JsonRpc.RequestId | undefined): JsonRpc.Failure | undefined => {
@@ -27,16 +31,34 @@ export const redirection = ({ headers, status }: Refusal, from: URL): URL | unde
   return (status === 307 || status === 308) && target?.origin === from.origin ? target : undefined
 }
 
+/** Where to repeat a GET: as for a POST, but any redirection will do. */
+export const redirectionOfGet = (status: number, headers: IncomingHttpHeaders, from: URL): URL | undefined => {
+  const target = locationOf(headers.location, from)
+  return [301, 302, 303, 307, 308].includes(status) && target?.origin === from.origin ? target : undefined
+}
+
 /** What becomes of a frame that was answered so. `nowMillis` is wall-clock time, for a `Retry-After` that is a date. */
 export const failureOf = (refusal: Refusal, url: URL, nowMillis: number): LinkFailure => {
   const { headers, status } = refusal
-  const retryAfterMillis = readRetryAfter(headers["retry-after"], nowMillis)
-  const isRefused = status < 500 || status === 501 || (status === 503 && retryAfterMillis !== undefined)
+  const stated = retryAfterOf(headers, nowMillis)
+  const isOverloaded = status === 429 || (status === 503 && (stated !== undefined || isSpokenByServer(refusal)))
+  const isRefused = status < 500 || status === 501 || isOverloaded
+  const retryAfterMillis = isOverloaded ? stated ?? defaultRetryAfterMillis : stated
   const description = describe(refusal, url)
   return isRefused
     ? { _tag: "Rejected", status, description, retryAfterMillis }
     : { _tag: "Lost", delivery: "Unknown", description, status }
 }
+
+/** Whether the same request may be answered otherwise in a moment. 409: the server has not noticed that the old stream is dead. */
+export const isPassing = (status: number): boolean =>
+  (status >= 500 && status !== 501) || [408, 409, 425, 429].includes(status)
+
+/** A server that refuses for now without saying until when. */
+const defaultRetryAfterMillis = 1000
+
+/** A JSON-RPC error comes from the MCP server itself, which says no. Anything else may be a gateway that lost sight of it. */
+const isSpokenByServer = ({ body }: Refusal): boolean => JsonRpc.decode(body)._tag === "Failure"
 
 const describe = (refusal: Refusal, url: URL): string => {
   const { headers, status } = refusal
@@ -66,10 +88,17 @@ const plain = (text: string): string => text.replace(/\p{Cc}+/gu, " ").trim().sl
 const locationOf = (location: string | undefined, base: URL): URL | undefined =>
   location !== undefined && URL.canParse(location, base.href) ? new URL(location, base.href) : undefined
 
-const readRetryAfter = (value: string | undefined, nowMillis: number): number | undefined => {
+/**
+ * How long the server wants to be left alone: seconds, or a date. A value that is neither says nothing.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
+ */
+export const retryAfterOf = (headers: IncomingHttpHeaders, nowMillis: number): number | undefined => {
+  const value = headers["retry-after"]?.trim()
   if (value === undefined) return undefined
   if (/^\d{1,9}$/.test(value)) return Number(value) * 1000
-  const date = Date.parse(value)
+  // `Date.parse` takes almost anything for a date, "1.5" too. All dates of HTTP begin with the day of the week.
+  const date = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)/.test(value) ? Date.parse(value) : Number.NaN
   return Number.isNaN(date) ? undefined : Math.max(0, date - nowMillis)
 }
 

@@ -15,14 +15,18 @@ export interface SpyHttp {
   readonly requests: Array<
     { readonly method: string; readonly headers: http.IncomingHttpHeaders; readonly url: string }
   >
+  /** The GETs among them. */
+  readonly gets: () => SpyHttp["requests"]
   /** Responses that have begun or wait, by the method of their frame. */
   readonly open: Map<string, http.ServerResponse>
   /** Decides over the next requests of a method before the spy does. Return true to have taken it. */
   readonly override: Map<string, (response: http.ServerResponse, frame: spyBehaviour.SpyFrame) => void>
+  /** What becomes of a GET. Default: 405, as a server does that has no stream of its own. */
+  onGet: (response: http.ServerResponse, request: http.IncomingMessage) => void
+  /** What becomes of a DELETE. Default: the session is forgotten. */
+  onDelete: (response: http.ServerResponse, sessionId: string) => void
   /** Sessions it knows. A request of another one is answered `lostSession`. */
   readonly sessions: Set<string>
-  /** False leaves a DELETE without an answer. */
-  answersDelete: boolean
   lostSession: { readonly status: number; readonly body: string }
   /** Stops listening and cuts every connection. */
   readonly stop: Effect.Effect<void>
@@ -53,11 +57,8 @@ const listen = ({ answers, hasSessions = true, initialize }: SpyHttpOptions): Ef
       request.on("data", (chunk: string) => chunks.push(chunk))
       request.on("end", () => {
         const sessionId = headers["mcp-session-id"]
-        if (method === "DELETE") {
-          if (!self.answersDelete) return
-          self.sessions.delete(String(sessionId))
-          return void response.writeHead(204).end()
-        }
+        if (method === "GET") return self.onGet(response, request)
+        if (method === "DELETE") return self.onDelete(response, String(sessionId))
         const frame: spyBehaviour.SpyFrame = JSON.parse(chunks.join(""))
         const override = self.override.get(frame.method ?? "")
         if (override !== undefined) return override(response, frame)
@@ -124,10 +125,15 @@ const listen = ({ answers, hasSessions = true, initialize }: SpyHttpOptions): Ef
       port: 0,
       spy,
       requests: [],
+      gets: () => self.requests.filter(({ method }) => method === "GET"),
       open: new Map(),
       override: new Map(),
+      onGet: (response) => void response.writeHead(405).end(),
+      onDelete: (response, sessionId) => {
+        self.sessions.delete(sessionId)
+        response.writeHead(204).end()
+      },
       sessions: new Set(),
-      answersDelete: true,
       lostSession: {
         status: 404,
         body: `{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"Session not found"}}`

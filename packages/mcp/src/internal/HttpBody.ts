@@ -1,0 +1,50 @@
+/** How the bytes of a response are read, whatever they mean. */
+import { Buffer } from "node:buffer"
+import type { IncomingHttpHeaders } from "node:http"
+
+export interface Body {
+  readonly push: (chunk: Buffer) => void
+  /** Nothing more will come. */
+  readonly end: () => void
+}
+
+export const discard: Body = { push: () => {}, end: () => {} }
+
+/**
+ * Collects a body of at most `limit` bytes and hands it out once: at its end, or as soon as it is longer, because a body without
+ * an end is nothing to wait for.
+ */
+export const collect = (limit: number, onEnd: (bytes: Buffer, isWhole: boolean) => void): Body => {
+  const chunks: Array<Buffer> = []
+  let length = 0
+  let isDone = false
+  const finish = (isWhole: boolean): void => {
+    if (isDone) return
+    isDone = true
+    const bytes = Buffer.concat(chunks).subarray(0, limit)
+    chunks.length = 0
+    onEnd(bytes, isWhole)
+  }
+  return {
+    push: (chunk) => {
+      if (isDone) return
+      chunks.push(chunk)
+      length += chunk.length
+      if (length > limit) finish(false)
+    },
+    end: () => finish(true)
+  }
+}
+
+/** The media type alone, in small letters. Empty where the server names none. */
+export const contentTypeOf = (headers: IncomingHttpHeaders): string =>
+  String(headers["content-type"] ?? "").split(";")[0]?.trim().toLowerCase() ?? ""
+
+/**
+ * The compression of a body, where there is one. None was asked for, and none is undone: so no small response becomes a large
+ * one in here.
+ */
+export const encodingOf = (headers: IncomingHttpHeaders): string | undefined => {
+  const encoding = String(headers["content-encoding"] ?? "").trim().toLowerCase()
+  return encoding === "" || encoding === "identity" ? undefined : encoding
+}

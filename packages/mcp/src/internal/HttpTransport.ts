@@ -1,0 +1,287 @@
+/**
+ * A Streamable HTTP link at work: what each exchange has brought, and what it means for the others, the session and the link.
+ *
+ * The promises are those of `HttpLink.ts`. Every way out is `#finish`, which succeeds once.
+ */
+import type { Deadline, Deadlines } from "@holdfast/core/Deadlines"
+import type * as JsonRpc from "@holdfast/protocol/JsonRpc"
+import * as LineFraming from "@holdfast/protocol/LineFraming"
+import type * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type * as Random from "effect/Random"
+import type { IncomingHttpHeaders } from "node:http"
+import type { Dispatcher } from "undici"
+import type { HttpLinkOptions } from "../HttpLink.ts"
+import type { Link, LinkClosed, LinkReceiver, Outbound } from "../Link.ts"
+import * as Concealment from "./Concealment.ts"
+import { backgroundOf } from "./HttpAgent.ts"
+import type { EventStreamRequest } from "./HttpEventStream.ts"
+import { answeredBy, type ExchangeHost, HttpExchange } from "./HttpExchange.ts"
+import { HttpHeaders } from "./HttpHeaders.ts"
+import { HttpPush, type PushHost } from "./HttpPush.ts"
+import { endSession } from "./HttpSessionEnd.ts"
+import * as HttpStatus from "./HttpStatus.ts"
+import { isSessionLost } from "./SessionLost.ts"
+
+export interface Services {
+  readonly dispatcher: Dispatcher
+  readonly clock: Clock.Clock
+  readonly random: Random.Random
+}
+
+type State =
+  | { readonly _tag: "Open" }
+  /** The session is lost: nothing is sent any more, and those who have sent hear their fate. */
+  | { readonly _tag: "Leaving"; readonly reason: LinkClosed; readonly grace: Deadline }
+  | { readonly _tag: "Closed" }
+
+const redirectLimit = 5
+const lingerMillis = 2000
+const graceMillis = 500
+
+export class HttpTransport implements Link, ExchangeHost, PushHost {
+  readonly maxMessageBytes: number
+  readonly deadlines: Pick<Deadlines, "arm">
+  readonly conceal: Concealment.Conceal
+  readonly #options: HttpLinkOptions
+  readonly #receiver: LinkReceiver
+  readonly #services: Services
+  readonly #headers: HttpHeaders
+  readonly #closed = Deferred.makeUnsafe<LinkClosed>()
+  readonly #exchanges = new Map<Outbound, HttpExchange>()
+  readonly #push: HttpPush
+  #url: URL
+  #state: State = { _tag: "Open" }
+  #received = 0
+  /** Why the server could not be reached last, as long as no connection has worked since. */
+  #unreachable: string | undefined
+
+  constructor(options: HttpLinkOptions, receiver: LinkReceiver, services: Services) {
+    this.maxMessageBytes = options.maxMessageBytes ?? LineFraming.defaultMaxLineBytes
+    this.deadlines = options.deadlines
+    this.#options = options
+    this.#receiver = receiver
+    this.#services = services
+    this.#url = new URL(options.url)
+    this.#headers = new HttpHeaders(this.#url, options.headers)
+    this.conceal = Concealment.make(this.#headers.secrets)
+    this.#push = new HttpPush(this)
+  }
+
+  readonly closed = Deferred.await(this.#closed)
+  readonly received = (): number => this.#received
+  readonly stderrTail = (): string => ""
+  readonly isCongested = (): boolean => true
+  readonly random = (): number => this.#services.random.nextDoubleUnsafe()
+  readonly nowMillis = (): number => this.#services.clock.currentTimeMillisUnsafe()
+  readonly uptimeMillis = (): number => Number(this.#services.clock.monotonicTimeNanosUnsafe()) / 1e6
+  readonly canResume = (): boolean => !this.#headers.isModern
+
+  get url(): URL {
+    return this.#url
+  }
+
+  readonly setProtocolVersion = (revision: string | undefined): void => {
+    this.#headers.revision = revision
+  }
+
+  readonly post = (outbound: Outbound): void => {
+    if (this.#state._tag !== "Open") {
+      const description = this.#state._tag === "Leaving" ? describe(this.#state.reason) : "closed"
+      return outbound.onFailure({ _tag: "Lost", delivery: "NotSent", description })
+    }
+    this.#dispatch(new HttpExchange(outbound, this, this.#headers.sessionId))
+  }
+
+  readonly withdraw = (outbound: Outbound): boolean => {
+    const exchange = this.#exchanges.get(outbound)
+    if (exchange?.isQueued !== true) return false
+    exchange.abort()
+    return true
+  }
+
+  readonly forget = (id: JsonRpc.RequestId): void => {
+    this.#exchangeOf(id)?.abort()
+  }
+
+  readonly release = Effect.suspend(() => {
+    const isSessionAlive = this.#state._tag === "Open" && this.#headers.sessionId !== undefined
+    this.#finish({ _tag: "Released" })
+    if (!isSessionAlive) return Effect.void
+    return endSession(this.#services.dispatcher, this.#url, this.#headers.ofDelete).pipe(
+      Effect.interruptible,
+      Effect.timeoutOption(this.#options.sessionEndTimeout ?? "2 seconds"),
+      Effect.asVoid
+    )
+  })
+
+  readonly receive = (frame: JsonRpc.Incoming | JsonRpc.Malformed): void => {
+    if (this.#state._tag === "Closed") return
+    if (frame._tag === "Malformed") this.#receiver.onMalformed(frame)
+    else this.#receiver.onMessage(frame)
+  }
+
+  readonly receiveStray = (frame: JsonRpc.Incoming | JsonRpc.Malformed): void => {
+    const id = answeredBy(frame)
+    if (id !== undefined && id !== null) this.#exchangeOf(id)?.settle()
+    this.receive(frame)
+  }
+
+  readonly onBytes = (count: number): void => {
+    this.#received += count
+  }
+
+  readonly onStart = (): void => {
+    this.#unreachable = undefined
+  }
+
+  readonly onResponse = (exchange: HttpExchange, status: number, headers: IncomingHttpHeaders): void => {
+    this.#received += 1
+    if (status >= 300) return
+    const { method } = exchange.outbound
+    if (method === "notifications/initialized" && this.#options.push !== false && !this.#headers.isModern) {
+      this.#push.start()
+    }
+    // Only the answer to `initialize` founds a session; proxies have been seen to add the header elsewhere.
+    const sessionId = headers["mcp-session-id"]
+    if (method !== "initialize" || typeof sessionId !== "string") return
+    if (!/^[\x21-\x7e]{1,1024}$/.test(sessionId)) {
+      const description = "its session id has characters that the protocol forbids"
+      return exchange.fail({ _tag: "Unintelligible", description })
+    }
+    this.#headers.sessionId = sessionId
+  }
+
+  readonly onUnreachable = (exchange: HttpExchange, description: string): void => {
+    this.#unreachable = description
+    exchange.fail(exchange.lost(description))
+  }
+
+  readonly onLingering = (exchange: HttpExchange): void => {
+    if (exchange.onceEnded !== undefined) return
+    const deadline = this.deadlines.arm(lingerMillis, () => exchange.cut())
+    exchange.onceEnded = () => deadline.cancel()
+  }
+
+  readonly onEnd = (exchange: HttpExchange): void => {
+    exchange.onceEnded?.()
+    if (this.#exchanges.get(exchange.outbound) === exchange) this.#exchanges.delete(exchange.outbound)
+    if (this.#state._tag === "Leaving") return this.#leave()
+    if (this.#unreachable === undefined || this.#isAwaited) return
+    this.#finish({ _tag: "Unreachable", description: this.#unreachable })
+  }
+
+  readonly onRefusal = (exchange: HttpExchange, refusal: HttpStatus.Refusal): void => {
+    const { body, status } = refusal
+    if (this.#isSessionLost(exchange.sessionId, status, body)) return this.#refuse(exchange, status)
+    const answer = HttpStatus.answerIn(refusal, exchange.outbound.id)
+    if (answer !== undefined) return exchange.receive(answer)
+    const target = HttpStatus.redirection(refusal, this.#url)
+    if (target !== undefined && this.#state._tag === "Leaving") {
+      return exchange.fail({ _tag: "Lost", delivery: "Refused", description: describe(this.#state.reason), status })
+    }
+    if (target !== undefined && exchange.redirections < redirectLimit) {
+      this.#url = target
+      return this.#dispatch(exchange.again())
+    }
+    exchange.fail(HttpStatus.failureOf(refusal, this.#url, this.nowMillis()))
+  }
+
+  readonly onErrorBody = (exchange: HttpExchange, status: number, body: string): boolean => {
+    const isLost = this.#options.isSessionLost !== undefined && this.#isSessionLost(exchange.sessionId, status, body)
+    if (isLost) this.#refuse(exchange, status)
+    return isLost
+  }
+
+  readonly onPushRefused = ({ body, status }: HttpStatus.Refusal): boolean => {
+    // With calls under way theirs is the word that counts.
+    if (this.#isAwaited || !this.#isSessionLost(this.#headers.sessionId, status, body)) return false
+    this.#finish(lostSession(status))
+    return true
+  }
+
+  readonly get = ({ isAwaited, lastEventId, url }: EventStreamRequest, handler: Dispatcher.DispatchHandler): void => {
+    const { dispatcher } = this.#services
+    const headers = this.#headers.ofGet(lastEventId)
+    const via = isAwaited ? dispatcher : backgroundOf(dispatcher)
+    via.dispatch({ ...targetOf(url), method: "GET", headers }, handler)
+  }
+
+  #dispatch(exchange: HttpExchange): void {
+    const { outbound } = exchange
+    this.#exchanges.set(outbound, exchange)
+    const headers = this.#headers.ofPost(outbound)
+    this.#services.dispatcher.dispatch(
+      { ...targetOf(this.#url), method: "POST", headers, body: outbound.text },
+      exchange
+    )
+  }
+
+  #exchangeOf(id: JsonRpc.RequestId): HttpExchange | undefined {
+    for (const [outbound, exchange] of this.#exchanges) if (outbound.id === id) return exchange
+    return undefined
+  }
+
+  #isSessionLost(sessionId: string | undefined, status: number, body: string): boolean {
+    return sessionId !== undefined && (this.#options.isSessionLost ?? isSessionLost)(status, body)
+  }
+
+  /** The server does not know the session that this exchange has named. */
+  #refuse(exchange: HttpExchange, status: number): void {
+    const reason = lostSession(status)
+    if (this.#state._tag === "Open") {
+      const grace = this.deadlines.arm(graceMillis, () => this.#finish(reason))
+      this.#state = { _tag: "Leaving", reason, grace }
+      this.#push.stop()
+    }
+    // The last fate told closes the link.
+    exchange.fail({ _tag: "Lost", delivery: "Refused", description: reason.description, status })
+    for (const other of [...this.#exchanges.values()]) {
+      if (!other.isQueued) continue
+      other.fail(other.lost(reason.description))
+      other.abort()
+    }
+    this.#leave()
+  }
+
+  /** Closes as soon as every request on its way has met the loss itself. Streams that have begun had their session. */
+  #leave(): void {
+    if (this.#state._tag !== "Leaving") return
+    for (const exchange of this.#exchanges.values()) if (exchange.isUndecided) return
+    this.#finish(this.#state.reason)
+  }
+
+  get #isAwaited(): boolean {
+    for (const exchange of this.#exchanges.values()) if (exchange.isAwaitingAnswer) return true
+    return false
+  }
+
+  #finish(reason: LinkClosed): void {
+    if (this.#state._tag === "Closed") return
+    if (this.#state._tag === "Leaving") this.#state.grace.cancel()
+    this.#state = { _tag: "Closed" }
+    this.#push.stop()
+    this.#receiver.onClosed(reason)
+    const description = describe(reason)
+    for (const exchange of [...this.#exchanges.values()]) {
+      exchange.fail(exchange.lost(description))
+      exchange.abort()
+    }
+    Deferred.doneUnsafe(this.#closed, Effect.succeed(reason))
+  }
+}
+
+const targetOf = (url: URL): { readonly origin: string; readonly path: string } => ({
+  origin: url.origin,
+  path: `${url.pathname}${url.search}`
+})
+
+const lostSession = (status: number): LinkClosed & { readonly _tag: "SessionLost" } => ({
+  _tag: "SessionLost",
+  status,
+  description: `the server no longer knows the session (HTTP ${status})`
+})
+
+const describe = (reason: LinkClosed): string =>
+  reason._tag === "Unreachable" || reason._tag === "SessionLost" ? reason.description : "closed"
