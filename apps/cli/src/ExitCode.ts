@@ -32,6 +32,7 @@ export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode]
 export const exitCodeOf = (reason: Reason): ExitCode => {
   switch (reason._tag) {
     case "UnknownServer":
+    case "UnknownTool":
       return ExitCode.usage
     case "ConfigInvalid":
       return ExitCode.config

@@ -287,6 +287,30 @@ describe("idle and age", () => {
     }))
 })
 
+describe("a key that is kept warm", () => {
+  it.effect("and cannot be dialled for good is tried again with back-off, and its callers are told at once", () =>
+    Effect.gen(function*() {
+      const connector = FakeConnector.make()
+      connector.plan = () => Effect.fail(new FakeConnector.FakeError({ message: "not found", permanent: true }))
+      const pool = yield* ConnectionPool.make(connector, {
+        policy: { backoff: { initial: "1 second", max: "10 seconds" } }
+      })
+      yield* pool.warm("a")
+      yield* TestClock.adjust("500 millis")
+      assert.strictEqual(connector.dials(), 1)
+      const exit = yield* Effect.exit(pool.use("a", () => Effect.void))
+      assert.strictEqual(reasonOf(exit)._tag, "DialFailed")
+      assert.strictEqual(connector.dials(), 1)
+      yield* TestClock.adjust("1 minute")
+      assert.isAtLeast(connector.dials(), 3)
+      assert.isAtMost(connector.dials(), 20)
+      connector.plan = () => Effect.void
+      yield* TestClock.adjust("10 minutes")
+      assert.strictEqual(connector.alive(), 1)
+      yield* pool.use("a", () => Effect.void)
+    }))
+})
+
 describe("a lease in a Scope", () => {
   it.effect("is given back when the Scope closes, once, and not taken in one that is closed", () =>
     Effect.gen(function*() {

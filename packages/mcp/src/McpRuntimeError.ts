@@ -55,6 +55,20 @@ export class UnknownServer extends Schema.Error<UnknownServer>(id("UnknownServer
   }
 }
 
+/** No tool of this name is in the catalog. `near` holds the names that look alike. */
+export class UnknownTool extends Schema.Error<UnknownTool>(id("UnknownTool"))({
+  _tag: Schema.tag("UnknownTool"),
+  tool: Schema.String,
+  near: Schema.Array(Schema.String)
+}) {
+  override get message(): string {
+    const hint = this.near.length > 0
+      ? `did you mean ${this.near.join(" or ")}?`
+      : "its server may be unavailable, or no longer offer it"
+    return `unknown tool "${this.tool}"; ${hint}`
+  }
+}
+
 /** The command is not in PATH or the file does not exist. Permanent: never retried. */
 export class CommandNotFound extends Schema.Error<CommandNotFound>(id("CommandNotFound"))({
   _tag: Schema.tag("CommandNotFound"),
@@ -293,6 +307,7 @@ export class ShuttingDown extends Schema.Error<ShuttingDown>(id("ShuttingDown"))
 export const Reason = Schema.Union([
   ConfigInvalid,
   UnknownServer,
+  UnknownTool,
   CommandNotFound,
   SpawnFailed,
   ServerExited,

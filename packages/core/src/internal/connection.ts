@@ -44,6 +44,8 @@ export class Entry<K, C, E> {
   /** Quarantines since then. */
   quarantines = 0
   wasReady = false
+  /** The last dial of a key that is kept warm failed for good: callers are told at once, while the key waits out its penalty. */
+  isHopeless = false
   lastFailure: Failure<E> | undefined = undefined
   lastFailureAt = Number.NEGATIVE_INFINITY
   cleanup: Deadline | undefined = undefined

@@ -458,6 +458,7 @@ export class Machine<K, C, E> {
       connection.readyAt = this.now()
       this.instruments.creation.record(connection.readyAt - connection.openedAt)
       entry.wasReady = true
+      entry.isHopeless = false
       this.transitions.connection(connection, ConnectionState.healthy, undefined)
       this.transitions.slot(slot, { _tag: "Ready", since: connection.readyAt }, undefined)
       this.refreshSole(entry)
@@ -496,11 +497,17 @@ export class Machine<K, C, E> {
     const isPermanent = failure._tag === "Failed" && this.options.connector.classify(failure.error) === "permanent"
     // Growth that fails while another connection works is a matter for back-off: the callers are served by the other one.
     if (isPermanent && !isAnyReady) {
-      entry.lastFailure = failure
-      this.transitions.slot(slot, SlotState.idle, undefined)
-      this.failAll(entry, failure, entry.failures + 1, true)
+      // Nobody tries again without being asked to; a key that is to be kept warm asks, but not without a pause.
+      if (entry.warm > 0) this.penalise(slot, failure, 0)
+      else {
+        entry.lastFailure = failure
+        this.transitions.slot(slot, SlotState.idle, undefined)
+      }
+      entry.isHopeless = entry.warm > 0
+      this.failAll(entry, failure, Math.max(1, entry.failures), true)
       return this.forget(entry)
     }
+    entry.isHopeless = false
     this.penalise(slot, failure, 0)
     if (!entry.wasReady && entry.failures > entry.policy.maxConnectRetries) {
       this.failAll(entry, failure, entry.failures, false)
@@ -535,7 +542,13 @@ export class Machine<K, C, E> {
     }
     const { waiting } = borrow
     if (waiting === undefined) return
-    if (isQuarantined && (!waiting.waitForReady || until >= waiting.expiresAt)) {
+    const { lastFailure } = entry
+    if (entry.isHopeless && lastFailure?._tag === "Failed") {
+      this.fail(
+        borrow,
+        new DialFailed({ key: entry.label, attempts: entry.failures, permanent: true, cause: lastFailure.error })
+      )
+    } else if (isQuarantined && (!waiting.waitForReady || until >= waiting.expiresAt)) {
       this.fail(borrow, new Quarantined(failure))
     } else if (!waiting.waitForReady) this.fail(borrow, new NotReady(failure))
   }
@@ -790,6 +803,7 @@ export class Machine<K, C, E> {
     if (entry === undefined) return
     entry.failures = 0
     entry.quarantines = 0
+    entry.isHopeless = false
     entry.lastFailureAt = Number.NEGATIVE_INFINITY
     entry.intensity.reset()
     this.clearPenalties(entry)
