@@ -31,7 +31,15 @@ export class HttpEndpoint extends Data.TaggedClass("Http")<{
   readonly headers: Readonly<Record<string, Redacted.Redacted>>
 }> {}
 
-export type Endpoint = StdioEndpoint | HttpEndpoint
+/** A server behind a url that speaks the deprecated HTTP+SSE transport of revision 2024-11-05 only. */
+export class SseEndpoint extends Data.TaggedClass("Sse")<{
+  /** Absolute, `http:` or `https:`: where the event stream is. */
+  readonly url: string
+  /** Sent with every request. */
+  readonly headers: Readonly<Record<string, Redacted.Redacted>>
+}> {}
+
+export type Endpoint = StdioEndpoint | HttpEndpoint | SseEndpoint
 
 export interface StdioOptions {
   readonly command: string
@@ -65,6 +73,10 @@ const stdio = (options: StdioOptions): StdioEndpoint =>
 const http = (options: HttpOptions): HttpEndpoint =>
   new HttpEndpoint({ url: String(options.url), headers: redact(options.headers) })
 
+/** A legacy HTTP+SSE endpoint from the url of its event stream. */
+const sse = (options: HttpOptions): SseEndpoint =>
+  new SseEndpoint({ url: String(options.url), headers: redact(options.headers) })
+
 /** The endpoint in one line, for messages: the command line, or the url without credentials and query. */
 const describe = (endpoint: Endpoint): string => {
   if (endpoint._tag === "Stdio") return [endpoint.command, ...endpoint.args].join(" ")
@@ -74,7 +86,7 @@ const describe = (endpoint: Endpoint): string => {
 }
 
 /** Constructors and views of endpoints. */
-export const Endpoint = { stdio, http, describe } as const
+export const Endpoint = { stdio, http, sse, describe } as const
 
 const redact = (values: Readonly<Record<string, string | Redacted.Redacted>> = {}): Record<string, Redacted.Redacted> =>
   Object.fromEntries(

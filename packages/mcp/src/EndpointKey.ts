@@ -40,7 +40,7 @@ const make = (endpoint: Endpoint, options: KeyOptions = {}): EndpointKey => {
       identity
     }
     : {
-      transport: "http",
+      transport: endpoint._tag === "Http" ? "http" : "sse",
       url: canonicalUrl(endpoint.url),
       headers: entries(endpoint.headers, (name) => name.toLowerCase()),
       identity

@@ -21,7 +21,7 @@ import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import type { ClientHandlers } from "./ClientHandlers.ts"
-import { Endpoint, type HttpEndpoint, type StdioEndpoint } from "./Endpoint.ts"
+import { Endpoint, type HttpEndpoint, type SseEndpoint, type StdioEndpoint } from "./Endpoint.ts"
 import * as Concealment from "./internal/Concealment.ts"
 import * as connectFailure from "./internal/connectFailure.ts"
 import * as Handshake from "./internal/handshake.ts"
@@ -151,6 +151,8 @@ export const connect = (options: ConnectOptions): Effect.Effect<McpConnection, C
     (receiver, deadlines) =>
       options.endpoint._tag === "Stdio"
         ? openStdio(options, options.endpoint, receiver)
+        : options.endpoint._tag === "Sse"
+        ? openSse(options, options.endpoint, receiver)
         : openHttp(options, options.endpoint, receiver, deadlines)
   )
   if (options.era !== undefined && options.era !== "auto") return attempt
@@ -178,7 +180,7 @@ const connectOver = Effect.fnUntraced(function*(
   options: ConnectOptions,
   open: OpenLink
 ): Effect.fn.Return<McpConnection, ConnectReason, Scope.Scope> {
-  const { endpoint, era = "auto", handlers = {}, server } = options
+  const { endpoint, handlers = {}, server } = options
   const place: connectFailure.Place = {
     server,
     target: endpoint._tag === "Stdio" ? endpoint.command : Endpoint.describe(endpoint),
@@ -189,7 +191,7 @@ const connectOver = Effect.fnUntraced(function*(
   const fork = Effect.runForkWith(context)
   const multiplexer = new Multiplexer({
     server,
-    url: endpoint._tag === "Http" ? place.target : "",
+    url: endpoint._tag === "Stdio" ? "" : place.target,
     deadlines,
     conceal: place.conceal,
     maxInFlight: options.maxInFlight ?? 16_384,
@@ -214,7 +216,8 @@ const connectOver = Effect.fnUntraced(function*(
       link,
       multiplexer
     )
-    const agreement = yield* handshakes[era].pipe(
+    // HTTP+SSE is older than the question.
+    const agreement = yield* handshakes[endpoint._tag === "Sse" ? "legacy" : options.era ?? "auto"].pipe(
       Effect.mapError((failure) =>
         failure._tag === "HandshakeFailed"
           ? withLastWords(failure, place.conceal(stderrTail()))
@@ -285,6 +288,18 @@ const openHttp = (
   Effect.promise(() => import("./HttpLink.ts")).pipe(
     Effect.flatMap((HttpLink) =>
       HttpLink.make({ url: endpoint.url, headers: endpoint.headers, deadlines, maxMessageBytes }, receiver)
+    ),
+    Effect.mapError(({ description }) => new HandshakeFailed({ server, description }))
+  )
+
+const openSse = (
+  { maxMessageBytes, server }: ConnectOptions,
+  endpoint: SseEndpoint,
+  receiver: LinkReceiver
+): Effect.Effect<Link, ConnectReason, Scope.Scope> =>
+  Effect.promise(() => import("./SseLink.ts")).pipe(
+    Effect.flatMap((SseLink) =>
+      SseLink.make({ url: endpoint.url, headers: endpoint.headers, maxMessageBytes }, receiver)
     ),
     Effect.mapError(({ description }) => new HandshakeFailed({ server, description }))
   )

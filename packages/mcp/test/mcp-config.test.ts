@@ -115,7 +115,7 @@ describe("McpConfig", () => {
       assert.strictEqual(endpoint.cwd, "/project/${BIN}")
     }))
 
-  it.effect("keeps a server with an unset variable, a switched-off one and a legacy one apart from the usable", () =>
+  it.effect("keeps a server with an unset variable and a switched-off one apart from the usable", () =>
     Effect.gen(function*() {
       const config = yield* McpConfig.decode({
         mcpServers: {
@@ -125,15 +125,15 @@ describe("McpConfig", () => {
           old: { type: "sse", url: "https://h/sse" }
         }
       }, origin)
-      assert.deepStrictEqual([...config.servers.keys()], ["good"])
-      assert.deepStrictEqual([...config.unusable.keys()], ["github", "off", "old"])
+      assert.deepStrictEqual([...config.servers.keys()], ["good", "old"])
+      assert.strictEqual(config.servers.get("old")?.endpoint._tag, "Sse")
+      assert.deepStrictEqual([...config.unusable.keys()], ["github", "off"])
       assert.strictEqual(
         config.unusable.get("github")?.message,
         ".mcp.json: mcpServers.github.headers.Authorization: expected the environment variable GITHUB_TOKEN to be set, " +
           "or a default: ${GITHUB_TOKEN:-…}, got an unset variable"
       )
       assert.include(config.unusable.get("off")?.message ?? "", "mcpServers.off.disabled")
-      assert.include(config.unusable.get("old")?.message ?? "", "mcpServers.old.type")
     }))
 
   it.effect("ignores the fields of other programs", () =>
@@ -172,7 +172,7 @@ describe("McpConfig", () => {
         ],
         [{ type: "stdio", url: "http://h/" }, "mcpServers.fs.command: expected a command, got nothing"],
         [{ type: "http", command: "x" }, "mcpServers.fs.url: expected an absolute http or https url, got nothing"],
-        [{ type: "ws", url: "ws://h" }, "mcpServers.fs.type: expected \"stdio\" or \"http\", got \"ws\""],
+        [{ type: "ws", url: "ws://h" }, "mcpServers.fs.type: expected \"stdio\", \"http\" or \"sse\", got \"ws\""],
         [
           { url: "localhost:3000/mcp" },
           "mcpServers.fs.url: expected an absolute http or https url, got something else"

@@ -53,7 +53,26 @@ const everythingHttpOn = Effect.fnUntraced(function*(port: number) {
 
 const everythingHttp = Effect.flatMap(freePort, everythingHttpOn)
 
-for (const [transport, endpoint] of [["stdio", everythingStdio], ["Streamable HTTP", everythingHttp]] as const) {
+const everythingSse = Effect.gen(function*() {
+  const port = yield* freePort
+  const child = yield* SupervisedProcess.spawn({
+    command: bin("mcp-server-everything"),
+    args: ["sse"],
+    env: { PORT: String(port) },
+    gracePeriod: 0
+  })
+  child.stdout.resume()
+  yield* eventually("the server listens", () => child.stderrTail().includes("running on port"))
+  return Endpoint.sse({ url: `http://127.0.0.1:${port}/sse` })
+})
+
+const transports = [
+  ["stdio", everythingStdio],
+  ["Streamable HTTP", everythingHttp],
+  ["HTTP+SSE", everythingSse]
+] as const
+
+for (const [transport, endpoint] of transports) {
   describe(`server-everything over ${transport}`, () => {
     it.live("lists its tools and answers a hundred calls at once", () =>
       Effect.gen(function*() {

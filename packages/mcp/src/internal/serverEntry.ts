@@ -145,7 +145,8 @@ export const decodeEntry = Effect.fnUntraced(function*(name: string, value: unkn
     if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
       return yield* fault(context, "file", [...at, "url"], "an absolute http or https url", "something else")
     }
-    endpoint = Endpoint.http({ url, headers: yield* expandAll("headers", raw.headers) })
+    const headers = yield* expandAll("headers", raw.headers)
+    endpoint = transport === "sse" ? Endpoint.sse({ url, headers }) : Endpoint.http({ url, headers })
   }
   const policy = yield* Effect.mapError(
     PoolPolicy.make(policyInput(endpoint, "configured", said)),
@@ -209,7 +210,7 @@ const transportOf = (
   raw: typeof Raw.Type,
   context: EntryContext,
   at: ReadonlyArray<PropertyKey>
-): Effect.Effect<"stdio" | "http", EntryFault> => {
+): Effect.Effect<"stdio" | "http" | "sse", EntryFault> => {
   const missing = (field: string, expected: string) => fault(context, "file", [...at, field], expected, "nothing")
   switch (raw.type) {
     case undefined:
@@ -227,15 +228,9 @@ const transportOf = (
     case "streamableHttp":
       return raw.url === undefined ? missing("url", "an absolute http or https url") : Effect.succeed("http")
     case "sse":
-      return fault(
-        context,
-        "server",
-        [...at, "type"],
-        "\"http\" (most servers that had HTTP+SSE now offer Streamable HTTP, often under /mcp)",
-        "\"sse\", the deprecated HTTP+SSE transport, which this version does not speak"
-      )
+      return raw.url === undefined ? missing("url", "an absolute http or https url") : Effect.succeed("sse")
     default:
-      return fault(context, "file", [...at, "type"], "\"stdio\" or \"http\"", JSON.stringify(raw.type))
+      return fault(context, "file", [...at, "type"], "\"stdio\", \"http\" or \"sse\"", JSON.stringify(raw.type))
   }
 }
 

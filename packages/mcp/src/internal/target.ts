@@ -114,7 +114,7 @@ const isEqual = <A extends object>(a: A, b: A): boolean => JSON.stringify(a) ===
 
 /** Arguments, paths and queries may carry secrets: a name is made of what cannot, and a digest. */
 const nameOf = (endpoint: Endpoint, key: EndpointKey): string => {
-  if (endpoint._tag === "Http") return URL.canParse(endpoint.url) ? new URL(endpoint.url).host : "ill-formed url"
+  if (endpoint._tag !== "Stdio") return URL.canParse(endpoint.url) ? new URL(endpoint.url).host : "ill-formed url"
   const command = endpoint.command.split(/[\\/]/).at(-1) ?? endpoint.command
   return `${command}#${EndpointKey.fingerprint(key).slice(0, 6)}`
 }

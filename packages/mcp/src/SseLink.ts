@@ -1,0 +1,263 @@
+/**
+ * The HTTP+SSE transport of revision 2024-11-05, for servers that offer nothing newer: one event stream for everything the server
+ * says, and a POST to an address it names for everything it is told.
+ *
+ * Promises, on top of those of every link
+ * - Frames wait until the server has named the address, and fail as `NotSent` if it never does. A stream that is refused refuses
+ *   them with the same status.
+ * - The end of the stream is the end of the link: the session behind it is gone, whatever the server would do with a new stream.
+ *   A second `endpoint` event is the same, never a silent change of sessions.
+ * - The address must be of the stream's own origin: credentials go nowhere else.
+ *
+ * **Gotchas**: how long the server may take to name the address is the connection's `connectTimeout`. Deprecated since revision
+ * 2025-03-26: where a server also speaks Streamable HTTP, prefer that.
+ *
+ * @see https://modelcontextprotocol.io/specification/2024-11-05/basic/transports#http-with-sse
+ */
+import * as JsonRpc from "@holdfast/protocol/JsonRpc"
+import * as LineFraming from "@holdfast/protocol/LineFraming"
+import * as ServerSentEvents from "@holdfast/protocol/ServerSentEvents"
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import type { Buffer } from "node:buffer"
+import type { IncomingHttpHeaders } from "node:http"
+import type { Dispatcher } from "undici"
+import { HttpDispatcher, HttpProxies, type InvalidHttpOptions } from "./HttpLink.ts"
+import * as HttpAgent from "./internal/HttpAgent.ts"
+import { type Body, collect, contentTypeOf, discard, encodingOf } from "./internal/HttpBody.ts"
+import { answeredBy } from "./internal/HttpExchange.ts"
+import { faultOf, HttpHeaders } from "./internal/HttpHeaders.ts"
+import * as HttpStatus from "./internal/HttpStatus.ts"
+import { type PostHost, SsePost } from "./internal/SsePost.ts"
+import { unbatch } from "./internal/unbatch.ts"
+import type { Link, LinkClosed, LinkFailure, LinkReceiver, Outbound } from "./Link.ts"
+
+export interface SseLinkOptions {
+  /** Absolute, `http:` or `https:`: where the event stream is. */
+  readonly url: string
+  /** Sent with every request. */
+  readonly headers: Readonly<Record<string, Redacted.Redacted>>
+  /** Longest message accepted. Default: 64 MiB. */
+  readonly maxMessageBytes?: number | undefined
+}
+
+/** Opens the event stream. Fails at once on a url or a header that cannot be sent. The Scope owns the sockets. */
+export const make = Effect.fnUntraced(function*(
+  options: SseLinkOptions,
+  receiver: LinkReceiver
+): Effect.fn.Return<Link, InvalidHttpOptions, Scope.Scope> {
+  const fault = faultOf(options)
+  if (fault !== undefined) {
+    return yield* Effect.fail<InvalidHttpOptions>({ _tag: "InvalidHttpOptions", description: fault })
+  }
+  const proxies = HttpAgent.proxiesFor(new URL(options.url), yield* Effect.flatten(HttpProxies))
+  const dispatcher = yield* Effect.flatten(HttpDispatcher).pipe(
+    Effect.provideService(HttpProxies, Effect.succeed(proxies))
+  )
+  const clock = yield* Clock.Clock
+  const link = new SseTransport(options, receiver, dispatcher, () => clock.currentTimeMillisUnsafe())
+  yield* Effect.addFinalizer(() => Effect.sync(() => link.release()))
+  link.open()
+  return link
+})
+
+type State =
+  /** The stream is being opened; frames wait. */
+  | { readonly _tag: "Opening"; readonly waiting: Set<Outbound> }
+  | { readonly _tag: "Open"; readonly target: URL }
+  /** The stream was refused, and so is every frame. */
+  | { readonly _tag: "Refused"; readonly failure: LinkFailure }
+  | { readonly _tag: "Closed" }
+
+class SseTransport implements Link, PostHost, Dispatcher.DispatchHandler {
+  readonly #options: SseLinkOptions
+  readonly #receiver: LinkReceiver
+  readonly #dispatcher: Dispatcher
+  readonly #now: () => number
+  readonly #url: URL
+  readonly #headers: HttpHeaders
+  readonly #closed = Deferred.makeUnsafe<LinkClosed>()
+  readonly #posts = new Map<Outbound, SsePost>()
+  #state: State = { _tag: "Opening", waiting: new Set() }
+  #stream: Dispatcher.DispatchController | undefined
+  #body: Body = discard
+  #received = 0
+
+  constructor(options: SseLinkOptions, receiver: LinkReceiver, dispatcher: Dispatcher, now: () => number) {
+    this.#options = options
+    this.#receiver = receiver
+    this.#dispatcher = dispatcher
+    this.#now = now
+    this.#url = new URL(options.url)
+    this.#headers = new HttpHeaders(this.#url, options.headers)
+  }
+
+  readonly closed = Deferred.await(this.#closed)
+  readonly received = (): number => this.#received
+  readonly stderrTail = (): string => ""
+  readonly isCongested = (): boolean => true
+  readonly onBytes = (count: number): void => {
+    this.#received += count
+  }
+  readonly failureOf = (refusal: HttpStatus.Refusal): LinkFailure =>
+    HttpStatus.failureOf(refusal, this.#url, this.#now())
+  readonly onTaken = (post: SsePost): void => {
+    // A request lives until its answer, which the stream brings.
+    if (post.outbound.id === undefined) this.#posts.delete(post.outbound)
+  }
+  readonly onEnd = (): void => {}
+
+  readonly setProtocolVersion = (revision: string | undefined): void => {
+    this.#headers.revision = revision
+  }
+
+  readonly post = (outbound: Outbound): void => {
+    switch (this.#state._tag) {
+      case "Opening":
+        this.#state.waiting.add(outbound)
+        return
+      case "Open":
+        return this.#send(outbound, this.#state.target)
+      case "Refused":
+        return outbound.onFailure(this.#state.failure)
+      case "Closed":
+        return outbound.onFailure({ _tag: "Lost", delivery: "NotSent", description: "closed" })
+    }
+  }
+
+  readonly withdraw = (outbound: Outbound): boolean => {
+    if (this.#state._tag === "Opening") return this.#state.waiting.delete(outbound)
+    const post = this.#posts.get(outbound)
+    if (post?.isQueued !== true) return false
+    this.#posts.delete(outbound)
+    post.abort()
+    return true
+  }
+
+  readonly forget = (id: JsonRpc.RequestId): void => {
+    for (const [outbound, post] of this.#posts) {
+      if (outbound.id !== id) continue
+      this.#posts.delete(outbound)
+      post.settle()
+    }
+  }
+
+  open(): void {
+    const headers = { ...this.#headers.ofGet(""), "cache-control": "no-cache" }
+    this.#dispatcher.dispatch({ ...targetOf(this.#url), method: "GET", headers }, this)
+  }
+
+  release(): void {
+    this.#finish({ _tag: "Released" })
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    if (this.#state._tag === "Closed") return controller.abort(new Error("no longer wanted"))
+    this.#stream = controller
+  }
+
+  onResponseStart(_: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+    this.#received++
+    if (status < 200) return
+    if (status >= 300) {
+      this.#body = collect(HttpStatus.refusalBytes, (bytes) => {
+        this.#refuse(this.failureOf({ status, headers, body: bytes.toString() }))
+      })
+      return
+    }
+    const type = contentTypeOf(headers)
+    const encoding = encodingOf(headers)
+    if (type !== "text/event-stream" || encoding !== undefined) {
+      const description = `HTTP ${status} with ${encoding ?? (type || "nothing")} where an event stream was expected`
+      return this.#refuse({ _tag: "Unintelligible", description })
+    }
+    const events = ServerSentEvents.make({
+      maxEventBytes: this.#options.maxMessageBytes ?? LineFraming.defaultMaxLineBytes,
+      onEvent: ({ data, event }) => {
+        if (event === "endpoint") this.#named(data)
+        else if (event === "message") unbatch(JsonRpc.decode(data), (frame) => this.#receive(frame))
+      }
+    })
+    this.#body = { push: events.push, end: () => {} }
+  }
+
+  onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#received += chunk.length
+    this.#body.push(chunk)
+  }
+
+  onResponseEnd(): void {
+    this.#body.end()
+    this.#lost("the server ended the event stream")
+  }
+
+  onResponseError(_: Dispatcher.DispatchController | undefined, error: Error): void {
+    this.#lost(HttpAgent.describeError(error))
+  }
+
+  #named(address: string): void {
+    if (this.#state._tag === "Open") return this.#lost("the server began another session on the same stream")
+    if (this.#state._tag !== "Opening") return
+    const target = URL.canParse(address, this.#url.href) ? new URL(address, this.#url) : undefined
+    if (target?.origin !== this.#url.origin) {
+      const description = "the server named an address for messages that is not of its own origin"
+      return this.#refuse({ _tag: "Unintelligible", description })
+    }
+    const { waiting } = this.#state
+    this.#state = { _tag: "Open", target }
+    for (const outbound of waiting) this.#send(outbound, target)
+  }
+
+  #receive(frame: JsonRpc.Incoming | JsonRpc.Malformed): void {
+    if (this.#state._tag !== "Open") return
+    const id = answeredBy(frame)
+    if (id !== undefined && id !== null) this.forget(id)
+    if (frame._tag === "Malformed") this.#receiver.onMalformed(frame)
+    else this.#receiver.onMessage(frame)
+  }
+
+  #send(outbound: Outbound, target: URL): void {
+    const post = new SsePost(outbound, this)
+    this.#posts.set(outbound, post)
+    const headers = this.#headers.ofPost(outbound)
+    this.#dispatcher.dispatch({ ...targetOf(target), method: "POST", headers, body: outbound.text }, post)
+  }
+
+  #refuse(failure: LinkFailure): void {
+    if (this.#state._tag !== "Opening") return
+    const { waiting } = this.#state
+    this.#state = { _tag: "Refused", failure }
+    this.#stream?.abort(new Error("no longer wanted"))
+    for (const outbound of waiting) outbound.onFailure(failure)
+  }
+
+  #lost(description: string): void {
+    if (this.#state._tag === "Refused") return
+    this.#finish({ _tag: "Unreachable", description })
+  }
+
+  #finish(reason: LinkClosed): void {
+    const before = this.#state
+    if (before._tag === "Closed") return
+    this.#state = { _tag: "Closed" }
+    this.#stream?.abort(new Error("no longer wanted"))
+    this.#receiver.onClosed(reason)
+    const description = reason._tag === "Unreachable" ? reason.description : "closed"
+    const notSent: LinkFailure = { _tag: "Lost", delivery: "NotSent", description }
+    if (before._tag === "Opening") { for (const outbound of before.waiting) outbound.onFailure(notSent) }
+    for (const post of [...this.#posts.values()]) {
+      if (post.isQueued) post.fail(notSent)
+      post.abort()
+    }
+    this.#posts.clear()
+    Deferred.doneUnsafe(this.#closed, Effect.succeed(reason))
+  }
+}
+
+const targetOf = (url: URL): { readonly origin: string; readonly path: string } => ({
+  origin: url.origin,
+  path: `${url.pathname}${url.search}`
+})
