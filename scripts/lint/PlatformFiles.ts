@@ -33,6 +33,16 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
     reason: "sockets: the one place that talks to undici, and to the environment about proxies"
   },
   {
+    file: "packages/mcp/src/internal/Lifeline.ts",
+    allows: ["timers"],
+    reason: "what keeps a program alive and what does not is a property of Node's timers"
+  },
+  {
+    file: "packages/mcp/src/promise.ts",
+    allows: ["promises"],
+    reason: "the entry for programs without Effect: its callers want promises"
+  },
+  {
     file: "packages/mcp/src/internal/nodePlatform.ts",
     allows: ["process", "io"],
     reason:

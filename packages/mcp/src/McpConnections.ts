@@ -115,6 +115,8 @@ export interface ServerNotification {
 export class McpConnections extends Context.Service<McpConnections, {
   /** The configured servers that can be used, now. */
   readonly servers: ReadonlyArray<string>
+  /** Servers that are configured but cannot be used here and now (switched off, a variable not set), with the reason. */
+  readonly unusable: ReadonlyMap<string, ConfigInvalid>
   /**
    * Takes another config from now on: servers that are as they were keep their connections, those of changed or removed ones
    * finish their calls and close.
@@ -385,6 +387,9 @@ export const make = Effect.fnUntraced(function*(
   return {
     get servers() {
       return targets.servers()
+    },
+    get unusable() {
+      return targets.unusable()
     },
     reload: (next) =>
       Effect.suspend(() => {

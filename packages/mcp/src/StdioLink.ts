@@ -18,6 +18,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Buffer } from "node:buffer"
 import * as FrameWriter from "./internal/FrameWriter.ts"
+import { HoldsProgram } from "./internal/Lifeline.ts"
 import { unbatch } from "./internal/unbatch.ts"
 import type { Link, LinkClosed, LinkReceiver } from "./Link.ts"
 
@@ -35,6 +36,7 @@ export const make = Effect.fnUntraced(function*(
   receiver: LinkReceiver
 ): Effect.fn.Return<Link, ProcessError, Scope.Scope> {
   const child = yield* SupervisedProcess.spawn(options)
+  if (!(yield* HoldsProgram)) child.unref()
   const closed = yield* Deferred.make<LinkClosed>()
   const broken = yield* Deferred.make<string>()
   let received = 0

@@ -71,7 +71,10 @@ export class ToolCatalog extends Context.Service<ToolCatalog, {
   readonly current: Effect.Effect<Catalog>
   /** The catalog now, and whenever it has changed. */
   readonly changes: Stream.Stream<Catalog>
-  /** Calls a tool by its name in the catalog. Fails with `UnknownTool` when there is none of that name. */
+  /**
+   * Calls a tool by its name in the catalog. Fails with `UnknownTool` when there is none of that name and every server has
+   * answered.
+   */
   readonly call: (
     name: string,
     input?: Readonly<Record<string, unknown>>,
@@ -129,8 +132,13 @@ export const make = Effect.fnUntraced(function*(
       for (const tool of state.tools) if (filter(server, tool)) tools.push(toolOf(server, tool))
       if (state.error !== undefined) unavailable.push({ server, error: state.error })
     }
-    if ([...states.values()].every(({ isKnown }) => isKnown)) isComplete.openUnsafe()
-    return SubscriptionRef.set(changed, { tools, unavailable })
+    for (const [server, reason] of mcp.unusable) {
+      if (!exclude.includes(server)) unavailable.push({ server, error: new McpRuntimeError({ reason }) })
+    }
+    return Effect.map(SubscriptionRef.set(changed, { tools, unavailable }), () => {
+      // Afterwards: who waits for this reads the catalog at once.
+      if ([...states.values()].every(({ isKnown }) => isKnown)) isComplete.openUnsafe()
+    })
   })
 
   const ask = (server: string, state: ServerState): Effect.Effect<void> =>
@@ -173,12 +181,14 @@ export const make = Effect.fnUntraced(function*(
     ),
     { startImmediately: true }
   )
+  yield* publish
   for (const server of states.keys()) {
     if (keepOpen) yield* Effect.ignore(mcp.warm(server))
     yield* refresh(server, false)
   }
 
   const current = SubscriptionRef.get(changed)
+  const find = (name: string) => SubscriptionRef.getUnsafe(changed).tools.find((tool) => tool.name === name)
   const late = (server: string, millis: number) =>
     new McpRuntimeError({
       reason: new DeadlineExceeded({
@@ -212,11 +222,22 @@ export const make = Effect.fnUntraced(function*(
     current,
     changes: SubscriptionRef.changes(changed),
     call: (name, input, options) =>
-      Effect.flatMap(current, ({ tools }) => {
-        const found = tools.find((tool) => tool.name === name)
+      Effect.suspend(() => {
+        const found = find(name)
         if (found !== undefined) return found.call(input, options)
-        const near = nearNames(name, tools.map((tool) => tool.name))
-        return Effect.fail(new McpRuntimeError({ reason: new UnknownTool({ tool: name, near }) }))
+        // Its server may not have answered yet.
+        const wait = options?.deadline === undefined
+          ? isComplete.await
+          : Effect.timeoutOption(isComplete.await, options.deadline)
+        return Effect.andThen(
+          wait,
+          Effect.suspend(() => {
+            const later = find(name)
+            if (later !== undefined) return later.call(input, options)
+            const near = nearNames(name, SubscriptionRef.getUnsafe(changed).tools.map((tool) => tool.name))
+            return Effect.fail(new McpRuntimeError({ reason: new UnknownTool({ tool: name, near }) }))
+          })
+        )
       })
   }
 })

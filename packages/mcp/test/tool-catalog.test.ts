@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { PoolEvent } from "@holdfast/core"
-import { McpConnections, McpRuntimeError, NotReady, type ServerNotification } from "@holdfast/mcp"
+import { ConfigInvalid, McpConnections, McpRuntimeError, NotReady, type ServerNotification } from "@holdfast/mcp"
 import * as ToolCatalog from "@holdfast/mcp/ToolCatalog"
 import type * as Messages from "@holdfast/protocol/Messages"
 import * as Deferred from "effect/Deferred"
@@ -27,6 +27,7 @@ const servers = Effect.fnUntraced(function*(names: ReadonlyArray<string>) {
   const warmed: Array<string> = []
   const service: Partial<McpConnections["Service"]> = {
     servers: names,
+    unusable: new Map([["unset", new ConfigInvalid({ file: "f", path: "p", expected: "TOKEN to be set" })]]),
     notifications: Stream.fromPubSub(notifications),
     events: Stream.fromPubSub(events),
     warm: (server) => Effect.sync(() => void warmed.push(String(server))),
@@ -83,10 +84,10 @@ describe("ToolCatalog", () => {
           const ready = yield* Fiber.join(asking)
           assert.deepStrictEqual(names(ready), ["a__x", "a__y", "b__x"])
           const reasons = ready.unavailable.map(({ error, server }) => `${server} ${error.reason._tag}`)
-          assert.deepStrictEqual(reasons.toSorted(), ["dead NotReady", "slow DeadlineExceeded"])
+          assert.deepStrictEqual(reasons.toSorted(), ["dead NotReady", "slow DeadlineExceeded", "unset ConfigInvalid"])
           yield* TestClock.adjust("50 seconds")
           assert.deepStrictEqual(names(yield* catalog.ready()), ["a__x", "a__y", "slow__late", "b__x"])
-          assert.deepStrictEqual((yield* catalog.current).unavailable.map(({ server }) => server), ["dead"])
+          assert.deepStrictEqual((yield* catalog.current).unavailable.map(({ server }) => server), ["dead", "unset"])
           assert.deepStrictEqual(all.warmed, ["a", "slow", "dead", "b"])
         }),
         Layer.provide(ToolCatalog.layer(), all.layer)
@@ -103,12 +104,12 @@ describe("ToolCatalog", () => {
           const [before] = (yield* catalog.ready()).tools
           all.lists.set("a", Effect.fail(down("a")))
           yield* all.changed("a")
-          yield* Stream.runHead(Stream.filter(catalog.changes, ({ unavailable }) => unavailable.length === 1))
+          yield* Stream.runHead(Stream.filter(catalog.changes, ({ unavailable }) => unavailable.length === 2))
           assert.deepStrictEqual(names(yield* catalog.current), ["a__x"])
           all.lists.set("a", Effect.succeed([tool("x"), tool("new")]))
           yield* all.reconnected("a")
           yield* Stream.runHead(Stream.filter(catalog.changes, ({ tools }) => tools.length === 2))
-          assert.isEmpty((yield* catalog.current).unavailable)
+          assert.strictEqual((yield* catalog.current).unavailable.length, 1)
           yield* before?.call() ?? Effect.die("no tool")
           yield* catalog.call("a__new")
           assert.deepStrictEqual(all.called, ["a.x", "a.new"])

@@ -576,12 +576,13 @@ export class Machine<K, C, E> {
     const { entry } = slot
     const { policy } = entry
     const now = this.now()
-    // A dial of the same key that failed while this one was up is news about the server, and newer than its uptime.
-    const isProven = uptime >= policy.minUptime && uptime > 0 && now - entry.lastFailureAt >= policy.minUptime
+    // A dial of the same key that failed while this one was up is news about the server, and newer than its uptime; a penalty
+    // that still runs is not over because of it.
+    const isProven = uptime >= policy.minUptime && uptime > 0 && now - entry.lastFailureAt >= policy.minUptime &&
+      entry.slots.every(({ timer }) => timer === undefined)
     if (isProven) {
       entry.failures = 0
       entry.quarantines = 0
-      this.clearPenalties(entry)
     }
     entry.failures++
     entry.lastFailure = failure

@@ -29,6 +29,8 @@ export interface Target {
 export interface Targets {
   /** Configured and usable, in the order of the config. */
   readonly servers: () => ReadonlyArray<string>
+  /** Configured well, but not usable here and now. */
+  readonly unusable: () => McpConfig["unusable"]
   /** Takes another config. Returns the targets that nobody means any more. */
   readonly replace: (config: McpConfig) => ReadonlyArray<Target>
   /** Fails with `UnknownServer`, or with `ConfigInvalid` for a server that cannot be used here. */
@@ -90,6 +92,7 @@ export const make = (initial: McpConfig): Effect.Effect<Targets> =>
 
     return {
       servers: () => [...config.servers.keys()],
+      unusable: () => config.unusable,
       replace: (next) => {
         config = next
         return read()
