@@ -36,7 +36,7 @@ export interface Call<A> {
   readonly mayRepeat: Effect.Effect<boolean>
 }
 
-/** Repetitions per call. More would hide a server that dies of this very call. */
+/** Repetitions per call of what may have run. More would hide a server that dies of this very call. */
 const maxRepeats = 3
 
 /** A connection that refuses calls but stays open is given a breath before it is asked again. */
@@ -64,7 +64,7 @@ export class Replay {
         ? Number.POSITIVE_INFINITY
         : Duration.toMillis(Duration.fromInputUnsafe(call.deadline))
       const budget = this.#budgetOf(call.target)
-      return Effect.map(this.attempt(call, total, this.deadlines.now() + total, 1, "NotSent"), (answer) => {
+      return Effect.map(this.attempt(call, total, this.deadlines.now() + total, 1, 0, "NotSent"), (answer) => {
         budget.deposit()
         return answer
       })
@@ -105,6 +105,8 @@ export class Replay {
     total: number,
     until: number,
     number: number,
+    /** How many of them were repetitions of what may have run. */
+    repeats: number,
     /** What the attempts before this one have left behind. */
     delivery: Delivery
   ): Effect.Effect<A, McpRuntimeError> {
@@ -125,10 +127,10 @@ export class Replay {
       const remaining = () => Math.max(1, Math.ceil(Math.min(until, sentAt + call.limit) - this.deadlines.now()))
       return call.send(connection, remaining)
     }
-    const again = (after: Delivery) =>
+    const again = (after: Delivery, more = 0) =>
       Effect.andThen(
         this.settle(used, number, left()),
-        Effect.suspend(() => this.attempt(call, total, until, number + 1, after))
+        Effect.suspend(() => this.attempt(call, total, until, number + 1, repeats + more, after))
       )
     const acquire = { timeout: Duration.millis(budget), waitForReady: call.waitForReady }
     return Effect.catch(this.pool.use(target, send, acquire), (error): Effect.Effect<A, McpRuntimeError> => {
@@ -138,7 +140,8 @@ export class Replay {
       }
       switch (error._tag) {
         case "ConnectionLost":
-          return number <= maxRepeats ? again(delivery) : Effect.fail(failure(error))
+          // It did not run, so the deadline alone counts; the pool's back-off and quarantine pace it.
+          return again(delivery)
         case "HttpRejected": {
           const wait = error.retryAfterMillis
           // Waiting longer than this is the caller's decision, who is told how long.
@@ -157,10 +160,10 @@ export class Replay {
               ...(error.end && { end: error.end })
             })
           )
-          if (number > maxRepeats) return Effect.fail(unknown)
+          if (repeats >= maxRepeats) return Effect.fail(unknown)
           return Effect.flatMap(
             call.mayRepeat,
-            (mayRepeat) => mayRepeat && this.#budgetOf(target).withdraw() ? again("Unknown") : Effect.fail(unknown)
+            (mayRepeat) => mayRepeat && this.#budgetOf(target).withdraw() ? again("Unknown", 1) : Effect.fail(unknown)
           )
         }
         case "DeadlineExceeded":
@@ -177,7 +180,7 @@ export class Replay {
    */
   private settle(used: McpConnection | undefined, number: number, left: number): Effect.Effect<void> {
     if (used === undefined) return Effect.void
-    const pause = Duration.millis(Math.min(left, pauseMillis * 2 ** (number - 1)))
+    const pause = Duration.millis(Math.min(left, pauseMillis * 2 ** Math.min(6, number - 1)))
     // The pool heard of the loss before us, but acts on it in a fiber of its own: let it run first.
     return Effect.andThen(Effect.timeoutOption(used.closed, pause), Effect.yieldNow)
   }
