@@ -4,8 +4,9 @@
  */
 
 export interface Gate {
-  /** What must not be exceeded, in the unit of `value`. */
-  readonly atMost: number
+  /** What must not be exceeded, or must be reached, in the unit of `value`. */
+  readonly atMost?: number
+  readonly atLeast?: number
   readonly value: number
   readonly unit: string
 }
@@ -30,9 +31,10 @@ export const print = (title: string, lines: ReadonlyArray<Line>): void => {
   }
 }
 
-const verdict = ({ atMost, unit, value }: Gate): string => {
-  const isMet = value <= atMost
-  return colour(isMet ? 32 : 31, `gate ${atMost} ${unit}: ${isMet ? "met" : `NOT met (${round(value)})`}`)
+const verdict = ({ atLeast, atMost, unit, value }: Gate): string => {
+  const isMet = value <= (atMost ?? Number.POSITIVE_INFINITY) && value >= (atLeast ?? Number.NEGATIVE_INFINITY)
+  const bound = atMost === undefined ? `at least ${atLeast}` : `at most ${atMost}`
+  return colour(isMet ? 32 : 31, `gate ${bound} ${unit}: ${isMet ? "met" : `NOT met (${round(value)})`}`)
 }
 
 export const round = (value: number): string => value.toFixed(value < 10 ? 2 : 0)

@@ -1,5 +1,5 @@
 /**
- * `pnpm bench [core] [process]`: figures beside what they are compared with, in one run, with the gate each has to meet.
+ * `pnpm bench [core] [process] [mcp]`: figures beside what they are compared with, in one run, with the gate each has to meet.
  *
  * Ratios mean something on any machine, nanoseconds only on this one. Figures of different runs are not to be compared.
  */
@@ -10,11 +10,13 @@ import { leaseCost } from "./core/LeaseCost.ts"
 import { manyConnections } from "./core/ManyConnections.ts"
 import { manyKeys } from "./core/ManyKeys.ts"
 import { spike } from "./core/Spike.ts"
+import { stdioCalls } from "./mcp/StdioCalls.ts"
 import { processBench } from "./process/ProcessBench.ts"
 
 const benchmarks: Readonly<Record<string, ReadonlyArray<Effect.Effect<void, unknown>>>> = {
   core: [leaseCost, deadlineCost, spike, manyKeys, manyConnections],
-  process: [processBench]
+  process: [processBench],
+  mcp: [stdioCalls]
 }
 
 const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(benchmarks)

@@ -10,7 +10,7 @@
  *
  * @see https://modelcontextprotocol.io/specification/2025-11-25/schema
  */
-import type * as Result from "effect/Result"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { checked } from "./internal/checked.ts"
 
@@ -183,10 +183,28 @@ const checkCallToolResult = checked(CallToolResult)
  * Checks the answer to `tools/call`. Fails with a sentence that names the member that is wrong. A missing `content` is taken
  * for an empty one, as the official SDKs do: servers that answer with `structuredContent` alone leave it out.
  */
-export const decodeCallToolResult = (result: unknown): Result.Result<CallToolResult, string> =>
-  checkCallToolResult(
+export const decodeCallToolResult = (result: unknown): Result.Result<CallToolResult, string> => {
+  if (isPlainText(result)) return Result.succeed(result)
+  return checkCallToolResult(
     typeof result === "object" && result !== null && !("content" in result) ? { ...result, content: [] } : result
   )
+}
+
+/** What nearly every answer is, told without the schema: it is a tenth of what a call costs. */
+const isPlainText = (result: unknown): result is CallToolResult => {
+  if (typeof result !== "object" || result === null) return false
+  const { content, isError, structuredContent }: {
+    readonly [Name in "content" | "isError" | "structuredContent"]?: unknown
+  } = result
+  if (!Array.isArray(content) || structuredContent !== undefined) return false
+  if (isError !== undefined && typeof isError !== "boolean") return false
+  for (const block of content) {
+    if (typeof block !== "object" || block === null || block.type !== "text" || typeof block.text !== "string") {
+      return false
+    }
+  }
+  return true
+}
 
 /** Reads the parameters of `notifications/progress`; `undefined` when they are not what the protocol prescribes. */
 export const readProgress = (params: unknown): ProgressParams | undefined => {
