@@ -96,6 +96,14 @@ describe("the era of a server", () => {
         assert.isUndefined(heard().at(-1)?.params?._meta?.["io.modelcontextprotocol/protocolVersion"])
       })))
 
+  it.live("a legacy server that says yes to everything is no modern one", () =>
+    withServer([program("modern-server.ts"), "nod"], {}, (mcp, heard) =>
+      Effect.gen(function*() {
+        yield* mcp.callTool("s", { name: "any" }, { idempotent: false })
+        assert.strictEqual((yield* eraOf(mcp)).era, "legacy")
+        assert.deepStrictEqual(methods(heard).slice(0, 2), ["server/discover", "initialize"])
+      })))
+
   it.live("a legacy server that dies of the question is started once more, and never asked again", () =>
     withServer([program("modern-server.ts"), "exit"], {}, (mcp, heard) =>
       Effect.gen(function*() {

@@ -143,10 +143,11 @@ const mayBeLegacy = (failure: CallFailure | HandshakeFailed): boolean => {
     // Credentials and overload are no question of era.
     case "HttpRejected":
       return failure.status >= 400 && failure.status < 500 && ![401, 403, 407, 408, 425, 429].includes(failure.status)
+    // Some servers say yes to everything. Only a valid answer makes a modern one.
     case "InvalidAnswer":
+    case "HandshakeFailed":
     case "DeadlineExceeded":
       return true
-    case "HandshakeFailed":
     case "ConnectionLost":
     case "OutcomeUnknown":
     case "TooBusy":

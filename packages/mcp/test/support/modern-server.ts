@@ -1,6 +1,7 @@
 /**
  * A stdio server of the modern era: no handshake, every request must say its revision. `exit` as its first argument makes it a
- * legacy server that dies of what it does not know, `both` one that also answers `initialize`. With SPY_LOG it appends every
+ * legacy server that dies of what it does not know, `nod` one that answers anything with an empty success, `both` one that also
+ * answers `initialize`. With SPY_LOG it appends every
  * message it receives to that file, with its pid.
  */
 import * as fs from "node:fs"
@@ -62,6 +63,7 @@ readline.createInterface({ input: process.stdin }).on("line", (line) => {
   if (method === "initialize" && mode !== "modern") {
     return void send({ id, result: { protocolVersion: "2025-11-25", capabilities: { tools: {} }, serverInfo } })
   }
+  if (mode === "nod") return void send({ id, result: method === "tools/call" ? { content: [] } : {} })
   if (mode === "exit") {
     if (method === "server/discover") process.exit(4)
     return void send({ id, result: { content: [] } })
