@@ -26,6 +26,8 @@ export interface Outbound {
   readonly name?: string | undefined
   /** The message as JSON, without a line end. */
   readonly text: string
+  /** The frame must wait behind others after all, although the link was not congested when it was posted. */
+  onQueued?(): void
   /** The frame is given to the operating system now. From here on the peer may have acted on it. */
   onHandOff(): void
   /** The link is done with a frame that gets no answer: written (stdio), or accepted by the server (HTTP). */

@@ -78,7 +78,7 @@ export const make = Effect.fnUntraced(function*(
 
   child.stdout.on("data", (chunk: Buffer) => {
     received += chunk.length
-    framing.push(chunk)
+    writer.together(() => framing.push(chunk))
   })
   child.stdout.once("end", () => Deferred.doneUnsafe(broken, Effect.succeed("it closed its stdout")))
 

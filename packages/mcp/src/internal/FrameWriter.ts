@@ -16,6 +16,8 @@ export interface FrameWriter {
   /** True: it was still waiting and will not be sent. */
   readonly withdraw: (outbound: Outbound) => boolean
   readonly isCongested: () => boolean
+  /** Runs this, and writes all that was posted meanwhile in one go: answers that come together let calls go together. */
+  readonly together: (run: () => void) => void
   /** Nothing is written any more; what waits fails as not sent. Idempotent. */
   readonly close: (description: string) => void
 }
@@ -34,6 +36,7 @@ export const make = ({ onBroken, output }: FrameWriterOptions): FrameWriter => {
   const waiting = new Set<Outbound>()
   let state: "idle" | "writing" | "broken" | "closed" = "idle"
   let closedBecause = ""
+  let isGathering = false
 
   const notSent = (description: string): LinkFailure => ({ _tag: "Lost", delivery: "NotSent", description })
 
@@ -90,12 +93,22 @@ export const make = ({ onBroken, output }: FrameWriterOptions): FrameWriter => {
 
   return {
     post: (outbound) => {
-      if (state === "idle") return writeOne(outbound)
+      if (state === "idle" && !isGathering) return writeOne(outbound)
       if (state === "closed") return outbound.onFailure(notSent(closedBecause))
       waiting.add(outbound)
     },
     withdraw: (outbound) => waiting.delete(outbound),
     isCongested: () => state !== "idle",
+    together: (run) => {
+      isGathering = true
+      try {
+        run()
+      } finally {
+        isGathering = false
+        if (state === "idle" && waiting.size > 0) writeNextBatch()
+        for (const outbound of waiting) outbound.onQueued?.()
+      }
+    },
     close: (description) => {
       if (state === "closed") return
       state = "closed"

@@ -381,6 +381,10 @@ class Call implements Outbound {
     this.#hard?.cancel()
   }
 
+  onQueued(): void {
+    this.armHard()
+  }
+
   onHandOff(): void {
     this.isHandedOff = true
     this.armHard()

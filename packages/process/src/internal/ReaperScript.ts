@@ -8,8 +8,9 @@
  *   del N                 nothing is left of it, or nothing came of it
  *
  * Then it kills the registered groups, and everybody who bears a tag of this runtime with the policy `kill`, round after
- * round until four in a row find nobody, with longer and longer pauses: those who fork and die at the end of their input can
- * slip through any one look, but not for long. Children that were expected and never added died with their owner half-way:
+ * round until four in a row find nobody, with longer and longer pauses, sixty at most: those who fork and die at the end of their input can
+ * slip through any one look, but not for long. A look during which processes came or went, or somebody was in the middle of starting
+ * a program (his environment reads as empty just then), counts for nothing. Children that were expected and never added died with their owner half-way:
  * they go whatever their policy. Its last act is to remove the ledger.
  *
  * Promises: a group is killed only if its leader still has the start time that was registered or, without a leader, if a
@@ -58,7 +59,7 @@ look() {
   while read -r line || [ -n "$line" ]; do text="$text $line"; done < "/proc/$1/stat"
   [ -n "$text" ] || return 1
   set -- \${text##*") "}
-  nowgroup=$3 now=\${20}
+  state=$1 parent=$2 nowgroup=$3 now=\${20}
 }
 
 look_ps() {
@@ -67,6 +68,20 @@ look_ps() {
 }
 
 bearers_quick() { grep -lzxs "$@" /proc/[0-9]*/environ; }
+
+unsettled() {
+  for file in $(grep -Lzs . /proc/[0-9]*/environ); do
+    pid=\${file#/proc/} pid=\${pid%/environ}
+    [ "$pid" != 2 ] && look "$pid" && [ "$parent" != 2 ] || continue
+    case $state in Z | X) ;; *) return 0 ;; esac
+  done
+  return 1
+}
+
+everybody() {
+  set -- /proc/[0-9]*
+  all=$*
+}
 
 bearers_slow() {
   for file in /proc/[0-9]*/environ; do
@@ -112,13 +127,18 @@ fi
 set -- -e "$tag[1-9][0-9]*\\.kill"
 for n in $waiting; do set -- "$@" -e "$tag$n\\.group"; done
 round=0 quiet=0
-while [ $quiet -lt 4 ] && [ $round -lt 20 ]; do
+while [ $quiet -lt 4 ] && [ $round -lt 60 ]; do
   case $quiet in 1) sleep 0.02 ;; 2) sleep 0.04 ;; 3) sleep 0.08 ;; esac
   round=$((round + 1)) quiet=$((quiet + 1))
+  everybody; before=$all
   for file in $($find "$@"); do
-    pid=\${file#/proc/}
-    kill -s KILL "\${pid%/environ}" && quiet=0
+    pid=\${file#/proc/} quiet=0
+    kill -s KILL "\${pid%/environ}"
   done
+  if [ $quiet -gt 0 ] && [ "$table" = proc ]; then
+    everybody
+    { [ "$before" = "$all" ] && { [ -z "$quick" ] || ! unsettled; }; } || { quiet=$((quiet - 1)); sleep 0.02; }
+  fi
   [ $round -gt 4 ] && [ $quiet = 0 ] && sleep 0.02
 done
 
@@ -152,10 +172,17 @@ const look = (pid) => {
   return text === "" ? undefined : { group: fields[2], start: fields[19] }
 }
 const kill = (pid) => { try { process.kill(pid, "SIGKILL"); return true } catch { return false } }
+const everybody = () => {
+  try { return fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name)) } catch { return [] }
+}
+const isUnsettled = () => everybody().some((pid) => {
+  try { if (fs.readFileSync("/proc/" + pid + "/environ").length > 0) return false } catch { return false }
+  const text = read("/proc/" + pid + "/stat")
+  const [state, parent] = text.slice(text.lastIndexOf(")") + 2).split(" ")
+  return text !== "" && pid !== "2" && parent !== "2" && state !== "Z" && state !== "X"
+})
 const bearers = (isMeant) => {
-  let pids = []
-  try { pids = fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name)) } catch {}
-  return pids.filter((pid) => read("/proc/" + pid + "/environ").split("\0").some((entry) => {
+  return everybody().filter((pid) => read("/proc/" + pid + "/environ").split("\0").some((entry) => {
     const [, runtime, n, policy] = /^HOLDFAST_TAG=([0-9a-f]{32})\.([1-9]\d*)\.(kill|group)$/.exec(entry) ?? []
     return runtime === id && isMeant(n, policy)
   }))
@@ -176,10 +203,15 @@ const end = () => {
         if (leaderless.has(group)) kill(-group)
       }
     }
-    for (let round = 0, quiet = 0; quiet < 4 && round < 20; round++) {
+    for (let round = 0, quiet = 0; quiet < 4 && round < 60; round++) {
       if (quiet > 0 || round > 4) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10 << quiet)
       quiet++
-      for (const pid of bearers((n, policy) => policy === "kill" || waiting.has(n))) if (kill(pid)) quiet = 0
+      const before = everybody().join()
+      for (const pid of bearers((n, policy) => policy === "kill" || waiting.has(n))) {
+        kill(pid)
+        quiet = 0
+      }
+      if (quiet > 0 && (before !== everybody().join() || isUnsettled())) quiet--
     }
   }
   if (ledger) {

@@ -9,6 +9,7 @@ import * as Trial from "./Trial.ts"
 const cycles = 1000
 
 interface Held {
+  readonly registered: number
   readonly descriptors: number
   readonly resources: ReadonlyArray<string>
   readonly listeners: Readonly<Record<string, number>>
@@ -53,10 +54,10 @@ describe("a program that spawns and closes for ever", () => {
           ["milliseconds per cycle", "", (millis / cycles).toFixed(2)]
         ])
         assert.deepStrictEqual(after, before)
-        // The reaper is the only child that stays.
-        assert.strictEqual(after.children, 1)
-        // A forgotten child with its three pipes is several KiB.
-        assert.isBelow(bytesPerCycle, 512)
+        // The reaper is the only child that stays, and it guards nobody.
+        assert.deepStrictEqual([after.children, after.registered], [1, 0])
+        // What V8 compiles and forgets moves it by hundreds of bytes either way; one forgotten child with its pipes is many KiB.
+        assert.isBelow(bytesPerCycle, 2048)
       }).pipe(Effect.scoped),
     120_000
   )

@@ -7,6 +7,7 @@
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
 import process from "node:process"
+import * as Reaper from "../../src/Reaper.ts"
 import * as SupervisedProcess from "../../src/SupervisedProcess.ts"
 
 const cycles = Number(process.argv[2])
@@ -27,14 +28,15 @@ const cycle = Effect.scoped(Effect.gen(function*() {
 const run = (count: number): Effect.Effect<void, unknown> =>
   Effect.forEach(Array.from({ length: count }), () => cycle, { concurrency, discard: true })
 
-const held = () => ({
+const held = Effect.map(Reaper.status, ({ registered }) => ({
+  registered,
   descriptors: fs.readdirSync("/proc/self/fd").length,
   resources: process.getActiveResourcesInfo().toSorted(),
   listeners: Object.fromEntries(
     process.eventNames().map(String).toSorted().map((name) => [name, process.listenerCount(name)])
   ),
   children: fs.readFileSync(`/proc/self/task/${process.pid}/children`, "utf8").trim().split(" ").length
-})
+}))
 
 const heap = (): number => {
   globalThis.gc?.()
@@ -53,7 +55,7 @@ const slope = (values: ReadonlyArray<number>): number => {
 const main = Effect.gen(function*() {
   // The reaper, compiled code, caches: what is there once.
   yield* run(cycles / 4)
-  const before = held()
+  const before = yield* held
   const started = performance.now()
   const heaps = [heap()]
   for (let piece = 0; piece < pieces; piece++) {
@@ -62,7 +64,7 @@ const main = Effect.gen(function*() {
   }
   const millis = performance.now() - started
   const bytesPerCycle = slope(heaps) / (cycles / pieces)
-  const after = held()
+  const after = yield* held
   process.stdout.write(JSON.stringify({ before, after, heaps, bytesPerCycle, millis }))
 })
 
