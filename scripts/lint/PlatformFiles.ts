@@ -49,6 +49,16 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
       "reads the configuration file, the environment and the working directory, for layers that need nothing provided"
   },
   {
+    file: "packages/mcp/src/internal/sdk/authorize.ts",
+    allows: ["io", "promises"],
+    reason: "the SDK's OAuth works by fetch and promises"
+  },
+  {
+    file: "packages/mcp/src/internal/sdk/storedToken.ts",
+    allows: ["promises"],
+    reason: "an OAuth provider of the SDK answers at once or by a promise, as it likes"
+  },
+  {
     file: "packages/process/src/ChildEnvironment.ts",
     allows: ["process"],
     reason: "a child's environment is chosen from this program's own"

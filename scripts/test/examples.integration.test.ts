@@ -2,7 +2,7 @@
  * The examples in our documents are programs: every `ts` block compiles, and those marked `<!-- example: run -->` run.
  *
  * Blocks are written below `test/`, because there every package is installed. A block keeps the line numbers of its page. A block
- * without imports is the end of a pipe (`Effect.catchReason(…)`) and is compiled as one, on an effect with all our errors.
+ * without imports and exports is the end of a pipe (`Effect.catchReason(…)`) and is compiled as one, on an effect with all our errors.
  */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { spawnSync } from "node:child_process"
@@ -38,7 +38,7 @@ const run = examples.filter(({ note }) => note === "example: run")
 /** The program of a block, its first line on the line it has in its page. */
 const programOf = ({ line, text }: Example): string => {
   const blank = "\n".repeat(line)
-  if (/^import /m.test(text)) return `${blank}${text}\n`
+  if (/^(import|export) /m.test(text)) return `${blank}${text}\n`
   return `import * as Effect from "effect/Effect"; import type { PoolError, PoolPolicyError } from "@holdfast/core/PoolError"; ` +
     `import type { McpRuntimeError } from "@holdfast/mcp/McpRuntimeError"; ` +
     `import type { ProcessError } from "@holdfast/process/ProcessError"; ` +

@@ -266,6 +266,7 @@ describe("an SDK client over a pooled connection", () => {
         yield* Effect.promise(() => watcher.client.subscribeResource({ uri: "memo://1" }))
         // Not its own: the subscription of the other client stands.
         yield* Effect.promise(() => other.client.unsubscribeResource({ uri: "memo://1" }))
+        assert.notInclude((yield* received(other.client)).map(({ method }) => method), "resources/unsubscribe")
         yield* update("memo://2")
         yield* update("memo://1")
         yield* eventually("the watcher was told", () => seen.length === 1)
@@ -301,8 +302,13 @@ describe("an SDK client over a pooled connection", () => {
         }
         yield* eventually("all was heard", () => heard.verbose.length === 4 && heard.quiet.length === 2)
         assert.deepStrictEqual(heard.quiet, ["error", "emergency"])
-        const asked = (yield* received(quiet.client)).filter(({ method }) => method === "logging/setLevel")
-        assert.strictEqual(asked.at(-1)?.params?.["level"], "debug")
+        const asked = Effect.map(
+          received(quiet.client),
+          (heard) => heard.findLast(({ method }) => method === "logging/setLevel")?.params?.["level"]
+        )
+        assert.strictEqual(yield* asked, "debug")
+        yield* Effect.promise(() => verbose.client.setLoggingLevel("critical"))
+        assert.strictEqual(yield* asked, "error")
       })
     ))
 
