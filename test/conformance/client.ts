@@ -5,10 +5,9 @@
  * Exit code 1 with the error on stderr when something fails; scenarios that expect a failure judge the traffic, not the code.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { type ClientHandlers, Endpoint, layer, McpConfig, McpConnections } from "@holdfast/mcp"
-import * as Deferred from "effect/Deferred"
+import { type ClientHandlers, Endpoint, layer, McpConfig, McpConnections, type McpRuntimeError } from "@holdfast/mcp"
 import * as Effect from "effect/Effect"
-import * as diagnosticsChannel from "node:diagnostics_channel"
+import * as Authorization from "./authorization.ts"
 
 const server = "conformance"
 const { MCP_CONFORMANCE_CONTEXT = "{}", MCP_CONFORMANCE_PROTOCOL_VERSION = "", MCP_CONFORMANCE_SCENARIO = "" } =
@@ -32,17 +31,7 @@ const elicitation: ClientHandlers["elicitation"] = (params) => {
   return Effect.succeed({ action: "accept", content: Object.fromEntries(content) })
 }
 
-/**
- * Done when the server has answered the request for its own stream (GET). Some scenarios speak over that stream alone, and what
- * they say before it is open is dropped; the runtime does not wait for it, so these plays do. Undici tells of every response.
- */
-const ownStream = Deferred.makeUnsafe<void>()
-diagnosticsChannel.subscribe("undici:request:headers", (message) => {
-  if (member(member(message, "request"), "method") === "GET") Deferred.doneUnsafe(ownStream, Effect.void)
-})
-const awaitOwnStream: Play = () => Deferred.await(ownStream)
-
-type Play = (mcp: McpConnections["Service"]) => Effect.Effect<unknown, Error>
+type Play = (mcp: McpConnections["Service"]) => Effect.Effect<unknown, McpRuntimeError>
 
 const list: Play = (mcp) => mcp.listTools(server)
 const call = (name: string, args: Members = {}): Play => (mcp) => mcp.callTool(server, { name, arguments: args })
@@ -54,12 +43,8 @@ const plays: Readonly<Record<string, Play>> = {
   "request-metadata": list,
   "json-schema-ref-no-deref": list,
   tools_call: each(list, call("add_numbers", { a: 5, b: 3 })),
-  "sse-retry": each(list, awaitOwnStream, call("test_reconnection")),
-  "elicitation-sep1034-client-defaults": each(
-    list,
-    awaitOwnStream,
-    call("test_client_elicitation_defaults")
-  ),
+  "sse-retry": each(list, call("test_reconnection")),
+  "elicitation-sep1034-client-defaults": each(list, call("test_client_elicitation_defaults")),
   "sep-2322-client-request-state": (mcp) =>
     Effect.andThen(
       list(mcp),
@@ -98,12 +83,24 @@ const plays: Readonly<Record<string, Play>> = {
 }
 
 const program = Effect.gen(function*() {
+  const isGuarded = MCP_CONFORMANCE_SCENARIO.startsWith("auth/")
   const play = Object.hasOwn(plays, MCP_CONFORMANCE_SCENARIO) ? plays[MCP_CONFORMANCE_SCENARIO] : undefined
-  if (play === undefined) return yield* Effect.die(`no play for the scenario ${MCP_CONFORMANCE_SCENARIO}`)
+  if (play === undefined && !isGuarded) return yield* Effect.die(`no play for the scenario ${MCP_CONFORMANCE_SCENARIO}`)
   const era = MCP_CONFORMANCE_PROTOCOL_VERSION >= "2026-07-28" ? "modern" : "legacy"
-  const config = yield* McpConfig.make({ [server]: { endpoint: Endpoint.http({ url }), era } })
-  const handlers = MCP_CONFORMANCE_SCENARIO === "initialize" ? {} : { elicitation }
-  yield* Effect.provide(McpConnections.use(play), layer(config, { handlers }))
+  const handlers = MCP_CONFORMANCE_SCENARIO === "initialize" || isGuarded ? {} : { elicitation }
+  const user = isGuarded
+    ? yield* Authorization.make(url, MCP_CONFORMANCE_SCENARIO, JSON.parse(MCP_CONFORMANCE_CONTEXT))
+    : undefined
+  const config = yield* McpConfig.make({
+    [server]: { endpoint: Endpoint.http({ url, authorizer: user?.authorizer }), era }
+  })
+  yield* Effect.provide(
+    McpConnections.use((mcp) =>
+      // The guarded servers have one tool, and some want more rights for it than for the list.
+      user !== undefined ? user.play([list, call("test-tool")], mcp) : play?.(mcp) ?? Effect.void
+    ),
+    layer(config, { handlers })
+  )
 })
 
-NodeRuntime.runMain(program)
+NodeRuntime.runMain(Effect.scoped(program))

@@ -9,6 +9,7 @@
  */
 import * as Data from "effect/Data"
 import * as Redacted from "effect/Redacted"
+import type { HttpAuthorizer } from "./HttpAuthorizer.ts"
 
 /** A server that is a process of ours: started with `command` and `args`, never through a shell. */
 export class StdioEndpoint extends Data.TaggedClass("Stdio")<{
@@ -29,6 +30,8 @@ export class HttpEndpoint extends Data.TaggedClass("Http")<{
   readonly url: string
   /** Sent with every request. */
   readonly headers: Readonly<Record<string, Redacted.Redacted>>
+  /** Asked for credentials before every request, and again when they are refused. `undefined`: the headers are all there is. */
+  readonly authorizer: HttpAuthorizer | undefined
 }> {}
 
 /** A server behind a url that speaks the deprecated HTTP+SSE transport of revision 2024-11-05 only. */
@@ -37,6 +40,8 @@ export class SseEndpoint extends Data.TaggedClass("Sse")<{
   readonly url: string
   /** Sent with every request. */
   readonly headers: Readonly<Record<string, Redacted.Redacted>>
+  /** Asked for credentials before every request, and again when they are refused. `undefined`: the headers are all there is. */
+  readonly authorizer: HttpAuthorizer | undefined
 }> {}
 
 export type Endpoint = StdioEndpoint | HttpEndpoint | SseEndpoint
@@ -57,6 +62,8 @@ export interface HttpOptions {
   readonly url: string | URL
   /** Default: none. Plain strings are redacted here. */
   readonly headers?: Readonly<Record<string, string | Redacted.Redacted>> | undefined
+  /** Where credentials come from: `OAuth.make`, `OAuth.fromTokens` or your own. Default: none. */
+  readonly authorizer?: HttpAuthorizer | undefined
 }
 
 /** A stdio endpoint from what must be said about it. */
@@ -70,12 +77,10 @@ const stdio = (options: StdioOptions): StdioEndpoint =>
   })
 
 /** A Streamable HTTP endpoint from its url. An ill-formed url fails when connecting, as `Unreachable`. */
-const http = (options: HttpOptions): HttpEndpoint =>
-  new HttpEndpoint({ url: String(options.url), headers: redact(options.headers) })
+const http = (options: HttpOptions): HttpEndpoint => new HttpEndpoint(httpParts(options))
 
 /** A legacy HTTP+SSE endpoint from the url of its event stream. */
-const sse = (options: HttpOptions): SseEndpoint =>
-  new SseEndpoint({ url: String(options.url), headers: redact(options.headers) })
+const sse = (options: HttpOptions): SseEndpoint => new SseEndpoint(httpParts(options))
 
 /** The endpoint in one line, for messages: the command line, or the url without credentials and query. */
 const describe = (endpoint: Endpoint): string => {
@@ -87,6 +92,12 @@ const describe = (endpoint: Endpoint): string => {
 
 /** Constructors and views of endpoints. */
 export const Endpoint = { stdio, http, sse, describe } as const
+
+const httpParts = ({ authorizer, headers, url }: HttpOptions) => ({
+  url: String(url),
+  headers: redact(headers),
+  authorizer
+})
 
 const redact = (values: Readonly<Record<string, string | Redacted.Redacted>> = {}): Record<string, Redacted.Redacted> =>
   Object.fromEntries(

@@ -2,7 +2,7 @@
  * The identity of an endpoint for sharing: endpoints with equal keys may use one connection.
  *
  * A key is the SHA-256 of a canonical JSON of everything that makes two connections different: transport, command,
- * arguments, working directory, environment, url, headers, and the identity it is used under. So:
+ * arguments, working directory, environment, url, headers, and the identity it is used under (never a token). So:
  * - what changes who the server thinks we are, or which server it is, changes the key;
  * - what does not (the order of variables or headers, the case of a header's name or a host, a default port, a url's
  *   fragment) does not;
@@ -43,6 +43,7 @@ const make = (endpoint: Endpoint, options: KeyOptions = {}): EndpointKey => {
       transport: endpoint._tag === "Http" ? "http" : "sse",
       url: canonicalUrl(endpoint.url),
       headers: entries(endpoint.headers, (name) => name.toLowerCase()),
+      ...(endpoint.authorizer !== undefined && { authorizer: endpoint.authorizer.identity }),
       identity
     }
   // The version keeps keys of a later canonical form apart from these. The assertion adds the brand, nothing else.

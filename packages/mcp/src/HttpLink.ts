@@ -28,7 +28,9 @@ import * as Random from "effect/Random"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type { Dispatcher } from "undici"
+import type { HttpAuthorizer } from "./HttpAuthorizer.ts"
 import * as HttpAgent from "./internal/HttpAgent.ts"
+import * as HttpAuthorization from "./internal/HttpAuthorization.ts"
 import { faultOf } from "./internal/HttpHeaders.ts"
 import { HttpTransport } from "./internal/HttpTransport.ts"
 import { isSessionLost, type SessionLostClassifier } from "./internal/SessionLost.ts"
@@ -83,6 +85,8 @@ export interface HttpLinkOptions {
   readonly url: string
   /** Sent with every request. Headers of the protocol win over them. */
   readonly headers: Readonly<Record<string, Redacted.Redacted>>
+  /** Asked for credentials. Default: none, the headers are all there is. */
+  readonly authorizer?: HttpAuthorizer | undefined
   /** Keeps the times that are waited: for a reconnection, for what a server leaves open after the answer. */
   readonly deadlines: Pick<Deadlines, "arm">
   /** Longest message accepted. Default: 64 MiB. */
@@ -121,6 +125,9 @@ export const make = Effect.fnUntraced(function*(
   if (proxyFault !== undefined) return yield* refused(proxyFault)
   const transport = new HttpTransport(options, receiver, {
     dispatcher: yield* Effect.flatten(HttpDispatcher).pipe(Effect.provideService(HttpProxies, Effect.succeed(proxies))),
+    sender: options.authorizer === undefined
+      ? HttpAuthorization.plain
+      : HttpAuthorization.make(options.authorizer, Effect.runForkWith(yield* Effect.context())),
     clock: yield* Clock.Clock,
     random: yield* Random.Random
   })

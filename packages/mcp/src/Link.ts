@@ -24,6 +24,8 @@ export interface Outbound {
   readonly method: string
   /** What a request is about (a tool, a prompt, a resource): modern HTTP says it in a header. */
   readonly name?: string | undefined
+  /** What modern HTTP says in headers besides. Names in small letters. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
   /** The message as JSON, without a line end. */
   readonly text: string
   /** The frame must wait behind others after all, although the link was not congested when it was posted. */
@@ -94,6 +96,11 @@ export interface Link {
   readonly closed: Effect.Effect<LinkClosed>
   /** Bytes received so far. Any growth is a sign of life. */
   readonly received: () => number
+  /**
+   * Where what a server says on its own account comes on a way of its own: waits until that way is open, or known not to exist. It
+   * is asked for when `notifications/initialized` has been accepted.
+   */
+  readonly pushAnswered?: Effect.Effect<void>
   /** The last words of the server's process, without control characters. Empty where there is none. */
   readonly stderrTail: () => string
   /** The server's process, where it is ours. */

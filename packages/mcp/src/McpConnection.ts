@@ -26,6 +26,7 @@ import * as Concealment from "./internal/Concealment.ts"
 import * as connectFailure from "./internal/connectFailure.ts"
 import * as Handshake from "./internal/handshake.ts"
 import { fulfilling } from "./internal/inputRounds.ts"
+import { openerOf } from "./internal/memoryEndpoints.ts"
 import { Multiplexer } from "./internal/Multiplexer.ts"
 import type { Link, LinkReceiver } from "./Link.ts"
 import {
@@ -67,6 +68,8 @@ export interface RequestOptions {
   readonly hardDeadline?: Duration.Input | (() => Duration.Input) | undefined
   /** Members for the request's `_meta`. */
   readonly meta?: object | undefined
+  /** What is said in headers besides, in the modern era over HTTP. Names in small letters. Default: nothing. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
 }
 
 /** What a server got wrong so far without harm to the connection. */
@@ -149,11 +152,11 @@ export const connect = (options: ConnectOptions): Effect.Effect<McpConnection, C
   const attempt = connectOver(
     options,
     (receiver, deadlines) =>
-      options.endpoint._tag === "Stdio"
+      openerOf(options.endpoint)?.(options, receiver) ?? (options.endpoint._tag === "Stdio"
         ? openStdio(options, options.endpoint, receiver)
         : options.endpoint._tag === "Sse"
         ? openSse(options, options.endpoint, receiver)
-        : openHttp(options, options.endpoint, receiver, deadlines)
+        : openHttp(options, options.endpoint, receiver, deadlines))
   )
   if (options.era !== undefined && options.era !== "auto") return attempt
   return Effect.catchIf(abandonable(attempt), (reason) => reason._tag === "ServerExited", () => {
@@ -286,9 +289,7 @@ const openHttp = (
 ): Effect.Effect<Link, ConnectReason, Scope.Scope> =>
   // Loaded when it is needed: undici takes about 50 ms to load, and stdio has no use for it.
   Effect.promise(() => import("./HttpLink.ts")).pipe(
-    Effect.flatMap((HttpLink) =>
-      HttpLink.make({ url: endpoint.url, headers: endpoint.headers, deadlines, maxMessageBytes }, receiver)
-    ),
+    Effect.flatMap((HttpLink) => HttpLink.make({ ...partsOf(endpoint), deadlines, maxMessageBytes }, receiver)),
     Effect.mapError(({ description }) => new HandshakeFailed({ server, description }))
   )
 
@@ -298,11 +299,11 @@ const openSse = (
   receiver: LinkReceiver
 ): Effect.Effect<Link, ConnectReason, Scope.Scope> =>
   Effect.promise(() => import("./SseLink.ts")).pipe(
-    Effect.flatMap((SseLink) =>
-      SseLink.make({ url: endpoint.url, headers: endpoint.headers, maxMessageBytes }, receiver)
-    ),
+    Effect.flatMap((SseLink) => SseLink.make({ ...partsOf(endpoint), maxMessageBytes }, receiver)),
     Effect.mapError(({ description }) => new HandshakeFailed({ server, description }))
   )
+
+const partsOf = ({ authorizer, headers, url }: HttpEndpoint | SseEndpoint) => ({ url, headers, authorizer })
 
 const withinConnectTimeout = <A>(
   dial: Effect.Effect<A, ConnectReason, Scope.Scope>,

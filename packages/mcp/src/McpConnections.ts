@@ -28,11 +28,12 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as PubSub from "effect/PubSub"
 import * as Queue from "effect/Queue"
-import type * as Result from "effect/Result"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { ClientHandlers } from "./ClientHandlers.ts"
 import type { Endpoint } from "./Endpoint.ts"
+import type { HttpAuthorizer } from "./HttpAuthorizer.ts"
 import * as McpConnector from "./internal/connector.ts"
 import { isRepeatable, isWish } from "./internal/delivery.ts"
 import { allPages, fromAnswer, type Listing } from "./internal/listing.ts"
@@ -41,6 +42,7 @@ import { packageVersion } from "./internal/nodePlatform.ts"
 import { Replay } from "./internal/replay.ts"
 import { type LogLevel, Subscriptions } from "./internal/Subscriptions.ts"
 import * as Targets from "./internal/target.ts"
+import { declaredBy } from "./internal/ToolHeaders.ts"
 import { ToolHints } from "./internal/ToolHints.ts"
 import { Warmth } from "./internal/Warmth.ts"
 import { McpConfig } from "./McpConfig.ts"
@@ -217,6 +219,8 @@ export interface LayerOptions {
   readonly clientInfo?: { readonly name: string; readonly version: string; readonly title?: string } | undefined
   /** What is offered to the servers: roots, sampling, elicitation. Default: nothing. */
   readonly handlers?: ClientHandlers | undefined
+  /** Where the credentials of configured HTTP servers come from, by the server's name: see `OAuth`. Default: their headers. */
+  readonly authorizers?: Readonly<Record<string, HttpAuthorizer>> | undefined
   /** Limits over all servers (`maxConnections`, `drainTimeout`). What is said about a server in its config is the server's. */
   readonly policy?: PoolPolicy.PoolPolicyInput | undefined
 }
@@ -227,7 +231,7 @@ export const make = Effect.fnUntraced(function*(
   options: LayerOptions = {}
 ): Effect.fn.Return<McpConnections["Service"], McpRuntimeError, Scope.Scope> {
   const deadlines = yield* Deadlines.make
-  const targets = yield* Targets.make(config)
+  const targets = yield* Targets.make(config, options.authorizers)
   const clientInfo = options.clientInfo ?? { name: "holdfast", version: yield* packageVersion }
   const scope = yield* Effect.scope
   const notifications = yield* PubSub.sliding<ServerNotification>(1024)
@@ -275,7 +279,10 @@ export const make = Effect.fnUntraced(function*(
       mayRepeat: Effect.succeed(true)
     })
   const listTools = (target: Targets.Target, options: WaitOptions) =>
-    Effect.tap(list(target, listings.tools, options), (tools) => Effect.sync(() => hints.remember(target, tools)))
+    list(target, listings.tools, options).pipe(
+      Effect.flatMap((tools) => withoutUncallable(target, tools)),
+      Effect.tap((tools) => Effect.sync(() => hints.remember(target, tools)))
+    )
   const hints = new ToolHints(scope, (target) => listTools(target, {}))
 
   const request = (target: Targets.Target, { method, params }: Request, options: CallOptions) => {
@@ -296,6 +303,8 @@ export const make = Effect.fnUntraced(function*(
         const sent = connection.request(method, params ?? {}, {
           hardDeadline: left,
           ...(isTool && { idleDeadline: target.deadlines.idle }),
+          ...(named !== undefined && connection.era === "modern" &&
+            { headers: hints.headersOf(target, named, argumentsIn(params)) }),
           onProgress
         })
         return isTool && idempotent === undefined ? Effect.andThen(hints.ask(target, connection), sent) : sent
@@ -438,6 +447,18 @@ export const make = Effect.fnUntraced(function*(
     drain: pool.drain
   }
 })
+
+const argumentsIn = (params: object | undefined): unknown =>
+  params !== undefined && "arguments" in params ? params.arguments : undefined
+
+/** Tools that no call over HTTP can be right for, by their own declaration, are told of in the log and nowhere else. */
+const withoutUncallable = ({ endpoint, label }: Targets.Target, tools: ReadonlyArray<Messages.Tool>) =>
+  Effect.filter(tools, (tool) => {
+    const declared = declaredBy(tool)
+    return endpoint._tag !== "Http" || Result.isSuccess(declared)
+      ? Effect.succeed(true)
+      : Effect.as(Effect.logWarning(`${label}: the tool ${tool.name} is left out: ${declared.failure}`), false)
+  })
 
 /** The service over a config. Fails with `ConfigInvalid` when the policy of the whole contradicts itself. */
 export const layer = (config: McpConfig, options?: LayerOptions): Layer.Layer<McpConnections, McpRuntimeError> =>

@@ -11,9 +11,8 @@
  * - a server that refuses a token it has just been issued is not asked in circles;
  * - tokens appear in no message.
  *
- * **Gotchas**: HTTP links do not ask an authorizer yet: this half obtains and renews, and a program that uses it sets the header
- * of its endpoint itself. The SDK is loaded when a server asks for OAuth the first time, and only then. A provider must store what
- * it is given unchanged.
+ * **Gotchas**: the SDK is loaded when a server asks for OAuth the first time, and only then. A provider must store what it is given
+ * unchanged.
  *
  * @see https://modelcontextprotocol.io/specification/2025-11-25/basic/authorization
  */
@@ -24,32 +23,17 @@ import * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { AuthorizationRefused } from "./AuthorizationRefused.ts"
+import type { AuthorizationHeaders, HttpAuthorizer, HttpChallenge } from "./HttpAuthorizer.ts"
 import type { OAuthClientProvider } from "./internal/sdk/authorize.ts"
 import { parseChallenge } from "./internal/sdk/challenge.ts"
 import { storedToken } from "./internal/sdk/storedToken.ts"
 
-export { AuthorizationRefused, type OAuthClientProvider }
-
-/** A response that asks for other credentials. */
-export interface HttpChallenge {
-  /** 401, or 403 when more rights are needed. */
-  readonly status: number
-  /** The response's `WWW-Authenticate`, if it has one. */
-  readonly wwwAuthenticate: string | undefined
-  /** The headers the refused request was given by `headers`. */
-  readonly sent: AuthorizationHeaders
-}
-
-export type AuthorizationHeaders = Readonly<Record<string, Redacted.Redacted>>
-
-/** What an HTTP link asks before a request, and after a refusal. */
-export interface HttpAuthorizer {
-  /** Who acts, for sharing: connections of one endpoint and one identity are shared. Never a token. */
-  readonly identity: string
-  /** For the next request. Empty while there is no token. */
-  readonly headers: Effect.Effect<AuthorizationHeaders, AuthorizationRefused>
-  /** Succeeds when the request is worth sending again, once, with new `headers`; fails with what to tell the caller. */
-  readonly onChallenge: (challenge: HttpChallenge) => Effect.Effect<"retry", AuthorizationRefused>
+export {
+  type AuthorizationHeaders,
+  AuthorizationRefused,
+  type HttpAuthorizer,
+  type HttpChallenge,
+  type OAuthClientProvider
 }
 
 /** An authorizer whose user may have to act. */
@@ -88,7 +72,8 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<OAuthAuthorizer, never, Scope.Scope> {
   const { provider, timeout = "30 seconds" } = options
   const serverUrl = String(options.serverUrl)
-  const current = storedToken(provider)
+  const stored = storedToken(provider)
+  const current = Effect.map(stored, ({ token }) => token)
   const round = (
     details: { readonly scope?: string; readonly resourceMetadataUrl?: URL; readonly authorizationCode?: string }
   ) =>
@@ -96,6 +81,8 @@ export const make = Effect.fnUntraced(function*(
       Effect.flatMap(({ authorize }) => authorize({ provider, serverUrl, ...details })),
       within(timeout)
     )
+  /** What was asked for last: the code that the user comes back with is exchanged where it was asked for. */
+  let asked: ReturnType<typeof parseChallenge> = {}
   let issued:
     | { readonly token: string | undefined; readonly scope: string | undefined; readonly at: number }
     | undefined
@@ -110,7 +97,11 @@ export const make = Effect.fnUntraced(function*(
       ) {
         return yield* new AuthorizationRefused({ description: "the server refuses a token that was issued just now" })
       }
-      if ((yield* round(details)) === "REDIRECT") {
+      const wider = details.error === "insufficient_scope"
+        ? { ...details, ...unionOf(asked.scope, (yield* stored).scope, details.scope) }
+        : details
+      asked = wider
+      if ((yield* round(wider)) === "REDIRECT") {
         return yield* new AuthorizationRefused({
           description: "the user has to grant access first: the page for it was given to redirectToAuthorization; " +
             "finish with the code that comes back"
@@ -128,7 +119,8 @@ export const make = Effect.fnUntraced(function*(
       }
       return Effect.fail(new AuthorizationRefused({ description: "the account has no right to this" }))
     },
-    finish: (authorizationCode) => Effect.asVoid(round({ authorizationCode: Redacted.value(authorizationCode) }))
+    finish: (authorizationCode) =>
+      Effect.suspend(() => Effect.asVoid(round({ ...asked, authorizationCode: Redacted.value(authorizationCode) })))
   }
 })
 
@@ -243,6 +235,16 @@ const within = (timeout: Duration.Input) => <A>(effect: Effect.Effect<A, Authori
 
 const bearer = (token: string | undefined): AuthorizationHeaders =>
   token === undefined ? {} : { authorization: Redacted.make(`Bearer ${token}`, { label: "authorization" }) }
+
+/**
+ * Rights that were granted before are asked for again: the new token replaces the old one.
+ *
+ * @see https://modelcontextprotocol.io/specification/2026-07-28/basic/authorization
+ */
+const unionOf = (...scopes: ReadonlyArray<string | undefined>): { readonly scope?: string } => {
+  const all = new Set(scopes.flatMap((scope) => scope?.split(" ") ?? []).filter((scope) => scope !== ""))
+  return all.size === 0 ? {} : { scope: [...all].join(" ") }
+}
 
 const tokenOf = ({ authorization }: AuthorizationHeaders): string | undefined =>
   authorization === undefined ? undefined : String(Redacted.value(authorization)).replace(/^Bearer /, "")

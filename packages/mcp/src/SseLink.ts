@@ -25,8 +25,10 @@ import type * as Scope from "effect/Scope"
 import type { Buffer } from "node:buffer"
 import type { IncomingHttpHeaders } from "node:http"
 import type { Dispatcher } from "undici"
+import type { HttpAuthorizer } from "./HttpAuthorizer.ts"
 import { HttpDispatcher, HttpProxies, type InvalidHttpOptions } from "./HttpLink.ts"
 import * as HttpAgent from "./internal/HttpAgent.ts"
+import * as HttpAuthorization from "./internal/HttpAuthorization.ts"
 import { type Body, collect, contentTypeOf, discard, encodingOf } from "./internal/HttpBody.ts"
 import { answeredBy } from "./internal/HttpExchange.ts"
 import { faultOf, HttpHeaders } from "./internal/HttpHeaders.ts"
@@ -40,6 +42,8 @@ export interface SseLinkOptions {
   readonly url: string
   /** Sent with every request. */
   readonly headers: Readonly<Record<string, Redacted.Redacted>>
+  /** Asked for credentials. Default: none, the headers are all there is. */
+  readonly authorizer?: HttpAuthorizer | undefined
   /** Longest message accepted. Default: 64 MiB. */
   readonly maxMessageBytes?: number | undefined
 }
@@ -58,7 +62,11 @@ export const make = Effect.fnUntraced(function*(
     Effect.provideService(HttpProxies, Effect.succeed(proxies))
   )
   const clock = yield* Clock.Clock
-  const link = new SseTransport(options, receiver, dispatcher, () => clock.currentTimeMillisUnsafe())
+  const sender = options.authorizer === undefined
+    ? HttpAuthorization.plain
+    : HttpAuthorization.make(options.authorizer, Effect.runForkWith(yield* Effect.context()))
+  const send: Send = (request, handler) => sender.send(dispatcher, request, handler)
+  const link = new SseTransport(options, receiver, send, () => clock.currentTimeMillisUnsafe())
   yield* Effect.addFinalizer(() => Effect.sync(() => link.release()))
   link.open()
   return link
@@ -72,10 +80,12 @@ type State =
   | { readonly _tag: "Refused"; readonly failure: LinkFailure }
   | { readonly _tag: "Closed" }
 
+type Send = (request: HttpAuthorization.HttpRequest, handler: Dispatcher.DispatchHandler) => void
+
 class SseTransport implements Link, PostHost, Dispatcher.DispatchHandler {
   readonly #options: SseLinkOptions
   readonly #receiver: LinkReceiver
-  readonly #dispatcher: Dispatcher
+  readonly #dispatch: Send
   readonly #now: () => number
   readonly #url: URL
   readonly #headers: HttpHeaders
@@ -86,10 +96,10 @@ class SseTransport implements Link, PostHost, Dispatcher.DispatchHandler {
   #body: Body = discard
   #received = 0
 
-  constructor(options: SseLinkOptions, receiver: LinkReceiver, dispatcher: Dispatcher, now: () => number) {
+  constructor(options: SseLinkOptions, receiver: LinkReceiver, dispatch: Send, now: () => number) {
     this.#options = options
     this.#receiver = receiver
-    this.#dispatcher = dispatcher
+    this.#dispatch = dispatch
     this.#now = now
     this.#url = new URL(options.url)
     this.#headers = new HttpHeaders(this.#url, options.headers)
@@ -147,7 +157,7 @@ class SseTransport implements Link, PostHost, Dispatcher.DispatchHandler {
 
   open(): void {
     const headers = { ...this.#headers.ofGet(""), "cache-control": "no-cache" }
-    this.#dispatcher.dispatch({ ...targetOf(this.#url), method: "GET", headers }, this)
+    this.#dispatch({ ...targetOf(this.#url), method: "GET", headers }, this)
   }
 
   release(): void {
@@ -223,7 +233,7 @@ class SseTransport implements Link, PostHost, Dispatcher.DispatchHandler {
     const post = new SsePost(outbound, this)
     this.#posts.set(outbound, post)
     const headers = this.#headers.ofPost(outbound)
-    this.#dispatcher.dispatch({ ...targetOf(target), method: "POST", headers, body: outbound.text }, post)
+    this.#dispatch({ ...targetOf(target), method: "POST", headers, body: outbound.text }, post)
   }
 
   #refuse(failure: LinkFailure): void {

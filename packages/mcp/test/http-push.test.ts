@@ -1,8 +1,11 @@
 /** The stream of what a server says on its own account. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Deadlines from "@holdfast/core/Deadlines"
+import { Endpoint } from "@holdfast/mcp/Endpoint"
 import * as HttpLink from "@holdfast/mcp/HttpLink"
+import { connect } from "@holdfast/mcp/McpConnection"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import { TestClock } from "effect/testing"
 import type * as http from "node:http"
@@ -322,5 +325,45 @@ describe("a server that is no good at pushing", () => {
         assert.strictEqual(server.count("GET"), count)
         assert.isEmpty(receiver.messages)
       }
+    }))
+})
+
+describe("a connection that offers something to the server", () => {
+  const sampling = () => Effect.succeed({ role: "assistant", content: { type: "text", text: "" }, model: "none" })
+
+  it.live("is used only when the server's own stream is open: what it asks at once is heard", () =>
+    Effect.gen(function*() {
+      const { server } = yield* open()
+      let stream: http.ServerResponse | undefined
+      server.onGet = (response) => void (stream = response)
+      const connecting = yield* Effect.forkChild(
+        connect({
+          server: "spy",
+          endpoint: Endpoint.http({ url: server.url }),
+          clientInfo: { name: "test", version: "1" },
+          era: "legacy",
+          handlers: { sampling }
+        }),
+        { startImmediately: true }
+      )
+      yield* live("GET", () => stream !== undefined)
+      assert.isUndefined(connecting.pollUnsafe())
+      if (stream !== undefined) events(stream, ": welcome\n")
+      yield* Fiber.join(connecting)
+    }))
+
+  it.live("does not wait for a stream when the server has none, nor when nothing is offered", () =>
+    Effect.gen(function*() {
+      const { server } = yield* open()
+      const options = {
+        server: "spy",
+        endpoint: Endpoint.http({ url: server.url }),
+        clientInfo: { name: "test", version: "1" },
+        era: "legacy"
+      } as const
+      yield* connect({ ...options, handlers: { sampling } })
+      // Never answered.
+      server.onGet = () => {}
+      yield* connect(options)
     }))
 })

@@ -1,65 +1,14 @@
 /** Authorizers against a real authorization server on loopback. */
 import { assert, describe, it } from "@effect/vitest"
 import * as OAuth from "@holdfast/mcp/OAuth"
-import type { OAuthTokens } from "@modelcontextprotocol/sdk/shared/auth.js"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/testing/TestClock"
 import { eventually } from "./support/eventually.ts"
+import { MachineProvider, MemoryProvider } from "./support/OAuthProviders.ts"
 import * as OAuthServer from "./support/OAuthServer.ts"
-
-/** A store as an application would write one, with the user's browser as a list of pages. */
-class MemoryProvider implements OAuth.OAuthClientProvider {
-  readonly clientMetadata = { redirect_uris: ["http://127.0.0.1/callback"] }
-  readonly pages: Array<URL> = []
-  stored: OAuthTokens | undefined
-  #verifier = ""
-
-  get redirectUrl(): string | undefined {
-    return "http://127.0.0.1/callback"
-  }
-
-  clientInformation() {
-    return { client_id: "client", client_secret: "client-secret-value" }
-  }
-
-  tokens() {
-    return this.stored
-  }
-
-  saveTokens(tokens: OAuthTokens) {
-    this.stored = tokens
-  }
-
-  redirectToAuthorization(url: URL) {
-    this.pages.push(url)
-  }
-
-  saveCodeVerifier(verifier: string) {
-    this.#verifier = verifier
-  }
-
-  codeVerifier() {
-    return this.#verifier
-  }
-
-  invalidateCredentials(what: string) {
-    if (what === "all" || what === "tokens") this.stored = undefined
-  }
-}
-
-/** A machine of its own, without a user. */
-class MachineProvider extends MemoryProvider {
-  override get redirectUrl() {
-    return undefined
-  }
-
-  prepareTokenRequest() {
-    return new URLSearchParams({ grant_type: "client_credentials" })
-  }
-}
 
 const response = (url: string, headers: OAuth.AuthorizationHeaders) =>
   Effect.promise((signal) =>

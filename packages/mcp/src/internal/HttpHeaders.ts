@@ -72,9 +72,14 @@ export class HttpHeaders {
     return Revision.isModern(this.#revision)
   }
 
-  ofPost({ id, method, name }: Outbound): Readonly<Record<string, string>> {
+  ofPost({ headers, id, method, name }: Outbound): Readonly<Record<string, string>> {
     if (!this.isModern || id === undefined) return this.#post
-    return { ...this.#post, "mcp-method": method, ...(name !== undefined && { "mcp-name": inHeader(name) }) }
+    return {
+      ...headers,
+      ...this.#post,
+      "mcp-method": method,
+      ...(name !== undefined && { "mcp-name": inHeader(name) })
+    }
   }
 
   ofGet(lastEventId: string): Readonly<Record<string, string>> {
@@ -126,11 +131,11 @@ const decoded = (text: string): string => {
 }
 
 /**
- * The name of a tool or a resource as a header can say it: as it is, or in base64 where that would not come through.
+ * The name of a tool or a resource, or an argument, as a header can say it: as it is, or in base64 where that would not come through.
  *
  * @see https://modelcontextprotocol.io/specification/2026-07-28/basic/transports
  */
-const inHeader = (name: string): string =>
+export const inHeader = (name: string): string =>
   /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(name) && !/^=\?base64\?.*\?=$/.test(name)
     ? name
     : `=?base64?${Buffer.from(name).toString("base64")}?=`

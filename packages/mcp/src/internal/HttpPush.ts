@@ -15,6 +15,8 @@
  */
 import type { Deadline } from "@holdfast/core/Deadlines"
 import type * as JsonRpc from "@holdfast/protocol/JsonRpc"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
 import type { Buffer } from "node:buffer"
 import { HttpCursor } from "./HttpCursor.ts"
 import { type EventStreamEnd, HttpEventStream } from "./HttpEventStream.ts"
@@ -46,6 +48,7 @@ const colon = 0x3a
 export class HttpPush {
   readonly #host: PushHost
   readonly #cursor = new HttpCursor()
+  readonly #answered = Deferred.makeUnsafe<void>()
   #state: State = { _tag: "Unasked" }
   #failures = 0
   #hasBeenOpen = false
@@ -56,6 +59,9 @@ export class HttpPush {
     this.#host = host
   }
 
+  /** Waits until the server has answered the first question for a stream, whatever it said. */
+  readonly answered = Deferred.await(this.#answered)
+
   start(): void {
     if (this.#state._tag === "Unasked") this.#ask()
   }
@@ -63,6 +69,7 @@ export class HttpPush {
   stop(): void {
     const state = this.#state
     this.#state = { _tag: "Stopped" }
+    this.#settle()
     this.#hush()
     if (state._tag === "Waiting") state.timer.cancel()
     if (state._tag === "Opening" || state._tag === "Open") state.stream.abort()
@@ -73,6 +80,7 @@ export class HttpPush {
       isAwaited: false,
       onOpen: () => {
         this.#hasBeenOpen = true
+        this.#settle()
         this.#state = { _tag: "Open", stream, sinceMillis: this.#host.uptimeMillis() }
       },
       onChunk: (chunk) => this.#heard(chunk),
@@ -88,6 +96,7 @@ export class HttpPush {
   #ended(end: EventStreamEnd): void {
     const state = this.#state
     if (state._tag === "Stopped") return
+    this.#settle()
     this.#hush()
     if (state._tag === "Open" && this.#host.uptimeMillis() - state.sinceMillis >= minUptimeMillis) this.#failures = 0
     this.#failures++
@@ -107,6 +116,10 @@ export class HttpPush {
     const { retryMillis } = this.#cursor
     const pause = pauseMillis({ failures: this.#failures, retryMillis, retryAfterMillis }, this.#host.random())
     this.#state = { _tag: "Waiting", timer: this.#host.deadlines.arm(pause, () => this.#ask()) }
+  }
+
+  #settle(): void {
+    Deferred.doneUnsafe(this.#answered, Effect.void)
   }
 
   #giveUp(): void {

@@ -3,16 +3,11 @@ import * as Effect from "effect/Effect"
 import type { Dispatcher } from "undici"
 
 /** Done when the server has answered, whatever it answered. Interruptible. */
-export const endSession = (
-  dispatcher: Dispatcher,
-  url: URL,
-  headers: Readonly<Record<string, string>>
-): Effect.Effect<void> =>
+export const endSession = (send: (handler: Dispatcher.DispatchHandler) => void): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
     let controller: Dispatcher.DispatchController | undefined
     const done = (): void => resume(Effect.void)
-    const options = { origin: url.origin, path: `${url.pathname}${url.search}`, method: "DELETE", headers } as const
-    dispatcher.dispatch(options, {
+    send({
       onRequestStart: (started) => {
         controller = started
       },

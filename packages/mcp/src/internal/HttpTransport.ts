@@ -16,6 +16,7 @@ import type { HttpLinkOptions } from "../HttpLink.ts"
 import type { Link, LinkClosed, LinkReceiver, Outbound } from "../Link.ts"
 import * as Concealment from "./Concealment.ts"
 import { backgroundOf } from "./HttpAgent.ts"
+import type { HttpSender } from "./HttpAuthorization.ts"
 import type { EventStreamRequest } from "./HttpEventStream.ts"
 import { answeredBy, type ExchangeHost, HttpExchange } from "./HttpExchange.ts"
 import { HttpHeaders } from "./HttpHeaders.ts"
@@ -26,6 +27,7 @@ import { isSessionLost } from "./SessionLost.ts"
 
 export interface Services {
   readonly dispatcher: Dispatcher
+  readonly sender: HttpSender
   readonly clock: Clock.Clock
   readonly random: Random.Random
 }
@@ -65,7 +67,8 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
     this.#services = services
     this.#url = new URL(options.url)
     this.#headers = new HttpHeaders(this.#url, options.headers)
-    this.conceal = Concealment.make(this.#headers.secrets)
+    const conceal = Concealment.make(this.#headers.secrets)
+    this.conceal = (text) => services.sender.conceal(conceal(text))
     this.#push = new HttpPush(this)
   }
 
@@ -77,6 +80,10 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
   readonly nowMillis = (): number => this.#services.clock.currentTimeMillisUnsafe()
   readonly uptimeMillis = (): number => Number(this.#services.clock.monotonicTimeNanosUnsafe()) / 1e6
   readonly canResume = (): boolean => !this.#headers.isModern
+
+  get pushAnswered(): Effect.Effect<void> {
+    return this.#options.push === false ? Effect.void : this.#push.answered
+  }
 
   get url(): URL {
     return this.#url
@@ -109,7 +116,9 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
     const isSessionAlive = this.#state._tag === "Open" && this.#headers.sessionId !== undefined
     this.#finish({ _tag: "Released" })
     if (!isSessionAlive) return Effect.void
-    return endSession(this.#services.dispatcher, this.#url, this.#headers.ofDelete).pipe(
+    const { dispatcher, sender } = this.#services
+    const request = { ...targetOf(this.#url), method: "DELETE", headers: this.#headers.ofDelete } as const
+    return endSession((handler) => sender.send(dispatcher, request, handler)).pipe(
       Effect.interruptible,
       Effect.timeoutOption(this.#options.sessionEndTimeout ?? "2 seconds"),
       Effect.asVoid
@@ -202,20 +211,18 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
   }
 
   readonly get = ({ isAwaited, lastEventId, url }: EventStreamRequest, handler: Dispatcher.DispatchHandler): void => {
-    const { dispatcher } = this.#services
+    const { dispatcher, sender } = this.#services
     const headers = this.#headers.ofGet(lastEventId)
     const via = isAwaited ? dispatcher : backgroundOf(dispatcher)
-    via.dispatch({ ...targetOf(url), method: "GET", headers }, handler)
+    sender.send(via, { ...targetOf(url), method: "GET", headers }, handler)
   }
 
   #dispatch(exchange: HttpExchange): void {
     const { outbound } = exchange
     this.#exchanges.set(outbound, exchange)
     const headers = this.#headers.ofPost(outbound)
-    this.#services.dispatcher.dispatch(
-      { ...targetOf(this.#url), method: "POST", headers, body: outbound.text },
-      exchange
-    )
+    const { dispatcher, sender } = this.#services
+    sender.send(dispatcher, { ...targetOf(this.#url), method: "POST", headers, body: outbound.text }, exchange)
   }
 
   #exchangeOf(id: JsonRpc.RequestId): HttpExchange | undefined {

@@ -381,6 +381,10 @@ class Call implements Outbound {
     this.#hard?.cancel()
   }
 
+  get headers(): RequestOptions["headers"] {
+    return this.options.headers
+  }
+
   onQueued(): void {
     this.armHard()
   }

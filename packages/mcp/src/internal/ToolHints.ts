@@ -1,5 +1,6 @@
 /**
- * Which tools say of themselves that calling them twice does no harm: what decides whether a lost call may be sent again.
+ * What is known of tools before they are called. Which say of themselves that calling them twice does no harm: that decides whether
+ * a lost call may be sent again. And which want some of their arguments in headers.
  *
  * The hints are taken from the server's last tool list. If nobody has asked for one, they are asked for once per server, beside
  * its first call: whether a lost call may be repeated must be known when it is lost. Where connections are shared this rides on
@@ -9,12 +10,14 @@
 import type * as Messages from "@holdfast/protocol/Messages"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import type { CallFailure, McpConnection } from "../McpConnection.ts"
 import type { McpRuntimeError } from "../McpRuntimeError.ts"
 import { allPages } from "./listing.ts"
 import * as listings from "./listings.ts"
 import type { Target } from "./target.ts"
+import { declaredBy, headersOf, type Mirrored } from "./ToolHeaders.ts"
 
 /** How long a lost call waits for a tool list that is on its way. */
 const patience = "5 seconds"
@@ -24,6 +27,7 @@ const isRepeatable = ({ annotations }: Messages.Tool): boolean =>
 
 export class ToolHints {
   readonly #repeatable = new Map<string, ReadonlySet<string>>()
+  readonly #mirrored = new Map<string, ReadonlyMap<string, ReadonlyArray<Mirrored>>>()
   readonly #asking = new Map<string, Fiber.Fiber<void>>()
   readonly #scope: Scope.Scope
   readonly #list: (target: Target) => Effect.Effect<unknown, McpRuntimeError>
@@ -36,6 +40,18 @@ export class ToolHints {
 
   remember(target: Target, tools: ReadonlyArray<Messages.Tool>): void {
     this.#repeatable.set(target.fingerprint, new Set(tools.filter(isRepeatable).map(({ name }) => name)))
+    const mirrored = tools.flatMap((tool): Array<[string, ReadonlyArray<Mirrored>]> => {
+      const declared = declaredBy(tool)
+      return Result.isSuccess(declared) && declared.success.length > 0 ? [[tool.name, declared.success]] : []
+    })
+    if (mirrored.length === 0) this.#mirrored.delete(target.fingerprint)
+    else this.#mirrored.set(target.fingerprint, new Map(mirrored))
+  }
+
+  /** What a call of the tool says in headers, as far as its declaration is known. */
+  headersOf({ fingerprint }: Target, name: string, args: unknown): Readonly<Record<string, string>> | undefined {
+    const declared = this.#mirrored.get(fingerprint)?.get(name)
+    return declared === undefined ? undefined : headersOf(declared, args)
   }
 
   /** Asks beside a call on this connection, unless they are known or being asked for. */

@@ -44,6 +44,9 @@ type Handshake = Effect.Effect<Agreement, CallFailure | HandshakeFailed>
 /** How long a server may be silent on the modern question before it is asked the legacy one as well. */
 const patience = "2 seconds"
 
+/** How long a server may take to open its own stream before the connection is used without. */
+const pushPatience = "1 second"
+
 export const make = (
   options: HandshakeOptions,
   link: Link,
@@ -69,7 +72,16 @@ export const make = (
 
   const modern: Handshake = Effect.suspend(() => {
     speakModern()
-    return Effect.flatMap(multiplexer.request("server/discover", {}, {}), (answer): Handshake => {
+    const discover = multiplexer.request("server/discover", {}, {})
+    // One that refuses the revision and names it in the same breath is asked once more.
+    const asked = Effect.catchIf(
+      discover,
+      (failure) =>
+        failure._tag === "ServerError" && failure.code === ModernEra.unsupportedProtocolVersion &&
+        ModernEra.supportedIn(failure.data).some(Revision.isModern),
+      () => discover
+    )
+    return Effect.flatMap(asked, (answer): Handshake => {
       const decoded = ModernEra.decodeDiscoverResult(answer)
       if (Result.isFailure(decoded)) {
         return Effect.fail(failed(`its answer to server/discover is wrong: ${decoded.failure}`))
@@ -107,6 +119,10 @@ export const make = (
     }
     link.setProtocolVersion(protocolVersion)
     yield* multiplexer.notify("notifications/initialized", undefined)
+    // A question that a server asks before there is a way for it is lost, and the call that needs the answer with it.
+    if (Object.keys(capabilities).length > 0 && link.pushAnswered !== undefined) {
+      yield* Effect.timeoutOption(link.pushAnswered, pushPatience)
+    }
     return { ...rest, era: "legacy", protocolVersion }
   })
 

@@ -6,8 +6,9 @@
  */
 import { PoolPolicy } from "@holdfast/core"
 import * as Effect from "effect/Effect"
-import type { Endpoint } from "../Endpoint.ts"
+import { Endpoint } from "../Endpoint.ts"
 import { EndpointKey } from "../EndpointKey.ts"
+import type { HttpAuthorizer } from "../HttpAuthorizer.ts"
 import type { McpConfig } from "../McpConfig.ts"
 import type { Era } from "../McpConnection.ts"
 import { McpRuntimeError, UnknownServer } from "../McpRuntimeError.ts"
@@ -37,7 +38,10 @@ export interface Targets {
   readonly find: (server: string | Endpoint) => Effect.Effect<Target, McpRuntimeError>
 }
 
-export const make = (initial: McpConfig): Effect.Effect<Targets> =>
+export const make = (
+  initial: McpConfig,
+  authorizers: Readonly<Record<string, HttpAuthorizer>> = {}
+): Effect.Effect<Targets> =>
   Effect.sync(() => {
     let config = initial
     let byName: ReadonlyMap<string, Target> = new Map()
@@ -48,7 +52,8 @@ export const make = (initial: McpConfig): Effect.Effect<Targets> =>
       const before = byName
       const names = new Map<string, Target>()
       const keys = new Map<string, Target>()
-      for (const { deadlines, endpoint, era, name, policy } of config.servers.values()) {
+      for (const { deadlines, endpoint: stated, era, name, policy } of config.servers.values()) {
+        const endpoint = withAuthorizer(stated, Object.hasOwn(authorizers, name) ? authorizers[name] : undefined)
         const key = EndpointKey.make(endpoint)
         const said = { deadlines, era, policy }
         const known = keys.get(key)
@@ -108,6 +113,13 @@ export const make = (initial: McpConfig): Effect.Effect<Targets> =>
       }
     }
   })
+
+const withAuthorizer = (endpoint: Endpoint, authorizer: HttpAuthorizer | undefined): Endpoint =>
+  endpoint._tag === "Stdio" || authorizer === undefined
+    ? endpoint
+    : endpoint._tag === "Http"
+    ? Endpoint.http({ ...endpoint, authorizer })
+    : Endpoint.sse({ ...endpoint, authorizer })
 
 const hasOptions = (target: Target, said: Pick<Target, "deadlines" | "era" | "policy">): boolean =>
   target.era === said.era && isEqual(target.policy, said.policy) && isEqual(target.deadlines, said.deadlines)

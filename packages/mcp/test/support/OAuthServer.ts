@@ -1,5 +1,5 @@
 /**
- * A small OAuth authorization server with the resource it guards, in this process, on loopback. It hands out tokens that can be
+ * A small OAuth authorization server with the MCP server it guards, in this process, on loopback. It hands out tokens that can be
  * expired at once, rotates refresh tokens as strictly as it is allowed to (a spent one is an `invalid_grant`), and counts.
  */
 import * as Effect from "effect/Effect"
@@ -8,12 +8,16 @@ import * as http from "node:http"
 import type { AddressInfo } from "node:net"
 
 export interface OAuthServer {
-  /** The guarded resource. */
+  /** The guarded server. */
   readonly url: string
   /** Grants asked for at the token endpoint, in order. */
   readonly grants: Array<string>
   /** Every token handed out: none may be seen in a message. */
   readonly issued: Array<string>
+  /** Requests refused for their token. */
+  refused: number
+  /** Tools called. */
+  calls: number
   /** What the token endpoint does with the next grants. */
   tokenEndpoint: "ok" | "down" | "nonsense" | "held"
   /** Answers what is held. */
@@ -56,7 +60,7 @@ export const make: Effect.Effect<OAuthServer, never, Scope.Scope> = Effect.acqui
           })
         }
         if (path === "/token") return token(new URLSearchParams(body), json)
-        if (path === "/mcp") return resource(request.headers.authorization, json)
+        if (path === "/mcp") return resource(request.headers.authorization, body, json)
         return json(404, {})
       })
     })
@@ -87,22 +91,45 @@ export const make: Effect.Effect<OAuthServer, never, Scope.Scope> = Effect.acqui
       }
       return self.tokenEndpoint === "held" ? waiting.push(answer) : answer()
     }
-    const resource = (authorization: string | undefined, json: Answer): unknown => {
+    const resource = (authorization: string | undefined, body: string, json: Answer): unknown => {
       const metadata = `resource_metadata="${origin}/.well-known/oauth-protected-resource/mcp"`
       if (!good.access.has((authorization ?? "").replace("Bearer ", ""))) {
-        return json(401, {}, { "www-authenticate": `Bearer error="invalid_token", ${metadata}` })
+        self.refused++
+        return json(401, { quoted: authorization ?? "" }, {
+          "www-authenticate": `Bearer error="invalid_token", ${metadata}`
+        })
       }
       if (self.scope !== undefined) {
         const wanted = `error="insufficient_scope", scope="${self.scope}"`
         return json(403, {}, { "www-authenticate": `Bearer ${wanted}, ${metadata}` })
       }
-      return json(200, { hello: "you" })
+      return body === "" ? json(200, { hello: "you" }) : speak(JSON.parse(body), json)
+    }
+    /** As much of a legacy MCP server as a call needs. */
+    const speak = (message: { readonly id?: unknown; readonly method?: string }, json: Answer): unknown => {
+      const { id, method } = message
+      if (id === undefined) return json(202, {})
+      const answer = (result: object) => json(200, { jsonrpc: "2.0", id, result })
+      if (method === "tools/call") {
+        self.calls++
+        return answer({ content: [{ type: "text", text: "done" }] })
+      }
+      if (method !== "initialize") {
+        return json(200, { jsonrpc: "2.0", id, error: { code: -32601, message: "method not found" } })
+      }
+      return answer({
+        protocolVersion: "2025-11-25",
+        capabilities: { tools: {} },
+        serverInfo: { name: "guarded", version: "1" }
+      })
     }
 
     const self: { -readonly [Name in keyof OAuthServer]: OAuthServer[Name] } = {
       url: "",
       grants: [],
       issued: [],
+      refused: 0,
+      calls: 0,
       tokenEndpoint: "ok",
       release: () => {
         for (const answer of waiting.splice(0)) answer()

@@ -3,10 +3,19 @@ import type { OAuthClientProvider } from "@modelcontextprotocol/sdk/client/auth.
 import * as Effect from "effect/Effect"
 import { AuthorizationRefused } from "../../AuthorizationRefused.ts"
 
-export const storedToken = (provider: OAuthClientProvider): Effect.Effect<string | undefined, AuthorizationRefused> =>
+export interface StoredToken {
+  readonly token: string | undefined
+  /** What it was granted for, as far as the authorization server has said. */
+  readonly scope: string | undefined
+}
+
+export const storedToken = (provider: OAuthClientProvider): Effect.Effect<StoredToken, AuthorizationRefused> =>
   Effect.tryPromise({
-    // Stores that parse what they hold answer `null` when they hold nothing.
-    try: async () => (await provider.tokens())?.access_token,
+    try: async () => {
+      // Stores that parse what they hold answer `null` when they hold nothing.
+      const tokens = await provider.tokens()
+      return { token: tokens?.access_token, scope: tokens?.scope }
+    },
     // What it fails with may quote what it keeps.
     catch: () => new AuthorizationRefused({ description: "the OAuth provider's tokens() failed" })
   })

@@ -1,0 +1,191 @@
+/**
+ * MCP servers inside the test: no process, no socket, any clock.
+ *
+ * `MemoryServer.make` gives a server with tools and handlers written as Effects, and an `endpoint` that goes wherever an endpoint
+ * goes: into `McpConfig.make`, `McpConnections.callTool`, `McpConnection.connect`. What is between them is the real runtime: pool,
+ * handshake, delivery, replay. Nothing of it knows that the server is not a process.
+ *
+ * Promises
+ * - A connection keeps everything that a link to a process keeps: it can be congested, cut in mid-frame, and lost with calls in
+ *   doubt.
+ * - Nothing but Effect's `Clock` and `Random` is used, so that tests run under `TestClock` and under a seeded scheduler.
+ * - A server's handlers run in the Scope of the connection they serve: interrupted when it ends, as a dead process's work.
+ *
+ * **Gotchas**: an endpoint is known by the very object. A copy of it is an endpoint of the world outside, where nobody answers.
+ * Requests that a server makes of its client, answered by `handlers` of the layer, are written by hand: `connection.send`.
+ *
+ * @example
+ * ```ts
+ * import { McpConnections } from "@holdfast/mcp"
+ * import { MemoryServer } from "@holdfast/mcp/testing"
+ * import * as Effect from "effect/Effect"
+ *
+ * export const program = Effect.gen(function*() {
+ *   const server = yield* MemoryServer.make({
+ *     tools: { greet: { run: ({ name }) => Effect.succeed(`hello ${name}`) } }
+ *   })
+ *   const mcp = yield* McpConnections
+ *   return yield* mcp.callTool(server.endpoint, { name: "greet", arguments: { name: "Ada" } })
+ * })
+ * ```
+ */
+import type * as JsonRpc from "@holdfast/protocol/JsonRpc"
+import type * as Messages from "@holdfast/protocol/Messages"
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import { Endpoint } from "./Endpoint.ts"
+import * as memoryEndpoints from "./internal/memoryEndpoints.ts"
+import * as memoryLink from "./internal/memoryLink.ts"
+import * as memoryServer from "./internal/memoryServer.ts"
+import type { ConnectReason } from "./McpRuntimeError.ts"
+
+/** The server's end of one connection: what a process does with its stdin and stdout, and with its life. */
+export type MemoryPeer = memoryLink.MemoryPeer
+
+/** How a server's process is said to have ended. */
+export type ExitOptions = memoryLink.ExitOptions
+
+/** One request, as its handler sees it. */
+export interface MemoryCall {
+  readonly id: JsonRpc.RequestId
+  readonly method: string
+  readonly params: Readonly<Record<string, unknown>>
+  /** The connection it came over: to say something else on it, or to end it with the call in doubt. */
+  readonly connection: MemoryPeer
+  /** Tells the client about progress, if it asked to be told. */
+  readonly progress: (progress: Messages.Progress) => Effect.Effect<void>
+}
+
+/** Answers a request. A failure is a JSON-RPC error, a defect is one of code -32603; interruption is no answer. */
+export type Handler = (
+  params: Readonly<Record<string, unknown>>,
+  call: MemoryCall
+) => Effect.Effect<object, JsonRpc.ErrorObject>
+
+/** A tool. A text is short for a result with that text as its content. */
+export interface MemoryTool {
+  readonly description?: string | undefined
+  /** JSON Schema. Default: any object. Not checked. */
+  readonly inputSchema?: Readonly<Record<string, unknown>> | undefined
+  /** `readOnlyHint` and `idempotentHint` let lost calls be repeated. Default: none. */
+  readonly annotations?: Messages.ToolAnnotations | undefined
+  readonly run: (
+    args: Readonly<Record<string, unknown>>,
+    call: MemoryCall
+  ) => Effect.Effect<string | Messages.CallToolResult, JsonRpc.ErrorObject>
+}
+
+/** How the server is connected to. */
+export interface ConnectionOptions {
+  /** Its name in the handshake and in messages. Default: `memory`. */
+  readonly name?: string | undefined
+  /** What it passes for: which defaults it is pooled by, and how calls are cancelled. Default: `stdio`. */
+  readonly transport?: "stdio" | "http" | undefined
+  /** What the pipe to the server holds before the client's frames must wait, in bytes. Default: 64 KiB. */
+  readonly capacity?: number | undefined
+  /** Run by every dial before there is a connection: takes its time, or fails it for the reason given. Default: nothing. */
+  readonly onDial?: ((server: string) => Effect.Effect<void, ConnectReason>) | undefined
+}
+
+export interface MemoryServerOptions extends ConnectionOptions {
+  /** By name. Default: the server offers no tools. */
+  readonly tools?: Readonly<Record<string, MemoryTool>> | undefined
+  /** Answers to other requests, by method; they win over those of the server itself. What has none is "method not found". */
+  readonly handlers?: Readonly<Record<string, Handler>> | undefined
+  /** What it says to `initialize` (legacy) and `server/discover` (modern). Default: `both`. */
+  readonly era?: "legacy" | "modern" | "both" | undefined
+  /** Default: `0.0.0`. */
+  readonly version?: string | undefined
+  /** Default: none. */
+  readonly instructions?: string | undefined
+  /** Added to what its tools and handlers tell of themselves. */
+  readonly capabilities?: Messages.ServerCapabilities | undefined
+}
+
+/** A server without a will of its own: whoever connects is served by the script. */
+export interface ScriptedServer {
+  /** Where to connect to. This very object. */
+  readonly endpoint: Endpoint
+  /** Connections that are open now. */
+  readonly connections: () => ReadonlyArray<MemoryPeer>
+  /** Connections there ever were. */
+  readonly opened: () => number
+  /** Ends all connections as a process that is killed: without a word, with everything unread lost. */
+  readonly kill: Effect.Effect<void>
+}
+
+export interface MemoryServer extends ScriptedServer {
+  /** What clients have said, over all connections, in order. */
+  readonly received: () => ReadonlyArray<JsonRpc.Incoming>
+  /** The `tools/call` among it, by the name of the tool. */
+  readonly calls: (tool: string) => ReadonlyArray<JsonRpc.Request>
+  /** Says something to all clients of its own accord. */
+  readonly notify: (method: string, params?: object) => Effect.Effect<void>
+}
+
+/** A server that speaks MCP. It exists as long as its endpoint is referred to; it owns nothing while nobody is connected. */
+const make = (options: MemoryServerOptions = {}): Effect.Effect<MemoryServer> =>
+  Effect.suspend(() => {
+    const received: Array<JsonRpc.Incoming> = []
+    const serve = memoryServer.serve(options, (frame) => void received.push(frame))
+    return Effect.map(script(serve, options), (server) => ({
+      ...server,
+      received: () => [...received],
+      calls: (tool) =>
+        received.filter((frame): frame is JsonRpc.Request => frame._tag === "Request" && isCallOf(frame, tool)),
+      notify: (method, params) =>
+        Effect.sync(() => {
+          for (const peer of server.connections()) peer.send({ jsonrpc: "2.0", method, params })
+        })
+    }))
+  })
+
+/**
+ * A server that does exactly what it is told: `serve` is run for every connection, in its Scope. Its end is the end of the
+ * process, with code 0, or 1 and the cause on stderr when it dies of a defect.
+ */
+const script = (
+  serve: (peer: MemoryPeer) => Effect.Effect<void>,
+  options: ConnectionOptions = {}
+): Effect.Effect<ScriptedServer> =>
+  Effect.map(Random.nextInt, (number) => {
+    const { capacity, name = "memory", onDial, transport = "stdio" } = options
+    const endpoint: Endpoint = transport === "stdio"
+      ? Endpoint.stdio({ command: name, args: [`memory-${Math.abs(number)}`] })
+      : Endpoint.http({ url: `http://${name}.invalid/memory-${Math.abs(number)}` })
+    const peers = new Set<MemoryPeer>()
+    let opened = 0
+    const counted = (peer: MemoryPeer) =>
+      Effect.ensuring(
+        Effect.suspend(() => serve(peer)),
+        Effect.sync(() => peers.delete(peer))
+      )
+    memoryEndpoints.answer(endpoint, ({ maxMessageBytes, server }, receiver) =>
+      Effect.andThen(
+        onDial?.(server) ?? Effect.void,
+        memoryLink.make(
+          (peer) => {
+            opened++
+            peers.add(peer)
+            return counted(peer)
+          },
+          receiver,
+          { capacity, maxMessageBytes }
+        )
+      ))
+    const connections = () => [...peers].filter((peer) => peer.isOpen())
+    return {
+      endpoint,
+      connections,
+      opened: () => opened,
+      kill: Effect.sync(() => {
+        for (const peer of connections()) peer.exit({ signal: "SIGKILL" })
+      })
+    }
+  })
+
+/** Ways to come by a server. */
+export const MemoryServer = { make, script } as const
+
+const isCallOf = ({ method, params }: JsonRpc.Request, tool: string): boolean =>
+  method === "tools/call" && typeof params === "object" && params !== null && "name" in params && params.name === tool
