@@ -10,13 +10,15 @@ import { leaseCost } from "./core/LeaseCost.ts"
 import { manyConnections } from "./core/ManyConnections.ts"
 import { manyKeys } from "./core/ManyKeys.ts"
 import { spike } from "./core/Spike.ts"
+import { httpCalls } from "./mcp/HttpCalls.ts"
+import { reuseCost } from "./mcp/ReuseCost.ts"
 import { stdioCalls } from "./mcp/StdioCalls.ts"
 import { processBench } from "./process/ProcessBench.ts"
 
 const benchmarks: Readonly<Record<string, ReadonlyArray<Effect.Effect<void, unknown>>>> = {
   core: [leaseCost, deadlineCost, spike, manyKeys, manyConnections],
   process: [processBench],
-  mcp: [stdioCalls]
+  mcp: [stdioCalls, httpCalls, reuseCost]
 }
 
 const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(benchmarks)

@@ -1,0 +1,93 @@
+/**
+ * Calls over Streamable HTTP, in turn: the whole runtime and the official SDK's client, both on one server
+ * in a process of its own.
+ */
+import { Endpoint, layer, McpConfig, McpConnections } from "@holdfast/mcp"
+import { Client } from "@modelcontextprotocol/sdk/client/index.js"
+import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js"
+import * as Effect from "effect/Effect"
+import { spawn } from "node:child_process"
+import * as path from "node:path"
+import * as Report from "../Report.ts"
+
+const inFlight = 32
+const calls = 6000
+const rounds = 5
+const tool = { name: "echo", arguments: { text: "hello" } }
+
+const server = Effect.acquireRelease(
+  Effect.callback<{ readonly url: string; readonly close: () => void }>((resume) => {
+    const child = spawn(process.execPath, [path.join(import.meta.dirname, "http-echo-server.ts")], {
+      stdio: ["pipe", "pipe", "inherit"]
+    })
+    child.stdout.once("data", (port) =>
+      resume(Effect.succeed({
+        url: `http://127.0.0.1:${String(port).trim()}/mcp`,
+        close: () => child.stdin.end()
+      })))
+  }),
+  ({ close }) => Effect.sync(close)
+)
+
+interface Measured {
+  readonly perSecond: number
+  readonly cpuMicros: number
+}
+
+const measured = <E>(run: Effect.Effect<unknown, E>): Effect.Effect<Measured, E> =>
+  Effect.gen(function*() {
+    const cpu = process.cpuUsage()
+    const start = performance.now()
+    const sender = Effect.gen(function*() {
+      for (let i = 0; i < calls / inFlight; i++) yield* run
+    })
+    yield* Effect.all(Array.from({ length: inFlight }, () => sender), { concurrency: "unbounded", discard: true })
+    const { system, user } = process.cpuUsage(cpu)
+    return { perSecond: calls / (performance.now() - start) * 1000, cpuMicros: (user + system) / calls }
+  })
+
+export const httpCalls = Effect.scoped(Effect.gen(function*() {
+  const { url } = yield* server
+  const config = yield* McpConfig.make({ echo: { endpoint: Endpoint.http({ url }), era: "legacy" } })
+  const client = yield* Effect.acquireRelease(
+    Effect.promise(async () => {
+      const client = new Client({ name: "bench", version: "1" })
+      // The SDK's declaration of its own transport does not allow for exact optional properties.
+      await client.connect(new StreamableHTTPClientTransport(new URL(url)) as Parameters<typeof client.connect>[0])
+      return client
+    }),
+    (client) => Effect.promise(() => client.close())
+  )
+  yield* Effect.provide(
+    Effect.gen(function*() {
+      const mcp = yield* McpConnections
+      const contenders = {
+        runtime: measured(mcp.callTool("echo", tool, { idempotent: false })),
+        SDK: measured(Effect.promise(() => client.callTool(tool)))
+      }
+      const all: { readonly [Name in keyof typeof contenders]: Array<Measured> } = { runtime: [], SDK: [] }
+      for (let round = 0; round <= rounds; round++) {
+        for (const name of ["runtime", "SDK"] as const) {
+          const one = yield* contenders[name]
+          // The first round warms up.
+          if (round > 0) all[name].push(one)
+        }
+      }
+      const rate = (name: keyof typeof all) => Report.median(all[name].map(({ perSecond }) => perSecond))
+      const micros = (name: keyof typeof all) => Report.median(all[name].map(({ cpuMicros }) => cpuMicros))
+      Report.print(`${calls} calls over Streamable HTTP, ${inFlight} at once, same server for both`, [
+        ...(["runtime", "SDK"] as const).map((name) => ({
+          name,
+          figure: `${rate(name).toFixed(0)} calls/s, ${micros(name).toFixed(0)} us of the client's processor each`
+        })),
+        {
+          name: "runtime ÷ SDK",
+          figure: `${Report.round(rate("runtime") / rate("SDK"))} ×`,
+          gate: { value: rate("runtime") / rate("SDK"), atLeast: 2, unit: "×" }
+        },
+        { name: "SDK ÷ runtime, processor", figure: `${Report.round(micros("SDK") / micros("runtime"))} ×` }
+      ])
+    }),
+    layer(config)
+  )
+}))
