@@ -28,8 +28,11 @@ export interface Deadline {
 }
 
 export interface Deadlines {
-  /** Calls `onExpire` once, `millis` from now, unless cancelled. `Infinity` never expires. */
-  readonly arm: (millis: number, onExpire: () => void) => Deadline
+  /**
+   * Calls `onExpire` once, `millis` from now, unless cancelled. `Infinity` never expires. Who arms several at once may say what `now()`
+   * has just said: reading the clock is the dearest part.
+   */
+  readonly arm: (millis: number, onExpire: () => void, now?: number) => Deadline
   /** Milliseconds on the clock the deadlines are kept by; only differences mean anything. */
   readonly now: () => number
   /** How many deadlines are armed right now. */
@@ -83,9 +86,10 @@ class Node implements Link, Deadline {
   renew(): void {
     if (!this.isArmed) return
     const { millis } = this.queue
+    const now = this.sweeper.now()
     this.sweeper.disarm(this)
-    this.queue = this.sweeper.queueOf(millis)
-    this.sweeper.append(this)
+    this.queue = this.sweeper.queueOf(millis, now)
+    this.sweeper.append(this, now)
   }
 }
 
@@ -113,18 +117,18 @@ class Sweeper implements Deadlines {
 
   readonly queues = (): number => this.byMillis.size
 
-  readonly arm = (millis: number, onExpire: () => void): Deadline => {
+  readonly arm = (millis: number, onExpire: () => void, now = this.now()): Deadline => {
     if (millis === Number.POSITIVE_INFINITY) return never
-    const node = new Node(this, this.queueOf(Math.max(0, Math.ceil(millis))), onExpire)
-    this.append(node)
+    const node = new Node(this, this.queueOf(Math.max(0, Math.ceil(millis)), now), onExpire)
+    this.append(node, now)
     return node
   }
 
-  queueOf(millis: number): Queue {
+  queueOf(millis: number, now: number): Queue {
     let queue = this.byMillis.get(millis)
     if (queue === undefined) {
       queue = new Queue(millis)
-      queue.due = this.now() + millis
+      queue.due = now + millis
       this.byMillis.set(millis, queue)
       this.heap.push(queue)
       this.empty++
@@ -133,10 +137,10 @@ class Sweeper implements Deadlines {
     return queue
   }
 
-  append(node: Node): void {
+  append(node: Node, now: number): void {
     const { queue } = node
     if (queue.next === queue) this.empty--
-    node.expiresAt = this.now() + queue.millis
+    node.expiresAt = now + queue.millis
     node.isArmed = true
     node.previous = queue.previous
     node.next = queue

@@ -63,9 +63,9 @@ export interface RequestOptions {
   readonly idleDeadline?: Duration.Input | undefined
   /**
    * Longest wait for the answer after hand-off, whatever progress says; also the longest wait for hand-off. A function is
-   * asked whenever the wait begins, for what is left of a deadline that began earlier. Default: none.
+   * asked whenever the wait begins, for what is left of a deadline that began earlier; it is told the sweeper's time. Default: none.
    */
-  readonly hardDeadline?: Duration.Input | (() => Duration.Input) | undefined
+  readonly hardDeadline?: Duration.Input | ((now?: number) => Duration.Input) | undefined
   /** Members for the request's `_meta`. */
   readonly meta?: object | undefined
   /** What is said in headers besides, in the modern era over HTTP. Names in small letters. Default: nothing. */

@@ -36,7 +36,7 @@ const noteTaker = () => {
   const calls = new Multiplexer({
     server: "noted",
     url: "",
-    deadlines: { arm: () => ({ cancel: () => {}, renew: () => {} }) },
+    deadlines: { arm: () => ({ cancel: () => {}, renew: () => {} }), now: () => 0 },
     conceal: (text) => text,
     maxInFlight: 10,
     handlers: {},

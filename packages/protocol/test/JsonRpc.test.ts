@@ -141,4 +141,19 @@ describe("JsonRpc.seekAnswerId", () => {
     assert.isUndefined(seek(`{"jsonrpc":"2.0","result":{"a":"${long}"},"id":null}`))
     assert.isUndefined(seek(long))
   })
+
+  it("a request that asks for progress is the one with the token in its _meta", () => {
+    class Dated {
+      toJSON(): unknown {
+        return "not an object"
+      }
+    }
+    for (const params of [{}, { name: "a\"b", arguments: { text: "{\"" } }, { nothing: undefined }, { list: [1] }]) {
+      assert.deepStrictEqual(
+        JSON.parse(JsonRpc.encodeRequestWithProgress(7, "tools/call", params)),
+        JSON.parse(JsonRpc.encodeRequest(7, "tools/call", { ...params, _meta: { progressToken: 7 } }))
+      )
+    }
+    assert.strictEqual(JsonRpc.decode(JsonRpc.encodeRequestWithProgress(7, "x", new Dated()))._tag, "Request")
+  })
 })

@@ -30,7 +30,7 @@ export interface MultiplexerOptions {
   readonly server: string
   /** The HTTP endpoint for messages; empty for stdio. */
   readonly url: string
-  readonly deadlines: Pick<Deadlines, "arm">
+  readonly deadlines: Pick<Deadlines, "arm" | "now">
   readonly conceal: Conceal
   /** Calls that may wait for an answer at once. */
   readonly maxInFlight: number
@@ -201,7 +201,7 @@ export class Multiplexer implements LinkReceiver {
     const id = this.#nextId++
     let text: string
     try {
-      text = JsonRpc.encodeRequest(id, method, withMeta(id, params, options, this.#modernMeta?.()))
+      text = encode(id, method, params, options, this.#modernMeta?.())
     } catch (error) {
       // A cycle or a BigInt in the parameters: the caller's program is wrong, no server ever saw it.
       return void resume(Effect.die(error))
@@ -368,12 +368,12 @@ class Call implements Outbound {
     this.resume = resume
   }
 
-  armHard(): void {
+  armHard(now = this.#owner.options.deadlines.now()): void {
     const { hardDeadline } = this.options
     if (hardDeadline === undefined) return
-    const millis = toMillis(typeof hardDeadline === "function" ? hardDeadline() : hardDeadline)
+    const millis = toMillis(typeof hardDeadline === "function" ? hardDeadline(now) : hardDeadline)
     this.#hard?.cancel()
-    this.#hard = this.#owner.options.deadlines.arm(millis, () => this.#owner.expire(this, "hard", millis))
+    this.#hard = this.#owner.options.deadlines.arm(millis, () => this.#owner.expire(this, "hard", millis), now)
   }
 
   disarm(): void {
@@ -391,11 +391,13 @@ class Call implements Outbound {
 
   onHandOff(): void {
     this.isHandedOff = true
-    this.armHard()
-    const { idleDeadline } = this.options
+    const { hardDeadline, idleDeadline } = this.options
+    if (hardDeadline === undefined && idleDeadline === undefined) return
+    const now = this.#owner.options.deadlines.now()
+    this.armHard(now)
     if (idleDeadline === undefined) return
     const millis = toMillis(idleDeadline)
-    this.idle = this.#owner.options.deadlines.arm(millis, () => this.#owner.expire(this, "idle", millis))
+    this.idle = this.#owner.options.deadlines.arm(millis, () => this.#owner.expire(this, "idle", millis), now)
   }
 
   onSent(): void {}
@@ -445,14 +447,20 @@ const nameOf = (method: string, params: object | undefined): string | undefined 
 }
 
 /** Asks for progress only where somebody looks at it, a deadline included. The token is the id: unique, and found at once. */
-const withMeta = (
+const encode = (
   id: number,
+  method: string,
   params: object | undefined,
-  options: RequestOptions,
+  { idleDeadline, meta, onProgress }: RequestOptions,
   modern: object | undefined
-): object | undefined => {
-  const wantsProgress = options.onProgress !== undefined || options.idleDeadline !== undefined
-  if (!wantsProgress && options.meta === undefined && modern === undefined) return params
+): string => {
+  const wantsProgress = onProgress !== undefined || idleDeadline !== undefined
+  if (meta === undefined && modern === undefined && !(params !== undefined && "_meta" in params)) {
+    return wantsProgress
+      ? JsonRpc.encodeRequestWithProgress(id, method, params ?? {})
+      : JsonRpc.encodeRequest(id, method, params)
+  }
   const own = params !== undefined && "_meta" in params && typeof params._meta === "object" ? params._meta : undefined
-  return { ...params, _meta: { ...own, ...options.meta, ...modern, ...(wantsProgress && { progressToken: id }) } }
+  const _meta = { ...own, ...meta, ...modern, ...(wantsProgress && { progressToken: id }) }
+  return JsonRpc.encodeRequest(id, method, { ...params, _meta })
 }

@@ -166,6 +166,8 @@ class MemoryPipe implements Link, MemoryPeer {
   })
 
   readonly #arrival: Effect.Effect<void> = Effect.callback((resume) => {
+    // Between the look and this, somebody may have posted.
+    if (this.#inbox.length > 0) return resume(Effect.void)
     const wake = () => resume(Effect.void)
     this.#wakeReader = wake
     return Effect.sync(() => {

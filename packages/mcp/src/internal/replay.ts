@@ -10,6 +10,7 @@ import type { ConnectionPool, Deadlines } from "@holdfast/core"
 import { PoolError, ReplayBudget } from "@holdfast/core"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import type { CallFailure, McpConnection } from "../McpConnection.ts"
 import {
   type ConnectReason,
@@ -30,8 +31,8 @@ export interface Call<A> {
   /** What the caller gives for everything. */
   readonly deadline: Duration.Input | undefined
   readonly waitForReady: boolean | undefined
-  /** Sends it once. `left` says at any time how many milliseconds remain. */
-  readonly send: (connection: McpConnection, left: () => number) => Effect.Effect<A, CallFailure>
+  /** Sends it once. `left` says at any time how many milliseconds remain; what is sent begins when it is asked first. */
+  readonly send: (connection: McpConnection, left: (now?: number) => number) => Effect.Effect<A, CallFailure>
   /** Asked when it may have run: whether running it again does no harm. */
   readonly mayRepeat: Effect.Effect<boolean>
 }
@@ -64,7 +65,9 @@ export class Replay {
         ? Number.POSITIVE_INFINITY
         : Duration.toMillis(Duration.fromInputUnsafe(call.deadline))
       const budget = this.#budgetOf(call.target)
-      return Effect.map(this.attempt(call, total, this.deadlines.now() + total, 1, 0, "NotSent"), (answer) => {
+      // Reading the clock is no small part of a call that has no deadline of its own.
+      const until = total === Number.POSITIVE_INFINITY ? total : this.deadlines.now() + total
+      return Effect.map(this.attempt(call, total, until, 1, 0, "NotSent"), (answer) => {
         budget.deposit()
         return answer
       })
@@ -112,7 +115,7 @@ export class Replay {
   ): Effect.Effect<A, McpRuntimeError> {
     const { method, target } = call
     const server = target.label
-    const left = () => Math.max(0, Math.ceil(until - this.deadlines.now()))
+    const left = () => until === Number.POSITIVE_INFINITY ? until : Math.max(0, Math.ceil(until - this.deadlines.now()))
     const budget = left()
     const late = (after: Delivery) =>
       failure(new DeadlineExceeded({ server, method, afterMillis: total, kind: "caller", delivery: after }))
@@ -122,14 +125,18 @@ export class Replay {
     let isCallersDeadline = false
     const send = (connection: McpConnection) => {
       used = connection
-      const sentAt = this.deadlines.now()
       isCallersDeadline = left() < call.limit
-      const remaining = () => Math.max(1, Math.ceil(Math.min(until, sentAt + call.limit) - this.deadlines.now()))
+      let sentAt: number | undefined
+      const remaining = (now = this.deadlines.now()) => {
+        sentAt ??= now
+        return Math.max(1, Math.ceil(Math.min(until, sentAt + call.limit) - now))
+      }
       return call.send(connection, remaining)
     }
     const again = (after: Delivery, more = 0) =>
       Effect.andThen(
-        this.settle(used, number, left()),
+        // What is left then, not when this was written down: a breath may have been taken before.
+        Effect.suspend(() => this.settle(used, number, left())),
         Effect.suspend(() => this.attempt(call, total, until, number + 1, repeats + more, after))
       )
     const acquire = { timeout: Duration.millis(budget), waitForReady: call.waitForReady }
@@ -161,9 +168,13 @@ export class Replay {
             })
           )
           if (repeats >= maxRepeats) return Effect.fail(unknown)
+          // The answer may be on its way to us, which is no reason to be late.
           return Effect.flatMap(
-            call.mayRepeat,
-            (mayRepeat) => mayRepeat && this.#budgetOf(target).withdraw() ? again("Unknown", 1) : Effect.fail(unknown)
+            Effect.timeoutOption(call.mayRepeat, Duration.millis(left())),
+            (mayRepeat) =>
+              Option.getOrElse(mayRepeat, () => false) && this.#budgetOf(target).withdraw()
+                ? again("Unknown", 1)
+                : Effect.fail(unknown)
           )
         }
         case "DeadlineExceeded":

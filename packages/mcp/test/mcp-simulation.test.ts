@@ -1,0 +1,51 @@
+/** The client side as a whole, under a seeded scheduler: many worlds, a handful of promises that hold in all of them. */
+import { assert, describe, it } from "@effect/vitest"
+import * as McpSimulation from "./simulation/McpSimulation.ts"
+
+const seeds = 500
+
+describe("MCP simulation", () => {
+  it(`no invariant breaks in ${seeds} seeds`, { timeout: 60_000 }, () => {
+    const broken = McpSimulation.firstViolation(0, seeds)
+    if (broken !== undefined) assert.fail(McpSimulation.explain(broken))
+  })
+
+  it("the same seed gives the same trace, another seed another one", () => {
+    const hashes = [1, 2, 3, 4, 5].map((seed) => McpSimulation.run(seed).hash)
+    assert.deepStrictEqual([1, 2, 3, 4, 5].map((seed) => McpSimulation.run(seed).hash), hashes)
+    assert.strictEqual(new Set(hashes).size, 5)
+  })
+
+  it("calls end in every way they can end, servers run some of them twice, and both eras are spoken", () => {
+    const seen = new Set<string>()
+    for (let seed = 0; seed < 150; seed++) {
+      for (const outcome of McpSimulation.run(seed).outcomes.keys()) seen.add(outcome)
+    }
+    const expected = [
+      "caller: answered",
+      "caller: interrupted",
+      "caller: OutcomeUnknown",
+      "caller: ServerError",
+      "caller: InvalidAnswer",
+      "caller: NotReady",
+      "caller: Quarantined",
+      "caller: ShuttingDown",
+      "caller: TooBusy",
+      "caller: HttpRejected",
+      "caller: HandshakeFailed",
+      "caller: HandshakeTimeout",
+      "caller: Unreachable",
+      "caller: ServerExited",
+      "caller: DeadlineExceeded (caller, NotSent)",
+      "caller: DeadlineExceeded (caller, Unknown)",
+      "caller: DeadlineExceeded (idle, Unknown)",
+      "caller: DeadlineExceeded (hard, Unknown)",
+      "caller: DeadlineExceeded (hard, NotSent)",
+      "caller: DeadlineExceeded (acquire, NotSent)",
+      "server: ran twice, with leave",
+      "server: called in the legacy era",
+      "server: called in the modern era"
+    ]
+    assert.deepStrictEqual(expected.filter((outcome) => !seen.has(outcome)), [])
+  })
+})

@@ -1,0 +1,263 @@
+/**
+ * What must be true of every run, whatever the servers did: the books of the callers against those of the servers.
+ */
+import type { Reason } from "@holdfast/mcp/McpRuntimeError"
+import { McpRuntimeError } from "@holdfast/mcp/McpRuntimeError"
+import { Simulation } from "@holdfast/testkit"
+import type * as Exit from "effect/Exit"
+import type { Scenario } from "./McpScenario.ts"
+import type { Books, Session } from "./SimulatedServer.ts"
+
+export interface Violation {
+  readonly invariant: string
+  readonly atMillis: number
+  readonly detail: string
+}
+
+/** One call, as its caller knows it. */
+export interface Asked {
+  readonly token: string
+  readonly server: string
+  readonly what: string
+  /** Whether its caller, or its tool, says that running it twice does no harm. */
+  readonly mayRepeat: boolean
+  readonly at: number
+  readonly deadline: number | undefined
+  isSettled: boolean
+}
+
+/** Every call settles by its deadline, and this much later at most. */
+const grace = 25
+
+/** The first attempt and three repetitions of what may have run. */
+const mostRuns = 4
+
+export class McpAuditor implements Books {
+  readonly violations: Array<Violation> = []
+  readonly outcomes = new Map<string, number>()
+  readonly #scenario: Scenario
+  readonly #sessions: Array<Session> = []
+  readonly #runs = new Map<string, number>()
+  readonly #readers = new Map<string, Session>()
+  readonly #wrongs = new Map<string, Set<string>>()
+  /** Calls that failed with the word that they did not run. */
+  readonly #denied = new Map<string, string>()
+  readonly #calls = new Map<string, Asked>()
+  clock: () => number = () => 0
+  isClosing = false
+
+  constructor(scenario: Scenario) {
+    this.#scenario = scenario
+  }
+
+  readonly now = (): number => this.clock()
+
+  #check(isTrue: boolean, invariant: string, detail: string): void {
+    if (!isTrue) this.violations.push({ invariant, atMillis: this.now(), detail })
+  }
+
+  #count(outcome: string): void {
+    this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1)
+  }
+
+  // What servers tell.
+
+  opened(session: Session): void {
+    this.#sessions.push(session)
+    this.#count("server: connection opened")
+  }
+
+  called(era: "legacy" | "modern"): void {
+    this.#count(`server: called in the ${era} era`)
+  }
+
+  read(session: Session, token: string): void {
+    this.#readers.set(token, session)
+  }
+
+  executed(token: string): void {
+    const runs = (this.#runs.get(token) ?? 0) + 1
+    this.#runs.set(token, runs)
+    if (runs === 2) this.#count("server: ran twice, with leave")
+    const mayRepeat = this.#calls.get(token)?.mayRepeat === true
+    this.#check(
+      mayRepeat || runs === 1,
+      "a call without leave to repeat runs once at most",
+      `${token} ran ${runs} times`
+    )
+    this.#check(runs <= mostRuns, "a call is repeated three times at most", `${token} ran ${runs} times`)
+    const denial = this.#denied.get(token)
+    this.#check(
+      denial === undefined || mayRepeat,
+      "what failed as not sent or refused never runs",
+      `${token}: ${denial}`
+    )
+  }
+
+  wronged(token: string, how: string): void {
+    const wrongs = this.#wrongs.get(token) ?? new Set()
+    wrongs.add(how)
+    this.#wrongs.set(token, wrongs)
+  }
+
+  misled(session: Session, what: string): void {
+    this.#check(false, "a server is told nothing that its era does not know", `${session.server}: ${what}`)
+  }
+
+  // What callers tell.
+
+  asked(asked: Asked): void {
+    this.#calls.set(asked.token, asked)
+  }
+
+  progress(asked: Asked, message: string | undefined): void {
+    this.#check(message === asked.token, "progress comes to the call it is of", `${asked.token} was told of ${message}`)
+    this.#check(!asked.isSettled, "progress ends with its call", asked.token)
+  }
+
+  answered(asked: Asked, token: string): void {
+    this.#check(token === asked.token, "an answer is the answer to its own call", `${asked.token} got ${token}`)
+  }
+
+  settled(asked: Asked, exit: Exit.Exit<unknown, unknown>): void {
+    this.#check(!asked.isSettled, "a call settles once", asked.token)
+    asked.isSettled = true
+    const took = this.now() - asked.at
+    const limit = asked.deadline ?? Number.POSITIVE_INFINITY
+    this.#check(took <= limit + grace, "a call settles by its deadline", `${asked.token}: ${took} ms of ${limit} ms`)
+    if (exit._tag === "Success") {
+      // A list has no token, and nothing is executed for it.
+      if (asked.what !== "list") {
+        this.#check((this.#runs.get(asked.token) ?? 0) > 0, "what is answered was executed", asked.token)
+      }
+      return this.#count("caller: answered")
+    }
+    for (const reason of exit.cause.reasons) {
+      if (reason._tag === "Die") this.#check(false, "no call dies", String(reason.defect))
+      if (reason._tag === "Interrupt") this.#count("caller: interrupted")
+      if (reason._tag !== "Fail") continue
+      const { error } = reason
+      if (error instanceof McpRuntimeError) this.#failed(asked, error.reason, took)
+      else this.#check(false, "a call fails with a McpRuntimeError", String(error))
+    }
+  }
+
+  #failed(asked: Asked, reason: Reason, took: number): void {
+    const { token } = asked
+    const kind = reason._tag === "DeadlineExceeded" ? ` (${reason.kind}, ${reason.delivery})` : ""
+    this.#count(`caller: ${reason._tag}${kind}`)
+    this.#check(
+      this.#isExplained(asked, reason),
+      "a call fails only for what was done to it",
+      `${token} (${asked.what} of ${asked.server}): ${reason.message}`
+    )
+    if (reason._tag === "DeadlineExceeded") {
+      const { afterMillis, delivery, kind } = reason
+      this.#check(
+        took >= afterMillis - 1,
+        "no deadline passes early",
+        `${token}: ${took} of ${afterMillis} ms, ${kind}`
+      )
+      const reader = this.#readers.get(token)
+      const isLate = delivery === "Unknown" && (kind === "idle" || kind === "hard") && reader?.diedAt !== undefined &&
+        reader.diedAt < this.now() - 1 && !asked.mayRepeat
+      this.#check(!isLate, "a call whose connection is lost does not wait for its deadline", `${token}: ${kind}`)
+    }
+    if (!claimsNotRun(reason)) return
+    this.#denied.set(token, reason._tag)
+    this.#check(
+      asked.mayRepeat || !this.#runs.has(token),
+      "what failed as not sent or refused never runs",
+      `${token}: ${reason._tag}`
+    )
+  }
+
+  #isExplained(asked: Asked, reason: Reason): boolean {
+    const wrongs = this.#wrongs.get(asked.token)
+    const { isCalm, policy } = this.#scenario
+    switch (reason._tag) {
+      case "ServerError":
+        return wrongs?.has("error") === true
+      case "InvalidAnswer":
+        return wrongs?.has("malformed") === true
+      case "HttpRejected":
+        return wrongs?.has("rejected") === true
+      case "OutcomeUnknown":
+        return this.isClosing || wrongs?.has("gateway") === true || this.#hasDied(asked)
+      case "ShuttingDown":
+        return this.isClosing
+      case "DeadlineExceeded":
+        return reason.kind === "caller" || reason.kind === "acquire" || !isCalm
+      case "TooBusy":
+        return policy.maxWaiters !== undefined
+      case "ConnectionLost":
+      case "Unreachable":
+      case "ServerExited":
+      case "HandshakeFailed":
+      case "HandshakeTimeout":
+      case "NotReady":
+      case "Quarantined":
+        return !isCalm
+      default:
+        return false
+    }
+  }
+
+  /** Some connection to its server was lost since it was asked. */
+  #hasDied({ at, server }: Asked): boolean {
+    return this.#sessions.some((session) =>
+      session.server === server && session.diedAt !== undefined && session.diedAt >= at - 1
+    )
+  }
+
+  /** Nobody has asked for long: nothing may be held, waited for or left unsaid. */
+  atRest(leases: number, waiting: number): void {
+    this.#check(leases === 0, "no lease is lost", `${leases} leases`)
+    this.#check(waiting === 0, "no waiter is forgotten", `${waiting} waiting`)
+    for (const { isDeaf, peer, server, unanswered } of this.#sessions) {
+      if (!peer.isOpen()) continue
+      this.#check(peer.pending().length === 0, "no call is left on a link", `${server}: ${peer.pending().join(", ")}`)
+      const left = [...unanswered.values()]
+      this.#check(
+        isDeaf || left.length === 0,
+        "a server is told of every call that nobody waits for any more",
+        `${server}: ${left.join(", ")}`
+      )
+    }
+  }
+
+  closed(tookMillis: number): void {
+    const limit = Number(this.#scenario.policy.drainTimeout)
+    this.#check(tookMillis <= limit + grace, "closing ends within its deadline", `${tookMillis} ms of ${limit} ms`)
+    for (const { peer, server } of this.#sessions) {
+      this.#check(!peer.isOpen(), "no connection is left after close", server)
+    }
+  }
+
+  atEnd(report: Simulation.Report<unknown, unknown>): void {
+    const failure = Simulation.failureOf(report)
+    this.#check(failure === undefined, "the program ends, without a defect", String(failure))
+    for (const asked of this.#calls.values()) this.#check(asked.isSettled, "every call settles", asked.token)
+    if (report.verdict !== "finished") return
+    this.#check(report.tasksLeft === 0, "no fiber is left after close", `${report.tasksLeft} tasks`)
+    this.#check(report.sleepersLeft === 0, "no timer is left after close", `${report.sleepersLeft} timers`)
+  }
+
+  crashed(error: unknown): void {
+    this.#check(false, "the runtime does not throw", error instanceof Error ? `${error.stack}` : String(error))
+  }
+}
+
+/** What the caller may take for not executed. */
+const claimsNotRun = (reason: Reason): boolean => {
+  switch (reason._tag) {
+    case "DeadlineExceeded":
+      return reason.delivery !== "Unknown"
+    case "OutcomeUnknown":
+    case "ServerError":
+    case "InvalidAnswer":
+      return false
+    default:
+      return true
+  }
+}

@@ -1,0 +1,202 @@
+/**
+ * The whole client side of MCP in a simulated world: `McpConnections` with its pool, handshakes, delivery and replay, over memory
+ * links to servers that do wrong, called by a crowd. One seed decides all of it.
+ */
+import { McpConfig } from "@holdfast/mcp/McpConfig"
+import * as McpConnections from "@holdfast/mcp/McpConnections"
+import * as Messages from "@holdfast/mcp/Messages"
+import { SeededRandom, Simulation } from "@holdfast/testkit"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as memoryEndpoints from "../../src/internal/memoryEndpoints.ts"
+import { type Asked, McpAuditor, type Violation } from "./McpAuditor.ts"
+import { draw, type Scenario, smaller } from "./McpScenario.ts"
+import * as SimulatedServer from "./SimulatedServer.ts"
+
+export interface McpRun {
+  readonly seed: number
+  readonly hash: number
+  readonly steps: number
+  readonly virtualMillis: number
+  readonly violations: ReadonlyArray<Violation>
+  /** How calls ended, and what servers did: to see that a simulation exercises what it claims to. */
+  readonly outcomes: ReadonlyMap<string, number>
+}
+
+/** Puts something between the runtime and its servers: for planted faults. */
+export type Tamper = (open: memoryEndpoints.Open) => memoryEndpoints.Open
+
+/** Runs one seed and reports what broke. */
+export const run = (seed: number, scenario: Scenario = draw(seed), tamper: Tamper = (open) => open): McpRun => {
+  const auditor = new McpAuditor(scenario)
+  const { outcomes, violations } = auditor
+  try {
+    const report = Simulation.run(seed, Effect.scoped(live(seed, scenario, auditor, tamper)))
+    auditor.atEnd(report)
+    const { hash, steps, virtualMillis } = report
+    return { seed, hash, steps, virtualMillis, violations, outcomes }
+  } catch (error) {
+    // What throws inside an event of a link surfaces in whoever happened to run it.
+    auditor.crashed(error)
+    return { seed, hash: 0, steps: 0, virtualMillis: 0, violations, outcomes }
+  }
+}
+
+/** The same seed in a smaller world, as long as it still breaks the same invariant. */
+export const shrink = (broken: McpRun): { readonly scenario: Scenario; readonly run: McpRun } => {
+  let best = { scenario: draw(broken.seed), run: broken }
+  const invariant = broken.violations[0]?.invariant
+  for (let isShrinking = true; isShrinking;) {
+    isShrinking = false
+    for (const scenario of smaller(best.scenario)) {
+      const attempt = run(broken.seed, scenario)
+      if (!attempt.violations.some((violation) => violation.invariant === invariant)) continue
+      best = { scenario, run: attempt }
+      isShrinking = true
+      break
+    }
+  }
+  return best
+}
+
+/** What a test says of a run that broke something. */
+export const explain = (broken: McpRun): string => {
+  const { run, scenario } = shrink(broken)
+  const [violation] = run.violations
+  return `seed ${broken.seed}: ${violation?.invariant}: ${violation?.detail} (at ${violation?.atMillis} ms)\n` +
+    `replay: node test/simulate/mcp.ts 1 ${broken.seed}\nshrunk to ${JSON.stringify(scenario)}`
+}
+
+/** The first seed that breaks something. */
+export const firstViolation = (from: number, count: number, tamper?: Tamper): McpRun | undefined => {
+  for (let seed = from; seed < from + count; seed++) {
+    const attempt = run(seed, undefined, tamper)
+    if (attempt.violations.length > 0) return attempt
+  }
+  return undefined
+}
+
+const live = Effect.fnUntraced(function*(seed: number, scenario: Scenario, auditor: McpAuditor, tamper: Tamper) {
+  const clock = yield* Clock.Clock
+  auditor.clock = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+  const random = SeededRandom.make(seed ^ 0xCA11)
+  const { deadlines, policy, servers } = scenario
+  const configured = yield* Effect.forEach(
+    servers,
+    (plan) =>
+      Effect.map(
+        SimulatedServer.make(plan, SeededRandom.make(seed ^ plan.name.charCodeAt(0)), auditor),
+        ({ endpoint }) => {
+          const open = memoryEndpoints.openerOf(endpoint)
+          if (open !== undefined) memoryEndpoints.answer(endpoint, tamper(open))
+          const era = scenario.isEraStated && plan.era !== "both" ? plan.era : "auto"
+          return [plan.name, { endpoint, policy, deadlines, era }] as const
+        }
+      )
+  )
+  const config = yield* McpConfig.make(Object.fromEntries(configured))
+  const scope = yield* Scope.make()
+  const mcp = yield* Scope.provide(
+    McpConnections.make(config, {
+      clientInfo: { name: "simulation", version: "0" },
+      policy: { maxConnections: random.int(1, 6), drainTimeout: policy.drainTimeout, closeTimeout: policy.closeTimeout }
+    }),
+    scope
+  )
+  const pause = (most: number) => clock.sleep(Duration.millis(random.int(0, most)))
+
+  const send = (asked: Asked, tool: SimulatedServer.ToolName, options: McpConnections.CallOptions) => {
+    const { server, token } = asked
+    const call = { name: tool, arguments: { token } }
+    const heard = ({ message }: Messages.Progress) => auditor.progress(asked, message)
+    const answered = (result: Messages.CallToolResult) =>
+      Effect.sync(() => auditor.answered(asked, Messages.textOf(result)))
+    switch (asked.what) {
+      case "stream":
+        return Stream.runForEach(
+          mcp.callToolStream(server, call, options),
+          (event) => event._tag === "Progress" ? Effect.void : answered(event.result)
+        )
+      case "list":
+        return mcp.listTools(server, options)
+      case "read":
+        return Effect.flatMap(
+          mcp.readResource(server, `x:${token}`, options),
+          ({ contents }) =>
+            Effect.sync(() => auditor.answered(asked, String(contents[0] && "text" in contents[0] && contents[0].text)))
+        )
+      default:
+        return Effect.flatMap(
+          mcp.callTool(server, call, { ...options, ...(random.chance(0.5) && { onProgress: heard }) }),
+          answered
+        )
+    }
+  }
+
+  const ask = Effect.fnUntraced(function*(token: string) {
+    const server = servers[random.int(0, servers.length - 1)]?.name ?? ""
+    const what = random.pick(["call", "call", "call", "call", "call", "call", "stream", "read", "list"])
+    const tool = random.pick<SimulatedServer.ToolName>(["write", "write", "read", "safe"])
+    const idempotent = random.pick([undefined, undefined, undefined, true, false])
+    const deadline = random.chance(0.6) ? random.int(0, 6000) : undefined
+    const asked: Asked = {
+      token,
+      server,
+      what,
+      mayRepeat: what === "list" || what === "read" || (idempotent ?? tool !== "write"),
+      at: auditor.now(),
+      deadline,
+      isSettled: false
+    }
+    auditor.asked(asked)
+    const waitForReady = random.pick([undefined, true, false])
+    const options = { deadline, idempotent, waitForReady }
+    const fiber = yield* Effect.forkChild(
+      // In the caller's own fiber: the auditor must see the end when it comes, not when somebody looks.
+      Effect.onExit(
+        Effect.suspend(() => send(asked, tool, options)),
+        (exit) => Effect.sync(() => auditor.settled(asked, exit))
+      ),
+      { startImmediately: true }
+    )
+    if (random.chance(scenario.interrupts)) {
+      yield* pause(3000)
+      yield* Fiber.interrupt(fiber)
+    }
+    yield* Fiber.await(fiber)
+  })
+
+  const caller = (number: number) =>
+    Effect.forEach(
+      Array.from({ length: scenario.asksPerCaller }, (_, i) => `${number}.${i}`),
+      (token) =>
+        Effect.andThen(
+          pause(1500),
+          // A few still ask when it is too late.
+          Effect.suspend(() => auditor.isClosing && random.chance(0.8) ? Effect.void : ask(token))
+        ),
+      { discard: true }
+    )
+  const crowd = yield* Effect.forkChild(Effect.all(
+    Array.from({ length: scenario.callers }, (_, number) => caller(number)),
+    { concurrency: "unbounded", discard: true }
+  ))
+  if (scenario.isCutShort) yield* pause(8000)
+  else {
+    yield* Fiber.await(crowd)
+    // Longer than any deadline or penalty that a scenario can have.
+    yield* clock.sleep(Duration.minutes(2))
+    const { leases, waiting } = yield* mcp.snapshot
+    auditor.atRest(leases, waiting)
+  }
+  auditor.isClosing = true
+  const closingAt = auditor.now()
+  yield* Scope.close(scope, Exit.void)
+  auditor.closed(auditor.now() - closingAt)
+  yield* Fiber.await(crowd)
+})

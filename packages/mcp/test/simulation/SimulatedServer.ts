@@ -1,0 +1,316 @@
+/**
+ * A server that does everything wrong which a server can do wrong, as often as a plan says, and keeps honest books about it: what
+ * it was told, what it really executed, how it ended.
+ *
+ * A call is known by the token in its arguments, which its answer echoes.
+ */
+import { type MemoryPeer, MemoryServer, type ScriptedServer } from "@holdfast/mcp/testing"
+import * as JsonRpc from "@holdfast/protocol/JsonRpc"
+import type { SeededRandom } from "@holdfast/testkit"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import { HandshakeFailed, Unreachable } from "../../src/McpRuntimeError.ts"
+
+/** Probabilities, but for the times. */
+export interface Faults {
+  /** A frame disappears on its way. */
+  readonly loseRequest: number
+  /** The work is done, the answer never comes. */
+  readonly loseAnswer: number
+  readonly dieBefore: number
+  readonly dieAfter: number
+  /** Dies in the middle of writing the answer. */
+  readonly dieWithin: number
+  /** Dies of nothing, after this long on average. */
+  readonly meanLifeMillis: number
+  /** Stops reading for a while, or for ever, before a frame. */
+  readonly stall: number
+  readonly deaf: number
+  readonly answerTwice: number
+  readonly foreignIds: number
+  readonly malformed: number
+  readonly error: number
+  readonly noise: number
+  /** HTTP only: a status instead of an answer, before or after the work, or a session that is lost. */
+  readonly reject: number
+  readonly gateway: number
+  readonly loseSession: number
+  readonly failedDial: number
+  readonly hangingDial: number
+  readonly silentHandshake: number
+  /** Longest dial, longest work, longest way back. */
+  readonly slowDialMillis: number
+  readonly workMillis: number
+  readonly answerMillis: number
+}
+
+export interface ServerPlan {
+  readonly name: string
+  readonly era: "legacy" | "modern" | "both"
+  readonly transport: "stdio" | "http"
+  readonly capacity: number
+  readonly faults: Faults
+}
+
+/** What a tool says of itself. */
+export const tools = {
+  write: {},
+  read: { readOnlyHint: true },
+  safe: { idempotentHint: true }
+} as const
+
+export type ToolName = keyof typeof tools
+
+/** One connection, from the server's side. */
+export interface Session {
+  readonly server: string
+  readonly peer: MemoryPeer
+  readonly openedAt: number
+  /** It stopped reading for good. */
+  isDeaf: boolean
+  /** It ended by a fault of its own, at this time. */
+  diedAt: number | undefined
+  initialized: boolean
+  /** Requests it read and did not answer, by id. */
+  readonly unanswered: Map<JsonRpc.RequestId, string>
+}
+
+export interface Books {
+  readonly now: () => number
+  readonly opened: (session: Session) => void
+  readonly called: (era: "legacy" | "modern") => void
+  /** It read a call with this token. */
+  readonly read: (session: Session, token: string) => void
+  readonly executed: (token: string) => void
+  /** It broke a promise to this call, and to no other: whatever comes of it is explained. */
+  readonly wronged: (token: string, how: "malformed" | "error" | "gateway" | "rejected") => void
+  /** A frame came that could not be expected now. */
+  readonly misled: (session: Session, what: string) => void
+}
+
+export const make = (
+  plan: ServerPlan,
+  random: SeededRandom.SeededRandom,
+  books: Books
+): Effect.Effect<ScriptedServer> => {
+  const { capacity, faults, name, transport } = plan
+  return MemoryServer.script((peer) => serve(plan, random, books, peer), {
+    name,
+    capacity,
+    transport,
+    onDial: Effect.fnUntraced(function*(server) {
+      if (faults.slowDialMillis > 0) yield* Effect.sleep(random.int(0, faults.slowDialMillis))
+      if (random.chance(faults.hangingDial)) return yield* Effect.never
+      if (!random.chance(faults.failedDial)) return
+      return yield* random.chance(0.8)
+        ? new Unreachable({ server, url: name, description: "nobody listens" })
+        : new HandshakeFailed({ server, description: "not the right one" })
+    })
+  })
+}
+
+interface Message {
+  readonly id: JsonRpc.RequestId
+  readonly method: string
+  readonly params: {
+    readonly name?: string
+    readonly arguments?: { readonly token?: string }
+    readonly uri?: string
+    readonly _meta?: Readonly<Record<string, unknown>>
+  }
+}
+
+const serve = Effect.fnUntraced(function*(
+  { era, faults, name, transport }: ServerPlan,
+  random: SeededRandom.SeededRandom,
+  books: Books,
+  peer: MemoryPeer
+): Effect.fn.Return<void> {
+  const session: Session = {
+    server: name,
+    peer,
+    openedAt: books.now(),
+    isDeaf: false,
+    diedAt: undefined,
+    initialized: false,
+    unanswered: new Map()
+  }
+  const running = new Map<JsonRpc.RequestId, Fiber.Fiber<void>>()
+  books.opened(session)
+
+  const die = (): void => {
+    session.diedAt ??= books.now()
+    peer.exit({ signal: "SIGKILL" })
+  }
+  const cancel = (id: JsonRpc.RequestId): void => {
+    session.unanswered.delete(id)
+    const fiber = running.get(id)
+    running.delete(id)
+    // Some servers stop then, some do not care.
+    if (random.chance(0.5)) fiber?.interruptUnsafe()
+  }
+  if (transport === "http") peer.onForgotten = cancel
+
+  const answer = (id: JsonRpc.RequestId, token: string, result: object): void => {
+    if (random.chance(faults.noise)) peer.write("Listening on nothing in particular\n{\"level\":\"info\"}\n")
+    if (random.chance(faults.foreignIds)) {
+      for (const foreign of [987_654_321, `${id}`, "someone"]) {
+        peer.send({ jsonrpc: "2.0", id: foreign, result: { content: [] } })
+      }
+      peer.send({ jsonrpc: "2.0", id: null, error: { code: -32700, message: "parse error" } })
+      peer.send({ jsonrpc: "2.0", method: "notifications/progress", params: { progressToken: "someone", progress: 1 } })
+    }
+    if (random.chance(faults.dieWithin)) {
+      peer.write(JSON.stringify({ jsonrpc: "2.0", id, result }).slice(0, -9))
+      return die()
+    }
+    session.unanswered.delete(id)
+    if (random.chance(faults.malformed)) {
+      books.wronged(token, "malformed")
+      return peer.send(
+        random.chance(0.5) ? { jsonrpc: "2.0", id, error: "no object" } : { jsonrpc: "2.0", id, result: 5 }
+      )
+    }
+    if (random.chance(faults.error)) {
+      books.wronged(token, "error")
+      return peer.send({ jsonrpc: "2.0", id, error: { code: -32000, message: "it does not work" } })
+    }
+    peer.send({ jsonrpc: "2.0", id, result })
+    if (random.chance(faults.answerTwice)) peer.send({ jsonrpc: "2.0", id, result: { content: [], twice: true } })
+  }
+
+  /** Something with side effects, or a read: what is counted. */
+  const work = Effect.fnUntraced(function*({ id, params }: Message, token: string, result: object) {
+    books.read(session, token)
+    if (random.chance(faults.loseRequest)) return
+    if (random.chance(faults.dieBefore)) return die()
+    if (transport === "http" && random.chance(faults.reject)) {
+      const status = random.pick([429, 503])
+      const retryAfterMillis = random.chance(0.7) ? random.int(0, 1500) : undefined
+      books.wronged(token, "rejected")
+      session.unanswered.delete(id)
+      return void peer.fail(id, { _tag: "Rejected", status, description: "too many", retryAfterMillis })
+    }
+    if (transport === "http" && random.chance(faults.loseSession)) {
+      session.diedAt ??= books.now()
+      peer.fail(id, { _tag: "Lost", delivery: "Refused", description: "no such session" })
+      return peer.end({ _tag: "SessionLost", status: 404, description: "no such session" })
+    }
+    const progressToken = params._meta?.["progressToken"]
+    const steps = random.int(0, 2)
+    for (let step = 1; step <= steps; step++) {
+      yield* Effect.sleep(random.int(0, faults.workMillis))
+      if (progressToken === undefined) continue
+      const progress = { progressToken, progress: step, message: token }
+      peer.send({ jsonrpc: "2.0", method: "notifications/progress", params: progress })
+    }
+    books.executed(token)
+    if (random.chance(faults.dieAfter)) return die()
+    if (transport === "http" && random.chance(faults.gateway)) {
+      books.wronged(token, "gateway")
+      session.unanswered.delete(id)
+      return void peer.fail(id, { _tag: "Lost", delivery: "Unknown", status: 502, description: "bad gateway" })
+    }
+    if (random.chance(faults.loseAnswer)) return
+    if (faults.answerMillis > 0) yield* Effect.sleep(random.int(0, faults.answerMillis))
+    answer(id, token, result)
+  })
+
+  const handle = (message: Message): Effect.Effect<void> => {
+    const { id, method, params } = message
+    const isModern = params._meta?.["io.modelcontextprotocol/protocolVersion"] !== undefined
+    const say = (result: object) =>
+      Effect.sync(() => {
+        session.unanswered.delete(id)
+        peer.send({ jsonrpc: "2.0", id, result })
+      })
+    const refuse = (code: number, data?: object) =>
+      Effect.sync(() => {
+        session.unanswered.delete(id)
+        peer.send({ jsonrpc: "2.0", id, error: { code, message: `no ${method}`, ...(data && { data }) } })
+      })
+    switch (method) {
+      case "initialize":
+      case "server/discover": {
+        // "The initialize request MUST NOT be cancelled": nobody will say so.
+        if (method === "initialize") session.unanswered.delete(id)
+        if (random.chance(faults.silentHandshake)) return Effect.void
+        const isLegacy = method === "initialize"
+        if (isLegacy && era === "modern") return refuse(-32022, { supported: ["2026-07-28"] })
+        if (!isLegacy && era === "legacy") return refuse(-32601)
+        const serverInfo = { name, version: "1" }
+        const capabilities = { tools: {}, resources: {} }
+        return Effect.andThen(
+          Effect.sleep(random.int(0, faults.answerMillis)),
+          say(
+            isLegacy
+              ? { protocolVersion: "2025-11-25", capabilities, serverInfo }
+              : { resultType: "complete", supportedVersions: ["2026-07-28"], capabilities }
+          )
+        )
+      }
+      case "ping":
+        return say({})
+      case "tools/list":
+        return Effect.andThen(
+          Effect.sleep(random.int(0, faults.answerMillis)),
+          say({
+            tools: Object.entries(tools).map(([tool, annotations]) => ({
+              name: tool,
+              inputSchema: { type: "object" },
+              annotations
+            }))
+          })
+        )
+      case "tools/call":
+      case "resources/read": {
+        if (!isModern && !session.initialized) books.misled(session, `${method} before the handshake was finished`)
+        if (isModern && era === "legacy") books.misled(session, `${method} in the modern way`)
+        if (!isModern && era === "modern") books.misled(session, `${method} in the legacy way`)
+        books.called(isModern ? "modern" : "legacy")
+        const token = params.arguments?.token ?? params.uri?.slice(2) ?? "?"
+        const result = method === "tools/call"
+          ? { content: [{ type: "text", text: token }] }
+          : { contents: [{ uri: params.uri, text: token }] }
+        return work(message, token, result)
+      }
+      default:
+        return refuse(-32601)
+    }
+  }
+
+  if (Number.isFinite(faults.meanLifeMillis)) {
+    const life = -Math.log(1 - random.next()) * faults.meanLifeMillis
+    yield* Effect.forkChild(Effect.andThen(Effect.sleep(Math.ceil(life)), Effect.sync(die)))
+  }
+  for (;;) {
+    if (random.chance(faults.deaf)) {
+      session.isDeaf = true
+      return yield* Effect.never
+    }
+    if (random.chance(faults.stall)) yield* Effect.sleep(random.int(0, 3000))
+    const frame = JsonRpc.decode(yield* peer.read)
+    if (frame._tag === "Notification") {
+      if (frame.method === "notifications/initialized") session.initialized = true
+      if (frame.method === "notifications/cancelled") cancel(requestIdOf(frame.params))
+      continue
+    }
+    if (frame._tag !== "Request") {
+      books.misled(session, `a frame that is ${frame._tag}`)
+      continue
+    }
+    // The client is ours: what it sends as params is what MCP says.
+    const message = frame as Message
+    session.unanswered.set(frame.id, frame.method)
+    const fiber = yield* Effect.forkChild(Effect.ensuring(
+      handle(message),
+      Effect.sync(() => running.delete(frame.id))
+    ))
+    if (fiber.pollUnsafe() === undefined) running.set(frame.id, fiber)
+  }
+})
+
+const requestIdOf = (params: unknown): JsonRpc.RequestId =>
+  typeof params === "object" && params !== null && "requestId" in params && JsonRpc.isRequestId(params.requestId)
+    ? params.requestId
+    : ""

@@ -1,0 +1,199 @@
+/**
+ * Realistic mistakes, each planted into the running runtime or between it and its servers: proof that the simulation would see
+ * them.
+ */
+import type { LinkReceiver, Outbound } from "@holdfast/mcp/Link"
+import type * as JsonRpc from "@holdfast/protocol/JsonRpc"
+import * as Effect from "effect/Effect"
+import { Multiplexer } from "../../src/internal/Multiplexer.ts"
+import { Replay } from "../../src/internal/replay.ts"
+import type { Link } from "../../src/Link.ts"
+import type { Tamper } from "./McpSimulation.ts"
+
+export interface PlantedBug {
+  readonly name: string
+  /** Plants it into the code and returns what removes it. */
+  readonly plant?: () => () => void
+  /** Puts it between the runtime and its servers. */
+  readonly tamper?: Tamper
+}
+
+// Each plant knows the arguments of the one method it replaces; nothing checks that but the test itself.
+type Method = (this: never, ...args: Array<never>) => unknown
+
+/** Replaces one method, private ones too: this is a saboteur, not a client. */
+const replace = (owner: object, name: string, make: (original: Method) => Method) => (): () => void => {
+  const original: unknown = Reflect.get(owner, name)
+  if (typeof original !== "function") throw new Error(`there is no method ${name}`)
+  // Checked to be a function one line above.
+  Reflect.set(owner, name, make(original as Method))
+  return () => void Reflect.set(owner, name, original)
+}
+
+/** Wraps every link. */
+const wrapLink = (wrap: (link: Link, receiver: LinkReceiver) => Link): Tamper => (open) => (options, receiver) =>
+  Effect.map(open(options, receiver), (link) => wrap(link, receiver))
+
+/** Wraps everything that goes out. What is wrapped stays the same object for `withdraw`. */
+const wrapOutbound = (wrap: (outbound: Outbound) => Outbound | undefined): Tamper =>
+  wrapLink((link) => {
+    const wrapped = new WeakMap<Outbound, Outbound>()
+    return {
+      ...link,
+      post: (outbound) => {
+        const other = wrap(outbound)
+        if (other === undefined) return
+        wrapped.set(outbound, other)
+        link.post(other)
+      },
+      withdraw: (outbound) => link.withdraw(wrapped.get(outbound) ?? outbound)
+    }
+  })
+
+/** The same frame with something else told of its fate. */
+const telling = (outbound: Outbound, other: Partial<Outbound>): Outbound => ({
+  id: outbound.id,
+  method: outbound.method,
+  name: outbound.name,
+  text: outbound.text,
+  onQueued: () => outbound.onQueued?.(),
+  onHandOff: () => outbound.onHandOff(),
+  onSent: () => outbound.onSent(),
+  onFailure: (failure) => outbound.onFailure(failure),
+  ...other
+})
+
+interface CallLike {
+  mayRepeat: Effect.Effect<boolean>
+}
+
+export const plantedBugs: ReadonlyArray<PlantedBug> = [
+  {
+    name: "a lost call is sent again without leave",
+    plant: replace(
+      Replay.prototype,
+      "attempt",
+      (original) =>
+        function(this: never, call: CallLike, ...rest: ReadonlyArray<never>) {
+          return Reflect.apply(original, this, [{ ...call, mayRepeat: Effect.succeed(true) }, ...rest])
+        }
+    )
+  },
+  {
+    name: "a call is sent again without end",
+    plant: replace(Replay.prototype, "attempt", (original) =>
+      function(this: never, ...args: ReadonlyArray<never>) {
+        const [call, total, until, number, , delivery] = args
+        return Reflect.apply(original, this, [call, total, until, number, 0, delivery])
+      })
+  },
+  {
+    name: "every attempt has the whole deadline for itself",
+    plant: replace(
+      Replay.prototype,
+      "attempt",
+      (original) =>
+        function(this: Replay, call: never, total: number, _: number, ...rest: ReadonlyArray<never>) {
+          return Reflect.apply(original, this, [call, total, this.deadlines.now() + total, ...rest])
+        } as Method
+    )
+  },
+  {
+    name: "the hand-off is not told, so that what was lost passes for not sent",
+    tamper: wrapOutbound((outbound) => telling(outbound, { onHandOff: () => {} }))
+  },
+  {
+    name: "the end of a link is told to none of its calls",
+    plant: replace(Multiplexer.prototype, "onClosed", () => function() {})
+  },
+  {
+    name: "a deadline that settles nobody",
+    plant: replace(Multiplexer.prototype, "expire", () => function() {})
+  },
+  {
+    name: "an answer goes to the call after its own",
+    plant: replace(Multiplexer.prototype, "onMessage", (original) =>
+      function(this: never, message: JsonRpc.Incoming) {
+        const isOther = message._tag === "Success" && typeof message.id === "number" && message.id % 7 === 0
+        Reflect.apply(original, this, [isOther ? { ...message, id: Number(message.id) + 1 } : message])
+      } as Method)
+  },
+  {
+    name: "progress is told to whoever asks next",
+    plant: replace(Multiplexer.prototype, "onMessage", (original) =>
+      function(this: never, message: JsonRpc.Incoming) {
+        const params = message._tag === "Notification" ? message.params : undefined
+        const isProgress = typeof params === "object" && params !== null && "progressToken" in params
+        Reflect.apply(original, this, [
+          isProgress ? { ...message, params: { ...params, progressToken: Number(params.progressToken) + 1 } } : message
+        ])
+      } as Method)
+  },
+  {
+    name: "one caller's cancellation ends the connection for all",
+    tamper: (open) => (options, receiver) =>
+      Effect.map(open(options, receiver), (link) => ({
+        ...link,
+        forget: (id: JsonRpc.RequestId) => {
+          link.forget(id)
+          receiver.onClosed({ _tag: "PipeBroken", description: "somebody cancelled" })
+        }
+      }))
+  },
+  {
+    name: "the server is not told of a cancellation",
+    tamper: (open) => (options, receiver) =>
+      Effect.map(
+        wrapOutbound((outbound) => outbound.method === "notifications/cancelled" ? undefined : outbound)(open)(
+          options,
+          receiver
+        ),
+        (link) => ({ ...link, forget: () => {} })
+      )
+  },
+  {
+    name: "a frame that was handed over is taken back all the same",
+    tamper: wrapLink((link) => ({
+      ...link,
+      withdraw: (outbound) => {
+        link.withdraw(outbound)
+        return true
+      }
+    }))
+  },
+  {
+    name: "a frame that was taken back is sent later",
+    tamper: wrapLink((link) => ({ ...link, withdraw: () => true }))
+  },
+  {
+    name: "a frame that waits behind a dead server is never settled",
+    tamper: wrapOutbound((outbound) =>
+      telling(outbound, {
+        onFailure: (failure) => {
+          if (failure._tag !== "Lost" || failure.delivery !== "NotSent") outbound.onFailure(failure)
+        }
+      })
+    )
+  },
+  {
+    name: "calls go out before the handshake is finished",
+    tamper: wrapOutbound((outbound) => {
+      if (outbound.method !== "notifications/initialized") return outbound
+      outbound.onHandOff()
+      outbound.onSent()
+      return undefined
+    })
+  },
+  {
+    name: "a line of noise is taken for the end of the connection",
+    plant: replace(
+      Multiplexer.prototype,
+      "onMalformed",
+      (original) =>
+        function(this: Multiplexer, frame: JsonRpc.Malformed) {
+          if (frame.answerTo === undefined) return this.onClosed({ _tag: "PipeBroken", description: "noise" })
+          Reflect.apply(original, this, [frame])
+        } as Method
+    )
+  }
+]
