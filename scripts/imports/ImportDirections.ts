@@ -69,7 +69,7 @@ export const importDirections: ReadonlyArray<ImportDirection> = [
   {
     folder: "apps/scan-server",
     name: "@holdfast/scan-server",
-    sources: ["packages/server", "packages/jobs"],
+    sources: ["packages/protocol", "packages/server", "packages/jobs"],
     tests: testkit
   },
   // What crosses packages: it may see everything, and nothing may see it.

@@ -128,5 +128,20 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
     file: "packages/process/src/internal/SpawnDiagnosis.ts",
     allows: ["io"],
     reason: "looks at the file that could not be started, to say why"
+  },
+  {
+    file: "packages/server/src/internal/nodeCrypto.ts",
+    allows: ["randomness"],
+    reason: "ids of sessions are secrets: they come from the platform's generator, not from one that a test may seed"
+  },
+  {
+    file: "packages/server/src/internal/nodeServer.ts",
+    allows: ["io"],
+    reason: "the listening socket, with the limits and the end that Node's server does not have by itself"
+  },
+  {
+    file: "packages/jobs/src/internal/JobHost.ts",
+    allows: ["randomness", "process", "io"],
+    reason: "which process runs a job, and whether that process still lives: what no service knows"
   }
 ]

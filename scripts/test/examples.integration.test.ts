@@ -42,7 +42,9 @@ const programOf = ({ line, text }: Example): string => {
   return `import * as Effect from "effect/Effect"; import type { PoolError, PoolPolicyError } from "@holdfast/core/PoolError"; ` +
     `import type { McpRuntimeError } from "@holdfast/mcp/McpRuntimeError"; ` +
     `import type { ProcessError } from "@holdfast/process/ProcessError"; ` +
-    `declare const call: Effect.Effect<void, McpRuntimeError | PoolError<Error> | PoolPolicyError | ProcessError>; ` +
+    `import type { McpServerError } from "@holdfast/server/SessionError"; ` +
+    `declare const call: Effect.Effect<void, McpRuntimeError | PoolError<Error> | PoolPolicyError | ProcessError | ` +
+    `McpServerError>; ` +
     `export const handled = call.pipe(${blank}${text}\n)\n`
 }
 

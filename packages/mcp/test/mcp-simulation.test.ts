@@ -7,7 +7,7 @@ const seeds = 500
 describe("MCP simulation", () => {
   it(`no invariant breaks in ${seeds} seeds`, { timeout: 60_000 }, () => {
     const broken = McpSimulation.firstViolation(0, seeds)
-    if (broken !== undefined) assert.fail(McpSimulation.explain(broken))
+    assert.isUndefined(broken && McpSimulation.explain(broken))
   })
 
   it("the same seed gives the same trace, another seed another one", () => {

@@ -72,7 +72,7 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Link, never, Scope.Scope> {
   const pipe = new MemoryPipe(receiver, options, yield* Clock.Clock)
   yield* Effect.acquireRelease(
-    Effect.forkDetach(Effect.onExit(serve(pipe), (exit) =>
+    Effect.forkDetach(Effect.onExit(Effect.suspend(() => serve(pipe)), (exit) =>
       Effect.sync(() => {
         if (exit._tag === "Success") return pipe.exit()
         if (!Cause.hasInterruptsOnly(exit.cause)) pipe.warn(Cause.pretty(exit.cause))

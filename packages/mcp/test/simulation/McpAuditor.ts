@@ -23,6 +23,8 @@ export interface Asked {
   readonly mayRepeat: boolean
   readonly at: number
   readonly deadline: number | undefined
+  /** How long this program had stalled until then. */
+  readonly stalledBefore: number
   isSettled: boolean
 }
 
@@ -45,6 +47,8 @@ export class McpAuditor implements Books {
   readonly #calls = new Map<string, Asked>()
   clock: () => number = () => 0
   isClosing = false
+  /** A deadline cannot be kept by a program that does not run. */
+  stalledMillis = 0
 
   constructor(scenario: Scenario) {
     this.#scenario = scenario
@@ -97,6 +101,8 @@ export class McpAuditor implements Books {
   wronged(token: string, how: string): void {
     const wrongs = this.#wrongs.get(token) ?? new Set()
     wrongs.add(how)
+    // Who refuses a call has nothing to do with its fate any more.
+    if (how === "rejected" || how === "refused") this.#readers.delete(token)
     this.#wrongs.set(token, wrongs)
   }
 
@@ -123,7 +129,7 @@ export class McpAuditor implements Books {
     this.#check(!asked.isSettled, "a call settles once", asked.token)
     asked.isSettled = true
     const took = this.now() - asked.at
-    const limit = asked.deadline ?? Number.POSITIVE_INFINITY
+    const limit = (asked.deadline ?? Number.POSITIVE_INFINITY) + this.stalledMillis - asked.stalledBefore
     this.#check(took <= limit + grace, "a call settles by its deadline", `${asked.token}: ${took} ms of ${limit} ms`)
     if (exit._tag === "Success") {
       // A list has no token, and nothing is executed for it.
@@ -160,7 +166,7 @@ export class McpAuditor implements Books {
       )
       const reader = this.#readers.get(token)
       const isLate = delivery === "Unknown" && (kind === "idle" || kind === "hard") && reader?.diedAt !== undefined &&
-        reader.diedAt < this.now() - 1 && !asked.mayRepeat
+        reader.diedAt < this.now() - 1 - (this.stalledMillis - asked.stalledBefore) && !asked.mayRepeat
       this.#check(!isLate, "a call whose connection is lost does not wait for its deadline", `${token}: ${kind}`)
     }
     if (!claimsNotRun(reason)) return
@@ -214,12 +220,13 @@ export class McpAuditor implements Books {
   atRest(leases: number, waiting: number): void {
     this.#check(leases === 0, "no lease is lost", `${leases} leases`)
     this.#check(waiting === 0, "no waiter is forgotten", `${waiting} waiting`)
-    for (const { isDeaf, peer, server, unanswered } of this.#sessions) {
-      if (!peer.isOpen()) continue
-      this.#check(peer.pending().length === 0, "no call is left on a link", `${server}: ${peer.pending().join(", ")}`)
+    for (const { isDeaf, listeners, peer, server, unanswered } of this.#sessions) {
+      if (!peer.isOpen() || isDeaf) continue
+      const pending = peer.pending().filter((id) => !listeners.has(id))
+      this.#check(pending.length === 0, "no call is left on a link", `${server}: ${pending.join(", ")}`)
       const left = [...unanswered.values()]
       this.#check(
-        isDeaf || left.length === 0,
+        left.length === 0,
         "a server is told of every call that nobody waits for any more",
         `${server}: ${left.join(", ")}`
       )
@@ -240,7 +247,11 @@ export class McpAuditor implements Books {
     for (const asked of this.#calls.values()) this.#check(asked.isSettled, "every call settles", asked.token)
     if (report.verdict !== "finished") return
     this.#check(report.tasksLeft === 0, "no fiber is left after close", `${report.tasksLeft} tasks`)
-    this.#check(report.sleepersLeft === 0, "no timer is left after close", `${report.sleepersLeft} timers`)
+    this.#check(
+      report.sleepersLeft === 0 || this.stalledMillis > 0,
+      "no timer is left after close",
+      `${report.sleepersLeft} timers`
+    )
   }
 
   crashed(error: unknown): void {

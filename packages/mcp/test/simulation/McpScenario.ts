@@ -3,6 +3,7 @@
  */
 import type { PoolPolicy } from "@holdfast/core"
 import { SeededRandom } from "@holdfast/testkit"
+import * as Duration from "effect/Duration"
 import type { Faults, ServerPlan } from "./SimulatedServer.ts"
 
 export interface Scenario {
@@ -17,6 +18,8 @@ export interface Scenario {
   readonly callers: number
   readonly asksPerCaller: number
   readonly interrupts: number
+  /** How often this program's own event loop stalls, per jump of the clock. */
+  readonly stallChance: number
   /** Ends in the middle of it all. */
   readonly isCutShort: boolean
 }
@@ -33,7 +36,10 @@ export const draw = (seed: number): Scenario => {
     maxWaiters: random.int(4, 30),
     connectTimeout: random.int(3000, 6000),
     acquireTimeout: random.int(4000, 12_000),
-    idleTimeout: random.pick([500, 5000, 60_000]),
+    idleTimeout: random.pick([500, 5000, Duration.infinity, Duration.infinity]),
+    keepaliveInterval: random.chance(0.4) ? random.int(300, 2000) : Duration.infinity,
+    keepaliveTimeout: 700,
+    keepaliveFailures: random.int(1, 3),
     backoff: { initial: random.int(10, 300), max: 2000 },
     maxConnectRetries: random.int(0, 4),
     minUptime: random.int(1, 3000),
@@ -60,6 +66,7 @@ export const draw = (seed: number): Scenario => {
     callers: random.int(2, 10),
     asksPerCaller: random.int(1, 6),
     interrupts: random.pick([0, 0.15, 0.4]),
+    stallChance: isCalm ? 0 : random.pick([0, 0, 0, 0.02, 0.05]),
     isCutShort: random.chance(0.3)
   }
 }
@@ -95,7 +102,8 @@ const faulty = (random: SeededRandom.SeededRandom): Faults => {
     loseRequest: rare(),
     loseAnswer: rare(),
     dieBefore: rare(),
-    dieAfter: rare(),
+    // Some servers die of every call.
+    dieAfter: random.chance(0.05) ? 1 : rare(),
     dieWithin: rare(),
     meanLifeMillis: random.pick([Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 20_000, 2000, 300]),
     stall: rare(),
@@ -125,6 +133,7 @@ export const smaller = (from: Scenario): ReadonlyArray<Scenario> =>
     { ...from, asksPerCaller: Math.ceil(from.asksPerCaller / 2) },
     { ...from, asksPerCaller: from.asksPerCaller - 1 },
     { ...from, interrupts: 0 },
+    { ...from, stallChance: 0 },
     ...from.servers.map((_, without) => ({ ...from, servers: from.servers.filter((_, i) => i !== without) })),
     ...from.servers.flatMap((plan, at) =>
       faultNames.filter((name) => plan.faults[name] !== 0).map((name) => ({

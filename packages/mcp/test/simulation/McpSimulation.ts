@@ -31,12 +31,20 @@ export interface McpRun {
 /** Puts something between the runtime and its servers: for planted faults. */
 export type Tamper = (open: memoryEndpoints.Open) => memoryEndpoints.Open
 
+/** More than ten times what a long run takes: what needs more goes round in circles. */
+const maxSteps = 20_000
+
 /** Runs one seed and reports what broke. */
 export const run = (seed: number, scenario: Scenario = draw(seed), tamper: Tamper = (open) => open): McpRun => {
   const auditor = new McpAuditor(scenario)
   const { outcomes, violations } = auditor
+  const stalls = scenario.stallChance === 0 ? undefined : {
+    chance: scenario.stallChance,
+    maxMillis: 3000,
+    onStall: (millis: number) => void (auditor.stalledMillis += millis)
+  }
   try {
-    const report = Simulation.run(seed, Effect.scoped(live(seed, scenario, auditor, tamper)))
+    const report = Simulation.run(seed, Effect.scoped(live(seed, scenario, auditor, tamper)), { maxSteps, stalls })
     auditor.atEnd(report)
     const { hash, steps, virtualMillis } = report
     return { seed, hash, steps, virtualMillis, violations, outcomes }
@@ -150,6 +158,7 @@ const live = Effect.fnUntraced(function*(seed: number, scenario: Scenario, audit
       what,
       mayRepeat: what === "list" || what === "read" || (idempotent ?? tool !== "write"),
       at: auditor.now(),
+      stalledBefore: auditor.stalledMillis,
       deadline,
       isSettled: false
     }
@@ -195,8 +204,8 @@ const live = Effect.fnUntraced(function*(seed: number, scenario: Scenario, audit
     auditor.atRest(leases, waiting)
   }
   auditor.isClosing = true
-  const closingAt = auditor.now()
+  const closingAt = auditor.now() - auditor.stalledMillis
   yield* Scope.close(scope, Exit.void)
-  auditor.closed(auditor.now() - closingAt)
+  auditor.closed(auditor.now() - auditor.stalledMillis - closingAt)
   yield* Fiber.await(crowd)
 })

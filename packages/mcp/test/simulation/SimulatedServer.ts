@@ -73,6 +73,8 @@ export interface Session {
   initialized: boolean
   /** Requests it read and did not answer, by id. */
   readonly unanswered: Map<JsonRpc.RequestId, string>
+  /** Those among them that are not meant to be answered soon. */
+  readonly listeners: Set<JsonRpc.RequestId>
 }
 
 export interface Books {
@@ -83,7 +85,7 @@ export interface Books {
   readonly read: (session: Session, token: string) => void
   readonly executed: (token: string) => void
   /** It broke a promise to this call, and to no other: whatever comes of it is explained. */
-  readonly wronged: (token: string, how: "malformed" | "error" | "gateway" | "rejected") => void
+  readonly wronged: (token: string, how: "malformed" | "error" | "gateway" | "rejected" | "refused") => void
   /** A frame came that could not be expected now. */
   readonly misled: (session: Session, what: string) => void
 }
@@ -133,7 +135,8 @@ const serve = Effect.fnUntraced(function*(
     isDeaf: false,
     diedAt: undefined,
     initialized: false,
-    unanswered: new Map()
+    unanswered: new Map(),
+    listeners: new Set()
   }
   const running = new Map<JsonRpc.RequestId, Fiber.Fiber<void>>()
   books.opened(session)
@@ -142,8 +145,11 @@ const serve = Effect.fnUntraced(function*(
     session.diedAt ??= books.now()
     peer.exit({ signal: "SIGKILL" })
   }
+  // Over HTTP the cancellation may overtake what it cancels.
+  const overtaken = new Set<JsonRpc.RequestId>()
   const cancel = (id: JsonRpc.RequestId): void => {
-    session.unanswered.delete(id)
+    session.listeners.delete(id)
+    if (!session.unanswered.delete(id)) overtaken.add(id)
     const fiber = running.get(id)
     running.delete(id)
     // Some servers stop then, some do not care.
@@ -193,6 +199,7 @@ const serve = Effect.fnUntraced(function*(
     }
     if (transport === "http" && random.chance(faults.loseSession)) {
       session.diedAt ??= books.now()
+      books.wronged(token, "refused")
       peer.fail(id, { _tag: "Lost", delivery: "Refused", description: "no such session" })
       return peer.end({ _tag: "SessionLost", status: 404, description: "no such session" })
     }
@@ -221,6 +228,7 @@ const serve = Effect.fnUntraced(function*(
     const isModern = params._meta?.["io.modelcontextprotocol/protocolVersion"] !== undefined
     const say = (result: object) =>
       Effect.sync(() => {
+        session.listeners.delete(id)
         session.unanswered.delete(id)
         peer.send({ jsonrpc: "2.0", id, result })
       })
@@ -239,7 +247,7 @@ const serve = Effect.fnUntraced(function*(
         if (isLegacy && era === "modern") return refuse(-32022, { supported: ["2026-07-28"] })
         if (!isLegacy && era === "legacy") return refuse(-32601)
         const serverInfo = { name, version: "1" }
-        const capabilities = { tools: {}, resources: {} }
+        const capabilities = { tools: { listChanged: true }, resources: {} }
         return Effect.andThen(
           Effect.sleep(random.int(0, faults.answerMillis)),
           say(
@@ -250,7 +258,13 @@ const serve = Effect.fnUntraced(function*(
         )
       }
       case "ping":
-        return say({})
+        return random.chance(faults.loseAnswer) ? Effect.void : say({})
+      case "subscriptions/listen": {
+        session.unanswered.delete(id)
+        session.listeners.add(id)
+        // Some servers end it soon, some never.
+        return random.chance(0.3) ? Effect.andThen(Effect.sleep(random.int(0, 20_000)), say({})) : Effect.void
+      }
       case "tools/list":
         return Effect.andThen(
           Effect.sleep(random.int(0, faults.answerMillis)),
@@ -299,9 +313,9 @@ const serve = Effect.fnUntraced(function*(
       books.misled(session, `a frame that is ${frame._tag}`)
       continue
     }
-    // The client is ours: what it sends as params is what MCP says.
-    const message = frame as Message
-    session.unanswered.set(frame.id, frame.method)
+    // The client is ours: what it sends as params, if anything, is what MCP says.
+    const message = { ...frame, params: frame.params ?? {} } as Message
+    if (!overtaken.delete(frame.id)) session.unanswered.set(frame.id, frame.method)
     const fiber = yield* Effect.forkChild(Effect.ensuring(
       handle(message),
       Effect.sync(() => running.delete(frame.id))

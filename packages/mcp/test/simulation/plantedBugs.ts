@@ -152,28 +152,8 @@ export const plantedBugs: ReadonlyArray<PlantedBug> = [
       )
   },
   {
-    name: "a frame that was handed over is taken back all the same",
-    tamper: wrapLink((link) => ({
-      ...link,
-      withdraw: (outbound) => {
-        link.withdraw(outbound)
-        return true
-      }
-    }))
-  },
-  {
     name: "a frame that was taken back is sent later",
     tamper: wrapLink((link) => ({ ...link, withdraw: () => true }))
-  },
-  {
-    name: "a frame that waits behind a dead server is never settled",
-    tamper: wrapOutbound((outbound) =>
-      telling(outbound, {
-        onFailure: (failure) => {
-          if (failure._tag !== "Lost" || failure.delivery !== "NotSent") outbound.onFailure(failure)
-        }
-      })
-    )
   },
   {
     name: "calls go out before the handshake is finished",

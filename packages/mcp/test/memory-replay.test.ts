@@ -1,0 +1,66 @@
+/** Repetition and deadlines together, on the test's clock, against servers that do one thing wrong. */
+import { assert, describe, it } from "@effect/vitest"
+import type { Endpoint } from "@holdfast/mcp/Endpoint"
+import { McpConfig } from "@holdfast/mcp/McpConfig"
+import * as McpConnections from "@holdfast/mcp/McpConnections"
+import { type Handler, MemoryServer } from "@holdfast/mcp/testing"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import { inTime } from "./support/memoryTime.ts"
+
+const clientInfo = { name: "test", version: "0.0.0" }
+
+const connect = (server: { readonly endpoint: Endpoint }) =>
+  Effect.flatMap(McpConfig.make({ it: server.endpoint }), (config) => McpConnections.make(config, { clientInfo }))
+
+const millisOf = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function*() {
+    const began = yield* Clock.currentTimeMillis
+    const error = yield* inTime(Effect.flip(effect))
+    return { error, took: (yield* Clock.currentTimeMillis) - began }
+  })
+
+describe("a call that may have run", () => {
+  it.effect("does not wait beyond its deadline for the word whether it may be repeated", () =>
+    Effect.gen(function*() {
+      const silent: Handler = () => Effect.never
+      const server = yield* MemoryServer.make({
+        era: "legacy",
+        handlers: { "tools/list": silent },
+        tools: { die: { run: (_, { connection }) => Effect.sync(() => (connection.exit(), "")) } }
+      })
+      const mcp = yield* connect(server)
+      const { error, took } = yield* millisOf(mcp.callTool("it", { name: "die" }, { deadline: "1 second" }))
+      assert.strictEqual(error.reason._tag, "OutcomeUnknown")
+      assert.isAtMost(took, 1025)
+      assert.strictEqual(server.calls("die").length, 1)
+    }))
+})
+
+describe("a call that was refused for a while", () => {
+  it.effect("is not held beyond its deadline by the pause after the one it was asked to take", () =>
+    Effect.gen(function*() {
+      let asked = 0
+      const server = yield* MemoryServer.make({
+        transport: "http",
+        era: "legacy",
+        handlers: {
+          "tools/call": (_, { connection, id }) =>
+            Effect.andThen(
+              Effect.sync(() => {
+                asked++
+                const description = "too many"
+                connection.fail(id, { _tag: "Rejected", status: 429, description, retryAfterMillis: 900 })
+              }),
+              Effect.never
+            )
+        }
+      })
+      const mcp = yield* connect(server)
+      const call = mcp.callTool("it", { name: "x" }, { deadline: "1 second", idempotent: false })
+      const { error, took } = yield* millisOf(call)
+      assert.strictEqual(error.reason._tag, "DeadlineExceeded")
+      assert.isAtMost(took, 1025)
+      assert.strictEqual(asked, 1)
+    }))
+})

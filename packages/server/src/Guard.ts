@@ -1,0 +1,151 @@
+/**
+ * What stands in front of every route: only requests that were meant for this server, by a client that may send them, get past.
+ *
+ * Checked, in this order, before anything of the request is used:
+ * - `Host` must name this server: a page whose name was rebound to our address says its own name there. Loopback names with our port
+ *   are known; others must be listed.
+ * - `Origin`, if there is one, must be our own or listed, and `Sec-Fetch-Site` must not say that the page is somebody else's: programs
+ *   send neither, browsers do.
+ * - A POST must be `application/json`: a form or a plain text can be sent across origins without asking.
+ * - The body must not be announced as too large.
+ * - The authenticator must know who it is.
+ * - The principal must not ask too often.
+ *
+ * **Gotchas**: there is no switch for any of it. A server behind a proxy lists the name that the proxy is known by.
+ *
+ * @see https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#security-warning
+ */
+import * as Principal from "@holdfast/protocol/Principal"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as RateLimiter from "effect/persistence/RateLimiter"
+import type { Authenticator } from "./Authenticator.ts"
+import { refusal, retryAfter } from "./internal/httpAnswers.ts"
+import { McpServerError, UnsafeBind } from "./SessionError.ts"
+
+export interface GuardOptions {
+  /** Names this server is reached by, with a port (`scan.example.org:8443`) or with any. Default: none beside loopback's. */
+  readonly allowedHosts?: ReadonlyArray<string> | undefined
+  /** Origins of pages that may use this server, as in `https://app.example.org`. Default: none beside the server's own. */
+  readonly allowedOrigins?: ReadonlyArray<string> | undefined
+  /** Default: everybody is `local`, and only this machine is served. */
+  readonly auth?: Authenticator | undefined
+  /** Default: 4 MiB. */
+  readonly maxBodyBytes?: number | undefined
+  /** Requests a principal may make in a time; past it 429 with `Retry-After`. Default: as many as it likes. */
+  readonly rateLimit?: { readonly limit: number; readonly window: Duration.Input } | undefined
+}
+
+/** Lets a request past with its principal, or fails with the answer to it. */
+export type Guard = (
+  request: HttpServerRequest.HttpServerRequest
+) => Effect.Effect<Principal.Principal, HttpServerResponse.HttpServerResponse>
+
+export const defaultMaxBodyBytes = 4 * 1024 * 1024
+
+/** What of a request decides whether it was meant for us. */
+export interface RequestView {
+  readonly method: string
+  readonly host: string | undefined
+  readonly origin: string | undefined
+  readonly secFetchSite: string | undefined
+  readonly contentType: string | undefined
+  readonly contentLength: string | undefined
+}
+
+export interface Refusal {
+  readonly status: number
+  readonly message: string
+}
+
+/** The rules without the request's principal. `port`: what we listen on. Undefined: pass. */
+export const judge = (view: RequestView, port: number, options: GuardOptions): Refusal | undefined => {
+  const { allowedHosts = [], allowedOrigins = [], maxBodyBytes = defaultMaxBodyBytes } = options
+  const host = view.host?.toLowerCase()
+  if (host === undefined || !isOurs(host, port, allowedHosts)) {
+    return { status: 403, message: "this server is not known by the name in the header Host" }
+  }
+  const { origin } = view
+  const isListed = origin !== undefined && allowedOrigins.includes(origin)
+  if (origin !== undefined && !isListed && !isOwn(origin, host)) {
+    return { status: 403, message: "pages of this origin may not use this server" }
+  }
+  const site = view.secFetchSite
+  if (site !== undefined && site !== "same-origin" && site !== "none" && !isListed) {
+    return { status: 403, message: "pages of other sites may not use this server" }
+  }
+  if (view.method !== "POST") return undefined
+  const type = view.contentType?.split(";")[0]?.trim().toLowerCase()
+  if (type !== "application/json") return { status: 415, message: "the body must be application/json" }
+  if (view.contentLength !== undefined && Number(view.contentLength) > maxBodyBytes) {
+    return { status: 413, message: `a body holds ${maxBodyBytes} bytes at most` }
+  }
+  return undefined
+}
+
+/** Makes the guard of a server that listens on this port. */
+export const make = (port: number, options: GuardOptions): Effect.Effect<Guard, never, RateLimiter.RateLimiter> =>
+  Effect.map(RateLimiter.RateLimiter, (limiter) => (request) => {
+    const { headers, method } = request
+    const refused = judge(
+      {
+        method,
+        host: headers["host"],
+        origin: headers["origin"],
+        secFetchSite: headers["sec-fetch-site"],
+        contentType: headers["content-type"],
+        contentLength: headers["content-length"]
+      },
+      port,
+      options
+    )
+    if (refused !== undefined) return Effect.fail(refusal(refused.status, refused.message))
+    const { auth, rateLimit } = options
+    const known = auth === undefined ? Effect.succeed(Principal.local) : Effect.mapError(
+      auth(request),
+      ({ challenge, message, status }) => refusal(status, message, { headers: { "www-authenticate": challenge } })
+    )
+    return rateLimit === undefined ? known : Effect.tap(known, ({ id }) => admit(limiter, id, rateLimit))
+  })
+
+const admit = (
+  limiter: RateLimiter.RateLimiter,
+  key: string,
+  { limit, window }: NonNullable<GuardOptions["rateLimit"]>
+): Effect.Effect<void, HttpServerResponse.HttpServerResponse> =>
+  limiter.consume({ key, limit, window, algorithm: "token-bucket", onExceeded: "fail" }).pipe(
+    Effect.asVoid,
+    Effect.catch(({ reason }) => {
+      if (reason._tag !== "RateLimitExceeded") {
+        // A store that is out of order must not be a way to switch the server off.
+        return Effect.logWarning("the rate limit could not be looked up", reason)
+      }
+      const seconds = Math.max(1, Math.ceil(Duration.toMillis(reason.retryAfter) / 1000))
+      return Effect.fail(refusal(429, "too many requests", { headers: retryAfter(seconds) }))
+    })
+  )
+
+/** Fails with `UnsafeBind` when the server would be open to strangers. */
+export const checkBind = (host: string, options: GuardOptions): Effect.Effect<void, McpServerError> =>
+  options.auth === undefined && !isLoopback(host)
+    ? Effect.fail(new McpServerError({ reason: new UnsafeBind({ host }) }))
+    : Effect.void
+
+const loopbackNames: ReadonlyArray<string> = ["localhost", "127.0.0.1", "[::1]"]
+
+const isLoopback = (host: string): boolean => ["localhost", "127.0.0.1", "::1", "[::1]"].includes(host.toLowerCase())
+
+const isOurs = (host: string, port: number, allowed: ReadonlyArray<string>): boolean => {
+  const parts = /^(\[[0-9a-f:]+\]|[^:@/\\?#\s[\]]+)(?::(\d{1,5}))?$/.exec(host)
+  if (parts === null) return false
+  const [, name = "", stated] = parts
+  if (loopbackNames.includes(name) && Number(stated ?? 80) === port) return true
+  return allowed.some((entry) => entry.toLowerCase() === host || entry.toLowerCase() === name)
+}
+
+const isOwn = (origin: string, host: string): boolean => {
+  const parts = /^https?:\/\/([^/\s]+)$/.exec(origin.toLowerCase())
+  return parts !== null && parts[1] === host
+}

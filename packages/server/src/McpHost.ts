@@ -1,0 +1,212 @@
+/**
+ * An MCP server over HTTP in five lines: sessions that never leak, streams that never hang, and a shutdown that loses nothing it need
+ * not lose.
+ *
+ * What it promises:
+ * - only what the guard lets past is served; without `auth` only this machine is;
+ * - a client that disconnects stops nothing: its handlers finish, and what they said can be had by resuming the stream;
+ * - a session ends by the client's word, by disuse, by the operator or with the server, once, and everything of it ends then;
+ * - closing the layer drains: what is in flight may finish within `drainTimeout`, what is new is sent elsewhere (503).
+ *
+ * The server itself is the official SDK's `McpServer` (version 1), one for each session, made by an Effect that finds its `Session` in
+ * the context, or by a plain function.
+ *
+ * **Gotchas**: sessions live in this process. Behind a balancer requests must come back to the replica that has their session (by the
+ * header `Mcp-Session-Id`); a request that comes elsewhere is answered 404, and a good client begins a new session.
+ *
+ * @example
+ * ```ts
+ * import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+ * import * as McpHost from "@holdfast/server/McpHost"
+ * import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
+ * import * as Layer from "effect/Layer"
+ *
+ * const server = () => new McpServer({ name: "greeter", version: "1.0.0" })
+ *
+ * McpHost.layerHttp({ server, port: 8080 }).pipe(Layer.launch, NodeRuntime.runMain)
+ * ```
+ */
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as ByteSize from "effect/ByteSize"
+import type * as Config from "effect/Config"
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
+import * as HttpRouter from "effect/http/HttpRouter"
+import * as HttpServer from "effect/http/HttpServer"
+import type * as HttpServerError from "effect/http/HttpServerError"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import type * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Layer from "effect/Layer"
+import * as RateLimiter from "effect/persistence/RateLimiter"
+import * as Scope from "effect/Scope"
+import type { Authenticator } from "./Authenticator.ts"
+import * as Guard from "./Guard.ts"
+import * as Hosted from "./internal/Hosted.ts"
+import * as LegacySse from "./internal/LegacySse.ts"
+import * as NodeServer from "./internal/nodeServer.ts"
+import type { SdkServer } from "./internal/sdk/SessionServer.ts"
+import * as StreamableHttp from "./internal/StreamableHttp.ts"
+import { withoutSessions } from "./internal/withoutSessions.ts"
+import { Session } from "./Session.ts"
+import type { McpServerError } from "./SessionError.ts"
+import type { SessionPolicyInput } from "./SessionPolicy.ts"
+import { layer as layerRegistry, SessionRegistry } from "./SessionRegistry.ts"
+
+export { bearerTokens } from "./Authenticator.ts"
+export type { SdkServer }
+
+/** How the server of one session is made. What an Effect acquires for it is released with the session. */
+export type ServerFactory<R = never> = (() => SdkServer) | Effect.Effect<SdkServer, unknown, R>
+
+/** What the routes need to know. */
+export interface RouteOptions<R = never> extends Omit<Guard.GuardOptions, "auth"> {
+  readonly server: ServerFactory<R>
+  /** Where Streamable HTTP is served. Default: `/mcp`. */
+  readonly path?: `/${string}` | undefined
+  /** Serves the deprecated HTTP+SSE too, at `/sse` and `/message`. Default: false. */
+  readonly legacySse?: boolean | undefined
+  /** Who asks: `bearerTokens`, or your own. Default: nobody is asked, everybody is `local`. */
+  readonly auth?: Authenticator | Effect.Effect<Authenticator, McpServerError | Config.ConfigError> | undefined
+}
+
+/** What a server of its own needs to know besides. */
+export interface HttpOptions<R = never> extends RouteOptions<R>, SessionPolicyInput {
+  /** Default: 8080. 0: any that is free. */
+  readonly port?: number | undefined
+  /** Address to listen on. Default: `127.0.0.1`. Another than this machine's own needs `auth`. */
+  readonly host?: string | undefined
+}
+
+/**
+ * Adds the routes to the application's own `HttpRouter`, over a `SessionRegistry` of the application. They drain when the Scope closes;
+ * the application sees to the address it listens on.
+ */
+export const layerRoutes = <R = never>(
+  options: RouteOptions<R> & {
+    /** The port clients know. Default: that of the `HttpServer` in the context. */
+    readonly port?: number | undefined
+  }
+): Layer.Layer<
+  never,
+  McpServerError | Config.ConfigError,
+  HttpRouter.HttpRouter | SessionRegistry | HttpServer.HttpServer | Exclude<R, Session | Scope.Scope>
+> =>
+  Layer.effectDiscard(Effect.gen(function*() {
+    const { legacySse = false, path = "/mcp" } = options
+    const router = yield* HttpRouter.HttpRouter
+    const server = yield* factoryOf(options.server)
+    const app = yield* make({ ...options, server, port: options.port ?? (yield* portOf) })
+    yield* router.add("*", path, app.mcp)
+    if (!legacySse) return
+    yield* router.add("GET", "/sse", app.sse)
+    yield* router.add("POST", "/message", app.message)
+  })).pipe(Layer.provide(layerLimiter))
+
+/** Listens and serves until the Scope closes, and drains then. Fails before anything is started, or with the listener's error. */
+export const layerHttp = <R = never>(
+  options: HttpOptions<R>
+): Layer.Layer<
+  SessionRegistry | HttpServer.HttpServer,
+  McpServerError | Config.ConfigError | HttpServerError.ServeError,
+  Exclude<R, Session | Scope.Scope>
+> =>
+  Layer.unwrap(Effect.gen(function*() {
+    const { host = "127.0.0.1", port = 8080 } = options
+    const auth = yield* authenticatorOf(options.auth)
+    yield* Guard.checkBind(host, { auth })
+    const server = yield* factoryOf(options.server)
+    const routes = HttpRouter.serve(layerRoutes({ ...options, server, auth, port: undefined }), {
+      disableLogger: true,
+      disableListenLog: true
+    })
+    const node = yield* NodeServer.make
+    // Finalizers run from the top: first the drain, and only then what waits for open streams without end.
+    return layerDrain(options.drainTimeout, node).pipe(
+      Layer.provideMerge(routes),
+      Layer.provideMerge(Layer.mergeAll(
+        layerRegistry(options),
+        NodeHttpServer.layerServer(() => node.server, { host, port, disablePreemptiveShutdown: true })
+      ))
+    )
+  }))
+
+/** How long a client may take to read the end of a response. */
+const flushTimeout = "2 seconds"
+
+const layerDrain = (
+  timeout: Duration.Input | undefined,
+  { closeConnections, flushed }: NodeServer.NodeServer
+): Layer.Layer<never, never, SessionRegistry> =>
+  Layer.effectDiscard(
+    Effect.flatMap(SessionRegistry, (registry) =>
+      Effect.addFinalizer(() =>
+        registry.drain(timeout).pipe(
+          Effect.tap(({ closed, cutOff }) =>
+            cutOff > 0
+              ? Effect.logWarning(`drained: ${closed} sessions closed, ${cutOff} requests cut off at the deadline`)
+              : Effect.logDebug(`drained: ${closed} sessions closed`)
+          ),
+          Effect.andThen(Effect.timeoutOption(flushed, flushTimeout)),
+          Effect.andThen(closeConnections)
+        )
+      ))
+  )
+
+const layerLimiter = RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))
+
+type Route = Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest.HttpServerRequest>
+
+/** The routes as effects. */
+const make = Effect.fnUntraced(function*(
+  options: Omit<RouteOptions, "server"> & { readonly server: Factory; readonly port: number }
+): Effect.fn.Return<
+  { readonly mcp: Route; readonly sse: Route; readonly message: Route },
+  McpServerError | Config.ConfigError,
+  SessionRegistry | RateLimiter.RateLimiter | Scope.Scope
+> {
+  const auth = yield* authenticatorOf(options.auth)
+  const { maxBodyBytes = Guard.defaultMaxBodyBytes, server } = options
+  const guard = yield* Guard.make(options.port, { ...options, auth })
+  const registry = yield* SessionRegistry
+  const hosted = yield* Hosted.make({ registry, server, modern: withoutSessions })
+  const guarded = (
+    serve: (
+      request: HttpServerRequest.HttpServerRequest,
+      principal: Parameters<typeof StreamableHttp.handle>[2]
+    ) => Effect.Effect<HttpServerResponse.HttpServerResponse>
+  ): Route =>
+    HttpServerRequest.HttpServerRequest.pipe(
+      Effect.flatMap((request) => Effect.flatMap(guard(request), (principal) => serve(request, principal))),
+      Effect.catch((refused) => Effect.succeed(refused)),
+      Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(maxBodyBytes))
+    )
+  return {
+    mcp: guarded((request, principal) => StreamableHttp.handle(hosted, request, principal)),
+    sse: guarded((request, principal) => LegacySse.open(hosted, request, principal, "/message")),
+    message: guarded((request, principal) => LegacySse.post(hosted, request, principal))
+  }
+})
+
+type Factory = Effect.Effect<SdkServer, unknown, Session | Scope.Scope>
+
+/** The factory with all it needs but what each session gives it. */
+const factoryOf = <R>(server: ServerFactory<R>): Effect.Effect<Factory, never, Exclude<R, Session | Scope.Scope>> =>
+  Effect.map(Effect.context<Exclude<R, Session | Scope.Scope>>(), (context) =>
+    Effect.provideContext(
+      typeof server === "function" ? Effect.sync(server) : server,
+      // At run time a context holds everything that is around: a Scope that is not the session's would outlive it.
+      Context.omit(Scope.Scope, Session)(context)
+      // What is left over of R is what was left out of it.
+    ) as Factory)
+
+const authenticatorOf = (
+  auth: RouteOptions["auth"]
+): Effect.Effect<Authenticator | undefined, McpServerError | Config.ConfigError> =>
+  Effect.isEffect(auth) ? auth : Effect.succeed(auth)
+
+const portOf: Effect.Effect<number, never, HttpServer.HttpServer> = Effect.map(
+  HttpServer.HttpServer,
+  ({ address }) => "port" in address ? address.port : 0
+)

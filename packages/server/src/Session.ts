@@ -1,0 +1,66 @@
+/**
+ * One client's session on the server, as the registry and the server's handlers see it.
+ *
+ * Promises
+ * - A session goes `connecting`, `active`, `closing`, `closed`, and never back. Closing twice is closing once; the first reason stays.
+ * - Everything that belongs to it lives in its Scope, and is gone when it is `closed`. A client that disconnects closes nothing.
+ * - While a request is in flight or a stream is open it is never swept as stale.
+ *
+ * **Gotchas**: the id by which the client names its session is a secret and is nowhere to be had; `number` is for people and logs.
+ */
+import type { Principal } from "@holdfast/protocol/Principal"
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { SessionState } from "./internal/transitions.ts"
+
+export type { SessionState }
+
+/** How the client is connected. */
+export type SessionTransport = "streamable-http" | "sse" | "stdio"
+
+/**
+ * Why a session ended. `client`: it said so. `stale`: unused for too long. `half-open`: never finished the handshake. `slow reader`: it
+ * did not take what it was sent. `vanished`: it did not answer pings. `limit`: room was needed. `drain`: the server shuts down.
+ * `operator`: somebody closed it. `error`: the server's own side failed.
+ */
+export type CloseReason =
+  | "client"
+  | "stale"
+  | "half-open"
+  | "slow reader"
+  | "vanished"
+  | "limit"
+  | "drain"
+  | "operator"
+  | "error"
+
+export interface SessionShape {
+  /** Counts up from 1 within one registry. */
+  readonly number: number
+  readonly principal: Principal
+  readonly transport: SessionTransport
+  /** Whatever belongs to the session: closed with it. */
+  readonly scope: Scope.Scope
+  readonly state: () => SessionState
+  /** Requests whose handlers run. */
+  readonly inFlight: () => number
+  readonly openStreams: () => number
+  /** The handshake is done. No-op when the session is not `connecting`. */
+  readonly activate: () => void
+  /** The client did something that counts as use. */
+  readonly touch: () => void
+  /** A request begins; call what is returned when its answer is there. Calling it again does nothing. */
+  readonly holdRequest: () => () => void
+  /** A stream is open until what is returned is called. */
+  readonly holdStream: () => () => void
+  /** Calls `run` at the moment closing begins, before anything of the session is interrupted. */
+  readonly onClosing: (run: (reason: CloseReason) => void) => void
+  /** Ends the session. Done when everything of it is gone. Idempotent. */
+  readonly close: (reason: CloseReason) => Effect.Effect<void>
+  /** Waits until it is `closed`, and says why. */
+  readonly closed: Effect.Effect<CloseReason>
+}
+
+/** The session of the request that is being handled. */
+export class Session extends Context.Service<Session, SessionShape>()("@holdfast/server/Session") {}

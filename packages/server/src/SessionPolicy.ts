@@ -1,0 +1,84 @@
+/** How long sessions live and how many there may be: plain data, checked once. */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { McpServerError, ServerOptionInvalid } from "./SessionError.ts"
+
+/** What may be said. Everything has a default. */
+export interface SessionPolicyInput {
+  /** How long a session without request and open stream is kept. Default: 5 minutes. `Infinity`: for ever. */
+  readonly idleTimeout?: Duration.Input | undefined
+  /** How often stale sessions are looked for: one sweep for all. Default: 30 seconds. */
+  readonly sweepInterval?: Duration.Input | undefined
+  /** How long a client may take from `initialize` to `notifications/initialized`. Default: 30 seconds. */
+  readonly halfOpenTimeout?: Duration.Input | undefined
+  /** Open sessions; past it 503 with `Retry-After`. Default: 10 000. */
+  readonly maxSessions?: number | undefined
+  /** Open sessions of one principal. Default: as many as there may be. */
+  readonly maxSessionsPerPrincipal?: number | undefined
+  /** Requests of one session at the same time; past it 429. Default: 256. */
+  readonly maxInFlight?: number | undefined
+  /** How often open streams carry a comment, so that nothing in between takes them for dead. Default: 15 seconds. */
+  readonly heartbeatInterval?: Duration.Input | undefined
+  /** How often a client with an open stream is pinged; two pings without an answer cut the stream. Default: 30 seconds. */
+  readonly pingInterval?: Duration.Input | undefined
+  /** Bytes that may wait for a client that does not read; past it its stream is cut. Default: 1 MiB. */
+  readonly maxBufferedBytes?: number | undefined
+  /** Bytes of past events kept per session, for clients that come back. Default: 256 KiB. 0: none. */
+  readonly maxReplayBytes?: number | undefined
+  /** What a client is told to wait before it comes back to a stream that ended (`retry`). Default: 1 second. */
+  readonly retryInterval?: Duration.Input | undefined
+  /** How long a drain lets requests finish. Default: 25 seconds. */
+  readonly drainTimeout?: Duration.Input | undefined
+}
+
+/** The same, complete. Durations in milliseconds. */
+export interface SessionPolicy {
+  readonly idleTimeout: number
+  readonly sweepInterval: number
+  readonly halfOpenTimeout: number
+  readonly maxSessions: number
+  readonly maxSessionsPerPrincipal: number
+  readonly maxInFlight: number
+  readonly heartbeatInterval: number
+  readonly pingInterval: number
+  readonly maxBufferedBytes: number
+  readonly maxReplayBytes: number
+  readonly retryInterval: number
+  readonly drainTimeout: number
+}
+
+/** Completes and checks a policy. Fails with `ServerOptionInvalid`. */
+export const make = Effect.fnUntraced(function*(
+  input: SessionPolicyInput = {}
+): Effect.fn.Return<SessionPolicy, McpServerError> {
+  const duration = (name: keyof SessionPolicyInput, value: Duration.Input, least: number) => {
+    const millis = Duration.toMillis(Duration.fromInputUnsafe(value))
+    return millis >= least ? Effect.succeed(millis) : invalid(name, `at least ${least} ms`, `${millis} ms`)
+  }
+  const count = (name: keyof SessionPolicyInput, value: number, least: number) =>
+    value >= least && (Number.isInteger(value) || value === Number.POSITIVE_INFINITY)
+      ? Effect.succeed(value)
+      : invalid(name, `a whole number, at least ${least}`, String(value))
+  const maxSessions = yield* count("maxSessions", input.maxSessions ?? 10_000, 1)
+  return {
+    idleTimeout: yield* duration("idleTimeout", input.idleTimeout ?? "5 minutes", 1),
+    sweepInterval: yield* duration("sweepInterval", input.sweepInterval ?? "30 seconds", 1),
+    halfOpenTimeout: yield* duration("halfOpenTimeout", input.halfOpenTimeout ?? "30 seconds", 1),
+    maxSessions,
+    maxSessionsPerPrincipal: yield* count(
+      "maxSessionsPerPrincipal",
+      input.maxSessionsPerPrincipal ?? Number.POSITIVE_INFINITY,
+      1
+    ),
+    maxInFlight: yield* count("maxInFlight", input.maxInFlight ?? 256, 1),
+    heartbeatInterval: yield* duration("heartbeatInterval", input.heartbeatInterval ?? "15 seconds", 1),
+    pingInterval: yield* duration("pingInterval", input.pingInterval ?? "30 seconds", 1),
+    maxBufferedBytes: yield* count("maxBufferedBytes", input.maxBufferedBytes ?? 1024 * 1024, 1024),
+    maxReplayBytes: yield* count("maxReplayBytes", input.maxReplayBytes ?? 256 * 1024, 0),
+    retryInterval: yield* duration("retryInterval", input.retryInterval ?? "1 second", 0),
+    drainTimeout: yield* duration("drainTimeout", input.drainTimeout ?? "25 seconds", 0)
+  }
+})
+
+const invalid = (option: string, expected: string, actual: string): Effect.Effect<never, McpServerError> =>
+  Effect.fail(new McpServerError({ reason: new ServerOptionInvalid({ option, expected, actual }) }))

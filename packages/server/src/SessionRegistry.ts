@@ -1,0 +1,265 @@
+/**
+ * All sessions of one server, of every transport: who they belong to, how they are used, and when they end.
+ *
+ * Promises
+ * - A session is found by its id and by its principal: with another principal's it is not there, and nobody can tell the difference.
+ * - One sweep for all closes what is stale or half-open; no session has a timer. What is in use is never swept.
+ * - There are never more than the policy allows; past it `SessionLimit`.
+ * - `drain` lets what is in flight finish until its deadline, and closes everything then. So does the end of the Scope, at once.
+ * - Every session that was opened is closed with exactly one reason, and is counted by it.
+ *
+ * **Gotchas**: ids are handed out once, by `open`, and kept as digests. Snapshots and events know sessions by number.
+ */
+import type { Principal } from "@holdfast/protocol/Principal"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as PubSub from "effect/PubSub"
+import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { digestOf, randomId } from "./internal/nodeCrypto.ts"
+import { SessionEntry, type SessionHost } from "./internal/SessionEntry.ts"
+import type { CloseReason, SessionShape, SessionState, SessionTransport } from "./Session.ts"
+import { McpServerError, ServerDraining, SessionLimit, SessionNotFound } from "./SessionError.ts"
+import * as SessionPolicy from "./SessionPolicy.ts"
+
+/** A session went from one state to another. */
+export interface SessionEvent {
+  readonly session: number
+  readonly state: SessionState
+  /** Set from `closing` on. */
+  readonly reason: CloseReason | undefined
+}
+
+/** One session, as operators see it. Ages in milliseconds. */
+export interface SessionSummary {
+  readonly session: number
+  readonly principal: string
+  readonly transport: SessionTransport
+  readonly state: SessionState
+  readonly ageMillis: number
+  readonly idleMillis: number
+  readonly inFlight: number
+  readonly openStreams: number
+}
+
+/** The registry at one instant, and its counters since it was made. No secret in it. */
+export interface RegistrySnapshot {
+  readonly isDraining: boolean
+  readonly sessions: ReadonlyArray<SessionSummary>
+  readonly opened: number
+  readonly closed: Readonly<Record<CloseReason, number>>
+  /** Opens that were refused because of a limit. */
+  readonly refused: number
+  readonly requests: number
+  readonly inFlight: number
+  readonly openStreams: number
+  readonly sweeps: number
+  readonly sweepMillis: number
+}
+
+/** What a drain has found. */
+export interface DrainReport {
+  /** Requests that were still in flight at the deadline, and were cut off. */
+  readonly cutOff: number
+  /** Sessions that were closed by it. */
+  readonly closed: number
+}
+
+export interface OpenOptions {
+  readonly principal: Principal
+  readonly transport: SessionTransport
+}
+
+/** The service. */
+export class SessionRegistry extends Context.Service<SessionRegistry, {
+  readonly policy: SessionPolicy.SessionPolicy
+  /** Opens a session. The id is for the client and for nobody else. */
+  readonly open: (
+    options: OpenOptions
+  ) => Effect.Effect<{ readonly id: Redacted.Redacted; readonly session: SessionShape }, McpServerError>
+  /** The session of this id, if it is this principal's. Fails with `SessionNotFound`. */
+  readonly find: (id: string, principal: Principal) => Effect.Effect<SessionShape, McpServerError>
+  /** Closes a session by its number. False: there is none. */
+  readonly close: (session: number, reason?: CloseReason) => Effect.Effect<boolean>
+  /** Closes what is stale or half-open now. Runs by itself every `sweepInterval`. */
+  readonly sweep: Effect.Effect<void>
+  readonly snapshot: Effect.Effect<RegistrySnapshot>
+  /** Every transition from now on. A reader that falls 1024 behind misses the oldest. */
+  readonly events: Stream.Stream<SessionEvent>
+  readonly isDraining: () => boolean
+  /** Refuses what is new, waits for what is in flight until the deadline (default: the policy's), then closes everything. */
+  readonly drain: (deadline?: Duration.Input) => Effect.Effect<DrainReport>
+}>()("@holdfast/server/SessionRegistry") {}
+
+/** Makes a registry for as long as the Scope is open. Fails with `ServerOptionInvalid`. */
+export const make = Effect.fnUntraced(function*(
+  input?: SessionPolicy.SessionPolicyInput
+): Effect.fn.Return<SessionRegistry["Service"], McpServerError, Scope.Scope> {
+  const policy = yield* SessionPolicy.make(input)
+  const clock = yield* Clock.Clock
+  const events = yield* PubSub.sliding<SessionEvent>(1024)
+  const fork = Effect.runForkWith(yield* Effect.context())
+  const byDigest = new Map<string, SessionEntry>()
+  /** Those that are closing are here, and no longer found. */
+  const all = new Set<SessionEntry>()
+  const ofPrincipal = new Map<string, number>()
+  const closed: Record<CloseReason, number> = {
+    client: 0,
+    stale: 0,
+    "half-open": 0,
+    "slow reader": 0,
+    vanished: 0,
+    limit: 0,
+    drain: 0,
+    operator: 0,
+    error: 0
+  }
+  let opened = 0
+  let refused = 0
+  let requests = 0
+  let inFlight = 0
+  let sweeps = 0
+  let sweepMillis = 0
+  let draining: { readonly quiet: Deferred.Deferred<void> } | undefined
+
+  const now = (): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+  const host: SessionHost = {
+    now,
+    fork,
+    onHold: () => {
+      requests++
+      inFlight++
+    },
+    onRelease: () => {
+      inFlight--
+      if (draining !== undefined && inFlight === 0) Deferred.doneUnsafe(draining.quiet, Effect.void)
+    },
+    onState: (entry, state) => {
+      if (state === "closing") {
+        byDigest.delete(entry.digest)
+        const left = (ofPrincipal.get(entry.principal.id) ?? 1) - 1
+        if (left === 0) ofPrincipal.delete(entry.principal.id)
+        else ofPrincipal.set(entry.principal.id, left)
+      }
+      if (state === "closed") {
+        all.delete(entry)
+        if (entry.closeReason !== undefined) closed[entry.closeReason]++
+      }
+      const event = { session: entry.number, state, reason: entry.closeReason }
+      // Full means that a reader is behind: then its oldest is dropped, which takes an effect.
+      if (!PubSub.publishUnsafe(events, event)) fork(PubSub.publish(events, event))
+    }
+  }
+
+  const limitFor = ({ id }: Principal): SessionLimit | undefined => {
+    if (byDigest.size >= policy.maxSessions) return new SessionLimit({ limit: policy.maxSessions })
+    const limit = policy.maxSessionsPerPrincipal
+    return (ofPrincipal.get(id) ?? 0) >= limit ? new SessionLimit({ limit, principal: id }) : undefined
+  }
+
+  const closeAll = (entries: Iterable<SessionEntry>, reason: (entry: SessionEntry) => CloseReason) =>
+    Effect.forEach([...entries], (entry) => entry.close(reason(entry)), { concurrency: "unbounded", discard: true })
+
+  const isHalfOpen = (entry: SessionEntry, time: number): boolean =>
+    entry.state() === "connecting" && entry.inFlight() === 0 && time - entry.openedAt >= policy.halfOpenTimeout
+  const isStale = (entry: SessionEntry, time: number): boolean =>
+    entry.state() === "active" && entry.inFlight() === 0 && entry.openStreams() === 0 &&
+    time - entry.lastSeen >= policy.idleTimeout
+
+  const sweep = Effect.suspend(() => {
+    const begun = now()
+    const due: Array<SessionEntry> = []
+    for (const entry of all) if (isHalfOpen(entry, begun) || isStale(entry, begun)) due.push(entry)
+    sweeps++
+    sweepMillis += now() - begun
+    return closeAll(due, (entry) => entry.state() === "connecting" ? "half-open" : "stale")
+  })
+
+  yield* Effect.addFinalizer(() =>
+    Effect.andThen(Effect.suspend(() => closeAll(all, () => "drain")), PubSub.shutdown(events))
+  )
+  yield* Effect.sleep(Duration.millis(policy.sweepInterval)).pipe(
+    // Closing takes as long as it takes; the next sweep does not wait for it.
+    Effect.andThen(Effect.forkScoped(sweep)),
+    Effect.forever,
+    Effect.forkScoped
+  )
+
+  return {
+    policy,
+    open: ({ principal, transport }) =>
+      Effect.suspend(() => {
+        const reason = draining === undefined ? limitFor(principal) : new ServerDraining()
+        if (reason !== undefined) {
+          refused++
+          return Effect.fail(new McpServerError({ reason }))
+        }
+        const id = randomId()
+        const session = new SessionEntry(host, ++opened, principal, transport, digestOf(id))
+        byDigest.set(session.digest, session)
+        all.add(session)
+        ofPrincipal.set(principal.id, (ofPrincipal.get(principal.id) ?? 0) + 1)
+        host.onState(session, "connecting")
+        return Effect.succeed({ id: Redacted.make(id, { label: "session id" }), session })
+      }),
+    find: (id, principal) =>
+      Effect.suspend(() => {
+        const session = byDigest.get(digestOf(id))
+        return session === undefined || session.principal.id !== principal.id
+          ? Effect.fail(new McpServerError({ reason: new SessionNotFound() }))
+          : Effect.succeed(session)
+      }),
+    close: (number, reason = "operator") =>
+      Effect.suspend(() => {
+        for (const entry of all) if (entry.number === number) return Effect.as(entry.close(reason), true)
+        return Effect.succeed(false)
+      }),
+    sweep,
+    snapshot: Effect.sync(() => {
+      const time = now()
+      const sessions = [...all].map((entry): SessionSummary => ({
+        session: entry.number,
+        principal: entry.principal.id,
+        transport: entry.transport,
+        state: entry.state(),
+        ageMillis: time - entry.openedAt,
+        idleMillis: time - entry.lastSeen,
+        inFlight: entry.inFlight(),
+        openStreams: entry.openStreams()
+      }))
+      return {
+        isDraining: draining !== undefined,
+        sessions,
+        opened,
+        closed: { ...closed },
+        refused,
+        requests,
+        inFlight,
+        openStreams: sessions.reduce((sum, { openStreams }) => sum + openStreams, 0),
+        sweeps,
+        sweepMillis
+      }
+    }),
+    events: Stream.fromPubSub(events),
+    isDraining: () => draining !== undefined,
+    drain: (deadline) =>
+      Effect.gen(function*() {
+        draining ??= { quiet: Deferred.makeUnsafe() }
+        if (inFlight === 0) Deferred.doneUnsafe(draining.quiet, Effect.void)
+        const patience = deadline ?? Duration.millis(policy.drainTimeout)
+        yield* Effect.timeoutOption(Deferred.await(draining.quiet), patience)
+        const report = { cutOff: inFlight, closed: all.size }
+        yield* closeAll(all, () => "drain")
+        return report
+      })
+  }
+})
+
+/** The service. Fails with `ServerOptionInvalid`. */
+export const layer = (policy?: SessionPolicy.SessionPolicyInput): Layer.Layer<SessionRegistry, McpServerError> =>
+  Layer.effect(SessionRegistry, make(policy))

@@ -1,0 +1,8 @@
+export * as Authenticator from "./Authenticator.ts"
+export * as EffectTool from "./EffectTool.ts"
+export * as Guard from "./Guard.ts"
+export * as McpHost from "./McpHost.ts"
+export { type CloseReason, Session, type SessionShape, type SessionState, type SessionTransport } from "./Session.ts"
+export * from "./SessionError.ts"
+export * as SessionPolicy from "./SessionPolicy.ts"
+export * as SessionRegistry from "./SessionRegistry.ts"

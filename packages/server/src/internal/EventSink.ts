@@ -1,0 +1,76 @@
+/**
+ * One HTTP response of server-sent events that is being written: a bounded buffer between who has something to say and a client that
+ * reads at its own pace.
+ *
+ * Nothing here waits: writing is synchronous, and a client that lets more than the limit pile up is cut off.
+ */
+import type * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
+import * as Stream from "effect/Stream"
+
+export type SinkEnd = "ended" | "slow reader" | "replaced" | "vanished" | "client left"
+
+export class EventSink {
+  readonly #queue: Queue.Queue<Uint8Array, Cause.Done>
+  readonly #limit: number
+  readonly #onEnd: (end: SinkEnd) => void
+  #waiting = 0
+  #end: SinkEnd | undefined
+
+  private constructor(queue: Queue.Queue<Uint8Array, Cause.Done>, limit: number, onEnd: (end: SinkEnd) => void) {
+    this.#queue = queue
+    this.#limit = limit
+    this.#onEnd = onEnd
+  }
+
+  /** `onEnd` is called once, whoever ended it. */
+  static make(limit: number, onEnd: (end: SinkEnd) => void): Effect.Effect<EventSink> {
+    return Effect.map(Queue.unbounded<Uint8Array, Cause.Done>(), (queue) => new EventSink(queue, limit, onEnd))
+  }
+
+  get isOpen(): boolean {
+    return this.#end === undefined
+  }
+
+  /** The body of the response. Whoever stops reading it has left. */
+  readonly body: Stream.Stream<Uint8Array> = Stream.suspend(() => Stream.fromQueue(this.#queue)).pipe(
+    Stream.map((chunk) => {
+      this.#waiting -= chunk.length
+      return chunk
+    }),
+    Stream.ensuring(Effect.sync(() => this.end("client left")))
+  )
+
+  event(id: string | undefined, data: string, name = "message"): void {
+    // A line feed would end the line: JSON has none, an address of ours neither.
+    this.#write(`${id === undefined ? "" : `id: ${id}\n`}event: ${name}\ndata: ${data}\n\n`)
+  }
+
+  /** An event without data: the client learns where it is, and when to come back. */
+  prime(id: string, retryMillis: number): void {
+    this.#write(`id: ${id}\nretry: ${retryMillis}\ndata: \n\n`)
+  }
+
+  comment(text: string): void {
+    this.#write(`: ${text}\n\n`)
+  }
+
+  /** What was written so far still arrives, if somebody reads it. */
+  end(end: SinkEnd): void {
+    if (this.#end !== undefined) return
+    this.#end = end
+    Queue.endUnsafe(this.#queue)
+    this.#onEnd(end)
+  }
+
+  #write(text: string): void {
+    if (this.#end !== undefined) return
+    const bytes = encoder.encode(text)
+    this.#waiting += bytes.length
+    if (this.#waiting > this.#limit) return this.end("slow reader")
+    Queue.offerUnsafe(this.#queue, bytes)
+  }
+}
+
+const encoder = new TextEncoder()

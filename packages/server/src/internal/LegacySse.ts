@@ -1,0 +1,82 @@
+/**
+ * The HTTP+SSE transport of revision 2024-11-05, the server's side: one stream that is the session, and a POST for every message.
+ *
+ * The end of the stream is the end of the session, as this transport has it; what its handlers still say is a no-op.
+ *
+ * @see https://modelcontextprotocol.io/specification/2024-11-05/basic/transports#http-with-sse
+ */
+import * as JsonRpc from "@holdfast/protocol/JsonRpc"
+import type { Principal } from "@holdfast/protocol/Principal"
+import * as Effect from "effect/Effect"
+import type * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Redacted from "effect/Redacted"
+import type { Message } from "./Conversation.ts"
+import { cut } from "./cutConnection.ts"
+import { EventSink } from "./EventSink.ts"
+import type { Hosted } from "./Hosted.ts"
+import { refusal, retryAfter, sessionNotFound } from "./httpAnswers.ts"
+import { unavailable } from "./StreamableHttp.ts"
+
+type Response = HttpServerResponse.HttpServerResponse
+type Request = HttpServerRequest.HttpServerRequest
+
+/** Opens a session, and tells the client where to post. */
+export const open = Effect.fnUntraced(function*(
+  hosted: Hosted,
+  request: Request,
+  principal: Principal,
+  messagePath: string
+): Effect.fn.Return<Response> {
+  const opened = yield* Effect.result(hosted.open(principal, "sse"))
+  if (opened._tag === "Failure") return unavailable(opened.failure)
+  const { conversation, id } = opened.success
+  const { session } = conversation
+  const release = session.holdStream()
+  const services = yield* Effect.context()
+  const sink = yield* EventSink.make(hosted.registry.policy.maxBufferedBytes, (end) => {
+    release()
+    if (end === "slow reader" || end === "vanished") cut(request.source)
+    Effect.runForkWith(services)(session.close(end === "slow reader" || end === "vanished" ? end : "client"))
+  })
+  sink.event(undefined, `${messagePath}?sessionId=${Redacted.value(id)}`, "endpoint")
+  conversation.speakOver(sink)
+  return HttpServerResponse.stream(sink.body, {
+    contentType: "text/event-stream",
+    headers: { "cache-control": "no-cache, no-transform", "x-accel-buffering": "no" }
+  })
+})
+
+/** Takes a message. Its answer comes over the stream. */
+export const post = Effect.fnUntraced(function*(
+  hosted: Hosted,
+  request: Request,
+  principal: Principal
+): Effect.fn.Return<Response> {
+  const query = request.url.indexOf("?")
+  const id = new URLSearchParams(query < 0 ? "" : request.url.slice(query)).get("sessionId") ?? ""
+  const found = yield* Effect.result(hosted.find(id, principal))
+  if (found._tag === "Failure" || found.success.session.transport !== "sse") {
+    return refusal(404, "Session not found", { code: sessionNotFound })
+  }
+  const body = yield* Effect.result(request.text)
+  if (body._tag === "Failure") return refusal(400, "the body could not be read", { code: JsonRpc.errorCode.parseError })
+  const frame = JsonRpc.decode(body.success)
+  const frames = frame._tag === "Batch" ? frame.frames : [frame]
+  const messages: Array<Message> = []
+  for (const one of frames) {
+    if (one._tag === "Malformed") return refusal(400, one.reason, { code: JsonRpc.errorCode.invalidRequest })
+    messages.push(one)
+  }
+  const conversation = found.success
+  const requests = messages.filter((message) => message._tag === "Request")
+  if (requests.length > 0 && hosted.registry.isDraining()) {
+    return refusal(503, "the server is shutting down", { headers: retryAfter(5) })
+  }
+  if (requests.some(({ id }) => conversation.isServing(id))) {
+    const description = "a request of this id is being served already"
+    return refusal(400, description, { code: JsonRpc.errorCode.invalidRequest })
+  }
+  conversation.receive(messages, { isBatch: false, acceptsStream: true })
+  return HttpServerResponse.text("Accepted", { status: 202 })
+})

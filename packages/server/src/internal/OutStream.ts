@@ -1,0 +1,78 @@
+/**
+ * One stream of messages from the server to a client, which outlives the responses that carry it: the answer to one request, or what
+ * the server says on its own account.
+ *
+ * While no response is attached what is said is kept in the session's log, as far as that reaches; a client that comes back gets what
+ * it missed, in order. A later response takes the place of an earlier one.
+ */
+import type { EventSink } from "./EventSink.ts"
+import type { ReplayLog } from "./ReplayLog.ts"
+
+export class OutStream {
+  readonly number: number
+  readonly #log: ReplayLog
+  #place = 0
+  #sink: EventSink | undefined
+  #isComplete = false
+  /** What was said before any client could read it. */
+  #delivered = 0
+
+  constructor(number: number, log: ReplayLog) {
+    this.number = number
+    this.#log = log
+  }
+
+  get sink(): EventSink | undefined {
+    return this.#sink?.isOpen === true ? this.#sink : undefined
+  }
+
+  get isComplete(): boolean {
+    return this.#isComplete
+  }
+
+  send(text: string): void {
+    const place = ++this.#place
+    this.#log.append(this.number, place, text)
+    if (this.sink === undefined) return
+    this.sink.event(this.#id(place), text)
+    this.#delivered = place
+  }
+
+  /** Carries on over this response: from there, or from what nobody was given yet. False: some of that is gone. */
+  attach(sink: EventSink, after: number | undefined): boolean {
+    const missed = this.#log.after(this.number, after ?? this.#delivered)
+    if (missed === undefined && after !== undefined) return false
+    this.#sink?.end("replaced")
+    this.#sink = sink
+    for (const { place, text } of missed ?? []) sink.event(this.#id(place), text)
+    this.#delivered = this.#place
+    if (this.#isComplete) sink.end("ended")
+    return true
+  }
+
+  /** Tells a new reader where it is. */
+  prime(sink: EventSink, retryMillis: number): void {
+    sink.prime(this.#id(this.#place), retryMillis)
+  }
+
+  /** All is said. */
+  complete(): void {
+    this.#isComplete = true
+    this.#sink?.end("ended")
+  }
+
+  detach(): void {
+    this.#sink?.end("ended")
+    this.#sink = undefined
+  }
+
+  #id(place: number): string {
+    return `${this.number}-${place}`
+  }
+}
+
+/** Where a client was, from the id of the event it had last. */
+export const parseEventId = (id: string): { readonly stream: number; readonly place: number } | undefined => {
+  const match = /^(\d{1,15})-(\d{1,15})$/.exec(id)
+  return match === null ? undefined : { stream: Number(match[1]), place: Number(match[2]) }
+}

@@ -1,0 +1,117 @@
+/** A session at work: its counters, its stamps and its one way out. The promises are those of `Session.ts`. */
+import type { Principal } from "@holdfast/protocol/Principal"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import type { CloseReason, SessionShape, SessionTransport } from "../Session.ts"
+import { mayGo, type SessionState } from "./transitions.ts"
+
+/** What a session needs from the registry it belongs to. */
+export interface SessionHost {
+  /** Milliseconds, monotonic. */
+  readonly now: () => number
+  readonly onState: (entry: SessionEntry, state: SessionState) => void
+  /** A request of any session has begun. */
+  readonly onHold: () => void
+  /** It has ended. */
+  readonly onRelease: () => void
+  readonly fork: (effect: Effect.Effect<void>) => void
+}
+
+export class SessionEntry implements SessionShape {
+  readonly number: number
+  readonly principal: Principal
+  readonly transport: SessionTransport
+  readonly digest: string
+  readonly openedAt: number
+  readonly scope = Scope.makeUnsafe("parallel")
+  lastSeen: number
+  closeReason: CloseReason | undefined
+  readonly #host: SessionHost
+  readonly #closed = Deferred.makeUnsafe<CloseReason>()
+  readonly #atClosing: Array<(reason: CloseReason) => void> = []
+  #state: SessionState = "connecting"
+  #inFlight = 0
+  #openStreams = 0
+
+  constructor(host: SessionHost, number: number, principal: Principal, transport: SessionTransport, digest: string) {
+    this.#host = host
+    this.number = number
+    this.principal = principal
+    this.transport = transport
+    this.digest = digest
+    this.openedAt = host.now()
+    this.lastSeen = this.openedAt
+  }
+
+  readonly state = (): SessionState => this.#state
+  readonly inFlight = (): number => this.#inFlight
+  readonly openStreams = (): number => this.#openStreams
+  readonly closed = Deferred.await(this.#closed)
+
+  readonly activate = (): void => {
+    if (this.#state === "connecting") this.#move("active")
+  }
+
+  readonly touch = (): void => {
+    this.lastSeen = this.#host.now()
+  }
+
+  readonly holdRequest = (): () => void => {
+    this.#inFlight++
+    this.touch()
+    this.#host.onHold()
+    return once(() => {
+      this.#inFlight--
+      this.touch()
+      this.#host.onRelease()
+    })
+  }
+
+  readonly holdStream = (): () => void => {
+    this.#openStreams++
+    this.touch()
+    return once(() => {
+      this.#openStreams--
+      this.touch()
+    })
+  }
+
+  readonly onClosing = (run: (reason: CloseReason) => void): void => {
+    this.#atClosing.push(run)
+  }
+
+  readonly close = (reason: CloseReason): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      if (this.#state === "connecting" || this.#state === "active") {
+        this.closeReason = reason
+        this.#move("closing")
+        for (const run of this.#atClosing) run(reason)
+        // In a fiber of the registry: who closes a session may be part of it, and is interrupted by what it began.
+        this.#host.fork(Effect.andThen(
+          Scope.close(this.scope, Exit.void),
+          Effect.sync(() => {
+            this.#move("closed")
+            Deferred.doneUnsafe(this.#closed, Effect.succeed(reason))
+          })
+        ))
+      }
+      return Effect.asVoid(this.closed)
+    })
+
+  #move(to: SessionState): void {
+    if (!mayGo(this.#state, to)) throw new Error(`a session cannot go from ${this.#state} to ${to}`)
+    this.#state = to
+    this.#host.onState(this, to)
+  }
+}
+
+const once = (run: () => void): () => void => {
+  let isDone = false
+  return () => {
+    if (isDone) return
+    isDone = true
+    run()
+  }
+}

@@ -1,0 +1,270 @@
+/**
+ * Streamable HTTP, the server's side: what a POST, a GET and a DELETE mean, and how each is answered.
+ *
+ * @see https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#streamable-http
+ */
+import * as JsonRpc from "@holdfast/protocol/JsonRpc"
+import * as ModernEra from "@holdfast/protocol/ModernEra"
+import type { Principal } from "@holdfast/protocol/Principal"
+import * as Revision from "@holdfast/protocol/Revision"
+import * as Effect from "effect/Effect"
+import type * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Redacted from "effect/Redacted"
+import type { McpServerError } from "../SessionError.ts"
+import type { Conversation, Message } from "./Conversation.ts"
+import { cut } from "./cutConnection.ts"
+import { EventSink } from "./EventSink.ts"
+import type { Exchange } from "./Exchange.ts"
+import type { Hosted } from "./Hosted.ts"
+import { refusal, retryAfter, sessionNotFound } from "./httpAnswers.ts"
+import { type OutStream, parseEventId } from "./OutStream.ts"
+
+type Response = HttpServerResponse.HttpServerResponse
+type Request = HttpServerRequest.HttpServerRequest
+
+const maxBatch = 100
+const eventStream = {
+  contentType: "text/event-stream",
+  headers: { "cache-control": "no-cache, no-transform", "x-accel-buffering": "no" }
+} as const
+
+/** Answers one request that the guard has let pass. */
+export const handle = (hosted: Hosted, request: Request, principal: Principal): Effect.Effect<Response> => {
+  switch (request.method) {
+    case "POST":
+      return post(hosted, request, principal)
+    case "GET":
+      return get(hosted, request, principal)
+    case "DELETE":
+      return remove(hosted, request, principal)
+    default:
+      return Effect.succeed(refusal(405, "method not allowed", { headers: { allow: "POST, GET, DELETE" } }))
+  }
+}
+
+const post = Effect.fnUntraced(function*(
+  hosted: Hosted,
+  request: Request,
+  principal: Principal
+): Effect.fn.Return<Response> {
+  const body = yield* Effect.result(request.text)
+  if (body._tag === "Failure") {
+    const isTooLarge = body.failure.reason._tag === "RequestParseError" && body.failure.reason.reason === "BodyTooLarge"
+    return isTooLarge
+      ? refusal(413, "the body is too large", { code: JsonRpc.errorCode.invalidRequest })
+      : refusal(400, "the body could not be read", { code: JsonRpc.errorCode.parseError })
+  }
+  const frame = JsonRpc.decode(body.success)
+  if (frame._tag === "Malformed") {
+    const code = frame.reason === "not JSON" ? JsonRpc.errorCode.parseError : JsonRpc.errorCode.invalidRequest
+    return refusal(400, frame.reason, { code })
+  }
+  const isBatch = frame._tag === "Batch"
+  const messages: Array<Message> = []
+  for (const one of isBatch ? frame.frames : [frame]) {
+    if (one._tag === "Malformed") return refusal(400, one.reason, { code: JsonRpc.errorCode.invalidRequest })
+    messages.push(one)
+  }
+  const said = request.headers["mcp-protocol-version"]
+  const [first] = messages
+  if (!isBatch && first !== undefined && (Revision.isModern(said) || isModern(first))) {
+    return yield* hosted.modern(first, request, principal)
+  }
+  if (said !== undefined && !Revision.isLegacy(said)) {
+    return refusal(400, `the revision ${JSON.stringify(said.slice(0, 40))} is not supported`, {
+      code: ModernEra.unsupportedProtocolVersion,
+      data: { supported: hosted.revisions, requested: said.slice(0, 40) }
+    })
+  }
+  if (messages.length > maxBatch) {
+    return refusal(400, `a batch holds ${maxBatch} messages at most`, { code: JsonRpc.errorCode.invalidRequest })
+  }
+  const initialize = messages.find((message) => message._tag === "Request" && message.method === "initialize")
+  if (initialize !== undefined) {
+    return isBatch
+      ? refusal(400, "initialize comes alone", { code: JsonRpc.errorCode.invalidRequest })
+      : yield* open(hosted, request, principal, initialize)
+  }
+  const found = yield* conversationOf(hosted, request, principal)
+  if (HttpServerResponse.isHttpServerResponse(found)) return found
+  // Revisions from 2025-06-18 on have no batches.
+  if (isBatch && found.revision !== undefined && found.revision >= "2025-06-18") {
+    return refusal(400, "this revision of the protocol has no batches", { code: JsonRpc.errorCode.invalidRequest })
+  }
+  return yield* exchange(hosted, request, found, messages, isBatch)
+})
+
+/** Hands messages over, and waits for what becomes of them. */
+const exchange = Effect.fnUntraced(function*(
+  hosted: Hosted,
+  request: Request,
+  conversation: Conversation,
+  messages: ReadonlyArray<Message>,
+  isBatch: boolean,
+  headers: Readonly<Record<string, string>> = {}
+): Effect.fn.Return<Response> {
+  const requests = messages.filter((message) => message._tag === "Request")
+  if (isOver(conversation)) return refusal(404, "Session not found", { code: sessionNotFound })
+  if (requests.length > 0) {
+    if (hosted.registry.isDraining()) {
+      return refusal(503, "the server is shutting down", { headers: retryAfter(5), id: requests[0]?.id ?? null })
+    }
+    const ids = requests.map(({ id }) => id)
+    if (new Set(ids).size < ids.length || ids.some((id) => conversation.isServing(id))) {
+      const description = "a request of this id is being served already"
+      return refusal(400, description, { code: JsonRpc.errorCode.invalidRequest, id: ids[0] ?? null })
+    }
+    if (conversation.session.inFlight() >= hosted.registry.policy.maxInFlight) {
+      return refusal(429, "too many requests at once", { headers: retryAfter(1), id: ids[0] ?? null })
+    }
+  }
+  const acceptsStream = accepts(request, "text/event-stream")
+  const pending = conversation.receive(messages, { isBatch, acceptsStream })
+  if (pending === undefined) return HttpServerResponse.empty({ status: 202 })
+  return yield* answerOf(hosted, request, conversation, pending, headers)
+})
+
+const answerOf = (
+  hosted: Hosted,
+  request: Request,
+  conversation: Conversation,
+  pending: Exchange,
+  headers: Readonly<Record<string, string>>
+): Effect.Effect<Response> =>
+  Effect.onInterrupt(
+    Effect.flatMap(pending.decision, (decision) => {
+      if (decision._tag === "Stream") {
+        return stream(hosted, request, conversation, decision.stream, { headers, isPrimed: true })
+      }
+      const { answers, isBatch } = decision
+      return Effect.succeed(
+        HttpServerResponse.text(isBatch ? `[${answers.join(",")}]` : answers[0] ?? "", {
+          contentType: "application/json",
+          headers
+        })
+      )
+    }),
+    () => Effect.sync(() => pending.abandon())
+  )
+
+/** A session begins with the answer to its `initialize`. */
+const open = Effect.fnUntraced(function*(
+  hosted: Hosted,
+  request: Request,
+  principal: Principal,
+  initialize: Message
+): Effect.fn.Return<Response> {
+  const opened = yield* Effect.result(hosted.open(principal, "streamable-http"))
+  if (opened._tag === "Failure") return unavailable(opened.failure)
+  const { conversation, id } = opened.success
+  const { session } = conversation
+  if (session.state() !== "connecting") return refusal(500, "the server could not be started")
+  const response = yield* exchange(hosted, request, conversation, [initialize], false, {
+    "mcp-session-id": Redacted.value(id)
+  })
+  if (conversation.revision !== undefined) return response
+  // The server has refused: what was begun is no session.
+  yield* Effect.forkDetach(session.close("error"))
+  return HttpServerResponse.removeHeader(response, "mcp-session-id")
+})
+
+const get = Effect.fnUntraced(function*(
+  hosted: Hosted,
+  request: Request,
+  principal: Principal
+): Effect.fn.Return<Response> {
+  if (!accepts(request, "text/event-stream")) {
+    return refusal(406, "a GET is answered by a stream of events: accept text/event-stream")
+  }
+  const found = yield* conversationOf(hosted, request, principal)
+  if (HttpServerResponse.isHttpServerResponse(found)) return found
+  if (hosted.registry.isDraining()) return refusal(503, "the server is shutting down", { headers: retryAfter(5) })
+  const last = request.headers["last-event-id"]
+  if (last === undefined || last === "") return yield* stream(hosted, request, found, found.push, { isPrimed: true })
+  const at = parseEventId(last)
+  const resumed = at === undefined ? undefined : found.streamOf(at.stream)
+  if (at === undefined || resumed === undefined) return refusal(400, "what came after this event is not known any more")
+  return yield* stream(hosted, request, found, resumed, { after: at.place })
+})
+
+const remove = Effect.fnUntraced(function*(
+  hosted: Hosted,
+  request: Request,
+  principal: Principal
+): Effect.fn.Return<Response> {
+  const found = yield* conversationOf(hosted, request, principal)
+  if (HttpServerResponse.isHttpServerResponse(found)) return found
+  yield* found.session.close("client")
+  return HttpServerResponse.empty({ status: 200 })
+})
+
+interface StreamOptions {
+  readonly headers?: Readonly<Record<string, string>>
+  /** The place of the event the client had last. */
+  readonly after?: number
+  /** Begin with an event that says where the client is, if its revision knows what to make of it. */
+  readonly isPrimed?: boolean
+}
+
+const stream = Effect.fnUntraced(function*(
+  { registry }: Hosted,
+  request: Request,
+  conversation: Conversation,
+  out: OutStream,
+  { after, headers = {}, isPrimed = false }: StreamOptions
+): Effect.fn.Return<Response> {
+  const { maxBufferedBytes, maxReplayBytes, retryInterval } = registry.policy
+  const release = conversation.session.holdStream()
+  const sink = yield* EventSink.make(maxBufferedBytes, (end) => {
+    release()
+    if (end === "slow reader" || end === "vanished") cut(request.source)
+  })
+  // Older clients take the empty message of a priming event for a message.
+  const revision = conversation.revision ?? ""
+  if (isPrimed && maxReplayBytes > 0 && revision >= "2025-11-25") out.prime(sink, retryInterval)
+  if (!out.attach(sink, after)) {
+    sink.end("ended")
+    return refusal(400, "some of what came after this event is not known any more")
+  }
+  return HttpServerResponse.stream(sink.body, { ...eventStream, headers: { ...eventStream.headers, ...headers } })
+})
+
+const conversationOf = (
+  hosted: Hosted,
+  request: Request,
+  principal: Principal
+): Effect.Effect<Conversation | Response> => {
+  const id = request.headers["mcp-session-id"]
+  if (id === undefined || id === "") {
+    return Effect.succeed(refusal(400, "the header Mcp-Session-Id is missing; initialize first"))
+  }
+  return Effect.match(hosted.find(id, principal), {
+    onSuccess: (conversation): Conversation | Response => conversation,
+    onFailure: () => refusal(404, "Session not found", { code: sessionNotFound })
+  })
+}
+
+const isOver = ({ session }: Conversation): boolean => session.state() === "closing" || session.state() === "closed"
+
+/** A client that is asked to come back later does. */
+export const unavailable = ({ message, reason }: McpServerError): Response =>
+  refusal(503, message, { headers: retryAfter(reason._tag === "SessionLimit" ? 10 : 5) })
+
+const isModern = (message: Message): boolean => {
+  if (message._tag !== "Request" && message._tag !== "Notification") return false
+  const { params } = message
+  if (typeof params !== "object" || params === null || !("_meta" in params)) return false
+  const { _meta } = params
+  return typeof _meta === "object" && _meta !== null && ModernEra.metaKey.protocolVersion in _meta
+}
+
+const accepts = ({ headers }: Request, type: string): boolean => {
+  const accept = headers["accept"]
+  if (accept === undefined) return true
+  const family = `${type.slice(0, type.indexOf("/"))}/*`
+  return accept.split(",").some((part) => {
+    const [name = "", ...parameters] = part.split(";").map((text) => text.trim().toLowerCase())
+    return [type, family, "*/*"].includes(name) && !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter))
+  })
+}

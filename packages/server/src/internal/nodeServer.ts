@@ -1,0 +1,47 @@
+/**
+ * Wraps the platform: Node's HTTP server with the limits and the end that it does not have by itself.
+ *
+ * A client has five seconds for its headers and fifteen for its body, so that many slow ones cannot hold the sockets of all others; a
+ * response may take for ever. In the end responses are let out, and then every connection is closed: Node waits for those that a client
+ * keeps for later.
+ */
+import * as Effect from "effect/Effect"
+import * as http from "node:http"
+
+export interface NodeServer {
+  readonly server: http.Server
+  /** Waits until no response is on its way. */
+  readonly flushed: Effect.Effect<void>
+  readonly closeConnections: Effect.Effect<void>
+}
+
+export const make: Effect.Effect<NodeServer> = Effect.sync(() => {
+  const server = http.createServer({
+    headersTimeout: 5000,
+    requestTimeout: 15_000,
+    connectionsCheckingInterval: 1000,
+    keepAliveTimeout: 5000,
+    maxHeaderSize: 16 * 1024,
+    // The guard answers it, as everything that it does not let past.
+    requireHostHeader: false
+  })
+  const open = new Set<http.ServerResponse>()
+  const waiting = new Set<() => void>()
+  server.on("request", (_, response: http.ServerResponse) => {
+    open.add(response)
+    response.once("close", () => {
+      open.delete(response)
+      if (open.size === 0) { for (const done of [...waiting]) done() }
+    })
+  })
+  return {
+    server,
+    flushed: Effect.callback<void>((resume) => {
+      if (open.size === 0) return resume(Effect.void)
+      const done = (): void => resume(Effect.void)
+      waiting.add(done)
+      return Effect.sync(() => void waiting.delete(done))
+    }),
+    closeConnections: Effect.sync(() => server.closeAllConnections())
+  }
+})

@@ -1,0 +1,72 @@
+/**
+ * A tool on an SDK server (version 1) that is served by an Effect.
+ *
+ * The SDK wants a zod schema and shows its JSON form to clients; ours comes from the JSON schema of the Effect schema, so that both
+ * show and check the same. The Effect schema checks again, because it can say more.
+ */
+import type { ToolAnnotations } from "@holdfast/protocol/Messages"
+import type { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
+import type { CallToolResult, ServerNotification } from "@modelcontextprotocol/sdk/types.js"
+import * as Effect from "effect/Effect"
+import { z } from "zod"
+
+/** What of the SDK's `McpServer` is needed. */
+export type ToolRegistry = Pick<McpServer, "registerTool">
+
+export interface ToolResult {
+  readonly content: ReadonlyArray<{ readonly type: string; readonly [name: string]: unknown }>
+  readonly structuredContent?: Readonly<Record<string, unknown>>
+  readonly isError?: boolean
+}
+
+export interface ToolRequest {
+  readonly id: string | number
+  readonly args: unknown
+  /** Set when the client asked to be told. */
+  readonly progress: ((progress: object) => Effect.Effect<void>) | undefined
+  readonly log: (level: string, data: unknown) => Effect.Effect<void>
+}
+
+export interface ToolConfig {
+  readonly title: string | undefined
+  readonly description: string | undefined
+  readonly annotations: ToolAnnotations | undefined
+  readonly inputSchema: object
+}
+
+export const addTool = (
+  server: ToolRegistry,
+  name: string,
+  { annotations, description, inputSchema, title }: ToolConfig,
+  serve: (request: ToolRequest) => Effect.Effect<ToolResult>
+): void =>
+  void server.registerTool(
+    name,
+    {
+      // It was made of an Effect schema as a JSON schema.
+      inputSchema: z.fromJSONSchema(inputSchema as Parameters<typeof z.fromJSONSchema>[0]),
+      ...(title !== undefined && { title }),
+      ...(description !== undefined && { description }),
+      ...(annotations !== undefined && { annotations })
+    },
+    (args, { _meta, requestId, sendNotification, signal }) => {
+      const progressToken = _meta?.progressToken
+      // A client that has gone is no reason for a handler to fail.
+      const tell = (notification: ServerNotification) =>
+        Effect.promise(() => sendNotification(notification).catch(() => undefined))
+      const request: ToolRequest = {
+        id: requestId,
+        args,
+        progress: progressToken === undefined ? undefined : (progress) =>
+          tell({
+            method: "notifications/progress",
+            // The handler's report, with the token it belongs to.
+            params: { progressToken, ...(progress as { readonly progress: number }) }
+          }),
+        // The levels are the protocol's: see `LogLevel`.
+        log: (level, data) => tell({ method: "notifications/message", params: { level: level as "info", data } })
+      }
+      // What comes out is in the protocol's form, and checked by the SDK.
+      return Effect.runPromise(serve(request) as Effect.Effect<CallToolResult>, { signal })
+    }
+  )

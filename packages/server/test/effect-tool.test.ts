@@ -1,0 +1,122 @@
+/** Tools whose handlers are Effects, on an SDK server behind a real socket. */
+import { assert, describe, it } from "@effect/vitest"
+import * as EffectTool from "@holdfast/server/EffectTool"
+import * as McpHost from "@holdfast/server/McpHost"
+import { Session } from "@holdfast/server/Session"
+import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
+import * as Context from "effect/Context"
+import * as Data from "effect/Data"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as HttpServer from "effect/http/HttpServer"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import { eventually } from "./support/eventually.ts"
+import { eventsOf, RawClient } from "./support/rawClient.ts"
+
+class Greeting extends Context.Service<Greeting, { readonly word: string }>()("test/Greeting") {}
+class Refused extends Data.TaggedError("Refused") {
+  override get message() {
+    return "not today"
+  }
+}
+
+const ready = Effect.gen(function*() {
+  const started = yield* Deferred.make<void>()
+  const ended: Array<string> = []
+  const server = Effect.gen(function*() {
+    const mcp = new McpServer({ name: "tools", version: "1" }, { capabilities: { logging: {} } })
+    yield* EffectTool.register(mcp, "greet", {
+      description: "Greets",
+      input: { name: Schema.String, times: Schema.optionalKey(Schema.Int) },
+      annotations: { readOnlyHint: true }
+    }, ({ name }, call) =>
+      Effect.gen(function*() {
+        yield* call.progress({ progress: 1, total: 1 })
+        yield* call.log("info", "greeting")
+        return `${(yield* Greeting).word}, ${name}, in session ${(yield* Session).number}`
+      }))
+    yield* EffectTool.register(mcp, "refuse", {}, () => Effect.fail(new Refused()))
+    yield* EffectTool.register(mcp, "die", {}, () => Effect.die(new Error("secret of the house")))
+    yield* EffectTool.register(mcp, "answer", {}, () => Effect.succeed({ sum: 42 }))
+    yield* EffectTool.register(mcp, "wait", {}, () =>
+      Effect.onExit(
+        Effect.andThen(Deferred.succeed(started, undefined), Effect.never),
+        (exit) => Effect.sync(() => void ended.push(exit._tag))
+      ))
+    return mcp
+  })
+  const context = yield* Layer.build(
+    McpHost.layerHttp({ server, port: 0, drainTimeout: "50 millis" }).pipe(
+      Layer.provide(Layer.succeed(Greeting, { word: "Hello" }))
+    )
+  )
+  const { address } = Context.get(context, HttpServer.HttpServer)
+  const client = new RawClient(`http://127.0.0.1:${"port" in address ? address.port : 0}/mcp`)
+  yield* client.initialize()
+  const answer = (name: string, args: object = {}) =>
+    Effect.map(Effect.flatMap(client.call(name, args), client.json), ({ result }) => result)
+  return { client, answer, started, ended }
+})
+
+describe("a tool that is an Effect", () => {
+  it.live("has the services around its registration, and the session of its call", () =>
+    Effect.gen(function*() {
+      const { client } = yield* ready
+      const response = yield* client.call("greet", { name: "you" }, { progressToken: 1 })
+      const events = eventsOf(response)
+      yield* eventually("the answer came", events.isOver)
+      assert.deepStrictEqual(events.messages().map(({ method, result }) => method ?? result?.content?.[0]?.text), [
+        "notifications/progress",
+        "notifications/message",
+        "Hello, you, in session 1"
+      ])
+    }))
+
+  it.live("is listed with its schema, and takes nothing that the schema does not", () =>
+    Effect.gen(function*() {
+      const { answer, client } = yield* ready
+      const { result } = yield* client.json(yield* client.request("tools/list"))
+      // The answer to `tools/list`, as the test wants it.
+      const tools = result?.["tools"] as ReadonlyArray<{ readonly inputSchema: object; readonly annotations: object }>
+      const greet = tools[0]
+      assert.deepInclude(greet?.inputSchema, { type: "object", required: ["name"] })
+      assert.deepInclude(greet?.annotations, { readOnlyHint: true })
+      const wrong = yield* answer("greet", { name: 7 })
+      assert.isTrue(wrong?.["isError"])
+      assert.include(wrong?.content?.[0]?.text, "name")
+    }))
+
+  it.live("answers with its error's message when it fails, and with none of its secrets when it dies", () =>
+    Effect.gen(function*() {
+      const { answer } = yield* ready
+      assert.deepInclude(yield* answer("refuse"), { isError: true, content: [{ type: "text", text: "not today" }] })
+      const dead = yield* answer("die")
+      assert.isTrue(dead?.["isError"])
+      assert.notInclude(JSON.stringify(dead), "secret")
+      assert.deepInclude(yield* answer("answer"), { structuredContent: { sum: 42 } })
+    }))
+
+  it.live("is interrupted by a cancellation", () =>
+    Effect.gen(function*() {
+      const { client, ended, started } = yield* ready
+      const request = { jsonrpc: "2.0", id: 5, method: "tools/call", params: { name: "wait", arguments: {} } }
+      const call = yield* Effect.forkChild(client.send(request), { startImmediately: true })
+      yield* Deferred.await(started)
+      yield* client.notify("notifications/cancelled", { requestId: 5 })
+      yield* eventually("the fiber ended", () => ended.length === 1)
+      yield* Fiber.join(call)
+    }))
+
+  it.live("is interrupted with its session", () =>
+    Effect.gen(function*() {
+      const { client, ended, started } = yield* ready
+      const call = yield* Effect.forkChild(client.call("wait"), { startImmediately: true })
+      yield* Deferred.await(started)
+      yield* client.send(undefined, {}, "DELETE")
+      assert.deepStrictEqual(ended, ["Failure"])
+      const { error } = yield* client.json(yield* Fiber.join(call))
+      assert.match(error?.message ?? "", /session was closed/)
+    }))
+})

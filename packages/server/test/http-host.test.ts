@@ -1,0 +1,226 @@
+/** Streamable HTTP, as a client on a real socket sees it. */
+import { assert, describe, it } from "@effect/vitest"
+import type { RegistrySnapshot, SessionRegistry } from "@holdfast/server/SessionRegistry"
+import { Client } from "@modelcontextprotocol/sdk/client/index.js"
+import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Schedule from "effect/Schedule"
+import * as Scope from "effect/Scope"
+import { eventually } from "./support/eventually.ts"
+import { open } from "./support/hosted.ts"
+import { eventsOf, RawClient } from "./support/rawClient.ts"
+
+const ready = (options: Parameters<typeof open>[0] = {}) =>
+  Effect.gen(function*() {
+    const host = yield* open(options)
+    const client = new RawClient(host.url)
+    yield* client.initialize()
+    return { ...host, client }
+  })
+
+/** Waits until the registry looks so. */
+const until = ({ snapshot }: SessionRegistry["Service"], isSo: (snapshot: RegistrySnapshot) => boolean) =>
+  snapshot.pipe(
+    Effect.repeat({ schedule: Schedule.spaced("5 millis"), until: isSo }),
+    Effect.timeoutOrElse({ duration: "5 seconds", orElse: () => Effect.die(new Error("the registry never was so")) })
+  )
+
+describe("a server over Streamable HTTP", () => {
+  it.live("serves the SDK's own client", () =>
+    Effect.gen(function*() {
+      const { registry, url } = yield* open()
+      const client = new Client({ name: "sdk", version: "1" })
+      // The SDK's declaration of its own transport does not allow for exact optional properties.
+      const transport = new StreamableHTTPClientTransport(new URL(url)) as Parameters<typeof client.connect>[0]
+      yield* Effect.promise(() => client.connect(transport))
+      const progress: Array<number> = []
+      const result = yield* Effect.promise(() =>
+        client.callTool({ name: "steps", arguments: { count: 3 } }, undefined, {
+          onprogress: ({ progress: step }) => void progress.push(step)
+        })
+      )
+      assert.deepInclude(result, { content: [{ type: "text", text: "3 steps" }] })
+      assert.deepStrictEqual(progress, [1, 2, 3])
+      yield* Effect.promise(() => client.close())
+      assert.strictEqual((yield* registry.snapshot).sessions[0]?.state, "active")
+    }))
+
+  it.live("answers with JSON when there is only an answer, and with events when there is more to say", () =>
+    Effect.gen(function*() {
+      const { client } = yield* ready()
+      const plain = yield* client.call("echo", { text: "hi" })
+      assert.match(plain.headers.get("content-type") ?? "", /^application\/json/)
+      assert.strictEqual((yield* client.json(plain)).result?.content?.[0]?.text, "hi")
+      const more = yield* client.call("steps", { count: 2 }, { progressToken: "t" })
+      assert.strictEqual(more.headers.get("content-type"), "text/event-stream")
+      const events = eventsOf(more)
+      yield* eventually("the stream ends after the answer", events.isOver)
+      assert.deepStrictEqual(events.messages().map(({ method }) => method ?? "answer"), [
+        "notifications/progress",
+        "notifications/progress",
+        "answer"
+      ])
+      assert.isTrue(events.seen.every(({ id }) => id !== undefined && id !== ""))
+    }))
+
+  it.live("an id of a session is asked for, and only a living session of its own principal is found", () =>
+    Effect.gen(function*() {
+      const { client, registry } = yield* ready()
+      const without = new RawClient(client.url)
+      assert.strictEqual((yield* without.call("echo", { text: "" })).status, 400)
+      const foreign = new RawClient(client.url, { "mcp-session-id": "guessed" })
+      const lost = yield* foreign.call("echo", { text: "" })
+      assert.strictEqual(lost.status, 404)
+      assert.strictEqual((yield* foreign.json(lost)).error?.code, -32001)
+      assert.strictEqual((yield* client.send(undefined, {}, "DELETE")).status, 200)
+      assert.strictEqual((yield* client.send(undefined, {}, "DELETE")).status, 404)
+      assert.strictEqual((yield* client.call("echo", { text: "" })).status, 404)
+      assert.deepInclude((yield* registry.snapshot).closed, { client: 1 })
+    }))
+
+  it.live("what is no message, no revision or a second request of one id is refused, and harms nobody", () =>
+    Effect.gen(function*() {
+      const { client, steer } = yield* ready()
+      assert.strictEqual((yield* client.send("{")).status, 400)
+      assert.strictEqual((yield* client.send("[]")).status, 400)
+      assert.strictEqual((yield* client.send({ jsonrpc: "2.0" })).status, 400)
+      assert.strictEqual((yield* client.request("ping", {}, { "mcp-protocol-version": "1999-01-01" })).status, 400)
+      const request = { jsonrpc: "2.0", id: "same", method: "tools/call", params: { name: "wait", arguments: {} } }
+      const first = yield* Effect.forkChild(client.send(request), { startImmediately: true })
+      yield* eventually("the call arrived", () => steer.waiting.length === 1)
+      assert.strictEqual((yield* client.send(request)).status, 400)
+      steer.waiting[0]?.("done")
+      assert.strictEqual((yield* client.json(yield* Fiber.join(first))).result?.content?.[0]?.text, "done")
+    }))
+
+  it.live("a handler whose client has gone goes on, and its answer can be had from where the stream broke", () =>
+    Effect.gen(function*() {
+      const { client, registry, steer } = yield* ready({ heartbeatInterval: "30 millis" })
+      // It takes longer than a heartbeat: the client gets a stream, and an id to come back with.
+      const response = yield* client.call("wait")
+      const events = eventsOf(response)
+      yield* eventually("the first event says where we are", () => events.lastEventId() !== "")
+      events.leave()
+      yield* until(registry, ({ openStreams }) => openStreams === 0)
+      steer.waiting[0]?.("after all")
+      yield* eventually("the handler finished", () => steer.finished === 1)
+      assert.strictEqual(steer.aborted, 0)
+      const back = yield* client.stream(events.lastEventId())
+      yield* eventually("the rest arrived and the stream ended", back.events.isOver)
+      assert.strictEqual(back.events.messages()[0]?.result?.content?.[0]?.text, "after all")
+    }))
+
+  it.live("a cancelled request stops its handler, and is answered no more", () =>
+    Effect.gen(function*() {
+      const { client, registry, steer } = yield* ready()
+      const call = yield* Effect.forkChild(
+        client.send({ jsonrpc: "2.0", id: 77, method: "tools/call", params: { name: "wait", arguments: {} } }),
+        { startImmediately: true }
+      )
+      yield* eventually("the call arrived", () => steer.waiting.length === 1)
+      yield* client.notify("notifications/cancelled", { requestId: 77 })
+      yield* eventually("the handler was told", () => steer.aborted === 1)
+      yield* Fiber.join(call)
+      assert.strictEqual((yield* registry.snapshot).inFlight, 0)
+    }))
+
+  it.live("what the server says of its own accord waits for the stream, and a second stream takes the place of the first", () =>
+    Effect.gen(function*() {
+      const { client } = yield* ready()
+      yield* client.call("announce")
+      const first = yield* client.stream()
+      yield* eventually(
+        "what was said before arrived",
+        () => first.events.messages().some(({ method }) => method === "notifications/tools/list_changed")
+      )
+      const second = yield* client.stream()
+      yield* eventually("the first was ended", first.events.isOver)
+      yield* client.call("announce")
+      yield* eventually("the second is told", () => second.events.messages().length === 1)
+      second.events.leave()
+    }))
+
+  it.live("every open stream is shown to live by comments", () =>
+    Effect.gen(function*() {
+      const { client } = yield* ready({ heartbeatInterval: "20 millis" })
+      const { events } = yield* client.stream()
+      yield* eventually("two heartbeats", () => events.comments() >= 2)
+      events.leave()
+    }))
+
+  it.live("a client that answers no pings loses its stream, and one that does keeps it", () =>
+    Effect.gen(function*() {
+      const { client } = yield* ready({ heartbeatInterval: "20 millis", pingInterval: "20 millis" })
+      const silent = yield* client.stream()
+      yield* eventually("the stream was cut", silent.events.isOver)
+      assert.isAtLeast(silent.events.messages().filter(({ method }) => method === "ping").length, 2)
+      const answering = yield* client.stream()
+      let answered = 0
+      while (answered < 6) {
+        yield* eventually("a ping", () => answering.events.messages().length > answered)
+        const { id } = answering.events.messages()[answered++] ?? {}
+        const response = yield* client.send({ jsonrpc: "2.0", id, result: {} })
+        assert.strictEqual(response.status, 202)
+      }
+      assert.isFalse(answering.events.isOver())
+      answering.events.leave()
+    }))
+
+  it.live("a client that does not read is cut off, and its session lives on", () =>
+    Effect.gen(function*() {
+      const { client, registry } = yield* ready({ maxBufferedBytes: 64 * 1024 })
+      // Nobody reads the body of this one.
+      const stuck = yield* client.send(undefined, {}, "GET")
+      for (let i = 0; i < 40; i++) yield* client.call("shout", { bytes: 256 * 1024 })
+      yield* until(registry, ({ openStreams }) => openStreams === 0)
+      yield* Effect.promise(() => stuck.body?.cancel() ?? Promise.resolve())
+      const alive = yield* client.call("echo", { text: "still here" })
+      assert.strictEqual((yield* client.json(alive)).result?.content?.[0]?.text, "still here")
+    }))
+
+  it.live("sessions have a limit, and who comes too late is told when to come back", () =>
+    Effect.gen(function*() {
+      const { url } = yield* open({ maxSessions: 1 })
+      const first = new RawClient(url)
+      yield* first.initialize()
+      const late = yield* new RawClient(url).request("initialize", {
+        protocolVersion: "2025-11-25",
+        capabilities: {},
+        clientInfo: { name: "late", version: "1" }
+      })
+      assert.strictEqual(late.status, 503)
+      assert.strictEqual(late.headers.get("retry-after"), "10")
+      yield* first.send(undefined, {}, "DELETE")
+      yield* new RawClient(url).initialize()
+    }))
+
+  it.live("a drain lets what is in flight finish, refuses what is new, and ends every stream", () =>
+    Effect.gen(function*() {
+      const { client, registry, steer } = yield* ready()
+      const { events } = yield* client.stream()
+      const call = yield* Effect.forkChild(client.call("wait"), { startImmediately: true })
+      yield* eventually("the call arrived", () => steer.waiting.length === 1)
+      const drain = yield* Effect.forkChild(registry.drain("5 seconds"), { startImmediately: true })
+      const refused = yield* client.call("echo", { text: "late" })
+      assert.strictEqual(refused.status, 503)
+      steer.waiting[0]?.("in time")
+      assert.strictEqual((yield* client.json(yield* Fiber.join(call))).result?.content?.[0]?.text, "in time")
+      assert.deepStrictEqual(yield* Fiber.join(drain), { cutOff: 0, closed: 1 })
+      yield* eventually("the stream ended", events.isOver)
+    }))
+
+  it.live("a pending request is answered when the server closes, never left hanging", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const host = yield* Scope.provide(open({ drainTimeout: "50 millis" }), scope)
+      const client = new RawClient(host.url)
+      yield* client.initialize()
+      const call = yield* Effect.forkChild(client.call("wait"), { startImmediately: true })
+      yield* eventually("the call arrived", () => host.steer.waiting.length === 1)
+      yield* Scope.close(scope, Exit.void)
+      const { error } = yield* client.json(yield* Fiber.join(call))
+      assert.match(error?.message ?? "", /the session was closed: drain/)
+    }))
+})

@@ -1,0 +1,25 @@
+/** A host with a server that tests steer, on a free port of this machine. */
+import * as McpHost from "@holdfast/server/McpHost"
+import { SessionRegistry } from "@holdfast/server/SessionRegistry"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as HttpServer from "effect/http/HttpServer"
+import * as Layer from "effect/Layer"
+import { echoServer, steering } from "./echoServer.ts"
+
+export const open = (options: Partial<McpHost.HttpOptions> = {}) =>
+  Effect.gen(function*() {
+    const steer = steering()
+    const context = yield* Layer.build(
+      McpHost.layerHttp({ server: echoServer(steer), port: 0, drainTimeout: "100 millis", ...options })
+    )
+    const { address } = Context.get(context, HttpServer.HttpServer)
+    const port = "port" in address ? address.port : 0
+    return {
+      port,
+      origin: `http://127.0.0.1:${port}`,
+      url: `http://127.0.0.1:${port}/mcp`,
+      registry: Context.get(context, SessionRegistry),
+      steer
+    }
+  })
