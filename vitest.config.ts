@@ -1,15 +1,17 @@
 /**
- * Three sets of tests, by place and name:
+ * Four sets of tests, by place and name:
  *
  * - `unit`: `test/*.test.ts` of every package, app and the scripts. Fast: `pnpm check` runs them.
  * - `integration`: `*.integration.test.ts` of a package, and everything in the top `test/` folder. `pnpm test` runs both.
  * - `packaging`: what a user installs. `pnpm test:packaging`; the only set that needs a network.
+ * - `system`: `*.system.test.ts`, what needs programs that npm does not have. `pnpm test:system` sees to them.
  *
  * Every run ends with `N passed, N failed`, and fails if a process or a temporary file of its own is left behind.
  */
 import { configDefaults, defineConfig } from "vitest/config"
 
 const integration = "**/*.integration.test.ts"
+const system = "**/*.system.test.ts"
 const exclude = [...configDefaults.exclude, "**/.tmp/**"]
 
 export default defineConfig({
@@ -26,7 +28,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["packages/*/test/**/*.test.ts", "apps/*/test/**/*.test.ts", "scripts/test/**/*.test.ts"],
-          exclude: [...exclude, integration]
+          exclude: [...exclude, integration, system]
         }
       },
       {
@@ -34,8 +36,18 @@ export default defineConfig({
         test: {
           name: "integration",
           include: [`{packages,apps}/*/test/${integration}`, `scripts/test/${integration}`, "test/**/*.test.ts"],
-          exclude: [...exclude, "test/packaging/**"],
+          exclude: [...exclude, system, "test/packaging/**"],
           testTimeout: 120_000
+        }
+      },
+      {
+        extends: true,
+        test: {
+          name: "system",
+          include: [`{packages,apps}/*/test/${system}`, `test/${system}`],
+          exclude,
+          testTimeout: 120_000,
+          hookTimeout: 120_000
         }
       },
       {

@@ -143,5 +143,30 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
     file: "packages/jobs/src/internal/JobHost.ts",
     allows: ["randomness", "process", "io"],
     reason: "which process runs a job, and whether that process still lives: what no service knows"
+  },
+  {
+    file: "packages/server/src/internal/nodeStdio.ts",
+    allows: ["process"],
+    reason: "stdin, stdout, the parent and the end of the process that a stdio server is"
+  },
+  {
+    file: "apps/scan-server/src/internal/scanFiles.ts",
+    allows: ["io"],
+    reason: "files read in a thread of its own, where waiting for the disk harms nobody"
+  },
+  {
+    file: "apps/scan-server/src/internal/nodeThreads.ts",
+    allows: ["process"],
+    reason: "threads as resources: what no service of Effect's gives back to be interrupted"
+  },
+  {
+    file: "apps/scan-server/src/internal/scanWorker.ts",
+    allows: ["process"],
+    reason: "the other side of such a thread"
+  },
+  {
+    file: "apps/scan-server/src/internal/nodeMain.ts",
+    allows: ["process"],
+    reason: "the program's start and end: arguments and the working directory"
   }
 ]

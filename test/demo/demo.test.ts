@@ -24,5 +24,10 @@ describe("pnpm demo", () => {
     assert.deepStrictEqual(row(/servers started in all +(\d+)/), [24])
     assert.deepStrictEqual(row(/reapers, which end with this program +(\d+)/), [1])
     assert.deepStrictEqual(row(/alive after shutdown +(\d+)/), [0])
+    for (const turn of ["client B is killed", "client B comes back", "the server is killed", "the scan is complete"]) {
+      assert.include(stdout, turn)
+    }
+    assert.isAbove(row(/(\d+) files, \d+ MB read/)[0] ?? 0, 1000)
+    assert.deepStrictEqual(row(/progress went back: (\d+); polls that failed: (\d+)/), [0, 0])
   })
 })

@@ -17,6 +17,7 @@ import * as net from "node:net"
 import * as path from "node:path"
 import * as ObservingProxy from "./ObservingProxy.ts"
 import * as ProcessTable from "./ProcessTable.ts"
+import { scanStory } from "./ScanStory.ts"
 
 const repository = path.resolve(import.meta.dirname, "../..")
 const require = createRequire(import.meta.url)
@@ -195,6 +196,10 @@ const story = Effect.gen(function*() {
     ["alive after shutdown", String(ProcessTable.living().length)],
     ["time to close all connections", millis(closing.millis)]
   ])
+  if (ProcessTable.living().length > 0) return yield* Effect.die(new Error("processes were left behind"))
+
+  yield* chapter("6. A long scan that outlives its clients and its server, on this repository's node_modules")
+  yield* scanStory(say)
   if (ProcessTable.living().length > 0) return yield* Effect.die(new Error("processes were left behind"))
 })
 

@@ -6,3 +6,4 @@ export { type CloseReason, Session, type SessionShape, type SessionState, type S
 export * from "./SessionError.ts"
 export * as SessionPolicy from "./SessionPolicy.ts"
 export * as SessionRegistry from "./SessionRegistry.ts"
+export * as StdioHost from "./StdioHost.ts"

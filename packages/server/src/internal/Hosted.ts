@@ -69,7 +69,8 @@ export const make = Effect.fnUntraced(function*(
         conversation.close(reason)
       })
       yield* server.pipe(
-        Effect.flatMap((server) => serve(server, conversation)),
+        Effect.flatMap((server) => serve(server, conversation, session.number)),
+        Effect.map((receive) => void (conversation.onMessage = receive)),
         Effect.provideService(Session, session),
         Scope.provide(session.scope),
         Effect.catchCause((cause) =>

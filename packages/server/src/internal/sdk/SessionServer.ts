@@ -1,10 +1,10 @@
-/** The SDK's `Transport` contract over a conversation: an SDK server on one side, our HTTP on the other. */
+/** The SDK's `Transport` contract: an SDK server on one side, our transports on the other. */
 import type * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import type { Transport, TransportSendOptions } from "@modelcontextprotocol/sdk/shared/transport.js"
 import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { Conversation, Message } from "../Conversation.ts"
+import type { Message } from "../Conversation.ts"
 
 /** What we need of the SDK's `McpServer` or `Server`: version 1. */
 export interface SdkServer {
@@ -54,16 +54,22 @@ export class SessionTransport implements Transport {
   }
 }
 
-/** Runs an SDK server for the conversation, until the Scope closes. */
-export const serve = (server: SdkServer, conversation: Conversation): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.asVoid(Effect.acquireRelease(
-    Effect.suspend(() => {
-      const transport = new SessionTransport(conversation, `session-${conversation.session.number}`)
-      conversation.onMessage = (message) => transport.receive(message)
-      return Effect.as(Effect.promise(() => server.connect(transport)), server)
-    }),
-    (server) => Effect.promise(() => server.close())
-  ))
+/** Runs an SDK server until the Scope closes. Returns where the client's messages go. */
+export const serve = (
+  server: SdkServer,
+  speaker: Speaker,
+  session: number
+): Effect.Effect<(message: Message) => void, never, Scope.Scope> =>
+  Effect.suspend(() => {
+    const transport = new SessionTransport(speaker, `session-${session}`)
+    return Effect.as(
+      Effect.acquireRelease(
+        Effect.promise(() => server.connect(transport)),
+        () => Effect.promise(() => server.close())
+      ),
+      (message: Message) => transport.receive(message)
+    )
+  })
 
 const toFrame = (message: JSONRPCMessage): JsonRpc.Incoming => {
   if ("method" in message) {

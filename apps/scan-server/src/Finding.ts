@@ -1,0 +1,63 @@
+/** What a scan has found: where, by which rule, and never the secret itself. */
+import * as Schema from "effect/Schema"
+
+/** How bad it is to have it there. */
+export const Severity = Schema.Literals(["critical", "high", "medium", "low"])
+export type Severity = typeof Severity.Type
+
+export const Finding = Schema.Struct({
+  /** The rule's id. */
+  rule: Schema.String,
+  severity: Severity,
+  /** Relative to the root of the scan, with forward slashes. */
+  path: Schema.String,
+  /** From 1. */
+  line: Schema.Int,
+  /** From 1, in characters. */
+  column: Schema.Int,
+  /** The first four characters of what was found, and how long it is. */
+  excerpt: Schema.String,
+  /** The same for the same secret at the same place of the same file: what baselines are made of. */
+  fingerprint: Schema.String
+})
+export type Finding = typeof Finding.Type
+
+/** The result of a scan. */
+export const Report = Schema.Struct({
+  root: Schema.String,
+  files: Schema.Int,
+  bytes: Schema.Finite,
+  /** Files that were left out: binary, unreadable, or too slow for a rule. */
+  skipped: Schema.Int,
+  /** How many there are of each. */
+  bySeverity: Schema.Record(Schema.String, Schema.Int),
+  byRule: Schema.Record(Schema.String, Schema.Int),
+  /** The worst first, 1000 at most; `total` counts all. */
+  findings: Schema.Array(Finding),
+  total: Schema.Int
+})
+export type Report = typeof Report.Type
+
+/** How many findings a report lists. */
+export const maxListed = 1000
+
+const rank: Readonly<Record<Severity, number>> = { critical: 0, high: 1, medium: 2, low: 3 }
+
+/** The worst first; then by place, so that the same tree gives the same report. */
+export const inOrder = (findings: ReadonlyArray<Finding>): ReadonlyArray<Finding> =>
+  findings.toSorted((a, b) =>
+    rank[a.severity] - rank[b.severity] || compare(a.path, b.path) || a.line - b.line || a.column - b.column
+  )
+
+/** How many there are of each. */
+export const countBy = (
+  findings: ReadonlyArray<Finding>,
+  key: "rule" | "severity"
+): Readonly<Record<string, number>> => {
+  const counts = new Map<string, number>()
+  for (const finding of findings) counts.set(finding[key], (counts.get(finding[key]) ?? 0) + 1)
+  return Object.fromEntries([...counts].toSorted(([a], [b]) => compare(a, b)))
+}
+
+/** By code unit: the order must not depend on the machine's language. */
+const compare = (a: string, b: string): number => a < b ? -1 : a > b ? 1 : 0

@@ -1,0 +1,66 @@
+/** Wraps the platform: threads, as resources that do one task at a time. */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { Worker } from "node:worker_threads"
+import type { ScanRule } from "../ScanRules.ts"
+import type { Task } from "./scanWorker.ts"
+
+export interface Thread {
+  /** Does one task. `onFile` is told of the file it begins with. Interrupting it, or its death, ends the thread. */
+  readonly run: (task: Task, onFile?: (index: number) => void) => Effect.Effect<unknown, ThreadEnded>
+  readonly isAlive: () => boolean
+}
+
+/** The thread is gone, and its task with it. */
+export interface ThreadEnded {
+  readonly _tag: "ThreadEnded"
+  readonly description: string
+}
+
+type Said = { readonly _tag: "At"; readonly index: number } | { readonly _tag: "Done"; readonly answer: unknown }
+
+export const make = (rules: ReadonlyArray<ScanRule>): Effect.Effect<Thread, never, Scope.Scope> =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        const program = new URL(
+          import.meta.url.endsWith(".ts") ? "./scanWorker.ts" : "./scanWorker.js",
+          import.meta.url
+        )
+        const worker = new Worker(program, { workerData: { rules } })
+        const thread = { worker, isAlive: true }
+        worker.once("exit", () => void (thread.isAlive = false))
+        return thread
+      }),
+      ({ worker }) => Effect.promise(() => worker.terminate())
+    ),
+    (thread): Thread => ({
+      isAlive: () => thread.isAlive,
+      run: (task, onFile) =>
+        Effect.callback<unknown, ThreadEnded>((resume) => {
+          const { worker } = thread
+          const ended = (description: string): void => {
+            quiet()
+            resume(Effect.fail<ThreadEnded>({ _tag: "ThreadEnded", description }))
+          }
+          const onMessage = (said: Said): void => {
+            if (said._tag === "At") return onFile?.(said.index)
+            quiet()
+            resume(Effect.succeed(said.answer))
+          }
+          const onError = (error: Error): void => ended(error.message)
+          const onExit = (): void => ended("the thread has ended")
+          const quiet = (): void => {
+            worker.off("message", onMessage).off("error", onError).off("exit", onExit)
+          }
+          if (!thread.isAlive) return ended("the thread has ended")
+          worker.on("message", onMessage).on("error", onError).on("exit", onExit)
+          worker.postMessage(task)
+          return Effect.suspend(() => {
+            quiet()
+            thread.isAlive = false
+            return Effect.promise(() => worker.terminate())
+          })
+        })
+    })
+  )

@@ -1,0 +1,154 @@
+/**
+ * A kind of job: its name, its version, its schemas, how many may run at once; and the layer that runs it.
+ *
+ * A kind is data. Any process may start, poll and cancel its jobs; those that provide `toLayer` run them.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
+import { Engine } from "./internal/Engine.ts"
+import type { JobError } from "./JobError.ts"
+import type { JobRun } from "./JobRun.ts"
+import { Jobs } from "./Jobs.ts"
+import type { JobStore } from "./JobStore.ts"
+
+/** What becomes of unfinished jobs of an older version. */
+export type OnOldVersion = "finish" | "restart" | "fail"
+
+/** Names of the tools of a kind. */
+export interface ToolNames {
+  readonly run: string
+  readonly progress: string
+  readonly results: string
+  readonly cancel: string
+  readonly list: string
+}
+
+/** A kind of job with this payload, this success, this error, and this data in its progress. */
+export interface Job<out Name extends string, in out Payload, in out Success, in out Failure, in out Data> {
+  readonly name: Name
+  readonly version: number
+  readonly payload: Schema.Codec<Payload, unknown>
+  readonly success: Schema.Codec<Success, unknown>
+  readonly error: Schema.Codec<Failure, unknown>
+  readonly progress: Schema.Codec<Data, unknown>
+  readonly idempotencyKey: ((payload: Payload) => string) | undefined
+  readonly concurrency: number | undefined
+  readonly maxQueued: number
+  readonly maxCrashes: number
+  readonly onOldVersion: OnOldVersion
+  readonly toolNames: ToolNames
+  /**
+   * Runs jobs of this kind in this process, as long as the layer lives; then they are handed back to the queue. Provides
+   * `Jobs`, so that one layer is enough for a server that starts and runs them. Layers of several kinds share one runner.
+   *
+   * @example
+   * ```ts
+   * import { Job, JobStore } from "@holdfast/jobs"
+   * import * as Effect from "effect/Effect"
+   * import * as Layer from "effect/Layer"
+   * import * as Schema from "effect/Schema"
+   *
+   * const Sum = Job.make("sum", { version: 1, payload: { upTo: Schema.Int }, success: Schema.Int })
+   * export const SumLive = Sum.toLayer(Effect.fn("sum")(function*({ upTo }, job) {
+   *   const half = yield* job.step("half", Effect.sync(() => upTo * (upTo + 1)))
+   *   yield* job.progress({ percent: 50, message: "halving" })
+   *   return half / 2
+   * })).pipe(Layer.provide(JobStore.layerSqlite("jobs.db")))
+   * ```
+   */
+  readonly toLayer: <R>(
+    run: (payload: Payload, job: JobRun<Data>) => Effect.Effect<Success, Failure, R>
+  ) => Layer.Layer<Jobs, JobError, Exclude<R, Scope.Scope | Jobs> | JobStore>
+}
+
+/** What a kind needs to say. */
+export interface Options<Fields extends Schema.Struct.Fields, Success, Failure, Data> {
+  /** Raise it when stored steps or payloads no longer fit the code. */
+  readonly version: number
+  readonly payload: Fields
+  readonly success: Schema.Codec<Success, unknown>
+  /** What a job may fail with. Default: nothing. */
+  readonly error?: Schema.Codec<Failure, unknown> | undefined
+  /** The `data` of its progress. Default: any JSON. */
+  readonly progress?: Schema.Codec<Data, unknown> | undefined
+  /** Payloads of the same key and owner are the same job, finished ones included, until it is removed. */
+  readonly idempotencyKey?: ((payload: Schema.Struct<Fields>["Type"]) => string) | undefined
+  /** Jobs of this kind that run at once in one process. Default: the number of cores. */
+  readonly concurrency?: number | undefined
+  /** Jobs of one owner that wait at once. Default: 10 000. */
+  readonly maxQueued?: number | undefined
+  /** A job fails when processes died over it this often without completing a step. Default: 10. */
+  readonly maxCrashes?: number | undefined
+  /**
+   * `finish`: goes on with the present code and its stored steps. `restart`: starts over, unless a step that is not safe to
+   * repeat was begun. `fail`: fails. Default: `restart`.
+   */
+  readonly onOldVersion?: OnOldVersion | undefined
+  /** Default, for `scan`: `run_scan`, `get_scan_progress`, `get_scan_results`, `cancel_scan`, `list_scans`. */
+  readonly toolNames?: Partial<ToolNames> | undefined
+}
+
+/** A kind of job. Throws on a name or number that makes no sense: that is a mistake in the program. */
+export const make = <
+  const Name extends string,
+  Fields extends Schema.Struct.Fields,
+  Success,
+  Failure = never,
+  Data = Schema.Json
+>(
+  name: Name,
+  options: Options<Fields, Success, Failure, Data>
+): Job<Name, Schema.Struct<Fields>["Type"], Success, Failure, Data> => {
+  if (!/^[a-z][a-z0-9_]{0,39}$/.test(name)) {
+    throw new Error(`job kind "${name}": a name is up to 40 lower case letters, digits and underscores`)
+  }
+  positive(name, "version", options.version)
+  positive(name, "concurrency", options.concurrency)
+  positive(name, "maxQueued", options.maxQueued)
+  positive(name, "maxCrashes", options.maxCrashes)
+  type Payload = Schema.Struct<Fields>["Type"]
+  const kind: Job<Name, Payload, Success, Failure, Data> = {
+    name,
+    version: options.version,
+    // Fields that need services to be decoded fail to compile where they are used: `Jobs.start` has none to give.
+    payload: Schema.Struct(options.payload) as unknown as Schema.Codec<Payload, unknown>,
+    success: options.success,
+    // Without a schema `Failure` is `never`, which is what it decodes to.
+    error: options.error ?? Schema.Never as unknown as Schema.Codec<Failure, unknown>,
+    // Without a schema `Data` is JSON.
+    progress: options.progress ?? Schema.Json as unknown as Schema.Codec<Data, unknown>,
+    idempotencyKey: options.idempotencyKey,
+    concurrency: options.concurrency,
+    maxQueued: options.maxQueued ?? 10_000,
+    maxCrashes: options.maxCrashes ?? 10,
+    onOldVersion: options.onOldVersion ?? "restart",
+    toolNames: {
+      run: `run_${name}`,
+      progress: `get_${name}_progress`,
+      results: `get_${name}_results`,
+      cancel: `cancel_${name}`,
+      list: `list_${name}s`,
+      ...options.toolNames
+    },
+    toLayer: <R>(run: (payload: Payload, job: JobRun<Data>) => Effect.Effect<Success, Failure, R>) => {
+      const layer = Layer.effectDiscard(Effect.gen(function*() {
+        const context = Context.omit(Scope.Scope)(yield* Effect.context<R>())
+        const engine = yield* Engine
+        yield* engine.register(kind, (payload, job) =>
+          // Of what the code needs, only the Scope is left out of the context, and given here.
+          Effect.provideContext(Effect.scoped(run(payload, job)), context as Context.Context<Exclude<R, Scope.Scope>>))
+      })).pipe(Layer.provide(Engine.layer), Layer.provideMerge(Jobs.layer))
+      // True for every R: the compiler does not compare conditional types of a type it does not know.
+      return layer as Layer.Layer<Jobs, JobError, Exclude<R, Scope.Scope | Jobs> | JobStore>
+    }
+  }
+  return kind
+}
+
+const positive = (kind: string, option: string, value: number | undefined): void => {
+  if (value === undefined || Number.isSafeInteger(value) && value > 0) return
+  throw new Error(`job kind "${kind}": ${option} must be a whole number above 0, got ${value}`)
+}

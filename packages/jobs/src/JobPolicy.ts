@@ -1,0 +1,56 @@
+/**
+ * How often jobs look at their store, how long a runner is believed to live, how long finished jobs are kept.
+ *
+ * The defaults take a dead process's jobs over within 11 seconds (`leaseDuration` + `pollInterval`), and at once if the
+ * process ran on the same machine. Replace them with `JobPolicy.layer({ … })`.
+ */
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Layer from "effect/Layer"
+
+/** The settings as they are used. */
+export interface Policy {
+  readonly pollInterval: Duration.Duration
+  readonly progressInterval: Duration.Duration
+  readonly leaseDuration: Duration.Duration
+  readonly renewInterval: Duration.Duration
+  readonly retention: Duration.Duration
+  readonly cleanInterval: Duration.Duration
+}
+
+/** The settings as they are given; each has a default. */
+export interface PolicyInput {
+  /** How soon what another process did is seen: new jobs, cancellations, progress. Default: 1 second. */
+  readonly pollInterval?: Duration.Input | undefined
+  /** Progress of a running job is written at most this often. Default: 250 milliseconds. */
+  readonly progressInterval?: Duration.Input | undefined
+  /** A runner that was not heard of for this long is dead, and its jobs are taken over. Default: 10 seconds. */
+  readonly leaseDuration?: Duration.Input | undefined
+  /** How often a runner is heard of. Default: a fifth of `leaseDuration`. */
+  readonly renewInterval?: Duration.Input | undefined
+  /** Finished jobs are removed after this time. Default: 7 days. */
+  readonly retention?: Duration.Input | undefined
+  /** How often they are looked for. Default: 1 hour. */
+  readonly cleanInterval?: Duration.Input | undefined
+}
+
+/** The settings, with defaults for what is not given. */
+export const make = (input: PolicyInput = {}): Policy => {
+  const leaseDuration = Duration.fromInputUnsafe(input.leaseDuration ?? "10 seconds")
+  return {
+    pollInterval: Duration.fromInputUnsafe(input.pollInterval ?? "1 second"),
+    progressInterval: Duration.fromInputUnsafe(input.progressInterval ?? "250 millis"),
+    leaseDuration,
+    renewInterval: Duration.fromInputUnsafe(input.renewInterval ?? Duration.times(leaseDuration, 0.2)),
+    retention: Duration.fromInputUnsafe(input.retention ?? "7 days"),
+    cleanInterval: Duration.fromInputUnsafe(input.cleanInterval ?? "1 hour")
+  }
+}
+
+/** The policy of the jobs of this program. */
+export const JobPolicy: Context.Reference<Policy> = Context.Reference("@holdfast/jobs/JobPolicy", {
+  defaultValue: () => make()
+})
+
+/** Jobs of a program with these settings. */
+export const layer = (input: PolicyInput): Layer.Layer<never> => Layer.succeed(JobPolicy, make(input))

@@ -1,0 +1,43 @@
+/**
+ * What anybody who may see a job is told of it, at any time, in any state.
+ */
+import * as Schema from "effect/Schema"
+import { JobState } from "./JobState.ts"
+
+/** Why a job failed, as it is kept. */
+export const JobFailure = Schema.Struct({
+  /**
+   * `error`: its own typed error. `defect`: its code broke. `version`: it is of an older version that no longer runs.
+   * `crashes`: the processes that ran it died too often. `interrupted step`: a step that is not safe to repeat was cut off.
+   */
+  kind: Schema.Literals(["error", "defect", "version", "crashes", "interrupted step"]),
+  /** For whoever asked for the job: no internals. */
+  message: Schema.String
+})
+export type JobFailure = typeof JobFailure.Type
+
+/** A job at one moment. Times are milliseconds of the epoch. */
+export const JobStatus = Schema.Struct({
+  id: Schema.String,
+  kind: Schema.String,
+  /** The version of the kind it was started as. */
+  version: Schema.Int,
+  state: JobState,
+  /** The id of the principal it belongs to. */
+  owner: Schema.String,
+  /** How often it was begun: more than 1 if a process stopped or died over it. */
+  attempt: Schema.Int,
+  /** 0 to 100; never goes back, unless a new version starts the job over. */
+  percent: Schema.Finite,
+  message: Schema.optionalKey(Schema.String),
+  /** What the job reported last, as its kind's `progress` schema encodes it. */
+  data: Schema.optionalKey(Schema.Json),
+  /** Somebody asked to cancel it, and it has not ended yet. */
+  isCancelling: Schema.Boolean,
+  failure: Schema.optionalKey(JobFailure),
+  createdAt: Schema.Finite,
+  startedAt: Schema.optionalKey(Schema.Finite),
+  finishedAt: Schema.optionalKey(Schema.Finite),
+  updatedAt: Schema.Finite
+})
+export type JobStatus = typeof JobStatus.Type

@@ -1,0 +1,266 @@
+/**
+ * A kind of job as five tools of an MCP server: start, look, fetch, cancel, list.
+ *
+ * Starting returns the id at once; any later session of the same principal goes on with it: after a disconnect, from another
+ * client, after a restart of the server. Looking may wait for news up to half a minute, and then tells the caller by progress
+ * notifications if it asked for them.
+ *
+ * Gotchas: who the caller is, `principal` says; else the `Session` of `@holdfast/server` in which the SDK server was made; else
+ * the client id of the SDK's `authInfo`; else it is `local`, which is right for stdio and for loopback, where there is one user.
+ */
+import * as Principal from "@holdfast/protocol/Principal"
+import { Session } from "@holdfast/server/Session"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as JsonText from "../internal/JsonText.ts"
+import * as McpTool from "../internal/sdk/McpTool.ts"
+import type { Job } from "../Job.ts"
+import { JobError, JobNotFound } from "../JobError.ts"
+import { Jobs } from "../Jobs.ts"
+import { isEnded, JobState } from "../JobState.ts"
+import type { JobStatus } from "../JobStatus.ts"
+import type * as JobTasks from "./JobTasks.ts"
+import { pollAfterSeconds, principalOf, resultOf, sentence, timeOf, wordsFor } from "./jobView.ts"
+
+/** How the tools of a kind differ from the default. */
+export interface Options<R> {
+  /** Who calls. Default: see above. */
+  readonly principal?: Effect.Effect<Principal.Principal, never, R> | undefined
+  /** What a job of the kind does, in a sentence: it begins the description of the tool that starts one. */
+  readonly description?: string | undefined
+  /** Offers the job as an MCP task too: by a tool of the kind's name, which clients must call as a task. */
+  readonly tasks?: JobTasks.JobTasks | undefined
+  /** Hints for the tool that starts a job, such as `readOnlyHint` and `destructiveHint`. */
+  readonly annotations?: McpTool.ToolAnnotations | undefined
+}
+
+const longestWaitSeconds = 30
+
+const Id = Schema.String.annotate({ description: "The id that the job was started with." })
+const Time = Schema.String.annotate({ description: "ISO 8601, UTC." })
+
+/** A job as callers see it. */
+const Status = Schema.Struct({
+  id: Schema.String,
+  state: JobState,
+  percent: Schema.Finite.annotate({ description: "0 to 100; never goes back." }),
+  message: Schema.optionalKey(Schema.String),
+  data: Schema.optionalKey(Schema.Json),
+  isCancelling: Schema.Boolean,
+  failure: Schema.optionalKey(Schema.String),
+  attempt: Schema.Int,
+  createdAt: Time,
+  startedAt: Schema.optionalKey(Time),
+  finishedAt: Schema.optionalKey(Time)
+})
+type Status = typeof Status.Type
+
+/** Started or looked at: while it is unfinished, when to look again. */
+const Polled = Schema.Struct({ ...Status.fields, pollAfterSeconds: Schema.optionalKey(Schema.Int) })
+
+/**
+ * Registers the tools of a kind on an SDK server, on which they run in the context of this call. By default they are called
+ * `run_x`, `get_x_progress`, `get_x_results`, `cancel_x` and `list_xs`; the kind may name them otherwise.
+ *
+ * @example
+ * ```ts
+ * import { Job } from "@holdfast/jobs"
+ * import { JobTools } from "@holdfast/jobs/mcp"
+ * import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
+ * import * as Effect from "effect/Effect"
+ * import * as Schema from "effect/Schema"
+ *
+ * const Scan = Job.make("scan", { version: 1, payload: { path: Schema.String }, success: Schema.Int })
+ *
+ * export const server = Effect.gen(function*() {
+ *   const mcp = new McpServer({ name: "scanner", version: "1.0.0" })
+ *   yield* JobTools.register(mcp, Scan, { description: "Scans a folder for secrets." })
+ *   return mcp
+ * })
+ * ```
+ */
+export const register = Effect.fnUntraced(function*<Name extends string, Payload, Success, Failure, Data, R = never>(
+  mcp: McpTool.McpServer,
+  job: Job<Name, Payload, Success, Failure, Data>,
+  options: Options<R> = {}
+) {
+  const jobs = yield* Jobs
+  const session = yield* Effect.serviceOption(Session)
+  const context = yield* Effect.context<R>()
+  const { toolNames: names } = job
+  type Results = Status & { readonly isFinished: boolean; readonly result?: Success }
+  const asker = ({ clientId }: McpTool.Call) =>
+    Effect.map(
+      options.principal ?? Effect.succeed(principalOf(session, clientId)),
+      (owner) => ({ owner })
+    )
+  const advice = `Ask ${names.progress} every ${pollAfterSeconds} seconds or so, or let it wait for you.`
+
+  /** The id of a job of another kind is no id of this one. */
+  const statusOf = (id: string, who: { readonly owner: Principal.Principal }) =>
+    Effect.filterOrFail(
+      jobs.status(id, who),
+      ({ kind }) => kind === job.name,
+      () => new JobError({ reason: new JobNotFound({ id }) })
+    )
+
+  McpTool.register(mcp, {
+    name: names.run,
+    title: `Start a ${job.name}`,
+    description:
+      `${options.description ?? `Starts a ${job.name}.`} Returns the id of the job at once; the job goes on without ` +
+      `the caller, whatever happens to the connection. ${advice} ${names.results} has the results when it is done.` +
+      (job.idempotencyKey === undefined
+        ? ""
+        : " The same arguments give the same job, so that it is safe to ask again."),
+    input: job.payload,
+    output: Polled,
+    annotations: { idempotentHint: job.idempotencyKey !== undefined, ...options.annotations },
+    handler: (payload, call) =>
+      Effect.gen(function*() {
+        const who = yield* asker(call)
+        const id = yield* jobs.start(job, payload, who)
+        const status = yield* jobs.status(id, who)
+        return polled(status, `${job.name} ${id} ${sentence(status)}. ${isEnded(status.state) ? "" : advice}`)
+      }).pipe(orRefusal)
+  }, context)
+
+  McpTool.register(mcp, {
+    name: names.progress,
+    title: `Progress of a ${job.name}`,
+    description:
+      `How far a ${job.name} is. It costs little: ask every ${pollAfterSeconds} seconds or so, from any session. ` +
+      `With wait_seconds it answers as soon as the job has ended, or after that time.`,
+    input: Schema.Struct({
+      id: Id,
+      wait_seconds: Schema.optionalKey(
+        Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: longestWaitSeconds })).annotate({
+          description: `Wait up to so many seconds for the end of the job. Default: 0, at most ${longestWaitSeconds}.`
+        })
+      )
+    }),
+    output: Polled,
+    annotations: { readOnlyHint: true, idempotentHint: true, openWorldHint: false },
+    handler: ({ id, wait_seconds = 0 }, call) =>
+      Effect.gen(function*() {
+        const who = yield* asker(call)
+        const before = yield* statusOf(id, who)
+        yield* call.progress(before.percent, before.message)
+        if (!isEnded(before.state) && wait_seconds > 0) {
+          let told = before.percent
+          yield* jobs.progress(id, who).pipe(
+            Stream.runForEach(({ message, percent }) => {
+              // The protocol wants progress to increase.
+              if (percent <= told) return Effect.void
+              told = percent
+              return call.progress(percent, message)
+            }),
+            Effect.timeoutOption(`${wait_seconds} seconds`)
+          )
+        }
+        const status = yield* statusOf(id, who)
+        const next = isEnded(status.state) ? `Ask ${names.results} for what came of it.` : advice
+        return polled(status, `${job.name} ${id} ${sentence(status)}. ${next}`)
+      }).pipe(orRefusal)
+  }, context)
+
+  McpTool.register(mcp, {
+    name: names.results,
+    title: `Results of a ${job.name}`,
+    description:
+      `What a ${job.name} has found, once it has succeeded; the same each time. Before that it says how far the job ` +
+      `is, and is no error; an error is a job that failed or was cancelled.`,
+    input: Schema.Struct({ id: Id }),
+    output: Schema.Struct({
+      ...Status.fields,
+      isFinished: Schema.Boolean,
+      result: Schema.optionalKey(Schema.toCodecJson(job.success))
+    }),
+    annotations: { readOnlyHint: true, idempotentHint: true, openWorldHint: false },
+    handler: ({ id }, call) =>
+      Effect.gen(function*() {
+        const who = yield* asker(call)
+        const status = yield* statusOf(id, who)
+        if (status.state === "failed" || status.state === "cancelled") {
+          return refused<Results>(`${job.name} ${id} ${sentence(status)}.`)
+        }
+        if (status.state !== "succeeded") {
+          const text = `${job.name} ${id} has no results yet: it ${sentence(status)}. ${advice}`
+          return answered<Results>(text, { ...toStatus(status), isFinished: false })
+        }
+        const result = yield* resultOf(jobs, job, id, who)
+        const text = yield* Effect.orDie(JsonText.encode(job.success, result))
+        return answered<Results>(text, { ...toStatus(status), isFinished: true, result })
+      }).pipe(orRefusal)
+  }, context)
+
+  McpTool.register(mcp, {
+    name: names.cancel,
+    title: `Cancel a ${job.name}`,
+    description: `Cancels a ${job.name}: what it is doing is interrupted. One that has ended stays as it is.`,
+    input: Schema.Struct({ id: Id }),
+    output: Polled,
+    annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
+    handler: ({ id }, call) =>
+      Effect.gen(function*() {
+        const who = yield* asker(call)
+        yield* statusOf(id, who)
+        const status = yield* jobs.cancel(id, who)
+        return polled(status, `${job.name} ${id} ${sentence(status)}.`)
+      }).pipe(orRefusal)
+  }, context)
+
+  McpTool.register(mcp, {
+    name: names.list,
+    title: `List every ${job.name}`,
+    description: `Every ${job.name} of the caller, the newest first; ended ones are kept for some days.`,
+    input: Schema.Struct({
+      states: Schema.optionalKey(Schema.Array(JobState).annotate({ description: "Only these. Default: all." })),
+      limit: Schema.optionalKey(
+        Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1000 })).annotate({ description: "Default: 20." })
+      )
+    }),
+    output: Schema.Struct({ jobs: Schema.Array(Status) }),
+    annotations: { readOnlyHint: true, idempotentHint: true, openWorldHint: false },
+    handler: ({ limit = 20, states }, call) =>
+      Effect.gen(function*() {
+        const who = yield* asker(call)
+        const all = yield* jobs.list({ ...who, kind: job.name, states, limit })
+        const lines = all.map((status) => `${status.id}  ${sentence(status)}, started ${timeOf(status.createdAt)}`)
+        const text = lines.length === 0 ? `no ${job.name} yet` : lines.join("\n")
+        return { _tag: "Answer", text, value: { jobs: all.map(toStatus) } } as const
+      }).pipe(orRefusal)
+  }, context)
+
+  if (options.tasks !== undefined) options.tasks.offer(mcp, job, options)
+})
+
+const answered = <A>(text: string, value: A): McpTool.Answer<A> => ({ _tag: "Answer", text, value })
+
+const refused = <A>(text: string): McpTool.Answer<A> => ({ _tag: "Refusal", text })
+
+const polled = (status: JobStatus, text: string) =>
+  ({
+    _tag: "Answer",
+    text: text.trim(),
+    value: { ...toStatus(status), ...!isEnded(status.state) && { pollAfterSeconds } }
+  }) as const
+
+/** A refusal in the words of the error; of a store's trouble only that there is some: its path is not for the caller. */
+const orRefusal = <A, R>(effect: Effect.Effect<McpTool.Answer<A>, JobError, R>) =>
+  Effect.catch(effect, (error) => Effect.map(wordsFor(error), refused<A>))
+
+const toStatus = (status: JobStatus): Status => ({
+  id: status.id,
+  state: status.state,
+  percent: status.percent,
+  ...status.message !== undefined && { message: status.message },
+  ...status.data !== undefined && { data: status.data },
+  isCancelling: status.isCancelling,
+  ...status.failure !== undefined && { failure: status.failure.message },
+  attempt: status.attempt,
+  createdAt: timeOf(status.createdAt),
+  ...status.startedAt !== undefined && { startedAt: timeOf(status.startedAt) },
+  ...status.finishedAt !== undefined && { finishedAt: timeOf(status.finishedAt) }
+})

@@ -1,0 +1,147 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Job, JobPolicy, JobStore } from "@holdfast/jobs"
+import { JobTools } from "@holdfast/jobs/mcp"
+import * as McpHost from "@holdfast/server/McpHost"
+import { Client } from "@modelcontextprotocol/sdk/client/index.js"
+import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js"
+import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as HttpServer from "effect/http/HttpServer"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import { temporaryFile } from "./support/temporaryFile.ts"
+
+const Scan = Job.make("scan", { version: 1, payload: { files: Schema.Int }, success: Schema.Array(Schema.Int) })
+
+/** What the scans of one test have done, over all the servers that it starts. */
+const makeLog = () => ({
+  begun: new Map<number, number>(),
+  reached: Deferred.makeUnsafe<void>(),
+  gate: { isOpen: false }
+})
+
+const scanning = ({ begun, gate, reached }: ReturnType<typeof makeLog>) =>
+  Scan.toLayer(({ files }, job) =>
+    Effect.gen(function*() {
+      const found: Array<number> = []
+      for (let file = 1; file <= files; file++) {
+        found.push(
+          yield* job.step(
+            `file ${file}`,
+            Effect.gen(function*() {
+              begun.set(file, (begun.get(file) ?? 0) + 1)
+              if (file * 2 > files && !gate.isOpen) {
+                yield* Deferred.succeed(reached, undefined)
+                return yield* Effect.never
+              }
+              return file
+            })
+          )
+        )
+        yield* job.progress({ percent: file / files * 100, message: `file ${file}` })
+      }
+      return found
+    })
+  )
+
+const tokens = {
+  alice: Redacted.make("alice-0123456789abcdef"),
+  bob: Redacted.make("bob-0123456789abcdef")
+}
+
+/** A server on a port of its own; its url. Ends with the Scope. */
+const serve = (database: string, log: ReturnType<typeof makeLog>) => {
+  const server = Effect.gen(function*() {
+    const mcp = new McpServer({ name: "scanner", version: "1.0.0" })
+    yield* JobTools.register(mcp, Scan)
+    return mcp
+  })
+  const host = McpHost.layerHttp({
+    server,
+    port: 0,
+    auth: McpHost.bearerTokens(tokens),
+    drainTimeout: "1 second"
+  }).pipe(
+    Layer.provide(scanning(log)),
+    Layer.provide(JobStore.layerSqlite(database)),
+    Layer.provide(JobPolicy.layer({ pollInterval: "100 millis", progressInterval: "20 millis" }))
+  )
+  return Effect.map(Layer.build(host), (context) => {
+    const { address } = Context.get(context, HttpServer.HttpServer)
+    return `http://127.0.0.1:${"port" in address ? address.port : 0}/mcp`
+  })
+}
+
+interface Value {
+  readonly id: string
+  readonly state: string
+  readonly percent: number
+  readonly result?: unknown
+}
+
+const session = (url: string, name: keyof typeof tokens = "alice") =>
+  Effect.gen(function*() {
+    const client = new Client({ name: "test", version: "1.0.0" })
+    const headers = { authorization: `Bearer ${Redacted.value(tokens[name])}` }
+    const transport = new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers } })
+    yield* Effect.acquireRelease(
+      // The SDK's own types disagree about an optional property of its transports.
+      Effect.promise(() => client.connect(transport as Parameters<typeof client.connect>[0])),
+      () => Effect.promise(() => client.close())
+    )
+    const call = (name: string, args: Record<string, unknown>) =>
+      Effect.map(Effect.promise(() => client.callTool({ name, arguments: args })), (result) => ({
+        isError: result.isError === true,
+        // By the output schemas of the tools.
+        value: (result.structuredContent ?? {}) as Value
+      }))
+    return { client, call }
+  })
+
+describe("a scan on a server over HTTP", () => {
+  it.live("goes on when its client disconnects, for several clients to poll, and for nobody else", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const log = makeLog()
+      const url = yield* serve(yield* temporaryFile("jobs.db"), log)
+      const first = yield* session(url)
+      const { value: { id } } = yield* first.call("run_scan", { files: 10 })
+      yield* Deferred.await(log.reached)
+      yield* Effect.promise(() => first.client.close())
+
+      const again = yield* session(url)
+      const other = yield* session(url)
+      for (const { call } of [again, other]) {
+        const { value } = yield* call("get_scan_progress", { id })
+        assert.strictEqual(value.state, "running")
+      }
+      const bob = yield* session(url, "bob")
+      assert.isTrue((yield* bob.call("get_scan_progress", { id })).isError)
+      assert.isTrue((yield* bob.call("cancel_scan", { id })).isError)
+      assert.strictEqual((yield* other.call("cancel_scan", { id })).value.state, "cancelled")
+      assert.strictEqual((yield* again.call("get_scan_progress", { id })).value.state, "cancelled")
+    })))
+
+  it.live("goes on after a restart of the server, behind the files that it has done, with the same id", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const log = makeLog()
+      const database = yield* temporaryFile("jobs.db")
+      const { id, percent } = yield* Effect.scoped(Effect.gen(function*() {
+        const { call } = yield* session(yield* serve(database, log))
+        const { value } = yield* call("run_scan", { files: 10 })
+        yield* Deferred.await(log.reached)
+        return (yield* call("get_scan_progress", { id: value.id, wait_seconds: 0.2 })).value
+      }))
+      log.gate.isOpen = true
+      const { call } = yield* session(yield* serve(database, log))
+      const { value } = yield* call("get_scan_progress", { id, wait_seconds: 20 })
+      assert.strictEqual(value.state, "succeeded")
+      assert.isAtLeast(value.percent, percent)
+      const { value: results } = yield* call("get_scan_results", { id })
+      assert.deepInclude(results, { result: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] })
+      // The file at which it was interrupted was begun twice, no other.
+      assert.deepStrictEqual([...log.begun].filter(([, times]) => times > 1), [[6, 2]])
+    })))
+})

@@ -1,0 +1,245 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Job, JobError, Jobs, JobStore, JobStoreUnavailable } from "@holdfast/jobs"
+import { JobTools } from "@holdfast/jobs/mcp"
+import * as Principal from "@holdfast/protocol/Principal"
+import { Client } from "@modelcontextprotocol/sdk/client/index.js"
+import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js"
+import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
+import type { Progress } from "@modelcontextprotocol/sdk/types.js"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+
+const Scan = Job.make("scan", {
+  version: 1,
+  payload: { path: Schema.String.annotate({ description: "What to scan." }), depth: Schema.optionalKey(Schema.Int) },
+  success: Schema.Struct({ files: Schema.Int, at: Schema.Date }),
+  error: Schema.Struct({ message: Schema.String }),
+  idempotencyKey: ({ path }) => path
+})
+
+const names = ["run_scan", "get_scan_progress", "get_scan_results", "cancel_scan", "list_scans"]
+
+interface Value {
+  readonly id: string
+  readonly state: string
+  readonly percent: number
+  readonly pollAfterSeconds?: number
+  readonly isFinished?: boolean
+  readonly result?: unknown
+  readonly jobs: ReadonlyArray<{ readonly id: string }>
+}
+
+/** A session: a client of its own, of this principal. */
+const session = (principal: Principal.Principal = Principal.local) =>
+  Effect.gen(function*() {
+    const mcp = new McpServer({ name: "scanner", version: "1.0.0" })
+    yield* JobTools.register(mcp, Scan, { principal: Effect.succeed(principal), annotations: { readOnlyHint: true } })
+    const [ours, theirs] = InMemoryTransport.createLinkedPair()
+    const client = new Client({ name: "test", version: "1.0.0" })
+    yield* Effect.promise(() => mcp.connect(ours))
+    yield* Effect.acquireRelease(
+      Effect.promise(() => client.connect(theirs)),
+      () => Effect.promise(() => client.close())
+    )
+    const call = (name: string, args: Record<string, unknown> = {}, onprogress?: (progress: Progress) => void) =>
+      Effect.map(
+        Effect.promise((signal) =>
+          client.callTool({ name, arguments: args }, undefined, { signal, ...onprogress && { onprogress } })
+        ),
+        (result) => {
+          const [content] = Array.isArray(result.content) ? result.content : []
+          // What every answer of these tools has, by their output schemas.
+          const value = (result.structuredContent ?? {}) as Value
+          return { isError: result.isError === true, text: String(content?.text), value }
+        }
+      )
+    return { client, call }
+  })
+
+const gates = new Map<string, Deferred.Deferred<void>>()
+const gateOf = (path: string) => {
+  const gate = gates.get(path) ?? Deferred.makeUnsafe<void>()
+  gates.set(path, gate)
+  return gate
+}
+
+const ScanLive = Layer.provideMerge(
+  Scan.toLayer(({ path }, job) =>
+    Effect.gen(function*() {
+      if (path === "/none") return yield* Effect.fail({ message: "there is no /none" })
+      if (path === "/broken") return yield* Effect.die(new Error("s3cret"))
+      yield* job.progress({ percent: 25, message: "reading" })
+      yield* Deferred.await(gateOf(path))
+      yield* job.progress({ percent: 75 })
+      return { files: 7, at: new Date(0) }
+    })
+  ),
+  JobStore.layerMemory
+)
+
+const live = (sentence: string, test: Effect.Effect<void, unknown, Jobs | JobStore | Scope.Scope>) =>
+  it.live(sentence, () => Effect.provide(Effect.scoped(test), ScanLive))
+
+describe("the tools of a job", () => {
+  live(
+    "are five, with schemas, hints, and words on how often to ask",
+    Effect.gen(function*() {
+      const { client } = yield* session()
+      const { tools } = yield* Effect.promise(() => client.listTools())
+      assert.deepStrictEqual(tools.map(({ name }) => name), names)
+      const [run, progress, results, cancel, list] = tools
+      assert.deepStrictEqual(run?.inputSchema.required, ["path"])
+      assert.deepInclude(run?.inputSchema.properties?.["path"], { type: "string", description: "What to scan." })
+      assert.deepInclude(run?.annotations, { idempotentHint: true, readOnlyHint: true })
+      assert.deepInclude(progress?.annotations, { readOnlyHint: true })
+      assert.deepInclude(cancel?.annotations, { destructiveHint: true, idempotentHint: true })
+      assert.deepInclude(list?.annotations, { readOnlyHint: true })
+      for (const tool of [run, progress, results, cancel, list]) assert.isDefined(tool?.outputSchema)
+      assert.include(JSON.stringify(results?.outputSchema), "files")
+      assert.match(run?.description ?? "", /every 3 seconds/)
+    })
+  )
+
+  live(
+    "start a job and answer at once; another session of the principal polls it and has its results",
+    Effect.gen(
+      function*() {
+        const first = yield* session()
+        const started = yield* first.call("run_scan", { path: "/a" })
+        assert.isFalse(started.isError)
+        const { id } = started.value
+        assert.include(["queued", "running"], started.value.state)
+        assert.strictEqual(started.value.pollAfterSeconds, 3)
+        assert.include(started.text, id)
+        assert.strictEqual((yield* first.call("run_scan", { path: "/a" })).value.id, id)
+        yield* Effect.promise(() => first.client.close())
+
+        const second = yield* session()
+        const early = yield* second.call("get_scan_results", { id })
+        assert.isFalse(early.isError)
+        assert.strictEqual(early.value.isFinished, false)
+        yield* Deferred.succeed(gateOf("/a"), undefined)
+        const last = yield* second.call("get_scan_progress", { id, wait_seconds: 20 })
+        assert.deepInclude(last.value, { state: "succeeded", percent: 100, id })
+        assert.include(last.text, "get_scan_results")
+        const results = yield* second.call("get_scan_results", { id })
+        const result = { files: 7, at: "1970-01-01T00:00:00.000Z" }
+        assert.deepInclude(results.value, { isFinished: true })
+        assert.deepStrictEqual(results.value.result, result)
+        assert.deepStrictEqual(JSON.parse(results.text), result)
+        const list = yield* second.call("list_scans")
+        assert.deepStrictEqual(list.value.jobs.map((job) => job.id), [id])
+        assert.include(list.text, id)
+      }
+    )
+  )
+
+  live(
+    "tell a waiting caller by notifications, and lose nothing when it goes away",
+    Effect.gen(function*() {
+      const { call, client } = yield* session()
+      const { value: { id } } = yield* call("run_scan", { path: "/b" })
+      const seen: Array<number> = []
+      const told = Deferred.makeUnsafe<void>()
+      const waiting = yield* Effect.forkChild(
+        call("get_scan_progress", { id, wait_seconds: 20 }, ({ progress }) => {
+          seen.push(progress)
+          if (progress >= 25) Deferred.doneUnsafe(told, Effect.void)
+        }),
+        { startImmediately: true }
+      )
+      yield* Deferred.await(told)
+      waiting.interruptUnsafe()
+      yield* Effect.promise(() => client.close())
+      yield* Deferred.succeed(gateOf("/b"), undefined)
+      const next = yield* session()
+      assert.strictEqual((yield* next.call("get_scan_progress", { id, wait_seconds: 20 })).value.state, "succeeded")
+      assert.deepStrictEqual(seen, seen.toSorted((a, b) => a - b))
+    })
+  )
+
+  live(
+    "cancel a job, which then has no results",
+    Effect.gen(function*() {
+      const { call } = yield* session()
+      const { value: { id } } = yield* call("run_scan", { path: "/c" })
+      const cancelled = yield* call("cancel_scan", { id })
+      assert.strictEqual(cancelled.value.state, "cancelled")
+      const results = yield* call("get_scan_results", { id })
+      assert.isTrue(results.isError)
+      assert.include(results.text, "was cancelled")
+    })
+  )
+
+  live(
+    "show nothing of a job to another principal, in the words for one that never was",
+    Effect.gen(function*() {
+      const alice = yield* session(Principal.make("alice"))
+      const bob = yield* session(Principal.make("bob"))
+      const { value: { id } } = yield* alice.call("run_scan", { path: "/d" })
+      const never = "00000000-0000-4000-8000-000000000000"
+      for (const name of ["get_scan_progress", "get_scan_results", "cancel_scan"]) {
+        const theirs = yield* bob.call(name, { id })
+        assert.isTrue(theirs.isError)
+        assert.strictEqual(theirs.text.replace(id, never), (yield* bob.call(name, { id: never })).text)
+      }
+      assert.deepStrictEqual((yield* bob.call("list_scans")).value.jobs, [])
+      assert.strictEqual((yield* alice.call("get_scan_progress", { id })).isError, false)
+    })
+  )
+
+  live(
+    "tell a failure in its own words, and a break without internals",
+    Effect.gen(function*() {
+      const { call } = yield* session()
+      const { value: { id } } = yield* call("run_scan", { path: "/none" })
+      yield* call("get_scan_progress", { id, wait_seconds: 20 })
+      const failed = yield* call("get_scan_results", { id })
+      assert.isTrue(failed.isError)
+      assert.include(failed.text, "there is no /none")
+      const { value } = yield* call("run_scan", { path: "/broken" })
+      yield* call("get_scan_progress", { id: value.id, wait_seconds: 20 })
+      const broken = yield* call("get_scan_results", { id: value.id })
+      assert.isTrue(broken.isError)
+      assert.notInclude(JSON.stringify(broken), "s3cret")
+    })
+  )
+
+  live(
+    "refuse arguments that do not fit, and name the place",
+    Effect.gen(function*() {
+      const { call } = yield* session()
+      const wrong = yield* call("run_scan", { path: 5 })
+      assert.isTrue(wrong.isError)
+      assert.include(wrong.text, "path")
+      assert.isTrue((yield* call("get_scan_progress", { id: "x", wait_seconds: 4000 })).isError)
+      assert.isTrue((yield* call("list_scans", { limit: 0 })).isError)
+      assert.deepStrictEqual((yield* call("list_scans")).value.jobs, [])
+    })
+  )
+})
+
+describe("the trouble of a store", () => {
+  it.live("is told to callers without where it is", () =>
+    Effect.gen(function*() {
+      const store = yield* JobStore
+      const trouble = new JobError({
+        reason: new JobStoreUnavailable({
+          store: "/var/lib/jobs.db",
+          operation: "list jobs",
+          problem: "full",
+          detail: "disk is full"
+        })
+      })
+      const troubled = Layer.succeed(JobStore, { ...store, list: () => Effect.fail(trouble) })
+      const { isError, text } = yield* Effect.scoped(Effect.flatMap(session(), ({ call }) => call("list_scans"))).pipe(
+        Effect.provide(Jobs.layer.pipe(Layer.provide(troubled)))
+      )
+      assert.isTrue(isError)
+      assert.include(text, "what was started is not lost")
+      assert.notInclude(text, "/var/lib")
+    }).pipe(Effect.provide(JobStore.layerMemory)))
+})

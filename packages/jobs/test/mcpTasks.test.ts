@@ -1,0 +1,123 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Job, Jobs, JobStore } from "@holdfast/jobs"
+import { JobTasks, JobTools } from "@holdfast/jobs/mcp"
+import * as Principal from "@holdfast/protocol/Principal"
+import { Client } from "@modelcontextprotocol/sdk/client/index.js"
+import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js"
+import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
+import {
+  CallToolResultSchema,
+  CancelTaskResultSchema,
+  CreateTaskResultSchema,
+  GetTaskResultSchema,
+  ListTasksResultSchema
+} from "@modelcontextprotocol/sdk/types.js"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+
+const Scan = Job.make("scan", {
+  version: 1,
+  payload: { path: Schema.String },
+  success: Schema.Struct({ files: Schema.Int })
+})
+
+const gate = Deferred.makeUnsafe<void>()
+const ScanLive = Layer.provide(
+  Scan.toLayer(({ path }) => {
+    if (path === "/broken") return Effect.die(new Error("s3cret"))
+    return path === "/gate" ? Effect.as(Deferred.await(gate), { files: 7 }) : Effect.never
+  }),
+  JobStore.layerMemory
+)
+
+const session = (name: string) =>
+  Effect.gen(function*() {
+    const principal = Effect.succeed(Principal.make(name))
+    const tasks = yield* JobTasks.make({ principal })
+    const mcp = new McpServer({ name: "scanner", version: "1.0.0" }, tasks.serverOptions)
+    yield* JobTools.register(mcp, Scan, { principal, tasks })
+    const [ours, theirs] = InMemoryTransport.createLinkedPair()
+    const client = new Client({ name: "test", version: "1.0.0" }, { capabilities: { tasks: {} } })
+    yield* Effect.promise(() => mcp.connect(ours))
+    yield* Effect.acquireRelease(
+      Effect.promise(() => client.connect(theirs)),
+      () => Effect.promise(() => client.close())
+    )
+    const start = (path: string) =>
+      Effect.promise(() =>
+        client.request(
+          { method: "tools/call", params: { name: "scan", arguments: { path }, task: {} } },
+          CreateTaskResultSchema
+        )
+      ).pipe(Effect.map(({ task }) => task))
+    const get = (taskId: string) =>
+      Effect.tryPromise(() => client.request({ method: "tasks/get", params: { taskId } }, GetTaskResultSchema))
+    const result = (taskId: string) =>
+      Effect.tryPromise(() => client.request({ method: "tasks/result", params: { taskId } }, CallToolResultSchema))
+    const cancel = (taskId: string) =>
+      Effect.tryPromise(() => client.request({ method: "tasks/cancel", params: { taskId } }, CancelTaskResultSchema))
+    const list = Effect.promise(() => client.request({ method: "tasks/list" }, ListTasksResultSchema))
+    const call = (name: string, args: Record<string, unknown>) =>
+      Effect.promise(() => client.callTool({ name, arguments: args }))
+    return { client, start, get, result, cancel, list, call }
+  })
+
+describe("a job as a task", () => {
+  it.live("is offered by a tool that must be called as one, beside the others", () =>
+    Effect.gen(function*() {
+      const { client } = yield* session("alice")
+      const { tools } = yield* Effect.promise(() => client.listTools())
+      assert.strictEqual(tools.find(({ name }) => name === "scan")?.execution?.taskSupport, "required")
+      assert.strictEqual(tools.length, 6)
+      assert.isDefined(client.getServerCapabilities()?.tasks?.requests?.tools?.call)
+    }).pipe(Effect.scoped, Effect.provide(ScanLive)))
+
+  it.live("is the job of the same id: looked at as a task or by its tools, from any session, with the same result", () =>
+    Effect.gen(function*() {
+      const first = yield* session("alice")
+      const { pollInterval, status, taskId } = yield* first.start("/gate")
+      assert.strictEqual(status, "working")
+      assert.strictEqual(pollInterval, 3000)
+      yield* Effect.promise(() => first.client.close())
+      const second = yield* session("alice")
+      assert.strictEqual((yield* second.get(taskId)).status, "working")
+      assert.deepStrictEqual((yield* second.list).tasks.map((task) => task.taskId), [taskId])
+      yield* Deferred.succeed(gate, undefined)
+      const ended = yield* second.call("get_scan_progress", { id: taskId, wait_seconds: 20 })
+      assert.deepInclude(ended.structuredContent, { state: "succeeded" })
+      assert.strictEqual((yield* second.get(taskId)).status, "completed")
+      const { content, isError } = yield* second.result(taskId)
+      assert.notStrictEqual(isError, true)
+      assert.deepStrictEqual(content, [{ type: "text", text: `{"files":7}` }])
+    }).pipe(Effect.scoped, Effect.provide(ScanLive)))
+
+  it.live("is cancelled with its task, and fails with it without internals", () =>
+    Effect.gen(function*() {
+      const { cancel, get, result, start } = yield* session("alice")
+      const { taskId } = yield* start("/never")
+      assert.strictEqual((yield* cancel(taskId)).status, "cancelled")
+      assert.strictEqual((yield* (yield* Jobs).status(taskId, { owner: Principal.make("alice") })).state, "cancelled")
+      const broken = yield* start("/broken")
+      yield* Effect.flatMap(session("alice"), ({ call }) =>
+        call("get_scan_progress", { id: broken.taskId, wait_seconds: 20 }))
+      assert.strictEqual((yield* get(broken.taskId)).status, "failed")
+      const failed = yield* result(broken.taskId)
+      assert.isTrue(failed.isError)
+      assert.notInclude(JSON.stringify(failed), "s3cret")
+    }).pipe(Effect.scoped, Effect.provide(ScanLive)))
+
+  it.live("does not exist for another principal", () =>
+    Effect.gen(function*() {
+      const alice = yield* session("alice")
+      const bob = yield* session("bob")
+      const { taskId } = yield* alice.start("/never")
+      for (const attempt of [bob.get(taskId), bob.result(taskId), bob.cancel(taskId)]) {
+        const { cause } = yield* Effect.flip(Effect.asVoid<unknown, { readonly cause?: unknown }, never>(attempt))
+        assert.include(String(cause), "not found")
+      }
+      assert.deepStrictEqual((yield* bob.list).tasks, [])
+      assert.strictEqual((yield* alice.get(taskId)).status, "working")
+    }).pipe(Effect.scoped, Effect.provide(ScanLive)))
+})

@@ -1,0 +1,73 @@
+/**
+ * A Postgres of the test's own: Debian's binaries, a temporary directory, a socket in it, no TCP.
+ */
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import * as childProcess from "node:child_process"
+import * as fs from "node:fs"
+import * as os from "node:os"
+import * as path from "node:path"
+import { temporaryDirectory } from "./temporaryFile.ts"
+
+export class PostgresMissing extends Data.TaggedError("PostgresMissing")<{ readonly message: string }> {}
+
+/** Postgres refuses to run as root: then it runs as nobody. */
+const someone = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {}
+
+const binaries = (): string => {
+  const versions = "/usr/lib/postgresql"
+  const found = fs.existsSync(versions)
+    ? fs.readdirSync(versions).toSorted((a, b) => Number(b) - Number(a)).map((name) => path.join(versions, name, "bin"))
+    : []
+  const all = [...found, ...(process.env["PATH"] ?? "").split(path.delimiter)]
+  const folder = all.find((folder) => fs.existsSync(path.join(folder, "initdb")))
+  if (folder === undefined) throw new Error("no Postgres: install Debian's package postgresql")
+  return folder
+}
+
+const run = (command: string, args: ReadonlyArray<string>) =>
+  Effect.suspend(() => {
+    const { status, stderr } = childProcess.spawnSync(command, args, { encoding: "utf8", cwd: "/", ...someone })
+    return status === 0 ? Effect.void : Effect.fail(new PostgresMissing({ message: `${command}: ${stderr}` }))
+  })
+
+/** Runs until the Scope closes. */
+export const start = Effect.gen(function*() {
+  const directory = yield* temporaryDirectory
+  const folder = binaries()
+  const data = path.join(directory, "data")
+  const socket = path.join(directory, "s")
+  for (const made of [data, socket]) {
+    fs.mkdirSync(made)
+    if (someone.uid !== undefined) fs.chownSync(made, someone.uid, someone.gid)
+  }
+  fs.chmodSync(data, 0o700)
+  // Whoever it runs as must get through to its directory. The folder above is this test run's own.
+  for (const passed of [directory, os.tmpdir()]) {
+    if ((fs.statSync(passed).mode & 0o001) === 0) fs.chmodSync(passed, fs.statSync(passed).mode | 0o011)
+  }
+  yield* run(path.join(folder, "initdb"), ["-D", data, "-U", "jobs", "-A", "trust", "--no-sync"])
+  yield* Effect.acquireRelease(
+    Effect.sync(() =>
+      childProcess.spawn(
+        path.join(folder, "postgres"),
+        ["-D", data, "-k", socket, "-c", "listen_addresses=", "-c", "max_connections=60"],
+        { stdio: "ignore", cwd: "/", ...someone }
+      )
+    ),
+    (child) =>
+      Effect.callback<void>((resume) => {
+        if (child.exitCode !== null || child.signalCode !== null) return resume(Effect.void)
+        child.once("exit", () => resume(Effect.void))
+        // A fast shutdown: connections are cut.
+        child.kill("SIGINT")
+      })
+  )
+  yield* run(path.join(folder, "pg_isready"), ["-h", socket, "-U", "jobs"]).pipe(
+    Effect.retry(Schedule.spaced("100 millis").pipe(Schedule.upTo({ duration: "20 seconds" })))
+  )
+  const admin = (statement: string) =>
+    run(path.join(folder, "psql"), ["-h", socket, "-U", "jobs", "-d", "postgres", "-c", statement])
+  return { socket: path.join(socket, ".s.PGSQL.5432"), folder: socket, admin }
+})

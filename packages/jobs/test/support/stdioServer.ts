@@ -1,0 +1,41 @@
+/**
+ * An MCP server on stdin and stdout with jobs in an SQLite file: `stdioServer.ts <database> <step millis>`.
+ */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import { Job, JobPolicy, JobStore } from "@holdfast/jobs"
+import { JobTools } from "@holdfast/jobs/mcp"
+import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
+import { StdioServerTransport } from "@modelcontextprotocol/sdk/server/stdio.js"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+
+const [database = "", stepMillis = "0"] = process.argv.slice(2)
+
+const Scan = Job.make("scan", { version: 1, payload: { files: Schema.Int }, success: Schema.Array(Schema.Int) })
+
+const ScanLive = Scan.toLayer(({ files }, job) =>
+  Effect.gen(function*() {
+    const found: Array<number> = []
+    for (let file = 1; file <= files; file++) {
+      found.push(yield* job.step(`file ${file}`, Effect.as(Effect.sleep(Number(stepMillis)), process.pid)))
+      yield* job.progress({ percent: file / files * 100 })
+    }
+    return found
+  })
+)
+
+const program = Effect.gen(function*() {
+  const mcp = new McpServer({ name: "scanner", version: "1.0.0" })
+  yield* JobTools.register(mcp, Scan)
+  yield* Effect.promise(() => mcp.connect(new StdioServerTransport()))
+  return yield* Effect.never
+})
+
+program.pipe(
+  Effect.provide(ScanLive.pipe(
+    Layer.provide(JobStore.layerSqlite(database)),
+    Layer.provide(JobPolicy.layer({ pollInterval: "100 millis", progressInterval: "20 millis" }))
+  )),
+  NodeRuntime.runMain
+)

@@ -1,0 +1,78 @@
+/**
+ * A program with jobs, to be killed: `worker.ts <store> <log> <name> <machine> <jobs> <steps> <step millis> <lease millis>`.
+ * The store is a file, or `<socket> <database>` of Postgres. With a machine, it is as if it ran on that one.
+ *
+ * Starts `jobs` jobs (their keys are `<name> <number>`, so a later run finds them again), tells `ready`, and runs what there is
+ * to run until it is killed or told SIGTERM.
+ */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import { JobPolicy, Jobs, JobStore } from "@holdfast/jobs"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as fs from "node:fs"
+import { JobHost } from "../../src/internal/JobHost.ts"
+import { Count, type Line, stepName } from "./CountJob.ts"
+
+const [database = "", log = "", name = "", machine = "", ...numbers] = process.argv.slice(2)
+const [jobs = 0, steps = 0, stepMillis = 0, leaseMillis = 0] = numbers.map(Number)
+
+const tell = (line: Omit<Line, "pid">) => fs.appendFileSync(log, `${JSON.stringify({ pid: process.pid, ...line })}\n`)
+
+const CountLive = Count.toLayer(
+  Effect.fn("count")(function*(payload, job) {
+    let sum = 0
+    for (let number = 1; number <= payload.steps; number++) {
+      const step = stepName(number)
+      sum = yield* job.step(
+        step,
+        Effect.gen(function*() {
+          tell({ what: "begin", job: job.id, step })
+          yield* Effect.sleep(payload.stepMillis)
+          tell({ what: "end", job: job.id, step })
+          return sum + number
+        })
+      )
+      yield* job.progress({ percent: number / payload.steps * 100, message: step })
+    }
+    return sum
+  })
+)
+
+const [place = "", postgres] = database.split(" ")
+const store = postgres === undefined
+  ? JobStore.layerSqlite(place)
+  : JobStore.layerPostgres({ path: place, username: "jobs", database: postgres, maxConnections: 4 })
+
+/** On a machine of its own, nobody can see that its process is dead. */
+const onMachine = Layer.effect(
+  JobHost,
+  Effect.map(JobHost, (host) => {
+    const identity = { ...host.identity, machine: machine === "" ? host.identity.machine : machine }
+    return { ...host, identity, isDead: machine === "" ? host.isDead : () => false }
+  })
+)
+
+const program = Effect.gen(function*() {
+  const all = yield* Jobs
+  for (let number = 1; number <= jobs; number++) {
+    const id = yield* all.start(Count, { name: `${name} ${number}`, steps, stepMillis })
+    tell({ what: "accepted", job: id, step: "" })
+  }
+  process.stdout.write("ready\n")
+  return yield* Effect.never
+})
+
+program.pipe(
+  Effect.provide(CountLive.pipe(
+    Layer.provide(store),
+    Layer.provide(onMachine),
+    Layer.provide(
+      leaseMillis === 0 ? Layer.empty : JobPolicy.layer({
+        leaseDuration: leaseMillis,
+        pollInterval: "100 millis",
+        progressInterval: "20 millis"
+      })
+    )
+  )),
+  NodeRuntime.runMain
+)

@@ -1,0 +1,45 @@
+/**
+ * `pnpm test:system`: tests that need what npm does not have. On Debian, as root, the missing packages are installed first; elsewhere
+ * it says what to install, and fails.
+ */
+import { spawnSync } from "node:child_process"
+import * as fs from "node:fs"
+import * as path from "node:path"
+
+interface Need {
+  readonly package: string
+  readonly isThere: () => boolean
+}
+
+const onPath = (program: string): boolean =>
+  (process.env["PATH"] ?? "").split(path.delimiter).some((folder) => fs.existsSync(path.join(folder, program)))
+
+const needs: ReadonlyArray<Need> = [
+  {
+    package: "postgresql",
+    isThere: () =>
+      onPath("initdb") || (fs.existsSync("/usr/lib/postgresql") && fs.readdirSync("/usr/lib/postgresql").length > 0)
+  }
+]
+
+const run = (command: string, args: ReadonlyArray<string>): boolean =>
+  spawnSync(command, args, { stdio: ["ignore", "inherit", "inherit"] }).status === 0
+
+const missing = needs.filter(({ isThere }) => !isThere()).map((need) => need.package)
+if (missing.length > 0 && process.getuid?.() === 0 && onPath("apt-get")) {
+  console.log(`installing ${missing.join(", ")}`)
+  if (
+    !run("apt-get", ["update", "-qq"]) ||
+    !run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...missing])
+  ) {
+    console.error(`could not install ${missing.join(", ")}`)
+  }
+}
+const left = needs.filter(({ isThere }) => !isThere()).map((need) => need.package)
+if (left.length > 0) {
+  console.error(`missing: ${left.join(", ")}. On Debian: sudo apt-get install ${left.join(" ")}`)
+  console.log(`0 passed, ${left.length} failed`)
+  process.exitCode = 1
+} else {
+  process.exitCode = run("vitest", ["run", "--project", "system", ...process.argv.slice(2)]) ? 0 : 1
+}
