@@ -41,6 +41,7 @@ import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import * as RateLimiter from "effect/persistence/RateLimiter"
 import * as Scope from "effect/Scope"
+import * as Admin from "./Admin.ts"
 import type { Authenticator } from "./Authenticator.ts"
 import * as Guard from "./Guard.ts"
 import * as Hosted from "./internal/Hosted.ts"
@@ -77,6 +78,8 @@ export interface HttpOptions<R = never> extends RouteOptions<R>, SessionPolicyIn
   readonly port?: number | undefined
   /** Address to listen on. Default: `127.0.0.1`. Another than this machine's own needs `auth`. */
   readonly host?: string | undefined
+  /** A port of its own for operators: see `Admin`. Default: none. */
+  readonly admin?: Admin.AdminOptions | undefined
 }
 
 /**
@@ -122,9 +125,12 @@ export const layerHttp = <R = never>(
       disableListenLog: true
     })
     const node = yield* NodeServer.make
+    const admin = options.admin === undefined ? Layer.empty : Admin.layer(options.admin)
     // Finalizers run from the top: first the drain, and only then what waits for open streams without end.
     return layerDrain(options.drainTimeout, node).pipe(
       Layer.provideMerge(routes),
+      // It answers while the server drains.
+      Layer.provideMerge(admin),
       Layer.provideMerge(Layer.mergeAll(
         layerRegistry(options),
         NodeHttpServer.layerServer(() => node.server, { host, port, disablePreemptiveShutdown: true })

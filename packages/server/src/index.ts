@@ -1,3 +1,4 @@
+export * as Admin from "./Admin.ts"
 export * as Authenticator from "./Authenticator.ts"
 export * as EffectTool from "./EffectTool.ts"
 export * as Guard from "./Guard.ts"

@@ -1,0 +1,132 @@
+/**
+ * What operators need, on a port of its own: is it alive, is it ready, which sessions are there, how many of what; and a way to close one,
+ * or all.
+ *
+ * - `GET /healthz`: 200 as long as the process answers.
+ * - `GET /readyz`: 200; 503 while the server drains, so that a balancer sends nobody any more.
+ * - `GET /sessions`: every session by its number, without any secret.
+ * - `DELETE /sessions/:number`: ends one, with the reason `operator`.
+ * - `POST /drain`: begins a drain, and answers at once.
+ * - `GET /metrics`: the same in Prometheus' text format.
+ *
+ * **Gotchas**: it listens on this machine only, unless there are tokens: whoever reaches it may end every session. It stays there while the
+ * server drains.
+ */
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import type * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as HttpRouter from "effect/http/HttpRouter"
+import * as HttpServer from "effect/http/HttpServer"
+import type * as HttpServerError from "effect/http/HttpServerError"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Layer from "effect/Layer"
+import type { Authenticator } from "./Authenticator.ts"
+import * as Guard from "./Guard.ts"
+import { refusal } from "./internal/httpAnswers.ts"
+import * as NodeServer from "./internal/nodeServer.ts"
+import { prometheusText } from "./internal/prometheusText.ts"
+import type { McpServerError } from "./SessionError.ts"
+import { SessionRegistry } from "./SessionRegistry.ts"
+
+export interface AdminOptions {
+  /** Default: 9464. 0: any that is free. */
+  readonly port?: number | undefined
+  /** Default: `127.0.0.1`. Another than this machine's own needs `auth`. */
+  readonly host?: string | undefined
+  readonly auth?: Authenticator | Effect.Effect<Authenticator, McpServerError | Config.ConfigError> | undefined
+  /** Names this port is reached by. Default: loopback's. */
+  readonly allowedHosts?: ReadonlyArray<string> | undefined
+  /** Told which port it is, once it listens. */
+  readonly onListen?: ((port: number) => void) | undefined
+}
+
+/** Serves the registry's operations until the Scope closes. Fails with `UnsafeBind`, or with the listener's error. */
+export const layer = (
+  options: AdminOptions = {}
+): Layer.Layer<never, McpServerError | Config.ConfigError | HttpServerError.ServeError, SessionRegistry> =>
+  Layer.unwrap(Effect.gen(function*() {
+    const { allowedHosts, host = "127.0.0.1", port = 9464 } = options
+    const auth = Effect.isEffect(options.auth) ? yield* options.auth : options.auth
+    yield* Guard.checkBind(host, { auth })
+    const node = yield* NodeServer.make
+    const routes = Layer.effectDiscard(Effect.gen(function*() {
+      const registry = yield* SessionRegistry
+      const router = yield* HttpRouter.HttpRouter
+      const { address } = yield* HttpServer.HttpServer
+      const bound = "port" in address ? address.port : port
+      options.onListen?.(bound)
+      const guarded = (answer: Effect.Effect<HttpServerResponse.HttpServerResponse>) =>
+        Effect.gen(function*() {
+          const request = yield* HttpServerRequest.HttpServerRequest
+          const { headers } = request
+          const refused = Guard.judge(
+            {
+              // Nothing here has a body.
+              method: "GET",
+              host: headers["host"],
+              origin: headers["origin"],
+              secFetchSite: headers["sec-fetch-site"],
+              contentType: undefined,
+              contentLength: undefined
+            },
+            bound,
+            { allowedHosts }
+          )
+          if (refused !== undefined) return refusal(refused.status, refused.message)
+          if (auth !== undefined) {
+            const known = yield* Effect.result(auth(request))
+            if (known._tag === "Failure") {
+              const { challenge, message, status } = known.failure
+              return refusal(status, message, { headers: { "www-authenticate": challenge } })
+            }
+          }
+          return yield* answer
+        })
+      yield* router.add("GET", "/healthz", guarded(Effect.succeed(HttpServerResponse.text("ok\n"))))
+      yield* router.add(
+        "GET",
+        "/readyz",
+        guarded(Effect.sync(() =>
+          registry.isDraining()
+            ? HttpServerResponse.text("draining\n", { status: 503 })
+            : HttpServerResponse.text("ready\n")
+        ))
+      )
+      yield* router.add(
+        "GET",
+        "/sessions",
+        guarded(Effect.map(registry.snapshot, (all) => HttpServerResponse.jsonUnsafe(all)))
+      )
+      yield* router.add(
+        "GET",
+        "/metrics",
+        guarded(
+          Effect.map(
+            registry.snapshot,
+            (all) => HttpServerResponse.text(prometheusText(all), { contentType: "text/plain; version=0.0.4" })
+          )
+        )
+      )
+      yield* router.add(
+        "DELETE",
+        "/sessions/:number",
+        Effect.flatMap(HttpRouter.params, ({ number }) =>
+          guarded(Effect.map(
+            registry.close(Number(number)),
+            (isThere) => HttpServerResponse.empty({ status: isThere ? 204 : 404 })
+          )))
+      )
+      const scope = yield* Effect.scope
+      yield* router.add(
+        "POST",
+        "/drain",
+        guarded(Effect.as(Effect.forkIn(registry.drain(), scope), HttpServerResponse.empty({ status: 202 })))
+      )
+    }))
+    const closing = Layer.effectDiscard(Effect.addFinalizer(() => node.closeConnections))
+    return closing.pipe(
+      Layer.provideMerge(HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true })),
+      Layer.provide(NodeHttpServer.layerServer(() => node.server, { host, port, disablePreemptiveShutdown: true }))
+    )
+  }))

@@ -1,0 +1,85 @@
+/** What operators see and do, on a real socket. */
+import { assert, describe, it } from "@effect/vitest"
+import * as McpHost from "@holdfast/server/McpHost"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import { eventually } from "./support/eventually.ts"
+import { open } from "./support/hosted.ts"
+import { RawClient } from "./support/rawClient.ts"
+
+const ready = (options: Parameters<typeof open>[0] = {}) =>
+  Effect.gen(function*() {
+    let port = 0
+    const admin = { port: 0, onListen: (bound: number) => void (port = bound), ...options.admin }
+    const host = yield* open({ ...options, admin })
+    const client = new RawClient(host.url)
+    yield* client.initialize()
+    const ask = (path: string, method = "GET", headers: Record<string, string> = {}) =>
+      Effect.promise(async (signal) => {
+        const response = await fetch(`http://127.0.0.1:${port}${path}`, { method, headers, signal })
+        return { status: response.status, text: await response.text() }
+      })
+    return { ...host, client, ask }
+  })
+
+describe("the operators' port", () => {
+  it.live("shows sessions by number and counts them by state and reason, without a secret", () =>
+    Effect.gen(function*() {
+      const { ask, client } = yield* ready()
+      assert.strictEqual((yield* ask("/healthz")).status, 200)
+      const sessions = yield* ask("/sessions")
+      assert.deepInclude(JSON.parse(sessions.text).sessions[0], { session: 1, principal: "local", state: "active" })
+      yield* client.send(undefined, {}, "DELETE")
+      const metrics = yield* ask("/metrics")
+      for (
+        const line of [
+          `mcp_sessions{state="active"} 0`,
+          "mcp_sessions_opened_total 1",
+          `mcp_sessions_closed_total{reason="client"} 1`,
+          `mcp_sessions_closed_total{reason="stale"} 0`,
+          "mcp_requests_total 1",
+          "mcp_draining 0"
+        ]
+      ) assert.include(metrics.text.split("\n"), line)
+      for (const { text } of [sessions, metrics]) assert.notInclude(text, client.headers["mcp-session-id"] ?? "none")
+    }))
+
+  it.live("ends one session", () =>
+    Effect.gen(function*() {
+      const { ask, client, registry } = yield* ready()
+      assert.strictEqual((yield* ask("/sessions/1", "DELETE")).status, 204)
+      assert.strictEqual((yield* ask("/sessions/1", "DELETE")).status, 404)
+      assert.strictEqual((yield* ask("/sessions/x", "DELETE")).status, 404)
+      assert.strictEqual((yield* client.call("echo", { text: "" })).status, 404)
+      assert.deepInclude((yield* registry.snapshot).closed, { operator: 1 })
+    }))
+
+  it.live("is not ready while the server drains, and says so until the end", () =>
+    Effect.gen(function*() {
+      const { ask, client, steer } = yield* ready({ drainTimeout: "5 seconds" })
+      assert.strictEqual((yield* ask("/readyz")).status, 200)
+      const call = yield* Effect.forkChild(client.call("wait"), { startImmediately: true })
+      yield* eventually("the call arrived", () => steer.waiting.length === 1)
+      assert.strictEqual((yield* ask("/drain", "POST")).status, 202)
+      assert.strictEqual((yield* ask("/readyz")).status, 503)
+      assert.strictEqual((yield* ask("/healthz")).status, 200)
+      steer.waiting[0]?.("done")
+      assert.strictEqual((yield* Fiber.join(call)).status, 200)
+    }))
+
+  it.live("lets nobody in who was not meant, and listens for strangers only with tokens", () =>
+    Effect.gen(function*() {
+      const token = "operators-token-0123456789"
+      const { ask } = yield* ready({ admin: { auth: McpHost.bearerTokens({ ops: Redacted.make(token) }) } })
+      assert.strictEqual((yield* ask("/metrics")).status, 401)
+      assert.strictEqual((yield* ask("/metrics", "GET", { authorization: `Bearer ${token}` })).status, 200)
+      assert.strictEqual((yield* ask("/drain", "POST", { origin: "https://evil.example" })).status, 403)
+      const server = () => ({ connect: () => Promise.resolve(), close: () => Promise.resolve() })
+      const error = yield* Effect.flip(
+        Layer.build(McpHost.layerHttp({ server, port: 0, admin: { port: 0, host: "0.0.0.0" } }))
+      )
+      assert.strictEqual("reason" in error ? error.reason?._tag : undefined, "UnsafeBind")
+    }))
+})
