@@ -109,6 +109,14 @@ export class Conversation {
     if (related === undefined || message._tag === "Request") this.push.send(text)
   }
 
+  /** Ends the response that carries a request, or the client's own stream, for the client to come back to. */
+  pause(related: JsonRpc.RequestId | undefined): void {
+    // Who was given no ids could not say where it was.
+    if (this.#only !== undefined || (this.revision ?? "") < "2025-11-25" || this.#policy.maxReplayBytes === 0) return
+    if (related === undefined) this.push.pause()
+    else this.#exchanges.get(related)?.pause()
+  }
+
   /** The stream a client wants to go on with. */
   streamOf(number: number): OutStream | undefined {
     return number === standalone ? this.push : this.#streams.get(number)

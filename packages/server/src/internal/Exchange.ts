@@ -80,6 +80,11 @@ export class Exchange {
     return stream
   }
 
+  /** Sends the client away, to come back for the rest, if it knows how to. */
+  pause(): void {
+    if (this.#options.acceptsStream && !this.#isAbandoned) this.stream().pause()
+  }
+
   /** The client has gone before anything was said: it could not come back for it. */
   abandon(): void {
     if (this.#stream === undefined) this.#isAbandoned = true

@@ -14,6 +14,8 @@ export class OutStream {
   #place = 0
   #sink: EventSink | undefined
   #isComplete = false
+  /** The next response is to end at once: whoever reads it comes back later. */
+  #isPaused = false
   /** What was said before any client could read it. */
   #delivered = 0
 
@@ -46,8 +48,15 @@ export class OutStream {
     this.#sink = sink
     for (const { place, text } of missed ?? []) sink.event(this.#id(place), text)
     this.#delivered = this.#place
-    if (this.#isComplete) sink.end("ended")
+    if (this.#isComplete || this.#isPaused) sink.end("ended")
+    this.#isPaused = false
     return true
+  }
+
+  /** Sends the client away, to come back for the rest. */
+  pause(): void {
+    if (this.sink === undefined) this.#isPaused = true
+    else this.detach()
   }
 
   /** Tells a new reader where it is. */

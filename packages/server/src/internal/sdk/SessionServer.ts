@@ -1,7 +1,7 @@
 /** The SDK's `Transport` contract: an SDK server on one side, our transports on the other. */
 import type * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import type { Transport, TransportSendOptions } from "@modelcontextprotocol/sdk/shared/transport.js"
-import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js"
+import type { JSONRPCMessage, MessageExtraInfo } from "@modelcontextprotocol/sdk/types.js"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Message } from "../Conversation.ts"
@@ -15,6 +15,8 @@ export interface SdkServer {
 /** Where an SDK server speaks. */
 export interface Speaker {
   readonly send: (message: JsonRpc.Incoming, text: string, related: JsonRpc.RequestId | undefined) => void
+  /** Ends the response that carries a request, or the client's own stream, for the client to come back to. */
+  readonly pause?: (related: JsonRpc.RequestId | undefined) => void
 }
 
 /** Nothing here has to be waited for. */
@@ -23,7 +25,7 @@ const done = (): Promise<void> => Effect.runPromise(Effect.void)
 export class SessionTransport implements Transport {
   onclose?: () => void
   onerror?: (error: Error) => void
-  onmessage?: (message: JSONRPCMessage) => void
+  onmessage?: (message: JSONRPCMessage, extra?: MessageExtraInfo) => void
   /** Not the client's secret: handlers like to log it. */
   readonly sessionId: string
   readonly #speaker: Speaker
@@ -50,7 +52,13 @@ export class SessionTransport implements Transport {
   }
 
   receive(message: Message): void {
-    if (!this.#isClosed) this.onmessage?.(toSdk(message))
+    if (this.#isClosed) return
+    const speaker = this.#speaker
+    if (speaker.pause === undefined || message._tag !== "Request") return this.onmessage?.(toSdk(message))
+    this.onmessage?.(toSdk(message), {
+      closeSSEStream: () => speaker.pause?.(message.id),
+      closeStandaloneSSEStream: () => speaker.pause?.(undefined)
+    })
   }
 }
 
