@@ -1,5 +1,5 @@
 /**
- * `pnpm bench [core] [process] [mcp]`: figures beside what they are compared with, in one run, with the gate each has to meet.
+ * `pnpm bench [core] [process] [mcp] [server]`: figures beside what they are compared with, in one run, with the gate each has to meet.
  *
  * Ratios mean something on any machine, nanoseconds only on this one. Figures of different runs are not to be compared.
  */
@@ -14,11 +14,13 @@ import { httpCalls } from "./mcp/HttpCalls.ts"
 import { reuseCost } from "./mcp/ReuseCost.ts"
 import { stdioCalls } from "./mcp/StdioCalls.ts"
 import { processBench } from "./process/ProcessBench.ts"
+import { serverCalls } from "./server/ServerCalls.ts"
 
 const benchmarks: Readonly<Record<string, ReadonlyArray<Effect.Effect<void, unknown>>>> = {
   core: [leaseCost, deadlineCost, spike, manyKeys, manyConnections],
   process: [processBench],
-  mcp: [stdioCalls, httpCalls, reuseCost]
+  mcp: [stdioCalls, httpCalls, reuseCost],
+  server: [serverCalls]
 }
 
 const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(benchmarks)

@@ -1,0 +1,165 @@
+/**
+ * Calls of an echo tool on a session, in turn: our host with its guard on, the SDK's server on `node:http`, and `node:http` alone, each in
+ * a process of its own, under the same client. Then ten thousand idle sessions with open streams.
+ */
+import * as Effect from "effect/Effect"
+import { spawn } from "node:child_process"
+import * as http from "node:http"
+import * as path from "node:path"
+import * as Report from "../Report.ts"
+
+const names = ["raw node:http", "SDK", "holdfast"] as const
+type Name = typeof names[number]
+
+const clients = 32
+const calls = 8000
+const rounds = 4
+const idle = 10_000
+
+interface Usage {
+  readonly cpu: NodeJS.CpuUsage
+  readonly rss: number
+}
+
+const open = (name: Name) =>
+  Effect.acquireRelease(
+    Effect.callback<
+      { readonly port: number; readonly usage: Effect.Effect<Usage>; readonly stop: Effect.Effect<void> }
+    >(
+      (resume) => {
+        const child = spawn(process.execPath, [path.join(import.meta.dirname, "contender.ts"), name], {
+          stdio: ["pipe", "pipe", "inherit", "ipc"]
+        })
+        const usage = Effect.callback<Usage>((answer) => {
+          // It says nothing else.
+          child.once("message", (said) => answer(Effect.succeed(said as Usage)))
+          child.send("usage")
+        })
+        const stop = Effect.callback<void>((ended) => {
+          child.once("exit", () => ended(Effect.void))
+          child.kill("SIGKILL")
+        })
+        child.stdout?.once("data", (port) => resume(Effect.succeed({ port: Number(String(port)), usage, stop })))
+      }
+    ),
+    ({ stop }) => stop
+  )
+
+const agent = new http.Agent({ keepAlive: true, maxSockets: clients })
+
+const send = (port: number, session: string | undefined, body: string) =>
+  new Promise<string | undefined>((resolve, reject) => {
+    const request = http.request({
+      port,
+      host: "127.0.0.1",
+      path: "/mcp",
+      method: "POST",
+      agent,
+      headers: {
+        "content-type": "application/json",
+        accept: "application/json, text/event-stream",
+        "content-length": Buffer.byteLength(body),
+        ...(session !== undefined && { "mcp-session-id": session })
+      }
+    }, (response) => {
+      if ((response.statusCode ?? 500) >= 300) reject(new Error(`HTTP ${response.statusCode}`))
+      const id = response.headers["mcp-session-id"]
+      response.resume().once("end", () => resolve(typeof id === "string" ? id : undefined))
+    })
+    request.once("error", reject)
+    request.end(body)
+  })
+
+const initialize = JSON.stringify({
+  jsonrpc: "2.0",
+  id: 0,
+  method: "initialize",
+  params: { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "bench", version: "1" } }
+})
+const initialized = JSON.stringify({ jsonrpc: "2.0", method: "notifications/initialized" })
+
+const begin = async (port: number): Promise<string | undefined> => {
+  const session = await send(port, undefined, initialize)
+  await send(port, session, initialized)
+  return session
+}
+
+const throughput = async (port: number): Promise<number> => {
+  const start = performance.now()
+  const client = async (number: number): Promise<void> => {
+    const session = await begin(port)
+    for (let i = 0; i < calls / clients; i++) {
+      const call = {
+        jsonrpc: "2.0",
+        id: number * calls + i + 1,
+        method: "tools/call",
+        params: { name: "echo", arguments: { text: "hi" } }
+      }
+      await send(port, session, JSON.stringify(call))
+    }
+  }
+  await Promise.all(Array.from({ length: clients }, (_, number) => client(number)))
+  return calls / (performance.now() - start) * 1000
+}
+
+/** Opens a session with its stream, and leaves both open. */
+const openStream = async (port: number): Promise<http.ClientRequest> => {
+  const session = await begin(port)
+  return new Promise((resolve, reject) => {
+    const request = http.get({
+      port,
+      host: "127.0.0.1",
+      path: "/mcp",
+      agent: false,
+      headers: { accept: "text/event-stream", "mcp-session-id": session ?? "" }
+    }, (response) => {
+      response.resume()
+      resolve(request)
+    })
+    request.once("error", reject)
+  })
+}
+
+export const serverCalls = Effect.scoped(Effect.gen(function*() {
+  const servers = new Map<Name, { readonly port: number; readonly usage: Effect.Effect<Usage> }>()
+  for (const name of names) servers.set(name, yield* open(name))
+  const all = new Map<Name, Array<number>>(names.map((name) => [name, []]))
+  for (let round = 0; round <= rounds; round++) {
+    for (const name of names) {
+      const perSecond = yield* Effect.promise(() => throughput(servers.get(name)?.port ?? 0))
+      // The first round warms up.
+      if (round > 0) all.get(name)?.push(perSecond)
+    }
+  }
+  const rate = (name: Name) => Report.median(all.get(name) ?? [])
+  Report.print(`${calls} calls on a session, ${clients} clients`, [
+    ...names.map((name) => ({ name, figure: `${rate(name).toFixed(0)} calls/s` })),
+    {
+      name: "holdfast ÷ SDK",
+      figure: `${Report.round(rate("holdfast") / rate("SDK"))} ×`,
+      gate: { value: rate("holdfast") / rate("SDK"), atLeast: 1, unit: "×" }
+    },
+    { name: "holdfast ÷ raw node:http", figure: `${Report.round(rate("holdfast") / rate("raw node:http"))} ×` }
+  ])
+
+  const fresh = yield* open("holdfast")
+  yield* Effect.promise(() => throughput(fresh.port))
+  const before = yield* fresh.usage
+  const start = performance.now()
+  const streams: Array<http.ClientRequest> = []
+  for (let i = 0; i < idle; i += 100) {
+    streams.push(...yield* Effect.promise(() => Promise.all(Array.from({ length: 100 }, () => openStream(fresh.port)))))
+  }
+  const perSecond = idle / (performance.now() - start) * 1000
+  const opened = yield* fresh.usage
+  yield* Effect.sleep("20 seconds")
+  const after = yield* fresh.usage
+  const share = (after.cpu.user + after.cpu.system - opened.cpu.user - opened.cpu.system) / 20e6 * 100
+  for (const stream of streams) stream.destroy()
+  Report.print(`${idle} idle sessions, each with an open stream`, [
+    { name: "opened", figure: `${perSecond.toFixed(0)} sessions/s` },
+    { name: "resident memory, each", figure: `${((opened.rss - before.rss) / idle / 1024).toFixed(1)} KiB` },
+    { name: "processor while idle, heartbeats included", figure: `${share.toFixed(2)} % of a core` }
+  ])
+  agent.destroy()
+}))

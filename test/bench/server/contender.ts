@@ -1,0 +1,73 @@
+/** One server of the benchmark, named by its argument: an echo tool over Streamable HTTP with sessions. Prints its port. */
+import * as McpHost from "@holdfast/server/McpHost"
+import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
+import { StreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/streamableHttp.js"
+import * as Effect from "effect/Effect"
+import * as HttpServer from "effect/http/HttpServer"
+import * as Layer from "effect/Layer"
+import { randomUUID } from "node:crypto"
+import * as http from "node:http"
+import { z } from "zod"
+
+const server = (): McpServer => {
+  const mcp = new McpServer({ name: "bench", version: "1" })
+  mcp.registerTool("echo", { inputSchema: { text: z.string() } }, ({ text }) => ({ content: [{ type: "text", text }] }))
+  return mcp
+}
+
+const printPort = (listening: http.Server): void => {
+  const address = listening.address()
+  console.log(typeof address === "object" ? address?.port : "")
+}
+
+const bodyOf = (request: http.IncomingMessage): Promise<string> =>
+  new Promise((resolve) => {
+    const chunks: Array<Buffer> = []
+    request.on("data", (chunk: Buffer) => void chunks.push(chunk)).on("end", () =>
+      resolve(Buffer.concat(chunks).toString()))
+  })
+
+const contenders: Readonly<Record<string, () => void>> = {
+  "raw node:http": () => {
+    const raw = http.createServer(async (request, response) => {
+      const { id, method, params } = JSON.parse(await bodyOf(request))
+      if (id === undefined) return void response.writeHead(202).end()
+      const result = method === "initialize"
+        ? { protocolVersion: "2025-11-25", capabilities: { tools: {} }, serverInfo: { name: "raw", version: "1" } }
+        : { content: [{ type: "text", text: params.arguments.text }] }
+      response.writeHead(200, { "content-type": "application/json", "mcp-session-id": "raw" })
+      response.end(JSON.stringify({ jsonrpc: "2.0", id, result }))
+    })
+    raw.listen(0, "127.0.0.1", () => printPort(raw))
+  },
+  SDK: () => {
+    const transports = new Map<string, StreamableHTTPServerTransport>()
+    const sdk = http.createServer(async (request, response) => {
+      const body: unknown = JSON.parse(await bodyOf(request))
+      const known = transports.get(String(request.headers["mcp-session-id"]))
+      if (known !== undefined) return known.handleRequest(request, response, body)
+      const transport = new StreamableHTTPServerTransport({
+        sessionIdGenerator: () => randomUUID(),
+        enableJsonResponse: true,
+        onsessioninitialized: (id) => void transports.set(id, transport)
+      })
+      // The SDK's declaration of its own transport does not allow for exact optional properties.
+      await server().connect(transport as Parameters<McpServer["connect"]>[0])
+      return transport.handleRequest(request, response, body)
+    })
+    sdk.listen(0, "127.0.0.1", () => printPort(sdk))
+  },
+  holdfast: () => {
+    const program = Effect.flatMap(HttpServer.HttpServer, ({ address }) => {
+      console.log("port" in address ? address.port : "")
+      return Effect.never
+    })
+    Effect.runFork(
+      Effect.provide(program, McpHost.layerHttp({ server, port: 0, maxSessions: 20_000 }).pipe(Layer.orDie))
+    )
+  }
+}
+
+process.stdin.resume().once("end", () => process.exit())
+process.on("message", () => void process.send?.({ cpu: process.cpuUsage(), rss: process.memoryUsage().rss }))
+contenders[process.argv[2] ?? ""]?.()
