@@ -72,7 +72,9 @@ describe("a packed package", () => {
         ...ranges
           .filter(([name, range]) => name.startsWith("@holdfast/") && range !== manifest.version)
           .map(([name, range]) => `${name} is ${range}, not ${manifest.version}`),
-        ...(manifest.name !== "holdfast" && manifest.peerDependencies?.["effect"] !== ">=4.1.0 <4.2"
+        // Programs bring their own Effect.
+        ...(!["holdfast", "@holdfast/scan-server"].includes(manifest.name) &&
+            manifest.peerDependencies?.["effect"] !== ">=4.1.0 <4.2"
           ? ["effect is not a peer dependency of >=4.1.0 <4.2"]
           : [])
       ]
@@ -156,6 +158,27 @@ describe("an installed package", () => {
     const bin = Path.join(installed.folder, "node_modules/.bin/holdfast")
     assert.include(run(installed.folder, bin, "--help"), "holdfast")
     assert.include(run(installed.folder, bin, "tools", "echo", "--config", "mcp.json", "--json"), "\"echo\"")
+  })
+
+  it("brings the scan server, whose threads are there too", () => {
+    const bin = Path.join(installed.folder, "node_modules/.bin/holdfast-scan-server")
+    const config = Path.join(installed.folder, "scan.json")
+    const args = ["--stdio", "--root", ".", "--database", "scans.db"]
+    Fs.writeFileSync(config, JSON.stringify({ mcpServers: { scan: { command: bin, args } } }))
+    const holdfast = (...words: ReadonlyArray<string>) =>
+      run(
+        installed.folder,
+        Path.join(installed.folder, "node_modules/.bin/holdfast"),
+        ...words,
+        "--config",
+        config,
+        "--json"
+      )
+    const started = holdfast("call", "scan", "run_scan", "path=node_modules/@holdfast/core")
+    const [id] = /[0-9a-f]{8}-[0-9a-f-]{27}|scan-[\w-]+/.exec(started) ?? []
+    assert.isDefined(id)
+    holdfast("call", "scan", "get_scan_progress", `id=${id}`, "wait_seconds=20")
+    assert.match(holdfast("call", "scan", "get_scan_results", `id=${id}`), /files\W+\d{2}/)
   })
 
   it("ends its servers also as part of a bundle, in a folder that cannot be written, when it is killed", async () => {
