@@ -34,6 +34,10 @@ export interface GuardOptions {
   readonly auth?: Authenticator | undefined
   /** Default: 4 MiB. */
   readonly maxBodyBytes?: number | undefined
+  /**
+   * Take `X-Forwarded-Host` for `Host`: only behind a proxy that sets it itself, and that nobody can go around. Default: false.
+   */
+  readonly trustProxy?: boolean | undefined
   /** Requests a principal may make in a time; past it 429 with `Retry-After`. Default: as many as it likes. */
   readonly rateLimit?: { readonly limit: number; readonly window: Duration.Input } | undefined
 }
@@ -92,7 +96,7 @@ export const make = (port: number, options: GuardOptions): Effect.Effect<Guard, 
     const refused = judge(
       {
         method,
-        host: headers["host"],
+        host: hostOf(request, options),
         origin: headers["origin"],
         secFetchSite: headers["sec-fetch-site"],
         contentType: headers["content-type"],
@@ -109,6 +113,13 @@ export const make = (port: number, options: GuardOptions): Effect.Effect<Guard, 
     )
     return rateLimit === undefined ? known : Effect.tap(known, ({ id }) => admit(limiter, id, rateLimit))
   })
+
+/** A `Request` of the web need not have the header: it has a whole url. */
+const hostOf = (request: HttpServerRequest.HttpServerRequest, { trustProxy }: GuardOptions): string | undefined => {
+  const { headers, source } = request
+  const forwarded = trustProxy === true ? headers["x-forwarded-host"]?.split(",")[0]?.trim() : undefined
+  return forwarded ?? headers["host"] ?? (source instanceof Request ? new URL(source.url).host : undefined)
+}
 
 const admit = (
   limiter: RateLimiter.RateLimiter,

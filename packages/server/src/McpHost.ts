@@ -32,6 +32,7 @@ import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as HttpEffect from "effect/http/HttpEffect"
 import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServer from "effect/http/HttpServer"
@@ -41,6 +42,7 @@ import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import * as RateLimiter from "effect/persistence/RateLimiter"
 import * as Scope from "effect/Scope"
+import type { IncomingMessage, ServerResponse } from "node:http"
 import * as Admin from "./Admin.ts"
 import type { Authenticator } from "./Authenticator.ts"
 import * as Guard from "./Guard.ts"
@@ -137,6 +139,62 @@ export const layerHttp = <R = never>(
       ))
     )
   }))
+
+/** What a server mounted elsewhere needs to know besides. */
+export interface MountOptions<R = never> extends RouteOptions<R> {
+  /** The port clients know: loopback names are taken with it. Other names are listed in `allowedHosts`. */
+  readonly port: number
+}
+
+/**
+ * The server as a handler of Node's: for `node:http`, Express, and whatever else takes one. It answers at whatever path it is mounted.
+ *
+ * **Gotchas**: mount it before anything that reads bodies (`express.json()`). The registry drains when its Scope closes; who listens sees to
+ * limits on slow clients, and to authentication when strangers can reach it.
+ *
+ * @example
+ * ```ts
+ * import * as McpHost from "@holdfast/server/McpHost"
+ * import * as SessionRegistry from "@holdfast/server/SessionRegistry"
+ * import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
+ * import * as Effect from "effect/Effect"
+ * import * as http from "node:http"
+ *
+ * const program = Effect.gen(function*() {
+ *   const server = () => new McpServer({ name: "greeter", version: "1.0.0" })
+ *   const handler = yield* McpHost.nodeHandler({ server, port: 8080 })
+ *   http.createServer(handler).listen(8080, "127.0.0.1")
+ *   return yield* Effect.never
+ * }).pipe(Effect.provide(SessionRegistry.layer()), Effect.scoped)
+ * ```
+ */
+export const nodeHandler = <R = never>(
+  options: MountOptions<R>
+): Effect.Effect<
+  (request: IncomingMessage, response: ServerResponse) => void,
+  McpServerError | Config.ConfigError,
+  SessionRegistry | Scope.Scope | Exclude<R, Session | Scope.Scope>
+> =>
+  Effect.gen(function*() {
+    const app = yield* mounted(options)
+    return yield* NodeHttpServer.makeHandler(app.mcp, { scope: yield* Effect.scope })
+  })
+
+/** The server as a function from `Request` to `Response`, as Hono and others take it. Gotchas as for `nodeHandler`. */
+export const webHandler = <R = never>(
+  options: MountOptions<R>
+): Effect.Effect<
+  (request: Request) => Promise<Response>,
+  McpServerError | Config.ConfigError,
+  SessionRegistry | Scope.Scope | Exclude<R, Session | Scope.Scope>
+> => Effect.map(mounted(options), (app) => HttpEffect.toWebHandler(app.mcp))
+
+const mounted = <R>(options: MountOptions<R>) =>
+  Effect.gen(function*() {
+    const server = yield* factoryOf(options.server)
+    const limiter = yield* Layer.build(layerLimiter)
+    return yield* Effect.provideContext(make({ ...options, server }), limiter)
+  })
 
 /** How long a client may take to read the end of a response. */
 const flushTimeout = "2 seconds"

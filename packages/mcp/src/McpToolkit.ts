@@ -1,0 +1,66 @@
+/**
+ * The tools of all servers as a toolkit of `effect/ai`: a language model is offered them, and what it calls is called over the pool.
+ *
+ * What a tool says is what the model is given, its own failures included; so is what the runtime says when a call fails, so that the model
+ * can do something else. Nothing that a server does ends the program.
+ *
+ * **Gotchas**: a toolkit is of one moment. Make it anew when `ToolCatalog.changes` tells of another.
+ *
+ * @example
+ * ```ts
+ * import { layerFile } from "@holdfast/mcp/ToolCatalog"
+ * import * as McpToolkit from "@holdfast/mcp/McpToolkit"
+ * import * as LanguageModel from "effect/ai/LanguageModel"
+ * import * as Effect from "effect/Effect"
+ *
+ * export const answer = Effect.gen(function*() {
+ *   const { toolkit } = yield* McpToolkit.make({ within: "10 seconds" })
+ *   return yield* LanguageModel.generateText({ prompt: "What is in README.md?", toolkit })
+ * }).pipe(Effect.provide(layerFile("mcp.json")))
+ * ```
+ */
+import * as Messages from "@holdfast/protocol/Messages"
+import * as Tool from "effect/ai/Tool"
+import * as Toolkit from "effect/ai/Toolkit"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as ToolCatalog from "./ToolCatalog.ts"
+
+/** What a tool has said, or why it could not be asked. */
+export const Answer = Schema.Struct({
+  text: Schema.String,
+  /** The tool failed, or could not be called: `text` says so. */
+  isError: Schema.Boolean
+})
+export type Answer = typeof Answer.Type
+
+/** The tools of the catalog at this moment, and the servers that have none to offer. Waits as `ToolCatalog.ready` does. */
+export const make = Effect.fnUntraced(function*(
+  options: { readonly within?: Duration.Input | undefined } = {}
+) {
+  const catalog = yield* ToolCatalog.ToolCatalog
+  const { tools, unavailable } = yield* catalog.ready(options)
+  const toolkit = Toolkit.make(
+    ...tools.map(({ name, tool }) =>
+      Tool.dynamic(name, {
+        ...(tool.description !== undefined && { description: tool.description }),
+        parameters: { ...tool.inputSchema },
+        success: Answer
+      })
+    )
+  )
+  const handlers = Object.fromEntries(tools.map(({ name }) => [
+    name,
+    (input: unknown): Effect.Effect<Answer> =>
+      Effect.match(catalog.call(name, isObject(input) ? input : {}), {
+        onSuccess: (result) => ({ text: Messages.textOf(result), isError: result.isError === true }),
+        onFailure: ({ message }) => ({ text: message, isError: true })
+      })
+  ]))
+  const provided = yield* toolkit.toHandlers(handlers)
+  return { toolkit: yield* Effect.provideContext(toolkit, provided), unavailable }
+})
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
