@@ -37,6 +37,21 @@ describe("a call that may have run", () => {
     }))
 })
 
+describe("a call that may have run and may be repeated", () => {
+  it.effect("is never said not to have run, because its server cannot be had again", () =>
+    Effect.gen(function*() {
+      const server = yield* MemoryServer.make({
+        era: "legacy",
+        tools: { die: { run: (_, { connection }) => Effect.sync(() => (connection.exit(), "")) } }
+      })
+      const mcp = yield* connect(server)
+      const call = mcp.callTool("it", { name: "die" }, { idempotent: true, waitForReady: false, deadline: "1 minute" })
+      const { error } = yield* millisOf(call)
+      assert.isAtLeast(server.calls("die").length, 1)
+      assert.strictEqual(error.reason._tag, "OutcomeUnknown")
+    }))
+})
+
 describe("a call that was refused for a while", () => {
   it.effect("is not held beyond its deadline by the pause after the one it was asked to take", () =>
     Effect.gen(function*() {

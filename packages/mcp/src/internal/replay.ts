@@ -143,7 +143,13 @@ export class Replay {
     return Effect.catch(this.pool.use(target, send, acquire), (error): Effect.Effect<A, McpRuntimeError> => {
       if (isPoolError(error)) {
         const callerMillis = budget < target.policy.acquireTimeout ? total : undefined
-        return Effect.fail(failure(fromPoolError(error, { server, method, callerMillis, delivery })))
+        const reason = fromPoolError(error, { server, method, callerMillis, delivery })
+        // Whatever keeps it from being sent again, an attempt before may have run: that is what its caller must know.
+        return Effect.fail(failure(
+          delivery === "Unknown" && reason._tag !== "DeadlineExceeded"
+            ? new OutcomeUnknown({ server, method, description: reason.message, attempts: number - 1 })
+            : reason
+        ))
       }
       switch (error._tag) {
         case "ConnectionLost":
