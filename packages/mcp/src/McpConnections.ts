@@ -38,7 +38,7 @@ import * as McpConnector from "./internal/connector.ts"
 import { isRepeatable, isWish } from "./internal/delivery.ts"
 import { allPages, fromAnswer, type Listing } from "./internal/listing.ts"
 import * as listings from "./internal/listings.ts"
-import { packageVersion } from "./internal/nodePlatform.ts"
+import { changesOf, packageVersion } from "./internal/nodePlatform.ts"
 import { Replay } from "./internal/replay.ts"
 import { type LogLevel, Subscriptions } from "./internal/Subscriptions.ts"
 import * as Targets from "./internal/target.ts"
@@ -124,6 +124,8 @@ export class McpConnections extends Context.Service<McpConnections, {
    * finish their calls and close.
    */
   readonly reload: (config: McpConfig) => Effect.Effect<void>
+  /** Tells whenever another config has been taken. */
+  readonly reloads: Stream.Stream<void>
   /** Calls a tool. Succeeds with whatever the tool answered, `isError` included. */
   readonly callTool: (
     server: string | Endpoint,
@@ -225,6 +227,12 @@ export interface LayerOptions {
   readonly policy?: PoolPolicy.PoolPolicyInput | undefined
 }
 
+/** Options of a config that is a file. */
+export interface FileOptions extends LayerOptions {
+  /** Takes the file anew whenever it has changed: see `reload`. Default: false. */
+  readonly watch?: boolean | undefined
+}
+
 /** Makes the service for as long as the Scope is open. Nothing is connected before it is needed. */
 export const make = Effect.fnUntraced(function*(
   config: McpConfig,
@@ -235,7 +243,8 @@ export const make = Effect.fnUntraced(function*(
   const clientInfo = options.clientInfo ?? { name: "holdfast", version: yield* packageVersion }
   const scope = yield* Effect.scope
   const notifications = yield* PubSub.sliding<ServerNotification>(1024)
-  yield* Effect.addFinalizer(() => PubSub.shutdown(notifications))
+  const reloads = yield* PubSub.sliding<void>(1)
+  yield* Effect.addFinalizer(() => Effect.andThen(PubSub.shutdown(notifications), PubSub.shutdown(reloads)))
   const fork = Effect.runForkWith(yield* Effect.context())
   const subscriptions = new Subscriptions()
   const connector = McpConnector.make({
@@ -404,11 +413,12 @@ export const make = Effect.fnUntraced(function*(
       Effect.suspend(() => {
         const gone = targets.replace(next)
         // First the wish to keep them connected, or they would be opened again.
-        return Effect.andThen(
-          warmth.renew(),
-          Effect.forEach(gone, (target) => pool.invalidate(target), { discard: true })
+        return warmth.renew().pipe(
+          Effect.andThen(Effect.forEach(gone, (target) => pool.invalidate(target), { discard: true })),
+          Effect.andThen(Effect.asVoid(PubSub.publish(reloads, undefined)))
         )
       }),
+    reloads: Stream.fromPubSub(reloads),
     callTool: (server, call, options = {}) => callTool(server, call, options),
     callToolStream: (server, call, options = {}) =>
       Stream.callback<ToolEvent, McpRuntimeError>((queue) =>
@@ -478,5 +488,20 @@ export const layer = (config: McpConfig, options?: LayerOptions): Layer.Layer<Mc
  * }).pipe(Effect.provide(layerFile("mcp.json")))
  * ```
  */
-export const layerFile = (file: string, options?: LayerOptions): Layer.Layer<McpConnections, McpRuntimeError> =>
-  Layer.effect(McpConnections, Effect.flatMap(McpConfig.load(file), (config) => make(config, options)))
+export const layerFile = (file: string, options: FileOptions = {}): Layer.Layer<McpConnections, McpRuntimeError> =>
+  Layer.effect(
+    McpConnections,
+    Effect.gen(function*() {
+      const mcp = yield* make(yield* McpConfig.load(file), options)
+      if (options.watch === true) yield* Effect.forkScoped(follow(file, mcp), { startImmediately: true })
+      return mcp
+    })
+  )
+
+/** A file that is being written may be no config for a moment: what cannot be used is told of, and the last one stays. */
+const follow = (file: string, mcp: McpConnections["Service"]): Effect.Effect<void> =>
+  Stream.runForEach(Stream.debounce(changesOf(file), "100 millis"), () =>
+    Effect.matchEffect(McpConfig.load(file), {
+      onSuccess: (config) => mcp.reload(config),
+      onFailure: ({ message }) => Effect.logWarning(`the config stays as it was: ${message}`)
+    }))

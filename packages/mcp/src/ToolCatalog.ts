@@ -20,15 +20,15 @@ import * as Effect from "effect/Effect"
 import * as FiberMap from "effect/FiberMap"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as ToolName from "./internal/ToolName.ts"
 import {
   type CallOptions,
+  type FileOptions,
   layerFile as connectionsLayerFile,
-  type LayerOptions,
   McpConnections
 } from "./McpConnections.ts"
 import { DeadlineExceeded, McpRuntimeError, UnknownTool } from "./McpRuntimeError.ts"
@@ -109,12 +109,11 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<ToolCatalog["Service"], never, McpConnections | Scope.Scope> {
   const { concurrency = 8, deadline = "30 seconds", exclude = [], filter = () => true, keepOpen = true } = options
   const mcp = yield* McpConnections
-  const states = new Map<string, ServerState>(
-    mcp.servers.filter((server) => !exclude.includes(server))
-      .map((server) => [server, { tools: [], error: undefined, isKnown: false, isStale: false }])
-  )
+  const scope = yield* Effect.scope
+  const states = new Map<string, ServerState>()
+  const warmed = new Set<string>()
   const changed = yield* SubscriptionRef.make<Catalog>({ tools: [], unavailable: [] })
-  const isComplete = Latch.makeUnsafe(states.size === 0)
+  const isComplete = Latch.makeUnsafe(false)
   const asking = yield* FiberMap.make<string>()
   const turns = yield* Semaphore.make(concurrency)
 
@@ -181,11 +180,31 @@ export const make = Effect.fnUntraced(function*(
     ),
     { startImmediately: true }
   )
-  yield* publish
-  for (const server of states.keys()) {
-    if (keepOpen) yield* Effect.ignore(mcp.warm(server))
-    yield* refresh(server, false)
-  }
+  /** Brings the catalog into line with the config: at first, and whenever another is taken. */
+  const follow = Effect.gen(function*() {
+    const servers = mcp.servers.filter((server) => !exclude.includes(server))
+    for (const server of [...states.keys()]) {
+      if (servers.includes(server)) continue
+      states.delete(server)
+      yield* FiberMap.remove(asking, server)
+    }
+    for (const server of servers) {
+      if (states.has(server)) continue
+      states.set(server, { tools: [], error: undefined, isKnown: false, isStale: false })
+      isComplete.closeUnsafe()
+    }
+    yield* publish
+    for (const server of servers) {
+      if (keepOpen && !warmed.has(server)) {
+        warmed.add(server)
+        yield* Effect.ignore(Scope.provide(mcp.warm(server), scope))
+      }
+      // A name may mean another server now.
+      yield* refresh(server, true)
+    }
+  })
+  yield* Effect.forkScoped(Stream.runForEach(mcp.reloads, () => follow), { startImmediately: true })
+  yield* follow
 
   const current = SubscriptionRef.get(changed)
   const find = (name: string) => SubscriptionRef.getUnsafe(changed).tools.find((tool) => tool.name === name)
@@ -267,6 +286,6 @@ export const layer = (options?: CatalogOptions): Layer.Layer<ToolCatalog, never,
  */
 export const layerFile = (
   file: string,
-  options: CatalogOptions & LayerOptions = {}
+  options: CatalogOptions & FileOptions = {}
 ): Layer.Layer<ToolCatalog | McpConnections, McpRuntimeError> =>
   Layer.provideMerge(layer(options), connectionsLayerFile(file, options))

@@ -30,6 +30,7 @@ const servers = Effect.fnUntraced(function*(names: ReadonlyArray<string>) {
     unusable: new Map([["unset", new ConfigInvalid({ file: "f", path: "p", expected: "TOKEN to be set" })]]),
     notifications: Stream.fromPubSub(notifications),
     events: Stream.fromPubSub(events),
+    reloads: Stream.never,
     warm: (server) => Effect.sync(() => void warmed.push(String(server))),
     listTools: (server) =>
       Effect.suspend(() => {
