@@ -57,7 +57,8 @@ export interface ToolResult {
   /** The tool failed, and says so in `text`. */
   readonly isError: boolean
   readonly content: ReadonlyArray<Messages.ContentBlock>
-  readonly structuredContent?: Readonly<Record<string, unknown>> | undefined
+  /** An object, or any JSON from servers of revision 2026-07-28. */
+  readonly structuredContent?: unknown
 }
 
 export interface CallOptions {

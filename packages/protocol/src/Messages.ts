@@ -143,7 +143,8 @@ export type ContentBlock = typeof ContentBlock.Type
 /** The answer to `tools/call`. `isError` marks a tool's own failure: an answer like any other, for the caller to read. */
 export const CallToolResult = Schema.Struct({
   content: Schema.Array(ContentBlock),
-  structuredContent: Schema.optionalKey(Members),
+  /** From 2026-07-28 on any JSON, before that an object (SEP-2106). */
+  structuredContent: Schema.optionalKey(Schema.Unknown),
   isError: Schema.optionalKey(Schema.Boolean)
 })
 export interface CallToolResult extends Schema.Schema.Type<typeof CallToolResult> {}

@@ -86,7 +86,7 @@ export const call = (mcp: Client, name: string, args: object): Effect.Effect<Rec
     .pipe(
       Effect.map(({ content, isError, structuredContent }) => {
         if (isError === true) throw new Error(`${name}: ${JSON.stringify(content)}`)
-        return { ...structuredContent }
+        return typeof structuredContent === "object" ? { ...structuredContent } : {}
       })
     )
 
