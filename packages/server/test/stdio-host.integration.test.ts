@@ -21,6 +21,8 @@ const start = Effect.acquireRelease(
       rest = all.pop() ?? ""
       for (const line of all) lines.push(JSON.parse(line))
     })
+    // A server that has ended hears nothing more: that is no error of the test's.
+    child.stdin.on("error", () => {})
     const say = (message: object | string): void =>
       void child.stdin.write(
         `${typeof message === "string" ? message : JSON.stringify({ jsonrpc: "2.0", ...message })}\n`

@@ -8,7 +8,7 @@
  *   del N                 nothing is left of it, or nothing came of it
  *
  * Then it kills the registered groups, and everybody who bears a tag of this runtime with the policy `kill`, round after
- * round until four in a row find nobody, with longer and longer pauses, sixty at most: those who fork and die at the end of their input can
+ * round until five in a row find nobody, with longer and longer pauses, eighty at most: those who fork and die at the end of their input can
  * slip through any one look, but not for long. A look during which processes came or went, or somebody was in the middle of starting
  * a program (his environment reads as empty just then), counts for nothing. Children that were expected and never added died with their owner half-way:
  * they go whatever their policy. Its last act is to remove the ledger.
@@ -127,8 +127,8 @@ fi
 set -- -e "$tag[1-9][0-9]*\\.kill"
 for n in $waiting; do set -- "$@" -e "$tag$n\\.group"; done
 round=0 quiet=0
-while [ $quiet -lt 4 ] && [ $round -lt 60 ]; do
-  case $quiet in 1) sleep 0.02 ;; 2) sleep 0.04 ;; 3) sleep 0.08 ;; esac
+while [ $quiet -lt 5 ] && [ $round -lt 80 ]; do
+  case $quiet in 1) sleep 0.02 ;; 2) sleep 0.04 ;; 3) sleep 0.08 ;; 4) sleep 0.3 ;; esac
   round=$((round + 1)) quiet=$((quiet + 1))
   everybody; before=$all
   for file in $($find "$@"); do
@@ -203,7 +203,7 @@ const end = () => {
         if (leaderless.has(group)) kill(-group)
       }
     }
-    for (let round = 0, quiet = 0; quiet < 4 && round < 60; round++) {
+    for (let round = 0, quiet = 0; quiet < 5 && round < 80; round++) {
       if (quiet > 0 || round > 4) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10 << quiet)
       quiet++
       const before = everybody().join()
