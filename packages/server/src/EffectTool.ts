@@ -4,7 +4,8 @@
  * Promises
  * - A handler runs in a fiber of its session (or of another Scope it is given): a client that disconnects does not stop it, a
  *   cancellation and the end of the session do.
- * - Arguments are what the schema says before the handler sees them; clients are shown the same schema.
+ * - Arguments are what the schema says before the handler sees them; clients are shown the same schema, and that of the answer if there is
+ *   one.
  * - What a handler fails with is the tool's answer (`isError`, with the error's message). What it dies of is logged, and the client is
  *   told no more than that it failed.
  * - Progress and log messages to a client that has gone, or never asked, are no-ops.
@@ -63,36 +64,66 @@ export interface ToolCall {
   readonly log: (level: LogLevel, data: unknown) => Effect.Effect<void>
 }
 
-export interface ToolOptions<Fields extends Schema.Struct.Fields> {
+export interface ToolOptions<
+  Fields extends Schema.Struct.Fields,
+  Output extends Schema.Struct.Fields | undefined = undefined
+> {
   readonly title?: string | undefined
   /** For the model that decides whether to call it. */
   readonly description?: string | undefined
   /** The arguments. Default: none. */
   readonly input?: Fields | undefined
+  /** What the handler answers with, encoded as structured content. Default: see `register`. */
+  readonly output?: Output | undefined
   readonly annotations?: ToolAnnotations | undefined
   /** Where the handlers live. Default: with the session of the call. */
   readonly owner?: Scope.Scope | undefined
 }
 
+/** What a handler may answer with: whatever it likes, unless the tool says what. */
+export type Answer<Output extends Schema.Struct.Fields | undefined> = [Output] extends [Schema.Struct.Fields]
+  ? Schema.Struct.Type<Output>
+  : unknown
+
+/** What the schemas of a tool need. */
+export type SchemaServices<
+  Fields extends Schema.Struct.Fields,
+  Output extends Schema.Struct.Fields | undefined
+> =
+  | Schema.Struct.DecodingServices<Fields>
+  | ([Output] extends [Schema.Struct.Fields] ? Schema.Struct.EncodingServices<Output> : never)
+
 /**
- * Adds a tool. A handler's text is the answer's text; an object with `content` is the answer itself; anything else is structured
- * content, and its JSON the text. What the handler needs is taken from here, but for its `Session`, which is the call's.
+ * Adds a tool. Without `output` a handler's text is the answer's text; an object with `content` is the answer itself; anything else is
+ * structured content, and its JSON the text. With `output` its answer is encoded as that, and its JSON is the text; an answer that does not
+ * fit is a defect. What the handler needs is taken from here, but for its `Session`, which is the call's.
  */
-export const register = <A, E extends { readonly message: string }, R, const Fields extends Schema.Struct.Fields = {}>(
+export const register = <
+  E extends { readonly message: string },
+  R,
+  const Fields extends Schema.Struct.Fields = {},
+  const Output extends Schema.Struct.Fields | undefined = undefined
+>(
   server: ToolRegistry,
   name: string,
-  options: ToolOptions<Fields>,
-  handler: (args: Schema.Struct.Type<Fields>, call: ToolCall) => Effect.Effect<A, E, R>
-): Effect.Effect<void, never, Session | Exclude<R, Session | Scope.Scope> | Schema.Struct.DecodingServices<Fields>> =>
+  options: ToolOptions<Fields, Output>,
+  handler: (args: Schema.Struct.Type<Fields>, call: ToolCall) => Effect.Effect<Answer<Output>, E, R>
+): Effect.Effect<void, never, Session | Exclude<R, Session | Scope.Scope> | SchemaServices<Fields, Output>> =>
   Effect.gen(function*() {
     // The default of `Fields` is what stands for no arguments.
-    const input = Schema.Struct(options.input ?? ({} as Fields))
+    const input = Schema.toCodecJson(Schema.Struct(options.input ?? ({} as Fields)))
     const decode = Schema.decodeUnknownEffect(input, { errors: "all" })
+    const output = options.output === undefined
+      ? undefined
+      : Schema.toCodecJson(Schema.Struct<Schema.Struct.Fields>(options.output))
     const session = yield* Session
-    const around = yield* Effect.context<Exclude<R, Session | Scope.Scope> | Schema.Struct.DecodingServices<Fields>>()
+    const around = yield* Effect.context<Exclude<R, Session | Scope.Scope> | SchemaServices<Fields, Output>>()
     // A Scope that happens to be around here is none for what a handler acquires.
     const context = Context.add(Context.omit(Scope.Scope)(around), Session, session)
     const owner = options.owner ?? session.scope
+    // The SDK aborts what runs when it is closed, too: that is no word of the client's.
+    const isOrphan = (): boolean =>
+      owner !== session.scope && (session.state() === "closing" || session.state() === "closed")
 
     const serve = (request: ToolRequest): Effect.Effect<ToolResult> => {
       const call: ToolCall = {
@@ -104,9 +135,12 @@ export const register = <A, E extends { readonly message: string }, R, const Fie
         Effect.matchEffect({
           onFailure: (error) => Effect.succeed(failed(`the arguments are wrong: ${error.message}`)),
           onSuccess: (args) =>
-            Effect.match(Effect.scoped(handler(args, call)), {
-              onFailure: ({ message }) => failed(message),
-              onSuccess: resultOf
+            Effect.matchEffect(Effect.scoped(handler(args, call)), {
+              onFailure: ({ message }) => Effect.succeed(failed(message)),
+              onSuccess: (answer) =>
+                output === undefined
+                  ? Effect.succeed(resultOf(answer))
+                  : Effect.map(Effect.orDie(Schema.encodeUnknownEffect(output)(answer)), structured)
             })
         }),
         Effect.catchDefect((defect) =>
@@ -120,7 +154,7 @@ export const register = <A, E extends { readonly message: string }, R, const Fie
       const provided = Effect.provideContext(handled, context) as Effect.Effect<ToolResult>
       return Effect.flatMap(Effect.forkIn(provided, owner, { startImmediately: true }), (fiber) =>
         Effect.flatMap(
-          Effect.onInterrupt(Fiber.await(fiber), () => Fiber.interrupt(fiber)),
+          Effect.onInterrupt(Fiber.await(fiber), () => isOrphan() ? Effect.void : Fiber.interrupt(fiber)),
           (exit) => Exit.isSuccess(exit) ? Effect.succeed(exit.value) : Effect.succeed(interrupted(exit.cause))
         ))
     }
@@ -131,9 +165,21 @@ export const register = <A, E extends { readonly message: string }, R, const Fie
       // A schema without fields would allow everything, arrays too.
       inputSchema: options.input === undefined || Object.keys(options.input).length === 0
         ? { type: "object", properties: {} }
-        : Schema.toJsonSchemaDocument(input).schema
+        : shown(input),
+      outputSchema: output === undefined ? undefined : shown(output)
     }, serve)
   })
+
+const shown = (schema: Schema.Constraint): object => {
+  const { definitions, schema: json } = Schema.toJsonSchemaDocument(schema)
+  return Object.keys(definitions).length === 0 ? json : { ...json, $defs: definitions }
+}
+
+const structured = (value: unknown): ToolResult => ({
+  content: [{ type: "text", text: JSON.stringify(value) }],
+  // What a struct is encoded as.
+  structuredContent: value as Readonly<Record<string, unknown>>
+})
 
 const failed = (text: string): ToolResult => ({ isError: true, content: [{ type: "text", text }] })
 

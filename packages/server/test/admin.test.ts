@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import * as Tracer from "effect/Tracer"
 import { eventually } from "./support/eventually.ts"
 import { open } from "./support/hosted.ts"
 import { RawClient } from "./support/rawClient.ts"
@@ -81,5 +82,22 @@ describe("the operators' port", () => {
         Layer.build(McpHost.layerHttp({ server, port: 0, admin: { port: 0, host: "0.0.0.0" } }))
       )
       assert.strictEqual("reason" in error ? error.reason?._tag : undefined, "UnsafeBind")
+    }))
+
+  it.live("a trace that a client is in goes on in the spans of the server", () =>
+    Effect.gen(function*() {
+      const spans: Array<Tracer.NativeSpan> = []
+      const tracer = Tracer.make({
+        span: (options) => {
+          const span = new Tracer.NativeSpan(options)
+          spans.push(span)
+          return span
+        }
+      })
+      const traceId = "0af7651916cd43dd8448eb211c80319c"
+      const { url } = yield* Effect.provideService(open(), Tracer.Tracer, tracer)
+      yield* new RawClient(url, { traceparent: `00-${traceId}-b7ad6b7169203331-01` }).initialize()
+      assert.isAtLeast(spans.length, 2)
+      for (const span of spans) assert.strictEqual(span.traceId, traceId)
     }))
 })

@@ -22,8 +22,22 @@ class Refused extends Data.TaggedError("Refused") {
   }
 }
 
+/** A schema that refers to itself, by its name. */
+interface Tree {
+  readonly name: string
+  readonly children: ReadonlyArray<Tree>
+}
+const Tree = Schema.Struct({
+  name: Schema.String,
+  children: Schema.Array(Schema.suspend((): Schema.Codec<Tree> => Tree))
+}).annotate({ identifier: "Tree" })
+
+const countOf = (tree: Tree): number => tree.children.reduce((sum, child) => sum + countOf(child), 1)
+
 const ready = Effect.gen(function*() {
   const started = yield* Deferred.make<void>()
+  const gone = yield* Deferred.make<void>()
+  const owner = yield* Effect.scope
   const ended: Array<string> = []
   const server = Effect.gen(function*() {
     const mcp = new McpServer({ name: "tools", version: "1" }, { capabilities: { logging: {} } })
@@ -40,6 +54,20 @@ const ready = Effect.gen(function*() {
     yield* EffectTool.register(mcp, "refuse", {}, () => Effect.fail(new Refused()))
     yield* EffectTool.register(mcp, "die", {}, () => Effect.die(new Error("secret of the house")))
     yield* EffectTool.register(mcp, "answer", {}, () => Effect.succeed({ sum: 42 }))
+    yield* EffectTool.register(mcp, "measure", {
+      input: { tree: Tree, since: Schema.Date },
+      output: { count: Schema.Int, since: Schema.Date }
+    }, ({ since, tree }) => Effect.succeed({ count: countOf(tree), since }))
+    yield* EffectTool.register(mcp, "misfit", { output: { count: Schema.Int } }, () => Effect.succeed({ count: 0.5 }))
+    yield* EffectTool.register(mcp, "late", { owner }, (_, call) =>
+      Effect.gen(function*() {
+        yield* Deferred.succeed(started, undefined)
+        yield* Deferred.await(gone)
+        yield* call.progress({ progress: 1 })
+        yield* call.log("info", "nobody hears it")
+        ended.push("late")
+        return "late"
+      }))
     yield* EffectTool.register(mcp, "wait", {}, () =>
       Effect.onExit(
         Effect.andThen(Deferred.succeed(started, undefined), Effect.never),
@@ -57,7 +85,7 @@ const ready = Effect.gen(function*() {
   yield* client.initialize()
   const answer = (name: string, args: object = {}) =>
     Effect.map(Effect.flatMap(client.call(name, args), client.json), ({ result }) => result)
-  return { client, answer, started, ended }
+  return { client, answer, started, gone, ended }
 })
 
 describe("a tool that is an Effect", () => {
@@ -118,5 +146,53 @@ describe("a tool that is an Effect", () => {
       assert.deepStrictEqual(ended, ["Failure"])
       const { error } = yield* client.json(yield* Fiber.join(call))
       assert.match(error?.message ?? "", /session was closed/)
+    }))
+
+  it.live("shows and takes schemas that refer to themselves, and answers with what its own says", () =>
+    Effect.gen(function*() {
+      const { answer, client } = yield* ready
+      const { result } = yield* client.json(yield* client.request("tools/list"))
+      // The answer to `tools/list`, as the test wants it.
+      const tools = result?.["tools"] as ReadonlyArray<
+        { readonly name: string; readonly [schema: string]: object | string }
+      >
+      const measure = tools.find(({ name }) => name === "measure")
+      assert.nestedProperty(measure?.["inputSchema"], "$defs.Tree")
+      assert.nestedProperty(measure?.["outputSchema"], "properties.count")
+      const since = "2026-01-02T03:04:05.000Z"
+      const tree = { name: "root", children: [{ name: "leaf", children: [] }] }
+      assert.deepStrictEqual(yield* answer("measure", { tree, since }), {
+        content: [{ type: "text", text: JSON.stringify({ count: 2, since }) }],
+        structuredContent: { count: 2, since }
+      })
+      const wrong = yield* answer("measure", { tree: { name: "root", children: [{}] }, since: "yesterday" })
+      assert.isTrue(wrong?.["isError"])
+      for (const place of ["children", "since"]) assert.include(wrong?.content?.[0]?.text, place)
+      assert.deepStrictEqual(yield* answer("misfit"), {
+        isError: true,
+        content: [{ type: "text", text: "the tool has failed; see the server's log" }]
+      })
+    }))
+
+  it.live("outlives its client and its session when another Scope owns it, and what it says then is a no-op", () =>
+    Effect.gen(function*() {
+      const { client, ended, gone, started } = yield* ready
+      const call = yield* Effect.forkChild(client.call("late", {}, { progressToken: 1 }), { startImmediately: true })
+      yield* Deferred.await(started)
+      yield* Fiber.interrupt(call)
+      yield* client.send(undefined, {}, "DELETE")
+      assert.deepStrictEqual(ended, [])
+      yield* Deferred.succeed(gone, undefined)
+      yield* eventually("it finished", () => ended.length === 1)
+    }))
+
+  it.live("goes on in its session when its client disconnects", () =>
+    Effect.gen(function*() {
+      const { answer, client, ended, started } = yield* ready
+      const call = yield* Effect.forkChild(client.call("wait"), { startImmediately: true })
+      yield* Deferred.await(started)
+      yield* Fiber.interrupt(call)
+      assert.deepInclude(yield* answer("answer"), { structuredContent: { sum: 42 } })
+      assert.deepStrictEqual(ended, [])
     }))
 })

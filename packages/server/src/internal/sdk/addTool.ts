@@ -1,8 +1,8 @@
 /**
  * A tool on an SDK server (version 1) that is served by an Effect.
  *
- * The SDK wants a zod schema and shows its JSON form to clients; ours comes from the JSON schema of the Effect schema, so that both
- * show and check the same. The Effect schema checks again, because it can say more.
+ * The SDK wants a zod schema, shows its JSON form to clients, and checks by it. Ours shows the JSON form of the Effect schema, and lets every
+ * object through: the Effect schema checks, because it can say more, and because zod reads no JSON schema that refers to itself.
  */
 import type { ToolAnnotations } from "@holdfast/protocol/Messages"
 import type { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
@@ -32,19 +32,20 @@ export interface ToolConfig {
   readonly description: string | undefined
   readonly annotations: ToolAnnotations | undefined
   readonly inputSchema: object
+  readonly outputSchema: object | undefined
 }
 
 export const addTool = (
   server: ToolRegistry,
   name: string,
-  { annotations, description, inputSchema, title }: ToolConfig,
+  { annotations, description, inputSchema, outputSchema, title }: ToolConfig,
   serve: (request: ToolRequest) => Effect.Effect<ToolResult>
 ): void =>
   void server.registerTool(
     name,
     {
-      // It was made of an Effect schema as a JSON schema.
-      inputSchema: z.fromJSONSchema(inputSchema as Parameters<typeof z.fromJSONSchema>[0]),
+      inputSchema: showing(inputSchema),
+      ...(outputSchema !== undefined && { outputSchema: showing(outputSchema) }),
       ...(title !== undefined && { title }),
       ...(description !== undefined && { description }),
       ...(annotations !== undefined && { annotations })
@@ -70,3 +71,10 @@ export const addTool = (
       return Effect.runPromise(serve(request) as Effect.Effect<CallToolResult>, { signal })
     }
   )
+
+/** Shows this, and takes every object. */
+const showing = (schema: object) => {
+  const everything = z.looseObject({})
+  everything._zod.toJSONSchema = () => schema
+  return everything
+}
