@@ -7,11 +7,12 @@ import * as Effect from "effect/Effect"
 import * as HttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
 import { z } from "zod"
+import { addStatelessFixtures, taskOptions } from "./statelessFixtures.ts"
 
 const text = (words: string) => ({ content: [{ type: "text" as const, text: words }] })
 
 const server = (): McpServer => {
-  const mcp = new McpServer({ name: "fixture", version: "1" }, { capabilities: { logging: {} } })
+  const mcp = new McpServer({ name: "fixture", version: "1" }, taskOptions)
   mcp.registerTool(
     "test_simple_text",
     { description: "Text" },
@@ -70,6 +71,7 @@ const server = (): McpServer => {
       "Reconnection test completed successfully. If you received this, the client properly reconnected after stream closure."
     )
   })
+  addStatelessFixtures(mcp)
   return mcp
 }
 

@@ -20,6 +20,15 @@ export const metaKey = {
 /** The code of an error whose `data.supported` lists the revisions the server speaks. */
 export const unsupportedProtocolVersion = -32022
 
+/** A header does not say what the body says. */
+export const headerMismatch = -32020
+
+/** The client would have to be able to do what `data.requiredCapabilities` says. */
+export const missingClientCapability = -32021
+
+/** Calls that go on without the caller, as an extension that both sides declare. */
+export const tasksExtension = "io.modelcontextprotocol/tasks"
+
 /** The answer to `server/discover`. */
 export const DiscoverResult = Schema.Struct({
   supportedVersions: Schema.Array(Schema.String),

@@ -27,6 +27,8 @@
  * ```
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import type { Principal } from "@holdfast/protocol/Principal"
+import * as Revision from "@holdfast/protocol/Revision"
 import * as ByteSize from "effect/ByteSize"
 import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
@@ -49,9 +51,10 @@ import * as Guard from "./Guard.ts"
 import * as Hosted from "./internal/Hosted.ts"
 import * as LegacySse from "./internal/LegacySse.ts"
 import * as NodeServer from "./internal/nodeServer.ts"
+import { refuseStateless } from "./internal/refuseStateless.ts"
 import type { SdkServer } from "./internal/sdk/SessionServer.ts"
+import * as Stateless from "./internal/stateless/serveStateless.ts"
 import * as StreamableHttp from "./internal/StreamableHttp.ts"
-import { withoutSessions } from "./internal/withoutSessions.ts"
 import { Session } from "./Session.ts"
 import type { McpServerError } from "./SessionError.ts"
 import type { SessionPolicyInput } from "./SessionPolicy.ts"
@@ -70,6 +73,11 @@ export interface RouteOptions<R = never> extends Omit<Guard.GuardOptions, "auth"
   readonly path?: `/${string}` | undefined
   /** Serves the deprecated HTTP+SSE too, at `/sse` and `/message`. Default: false. */
   readonly legacySse?: boolean | undefined
+  /**
+   * Serves revision 2026-07-28, which has no sessions, at the same path: a server of its own for each request. Default: true. With false
+   * who asks for it is told which revisions there are.
+   */
+  readonly stateless?: boolean | undefined
   /** Who asks: `bearerTokens`, or your own. Default: nobody is asked, everybody is `local`. */
   readonly auth?: Authenticator | Effect.Effect<Authenticator, McpServerError | Config.ConfigError> | undefined
 }
@@ -234,11 +242,19 @@ const make = Effect.fnUntraced(function*(
   const { maxBodyBytes = Guard.defaultMaxBodyBytes, server } = options
   const guard = yield* Guard.make(options.port, { ...options, auth })
   const registry = yield* SessionRegistry
-  const hosted = yield* Hosted.make({ registry, server, modern: withoutSessions })
+  const revisions = options.stateless === false ? Revision.legacy : [...Revision.modern, ...Revision.legacy]
+  const hosted = yield* Hosted.make({ registry, server, revisions })
+  const stateless = options.stateless === false
+    ? refuseStateless
+    : yield* Stateless.make({
+      hosted,
+      revisions,
+      acceptsStream: (request) => StreamableHttp.accepts(request, "text/event-stream")
+    })
   const guarded = (
     serve: (
       request: HttpServerRequest.HttpServerRequest,
-      principal: Parameters<typeof StreamableHttp.handle>[2]
+      principal: Principal
     ) => Effect.Effect<HttpServerResponse.HttpServerResponse>
   ): Route =>
     HttpServerRequest.HttpServerRequest.pipe(
@@ -247,7 +263,7 @@ const make = Effect.fnUntraced(function*(
       Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(maxBodyBytes))
     )
   return {
-    mcp: guarded((request, principal) => StreamableHttp.handle(hosted, request, principal)),
+    mcp: guarded((request, principal) => StreamableHttp.handle(hosted, stateless, request, principal)),
     sse: guarded((request, principal) => LegacySse.open(hosted, request, principal, "/message")),
     message: guarded((request, principal) => LegacySse.post(hosted, request, principal))
   }

@@ -16,15 +16,16 @@ import type { SessionState } from "./internal/transitions.ts"
 
 export type { SessionState }
 
-/** How the client is connected. */
-export type SessionTransport = "streamable-http" | "sse" | "stdio"
+/** How the client is connected. `stateless`: for one request of revision 2026-07-28, which has no sessions. */
+export type SessionTransport = "streamable-http" | "sse" | "stdio" | "stateless"
 
 /**
  * Why a session ended. `client`: it said so. `stale`: unused for too long. `half-open`: never finished the handshake. `slow reader`: it
  * did not take what it was sent. `vanished`: it did not answer pings. `limit`: room was needed. `drain`: the server shuts down.
- * `operator`: somebody closed it. `error`: the server's own side failed.
+ * `operator`: somebody closed it. `error`: the server's own side failed. `done`: the one request it was for has its answer.
  */
 export type CloseReason =
+  | "done"
   | "client"
   | "stale"
   | "half-open"

@@ -5,6 +5,11 @@ import { McpServerError, ServerOptionInvalid } from "./SessionError.ts"
 
 /** What may be said. Everything has a default. */
 export interface SessionPolicyInput {
+  /**
+   * What the registry is called in metrics: their attribute `registry`. Default: `mcp`. Two in one program need two names, or only the
+   * newer is shown.
+   */
+  readonly name?: string | undefined
   /** How long a session without request and open stream is kept. Default: 5 minutes. `Infinity`: for ever. */
   readonly idleTimeout?: Duration.Input | undefined
   /** How often stale sessions are looked for: one sweep for all. Default: 30 seconds. */
@@ -33,6 +38,7 @@ export interface SessionPolicyInput {
 
 /** The same, complete. Durations in milliseconds. */
 export interface SessionPolicy {
+  readonly name: string
   readonly idleTimeout: number
   readonly sweepInterval: number
   readonly halfOpenTimeout: number
@@ -59,8 +65,11 @@ export const make = Effect.fnUntraced(function*(
     value >= least && (Number.isInteger(value) || value === Number.POSITIVE_INFINITY)
       ? Effect.succeed(value)
       : invalid(name, `a whole number, at least ${least}`, String(value))
+  const { name = "mcp" } = input
+  if (name.trim() === "") return yield* invalid("name", "a name that can be read", JSON.stringify(name))
   const maxSessions = yield* count("maxSessions", input.maxSessions ?? 10_000, 1)
   return {
+    name,
     idleTimeout: yield* duration("idleTimeout", input.idleTimeout ?? "5 minutes", 1),
     sweepInterval: yield* duration("sweepInterval", input.sweepInterval ?? "30 seconds", 1),
     halfOpenTimeout: yield* duration("halfOpenTimeout", input.halfOpenTimeout ?? "30 seconds", 1),

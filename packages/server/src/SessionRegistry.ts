@@ -22,6 +22,7 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { digestOf, randomId } from "./internal/nodeCrypto.ts"
+import { publishMetrics } from "./internal/publishMetrics.ts"
 import { SessionEntry, type SessionHost } from "./internal/SessionEntry.ts"
 import type { CloseReason, SessionShape, SessionState, SessionTransport } from "./Session.ts"
 import { McpServerError, ServerDraining, SessionLimit, SessionNotFound } from "./SessionError.ts"
@@ -109,6 +110,7 @@ export const make = Effect.fnUntraced(function*(
   const all = new Set<SessionEntry>()
   const ofPrincipal = new Map<string, number>()
   const closed: Record<CloseReason, number> = {
+    done: 0,
     client: 0,
     stale: 0,
     "half-open": 0,
@@ -180,6 +182,12 @@ export const make = Effect.fnUntraced(function*(
     return closeAll(due, (entry) => entry.state() === "connecting" ? "half-open" : "stale")
   })
 
+  // Before what closes the sessions, and so gone after it: the last closings are seen too.
+  yield* publishMetrics(policy.name, {
+    sessions: all,
+    closed,
+    totals: () => ({ opened, refused, requests, inFlight, sweeps, sweepMillis })
+  })
   yield* Effect.addFinalizer(() =>
     Effect.andThen(Effect.suspend(() => closeAll(all, () => "drain")), PubSub.shutdown(events))
   )

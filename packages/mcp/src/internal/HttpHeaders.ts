@@ -1,5 +1,6 @@
 /** What goes out in front of every body: the endpoint's own headers, checked once, and those that the protocol demands. */
 import * as Revision from "@holdfast/protocol/Revision"
+import * as ToolHeaders from "@holdfast/protocol/ToolHeaders"
 import * as Redacted from "effect/Redacted"
 import { Buffer } from "node:buffer"
 import type { Outbound } from "../Link.ts"
@@ -78,7 +79,7 @@ export class HttpHeaders {
       ...headers,
       ...this.#post,
       "mcp-method": method,
-      ...(name !== undefined && { "mcp-name": inHeader(name) })
+      ...(name !== undefined && { "mcp-name": ToolHeaders.encode(name) })
     }
   }
 
@@ -129,13 +130,3 @@ const decoded = (text: string): string => {
     return text
   }
 }
-
-/**
- * The name of a tool or a resource, or an argument, as a header can say it: as it is, or in base64 where that would not come through.
- *
- * @see https://modelcontextprotocol.io/specification/2026-07-28/basic/transports
- */
-export const inHeader = (name: string): string =>
-  /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(name) && !/^=\?base64\?.*\?=$/.test(name)
-    ? name
-    : `=?base64?${Buffer.from(name).toString("base64")}?=`

@@ -8,6 +8,7 @@
  * one that serves a single call is not asked.
  */
 import type * as Messages from "@holdfast/protocol/Messages"
+import { declaredBy, headersOf, type Mirrored } from "@holdfast/protocol/ToolHeaders"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
@@ -17,7 +18,6 @@ import type { McpRuntimeError } from "../McpRuntimeError.ts"
 import { allPages } from "./listing.ts"
 import * as listings from "./listings.ts"
 import type { Target } from "./target.ts"
-import { declaredBy, headersOf, type Mirrored } from "./ToolHeaders.ts"
 
 /** How long a lost call waits for a tool list that is on its way. */
 const patience = "5 seconds"

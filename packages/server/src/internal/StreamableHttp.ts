@@ -19,6 +19,7 @@ import type { Exchange } from "./Exchange.ts"
 import type { Hosted } from "./Hosted.ts"
 import { refusal, retryAfter, sessionNotFound } from "./httpAnswers.ts"
 import { type OutStream, parseEventId } from "./OutStream.ts"
+import type { ServeStateless } from "./stateless/serveStateless.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 type Request = HttpServerRequest.HttpServerRequest
@@ -30,10 +31,15 @@ const eventStream = {
 } as const
 
 /** Answers one request that the guard has let pass. */
-export const handle = (hosted: Hosted, request: Request, principal: Principal): Effect.Effect<Response> => {
+export const handle = (
+  hosted: Hosted,
+  stateless: ServeStateless,
+  request: Request,
+  principal: Principal
+): Effect.Effect<Response> => {
   switch (request.method) {
     case "POST":
-      return post(hosted, request, principal)
+      return post(hosted, stateless, request, principal)
     case "GET":
       return get(hosted, request, principal)
     case "DELETE":
@@ -45,6 +51,7 @@ export const handle = (hosted: Hosted, request: Request, principal: Principal): 
 
 const post = Effect.fnUntraced(function*(
   hosted: Hosted,
+  stateless: ServeStateless,
   request: Request,
   principal: Principal
 ): Effect.fn.Return<Response> {
@@ -69,7 +76,7 @@ const post = Effect.fnUntraced(function*(
   const said = request.headers["mcp-protocol-version"]
   const [first] = messages
   if (!isBatch && first !== undefined && (Revision.isModern(said) || isModern(first))) {
-    return yield* hosted.modern(first, request, principal)
+    return yield* stateless(first, request, principal)
   }
   if (said !== undefined && !Revision.isLegacy(said)) {
     return refusal(400, `the revision ${JSON.stringify(said.slice(0, 40))} is not supported`, {
@@ -259,7 +266,7 @@ const isModern = (message: Message): boolean => {
   return typeof _meta === "object" && _meta !== null && ModernEra.metaKey.protocolVersion in _meta
 }
 
-const accepts = ({ headers }: Request, type: string): boolean => {
+export const accepts = ({ headers }: Request, type: string): boolean => {
   const accept = headers["accept"]
   if (accept === undefined) return true
   const family = `${type.slice(0, type.indexOf("/"))}/*`

@@ -1,13 +1,15 @@
 /** A host with a server that tests steer, on a free port of this machine. */
 import * as McpHost from "@holdfast/server/McpHost"
+import type { Session } from "@holdfast/server/Session"
 import { SessionRegistry } from "@holdfast/server/SessionRegistry"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as HttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import { echoServer, steering } from "./echoServer.ts"
 
-export const open = (options: Partial<McpHost.HttpOptions> = {}) =>
+export const open = (options: Partial<McpHost.HttpOptions<Session | Scope.Scope>> = {}) =>
   Effect.gen(function*() {
     const steer = steering()
     const context = yield* Layer.build(

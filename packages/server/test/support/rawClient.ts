@@ -28,7 +28,7 @@ export interface Message {
     readonly content?: ReadonlyArray<{ readonly type: string; readonly text: string }>
     readonly [name: string]: unknown
   }
-  readonly error?: { readonly code: number; readonly message: string }
+  readonly error?: { readonly code: number; readonly message: string; readonly data?: unknown }
 }
 
 export class RawClient {

@@ -2,10 +2,10 @@
 import * as ModernEra from "@holdfast/protocol/ModernEra"
 import * as Revision from "@holdfast/protocol/Revision"
 import * as Effect from "effect/Effect"
-import type { Modern } from "./Hosted.ts"
 import { refusal } from "./httpAnswers.ts"
+import type { ServeStateless } from "./stateless/serveStateless.ts"
 
-export const withoutSessions: Modern = (message) =>
+export const refuseStateless: ServeStateless = (message) =>
   Effect.succeed(
     refusal(400, `the revision ${Revision.latestModern} is not served here`, {
       code: ModernEra.unsupportedProtocolVersion,

@@ -1,7 +1,7 @@
 /** What a tool's input schema may declare as headers, and what a call says in them. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Result from "effect/Result"
-import { declaredBy, headersOf } from "../src/internal/ToolHeaders.ts"
+import { declaredBy, headersOf } from "../src/ToolHeaders.ts"
 
 const declared = (properties: object, more: object = {}) =>
   declaredBy({ name: "tool", inputSchema: { type: "object", properties, ...more } })

@@ -1,0 +1,88 @@
+/**
+ * The response to one stateless request: one JSON body if there is nothing but the answer, a stream of events as soon as there is anything
+ * else to say, or when it takes long.
+ *
+ * Nobody can come back to it: a client that goes away has cancelled.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import { EventSink, type SinkEnd } from "../EventSink.ts"
+
+/** How the response goes on. */
+export type Decision =
+  | { readonly _tag: "Json"; readonly status: number; readonly text: string }
+  | { readonly _tag: "Stream" }
+
+export interface ReplyOptions {
+  /** The client reads streams. */
+  readonly acceptsStream: boolean
+  readonly openedAt: number
+  readonly maxBufferedBytes: number
+  /** Called once, when there is no more to say, or nobody to say it to. */
+  readonly onEnd: (end: SinkEnd) => void
+}
+
+export class Reply {
+  readonly sink: EventSink
+  readonly #options: ReplyOptions
+  readonly #decision = Deferred.makeUnsafe<Decision>()
+  #isStream = false
+  #isDone = false
+
+  private constructor(sink: EventSink, options: ReplyOptions) {
+    this.sink = sink
+    this.#options = options
+  }
+
+  static make(options: ReplyOptions): Effect.Effect<Reply> {
+    return Effect.map(
+      EventSink.make(options.maxBufferedBytes, options.onEnd),
+      (sink) => new Reply(sink, options)
+    )
+  }
+
+  readonly decision = Deferred.await(this.#decision)
+
+  get isOpen(): boolean {
+    return !this.#isDone && this.sink.isOpen
+  }
+
+  /** Something that is not the answer. False: this client cannot be told. */
+  say(text: string): boolean {
+    if (!this.isOpen || !this.#options.acceptsStream) return false
+    this.stream()
+    this.sink.event(undefined, text)
+    return true
+  }
+
+  /** Goes on as a stream from here. */
+  stream(): void {
+    if (this.#isStream) return
+    this.#isStream = true
+    this.#decide({ _tag: "Stream" })
+  }
+
+  /** The answer. What comes after it is a no-op. */
+  finish(status: number, text: string): void {
+    if (!this.isOpen) return
+    this.#isDone = true
+    if (this.#isStream) this.sink.event(undefined, text)
+    else this.#decide({ _tag: "Json", status, text })
+    this.sink.end("ended")
+  }
+
+  /** The client has gone before anything was said. */
+  abandon(): void {
+    this.sink.end("client left")
+  }
+
+  /** What takes long should be seen to live. */
+  beat(now: number, interval: number): void {
+    if (this.isOpen && this.#options.acceptsStream && now - this.#options.openedAt >= interval) this.stream()
+    if (this.#isStream) this.sink.comment("heartbeat")
+  }
+
+  #decide(decision: Decision): void {
+    Deferred.doneUnsafe(this.#decision, Effect.succeed(decision))
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * The tasks extension of 2026-07-28 over the tasks of 2025-11-25, which a server with sessions has.
+ *
+ * There a result is fetched by a request of its own, and a tool that says `isError` has failed; here the result comes with the task, and
+ * only what went wrong in the protocol has failed.
+ *
+ * @see https://modelcontextprotocol.io/seps/2663-tasks-extension
+ */
+import * as JsonRpc from "@holdfast/protocol/JsonRpc"
+import { missingClientCapability, tasksExtension } from "@holdfast/protocol/ModernEra"
+import * as Effect from "effect/Effect"
+import { toTask } from "./results.ts"
+import type { Answered, StandIn } from "./StandIn.ts"
+import { isObject, type JsonObject, type Refused, refused } from "./StatelessRequest.ts"
+
+export const methods: ReadonlySet<string> = new Set(["tasks/get", "tasks/update", "tasks/cancel"])
+
+/** For clients that have not said that they know tasks. */
+export const undeclared: Refused = refused(
+  400,
+  missingClientCapability,
+  "the client would have to declare the tasks extension",
+  {
+    requiredCapabilities: { extensions: { [tasksExtension]: {} } }
+  }
+)
+
+type Outcome =
+  | { readonly _tag: "Success"; readonly result: JsonObject }
+  | { readonly _tag: "Failure"; readonly error: JsonRpc.ErrorObject }
+
+export const serve = Effect.fnUntraced(function*(
+  standIn: StandIn,
+  method: string,
+  { taskId }: JsonObject
+): Effect.fn.Return<Outcome> {
+  const found = yield* standIn.ask("tasks/get", { taskId })
+  if (found._tag === "Failure") return found
+  const task = isObject(found.result) ? found.result : {}
+  const isRunning = !ended.has(task["status"])
+  switch (method) {
+    case "tasks/cancel": {
+      // Cancelling twice is cancelling once; one that ends in this moment has ended.
+      if (isRunning) yield* standIn.ask("tasks/cancel", { taskId })
+      return acknowledged
+    }
+    case "tasks/update":
+      // Tasks here ask for nothing: whatever is sent answers no question, and is ignored as such.
+      return acknowledged
+    default: {
+      if (isRunning || task["status"] === "cancelled") return success(toTask(task))
+      const payload = yield* standIn.ask("tasks/result", { taskId })
+      return success({ ...toTask(task), ...outcomeOf(payload) })
+    }
+  }
+})
+
+const ended: ReadonlySet<unknown> = new Set(["completed", "failed", "cancelled"])
+
+const success = (result: JsonObject): Outcome => ({ _tag: "Success", result })
+
+const acknowledged = success({})
+
+const outcomeOf = (payload: Answered): JsonObject => {
+  if (payload._tag === "Failure") return { status: "failed", error: payload.error }
+  const result = isObject(payload.result) ? payload.result : {}
+  const { _meta, ...others } = result
+  if (!isObject(_meta)) return { status: "completed", result: others }
+  // Which task it is of is said already.
+  const { "io.modelcontextprotocol/related-task": _, ...meta } = _meta
+  return { status: "completed", result: Object.keys(meta).length > 0 ? { ...others, _meta: meta } : others }
+}
