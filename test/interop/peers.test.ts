@@ -2,7 +2,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Endpoint, make, McpConfig } from "@holdfast/mcp"
 import { Client as ClientV2, StreamableHTTPClientTransport as HttpV2 } from "@modelcontextprotocol/client"
+import { McpClient, McpProtocol } from "effect/ai"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
 import { execFile, spawn } from "node:child_process"
 import * as fs from "node:fs"
 import { createRequire } from "node:module"
@@ -84,17 +90,91 @@ const host = Effect.acquireRelease(
 )
 
 describe("our host", () => {
-  it.live("serves the client of version 2 of the SDK, which asks for the new era first", () =>
-    Effect.gen(function*() {
-      const { url } = yield* host
-      for (const mode of ["legacy", "auto"] as const) {
-        const client = new ClientV2({ name: "v2", version: "1" }, { versionNegotiation: { mode } })
-        yield* Effect.promise(() => client.connect(new HttpV2(new URL(`${url}/mcp`))))
-        const result = yield* Effect.promise(() => client.callTool({ name: "echo", arguments: { text: mode } }))
-        assert.deepStrictEqual(result.content, [{ type: "text", text: mode }])
-        yield* Effect.promise(() => client.close())
-      }
-    }))
+  for (const [mode, spoken] of [["legacy", "2025-11-25"], ["auto", "2026-07-28"]] as const) {
+    it.live(`serves the client of version 2 of the SDK, mode ${mode}: calls, progress, questions`, () =>
+      Effect.gen(function*() {
+        const { url } = yield* host
+        const client = new ClientV2(
+          { name: "v2", version: "1" },
+          { versionNegotiation: { mode }, capabilities: { elicitation: { form: {} } } }
+        )
+        client.setRequestHandler("elicitation/create", () => ({ action: "accept", content: { name: "Ann" } }))
+        yield* Effect.acquireRelease(
+          Effect.promise(() => client.connect(new HttpV2(new URL(`${url}/mcp`)))),
+          () => Effect.promise(() => client.close())
+        )
+        assert.strictEqual(client.getNegotiatedProtocolVersion(), spoken)
+        const call = (name: string, args: Record<string, string> = {}, onprogress = (_: { progress: number }) => {}) =>
+          Effect.map(
+            Effect.promise(() => client.callTool({ name, arguments: args }, { onprogress })),
+            textOf
+          )
+        assert.strictEqual(yield* call("echo", { text: mode }), mode)
+        // The client learns from the list which arguments are headers.
+        yield* Effect.promise(() => client.listTools())
+        assert.strictEqual(yield* call("deploy", { region: "Zürich" }), "Zürich")
+        const seen: Array<number> = []
+        assert.strictEqual(yield* call("report", {}, ({ progress }) => void seen.push(progress)), "reported")
+        assert.deepStrictEqual(seen, [1, 2, 3])
+        assert.strictEqual(yield* call("ask"), "you are Ann")
+      }))
+  }
+
+  for (const protocol of [McpProtocol.v2025_11_25, McpProtocol.v2026_07_28]) {
+    it.live(`serves Effect's own client, ${protocol.protocolVersion}`, () =>
+      Effect.gen(function*() {
+        const { url } = yield* host
+        const said = yield* Effect.gen(function*() {
+          const client = yield* McpClient.McpClient
+          const tools = yield* client.listTools()
+          const call = (name: string, args: Record<string, string>) =>
+            Effect.gen(function*() {
+              const tool = tools.find((tool) => tool.name === name)
+              assert.isDefined(tool)
+              return textOf(yield* client.callTool({ tool, arguments: args }))
+            })
+          return [yield* call("echo", { text: "hi" }), yield* call("deploy", { region: "eu" })]
+        }).pipe(
+          Effect.provide(
+            McpClient.layerHttp({ name: "effect", version: "1", protocol, url: `${url}/mcp` }).pipe(
+              Layer.provide(FetchHttpClient.layer)
+            )
+          )
+        )
+        assert.deepStrictEqual(said, ["hi", "eu"])
+      }))
+  }
+
+  for (const era of ["legacy", "modern"] as const) {
+    it.live(`serves our client, era ${era}: calls, progress, questions, changes`, () =>
+      Effect.gen(function*() {
+        const { url } = yield* host
+        const endpoint = Endpoint.http({ url: `${url}/mcp` })
+        const mcp = yield* make(yield* McpConfig.make({ host: { endpoint, era } }), {
+          handlers: { elicitation: () => Effect.succeed({ action: "accept", content: { name: "Bob" } }) }
+        })
+        const call = (name: string, args: Record<string, string> = {}, onProgress = (_: { progress: number }) => {}) =>
+          Effect.map(
+            mcp.callTool("host", { name, arguments: args }, { deadline: "20 seconds", onProgress }),
+            textOf
+          )
+        const changed = yield* mcp.notifications.pipe(
+          Stream.filter(({ method }) => method === "notifications/tools/list_changed"),
+          Stream.take(1),
+          Stream.runDrain,
+          Effect.forkChild({ startImmediately: true })
+        )
+        assert.strictEqual(yield* call("echo", { text: era }), era)
+        assert.strictEqual(yield* call("deploy", { region: "Zürich" }), "Zürich")
+        const seen: Array<number> = []
+        assert.strictEqual(yield* call("report", {}, ({ progress }) => void seen.push(progress)), "reported")
+        assert.deepStrictEqual(seen, [1, 2, 3])
+        assert.strictEqual(yield* call("ask"), "you are Bob")
+        // Whoever listens begins to listen some time after it has connected.
+        yield* Effect.raceFirst(Effect.repeat(call("change"), Schedule.spaced("50 millis")), Fiber.join(changed))
+        assert.strictEqual(yield* mcp.use("host", ({ era }) => Effect.succeed(era)), era)
+      }))
+  }
 
   it.live("serves the inspector, over both transports", () =>
     Effect.gen(function*() {

@@ -309,13 +309,16 @@ export const make = Effect.fnUntraced(function*(
       send: (connection, left) => {
         // Modern servers are told of wishes otherwise: see Subscriptions.
         if (connection.era === "modern" && isWish(method)) return Effect.succeed({})
-        const sent = connection.request(method, params ?? {}, {
-          hardDeadline: left,
-          ...(isTool && { idleDeadline: target.deadlines.idle }),
-          ...(named !== undefined && connection.era === "modern" &&
-            { headers: hints.headersOf(target, named, argumentsIn(params)) }),
-          onProgress
-        })
+        const saying = (headers: Readonly<Record<string, string>> | undefined) =>
+          connection.request(method, params ?? {}, {
+            hardDeadline: left,
+            ...(isTool && { idleDeadline: target.deadlines.idle }),
+            ...(headers !== undefined && { headers }),
+            onProgress
+          })
+        const sent = named !== undefined && connection.era === "modern"
+          ? hints.withHeaders(target, connection, { name: named, args: argumentsIn(params), left }, saying)
+          : saying(undefined)
         return isTool && idempotent === undefined ? Effect.andThen(hints.ask(target, connection), sent) : sent
       },
       mayRepeat: idempotent === undefined && named !== undefined

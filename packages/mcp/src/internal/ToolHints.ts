@@ -8,6 +8,7 @@
  * one that serves a single call is not asked.
  */
 import type * as Messages from "@holdfast/protocol/Messages"
+import * as ModernEra from "@holdfast/protocol/ModernEra"
 import { declaredBy, headersOf, type Mirrored } from "@holdfast/protocol/ToolHeaders"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -18,6 +19,11 @@ import type { McpRuntimeError } from "../McpRuntimeError.ts"
 import { allPages } from "./listing.ts"
 import * as listings from "./listings.ts"
 import type { Target } from "./target.ts"
+
+type Headers = Readonly<Record<string, string>> | undefined
+
+const isSame = (a: Headers = {}, b: Headers = {}): boolean =>
+  Object.keys(a).length === Object.keys(b).length && Object.entries(a).every(([name, value]) => b[name] === value)
 
 /** How long a lost call waits for a tool list that is on its way. */
 const patience = "5 seconds"
@@ -48,8 +54,33 @@ export class ToolHints {
     else this.#mirrored.set(target.fingerprint, new Map(mirrored))
   }
 
-  /** What a call of the tool says in headers, as far as its declaration is known. */
-  headersOf({ fingerprint }: Target, name: string, args: unknown): Readonly<Record<string, string>> | undefined {
+  /**
+   * Calls a tool with what it wants to see in headers, as far as its declaration is known. A server that finds something missing there
+   * has not run the call: it is asked for its tools, and the call is sent once more if they tell anything new.
+   */
+  withHeaders<A>(
+    target: Target,
+    connection: McpConnection,
+    { args, left, name }: { readonly name: string; readonly args: unknown; readonly left: () => number },
+    send: (headers: Headers) => Effect.Effect<A, CallFailure>
+  ): Effect.Effect<A, CallFailure> {
+    const headers = this.#headersOf(target, name, args)
+    return Effect.catchTag(
+      send(headers),
+      "ServerError",
+      (refusal) =>
+        refusal.code !== ModernEra.headerMismatch ? Effect.fail(refusal) : Effect.flatMap(
+          allPages(listings.tools, connection, left),
+          (tools) => {
+            this.remember(target, tools)
+            const learnt = this.#headersOf(target, name, args)
+            return isSame(headers, learnt) ? Effect.fail(refusal) : send(learnt)
+          }
+        )
+    )
+  }
+
+  #headersOf({ fingerprint }: Target, name: string, args: unknown): Headers {
     const declared = this.#mirrored.get(fingerprint)?.get(name)
     return declared === undefined ? undefined : headersOf(declared, args)
   }
