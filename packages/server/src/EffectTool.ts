@@ -9,6 +9,8 @@
  * - What a handler fails with is the tool's answer (`isError`, with the error's message). What it dies of is logged, and the client is
  *   told no more than that it failed.
  * - Progress and log messages to a client that has gone, or never asked, are no-ops.
+ * - Every call is a span, `tools/call <name>`, in the trace the client says (`traceparent` in `_meta`, or the header), and what is logged
+ *   in it names the session and the tool. Whatever the handler asks of others over Effect's `HttpClient` goes on in that trace.
  *
  * @example
  * ```ts
@@ -37,8 +39,12 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Headers from "effect/http/Headers"
+import * as HttpTraceContext from "effect/http/HttpTraceContext"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
+import type * as Tracer from "effect/Tracer"
 import { addTool, type ToolRegistry, type ToolRequest, type ToolResult } from "./internal/sdk/addTool.ts"
 import { Session } from "./Session.ts"
 
@@ -150,8 +156,19 @@ export const register = <
           )
         )
       )
+      const observed = handled.pipe(
+        Effect.tap(({ isError }) =>
+          isError === true ? Effect.annotateCurrentSpan("error.type", "tool_error") : Effect.void
+        ),
+        Effect.annotateLogs({ session: session.number, tool: name }),
+        Effect.withSpan(`tools/call ${name}`, {
+          kind: "server",
+          attributes: { "mcp.method.name": "tools/call", "gen_ai.tool.name": name, "holdfast.session": session.number },
+          ...parentOf(request.traceparent)
+        })
+      )
       // The rest of the context is the handler's own: it was taken from around its registration.
-      const provided = Effect.provideContext(handled, context) as Effect.Effect<ToolResult>
+      const provided = Effect.provideContext(observed, context) as Effect.Effect<ToolResult>
       return Effect.flatMap(Effect.forkIn(provided, owner, { startImmediately: true }), (fiber) =>
         Effect.flatMap(
           Effect.onInterrupt(Fiber.await(fiber), () => isOrphan() ? Effect.void : Fiber.interrupt(fiber)),
@@ -169,6 +186,12 @@ export const register = <
       outputSchema: output === undefined ? undefined : shown(output)
     }, serve)
   })
+
+/** Not the span in which the tool was registered: that of an earlier request, if of any. */
+const parentOf = (traceparent: string | undefined): Pick<Tracer.SpanOptions, "parent" | "root"> => {
+  const parent = HttpTraceContext.w3c(Headers.fromInput({ traceparent }))
+  return Option.isSome(parent) ? { parent: parent.value } : { root: true }
+}
 
 const shown = (schema: Schema.Constraint): object => {
   const { definitions, schema: json } = Schema.toJsonSchemaDocument(schema)

@@ -10,6 +10,7 @@ import type { SessionShape } from "../Session.ts"
 import type { SessionPolicy } from "../SessionPolicy.ts"
 import type { EventSink } from "./EventSink.ts"
 import { Exchange } from "./Exchange.ts"
+import type { Origin } from "./Origin.ts"
 import { OutStream } from "./OutStream.ts"
 import { ReplayLog } from "./ReplayLog.ts"
 
@@ -19,6 +20,7 @@ export type Message = JsonRpc.Incoming
 export interface ReceiveOptions {
   readonly isBatch: boolean
   readonly acceptsStream: boolean
+  readonly origin?: Origin
 }
 
 const pingPrefix = "holdfast-ping-"
@@ -27,7 +29,7 @@ const standalone = 0
 export class Conversation {
   readonly session: SessionShape
   /** Set by the server's side: where the client's messages go. */
-  onMessage: (message: Message) => void = () => {}
+  onMessage: (message: Message, origin?: Origin) => void = () => {}
   /** Settled on by `initialize`. */
   revision: string | undefined
   readonly push: OutStream
@@ -69,7 +71,7 @@ export class Conversation {
   }
 
   /** Hands the client's messages to the server. Returns what their answers come through, if any is a request. */
-  receive(messages: ReadonlyArray<Message>, { acceptsStream, isBatch }: ReceiveOptions): Exchange | undefined {
+  receive(messages: ReadonlyArray<Message>, { acceptsStream, isBatch, origin }: ReceiveOptions): Exchange | undefined {
     const ids = messages.flatMap((message) => message._tag === "Request" ? [message.id] : [])
     let exchange: Exchange | undefined
     if (ids.length > 0) {
@@ -88,7 +90,7 @@ export class Conversation {
       exchange = made
       for (const id of ids) this.#exchanges.set(id, made)
     }
-    for (const message of messages) this.#hear(message)
+    for (const message of messages) this.#hear(message, origin)
     return exchange
   }
 
@@ -148,13 +150,13 @@ export class Conversation {
     this.#only?.end("ended")
   }
 
-  #hear(message: Message): void {
+  #hear(message: Message, origin: Origin | undefined): void {
     this.#unanswered = 0
     if ((message._tag === "Success" || message._tag === "Failure") && isPing(message.id)) return
     // A client that only says that it is there does not use the session.
     if (!(message._tag === "Request" && message.method === "ping")) this.session.touch()
     if (message._tag === "Notification" && message.method === "notifications/initialized") this.session.activate()
-    this.onMessage(message)
+    this.onMessage(message, origin)
     if (message._tag === "Notification" && message.method === "notifications/cancelled") this.#cancelled(message.params)
   }
 

@@ -8,8 +8,8 @@ import * as Scope from "effect/Scope"
 import { Session, type SessionShape, type SessionTransport } from "../Session.ts"
 import { McpServerError, SessionNotFound } from "../SessionError.ts"
 import type { SessionRegistry } from "../SessionRegistry.ts"
-import { Conversation, type Message } from "./Conversation.ts"
-import { type SdkServer, serve, type Speaker } from "./sdk/SessionServer.ts"
+import { Conversation } from "./Conversation.ts"
+import { type Receive, type SdkServer, serve, type Speaker } from "./sdk/SessionServer.ts"
 
 export interface Hosted {
   readonly registry: SessionRegistry["Service"]
@@ -21,7 +21,7 @@ export interface Hosted {
   ) => Effect.Effect<{ readonly id: Redacted.Redacted; readonly conversation: Conversation }, McpServerError>
   readonly find: (id: string, principal: Principal) => Effect.Effect<Conversation, McpServerError>
   /** Makes the server of a session. Returns where the client's messages go; without a server the session is closed. */
-  readonly start: (session: SessionShape, speaker: Speaker) => Effect.Effect<(message: Message) => void>
+  readonly start: (session: SessionShape, speaker: Speaker) => Effect.Effect<Receive>
   /** Milliseconds, monotonic. */
   readonly now: () => number
   /** Called at every heartbeat until what is returned is called. */

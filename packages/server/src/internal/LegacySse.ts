@@ -16,6 +16,7 @@ import { cut } from "./cutConnection.ts"
 import { EventSink } from "./EventSink.ts"
 import type { Hosted } from "./Hosted.ts"
 import { refusal, retryAfter, sessionNotFound } from "./httpAnswers.ts"
+import { originOf } from "./Origin.ts"
 import { unavailable } from "./StreamableHttp.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
@@ -77,6 +78,7 @@ export const post = Effect.fnUntraced(function*(
     const description = "a request of this id is being served already"
     return refusal(400, description, { code: JsonRpc.errorCode.invalidRequest })
   }
-  conversation.receive(messages, { isBatch: false, acceptsStream: true })
+  const origin = yield* originOf(request, principal)
+  conversation.receive(messages, { isBatch: false, acceptsStream: true, origin })
   return HttpServerResponse.text("Accepted", { status: 202 })
 })

@@ -18,6 +18,7 @@ import { EventSink } from "./EventSink.ts"
 import type { Exchange } from "./Exchange.ts"
 import type { Hosted } from "./Hosted.ts"
 import { refusal, retryAfter, sessionNotFound } from "./httpAnswers.ts"
+import { originOf } from "./Origin.ts"
 import { type OutStream, parseEventId } from "./OutStream.ts"
 import type { ServeStateless } from "./stateless/serveStateless.ts"
 
@@ -127,7 +128,8 @@ const exchange = Effect.fnUntraced(function*(
     }
   }
   const acceptsStream = accepts(request, "text/event-stream")
-  const pending = conversation.receive(messages, { isBatch, acceptsStream })
+  const origin = yield* originOf(request, conversation.session.principal)
+  const pending = conversation.receive(messages, { isBatch, acceptsStream, origin })
   if (pending === undefined) return HttpServerResponse.empty({ status: 202 })
   return yield* answerOf(hosted, request, conversation, pending, headers)
 })

@@ -5,6 +5,7 @@ import type { JSONRPCMessage, MessageExtraInfo } from "@modelcontextprotocol/sdk
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Message } from "../Conversation.ts"
+import type { Origin } from "../Origin.ts"
 
 /** What we need of the SDK's `McpServer` or `Server`: version 1. */
 export interface SdkServer {
@@ -18,6 +19,9 @@ export interface Speaker {
   /** Ends the response that carries a request, or the client's own stream, for the client to come back to. */
   readonly pause?: (related: JsonRpc.RequestId | undefined) => void
 }
+
+/** Where the client's messages go. */
+export type Receive = (message: Message, origin?: Origin) => void
 
 /** Nothing here has to be waited for. */
 const done = (): Promise<void> => Effect.runPromise(Effect.void)
@@ -51,13 +55,15 @@ export class SessionTransport implements Transport {
     return done()
   }
 
-  receive(message: Message): void {
+  receive(message: Message, origin?: Origin): void {
     if (this.#isClosed) return
     const speaker = this.#speaker
-    if (speaker.pause === undefined || message._tag !== "Request") return this.onmessage?.(toSdk(message))
     this.onmessage?.(toSdk(message), {
-      closeSSEStream: () => speaker.pause?.(message.id),
-      closeStandaloneSSEStream: () => speaker.pause?.(undefined)
+      ...(origin !== undefined && toExtra(origin)),
+      ...(speaker.pause !== undefined && message._tag === "Request" && {
+        closeSSEStream: () => speaker.pause?.(message.id),
+        closeStandaloneSSEStream: () => speaker.pause?.(undefined)
+      })
     })
   }
 }
@@ -67,7 +73,7 @@ export const serve = (
   server: SdkServer,
   speaker: Speaker,
   session: number
-): Effect.Effect<(message: Message) => void, never, Scope.Scope> =>
+): Effect.Effect<Receive, never, Scope.Scope> =>
   Effect.suspend(() => {
     const transport = new SessionTransport(speaker, `session-${session}`)
     return Effect.as(
@@ -75,9 +81,22 @@ export const serve = (
         Effect.promise(() => server.connect(transport)),
         () => Effect.promise(() => server.close())
       ),
-      (message: Message) => transport.receive(message)
+      (message: Message, origin?: Origin) => transport.receive(message, origin)
     )
   })
+
+const toExtra = (origin: Origin): MessageExtraInfo => {
+  const { principal } = origin
+  return {
+    requestInfo: {
+      get headers() {
+        return origin.headers
+      }
+    },
+    // The token itself stays with who has checked it.
+    ...(principal !== undefined && { authInfo: { token: "", clientId: principal.id, scopes: [...principal.scopes] } })
+  }
+}
 
 const toFrame = (message: JSONRPCMessage): JsonRpc.Incoming => {
   if ("method" in message) {

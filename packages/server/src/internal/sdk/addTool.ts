@@ -22,6 +22,8 @@ export interface ToolResult {
 export interface ToolRequest {
   readonly id: string | number
   readonly args: unknown
+  /** The trace the call is part of, as the client or the transport says. */
+  readonly traceparent: string | undefined
   /** Set when the client asked to be told. */
   readonly progress: ((progress: object) => Effect.Effect<void>) | undefined
   readonly log: (level: string, data: unknown) => Effect.Effect<void>
@@ -50,7 +52,7 @@ export const addTool = (
       ...(description !== undefined && { description }),
       ...(annotations !== undefined && { annotations })
     },
-    (args, { _meta, requestId, sendNotification, signal }) => {
+    (args, { _meta, requestId, requestInfo, sendNotification, signal }) => {
       const progressToken = _meta?.progressToken
       // A client that has gone is no reason for a handler to fail.
       const tell = (notification: ServerNotification) =>
@@ -58,6 +60,7 @@ export const addTool = (
       const request: ToolRequest = {
         id: requestId,
         args,
+        traceparent: traceIn(_meta) ?? traceIn(requestInfo?.headers),
         progress: progressToken === undefined ? undefined : (progress) =>
           tell({
             method: "notifications/progress",
@@ -71,6 +74,12 @@ export const addTool = (
       return Effect.runPromise(serve(request) as Effect.Effect<CallToolResult>, { signal })
     }
   )
+
+/** @see https://www.w3.org/TR/trace-context/ */
+const traceIn = (members: object | undefined): string | undefined =>
+  members !== undefined && "traceparent" in members && typeof members.traceparent === "string"
+    ? members.traceparent
+    : undefined
 
 /** Shows this, and takes every object. */
 const showing = (schema: object) => {

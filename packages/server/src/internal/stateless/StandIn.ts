@@ -13,7 +13,8 @@ import type { SessionShape } from "../../Session.ts"
 import type { McpServerError } from "../../SessionError.ts"
 import type { Hosted } from "../Hosted.ts"
 import { serverError } from "../httpAnswers.ts"
-import type { Speaker } from "../sdk/SessionServer.ts"
+import type { Origin } from "../Origin.ts"
+import type { Receive, Speaker } from "../sdk/SessionServer.ts"
 import type { JsonObject, StatelessRequest } from "./StatelessRequest.ts"
 
 export type Answered = JsonRpc.Success | JsonRpc.Failure
@@ -24,17 +25,20 @@ export type Said = JsonRpc.Request | JsonRpc.Notification
 export class StandIn implements Speaker {
   readonly session: SessionShape
   readonly #answers = new Map<JsonRpc.RequestId, (answer: Answered, text?: string) => void>()
-  #hear: (message: JsonRpc.Incoming) => void = () => {}
+  #hear: Receive = () => {}
+  /** Where the one request has come from. */
+  readonly #origin: Origin
   #last = 0
   #ended: string | undefined
   /** Where what the server says goes. Questions before there is anybody to answer them are refused. */
   onSaid: (message: Said) => void = (message) => this.refuse(message)
 
-  constructor(session: SessionShape) {
+  constructor(session: SessionShape, origin: Origin) {
     this.session = session
+    this.#origin = origin
   }
 
-  speakTo(hear: (message: JsonRpc.Incoming) => void): void {
+  speakTo(hear: Receive): void {
     this.#hear = hear
   }
 
@@ -55,7 +59,7 @@ export class StandIn implements Speaker {
     const id = ++this.#last
     if (this.#ended !== undefined) return onAnswer(endOf(id, this.#ended))
     this.#answers.set(id, onAnswer)
-    this.#hear({ _tag: "Request", id, method, params })
+    this.#hear({ _tag: "Request", id, method, params }, this.#origin)
   }
 
   /** Asks the server something on our own account. */
@@ -120,10 +124,11 @@ export interface Greeted {
 export const open = Effect.fnUntraced(function*(
   { registry, start }: Pick<Hosted, "registry" | "start">,
   principal: Principal,
-  { capabilities, clientInfo }: StatelessRequest
+  { capabilities, clientInfo }: StatelessRequest,
+  origin: Origin
 ): Effect.fn.Return<Greeted | undefined, McpServerError> {
   const { session } = yield* registry.open({ principal, transport: "stateless" })
-  const standIn = new StandIn(session)
+  const standIn = new StandIn(session, origin)
   session.onClosing((reason) => standIn.end(reason))
   const greet = Effect.gen(function*() {
     standIn.speakTo(yield* start(session, standIn))

@@ -22,6 +22,7 @@ import type { SinkEnd } from "../EventSink.ts"
 import type { Hosted } from "../Hosted.ts"
 import { retryAfter, serverError } from "../httpAnswers.ts"
 import { digestOf, randomId } from "../nodeCrypto.ts"
+import { originOf } from "../Origin.ts"
 import { Call, type CallHost, nameIn } from "./Call.ts"
 import { honoured, Listeners, readFilter, tagged } from "./Listeners.ts"
 import { Reply } from "./Reply.ts"
@@ -245,7 +246,7 @@ export const make = Effect.fnUntraced(function*(
     if (registry.isDraining()) return failure(asked.id, draining, retryAfter(5))
     if (asked.state !== undefined) return yield* resume(request, asked, principal, asked.state)
     if (asked.method === "subscriptions/listen" && !acceptsStream(request)) return failure(asked.id, noStream)
-    const greeted = yield* Effect.result(StandIn.open(hosted, principal, asked))
+    const greeted = yield* Effect.result(StandIn.open(hosted, principal, asked, yield* originOf(request, principal)))
     if (greeted._tag === "Failure") return failure(asked.id, unavailable(greeted.failure), retryAfter(10))
     if (greeted.success === undefined) return failure(asked.id, broken)
     const { session } = greeted.success.standIn
