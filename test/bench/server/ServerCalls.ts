@@ -1,6 +1,7 @@
 /**
  * Calls of an echo tool on a session, in turn: our host with its guard on, the SDK's server on `node:http`, and `node:http` alone, each in
- * a process of its own, under the same client. Then ten thousand idle sessions with open streams.
+ * a process of its own, under the same client. The same calls without sessions, on our host and on version 2 of the SDK, which both make a
+ * server for each. Then ten thousand idle sessions with open streams.
  */
 import * as Effect from "effect/Effect"
 import { spawn } from "node:child_process"
@@ -9,7 +10,8 @@ import * as path from "node:path"
 import * as Report from "../Report.ts"
 
 const names = ["raw node:http", "SDK", "holdfast"] as const
-type Name = typeof names[number]
+const stateless = ["SDK v2", "holdfast"] as const
+type Name = typeof names[number] | typeof stateless[number]
 
 const clients = 32
 const calls = 8000
@@ -47,7 +49,7 @@ const open = (name: Name) =>
 
 const agent = new http.Agent({ keepAlive: true, maxSockets: clients })
 
-const send = (port: number, session: string | undefined, body: string) =>
+const send = (port: number, session: string | undefined, body: string, more: Record<string, string> = {}) =>
   new Promise<string | undefined>((resolve, reject) => {
     const request = http.request({
       port,
@@ -59,7 +61,8 @@ const send = (port: number, session: string | undefined, body: string) =>
         "content-type": "application/json",
         accept: "application/json, text/event-stream",
         "content-length": Buffer.byteLength(body),
-        ...(session !== undefined && { "mcp-session-id": session })
+        ...(session !== undefined && { "mcp-session-id": session }),
+        ...more
       }
     }, (response) => {
       if ((response.statusCode ?? 500) >= 300) reject(new Error(`HTTP ${response.statusCode}`))
@@ -102,6 +105,26 @@ const throughput = async (port: number): Promise<number> => {
   return calls / (performance.now() - start) * 1000
 }
 
+const headers = { "mcp-protocol-version": "2026-07-28", "mcp-method": "tools/call", "mcp-name": "echo" }
+const _meta = {
+  "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+  "io.modelcontextprotocol/clientInfo": { name: "bench", version: "1" },
+  "io.modelcontextprotocol/clientCapabilities": {}
+}
+
+const statelessThroughput = async (port: number): Promise<number> => {
+  const start = performance.now()
+  const client = async (number: number): Promise<void> => {
+    for (let i = 0; i < calls / clients; i++) {
+      const params = { name: "echo", arguments: { text: "hi" }, _meta }
+      const call = { jsonrpc: "2.0", id: number * calls + i + 1, method: "tools/call", params }
+      await send(port, undefined, JSON.stringify(call), headers)
+    }
+  }
+  await Promise.all(Array.from({ length: clients }, (_, number) => client(number)))
+  return calls / (performance.now() - start) * 1000
+}
+
 /** Opens a session with its stream, and leaves both open. */
 const openStream = async (port: number): Promise<http.ClientRequest> => {
   const session = await begin(port)
@@ -121,17 +144,21 @@ const openStream = async (port: number): Promise<http.ClientRequest> => {
 }
 
 export const serverCalls = Effect.scoped(Effect.gen(function*() {
-  const servers = new Map<Name, { readonly port: number; readonly usage: Effect.Effect<Usage> }>()
-  for (const name of names) servers.set(name, yield* open(name))
-  const all = new Map<Name, Array<number>>(names.map((name) => [name, []]))
-  for (let round = 0; round <= rounds; round++) {
-    for (const name of names) {
-      const perSecond = yield* Effect.promise(() => throughput(servers.get(name)?.port ?? 0))
-      // The first round warms up.
-      if (round > 0) all.get(name)?.push(perSecond)
+  /** In turn, after a round that warms up: the median of each. */
+  const race = Effect.fnUntraced(function*(names: ReadonlyArray<Name>, run: (port: number) => Promise<number>) {
+    const ports = new Map<Name, number>()
+    for (const name of names) ports.set(name, (yield* open(name)).port)
+    const all = new Map<Name, Array<number>>(names.map((name) => [name, []]))
+    for (let round = 0; round <= rounds; round++) {
+      for (const name of names) {
+        const perSecond = yield* Effect.promise(() => run(ports.get(name) ?? 0))
+        if (round > 0) all.get(name)?.push(perSecond)
+      }
     }
-  }
-  const rate = (name: Name) => Report.median(all.get(name) ?? [])
+    return (name: Name) => Report.median(all.get(name) ?? [])
+  }, Effect.scoped)
+
+  const rate = yield* race(names, throughput)
   Report.print(`${calls} calls on a session, ${clients} clients`, [
     ...names.map((name) => ({ name, figure: `${rate(name).toFixed(0)} calls/s` })),
     {
@@ -140,6 +167,13 @@ export const serverCalls = Effect.scoped(Effect.gen(function*() {
       gate: { value: rate("holdfast") / rate("SDK"), atLeast: 1, unit: "×" }
     },
     { name: "holdfast ÷ raw node:http", figure: `${Report.round(rate("holdfast") / rate("raw node:http"))} ×` }
+  ])
+
+  const without = yield* race(stateless, statelessThroughput)
+  Report.print(`${calls} calls without a session, ${clients} clients`, [
+    ...stateless.map((name) => ({ name, figure: `${without(name).toFixed(0)} calls/s` })),
+    { name: "holdfast ÷ SDK v2", figure: `${Report.round(without("holdfast") / without("SDK v2"))} ×` },
+    { name: "without ÷ with a session", figure: `${Report.round(without("holdfast") / rate("holdfast"))} ×` }
   ])
 
   const fresh = yield* open("holdfast")

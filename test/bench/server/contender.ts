@@ -2,6 +2,7 @@
 import * as McpHost from "@holdfast/server/McpHost"
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
 import { StreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/streamableHttp.js"
+import { createMcpHandler, McpServer as McpServerV2 } from "@modelcontextprotocol/server"
 import * as Effect from "effect/Effect"
 import * as HttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
@@ -56,6 +57,24 @@ const contenders: Readonly<Record<string, () => void>> = {
       return transport.handleRequest(request, response, body)
     })
     sdk.listen(0, "127.0.0.1", () => printPort(sdk))
+  },
+  // Which has a server for each request, too. What its own adapter for Node does is done here in the shortest way.
+  "SDK v2": () => {
+    const { fetch } = createMcpHandler(() => {
+      const mcp = new McpServerV2({ name: "bench", version: "1" })
+      mcp.registerTool("echo", { inputSchema: z.object({ text: z.string() }) }, ({ text }) => ({
+        content: [{ type: "text", text }]
+      }))
+      return mcp
+    })
+    const v2 = http.createServer(async (request, response) => {
+      const headers = Object.entries(request.headers).map(([name, value]): [string, string] => [name, String(value)])
+      const body = await bodyOf(request)
+      const answer = await fetch(new Request("http://127.0.0.1/mcp", { method: "POST", headers, body }))
+      response.writeHead(answer.status, Object.fromEntries(answer.headers))
+      response.end(await answer.text())
+    })
+    v2.listen(0, "127.0.0.1", () => printPort(v2))
   },
   holdfast: () => {
     const program = Effect.flatMap(HttpServer.HttpServer, ({ address }) => {

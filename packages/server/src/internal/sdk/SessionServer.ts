@@ -58,13 +58,12 @@ export class SessionTransport implements Transport {
   receive(message: Message, origin?: Origin): void {
     if (this.#isClosed) return
     const speaker = this.#speaker
-    this.onmessage?.(toSdk(message), {
-      ...(origin !== undefined && toExtra(origin)),
-      ...(speaker.pause !== undefined && message._tag === "Request" && {
-        closeSSEStream: () => speaker.pause?.(message.id),
-        closeStandaloneSSEStream: () => speaker.pause?.(undefined)
-      })
-    })
+    const extra: MessageExtraInfo = origin === undefined ? {} : extraOf(origin)
+    if (speaker.pause !== undefined && message._tag === "Request") {
+      extra.closeSSEStream = () => speaker.pause?.(message.id)
+      extra.closeStandaloneSSEStream = () => speaker.pause?.(undefined)
+    }
+    this.onmessage?.(toSdk(message), extra)
   }
 }
 
@@ -85,17 +84,11 @@ export const serve = (
     )
   })
 
-const toExtra = (origin: Origin): MessageExtraInfo => {
+const extraOf = (origin: Origin): MessageExtraInfo => {
   const { principal } = origin
-  return {
-    requestInfo: {
-      get headers() {
-        return origin.headers
-      }
-    },
-    // The token itself stays with who has checked it.
-    ...(principal !== undefined && { authInfo: { token: "", clientId: principal.id, scopes: [...principal.scopes] } })
-  }
+  if (principal === undefined) return { requestInfo: origin }
+  // The token itself stays with who has checked it.
+  return { requestInfo: origin, authInfo: { token: "", clientId: principal.id, scopes: [...principal.scopes] } }
 }
 
 const toFrame = (message: JSONRPCMessage): JsonRpc.Incoming => {
