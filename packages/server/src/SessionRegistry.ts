@@ -207,8 +207,12 @@ export const make = Effect.fnUntraced(function*(
           refused++
           return Effect.fail(new McpServerError({ reason }))
         }
-        const id = randomId()
-        const session = new SessionEntry(host, ++opened, principal, transport, digestOf(id))
+        const number = ++opened
+        // What lasts for one request is never looked for: no digest is of this form.
+        const isFound = transport !== "stateless"
+        const id = isFound ? randomId() : ""
+        const digest = isFound ? digestOf(id) : `stateless ${number}`
+        const session = new SessionEntry(host, number, principal, transport, digest)
         byDigest.set(session.digest, session)
         all.add(session)
         ofPrincipal.set(principal.id, (ofPrincipal.get(principal.id) ?? 0) + 1)

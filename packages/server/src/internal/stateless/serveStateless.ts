@@ -70,6 +70,8 @@ export const make = Effect.fnUntraced(function*(
   /** Calls whose questions are open, by the digest of what their clients come back with. */
   const parked = new Map<string, Call>()
 
+  const soon = (run: () => void): void => void fork(Effect.andThen(Effect.yieldNow, Effect.sync(run)))
+
   const publish = (principal: string, message: JsonRpc.Notification): void => {
     if (message.method === "notifications/tools/list_changed") tools.forget(principal)
     listeners.publish(principal, message)
@@ -104,7 +106,7 @@ export const make = Effect.fnUntraced(function*(
   const host = (standIn: StandIn.StandIn, method: string, info: Parameters<typeof toResult>[2]): CallHost => {
     let token: string | undefined
     return {
-      soon: (run) => void fork(Effect.andThen(Effect.yieldNow, Effect.sync(run))),
+      soon,
       park: (call) => {
         const state = randomId()
         token = digestOf(state)
@@ -115,7 +117,8 @@ export const make = Effect.fnUntraced(function*(
       toResult: (result) => toResult(method, result, info),
       done: () => {
         if (token !== undefined) parked.delete(token)
-        fork(standIn.session.close("done"))
+        // The handler's last steps come first: it is not to be told that it was aborted when it has done its work.
+        soon(() => fork(standIn.session.close("done")))
       }
     }
   }
