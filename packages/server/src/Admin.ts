@@ -9,8 +9,8 @@
  * - `POST /drain`: begins a drain, and answers at once.
  * - `GET /metrics`: the same in Prometheus' text format.
  *
- * **Gotchas**: it listens on this machine only, unless there are tokens: whoever reaches it may end every session. It stays there while the
- * server drains.
+ * **Gotchas**: it listens on this machine only, unless there are tokens: whoever reaches it may end every session. `/healthz` and `/readyz` tell
+ * nothing and want no token, so that what asks them needs none. It stays there while the server drains.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import type * as Config from "effect/Config"
@@ -56,7 +56,7 @@ export const layer = (
       const { address } = yield* HttpServer.HttpServer
       const bound = "port" in address ? address.port : port
       options.onListen?.(bound)
-      const guarded = (answer: Effect.Effect<HttpServerResponse.HttpServerResponse>) =>
+      const guarded = (answer: Effect.Effect<HttpServerResponse.HttpServerResponse>, isPublic = false) =>
         Effect.gen(function*() {
           const request = yield* HttpServerRequest.HttpServerRequest
           const { headers } = request
@@ -74,7 +74,7 @@ export const layer = (
             { allowedHosts }
           )
           if (refused !== undefined) return refusal(refused.status, refused.message)
-          if (auth !== undefined) {
+          if (auth !== undefined && !isPublic) {
             const known = yield* Effect.result(auth(request))
             if (known._tag === "Failure") {
               const { challenge, message, status } = known.failure
@@ -83,15 +83,18 @@ export const layer = (
           }
           return yield* answer
         })
-      yield* router.add("GET", "/healthz", guarded(Effect.succeed(HttpServerResponse.text("ok\n"))))
+      yield* router.add("GET", "/healthz", guarded(Effect.succeed(HttpServerResponse.text("ok\n")), true))
       yield* router.add(
         "GET",
         "/readyz",
-        guarded(Effect.sync(() =>
-          registry.isDraining()
-            ? HttpServerResponse.text("draining\n", { status: 503 })
-            : HttpServerResponse.text("ready\n")
-        ))
+        guarded(
+          Effect.sync(() =>
+            registry.isDraining()
+              ? HttpServerResponse.text("draining\n", { status: 503 })
+              : HttpServerResponse.text("ready\n")
+          ),
+          true
+        )
       )
       yield* router.add(
         "GET",

@@ -157,8 +157,8 @@ export interface MountOptions<R = never> extends RouteOptions<R> {
 /**
  * The server as a handler of Node's: for `node:http`, Express, and whatever else takes one. It answers at whatever path it is mounted.
  *
- * **Gotchas**: mount it before anything that reads bodies (`express.json()`). The registry drains when its Scope closes; who listens sees to
- * limits on slow clients, and to authentication when strangers can reach it.
+ * It drains when its Scope closes, so let the registry's close after it. **Gotchas**: mount it before anything that reads bodies
+ * (`express.json()`). Who listens sees to limits on slow clients, and to authentication when strangers can reach it.
  *
  * @example
  * ```ts
@@ -173,7 +173,7 @@ export interface MountOptions<R = never> extends RouteOptions<R> {
  *   const handler = yield* McpHost.nodeHandler({ server, port: 8080 })
  *   http.createServer(handler).listen(8080, "127.0.0.1")
  *   return yield* Effect.never
- * }).pipe(Effect.provide(SessionRegistry.layer()), Effect.scoped)
+ * }).pipe(Effect.scoped, Effect.provide(SessionRegistry.layer()))
  * ```
  */
 export const nodeHandler = <R = never>(
@@ -184,8 +184,17 @@ export const nodeHandler = <R = never>(
   SessionRegistry | Scope.Scope | Exclude<R, Session | Scope.Scope>
 > =>
   Effect.gen(function*() {
-    const app = yield* mounted(options)
-    return yield* NodeHttpServer.makeHandler(app.mcp, { scope: yield* Effect.scope })
+    const responses = NodeServer.makeResponses()
+    const { app, scope } = yield* mounted(options, responses.flushed)
+    const handler = yield* NodeHttpServer.makeHandler(app, { scope })
+    let isOver = false
+    yield* Scope.addFinalizer(scope, Effect.sync(() => void (isOver = true)))
+    return (request: IncomingMessage, response: ServerResponse): void => {
+      // The application may go on, and its routes know of no end of ours.
+      if (isOver) return void response.writeHead(503, { "content-length": 0 }).end()
+      responses.add(response)
+      handler(request, response)
+    }
   })
 
 /** The server as a function from `Request` to `Response`, as Hono and others take it. Gotchas as for `nodeHandler`. */
@@ -195,13 +204,27 @@ export const webHandler = <R = never>(
   (request: Request) => Promise<Response>,
   McpServerError | Config.ConfigError,
   SessionRegistry | Scope.Scope | Exclude<R, Session | Scope.Scope>
-> => Effect.map(mounted(options), (app) => HttpEffect.toWebHandler(app.mcp))
+> => Effect.map(mounted(options, Effect.void), ({ app }) => HttpEffect.toWebHandler(app))
 
-const mounted = <R>(options: MountOptions<R>) =>
+/** `flushed`: waits for responses on their way. */
+const mounted = <R>(options: MountOptions<R>, flushed: Effect.Effect<void>) =>
   Effect.gen(function*() {
     const server = yield* factoryOf(options.server)
-    const limiter = yield* Layer.build(layerLimiter)
-    return yield* Effect.provideContext(make({ ...options, server }), limiter)
+    const registry = yield* SessionRegistry
+    // A Scope that is being closed runs nothing new: who asks during the drain is to be told so.
+    const scope = yield* Scope.make()
+    yield* Effect.addFinalizer((exit) =>
+      registry.drain().pipe(
+        Effect.andThen(Effect.timeoutOption(flushed, flushTimeout)),
+        Effect.andThen(Scope.close(scope, exit))
+      )
+    )
+    const { mcp } = yield* Layer.build(layerLimiter).pipe(
+      Effect.flatMap((limiter) => Effect.provideContext(make({ ...options, server }), limiter)),
+      Scope.provide(scope)
+    )
+    // Elsewhere than on a router nobody else lets a client that goes away interrupt what it has asked for.
+    return { app: Effect.interruptible(mcp), scope }
   })
 
 /** How long a client may take to read the end of a response. */

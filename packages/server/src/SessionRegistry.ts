@@ -189,7 +189,11 @@ export const make = Effect.fnUntraced(function*(
     totals: () => ({ opened, refused, requests, inFlight, sweeps, sweepMillis })
   })
   yield* Effect.addFinalizer(() =>
-    Effect.andThen(Effect.suspend(() => closeAll(all, () => "drain")), PubSub.shutdown(events))
+    Effect.suspend(() => {
+      // Whoever still has a way in opens nothing that nobody would close.
+      draining ??= { quiet: Deferred.makeUnsafe() }
+      return Effect.andThen(closeAll(all, () => "drain"), PubSub.shutdown(events))
+    })
   )
   yield* Effect.sleep(Duration.millis(policy.sweepInterval)).pipe(
     // Closing takes as long as it takes; the next sweep does not wait for it.

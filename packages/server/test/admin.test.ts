@@ -74,7 +74,9 @@ describe("the operators' port", () => {
     Effect.gen(function*() {
       const token = "operators-token-0123456789"
       const { ask } = yield* ready({ admin: { auth: McpHost.bearerTokens({ ops: Redacted.make(token) }) } })
-      assert.strictEqual((yield* ask("/metrics")).status, 401)
+      for (const path of ["/metrics", "/sessions"]) assert.strictEqual((yield* ask(path)).status, 401)
+      // Whoever starts and stops replicas need not be trusted with them.
+      for (const path of ["/healthz", "/readyz"]) assert.strictEqual((yield* ask(path)).status, 200)
       assert.strictEqual((yield* ask("/metrics", "GET", { authorization: `Bearer ${token}` })).status, 200)
       assert.strictEqual((yield* ask("/drain", "POST", { origin: "https://evil.example" })).status, 403)
       const server = () => ({ connect: () => Promise.resolve(), close: () => Promise.resolve() })

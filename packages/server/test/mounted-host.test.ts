@@ -3,15 +3,20 @@ import { assert, describe, it } from "@effect/vitest"
 import * as McpHost from "@holdfast/server/McpHost"
 import * as SessionRegistry from "@holdfast/server/SessionRegistry"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
 import * as http from "node:http"
 import type { AddressInfo } from "node:net"
 import { echoServer, steering } from "./support/echoServer.ts"
+import { eventually } from "./support/eventually.ts"
 import { RawClient } from "./support/rawClient.ts"
+import { StatelessClient } from "./support/statelessClient.ts"
 
 const registry = SessionRegistry.layer({ drainTimeout: "50 millis" })
 
 /** A server of the application's own, on a free port: its routes are asked before ours. */
-const listen = (options: Partial<McpHost.RouteOptions> = {}) =>
+const listen = (options: Partial<McpHost.RouteOptions> = {}, scope?: Scope.Scope) =>
   Effect.gen(function*() {
     const application = http.createServer()
     const port = yield* Effect.acquireRelease(
@@ -27,7 +32,10 @@ const listen = (options: Partial<McpHost.RouteOptions> = {}) =>
           application.closeAllConnections()
         })
     )
-    const handler = yield* McpHost.nodeHandler({ server: echoServer(steering()), port, ...options })
+    const handler = yield* Scope.provide(
+      McpHost.nodeHandler({ server: echoServer(steering()), port, ...options }),
+      scope ?? (yield* Effect.scope)
+    )
     application.on("request", (request, response) => {
       if (request.url === "/hello") response.end("hello")
       else handler(request, response)
@@ -60,6 +68,51 @@ describe("a server that is mounted elsewhere", () => {
       const behind = yield* listen({ allowedHosts: ["mcp.example.org"], trustProxy: true })
       yield* new RawClient(behind.url, forwarded).initialize()
       assert.strictEqual((yield* new RawClient(behind.url, evil).request("initialize")).status, 403)
+    }).pipe(Effect.provide(registry)))
+
+  it.live("drains when its Scope closes: what is in flight may finish, what is new is sent elsewhere", () =>
+    Effect.gen(function*() {
+      const steer = steering()
+      const scope = yield* Scope.make()
+      const { url } = yield* listen({ server: echoServer(steer) }, scope)
+      const client = new RawClient(url)
+      yield* client.initialize()
+      const call = yield* Effect.forkChild(client.call("wait"), { startImmediately: true })
+      yield* eventually("the call arrived", () => steer.waiting.length === 1)
+      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void), { startImmediately: true })
+      assert.strictEqual((yield* client.call("echo", { text: "late" })).status, 503)
+      assert.strictEqual((yield* new RawClient(url).request("initialize")).status, 503)
+      steer.waiting[0]?.("done")
+      const answer = yield* client.json(yield* Fiber.join(call))
+      assert.strictEqual(answer.result?.content?.[0]?.text, "done")
+      yield* Fiber.join(closing)
+    }).pipe(Effect.provide(SessionRegistry.layer())))
+
+  it.live("closes in time though a handler never ends, and opens nothing afterwards", () =>
+    Effect.gen(function*() {
+      const steer = steering()
+      const scope = yield* Scope.make()
+      const { url } = yield* listen({ server: echoServer(steer) }, scope)
+      const client = new RawClient(url)
+      yield* client.initialize()
+      const call = yield* Effect.forkChild(client.call("wait"), { startImmediately: true })
+      yield* eventually("the call arrived", () => steer.waiting.length === 1)
+      yield* Scope.close(scope, Exit.void).pipe(
+        Effect.timeoutOrElse({ duration: "5 seconds", orElse: () => Effect.die(new Error("it waits for ever")) })
+      )
+      const { error } = yield* client.json(yield* Fiber.join(call))
+      assert.match(error?.message ?? "", /drain/)
+      assert.strictEqual((yield* new RawClient(url).request("initialize")).status, 503)
+    }).pipe(Effect.provide(registry)))
+
+  it.live("is told of a client that goes away", () =>
+    Effect.gen(function*() {
+      const steer = steering()
+      const { url } = yield* listen({ server: echoServer(steer) })
+      const call = yield* Effect.forkChild(new StatelessClient(url).call("wait"), { startImmediately: true })
+      yield* eventually("the call arrived", () => steer.waiting.length === 1)
+      yield* Fiber.interrupt(call)
+      yield* eventually("its handler was told", () => steer.aborted === 1)
     }).pipe(Effect.provide(registry)))
 
   it.live("is a function from request to response", () =>

@@ -63,6 +63,10 @@ const post = Effect.fnUntraced(function*(
       ? refusal(413, "the body is too large", { code: JsonRpc.errorCode.invalidRequest })
       : refusal(400, "the body could not be read", { code: JsonRpc.errorCode.parseError })
   }
+  if (body.success === "" && Number(request.headers["content-length"] ?? 0) > 0) {
+    const words = "the body was read before it came here: mount this handler in front of whatever reads bodies"
+    return refusal(500, words, { code: JsonRpc.errorCode.internalError })
+  }
   const frame = JsonRpc.decode(body.success)
   if (frame._tag === "Malformed") {
     const code = frame.reason === "not JSON" ? JsonRpc.errorCode.parseError : JsonRpc.errorCode.invalidRequest

@@ -25,23 +25,38 @@ export const make: Effect.Effect<NodeServer> = Effect.sync(() => {
     // The guard answers it, as everything that it does not let past.
     requireHostHeader: false
   })
-  const open = new Set<http.ServerResponse>()
-  const waiting = new Set<() => void>()
-  server.on("request", (_, response: http.ServerResponse) => {
-    open.add(response)
-    response.once("close", () => {
-      open.delete(response)
-      if (open.size === 0) { for (const done of [...waiting]) done() }
-    })
-  })
+  const responses = makeResponses()
+  server.on("request", (_, response: http.ServerResponse) => responses.add(response))
   return {
     server,
+    flushed: responses.flushed,
+    closeConnections: Effect.sync(() => server.closeAllConnections())
+  }
+})
+
+export interface Responses {
+  readonly add: (response: http.ServerResponse) => void
+  /** Waits until none of them is on its way. */
+  readonly flushed: Effect.Effect<void>
+}
+
+/** Responses that are on their way. */
+export const makeResponses = (): Responses => {
+  const open = new Set<http.ServerResponse>()
+  const waiting = new Set<() => void>()
+  return {
+    add: (response) => {
+      open.add(response)
+      response.once("close", () => {
+        open.delete(response)
+        if (open.size === 0) { for (const done of [...waiting]) done() }
+      })
+    },
     flushed: Effect.callback<void>((resume) => {
       if (open.size === 0) return resume(Effect.void)
       const done = (): void => resume(Effect.void)
       waiting.add(done)
       return Effect.sync(() => void waiting.delete(done))
-    }),
-    closeConnections: Effect.sync(() => server.closeAllConnections())
+    })
   }
-})
+}
