@@ -104,7 +104,11 @@ describe("our host", () => {
           () => Effect.promise(() => client.close())
         )
         assert.strictEqual(client.getNegotiatedProtocolVersion(), spoken)
-        const call = (name: string, args: Record<string, string> = {}, onprogress = (_: { progress: number }) => {}) =>
+        const call = (
+          name: string,
+          args: Record<string, string> = {},
+          onprogress: (report: { progress: number }) => void = () => {}
+        ) =>
           Effect.map(
             Effect.promise(() => client.callTool({ name, arguments: args }, { onprogress })),
             textOf
@@ -153,7 +157,11 @@ describe("our host", () => {
         const mcp = yield* make(yield* McpConfig.make({ host: { endpoint, era } }), {
           handlers: { elicitation: () => Effect.succeed({ action: "accept", content: { name: "Bob" } }) }
         })
-        const call = (name: string, args: Record<string, string> = {}, onProgress = (_: { progress: number }) => {}) =>
+        const call = (
+          name: string,
+          args: Record<string, string> = {},
+          onProgress: (report: { progress: number }) => void = () => {}
+        ) =>
           Effect.map(
             mcp.callTool("host", { name, arguments: args }, { deadline: "20 seconds", onProgress }),
             textOf
