@@ -1,5 +1,6 @@
 /** An SDK server with tools that tests can steer: what it waits for and what it says is the test's business. */
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
+import { ElicitResultSchema } from "@modelcontextprotocol/sdk/types.js"
 import { z } from "zod"
 
 export interface Steering {
@@ -45,6 +46,12 @@ export const echoServer = (steer: Steering) => (): McpServer => {
       params: { level: "info", data: "x".repeat(bytes) }
     })
     return { content: [] }
+  })
+  server.registerTool("ask", { inputSchema: {} }, async (_, { sendRequest, signal }) => {
+    signal.addEventListener("abort", () => void steer.aborted++)
+    const params = { message: "Who?", requestedSchema: { type: "object" as const, properties: {} } }
+    const { action } = await sendRequest({ method: "elicitation/create", params }, ElicitResultSchema)
+    return { content: [{ type: "text", text: action }] }
   })
   server.registerTool("announce", { inputSchema: {} }, () => {
     server.sendToolListChanged()
