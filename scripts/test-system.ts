@@ -1,6 +1,6 @@
 /**
  * `pnpm test:system`: tests that need what npm does not have. On Debian, as root, the missing packages are installed first; elsewhere
- * it says what to install, and fails.
+ * it says what to install, and fails. No service is started by it: the tests start what they need themselves.
  */
 import { spawnSync } from "node:child_process"
 import * as fs from "node:fs"
@@ -19,18 +19,36 @@ const needs: ReadonlyArray<Need> = [
     package: "postgresql",
     isThere: () =>
       onPath("initdb") || (fs.existsSync("/usr/lib/postgresql") && fs.readdirSync("/usr/lib/postgresql").length > 0)
-  }
+  },
+  // Its folder is not on the `PATH` of everybody.
+  { package: "nginx", isThere: () => onPath("nginx") || fs.existsSync("/usr/sbin/nginx") }
 ]
 
 const run = (command: string, args: ReadonlyArray<string>): boolean =>
   spawnSync(command, args, { stdio: ["ignore", "inherit", "inherit"] }).status === 0
+
+/** Debian asks this file whether a package may start its service. One that is there already is its owner's decision. */
+const policy = "/usr/sbin/policy-rc.d"
+const withoutServices = (install: () => boolean): boolean => {
+  if (fs.existsSync(policy)) return install()
+  // Whoever interrupts the installation interrupts apt-get; the file is removed all the same.
+  const goOn = () => undefined
+  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, goOn)
+  try {
+    fs.writeFileSync(policy, "#!/bin/sh\nexit 101\n", { mode: 0o755 })
+    return install()
+  } finally {
+    fs.rmSync(policy, { force: true })
+    for (const signal of ["SIGINT", "SIGTERM"]) process.off(signal, goOn)
+  }
+}
 
 const missing = needs.filter(({ isThere }) => !isThere()).map((need) => need.package)
 if (missing.length > 0 && process.getuid?.() === 0 && onPath("apt-get")) {
   console.log(`installing ${missing.join(", ")}`)
   if (
     !run("apt-get", ["update", "-qq"]) ||
-    !run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...missing])
+    !withoutServices(() => run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...missing]))
   ) {
     console.error(`could not install ${missing.join(", ")}`)
   }

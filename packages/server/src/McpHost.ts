@@ -66,6 +66,15 @@ export type { SdkServer }
 /** How the server of one session is made. What an Effect acquires for it is released with the session. */
 export type ServerFactory<R = never> = (() => SdkServer) | Effect.Effect<SdkServer, unknown, R>
 
+/** How requests without sessions are served. */
+export interface StatelessOptions {
+  /**
+   * Servers that wait for the next request of the same client (principal, capabilities and name) when they have answered one. For servers
+   * that remember nothing between requests only: it spares making one for each. Default: 0.
+   */
+  readonly keep?: number | undefined
+}
+
 /** What the routes need to know. */
 export interface RouteOptions<R = never> extends Omit<Guard.GuardOptions, "auth"> {
   readonly server: ServerFactory<R>
@@ -77,7 +86,7 @@ export interface RouteOptions<R = never> extends Omit<Guard.GuardOptions, "auth"
    * Serves revision 2026-07-28, which has no sessions, at the same path: a server of its own for each request. Default: true. With false
    * who asks for it is told which revisions there are.
    */
-  readonly stateless?: boolean | undefined
+  readonly stateless?: boolean | StatelessOptions | undefined
   /** Who asks: `bearerTokens`, or your own. Default: nobody is asked, everybody is `local`. */
   readonly auth?: Authenticator | Effect.Effect<Authenticator, McpServerError | Config.ConfigError> | undefined
 }
@@ -267,11 +276,13 @@ const make = Effect.fnUntraced(function*(
   const registry = yield* SessionRegistry
   const revisions = options.stateless === false ? Revision.legacy : [...Revision.modern, ...Revision.legacy]
   const hosted = yield* Hosted.make({ registry, server, revisions })
-  const stateless = options.stateless === false
+  const { stateless: served = true } = options
+  const stateless = served === false
     ? refuseStateless
     : yield* Stateless.make({
       hosted,
       revisions,
+      keep: served === true ? 0 : served.keep ?? 0,
       acceptsStream: (request) => StreamableHttp.accepts(request, "text/event-stream")
     })
   const guarded = (

@@ -1,7 +1,7 @@
 /**
  * Calls of an echo tool on a session, in turn: our host with its guard on, the SDK's server on `node:http`, and `node:http` alone, each in
  * a process of its own, under the same client. The same calls without sessions, on our host and on version 2 of the SDK, which both make a
- * server for each. Then ten thousand idle sessions with open streams.
+ * server for each, and on our host with servers that are kept. Then ten thousand idle sessions with open streams.
  */
 import * as Effect from "effect/Effect"
 import { spawn } from "node:child_process"
@@ -10,7 +10,7 @@ import * as path from "node:path"
 import * as Report from "../Report.ts"
 
 const names = ["raw node:http", "SDK", "holdfast"] as const
-const stateless = ["SDK v2", "holdfast"] as const
+const stateless = ["SDK v2", "holdfast", "holdfast, kept"] as const
 type Name = typeof names[number] | typeof stateless[number]
 
 const clients = 32
@@ -173,7 +173,8 @@ export const serverCalls = Effect.scoped(Effect.gen(function*() {
   Report.print(`${calls} calls without a session, ${clients} clients`, [
     ...stateless.map((name) => ({ name, figure: `${without(name).toFixed(0)} calls/s` })),
     { name: "holdfast ÷ SDK v2", figure: `${Report.round(without("holdfast") / without("SDK v2"))} ×` },
-    { name: "without ÷ with a session", figure: `${Report.round(without("holdfast") / rate("holdfast"))} ×` }
+    { name: "holdfast, kept ÷ SDK v2", figure: `${Report.round(without("holdfast, kept") / without("SDK v2"))} ×` },
+    { name: "kept ÷ with a session", figure: `${Report.round(without("holdfast, kept") / rate("holdfast"))} ×` }
   ])
 
   const fresh = yield* open("holdfast")

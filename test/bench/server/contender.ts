@@ -76,15 +76,18 @@ const contenders: Readonly<Record<string, () => void>> = {
     })
     v2.listen(0, "127.0.0.1", () => printPort(v2))
   },
-  holdfast: () => {
-    const program = Effect.flatMap(HttpServer.HttpServer, ({ address }) => {
-      console.log("port" in address ? address.port : "")
-      return Effect.never
-    })
-    Effect.runFork(
-      Effect.provide(program, McpHost.layerHttp({ server, port: 0, maxSessions: 20_000 }).pipe(Layer.orDie))
-    )
-  }
+  holdfast: () => host({}),
+  "holdfast, kept": () => host({ stateless: { keep: 64 } })
+}
+
+const host = (options: Partial<McpHost.HttpOptions>): void => {
+  const program = Effect.flatMap(HttpServer.HttpServer, ({ address }) => {
+    console.log("port" in address ? address.port : "")
+    return Effect.never
+  })
+  Effect.runFork(
+    Effect.provide(program, McpHost.layerHttp({ server, port: 0, maxSessions: 20_000, ...options }).pipe(Layer.orDie))
+  )
 }
 
 process.stdin.resume().once("end", () => process.exit())

@@ -6,7 +6,9 @@
  */
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 
 export type SinkEnd = "ended" | "slow reader" | "replaced" | "vanished" | "client left"
@@ -24,9 +26,18 @@ export class EventSink {
     this.#onEnd = onEnd
   }
 
-  /** `onEnd` is called once, whoever ended it. */
+  /**
+   * `onEnd` is called once, whoever ended it. It ends with the request it is for, whose Scope is around: a client may be gone before
+   * anybody has begun to read the body.
+   */
   static make(limit: number, onEnd: (end: SinkEnd) => void): Effect.Effect<EventSink> {
-    return Effect.map(Queue.unbounded<Uint8Array, Cause.Done>(), (queue) => new EventSink(queue, limit, onEnd))
+    return Effect.flatMap(Queue.unbounded<Uint8Array, Cause.Done>(), (queue) => {
+      const sink = new EventSink(queue, limit, onEnd)
+      return Effect.flatMap(Effect.serviceOption(Scope.Scope), (scope) =>
+        Option.isNone(scope)
+          ? Effect.succeed(sink)
+          : Effect.as(Scope.addFinalizer(scope.value, Effect.sync(() => sink.end("client left"))), sink))
+    })
   }
 
   get isOpen(): boolean {

@@ -23,8 +23,8 @@ export interface CallHost {
   readonly publish: (message: JsonRpc.Notification) => void
   /** Makes the result of an answer. */
   readonly toResult: (result: unknown) => JsonObject
-  /** It has its answer. */
-  readonly done: (call: Call) => void
+  /** It has its answer. `isFree`: the handler has given it, and waits for nothing. */
+  readonly done: (isFree: boolean) => void
 }
 
 interface Question {
@@ -121,7 +121,7 @@ export class Call {
         code: missingClientCapability,
         message: `the client would have to be capable of ${capability}`,
         data: { requiredCapabilities: { [capability]: {} } }
-      })
+      }, false)
     }
     const count = (this.#counts.get(capability) ?? 0) + 1
     this.#counts.set(capability, count)
@@ -169,22 +169,22 @@ export class Call {
   #finish(answer: Answered): void {
     if (answer._tag === "Failure") {
       const { error, status } = toError(this.method, this.#params, answer.error)
-      return this.#fail(this.standIn.hasEnded ? 503 : status, error)
+      return this.#fail(this.standIn.hasEnded ? 503 : status, error, true)
     }
-    this.#close((id) => [200, JsonRpc.encodeSuccess(id, this.#host.toResult(answer.result))])
+    this.#close((id) => [200, JsonRpc.encodeSuccess(id, this.#host.toResult(answer.result))], true)
   }
 
-  #fail(status: number, error: JsonRpc.ErrorObject): void {
-    this.#close((id) => [status, JsonRpc.encodeFailure(id, error)])
+  #fail(status: number, error: JsonRpc.ErrorObject, isFree: boolean): void {
+    this.#close((id) => [status, JsonRpc.encodeFailure(id, error)], isFree)
   }
 
-  #close(answer: (id: JsonRpc.RequestId) => [status: number, text: string]): void {
+  #close(answer: (id: JsonRpc.RequestId) => [status: number, text: string], isFree: boolean): void {
     if (this.#isOver) return
     this.#isOver = true
     this.#reply?.finish(...answer(this.#request.id))
     this.#detach()
     this.#questions.clear()
-    this.#host.done(this)
+    this.#host.done(isFree)
   }
 
   #detach(): void {

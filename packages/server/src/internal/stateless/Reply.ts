@@ -67,8 +67,9 @@ export class Reply {
     if (!this.isOpen) return
     this.#isDone = true
     if (this.#isStream) this.sink.event(undefined, text)
-    else this.#decide({ _tag: "Json", status, text })
+    // First: whoever waits for the decision goes on at once, and the request may be over before the next line.
     this.sink.end("ended")
+    if (!this.#isStream) this.#decide({ _tag: "Json", status, text })
   }
 
   /** The client has gone before anything was said. */

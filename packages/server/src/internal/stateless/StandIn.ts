@@ -26,8 +26,8 @@ export class StandIn implements Speaker {
   readonly session: SessionShape
   readonly #answers = new Map<JsonRpc.RequestId, (answer: Answered, text?: string) => void>()
   #hear: Receive = () => {}
-  /** Where the one request has come from. */
-  readonly #origin: Origin
+  /** Where the request has come from. */
+  #origin: Origin
   #last = 0
   #ended: string | undefined
   /** Where what the server says goes. Questions before there is anybody to answer them are refused. */
@@ -42,7 +42,12 @@ export class StandIn implements Speaker {
     this.#hear = hear
   }
 
-  readonly send = (message: JsonRpc.Incoming, text: string): void => {
+  /** From here on it serves another request. */
+  serve(origin: Origin): void {
+    this.#origin = origin
+  }
+
+  readonly send = (message: JsonRpc.Incoming, text: string, related: JsonRpc.RequestId | undefined): void => {
     if (message._tag === "Success" || message._tag === "Failure") {
       if (message.id === null) return
       const settle = this.#answers.get(message.id)
@@ -51,6 +56,8 @@ export class StandIn implements Speaker {
       return
     }
     if (message._tag === "Request" && message.method === "ping") return this.answer(message.id, {})
+    // Late words of a handler whose request is over concern nobody.
+    if (related !== undefined && related !== this.#last) return this.refuse(message)
     this.onSaid(message)
   }
 

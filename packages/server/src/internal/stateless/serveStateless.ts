@@ -3,7 +3,8 @@
  *
  * Each request has a server of its own, made by the same factory that makes one for a session: what a server remembers can reach nobody
  * else, and what it says without naming a request can belong to one only. The SDK's own way for its version 2 is the same; it is not used
- * because it takes servers of that version alone, and Effect's `McpServer` takes neither.
+ * because it takes servers of that version alone, and Effect's `McpServer` takes neither. Servers that say that they remember nothing may be
+ * kept for the next request of the same client.
  *
  * What cannot be told is not told: there is no stream to come back to, nothing is pushed but to who listens, and who goes away has cancelled.
  *
@@ -27,7 +28,8 @@ import { Call, type CallHost, nameIn } from "./Call.ts"
 import { honoured, Listeners, readFilter, tagged } from "./Listeners.ts"
 import { Reply } from "./Reply.ts"
 import { takesTasks, toCapabilities, toError, toResult } from "./results.ts"
-import * as StandIn from "./StandIn.ts"
+import type * as StandIn from "./StandIn.ts"
+import { StandIns } from "./StandIns.ts"
 import { type JsonObject, read, type Refused, refused, type StatelessRequest } from "./StatelessRequest.ts"
 import * as Tasks from "./Tasks.ts"
 import { ToolTable } from "./ToolTable.ts"
@@ -47,6 +49,8 @@ export interface StatelessOptions {
   readonly revisions: ReadonlyArray<string>
   readonly hosted: Pick<Hosted, "registry" | "start" | "onHeartbeat" | "now">
   readonly acceptsStream: (request: Request) => boolean
+  /** Servers that may wait for the next request of the same client. */
+  readonly keep: number
 }
 
 /** Requests of older revisions that the newest does without. */
@@ -61,7 +65,7 @@ const removed: ReadonlySet<string> = new Set([
 ])
 
 export const make = Effect.fnUntraced(function*(
-  { acceptsStream, hosted, revisions }: StatelessOptions
+  { acceptsStream, hosted, keep, revisions }: StatelessOptions
 ): Effect.fn.Return<ServeStateless> {
   const { registry } = hosted
   const fork = Effect.runForkWith(yield* Effect.context())
@@ -76,6 +80,16 @@ export const make = Effect.fnUntraced(function*(
     if (message.method === "notifications/tools/list_changed") tools.forget(principal)
     listeners.publish(principal, message)
   }
+
+  const standIns = new StandIns({
+    hosted,
+    keep,
+    fork,
+    onSaid: (standIn, message) => {
+      if (message._tag === "Request") standIn.refuse(message)
+      else publish(standIn.session.principal.id, message)
+    }
+  })
 
   /** Waits for what becomes of a request. Whoever goes away before that has cancelled it. */
   const answer = Effect.fnUntraced(function*(
@@ -103,7 +117,8 @@ export const make = Effect.fnUntraced(function*(
     return HttpServerResponse.stream(reply.sink.body, eventStream)
   })
 
-  const host = (standIn: StandIn.StandIn, method: string, info: Parameters<typeof toResult>[2]): CallHost => {
+  const host = (greeted: StandIn.Greeted, method: string): CallHost => {
+    const { greeting, standIn } = greeted
     let token: string | undefined
     return {
       soon,
@@ -114,40 +129,42 @@ export const make = Effect.fnUntraced(function*(
         return state
       },
       publish: (message) => publish(standIn.session.principal.id, message),
-      toResult: (result) => toResult(method, result, info),
-      done: () => {
+      toResult: (result) => toResult(method, result, greeting.serverInfo),
+      done: (isFree) => {
         if (token !== undefined) parked.delete(token)
+        if (!isFree) return void fork(standIn.session.close("done"))
         // The handler's last steps come first: it is not to be told that it was aborted when it has done its work.
-        soon(() => fork(standIn.session.close("done")))
+        soon(() => standIns.giveBack(greeted))
       }
     }
   }
 
   /** An answer that needs no handler, or was none. */
-  const over = ({ session }: StandIn.StandIn, response: Response): Response => {
-    fork(session.close("done"))
+  const over = (greeted: StandIn.Greeted, response: Response): Response => {
+    standIns.giveBack(greeted)
     return response
   }
 
   const begin = Effect.fnUntraced(function*(
     request: Request,
     asked: StatelessRequest,
-    { greeting, standIn }: StandIn.Greeted
+    greeted: StandIn.Greeted
   ): Effect.fn.Return<Response> {
+    const { greeting, standIn } = greeted
     const { capabilities, id, method, params } = asked
     let sent: JsonObject = params
     if (method === "tools/call" && typeof params["name"] === "string" && greeting.capabilities.tools !== undefined) {
       const traits = yield* tools.find(standIn, params["name"])
       const fault = ToolHeaders.faultIn(traits?.headers ?? [], params["arguments"], request.headers)
-      if (fault !== undefined) return over(standIn, failure(id, refused(400, ModernEra.headerMismatch, fault)))
-      if (traits?.tasks === "required" && !takesTasks(capabilities)) return over(standIn, failure(id, Tasks.undeclared))
+      if (fault !== undefined) return over(greeted, failure(id, refused(400, ModernEra.headerMismatch, fault)))
+      if (traits?.tasks === "required" && !takesTasks(capabilities)) return over(greeted, failure(id, Tasks.undeclared))
       // Whether a call becomes a task is the server's matter: what the client says of it is left out.
       const { task: _, ...others } = params
       sent = traits !== undefined && traits.tasks !== "forbidden" && takesTasks(capabilities)
         ? { ...others, task: {} }
         : others
     }
-    const call = new Call(host(standIn, method, greeting.serverInfo), standIn, asked)
+    const call = new Call(host(greeted, method), standIn, asked)
     return yield* answer(request, standIn.session, (reply) => call.begin(reply, sent))
   })
 
@@ -172,12 +189,13 @@ export const make = Effect.fnUntraced(function*(
   const listen = Effect.fnUntraced(function*(
     request: Request,
     { id, params }: StatelessRequest,
-    { greeting, standIn }: StandIn.Greeted
+    greeted: StandIn.Greeted
   ): Effect.fn.Return<Response> {
+    const { greeting, standIn } = greeted
     const { session } = standIn
     const wanted = readFilter(params)
     if (typeof wanted === "string") {
-      return over(standIn, failure(id, refused(200, JsonRpc.errorCode.invalidParams, wanted)))
+      return over(greeted, failure(id, refused(200, JsonRpc.errorCode.invalidParams, wanted)))
     }
     const filter = honoured(wanted, greeting.capabilities)
     standIn.onSaid = (message) => {
@@ -193,8 +211,7 @@ export const make = Effect.fnUntraced(function*(
       // There is nothing that it could be told.
       if (Object.keys(filter).length === 0) {
         reply.finish(200, result)
-        fork(session.close("done"))
-        return
+        return standIns.giveBack(greeted)
       }
       const remove = listeners.add({
         id,
@@ -237,7 +254,7 @@ export const make = Effect.fnUntraced(function*(
     if (method === "subscriptions/listen") return listen(request, asked, greeted)
     if (method !== "server/discover" && !Tasks.methods.has(method)) return begin(request, asked, greeted)
     const release = standIn.session.holdRequest()
-    return Effect.map(Effect.ensuring(brief(asked, greeted), Effect.sync(release)), (said) => over(standIn, said))
+    return Effect.map(Effect.ensuring(brief(asked, greeted), Effect.sync(release)), (said) => over(greeted, said))
   }
 
   return Effect.fnUntraced(function*(message, request, principal): Effect.fn.Return<Response> {
@@ -249,7 +266,7 @@ export const make = Effect.fnUntraced(function*(
     if (registry.isDraining()) return failure(asked.id, draining, retryAfter(5))
     if (asked.state !== undefined) return yield* resume(request, asked, principal, asked.state)
     if (asked.method === "subscriptions/listen" && !acceptsStream(request)) return failure(asked.id, noStream)
-    const greeted = yield* Effect.result(StandIn.open(hosted, principal, asked, yield* originOf(request, principal)))
+    const greeted = yield* Effect.result(standIns.take(principal, asked, yield* originOf(request, principal)))
     if (greeted._tag === "Failure") return failure(asked.id, unavailable(greeted.failure), retryAfter(10))
     if (greeted.success === undefined) return failure(asked.id, broken)
     const { session } = greeted.success.standIn

@@ -1,0 +1,347 @@
+/**
+ * The files for nginx in `docs/replicas.md`, run by a real nginx with two replicas behind it.
+ *
+ * They are taken from the document itself. The hash is tested; the other example, which learns, wants a newer nginx than Debian has, and
+ * shares its `server` with this one.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as McpHost from "@holdfast/server/McpHost"
+import { Client } from "@modelcontextprotocol/sdk/client/index.js"
+import { StreamableHTTPClientTransport, StreamableHTTPError } from "@modelcontextprotocol/sdk/client/streamableHttp.js"
+import type { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
+import { ToolListChangedNotificationSchema } from "@modelcontextprotocol/sdk/types.js"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Redacted from "effect/Redacted"
+import * as Scope from "effect/Scope"
+import * as http from "node:http"
+import { echoServer, type Steering, steering } from "./support/echoServer.ts"
+import { eventually } from "./support/eventually.ts"
+import { open } from "./support/hosted.ts"
+import * as Nginx from "./support/nginx.ts"
+import { RawClient } from "./support/rawClient.ts"
+import { converse, request } from "./support/rawSocket.ts"
+import { StatelessClient, textOf } from "./support/statelessClient.ts"
+
+/** Enough that none of two replicas is left without one. */
+const names = Array.from({ length: 64 }, (_, index) => `user-${index}`)
+const tokenOf = (name: string): string => `${name}-token-0123456789`
+const auth = McpHost.bearerTokens(Object.fromEntries(names.map((name) => [name, Redacted.make(tokenOf(name))])))
+const headersOf = (name: string) => ({ authorization: `Bearer ${tokenOf(name)}` })
+
+/** Says that it has begun, and goes on when the test says so. */
+const workingServer = (steer: Steering) => (): McpServer => {
+  const server = echoServer(steer)()
+  server.registerTool("work", { inputSchema: {} }, async (_, { _meta, sendNotification }) => {
+    const progressToken = _meta?.progressToken ?? "none"
+    await sendNotification({ method: "notifications/progress", params: { progressToken, progress: 1, total: 2 } })
+    const text = await new Promise<string>((resolve) => void steer.waiting.push(resolve))
+    return { content: [{ type: "text", text }] }
+  })
+  return server
+}
+
+/** A replica in a Scope of its own, so that it can stop before the test does. */
+const openReplica = (options: Partial<McpHost.HttpOptions>) =>
+  Effect.gen(function*() {
+    const scope = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
+    const steer = steering()
+    // The clients call nginx by its address.
+    const host = yield* Scope.provide(
+      open({ server: workingServer(steer), allowedHosts: ["127.0.0.1"], ...options }),
+      scope
+    )
+    return { ...host, steer, address: `127.0.0.1:${host.port}`, stop: Scope.close(scope, Exit.void) }
+  })
+
+/** Two replicas behind nginx. */
+const openReplicas = (
+  options: Partial<McpHost.HttpOptions> = { auth },
+  file: Omit<Nginx.NginxOptions, "replicas"> = {}
+) =>
+  Effect.gen(function*() {
+    const a = yield* openReplica(options)
+    const b = yield* openReplica(options)
+    const nginx = yield* Nginx.start({ replicas: [a.port, b.port], ...file })
+    /** Who answered what was asked so far. */
+    const upstreams = Effect.map(nginx.served, (served) => served.map(({ upstream }) => upstream))
+    return { a, b, nginx, upstreams }
+  })
+
+const openedBy = ({ registry }: { readonly registry: Effect.Success<ReturnType<typeof open>>["registry"] }) =>
+  Effect.map(registry.snapshot, ({ opened }) => opened)
+
+/** One name whose session the first of the two replicas opens, and one of the other. Those sessions are over. */
+const nameForEach = ({ a, nginx }: Effect.Success<ReturnType<typeof openReplicas>>) =>
+  Effect.gen(function*() {
+    const homes = new Map<"a" | "b", string>()
+    for (const name of names) {
+      if (homes.size === 2) break
+      const before = yield* openedBy(a)
+      const client = new RawClient(nginx.url, headersOf(name))
+      yield* client.initialize()
+      yield* client.send(undefined, {}, "DELETE")
+      homes.set((yield* openedBy(a)) > before ? "a" : "b", name)
+    }
+    const [ofA, ofB] = [homes.get("a"), homes.get("b")]
+    if (ofA === undefined || ofB === undefined) throw new Error(`all ${names.length} went to one replica`)
+    return { ofA, ofB }
+  })
+
+const connect = (url: string, name: string) =>
+  Effect.gen(function*() {
+    const client = new Client({ name: "sdk", version: "1" })
+    const transport = new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers: headersOf(name) } })
+    yield* Effect.acquireRelease(
+      // The SDK's declaration of its own transport does not allow for exact optional properties.
+      Effect.tryPromise(() => client.connect(transport as Parameters<typeof client.connect>[0])),
+      () => Effect.promise(() => client.close())
+    )
+    return { client, transport }
+  })
+
+const echo = (client: Client, text: string) =>
+  Effect.tryPromise(() => client.callTool({ name: "echo", arguments: { text } }))
+
+describe("docs/replicas.md, run by nginx", () => {
+  it.live("is accepted as it stands, and has its directives in force", () =>
+    Effect.gen(function*() {
+      const { nginx } = yield* openReplicas()
+      const { status, stderr } = nginx.ask("-t")
+      assert.strictEqual(status, 0, stderr)
+      assert.notInclude(stderr, "[warn]")
+      const { stdout } = nginx.ask("-T")
+      for (
+        const directive of [
+          "hash $mcp_client consistent;",
+          "proxy_http_version 1.1;",
+          "proxy_set_header Connection \"\";",
+          "proxy_set_header Host $host;",
+          "proxy_buffering off;",
+          "proxy_read_timeout 1h;",
+          "client_max_body_size 4m;"
+        ]
+      ) assert.include(stdout, directive)
+      assert.notMatch(nginx.errors(), /\[(warn|error|crit|alert|emerg)\]/)
+    }))
+
+  it.live("keeps a client at one replica, from its first word to its last", () =>
+    Effect.gen(function*() {
+      const both = yield* openReplicas()
+      const { a, b, nginx } = both
+      const { ofA, ofB } = yield* nameForEach(both)
+      for (const [replica, name] of [[a, ofA], [b, ofB]] as const) {
+        const before = (yield* nginx.served).length
+        yield* Effect.scoped(Effect.gen(function*() {
+          const { client, transport } = yield* connect(nginx.url, name)
+          let changes = 0
+          client.setNotificationHandler(ToolListChangedNotificationSchema, () => void changes++)
+          const { tools } = yield* Effect.promise(() => client.listTools())
+          assert.include(tools.map(({ name }) => name), "work")
+          assert.deepInclude(yield* echo(client, "hi"), { content: [{ type: "text", text: "hi" }] })
+          yield* Effect.promise(() => client.callTool({ name: "announce" }))
+          yield* eventually("what was said outside of any call arrived", () => changes === 1)
+          yield* Effect.promise(() => transport.terminateSession())
+        }))
+        const isOver = (): boolean => nginx.logged().slice(before).some(({ method }) => method === "GET")
+        yield* eventually("the stream is over", isOver)
+        const mine = (yield* nginx.served).slice(before)
+        assert.includeMembers(mine.map(({ method }) => method), ["POST", "GET", "DELETE"])
+        assert.deepStrictEqual(mine.filter(({ status }) => status >= 400), [])
+        assert.deepStrictEqual([...new Set(mine.map(({ upstream }) => upstream))], [replica.address])
+        assert.deepInclude(yield* replica.registry.snapshot, { sessions: [] })
+      }
+    }))
+
+  it.live("lets progress through while the call runs", () =>
+    Effect.gen(function*() {
+      const both = yield* openReplicas()
+      const { ofA } = yield* nameForEach(both)
+      const { client } = yield* connect(both.nginx.url, ofA)
+      const progress: Array<number> = []
+      const call = yield* Effect.forkChild(
+        Effect.promise(() =>
+          client.callTool({ name: "work" }, undefined, {
+            onprogress: ({ progress: step }) => void progress.push(step)
+          })
+        ),
+        { startImmediately: true }
+      )
+      yield* eventually("the progress arrived", () => progress.length === 1)
+      both.a.steer.waiting[0]?.("done")
+      assert.deepInclude(yield* Fiber.join(call), { content: [{ type: "text", text: "done" }] })
+    }))
+
+  it.live("lets a stream's heartbeats through, and they keep it open beyond the read timeout", () =>
+    Effect.gen(function*() {
+      const streamOf = (heartbeatInterval: "100 millis" | "1 hour") =>
+        Effect.gen(function*() {
+          const { nginx } = yield* openReplicas({ heartbeatInterval, pingInterval: "1 hour" }, { readTimeout: "1s" })
+          const client = new RawClient(nginx.url)
+          yield* client.initialize()
+          return (yield* client.stream()).events
+        })
+      const silent = yield* streamOf("1 hour")
+      const alive = yield* streamOf("100 millis")
+      yield* eventually("the silent stream was cut off", silent.isOver)
+      // From now on for longer than the timeout: heartbeats are what is counted.
+      const before = alive.comments()
+      yield* eventually("more heartbeats than fit into a second", () => alive.comments() > before + 12)
+      assert.isFalse(alive.isOver())
+      alive.leave()
+    }))
+
+  it.live("spreads clients over the replicas, by their tokens", () =>
+    Effect.gen(function*() {
+      const { a, b, nginx, upstreams } = yield* openReplicas()
+      const clients = names.slice(0, 32).map((name) => new RawClient(nginx.url, headersOf(name)))
+      yield* Effect.forEach(clients, (client) => client.initialize(), { discard: true })
+      // Each says two things: `initialize` and `initialized`.
+      const homes = (yield* upstreams).filter((_, index) => index % 2 === 0)
+      for (const client of clients) {
+        const { result } = yield* client.json(yield* client.call("echo", { text: "here" }))
+        assert.strictEqual(result?.content?.[0]?.text, "here")
+      }
+      assert.deepStrictEqual((yield* upstreams).slice(-clients.length), homes)
+      assert.sameMembers([...new Set(homes)], [a.address, b.address])
+      const opened = [yield* openedBy(a), yield* openedBy(b)]
+      assert.strictEqual(opened.reduce((sum, count) => sum + count), clients.length)
+      assert.isTrue(opened.every((count) => count > 0), `both are used: ${opened.join(" and ")}`)
+    }))
+
+  it.live("spreads clients that show no token by their addresses", () =>
+    Effect.gen(function*() {
+      const { a, b, nginx, upstreams } = yield* openReplicas({})
+      const from = (localAddress: string) =>
+        Effect.callback<number | undefined>((resume) => {
+          const { headers } = new RawClient(nginx.url)
+          const sent = http.request(nginx.url, { method: "POST", headers, localAddress, agent: false }, (answer) => {
+            answer.resume().once("end", () => resume(Effect.succeed(answer.statusCode)))
+          })
+          sent.once("error", (cause) => resume(Effect.die(cause)))
+          sent.end(JSON.stringify({
+            jsonrpc: "2.0",
+            id: 1,
+            method: "initialize",
+            params: { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "raw", version: "1" } }
+          }))
+        })
+      const homes = []
+      for (let round = 0; round < 2; round++) {
+        // All of 127.0.0.0/8 is this machine's own.
+        for (let client = 2; client < 34; client++) assert.strictEqual(yield* from(`127.0.0.${client}`), 200)
+        homes.push((yield* upstreams).slice(-32))
+      }
+      assert.deepStrictEqual(homes[0], homes[1])
+      assert.sameMembers([...new Set(homes[0])], [a.address, b.address])
+    }))
+
+  it.live("lets as large a body through as the replicas take, and refuses a larger one itself", () =>
+    Effect.gen(function*() {
+      const { nginx } = yield* openReplicas()
+      const client = new RawClient(nginx.url, headersOf("user-0"))
+      yield* client.initialize()
+      const limit = 4 * 1024 * 1024
+      for (const bytes of [limit - 1024, limit]) {
+        const response = yield* client.send(Nginx.echoOf(bytes))
+        assert.strictEqual(response.status, 200)
+        const { result } = yield* client.json(response)
+        assert.isAbove(result?.content?.[0]?.text.length ?? 0, bytes - 1024)
+      }
+      const before = (yield* nginx.served).length
+      for (const bytes of [limit + 1, 5 * 1024 * 1024]) {
+        const response = yield* client.send(Nginx.echoOf(bytes))
+        assert.strictEqual(response.status, 413)
+        yield* Effect.promise(() => response.text())
+      }
+      // Nginx reads for a while what it has refused, and logs it after that.
+      yield* eventually("both are in the log", () => nginx.logged().length >= before + 2)
+      assert.deepStrictEqual((yield* nginx.served).slice(before), [
+        { upstream: "", method: "POST", status: 413 },
+        { upstream: "", method: "POST", status: 413 }
+      ])
+      const { result } = yield* client.json(yield* client.call("echo", { text: "unharmed" }))
+      assert.strictEqual(result?.content?.[0]?.text, "unharmed")
+    }))
+
+  it.live("tells the replicas the name that it was called by, and they refuse any other", () =>
+    Effect.gen(function*() {
+      const { nginx } = yield* openReplicas({ auth, allowedHosts: ["mcp.example.org"] })
+      const body = Nginx.echoOf(1024)
+      const statusFor = (host: string) =>
+        Effect.map(
+          converse(
+            nginx.port,
+            request("POST", "/mcp", [
+              `Host: ${host}`,
+              `Authorization: ${headersOf("user-0").authorization}`,
+              "Content-Type: application/json",
+              "Accept: application/json, text/event-stream",
+              `Content-Length: ${body.length}`
+            ], body)
+          ),
+          ({ status, text }) => [status, text.includes("the header Host")]
+        )
+      // Past the guard: it is the session that is missing.
+      assert.deepStrictEqual(yield* statusFor("mcp.example.org"), [400, false])
+      assert.deepStrictEqual(yield* statusFor("mcp.example.com"), [403, true])
+    }))
+
+  it.live("passes a drain's 503 on, and goes around a replica that stopped: its clients begin anew on the other", () =>
+    Effect.gen(function*() {
+      const both = yield* openReplicas()
+      const { a, b, nginx } = both
+      const { ofA, ofB } = yield* nameForEach(both)
+      const { client } = yield* connect(nginx.url, ofA)
+      const { client: unharmed } = yield* connect(nginx.url, ofB)
+      const call = yield* Effect.forkChild(Effect.promise(() => client.callTool({ name: "wait" })), {
+        startImmediately: true
+      })
+      yield* eventually("the call arrived", () => a.steer.waiting.length === 1)
+      const drain = yield* Effect.forkChild(a.registry.drain("10 seconds"), { startImmediately: true })
+      const { response: told } = yield* new RawClient(nginx.url, headersOf(ofA)).initialize()
+      assert.strictEqual(told.status, 503)
+      assert.isAtLeast(Number(told.headers.get("retry-after")), 1)
+      a.steer.waiting[0]?.("in time")
+      assert.deepInclude(yield* Fiber.join(call), { content: [{ type: "text", text: "in time" }] })
+      yield* Fiber.join(drain)
+
+      yield* a.stop
+      const before = (yield* nginx.served).length
+      const { cause } = yield* Effect.flip(echo(client, "late"))
+      if (!(cause instanceof StreamableHTTPError)) throw cause
+      assert.strictEqual(cause.code, 404)
+      assert.include(cause.message, "Session not found")
+      const next = yield* connect(nginx.url, ofA)
+      assert.deepInclude(yield* echo(next.client, "again"), { content: [{ type: "text", text: "again" }] })
+      assert.deepInclude(yield* echo(unharmed, "as ever"), { content: [{ type: "text", text: "as ever" }] })
+      const since = (yield* nginx.served).slice(before)
+      assert.include(since.map(({ upstream }) => upstream), `${a.address}, ${b.address}`)
+      const posts = since.filter(({ method }) => method === "POST")
+      assert.isTrue(posts.every(({ upstream }) => upstream.endsWith(b.address)))
+    }))
+
+  it.live("brings the answer to a question of revision 2026-07-28 to the replica that asked", () =>
+    Effect.gen(function*() {
+      const both = yield* openReplicas()
+      const { a, b, nginx, upstreams } = both
+      const { ofA, ofB } = yield* nameForEach(both)
+      const asked = { capabilities: { elicitation: {} } }
+      for (const [replica, name] of [[a, ofA], [b, ofB]] as const) {
+        const before = (yield* upstreams).length
+        const client = new StatelessClient(nginx.url, headersOf(name))
+        assert.strictEqual(textOf(yield* client.call("echo", { text: "modern" })), "modern")
+        const steps = yield* client.call("steps", { count: 3 }, { meta: { progressToken: "p" } })
+        assert.deepStrictEqual(steps.before.map(({ params }) => params?.["progress"]), [1, 2, 3])
+        const { message: { result } } = yield* client.call("ask", {}, asked)
+        assert.strictEqual(result?.["resultType"], "input_required")
+        const more = {
+          inputResponses: { "elicitation-1": { action: "accept", content: {} } },
+          requestState: result?.["requestState"]
+        }
+        assert.strictEqual(textOf(yield* client.call("ask", {}, { ...asked, more })), "accept")
+        assert.deepStrictEqual((yield* upstreams).slice(before), Array.from({ length: 4 }, () => replica.address))
+      }
+    }))
+})
