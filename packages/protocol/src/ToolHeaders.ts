@@ -9,7 +9,6 @@
  */
 import * as Result from "effect/Result"
 import { Buffer } from "node:buffer"
-import type * as Messages from "./Messages.ts"
 
 /** One argument, by its path from the arguments, and its header. */
 export interface Mirrored {
@@ -18,7 +17,9 @@ export interface Mirrored {
 }
 
 /** What a tool's input schema declares, or what is wrong with it. */
-export const declaredBy = ({ inputSchema }: Messages.Tool): Result.Result<ReadonlyArray<Mirrored>, string> => {
+export const declaredBy = (
+  { inputSchema }: { readonly inputSchema: unknown }
+): Result.Result<ReadonlyArray<Mirrored>, string> => {
   const found: Array<Mirrored> = []
   const fault = walk(inputSchema, [], true, found)
   if (fault !== undefined) return Result.fail(fault)

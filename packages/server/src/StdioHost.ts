@@ -61,7 +61,7 @@ export const run = <R = never>(
       pending.delete(id)
     }
     const hear = yield* (typeof server === "function" ? Effect.sync(server) : server).pipe(
-      Effect.flatMap((server) => serve(server, speaker, session.number)),
+      Effect.flatMap((server) => serve(server, speaker, { name: `session-${session.number}` })),
       Effect.provideService(Session, session),
       Scope.provide(session.scope),
       Effect.orDie

@@ -466,7 +466,8 @@ describe("what a handler may ask", () => {
       }
       const idle = { idleTimeout: "20 millis", sweepInterval: "5 millis" } as const
       const host = yield* open({ server: answering(tools, handle), ...idle })
-      const said = yield* new StatelessClient(host.url).call("x", {}, { capabilities: everything })
+      const meta = { progressToken: 1 }
+      const said = yield* new StatelessClient(host.url).call("x", {}, { capabilities: everything, meta })
       assert.deepStrictEqual([said.before.length, roundOf(said).keys], [1, ["elicitation-1"]])
       yield* isEmpty(host)
       assert.strictEqual((yield* host.registry.snapshot).closed.stale, 1)

@@ -78,8 +78,9 @@ export class EventSink {
   #write(text: string): void {
     if (this.#end !== undefined) return
     const bytes = encoder.encode(text)
-    this.#waiting += bytes.length
+    // By what waits already: one message may be larger than that, and reach a client that reads.
     if (this.#waiting > this.#limit) return this.end("slow reader")
+    this.#waiting += bytes.length
     Queue.offerUnsafe(this.#queue, bytes)
   }
 }

@@ -55,11 +55,21 @@ export const make = Effect.fnUntraced(function*(
     Effect.forkScoped
   )
 
+  const fork = Effect.runForkWith(yield* Effect.context())
+
   const start: Hosted["start"] = (session, speaker) =>
     server.pipe(
-      Effect.flatMap((server) => serve(server, speaker, session.number)),
+      Effect.flatMap((server) =>
+        serve(server, speaker, {
+          // What a server keeps by session is the principal's where there is none.
+          name: session.transport === "stateless" ? `principal-${session.principal.id}` : `session-${session.number}`,
+          onClose: () => fork(session.close("error"))
+        })
+      ),
       Effect.provideService(Session, session),
       Scope.provide(session.scope),
+      // One that takes too long is closed by the sweep.
+      Effect.raceFirst(Effect.as(session.closed, () => {})),
       Effect.catchCause((cause) =>
         Effect.logError(`session ${session.number}: no server could be made`, cause).pipe(
           Effect.andThen(session.close("error")),

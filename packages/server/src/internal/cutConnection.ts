@@ -2,5 +2,8 @@
 
 /** Nothing more is sent. A request that has no connection of its own is left to whoever serves it. */
 export const cut = (source: object): void => {
-  if ("destroy" in source && typeof source.destroy === "function") source.destroy()
+  // A request that was read to its end does not end its socket with itself.
+  const connection = "socket" in source && source.socket !== null ? source.socket : source
+  if (typeof connection !== "object" || connection === null) return
+  if ("destroy" in connection && typeof connection.destroy === "function") connection.destroy()
 }

@@ -1,8 +1,9 @@
 /** The SDK's `Transport` contract: an SDK server on one side, our transports on the other. */
-import type * as JsonRpc from "@holdfast/protocol/JsonRpc"
+import * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import type { Transport, TransportSendOptions } from "@modelcontextprotocol/sdk/shared/transport.js"
 import type { JSONRPCMessage, MessageExtraInfo } from "@modelcontextprotocol/sdk/types.js"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import type { Message } from "../Conversation.ts"
 import type { Origin } from "../Origin.ts"
@@ -20,6 +21,13 @@ export interface Speaker {
   readonly pause?: (related: JsonRpc.RequestId | undefined) => void
 }
 
+export interface ServeOptions {
+  /** By which the server knows the session: not the client's secret, handlers like to log it. */
+  readonly name: string
+  /** The server is closed, by whomever. */
+  readonly onClose?: () => void
+}
+
 /** Where the client's messages go. */
 export type Receive = (message: Message, origin?: Origin) => void
 
@@ -30,27 +38,41 @@ export class SessionTransport implements Transport {
   onclose?: () => void
   onerror?: (error: Error) => void
   onmessage?: (message: JSONRPCMessage, extra?: MessageExtraInfo) => void
-  /** Not the client's secret: handlers like to log it. */
   readonly sessionId: string
   readonly #speaker: Speaker
+  readonly #onClose: () => void
   #isClosed = false
 
-  constructor(speaker: Speaker, sessionId: string) {
+  constructor(speaker: Speaker, { name, onClose = () => {} }: ServeOptions) {
     this.#speaker = speaker
-    this.sessionId = sessionId
+    this.sessionId = name
+    this.#onClose = onClose
   }
 
   readonly start = done
 
   send(message: JSONRPCMessage, options?: TransportSendOptions): Promise<void> {
-    if (!this.#isClosed) this.#speaker.send(toFrame(message), JSON.stringify(message), options?.relatedRequestId)
-    return done()
+    if (this.#isClosed) return done()
+    const text = Result.try({ try: () => JSON.stringify(message), catch: String })
+    if (Result.isSuccess(text)) {
+      this.#speaker.send(toFrame(message), text.success, options?.relatedRequestId)
+      return done()
+    }
+    const words = `what the server said is no JSON: ${text.failure}`
+    // Whoever waits for an answer gets one.
+    if (!("method" in message) && message.id !== undefined) {
+      const error = { code: JsonRpc.errorCode.internalError, message: "the server's answer is no JSON" }
+      const failure: JsonRpc.Failure = { _tag: "Failure", id: message.id, error }
+      this.#speaker.send(failure, JsonRpc.encodeFailure(message.id, error), undefined)
+    }
+    return Effect.runPromise(Effect.die(new Error(words)))
   }
 
   close(): Promise<void> {
     if (!this.#isClosed) {
       this.#isClosed = true
       this.onclose?.()
+      this.#onClose()
     }
     return done()
   }
@@ -71,10 +93,10 @@ export class SessionTransport implements Transport {
 export const serve = (
   server: SdkServer,
   speaker: Speaker,
-  session: number
+  options: ServeOptions
 ): Effect.Effect<Receive, never, Scope.Scope> =>
   Effect.suspend(() => {
-    const transport = new SessionTransport(speaker, `session-${session}`)
+    const transport = new SessionTransport(speaker, options)
     return Effect.as(
       Effect.acquireRelease(
         Effect.promise(() => server.connect(transport)),

@@ -57,25 +57,31 @@ export class Call {
   readonly #params: JsonObject
   readonly #questions = new Map<string, Question>()
   readonly #counts = new Map<string, number>()
+  /** What the client has answered and was not used yet. */
+  readonly #given: Map<string, JsonObject>
   #request: StatelessRequest
   #reply: Reply | undefined
   #release: () => void = () => {}
   #isAsking = false
   #isOver = false
+  /** What became of it while its client was away. */
+  #outcome: (() => void) | undefined
 
   constructor(host: CallHost, standIn: StandIn, request: StatelessRequest) {
     this.#host = host
     this.standIn = standIn
     this.#request = request
+    this.#given = new Map(request.answers)
     this.#params = request.params
     this.method = request.method
     this.name = nameIn(request)
     this.principal = standIn.session.principal.id
   }
 
-  /** Hands the request over. `params`: as the server is to see them. */
-  begin(reply: Reply, params: JsonObject): void {
-    this.#attach(reply)
+  /** Hands the request over. `params`: as the server is to see them. `release`: the session is in use until then. */
+  begin(reply: Reply, params: JsonObject, release: () => void): void {
+    this.#reply = reply
+    this.#release = release
     this.standIn.onSaid = (message) => this.#hear(message)
     this.standIn.request(this.method, params, (answer) => this.#finish(answer))
   }
@@ -83,15 +89,13 @@ export class Call {
   /** Goes on with what the client has come back with. */
   resume(reply: Reply, request: StatelessRequest): void {
     this.#request = request
-    this.#attach(reply)
+    this.#reply = reply
+    this.#release = this.standIn.session.holdRequest()
+    if (this.#outcome !== undefined) return this.#outcome()
+    for (const [key, answer] of request.answers) this.#given.set(key, answer)
     for (const question of [...this.#questions.values()]) this.#settle(question)
     // Whatever is not answered is asked again.
     if (this.#questions.size > 0) this.#ask()
-  }
-
-  #attach(reply: Reply): void {
-    this.#reply = reply
-    this.#release = this.standIn.session.holdRequest()
   }
 
   #hear(message: Said): void {
@@ -100,11 +104,20 @@ export class Call {
       case "notifications/message":
         return isLoud(message.params, this.#request.logLevel) ? this.#say(message) : undefined
       case "notifications/progress":
-        return this.#say(message)
+        return this.#progress(message)
       case "notifications/cancelled":
         return this.#withdrawn(message.params)
       default:
         return this.#host.publish(message)
+    }
+  }
+
+  /** By the token of the request that hears it, which may be another than the one the handler knows. */
+  #progress({ method, params }: JsonRpc.Notification): void {
+    const { _meta } = this.#request.params
+    const progressToken = isObject(_meta) ? _meta["progressToken"] : undefined
+    if (progressToken !== undefined && isObject(params)) {
+      this.#say({ _tag: "Notification", method, params: { ...params, progressToken } })
     }
   }
 
@@ -125,7 +138,9 @@ export class Call {
     }
     const count = (this.#counts.get(capability) ?? 0) + 1
     this.#counts.set(capability, count)
-    const { key = `${capability}-${count}`, params: shown } = keyIn(params)
+    const { key: wanted = `${capability}-${count}`, params: shown } = keyIn(params)
+    let key = wanted
+    for (let n = 2; this.#questions.has(key); n++) key = `${wanted}-${n}`
     const question = { id, key, method, params: shown }
     this.#questions.set(key, question)
     if (!this.#settle(question)) this.#ask()
@@ -133,8 +148,10 @@ export class Call {
 
   /** Answers a question, if the client has. */
   #settle({ id, key }: Question): boolean {
-    const answer = this.#request.answers.get(key)
+    const answer = this.#given.get(key)
     if (answer === undefined) return false
+    // Who asks the same again wants another answer.
+    this.#given.delete(key)
     this.#questions.delete(key)
     this.standIn.answer(id, answer)
     return true
@@ -181,10 +198,15 @@ export class Call {
   #close(answer: (id: JsonRpc.RequestId) => [status: number, text: string], isFree: boolean): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.#reply?.finish(...answer(this.#request.id))
-    this.#detach()
     this.#questions.clear()
-    this.#host.done(isFree)
+    const tell = (): void => {
+      this.#reply?.finish(...answer(this.#request.id))
+      this.#detach()
+      this.#host.done(isFree)
+    }
+    // Nobody is there to be told: its client comes back for it, or never.
+    if (this.#reply === undefined && !this.standIn.hasEnded) this.#outcome = tell
+    else tell()
   }
 
   #detach(): void {

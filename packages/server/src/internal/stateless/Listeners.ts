@@ -1,8 +1,8 @@
 /**
  * Who wants to be told that something has changed: the open answers to `subscriptions/listen`.
  *
- * What one server says, all listeners of the same principal hear, because each request has a server of its own: the one that changes
- * something is never the one that has been listening.
+ * What the server of a call says, all listeners of the same principal hear, because each request has a server of its own: the one that
+ * changes something is never the one that has been listening. What the server of a listener says is its own.
  *
  * @see https://modelcontextprotocol.io/specification/2026-07-28/basic/utilities/subscriptions
  */
@@ -18,6 +18,9 @@ export interface Listener {
   readonly tell: (text: string) => void
 }
 
+/** Each of them is a request to the server. */
+const maxResources = 1000
+
 /** What a client asks to be told, or what is wrong with it. */
 export const readFilter = (params: JsonObject): SubscriptionFilter | string => {
   const wanted = params["notifications"]
@@ -26,6 +29,7 @@ export const readFilter = (params: JsonObject): SubscriptionFilter | string => {
   if (!Array.isArray(resourceSubscriptions) || !resourceSubscriptions.every((uri) => typeof uri === "string")) {
     return "params.notifications.resourceSubscriptions is a list of uris"
   }
+  if (resourceSubscriptions.length > maxResources) return `nobody is told of more than ${maxResources} resources`
   return {
     ...(toolsListChanged === true && { toolsListChanged }),
     ...(promptsListChanged === true && { promptsListChanged }),
@@ -55,12 +59,14 @@ export class Listeners {
   }
 
   /** A notification of a server of this principal. */
-  publish(principal: string, { method, params }: JsonRpc.Notification): void {
-    const said = isObject(params) ? params : {}
-    for (const { filter, id, principal: whose, tell } of this.#all) {
-      if (whose === principal && isWanted(filter, method, said)) tell(tagged(method, said, id))
-    }
+  publish(principal: string, message: JsonRpc.Notification): void {
+    for (const listener of this.#all) if (listener.principal === principal) tellIfWanted(listener, message)
   }
+}
+
+export const tellIfWanted = ({ filter, id, tell }: Listener, { method, params }: JsonRpc.Notification): void => {
+  const said = isObject(params) ? params : {}
+  if (isWanted(filter, method, said)) tell(tagged(method, said, id))
 }
 
 /** A notification on the answer to a `subscriptions/listen`. */

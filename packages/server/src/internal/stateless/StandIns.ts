@@ -17,7 +17,7 @@ export interface StandInsOptions {
   /** How many may wait. 0: none. */
   readonly keep: number
   readonly fork: (effect: Effect.Effect<void>) => void
-  /** What one says that serves nobody. */
+  /** Told what one says that serves nobody. */
   readonly onSaid: (standIn: StandIn.StandIn, message: StandIn.Said) => void
 }
 

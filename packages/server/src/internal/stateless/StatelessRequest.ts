@@ -83,6 +83,8 @@ export const read = (
     )
   }
   if (!isObject(capabilities)) return missing(ModernEra.metaKey.clientCapabilities)
+  if (!Object.values(capabilities).every(isObject)) return invalid("every capability of a client is an object")
+  if (clientInfo !== undefined && !isImplementation(clientInfo)) return invalid("clientInfo has a name and a version")
   const { _meta: _, inputResponses = {}, requestState, ...params } = said
   const isAnswered = isObject(inputResponses) && Object.values(inputResponses).every(isObject)
   if (!isAnswered) return invalid("inputResponses holds an object for every question")
@@ -92,7 +94,7 @@ export const read = (
     id,
     method,
     params: Object.keys(own).length > 0 ? { ...params, _meta: own } : params,
-    clientInfo: isObject(clientInfo) ? clientInfo : {},
+    clientInfo: clientInfo ?? {},
     capabilities,
     logLevel: typeof logLevel === "string" ? logLevel : undefined,
     // Every value was looked at above.
@@ -122,6 +124,9 @@ const faultOfHeaders = (
 const missing = (key: string): Refused => invalid(`params._meta has no ${JSON.stringify(key)}`)
 
 const invalid = (message: string): Refused => refused(400, JsonRpc.errorCode.invalidParams, message)
+
+const isImplementation = (value: unknown): value is JsonObject =>
+  isObject(value) && typeof value["name"] === "string" && typeof value["version"] === "string"
 
 export const isObject = (value: unknown): value is JsonObject =>
   typeof value === "object" && value !== null && !Array.isArray(value)

@@ -3,12 +3,11 @@
  *
  * Asked once for each principal, because tools may depend on who asks, and again when a server says that its tools have changed.
  */
-import * as Messages from "@holdfast/protocol/Messages"
 import * as ToolHeaders from "@holdfast/protocol/ToolHeaders"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { StandIn } from "./StandIn.ts"
-import { isObject } from "./StatelessRequest.ts"
+import { isObject, type JsonObject } from "./StatelessRequest.ts"
 
 export interface ToolTraits {
   readonly headers: ReadonlyArray<ToolHeaders.Mirrored>
@@ -52,22 +51,23 @@ const listed = Effect.fnUntraced(function*(standIn: StandIn): Effect.fn.Return<T
   let cursor: string | undefined
   for (let page = 0; page < maxPages; page++) {
     const answer = yield* standIn.ask("tools/list", cursor === undefined ? {} : { cursor })
-    const list = Messages.decodeListToolsResult(answer._tag === "Success" ? answer.result : undefined)
-    if (Result.isFailure(list)) break
-    for (const tool of list.success.tools) tools.set(tool.name, traitsOf(tool))
-    cursor = list.success.nextCursor
-    if (cursor === undefined) break
+    const list = answer._tag === "Success" && isObject(answer.result) ? answer.result : {}
+    // One that makes no sense is nobody else's matter.
+    for (const tool of Array.isArray(list["tools"]) ? list["tools"] : []) {
+      if (isObject(tool) && typeof tool["name"] === "string") tools.set(tool["name"], traitsOf(tool))
+    }
+    const next = list["nextCursor"]
+    if (typeof next !== "string") break
+    cursor = next
   }
   return tools
 })
 
-const traitsOf = (tool: Messages.Tool): ToolTraits => {
-  // Unknown members are kept.
-  const { execution } = tool as Messages.Tool & { readonly execution?: unknown }
+const traitsOf = ({ execution, inputSchema }: JsonObject): ToolTraits => {
   const tasks = isObject(execution) ? execution["taskSupport"] : undefined
   return {
     // Clients leave a tool out whose declaration breaks the rules: nobody says its headers.
-    headers: Result.getOrElse(ToolHeaders.declaredBy(tool), () => []),
+    headers: Result.getOrElse(ToolHeaders.declaredBy({ inputSchema }), () => []),
     tasks: tasks === "required" || tasks === "optional" ? tasks : "forbidden"
   }
 }

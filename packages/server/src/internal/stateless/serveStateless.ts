@@ -25,7 +25,7 @@ import { retryAfter, serverError } from "../httpAnswers.ts"
 import { digestOf, randomId } from "../nodeCrypto.ts"
 import { originOf } from "../Origin.ts"
 import { Call, type CallHost, nameIn } from "./Call.ts"
-import { honoured, Listeners, readFilter, tagged } from "./Listeners.ts"
+import { honoured, Listeners, readFilter, tagged, tellIfWanted } from "./Listeners.ts"
 import { Reply } from "./Reply.ts"
 import { takesTasks, toCapabilities, toError, toResult } from "./results.ts"
 import type * as StandIn from "./StandIn.ts"
@@ -76,8 +76,12 @@ export const make = Effect.fnUntraced(function*(
 
   const soon = (run: () => void): void => void fork(Effect.andThen(Effect.yieldNow, Effect.sync(run)))
 
+  const learn = (principal: string, { method }: JsonRpc.Notification): void => {
+    if (method === "notifications/tools/list_changed") tools.forget(principal)
+  }
+
   const publish = (principal: string, message: JsonRpc.Notification): void => {
-    if (message.method === "notifications/tools/list_changed") tools.forget(principal)
+    learn(principal, message)
     listeners.publish(principal, message)
   }
 
@@ -87,7 +91,7 @@ export const make = Effect.fnUntraced(function*(
     fork,
     onSaid: (standIn, message) => {
       if (message._tag === "Request") standIn.refuse(message)
-      else publish(standIn.session.principal.id, message)
+      else learn(standIn.session.principal.id, message)
     }
   })
 
@@ -124,8 +128,10 @@ export const make = Effect.fnUntraced(function*(
       soon,
       park: (call) => {
         const state = randomId()
-        token = digestOf(state)
-        parked.set(token, call)
+        const digest = digestOf(state)
+        token = digest
+        parked.set(digest, call)
+        standIn.session.onClosing(() => parked.delete(digest))
         return state
       },
       publish: (message) => publish(standIn.session.principal.id, message),
@@ -148,24 +154,38 @@ export const make = Effect.fnUntraced(function*(
   const begin = Effect.fnUntraced(function*(
     request: Request,
     asked: StatelessRequest,
-    greeted: StandIn.Greeted
+    greeted: StandIn.Greeted,
+    release: () => void
   ): Effect.fn.Return<Response> {
     const { greeting, standIn } = greeted
     const { capabilities, id, method, params } = asked
-    let sent: JsonObject = params
-    if (method === "tools/call" && typeof params["name"] === "string" && greeting.capabilities.tools !== undefined) {
-      const traits = yield* tools.find(standIn, params["name"])
-      const fault = ToolHeaders.faultIn(traits?.headers ?? [], params["arguments"], request.headers)
-      if (fault !== undefined) return over(greeted, failure(id, refused(400, ModernEra.headerMismatch, fault)))
-      if (traits?.tasks === "required" && !takesTasks(capabilities)) return over(greeted, failure(id, Tasks.undeclared))
-      // Whether a call becomes a task is the server's matter: what the client says of it is left out.
-      const { task: _, ...others } = params
-      sent = traits !== undefined && traits.tasks !== "forbidden" && takesTasks(capabilities)
-        ? { ...others, task: {} }
-        : others
-    }
-    const call = new Call(host(greeted, method), standIn, asked)
-    return yield* answer(request, standIn.session, (reply) => call.begin(reply, sent))
+    let isHandedOver = false
+    return yield* Effect.ensuring(
+      Effect.gen(function*() {
+        let sent: JsonObject = params
+        const { name } = params
+        if (method === "tools/call" && typeof name === "string" && greeting.capabilities.tools !== undefined) {
+          const traits = yield* tools.find(standIn, name)
+          const fault = ToolHeaders.faultIn(traits?.headers ?? [], params["arguments"], request.headers)
+          if (fault !== undefined) return over(greeted, failure(id, refused(400, ModernEra.headerMismatch, fault)))
+          if (traits?.tasks === "required" && !takesTasks(capabilities)) {
+            return over(greeted, failure(id, Tasks.undeclared))
+          }
+          // Whether a call becomes a task is the server's matter: what the client says of it is left out.
+          const { task: _, ...others } = params
+          const isTask = traits !== undefined && traits.tasks !== "forbidden" && takesTasks(capabilities)
+          sent = isTask ? { ...others, task: {} } : others
+        }
+        const call = new Call(host(greeted, method), standIn, asked)
+        return yield* answer(request, standIn.session, (reply) => {
+          isHandedOver = true
+          call.begin(reply, sent, release)
+        })
+      }),
+      Effect.sync(() => {
+        if (!isHandedOver) release()
+      })
+    )
   })
 
   const resume = (
@@ -198,32 +218,39 @@ export const make = Effect.fnUntraced(function*(
       return over(greeted, failure(id, refused(200, JsonRpc.errorCode.invalidParams, wanted)))
     }
     const filter = honoured(wanted, greeting.capabilities)
+    const listener = {
+      id,
+      principal: session.principal.id,
+      filter,
+      tell: (text: string): void => void reply?.say(text)
+    }
+    let reply: Reply | undefined
+    // Each of those that listen has such a server, and all of them may say the same: each tells its own.
     standIn.onSaid = (message) => {
-      if (message._tag === "Request") standIn.refuse(message)
-      else publish(session.principal.id, message)
+      if (message._tag === "Request") return standIn.refuse(message)
+      learn(session.principal.id, message)
+      tellIfWanted(listener, message)
     }
     const result = JsonRpc.encodeSuccess(
       id,
       toResult("subscriptions/listen", { _meta: { [ModernEra.metaKey.subscriptionId]: id } }, greeting.serverInfo)
     )
-    return yield* answer(request, session, (reply) => {
-      reply.say(tagged("notifications/subscriptions/acknowledged", { notifications: filter }, id))
+    return yield* answer(request, session, (made) => {
+      reply = made
+      const acknowledged = tagged("notifications/subscriptions/acknowledged", { notifications: filter }, id)
       // There is nothing that it could be told.
       if (Object.keys(filter).length === 0) {
-        reply.finish(200, result)
+        made.say(acknowledged)
+        made.finish(200, result)
         return standIns.giveBack(greeted)
       }
-      const remove = listeners.add({
-        id,
-        principal: session.principal.id,
-        filter,
-        tell: (text) => void reply.say(text)
-      })
-      for (const uri of filter.resourceSubscriptions ?? []) standIn.request("resources/subscribe", { uri }, () => {})
+      const remove = listeners.add(listener)
       session.onClosing(() => {
         remove()
-        reply.finish(200, result)
+        made.finish(200, result)
       })
+      made.say(acknowledged)
+      for (const uri of filter.resourceSubscriptions ?? []) standIn.request("resources/subscribe", { uri }, () => {})
     })
   })
 
@@ -250,10 +277,10 @@ export const make = Effect.fnUntraced(function*(
 
   const serve = (request: Request, asked: StatelessRequest, greeted: StandIn.Greeted): Effect.Effect<Response> => {
     const { method } = asked
-    const { standIn } = greeted
-    if (method === "subscriptions/listen") return listen(request, asked, greeted)
-    if (method !== "server/discover" && !Tasks.methods.has(method)) return begin(request, asked, greeted)
-    const release = standIn.session.holdRequest()
+    // It is in use until it is answered, or handed over.
+    const release = greeted.standIn.session.holdRequest()
+    if (method === "subscriptions/listen") return Effect.ensuring(listen(request, asked, greeted), Effect.sync(release))
+    if (method !== "server/discover" && !Tasks.methods.has(method)) return begin(request, asked, greeted, release)
     return Effect.map(Effect.ensuring(brief(asked, greeted), Effect.sync(release)), (said) => over(greeted, said))
   }
 
@@ -268,9 +295,9 @@ export const make = Effect.fnUntraced(function*(
     if (asked.method === "subscriptions/listen" && !acceptsStream(request)) return failure(asked.id, noStream)
     const greeted = yield* Effect.result(standIns.take(principal, asked, yield* originOf(request, principal)))
     if (greeted._tag === "Failure") return failure(asked.id, unavailable(greeted.failure), retryAfter(10))
-    if (greeted.success === undefined) return failure(asked.id, broken)
-    const { session } = greeted.success.standIn
-    return yield* Effect.onInterrupt(serve(request, asked, greeted.success), () => session.close("client"))
+    const { success } = greeted
+    if (success === undefined) return failure(asked.id, registry.isDraining() ? draining : broken)
+    return yield* Effect.onInterrupt(serve(request, asked, success), () => success.standIn.session.close("client"))
   })
 })
 
