@@ -41,6 +41,10 @@ const flags = {
     Flag.withDescription("A JSON file with rules of your own"),
     Flag.optional
   ),
+  jsonLogs: Flag.Boolean("json-logs").pipe(
+    Flag.withDescription("Log lines of JSON, for collectors"),
+    Flag.withDefault(false)
+  ),
   threads: Flag.Int("threads").pipe(
     Flag.withDescription("Threads that scan. Default: 2"),
     Flag.withDefault(2)
@@ -52,7 +56,7 @@ export const command = (version: string) =>
   CliCommand.make(
     "holdfast-scan-server",
     flags,
-    ({ database, port, root, rules: file, sse, stdio, threads }) =>
+    ({ database, jsonLogs, port, root, rules: file, sse, stdio, threads }) =>
       Effect.gen(function*() {
         const roots = root.length === 0 ? ["."] : root
         const rules = yield* ScanRules.load(Option.getOrUndefined(file))
@@ -62,7 +66,8 @@ export const command = (version: string) =>
         )
         const server = ServerOf.make(version, rules)
         if (stdio) return yield* Effect.asVoid(Effect.provide(StdioHost.run({ server }), scans))
-        const host = McpHost.layerHttp({ server, port, legacySse: sse })
+        // Its servers remember nothing: whatever lasts is a job.
+        const host = McpHost.layerHttp({ server, port, legacySse: sse, stateless: { keep: 16 } })
         return yield* Effect.provide(
           Effect.gen(function*() {
             const { address } = yield* HttpServer.HttpServer
@@ -73,7 +78,7 @@ export const command = (version: string) =>
           }),
           Layer.provide(host, scans)
         )
-      })
+      }).pipe(Effect.provide(jsonLogs ? McpHost.layerJsonLogger : Layer.empty))
   ).pipe(
     CliCommand.withDescription("An MCP server that scans folders for secrets; its scans outlive clients and restarts")
   )

@@ -42,6 +42,7 @@ import type * as HttpServerError from "effect/http/HttpServerError"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as RateLimiter from "effect/persistence/RateLimiter"
 import * as Scope from "effect/Scope"
 import type { IncomingMessage, ServerResponse } from "node:http"
@@ -156,6 +157,12 @@ export const layerHttp = <R = never>(
       ))
     )
   }))
+
+/**
+ * Logs as lines of JSON on stderr, for collectors: what a handler logs names its session and its tool, and nothing that the host logs
+ * holds a token or a session's id.
+ */
+export const layerJsonLogger: Layer.Layer<never> = Logger.layer([Logger.withConsoleError(Logger.formatJson)])
 
 /** What a server mounted elsewhere needs to know besides. */
 export interface MountOptions<R = never> extends RouteOptions<R> {

@@ -3,10 +3,11 @@ import { assert, describe, it } from "@effect/vitest"
 import * as EffectTool from "@holdfast/server/EffectTool"
 import * as McpHost from "@holdfast/server/McpHost"
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
+import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpClient from "effect/http/HttpClient"
-import * as Logger from "effect/Logger"
+import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Tracer from "effect/Tracer"
 import * as http from "node:http"
@@ -135,7 +136,9 @@ describe("a call of a tool that is an Effect", () => {
     Effect.gen(function*() {
       const lines: Array<string> = []
       const { url } = yield* elsewhere
-      const logger = Logger.layer([Logger.map(Logger.formatJson, (line) => void lines.push(line))])
+      const quiet = yield* Console.Console
+      const heard: Console.Console = { ...quiet, error: (line: string) => void lines.push(line) }
+      const logger = Layer.merge(McpHost.layerJsonLogger, Layer.succeed(Console.Console, heard))
       yield* Effect.gen(function*() {
         const host = yield* open({ server: asking(url) })
         yield* new StatelessClient(host.url).call("ask")
