@@ -63,7 +63,8 @@ export const scanStory = (say: Say) =>
     const database = path.join(yield* Scans.temporaryFolder, "scans.db")
     let server = yield* Scans.start(database)
     const { port } = new URL(server.url)
-    const mcp = yield* Scans.connect(server.url)
+    // One of each era: A has no session, B has one.
+    const mcp = yield* Scans.connect(server.url, "modern")
     const { id } = yield* Scans.call(mcp, "run_scan", { path: "." })
     const other = yield* Effect.acquireRelease(
       Effect.sync(() => new Poller(server.url, String(id))),

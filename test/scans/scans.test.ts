@@ -45,7 +45,7 @@ describe("a scan of a real tree", () => {
       assert.strictEqual(yield* server.stop("SIGTERM"), 0)
     }))
 
-  it.live("goes on when its client disconnects, and the client finds it in a new session", () =>
+  it.live("goes on when its client disconnects, and the client finds it in a new session, or without one", () =>
     Effect.gen(function*() {
       const { server } = yield* begun
       const first = yield* Scope.make()
@@ -53,11 +53,18 @@ describe("a scan of a real tree", () => {
       const id = yield* run(before)
       const seen = yield* Scans.poll(before, id, isHalfway)
       yield* Scope.close(first, Exit.void)
-      const after = yield* Scans.connect(server.url)
-      const rest = yield* Scans.poll(after, id, Scans.isOver)
-      assert.strictEqual(rest.at(-1)?.state, "succeeded")
-      assert.isTrue(Scans.neverBack([...seen, ...rest]))
-      yield* complete(after, id)
+      const eras = ["legacy", "modern"] as const
+      const polls = yield* Effect.forEach(eras, (era) =>
+        Effect.gen(function*() {
+          const after = yield* Scans.connect(server.url, era)
+          const rest = yield* Scans.poll(after, id, Scans.isOver)
+          yield* complete(after, id)
+          return rest
+        }), { concurrency: "unbounded" })
+      for (const rest of polls) {
+        assert.strictEqual(rest.at(-1)?.state, "succeeded")
+        assert.isTrue(Scans.neverBack([...seen, ...rest]))
+      }
     }))
 
   it.live("is seen by several clients at once, and none is harmed when another vanishes", () =>
@@ -65,10 +72,12 @@ describe("a scan of a real tree", () => {
       const { server } = yield* begun
       const id = yield* Effect.scoped(Effect.flatMap(Scans.connect(server.url), run))
       const vanishing = yield* Scope.make()
-      const watchers = yield* Effect.forEach([1, 2, 3], () => Scans.connect(server.url))
+      const watchers = yield* Effect.forEach(["legacy", "modern", "legacy"] as const, (era) =>
+        Scans.connect(server.url, era))
       const watching = yield* Effect.forEach(
         watchers,
-        (mcp) => Effect.forkChild(Scans.poll(mcp, id, Scans.isOver))
+        (mcp) =>
+          Effect.forkChild(Scans.poll(mcp, id, Scans.isOver))
       )
       const leaver = yield* Scope.provide(Scans.connect(server.url), vanishing)
       yield* Scans.poll(leaver, id, isHalfway)
@@ -83,15 +92,20 @@ describe("a scan of a real tree", () => {
   it.live("survives the death of its server: killed in the middle and started again, it ends, and nobody polls in vain", () =>
     Effect.gen(function*() {
       const { database, server } = yield* begun
-      const mcp = yield* Scans.connect(server.url)
+      const clients = [yield* Scans.connect(server.url), yield* Scans.connect(server.url, "modern")]
+      const [mcp = yield* Effect.die("no client")] = clients
       const id = yield* run(mcp)
-      const before = yield* Scans.poll(mcp, id, isHalfway)
+      const before = yield* Effect.forEach(clients, (client) => Scans.poll(client, id, isHalfway))
       yield* server.stop("SIGKILL")
       yield* Scans.start(database, Number(new URL(server.url).port))
-      // The same client goes on, with a session that it did not ask for.
-      const after = yield* Scans.poll(mcp, id, Scans.isOver)
-      assert.strictEqual(after.at(-1)?.state, "succeeded")
-      assert.isTrue(Scans.neverBack([...before, ...after]))
+      // The same clients go on: one with a session that it did not ask for, one that never had any.
+      const after = yield* Effect.forEach(clients, (client) => Scans.poll(client, id, Scans.isOver), {
+        concurrency: "unbounded"
+      })
+      for (const [index, seen] of after.entries()) {
+        assert.strictEqual(seen.at(-1)?.state, "succeeded")
+        assert.isTrue(Scans.neverBack([...before[index] ?? [], ...seen]))
+      }
       yield* complete(mcp, id)
     }))
 

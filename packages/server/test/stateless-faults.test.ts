@@ -1,32 +1,21 @@
 /** What servers, handlers and clients do wrong, and what requests without sessions make of it. */
 import { assert, describe, it } from "@effect/vitest"
 import { InMemoryTaskStore } from "@modelcontextprotocol/sdk/experimental/tasks/stores/in-memory.js"
-import { Server } from "@modelcontextprotocol/sdk/server/index.js"
+import type { Server } from "@modelcontextprotocol/sdk/server/index.js"
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
 import { ElicitResultSchema } from "@modelcontextprotocol/sdk/types.js"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as http from "node:http"
+import { answering, type Extra, type Handle, text } from "./support/answering.ts"
 import { eventually } from "./support/eventually.ts"
 import { open } from "./support/hosted.ts"
 import { eventsOf, RawClient } from "./support/rawClient.ts"
 import { type Outcome, StatelessClient, textOf } from "./support/statelessClient.ts"
 
-type Handle = NonNullable<Server["fallbackRequestHandler"]>
-type Extra = Parameters<Handle>[1]
-
-const text = (words: string) => ({ content: [{ type: "text" as const, text: words }] })
-
-/** A server that answers every request by itself, without the SDK's checks. */
-const bare = (capabilities: object, handle: Handle) => (): Server => {
-  const server = new Server({ name: "bare", version: "1" }, { capabilities })
-  server.fallbackRequestHandler = handle
-  return server
-}
-
 /** A server with tools that need not be listed. */
 const serving = (handle: Handle) =>
-  bare(
+  answering(
     { tools: {} },
     (request, extra) => request.method === "tools/list" ? Promise.resolve({ tools: [] }) : handle(request, extra)
   )
@@ -255,7 +244,7 @@ describe("a server", () => {
   it.live("whose tools are being looked up is in use: a drain waits for the call", () =>
     Effect.gen(function*() {
       const waiting: Array<() => void> = []
-      const server = bare({ tools: {} }, async ({ method }) => {
+      const server = answering({ tools: {} }, async ({ method }) => {
         if (method !== "tools/list") return text("ok")
         await new Promise<void>((resolve) => void waiting.push(resolve))
         return { tools: [] }
@@ -276,7 +265,7 @@ describe("one that listens", () => {
     Effect.gen(function*() {
       const all = new Set<Server>()
       const server = () => {
-        const made = bare({ tools: { listChanged: true } }, ({ method }) => {
+        const made = answering({ tools: { listChanged: true } }, ({ method }) => {
           if (method === "tools/call") {
             for (const one of all) if (one.transport !== undefined) void one.sendToolListChanged()
           }
@@ -296,7 +285,7 @@ describe("one that listens", () => {
 
   it.live("is told of a thousand resources at most", () =>
     Effect.gen(function*() {
-      const server = bare({ resources: { subscribe: true } }, () => Promise.resolve({}))
+      const server = answering({ resources: { subscribe: true } }, () => Promise.resolve({}))
       const client = new StatelessClient((yield* open({ server })).url)
       const resourceSubscriptions = Array.from({ length: 1001 }, (_, index) => `test://${index}`)
       const { message } = yield* client.outcome("subscriptions/listen", { notifications: { resourceSubscriptions } })

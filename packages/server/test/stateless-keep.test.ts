@@ -7,11 +7,10 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
+import { text } from "./support/answering.ts"
 import { eventually } from "./support/eventually.ts"
 import { open } from "./support/hosted.ts"
 import { StatelessClient, textOf } from "./support/statelessClient.ts"
-
-const text = (words: string) => ({ content: [{ type: "text" as const, text: words }] })
 
 /** Says how many servers there were before it, and what it is asked for. */
 const numbered = () => {

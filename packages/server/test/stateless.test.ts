@@ -12,22 +12,11 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { z } from "zod"
+import { text } from "./support/answering.ts"
 import { eventually } from "./support/eventually.ts"
-import { open } from "./support/hosted.ts"
+import { isEmpty, open } from "./support/hosted.ts"
 import { eventsOf, RawClient } from "./support/rawClient.ts"
-import { StatelessClient, textOf } from "./support/statelessClient.ts"
-
-const text = (words: string) => ({ content: [{ type: "text" as const, text: words }] })
-
-const isEmpty = (
-  { registry }: { readonly registry: { readonly snapshot: Effect.Effect<{ sessions: ReadonlyArray<object> }> } }
-) =>
-  Effect.gen(function*() {
-    for (;;) {
-      if ((yield* registry.snapshot).sessions.length === 0) return
-      yield* Effect.sleep("5 millis")
-    }
-  }).pipe(Effect.timeoutOrElse({ duration: "5 seconds", orElse: () => Effect.die(new Error("sessions are left")) }))
+import { roundOf, StatelessClient, textOf } from "./support/statelessClient.ts"
 
 describe("a request without a session", () => {
   it.live("is served by a server made for it, which is gone with the answer", () =>
@@ -267,16 +256,6 @@ const asking = (asked: { started: number; ended: number }) => (): McpServer => {
 const capabilities = { elicitation: {} }
 const named = (name: string) => ({ action: "accept", content: { name } })
 
-/** What the client has to come back with, and what it was asked. */
-const roundOf = ({ message: { result } }: { readonly message: { readonly result?: object } }) => {
-  const { inputRequests, requestState, resultType } = (result ?? {}) as {
-    readonly inputRequests?: Record<string, { readonly method: string; readonly params: { readonly message: string } }>
-    readonly requestState?: string
-    readonly resultType?: string
-  }
-  return { keys: Object.keys(inputRequests ?? {}), inputRequests, requestState, resultType }
-}
-
 describe("a handler that asks its client something", () => {
   it.live("goes on with the answer where it was, as often as it asks", () =>
     Effect.gen(function*() {
@@ -285,7 +264,7 @@ describe("a handler that asks its client something", () => {
       const client = new StatelessClient(host.url)
       const first = roundOf(yield* client.call("ask", { rounds: 2 }, { capabilities }))
       assert.strictEqual(first.resultType, "input_required")
-      assert.deepStrictEqual(first.inputRequests?.["elicitation-1"]?.params.message, "name 1?")
+      assert.deepStrictEqual(first.inputRequests["elicitation-1"]?.params["message"], "name 1?")
       const second = roundOf(
         yield* client.call("ask", { rounds: 2 }, {
           capabilities,

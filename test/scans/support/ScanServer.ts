@@ -72,9 +72,9 @@ export const start = (
   })))
 
 /** A client of its own, as another program would be. It leaves when its Scope closes. */
-export const connect = (url: string) =>
+export const connect = (url: string, era: "legacy" | "modern" = "legacy") =>
   Effect.flatMap(
-    Effect.orDie(McpConfig.make({ scan: { endpoint: Endpoint.http({ url }) } })),
+    Effect.orDie(McpConfig.make({ scan: { endpoint: Endpoint.http({ url }), era } })),
     (config) => Effect.orDie(make(config))
   )
 

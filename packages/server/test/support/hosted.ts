@@ -25,3 +25,14 @@ export const open = (options: Partial<McpHost.HttpOptions<Session | Scope.Scope>
       steer
     }
   })
+
+/** Waits until no session is left, for five seconds at most. */
+export const isEmpty = (
+  { registry }: { readonly registry: { readonly snapshot: Effect.Effect<{ sessions: ReadonlyArray<object> }> } }
+) =>
+  Effect.gen(function*() {
+    for (;;) {
+      if ((yield* registry.snapshot).sessions.length === 0) return
+      yield* Effect.sleep("5 millis")
+    }
+  }).pipe(Effect.timeoutOrElse({ duration: "5 seconds", orElse: () => Effect.die(new Error("sessions are left")) }))

@@ -18,6 +18,11 @@ export interface Outcome {
   readonly before: ReadonlyArray<Message>
 }
 
+export interface Question {
+  readonly method: string
+  readonly params: Readonly<Record<string, unknown>>
+}
+
 export class StatelessClient {
   readonly #raw: RawClient
   #nextId = 1
@@ -78,3 +83,14 @@ export class StatelessClient {
 }
 
 export const textOf = ({ message }: Outcome): string | undefined => message.result?.content?.[0]?.text
+
+/** What the client has to come back with, and what it was asked. */
+export const roundOf = ({ message: { result = {} } }: Outcome) => {
+  // A test that gets something else fails at what it looks for.
+  const { inputRequests = {}, requestState, resultType } = result as {
+    readonly inputRequests?: Readonly<Record<string, Question>>
+    readonly requestState?: string
+    readonly resultType?: string
+  }
+  return { keys: Object.keys(inputRequests), inputRequests, requestState, resultType }
+}
