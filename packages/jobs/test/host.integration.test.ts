@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Job, JobPolicy, JobStore } from "@holdfast/jobs"
-import { JobTools } from "@holdfast/jobs/mcp"
+import { JobTasks, JobTools } from "@holdfast/jobs/mcp"
 import * as McpHost from "@holdfast/server/McpHost"
 import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js"
@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as HttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { temporaryFile } from "./support/temporaryFile.ts"
 
@@ -55,8 +56,9 @@ const tokens = {
 /** A server on a port of its own; its url. Ends with the Scope. */
 const serve = (database: string, log: ReturnType<typeof makeLog>) => {
   const server = Effect.gen(function*() {
-    const mcp = new McpServer({ name: "scanner", version: "1.0.0" })
-    yield* JobTools.register(mcp, Scan)
+    const tasks = yield* JobTasks.make()
+    const mcp = new McpServer({ name: "scanner", version: "1.0.0" }, tasks.serverOptions)
+    yield* JobTools.register(mcp, Scan, { tasks })
     return mcp
   })
   const host = McpHost.layerHttp({
@@ -100,6 +102,92 @@ const session = (url: string, name: keyof typeof tokens = "alice") =>
       }))
     return { client, call }
   })
+
+interface TaskAnswer {
+  readonly result?: {
+    readonly resultType: string
+    readonly taskId: string
+    readonly status: string
+    readonly result?: { readonly content: ReadonlyArray<{ readonly text: string }> }
+  }
+  readonly error?: { readonly code: number }
+}
+
+/** Requests of revision 2026-07-28, which has tasks as an extension and no sessions. */
+const stateless =
+  (url: string, name: keyof typeof tokens = "alice", extensions: object = { "io.modelcontextprotocol/tasks": {} }) =>
+  (method: string, params: { readonly name?: string; readonly taskId?: string; readonly arguments?: object }) =>
+    Effect.promise(async (signal): Promise<TaskAnswer> => {
+      const response = await fetch(url, {
+        method: "POST",
+        signal,
+        headers: {
+          "content-type": "application/json",
+          accept: "application/json, text/event-stream",
+          authorization: `Bearer ${Redacted.value(tokens[name])}`,
+          "mcp-protocol-version": "2026-07-28",
+          "mcp-method": method,
+          "mcp-name": params.name ?? params.taskId ?? ""
+        },
+        body: JSON.stringify({
+          jsonrpc: "2.0",
+          id: 1,
+          method,
+          params: {
+            ...params,
+            _meta: {
+              "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+              "io.modelcontextprotocol/clientCapabilities": { extensions }
+            }
+          }
+        })
+      })
+      const answer: TaskAnswer = JSON.parse(await response.text())
+    return answer
+    })
+
+describe("a scan as a task of revision 2026-07-28", () => {
+  it.live("is begun, polled and cancelled without a session, by its owner and by nobody else", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const log = makeLog()
+      const url = yield* serve(yield* temporaryFile("jobs.db"), log)
+      const alice = stateless(url)
+      const begun = yield* alice("tools/call", { name: "scan", arguments: { files: 10 } })
+      assert.deepInclude(begun.result, { resultType: "task", status: "working" })
+      const taskId = begun.result?.taskId ?? ""
+      yield* Deferred.await(log.reached)
+      assert.strictEqual((yield* alice("tasks/get", { taskId })).result?.status, "working")
+      const bob = stateless(url, "bob")
+      for (const method of ["tasks/get", "tasks/cancel"]) {
+        assert.strictEqual((yield* bob(method, { taskId })).error?.code, -32602)
+      }
+      // It is the job of the same id, for those who poll by tools.
+      const { call } = yield* session(url)
+      assert.strictEqual((yield* call("get_scan_progress", { id: taskId })).value.state, "running")
+      assert.strictEqual((yield* alice("tasks/cancel", { taskId })).result?.resultType, "complete")
+      assert.strictEqual((yield* alice("tasks/get", { taskId })).result?.status, "cancelled")
+    })))
+
+  it.live("has its result with it in the end, and is for clients that know tasks", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const log = makeLog()
+      log.gate.isOpen = true
+      const url = yield* serve(yield* temporaryFile("jobs.db"), log)
+      const alice = stateless(url)
+      const { result } = yield* alice("tools/call", { name: "scan", arguments: { files: 4 } })
+      const taskId = result?.taskId ?? ""
+      const done = yield* alice("tasks/get", { taskId }).pipe(
+        Effect.repeat({ schedule: Schedule.spaced("10 millis"), until: ({ result }) => result?.status !== "working" }),
+        Effect.timeout("10 seconds"),
+        Effect.orDie
+      )
+      assert.strictEqual(done.result?.status, "completed")
+      assert.strictEqual(done.result?.result?.content[0]?.text, "[1,2,3,4]")
+      const unaware = stateless(url, "alice", {})
+      assert.strictEqual((yield* unaware("tools/call", { name: "scan", arguments: { files: 4 } })).error?.code, -32021)
+      assert.strictEqual((yield* unaware("tasks/get", { taskId })).error?.code, -32021)
+    })))
+})
 
 describe("a scan on a server over HTTP", () => {
   it.live("goes on when its client disconnects, for several clients to poll, and for nobody else", () =>
