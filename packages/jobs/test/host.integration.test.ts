@@ -143,7 +143,7 @@ const stateless =
         })
       })
       const answer: TaskAnswer = JSON.parse(await response.text())
-    return answer
+      return answer
     })
 
 describe("a scan as a task of revision 2026-07-28", () => {

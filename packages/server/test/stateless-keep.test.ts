@@ -102,6 +102,17 @@ describe("servers that are kept", () => {
       assert.strictEqual(textOf(yield* client.call("which")), "5")
     }))
 
+  it.live("make room for those that are needed", () =>
+    Effect.gen(function*() {
+      const { server } = numbered()
+      const host = yield* open({ server, stateless: { keep: 8 }, maxSessions: 1 })
+      const client = new StatelessClient(host.url)
+      assert.strictEqual(textOf(yield* client.call("which")), "1")
+      yield* sessionsOf(host, 1)
+      assert.strictEqual(textOf(yield* client.call("which", {}, { capabilities: { sampling: {} } })), "2")
+      assert.strictEqual((yield* host.registry.snapshot).closed.limit, 1)
+    }))
+
   it.live("are not kept when their handler still waits, or when their client went away", () =>
     Effect.gen(function*() {
       const { server, state } = numbered()

@@ -42,7 +42,8 @@ export class StandIns {
     origin: Origin
   ): Effect.Effect<StandIn.Greeted | undefined, McpServerError> {
     const { hosted, keep } = this.#options
-    if (keep === 0) return StandIn.open(hosted, principal, asked, origin)
+    const open = StandIn.open(hosted, principal, asked, origin)
+    if (keep === 0) return open
     const kind = kindOf(principal, asked)
     return Effect.suspend(() => {
       const known = this.#waiting.get(kind)?.values().next().value
@@ -51,7 +52,12 @@ export class StandIns {
         known.standIn.serve(origin)
         return Effect.succeed(known)
       }
-      return Effect.tap(StandIn.open(hosted, principal, asked, origin), (greeted) =>
+      const made = Effect.catch(open, (error) => {
+        // Those that only wait make room.
+        const oldest = error.reason._tag === "SessionLimit" ? this.#oldest : undefined
+        return oldest === undefined ? Effect.fail(error) : Effect.andThen(oldest.session.close("limit"), open)
+      })
+      return Effect.tap(made, (greeted) =>
         Effect.sync(() => {
           if (greeted === undefined) return
           this.#kinds.set(greeted.standIn, kind)
@@ -71,6 +77,12 @@ export class StandIns {
     const waiting = this.#waiting.get(kind) ?? new Set()
     this.#waiting.set(kind, waiting.add(greeted))
     this.#count++
+  }
+
+  get #oldest(): StandIn.StandIn | undefined {
+    const [waiting] = this.#waiting.values()
+    const [greeted] = waiting ?? []
+    return greeted?.standIn
   }
 
   #remove(kind: string, greeted: StandIn.Greeted): void {
