@@ -42,18 +42,18 @@ export interface Responses {
 
 /** Responses that are on their way. */
 export const makeResponses = (): Responses => {
-  const open = new Set<http.ServerResponse>()
+  let open = 0
   const waiting = new Set<() => void>()
   return {
     add: (response) => {
-      open.add(response)
+      open++
       response.once("close", () => {
-        open.delete(response)
-        if (open.size === 0) { for (const done of [...waiting]) done() }
+        open--
+        if (open === 0) { for (const done of [...waiting]) done() }
       })
     },
     flushed: Effect.callback<void>((resume) => {
-      if (open.size === 0) return resume(Effect.void)
+      if (open === 0) return resume(Effect.void)
       const done = (): void => resume(Effect.void)
       waiting.add(done)
       return Effect.sync(() => void waiting.delete(done))
