@@ -1,5 +1,5 @@
 /**
- * Calls in flight by their ids: a hash table with open addressing, for numbers that count up.
+ * Calls in flight by their ids: a hash table with open addressing, for whole numbers.
  *
  * Not a `Map`: a Map that things go through is rebuilt every so often, and V8 lets the old table point to the new one. An old table that
  * has grown old, and is dead, so keeps the next alive, and that the one after it, with all that they held: every call is copied by the
@@ -45,7 +45,7 @@ export class CallTable<Call> {
     this.#size--
     // What has been put further than its own place moves up, or it would not be found any more.
     for (let i = (hole + 1) & this.#mask; this.#keys[i] !== empty; i = (i + 1) & this.#mask) {
-      const own = (this.#keys[i] ?? 0) & this.#mask
+      const own = this.#place(this.#keys[i] ?? 0)
       if (((i - own) & this.#mask) < ((i - hole) & this.#mask)) continue
       this.#keys[hole] = this.#keys[i] ?? empty
       this.#calls[hole] = this.#calls[i]
@@ -63,9 +63,14 @@ export class CallTable<Call> {
 
   /** Where it is, or would be put. */
   #find(id: number): number {
-    let index = id & this.#mask
+    let index = this.#place(id)
     while (this.#keys[index] !== empty && this.#keys[index] !== id) index = (index + 1) & this.#mask
     return index
+  }
+
+  /** Ids that follow each other are put far apart: side by side, to take one away would be to look at all that come after it. */
+  #place(id: number): number {
+    return Math.imul(id, 0x9e3779b1) & this.#mask
   }
 
   #grow(): void {
