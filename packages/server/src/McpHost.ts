@@ -103,8 +103,11 @@ export interface HttpOptions<R = never> extends RouteOptions<R>, SessionPolicyIn
 }
 
 /**
- * Adds the routes to the application's own `HttpRouter`, over a `SessionRegistry` of the application. They drain when the Scope closes;
- * the application sees to the address it listens on.
+ * Adds the routes to the application's own `HttpRouter`, over a `SessionRegistry` of the application. The application sees to the address
+ * it listens on, and to the drain.
+ *
+ * **Gotchas**: an `HttpServer` that is closed waits for open streams before anything below it is closed. Let a layer above `HttpRouter.serve`
+ * call the registry's `drain` when it closes.
  */
 export const layerRoutes = <R = never>(
   options: RouteOptions<R> & {

@@ -51,8 +51,11 @@ export interface SessionShape {
   readonly activate: () => void
   /** The client did something that counts as use. */
   readonly touch: () => void
-  /** A request begins; call what is returned when its answer is there. Calling it again does nothing. */
-  readonly holdRequest: () => () => void
+  /**
+   * A request begins; call what is returned when its answer is there. Calling it again does nothing. `isUse`: it counts as use. Default:
+   * true.
+   */
+  readonly holdRequest: (isUse?: boolean) => () => void
   /** A stream is open until what is returned is called. */
   readonly holdStream: () => () => void
   /** Calls `run` at the moment closing begins, before anything of the session is interrupted. */

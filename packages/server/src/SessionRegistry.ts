@@ -23,7 +23,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { digestOf, randomId } from "./internal/nodeCrypto.ts"
 import { publishMetrics } from "./internal/publishMetrics.ts"
-import { SessionEntry, type SessionHost } from "./internal/SessionEntry.ts"
+import { releaseTimeout, SessionEntry, type SessionHost } from "./internal/SessionEntry.ts"
 import type { CloseReason, SessionShape, SessionState, SessionTransport } from "./Session.ts"
 import { McpServerError, ServerDraining, SessionLimit, SessionNotFound } from "./SessionError.ts"
 import * as SessionPolicy from "./SessionPolicy.ts"
@@ -166,6 +166,10 @@ export const make = Effect.fnUntraced(function*(
 
   const closeAll = (entries: Iterable<SessionEntry>, reason: (entry: SessionEntry) => CloseReason) =>
     Effect.forEach([...entries], (entry) => entry.close(reason(entry)), { concurrency: "unbounded", discard: true })
+      .pipe(
+        Effect.timeoutOption(releaseTimeout),
+        Effect.asVoid
+      )
 
   const isHalfOpen = (entry: SessionEntry, time: number): boolean =>
     entry.state() === "connecting" && entry.inFlight() === 0 && time - entry.openedAt >= policy.halfOpenTimeout
@@ -232,7 +236,7 @@ export const make = Effect.fnUntraced(function*(
       }),
     close: (number, reason = "operator") =>
       Effect.suspend(() => {
-        for (const entry of all) if (entry.number === number) return Effect.as(entry.close(reason), true)
+        for (const entry of all) if (entry.number === number) return Effect.as(closeAll([entry], () => reason), true)
         return Effect.succeed(false)
       }),
     sweep,

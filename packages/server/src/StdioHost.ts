@@ -2,8 +2,9 @@
  * An MCP server over stdin and stdout, which ends when nobody listens any more.
  *
  * Promises
- * - It ends when stdin ends, when stdout breaks, and when the process that started it is gone, whatever timers and sockets would keep the
- *   program alive. Requests in flight may finish first, for as long as there is somebody to read the answers.
+ * - It ends when stdin ends, when stdout breaks, when the process that started it is gone and when the server closes itself, whatever timers
+ *   and sockets would keep the program alive. Requests in flight may finish first, for as long as there is somebody to read the answers.
+ * - What is said while the server is still being made waits for it.
  * - A line that is no message is answered or ignored, and harms nobody.
  *
  * **Gotchas**: stdout belongs to the protocol. What a program logs must go to stderr: provide `layerLogger` of this module, or a logger of
@@ -15,12 +16,14 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import * as Principal from "@holdfast/protocol/Principal"
 import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Scope from "effect/Scope"
+import { serverError } from "./internal/httpAnswers.ts"
 import * as NodeStdio from "./internal/nodeStdio.ts"
 import { type SdkServer, serve, type Speaker } from "./internal/sdk/SessionServer.ts"
 import { Session } from "./Session.ts"
@@ -42,7 +45,9 @@ export const run = <R = never>(
     const registry = yield* SessionRegistry.make({ idleTimeout: Number.POSITIVE_INFINITY, halfOpenTimeout: "1 hour" })
     const { session } = yield* registry.open({ principal: Principal.local, transport: "stdio" })
     const pending = new Map<JsonRpc.RequestId, () => void>()
-    let receive: (line: string) => void = () => {}
+    // Clients do not wait to be told that there is a server.
+    const early: Array<string> = []
+    let receive: (line: string) => void = (line) => void early.push(line)
     const stdio = yield* NodeStdio.open({
       onLine: (line) => receive(line),
       onFault: () =>
@@ -60,12 +65,20 @@ export const run = <R = never>(
       pending.get(id)?.()
       pending.delete(id)
     }
+    const closed = Deferred.makeUnsafe<NodeStdio.StdioEnd>()
+    const onClose = (): void => void Deferred.doneUnsafe(closed, Effect.succeed("the server closed"))
+    const ended = Effect.raceFirst(stdio.ended, Deferred.await(closed))
     const hear = yield* (typeof server === "function" ? Effect.sync(server) : server).pipe(
-      Effect.flatMap((server) => serve(server, speaker, { name: `session-${session.number}` })),
+      Effect.flatMap((server) => serve(server, speaker, { name: `session-${session.number}`, onClose })),
       Effect.provideService(Session, session),
       Scope.provide(session.scope),
-      Effect.orDie
+      Effect.orDie,
+      // Who has gone need not be served; who has asked something and ended stdin may still read.
+      Effect.raceFirst(
+        Effect.tap(ended, (end) => end === "stdin ended" && early.length > 0 ? Effect.sleep(drainTimeout) : Effect.void)
+      )
     )
+    if (typeof hear === "string") return hear
     receive = (line) => {
       const frame = JsonRpc.decode(line)
       const messages = frame._tag === "Batch" ? frame.frames : [frame]
@@ -85,10 +98,14 @@ export const run = <R = never>(
         hear(message)
       }
     }
-    const end = yield* stdio.ended
+    early.splice(0).forEach(receive)
+    const end = yield* ended
     // With a broken stdout there is nobody to finish for.
     yield* registry.drain(end === "stdin ended" ? drainTimeout : 0)
-    if (end === "stdin ended") yield* Effect.timeoutOption(stdio.flushed, "1 second")
+    for (const id of pending.keys()) {
+      stdio.write(`${JsonRpc.encodeFailure(id, { code: serverError, message: `the server has ended: ${end}` })}\n`)
+    }
+    if (end === "stdin ended" || end === "the server closed") yield* Effect.timeoutOption(stdio.flushed, "1 second")
     return end
     // What is left over of R is what each session gives: the Session and its Scope.
   })) as Effect.Effect<NodeStdio.StdioEnd, McpServerError, Exclude<R, Session | Scope.Scope>>

@@ -59,12 +59,11 @@ export class Conversation {
   /** From here on everything goes over this one stream, and nothing is kept. */
   speakOver(sink: EventSink): void {
     this.#only = sink
+    if (this.#isClosed) sink.end("ended")
   }
 
   /** Requests of this id are being served already. */
-  isServing(id: JsonRpc.RequestId): boolean {
-    return this.#exchanges.has(id)
-  }
+  readonly isServing = (id: JsonRpc.RequestId): boolean => this.#exchanges.has(id)
 
   get exchanges(): Iterable<Exchange> {
     return new Set(this.#exchanges.values())
@@ -75,7 +74,8 @@ export class Conversation {
     const ids = messages.flatMap((message) => message._tag === "Request" ? [message.id] : [])
     let exchange: Exchange | undefined
     if (ids.length > 0) {
-      const release = this.session.holdRequest()
+      const isUse = messages.some(usesSession)
+      const releases = ids.map(() => this.session.holdRequest(isUse))
       const made = new Exchange({
         ids,
         isBatch,
@@ -84,7 +84,7 @@ export class Conversation {
         openStream: () => this.#begin(),
         onDone: () => {
           for (const id of ids) if (this.#exchanges.get(id) === made) this.#exchanges.delete(id)
-          release()
+          for (const release of releases) release()
         }
       })
       exchange = made
@@ -153,8 +153,7 @@ export class Conversation {
   #hear(message: Message, origin: Origin | undefined): void {
     this.#unanswered = 0
     if ((message._tag === "Success" || message._tag === "Failure") && isPing(message.id)) return
-    // A client that only says that it is there does not use the session.
-    if (!(message._tag === "Request" && message.method === "ping")) this.session.touch()
+    if (usesSession(message)) this.session.touch()
     if (message._tag === "Notification" && message.method === "notifications/initialized") this.session.activate()
     this.onMessage(message, origin)
     if (message._tag === "Notification" && message.method === "notifications/cancelled") this.#cancelled(message.params)
@@ -223,5 +222,8 @@ const revisionIn = ({ _tag, ...answer }: JsonRpc.Success | JsonRpc.Failure): str
     ? result.protocolVersion
     : undefined
 }
+
+/** A client that only says that it is there does not use the session. */
+const usesSession = (message: Message): boolean => !(message._tag === "Request" && message.method === "ping")
 
 const isPing = (id: JsonRpc.RequestId | null): boolean => typeof id === "string" && id.startsWith(pingPrefix)

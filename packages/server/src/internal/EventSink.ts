@@ -15,7 +15,7 @@ export type SinkEnd = "ended" | "slow reader" | "replaced" | "vanished" | "clien
 
 export class EventSink {
   readonly #queue: Queue.Queue<Uint8Array, Cause.Done>
-  readonly #limit: number
+  #limit: number
   readonly #onEnd: (end: SinkEnd) => void
   #waiting = 0
   #end: SinkEnd | undefined
@@ -54,8 +54,14 @@ export class EventSink {
   )
 
   event(id: string | undefined, data: string, name = "message"): void {
-    // A line feed would end the line: JSON has none, an address of ours neither.
-    this.#write(`${id === undefined ? "" : `id: ${id}\n`}event: ${name}\ndata: ${data}\n\n`)
+    this.#write(frame(id, data, name))
+  }
+
+  /** An event that was kept: how much of that there is, is bounded where it is kept, and does not count as waiting. */
+  again(id: string | undefined, data: string): void {
+    const text = frame(id, data, "message")
+    this.#limit += encoder.encode(text).length
+    this.#write(text)
   }
 
   /** An event without data: the client learns where it is, and when to come back. */
@@ -86,3 +92,7 @@ export class EventSink {
 }
 
 const encoder = new TextEncoder()
+
+/** A line feed would end the line: JSON has none, an address of ours neither. */
+const frame = (id: string | undefined, data: string, name: string): string =>
+  `${id === undefined ? "" : `id: ${id}\n`}event: ${name}\ndata: ${data}\n\n`

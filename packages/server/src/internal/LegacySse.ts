@@ -15,9 +15,9 @@ import type { Message } from "./Conversation.ts"
 import { cut } from "./cutConnection.ts"
 import { EventSink } from "./EventSink.ts"
 import type { Hosted } from "./Hosted.ts"
-import { refusal, retryAfter, sessionNotFound } from "./httpAnswers.ts"
+import { refusal, sessionNotFound } from "./httpAnswers.ts"
 import { originOf } from "./Origin.ts"
-import { unavailable } from "./StreamableHttp.ts"
+import { maxBatch, refuse, unavailable } from "./StreamableHttp.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 type Request = HttpServerRequest.HttpServerRequest
@@ -33,6 +33,7 @@ export const open = Effect.fnUntraced(function*(
   if (opened._tag === "Failure") return unavailable(opened.failure)
   const { conversation, id } = opened.success
   const { session } = conversation
+  if (session.state() !== "connecting") return refusal(500, "the server could not be started")
   const release = session.holdStream()
   const services = yield* Effect.context()
   const sink = yield* EventSink.make(hosted.registry.policy.maxBufferedBytes, (end) => {
@@ -70,15 +71,13 @@ export const post = Effect.fnUntraced(function*(
     messages.push(one)
   }
   const conversation = found.success
-  const requests = messages.filter((message) => message._tag === "Request")
-  if (requests.length > 0 && hosted.registry.isDraining()) {
-    return refusal(503, "the server is shutting down", { headers: retryAfter(5) })
-  }
-  if (requests.some(({ id }) => conversation.isServing(id))) {
-    const description = "a request of this id is being served already"
-    return refusal(400, description, { code: JsonRpc.errorCode.invalidRequest })
+  if (messages.length > maxBatch) {
+    return refusal(400, `a batch holds ${maxBatch} messages at most`, { code: JsonRpc.errorCode.invalidRequest })
   }
   const origin = yield* originOf(request, principal)
+  // The body may have taken its time: the session need not be there any more.
+  const refused = refuse(hosted, conversation, messages)
+  if (refused !== undefined) return refused
   conversation.receive(messages, { isBatch: false, acceptsStream: true, origin })
   return HttpServerResponse.text("Accepted", { status: 202 })
 })

@@ -42,11 +42,13 @@ export class OutStream {
 
   /** Carries on over this response: from there, or from what nobody was given yet. False: some of that is gone. */
   attach(sink: EventSink, after: number | undefined): boolean {
-    const missed = this.#log.after(this.number, after ?? this.#delivered)
-    if (missed === undefined && after !== undefined) return false
+    const from = after ?? this.#delivered
+    const missed = this.#log.after(this.number, from)
+    // Also a client that says it was where the stream has not been is told nothing wrong.
+    if (after !== undefined && missed?.length !== this.#place - from) return false
     this.#sink?.end("replaced")
     this.#sink = sink
-    for (const { place, text } of missed ?? []) sink.event(this.#id(place), text)
+    for (const { place, text } of missed ?? []) sink.again(this.#id(place), text)
     this.#delivered = this.#place
     if (this.#isComplete || this.#isPaused) sink.end("ended")
     this.#isPaused = false
@@ -61,7 +63,11 @@ export class OutStream {
 
   /** Tells a new reader where it is. */
   prime(sink: EventSink, retryMillis: number): void {
-    sink.prime(this.#id(this.#place), retryMillis)
+    // Before what it is given now: who loses the connection in the midst of that gets the rest.
+    const isKept = this.#log.after(this.number, this.#delivered)?.length === this.#place - this.#delivered
+    const id = this.#id(isKept ? this.#delivered : this.#place)
+    if (id === undefined) sink.comment("open")
+    else sink.prime(id, retryMillis)
   }
 
   /** All is said. */
@@ -75,8 +81,9 @@ export class OutStream {
     this.#sink = undefined
   }
 
-  #id(place: number): string {
-    return `${this.number}-${place}`
+  /** Who is given none comes back without, and is not refused for it. */
+  #id(place: number): string | undefined {
+    return this.#log.isKeeping ? `${this.number}-${place}` : undefined
   }
 }
 

@@ -22,6 +22,11 @@ export class ReplayLog {
     this.#limit = limit
   }
 
+  /** False: nobody can come back to anything. */
+  get isKeeping(): boolean {
+    return this.#limit > 0
+  }
+
   append(stream: number, place: number, text: string): void {
     if (this.#limit === 0) return
     this.#events.push({ stream, place, text })

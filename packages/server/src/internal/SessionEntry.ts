@@ -19,6 +19,9 @@ export interface SessionHost {
   readonly fork: (effect: Effect.Effect<void>) => void
 }
 
+/** How long anybody waits for what a session holds to be released. What takes longer goes on, and the session is `closing` until then. */
+export const releaseTimeout = "5 seconds"
+
 export class SessionEntry implements SessionShape {
   readonly number: number
   readonly principal: Principal
@@ -58,13 +61,13 @@ export class SessionEntry implements SessionShape {
     this.lastSeen = this.#host.now()
   }
 
-  readonly holdRequest = (): () => void => {
+  readonly holdRequest = (isUse = true): () => void => {
     this.#inFlight++
-    this.touch()
+    if (isUse) this.touch()
     this.#host.onHold()
     return once(() => {
       this.#inFlight--
-      this.touch()
+      if (isUse) this.touch()
       this.#host.onRelease()
     })
   }
@@ -79,7 +82,8 @@ export class SessionEntry implements SessionShape {
   }
 
   readonly onClosing = (run: (reason: CloseReason) => void): void => {
-    this.#atClosing.push(run)
+    if (this.closeReason === undefined) this.#atClosing.push(run)
+    else run(this.closeReason)
   }
 
   readonly close = (reason: CloseReason): Effect.Effect<void> =>
@@ -90,7 +94,10 @@ export class SessionEntry implements SessionShape {
         for (const run of this.#atClosing) run(reason)
         // In a fiber of the registry: who closes a session may be part of it, and is interrupted by what it began.
         this.#host.fork(Effect.andThen(
-          Scope.close(this.scope, Exit.void),
+          Effect.catchCause(
+            Scope.close(this.scope, Exit.void),
+            (cause) => Effect.logError(`session ${this.number}: not all that it held was released`, cause)
+          ),
           Effect.sync(() => {
             this.#move("closed")
             Deferred.doneUnsafe(this.#closed, Effect.succeed(reason))

@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Redacted from "effect/Redacted"
+import type { SessionShape } from "../Session.ts"
 import type { McpServerError } from "../SessionError.ts"
 import type { Conversation, Message } from "./Conversation.ts"
 import { cut } from "./cutConnection.ts"
@@ -20,12 +21,13 @@ import type { Hosted } from "./Hosted.ts"
 import { refusal, retryAfter, sessionNotFound } from "./httpAnswers.ts"
 import { originOf } from "./Origin.ts"
 import { type OutStream, parseEventId } from "./OutStream.ts"
+import { releaseTimeout } from "./SessionEntry.ts"
 import type { ServeStateless } from "./stateless/serveStateless.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 type Request = HttpServerRequest.HttpServerRequest
 
-const maxBatch = 100
+export const maxBatch = 100
 const eventStream = {
   contentType: "text/event-stream",
   headers: { "cache-control": "no-cache, no-transform", "x-accel-buffering": "no" }
@@ -92,7 +94,7 @@ const post = Effect.fnUntraced(function*(
   if (messages.length > maxBatch) {
     return refusal(400, `a batch holds ${maxBatch} messages at most`, { code: JsonRpc.errorCode.invalidRequest })
   }
-  const initialize = messages.find((message) => message._tag === "Request" && message.method === "initialize")
+  const initialize = messages.find(isInitialize)
   if (initialize !== undefined) {
     return isBatch
       ? refusal(400, "initialize comes alone", { code: JsonRpc.errorCode.invalidRequest })
@@ -116,27 +118,34 @@ const exchange = Effect.fnUntraced(function*(
   isBatch: boolean,
   headers: Readonly<Record<string, string>> = {}
 ): Effect.fn.Return<Response> {
-  const requests = messages.filter((message) => message._tag === "Request")
-  if (isOver(conversation)) return refusal(404, "Session not found", { code: sessionNotFound })
-  if (requests.length > 0) {
-    if (hosted.registry.isDraining()) {
-      return refusal(503, "the server is shutting down", { headers: retryAfter(5), id: requests[0]?.id ?? null })
-    }
-    const ids = requests.map(({ id }) => id)
-    if (new Set(ids).size < ids.length || ids.some((id) => conversation.isServing(id))) {
-      const description = "a request of this id is being served already"
-      return refusal(400, description, { code: JsonRpc.errorCode.invalidRequest, id: ids[0] ?? null })
-    }
-    if (conversation.session.inFlight() >= hosted.registry.policy.maxInFlight) {
-      return refusal(429, "too many requests at once", { headers: retryAfter(1), id: ids[0] ?? null })
-    }
-  }
   const acceptsStream = accepts(request, "text/event-stream")
   const origin = yield* originOf(request, conversation.session.principal)
+  // Nothing comes between this and what it decides on.
+  const refused = refuse(hosted, conversation, messages)
+  if (refused !== undefined) return refused
   const pending = conversation.receive(messages, { isBatch, acceptsStream, origin })
   if (pending === undefined) return HttpServerResponse.empty({ status: 202 })
   return yield* answerOf(hosted, request, conversation, pending, headers)
 })
+
+/** Why these messages cannot be taken, whatever the transport. Undefined: they can. */
+export const refuse = (
+  { registry }: Hosted,
+  { isServing, session }: Conversation,
+  messages: ReadonlyArray<Message>
+): Response | undefined => {
+  if (isOver(session)) return unknownSession()
+  const ids = messages.flatMap((message) => message._tag === "Request" ? [message.id] : [])
+  const [id] = ids
+  if (id === undefined) return undefined
+  if (registry.isDraining()) return refusal(503, "the server is shutting down", { headers: retryAfter(5), id })
+  if (new Set(ids).size < ids.length || ids.some(isServing)) {
+    return refusal(400, "a request of this id is being served already", { code: JsonRpc.errorCode.invalidRequest, id })
+  }
+  return session.inFlight() + ids.length > registry.policy.maxInFlight
+    ? refusal(429, "too many requests at once", { headers: retryAfter(1), id })
+    : undefined
+}
 
 const answerOf = (
   hosted: Hosted,
@@ -166,7 +175,7 @@ const open = Effect.fnUntraced(function*(
   hosted: Hosted,
   request: Request,
   principal: Principal,
-  initialize: Message
+  initialize: JsonRpc.Request
 ): Effect.fn.Return<Response> {
   const opened = yield* Effect.result(hosted.open(principal, "streamable-http"))
   if (opened._tag === "Failure") return unavailable(opened.failure)
@@ -176,7 +185,8 @@ const open = Effect.fnUntraced(function*(
   const response = yield* exchange(hosted, request, conversation, [initialize], false, {
     "mcp-session-id": Redacted.value(id)
   })
-  if (conversation.revision !== undefined) return response
+  // An answer that takes long comes over the stream that the response has become; a refusal there is left to the sweep.
+  if (conversation.revision !== undefined || conversation.isServing(initialize.id)) return response
   // The server has refused: what was begun is no session.
   yield* Effect.forkDetach(session.close("error"))
   return HttpServerResponse.removeHeader(response, "mcp-session-id")
@@ -208,7 +218,8 @@ const remove = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Response> {
   const found = yield* conversationOf(hosted, request, principal)
   if (HttpServerResponse.isHttpServerResponse(found)) return found
-  yield* found.session.close("client")
+  // The client has said its word, however long the session's own take to end.
+  yield* Effect.timeoutOption(found.session.close("client"), releaseTimeout)
   return HttpServerResponse.empty({ status: 200 })
 })
 
@@ -227,7 +238,7 @@ const stream = Effect.fnUntraced(function*(
   out: OutStream,
   { after, headers = {}, isPrimed = false }: StreamOptions
 ): Effect.fn.Return<Response> {
-  const { maxBufferedBytes, maxReplayBytes, retryInterval } = registry.policy
+  const { maxBufferedBytes, retryInterval } = registry.policy
   const release = conversation.session.holdStream()
   const sink = yield* EventSink.make(maxBufferedBytes, (end) => {
     release()
@@ -235,8 +246,10 @@ const stream = Effect.fnUntraced(function*(
   })
   // Older clients take the empty message of a priming event for a message.
   const revision = conversation.revision ?? ""
-  if (isPrimed && maxReplayBytes > 0 && revision >= "2025-11-25") out.prime(sink, retryInterval)
-  if (!out.attach(sink, after)) {
+  if (isPrimed && revision >= "2025-11-25") out.prime(sink, retryInterval)
+  // The head of a response goes out with the first bytes of its body, and clients wait for it.
+  else sink.comment("open")
+  if (isOver(conversation.session) || !out.attach(sink, after)) {
     sink.end("ended")
     return refusal(400, "some of what came after this event is not known any more")
   }
@@ -253,16 +266,23 @@ const conversationOf = (
     return Effect.succeed(refusal(400, "the header Mcp-Session-Id is missing; initialize first"))
   }
   return Effect.match(hosted.find(id, principal), {
-    onSuccess: (conversation): Conversation | Response => conversation,
-    onFailure: () => refusal(404, "Session not found", { code: sessionNotFound })
+    // What the old transport has begun has its one stream for everything.
+    onSuccess: (conversation): Conversation | Response =>
+      conversation.session.transport === "streamable-http" ? conversation : unknownSession(),
+    onFailure: unknownSession
   })
 }
 
-const isOver = ({ session }: Conversation): boolean => session.state() === "closing" || session.state() === "closed"
+const unknownSession = (): Response => refusal(404, "Session not found", { code: sessionNotFound })
+
+const isOver = (session: SessionShape): boolean => session.state() === "closing" || session.state() === "closed"
 
 /** A client that is asked to come back later does. */
 export const unavailable = ({ message, reason }: McpServerError): Response =>
   refusal(503, message, { headers: retryAfter(reason._tag === "SessionLimit" ? 10 : 5) })
+
+const isInitialize = (message: Message): message is JsonRpc.Request =>
+  message._tag === "Request" && message.method === "initialize"
 
 const isModern = (message: Message): boolean => {
   if (message._tag !== "Request" && message._tag !== "Notification") return false

@@ -6,7 +6,7 @@ import type * as Scope from "effect/Scope"
 import type { Buffer } from "node:buffer"
 
 /** Why nobody listens any more. */
-export type StdioEnd = "stdin ended" | "stdout broke" | "the parent died"
+export type StdioEnd = "stdin ended" | "stdout broke" | "the parent died" | "the server closed"
 
 export interface NodeStdio {
   readonly write: (text: string) => void
@@ -49,7 +49,11 @@ export const open = Effect.fnUntraced(function*(
     Effect.forkScoped
   )
   return {
-    write: (text) => void process.stdout.write(text),
+    write: (text) => {
+      // By what waits already: one message may be larger than that, and reach a client that reads.
+      if (process.stdout.writableLength > maxWaitingBytes) return end("stdout broke")
+      process.stdout.write(text)
+    },
     ended: Deferred.await(ended),
     flushed: Effect.callback((resume) => {
       if (!process.stdout.writable) return resume(Effect.void)
@@ -57,6 +61,9 @@ export const open = Effect.fnUntraced(function*(
     })
   }
 })
+
+/** A client that lets more than this pile up does not read: it would fill the memory. */
+const maxWaitingBytes = LineFraming.defaultMaxLineBytes
 
 /** Ends the process, whatever timers and sockets would keep it. */
 export const exit = (code: number): void => process.exit(code)

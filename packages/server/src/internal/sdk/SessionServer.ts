@@ -1,7 +1,7 @@
 /** The SDK's `Transport` contract: an SDK server on one side, our transports on the other. */
 import * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import type { Transport, TransportSendOptions } from "@modelcontextprotocol/sdk/shared/transport.js"
-import type { JSONRPCMessage, MessageExtraInfo } from "@modelcontextprotocol/sdk/types.js"
+import { isJSONRPCRequest, type JSONRPCMessage, type MessageExtraInfo } from "@modelcontextprotocol/sdk/types.js"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
@@ -80,12 +80,22 @@ export class SessionTransport implements Transport {
   receive(message: Message, origin?: Origin): void {
     if (this.#isClosed) return
     const speaker = this.#speaker
+    const heard = toSdk(message)
+    // The SDK lets a request drop that its schema does not know, and whoever has sent it would wait for ever.
+    if (message._tag === "Request" && !isJSONRPCRequest(heard)) {
+      const { id } = message
+      const error = {
+        code: JsonRpc.errorCode.invalidRequest,
+        message: "the request has not the form that MCP prescribes"
+      }
+      return speaker.send({ _tag: "Failure", id, error }, JsonRpc.encodeFailure(id, error), undefined)
+    }
     const extra: MessageExtraInfo = origin === undefined ? {} : extraOf(origin)
     if (speaker.pause !== undefined && message._tag === "Request") {
       extra.closeSSEStream = () => speaker.pause?.(message.id)
       extra.closeStandaloneSSEStream = () => speaker.pause?.(undefined)
     }
-    this.onmessage?.(toSdk(message), extra)
+    this.onmessage?.(heard, extra)
   }
 }
 
@@ -97,10 +107,14 @@ export const serve = (
 ): Effect.Effect<Receive, never, Scope.Scope> =>
   Effect.suspend(() => {
     const transport = new SessionTransport(speaker, options)
+    const close = Effect.promise(() => server.close())
     return Effect.as(
-      Effect.acquireRelease(
-        Effect.promise(() => server.connect(transport)),
-        () => Effect.promise(() => server.close())
+      // To connect may take for ever. A server that refuses is not closed: it may be another session's.
+      Effect.uninterruptibleMask((restore) =>
+        restore(Effect.promise(() => server.connect(transport))).pipe(
+          Effect.onInterrupt(() => Effect.forkDetach(close)),
+          Effect.andThen(Effect.addFinalizer(() => close))
+        )
       ),
       (message: Message, origin?: Origin) => transport.receive(message, origin)
     )
