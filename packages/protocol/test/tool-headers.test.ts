@@ -5,7 +5,7 @@ import * as Schema from "effect/Schema"
 import { declaredBy, decode, encode, faultIn, headersOf, mismatch, namedBy } from "../src/ToolHeaders.ts"
 
 const declared = (properties: object, more: object = {}) =>
-  declaredBy({ name: "tool", inputSchema: { type: "object", properties, ...more } })
+  declaredBy({ inputSchema: { type: "object", properties, ...more } })
 
 const said = (properties: object, args: unknown) => headersOf(Result.getOrThrow(declared(properties)), args)
 

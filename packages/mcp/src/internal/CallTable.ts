@@ -15,8 +15,8 @@ export class CallTable<Call> {
   #size = 0
 
   constructor(capacity = 64) {
-    this.#keys = new Array<number>(capacity).fill(empty)
-    this.#calls = new Array<Call | undefined>(capacity).fill(undefined)
+    this.#keys = Array.from({ length: capacity }, () => empty)
+    this.#calls = Array.from({ length: capacity })
     this.#mask = capacity - 1
   }
 
