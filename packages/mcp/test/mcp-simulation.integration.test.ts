@@ -18,8 +18,8 @@ describe("the MCP simulation finds", () => {
     it(name, { timeout: 60_000 }, () => {
       const remove = plant?.()
       try {
-        const broken = McpSimulation.firstViolation(0, 500, tamper)
-        assert.isDefined(broken, "not found in 500 seeds")
+        const broken = McpSimulation.firstViolation(0, 2000, tamper)
+        assert.isDefined(broken, "not found in 2000 seeds")
         let found = 0
         for (let seed = 0; seed < 100; seed++) {
           if (McpSimulation.run(seed, undefined, tamper).violations.length > 0) found++

@@ -106,8 +106,26 @@ export interface HttpOptions<R = never> extends RouteOptions<R>, SessionPolicyIn
  * Adds the routes to the application's own `HttpRouter`, over a `SessionRegistry` of the application. The application sees to the address
  * it listens on, and to the drain.
  *
- * **Gotchas**: an `HttpServer` that is closed waits for open streams before anything below it is closed. Let a layer above `HttpRouter.serve`
- * call the registry's `drain` when it closes.
+ * **Gotchas**: an `HttpServer` that is closed waits for open streams before anything below it is closed. Put `SessionRegistry.layerDrain`
+ * above `HttpRouter.serve`.
+ *
+ * @example
+ * ```ts
+ * import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+ * import * as McpHost from "@holdfast/server/McpHost"
+ * import * as SessionRegistry from "@holdfast/server/SessionRegistry"
+ * import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
+ * import * as HttpRouter from "effect/http/HttpRouter"
+ * import * as Layer from "effect/Layer"
+ * import * as http from "node:http"
+ *
+ * const routes = McpHost.layerRoutes({ server: () => new McpServer({ name: "greeter", version: "1.0.0" }) })
+ *
+ * export const program = SessionRegistry.layerDrain().pipe(
+ *   Layer.provide(HttpRouter.serve(routes)),
+ *   Layer.provide([SessionRegistry.layer(), NodeHttpServer.layer(() => http.createServer(), { port: 8080, host: "127.0.0.1" })])
+ * )
+ * ```
  */
 export const layerRoutes = <R = never>(
   options: RouteOptions<R> & {

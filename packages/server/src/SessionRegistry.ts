@@ -283,3 +283,12 @@ export const make = Effect.fnUntraced(function*(
 /** The service. Fails with `ServerOptionInvalid`. */
 export const layer = (policy?: SessionPolicy.SessionPolicyInput): Layer.Layer<SessionRegistry, McpServerError> =>
   Layer.effect(SessionRegistry, make(policy))
+
+/**
+ * Drains the registry when it closes. It belongs above whatever serves the routes: an `HttpServer` that is closed waits for open streams
+ * first. `deadline`: how long what is in flight may take. Default: the policy's `drainTimeout`.
+ */
+export const layerDrain = (deadline?: Duration.Input): Layer.Layer<never, never, SessionRegistry> =>
+  Layer.effectDiscard(
+    Effect.flatMap(SessionRegistry, (registry) => Effect.addFinalizer(() => registry.drain(deadline)))
+  )

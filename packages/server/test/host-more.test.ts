@@ -144,11 +144,8 @@ describe("routes in an application of one's own", () => {
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const steer = steering()
-      const drain = Layer.effectDiscard(
-        Effect.flatMap(SessionRegistry.SessionRegistry, (registry) => Effect.addFinalizer(() => registry.drain()))
-      )
       const quiet = { disableLogger: true, disableListenLog: true }
-      const context = yield* drain.pipe(
+      const context = yield* SessionRegistry.layerDrain().pipe(
         Layer.provideMerge(HttpRouter.serve(McpHost.layerRoutes({ server: echoServer(steer) }), quiet)),
         Layer.provideMerge(
           Layer.mergeAll(SessionRegistry.layer(), NodeHttpServer.layer(() => http.createServer(), { port: 0 }))

@@ -11,7 +11,7 @@ import type { SessionPolicy } from "../SessionPolicy.ts"
 import type { EventSink } from "./EventSink.ts"
 import { Exchange } from "./Exchange.ts"
 import type { Origin } from "./Origin.ts"
-import { OutStream } from "./OutStream.ts"
+import { OutStream, standalone } from "./OutStream.ts"
 import { ReplayLog } from "./ReplayLog.ts"
 
 /** A message as the SDK wants it. */
@@ -24,7 +24,6 @@ export interface ReceiveOptions {
 }
 
 const pingPrefix = "holdfast-ping-"
-const standalone = 0
 
 export class Conversation {
   readonly session: SessionShape

@@ -8,6 +8,9 @@
 import type { EventSink } from "./EventSink.ts"
 import type { ReplayLog } from "./ReplayLog.ts"
 
+/** The number of the stream that belongs to no request. */
+export const standalone = 0
+
 export class OutStream {
   readonly number: number
   readonly #log: ReplayLog
@@ -43,12 +46,14 @@ export class OutStream {
   /** Carries on over this response: from there, or from what nobody was given yet. False: some of that is gone. */
   attach(sink: EventSink, after: number | undefined): boolean {
     const from = after ?? this.#delivered
-    const missed = this.#log.after(this.number, from)
-    // Also a client that says it was where the stream has not been is told nothing wrong.
-    if (after !== undefined && missed?.length !== this.#place - from) return false
+    const missed = this.#log.left(this.number, from)
+    // A client that says it was where the stream has not been is told nothing wrong; nor is one that an answer was lost for. But what
+    // the server says on its own account is worth hearing from here on, too.
+    const isWhole = missed.length === this.#place - from
+    if (after !== undefined && !isWhole && (from > this.#place || this.number !== standalone)) return false
     this.#sink?.end("replaced")
     this.#sink = sink
-    for (const { place, text } of missed ?? []) sink.again(this.#id(place), text)
+    for (const { place, text } of missed) sink.again(this.#id(place), text)
     this.#delivered = this.#place
     if (this.#isComplete || this.#isPaused) sink.end("ended")
     this.#isPaused = false

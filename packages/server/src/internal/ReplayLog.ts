@@ -43,9 +43,14 @@ export class ReplayLog {
 
   /** What a stream has sent after that place. Undefined: some of it is gone. */
   after(stream: number, place: number): ReadonlyArray<LoggedEvent> | undefined {
-    const missed = this.#events.slice(this.#first).filter((event) => event.stream === stream && event.place > place)
+    const missed = this.left(stream, place)
     const expected = place + 1
     return missed.length > 0 && missed[0]?.place !== expected ? undefined : missed
+  }
+
+  /** What there still is of what a stream has sent after that place. */
+  left(stream: number, place: number): ReadonlyArray<LoggedEvent> {
+    return this.#events.slice(this.#first).filter((event) => event.stream === stream && event.place > place)
   }
 
   /** A stream that has ended and was read to its end is not asked for again. */
