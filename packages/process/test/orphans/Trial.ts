@@ -40,18 +40,29 @@ export const make: Effect.Effect<Trial, never, Scope.Scope> = Effect.acquireRele
   (trial) => Effect.andThen(clear(trial), Effect.sync(() => fs.rmSync(trial.folder, { recursive: true, force: true })))
 )
 
+// Whoever forks or starts a program at this very moment may be missed by one look, not by five.
+const lastLooks = 5
+
 const isOf = (trial: Trial, one: Survey.Living): boolean =>
   one.args.some((arg) => arg.startsWith(trial.mark)) ||
   // Its folder reaches all that it starts, reapers included: there it is the place of the ledger.
   [...one.args, ...one.environment].some((text) => text.includes(trial.folder))
 
-// Those who fork while dying are gone only when a look finds nobody.
+// Those who fork while dying are gone only when several looks find nobody: who starts a program at this very moment is nobody to
+// a look. The owner's reaper is at the same work, and looks closer: it goes by itself, or when it takes too long.
 const clear = (trial: Trial): Effect.Effect<void> =>
-  Effect.sync(() => {
-    const left = Survey.living().filter((one) => isOf(trial, one) && one.pid !== process.pid)
-    for (const { pid } of left) Survey.kill(pid)
-    return left.length
-  }).pipe(Effect.repeat({ until: (left) => left === 0, schedule: Schedule.spaced("5 millis") }), Effect.asVoid)
+  Effect.suspend(() => {
+    const began = performance.now()
+    let empty = 0
+    const look = (): boolean => {
+      const left = Survey.living().filter((one) => isOf(trial, one) && one.pid !== process.pid)
+      const isLate = performance.now() - began > 5000
+      for (const { args, pid } of left) if (isLate || !args.includes("holdfast-reaper")) Survey.kill(pid)
+      empty = left.length === 0 ? empty + 1 : 0
+      return empty === lastLooks
+    }
+    return Effect.repeat(Effect.sync(look), { until: (is) => is, schedule: Schedule.spaced("5 millis") })
+  }).pipe(Effect.asVoid)
 
 export interface HostOptions {
   readonly program?: "host.ts" | "race-host.ts"
@@ -211,9 +222,6 @@ export interface WatchOptions {
   /** Who may live on. */
   readonly spared?: ReadonlyArray<string>
 }
-
-// Whoever forks or starts a program at this very moment may be missed by one look, not by five.
-const lastLooks = 5
 
 /** Does the deed, then looks until it is over, and some more. */
 export const watch = (deed: Effect.Effect<void>, options: WatchOptions): Effect.Effect<Outcome> =>
