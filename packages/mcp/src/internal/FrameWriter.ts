@@ -76,15 +76,17 @@ export const make = ({ onBroken, output }: FrameWriterOptions): FrameWriter => {
   }
 
   const writeNextBatch = (): void => {
-    let text = ""
+    const parts: Array<string> = []
+    let length = 0
     let count = 0
     for (const outbound of waiting) {
-      if (count > 0 && text.length + outbound.text.length > maxBatchLength) break
-      text += outbound.text
-      text += "\n"
+      if (count > 0 && length + outbound.text.length > maxBatchLength) break
+      length += outbound.text.length + 1
+      parts.push(outbound.text, "\n")
       count++
     }
-    if (!write(text)) return
+    // Joined: a text that is put together bit by bit is put together again when it is written.
+    if (!write(parts.join(""))) return
     const batch = waiting.slice(0, count)
     waiting = waiting.slice(count)
     for (const outbound of batch) {
