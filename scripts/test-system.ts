@@ -1,6 +1,7 @@
 /**
  * `pnpm test:system`: tests that need what npm does not have. On Debian, as root, the missing packages are installed first; elsewhere
- * it says what to install, and fails. No service is started by it: the tests start what they need themselves.
+ * it says what to install, and fails. No service is started by it: the tests start what they need themselves. Where systemd runs, Debian
+ * has the services of what it installed started at the next boot, unless they are disabled.
  */
 import { spawnSync } from "node:child_process"
 import * as fs from "node:fs"
@@ -20,8 +21,12 @@ const needs: ReadonlyArray<Need> = [
     isThere: () =>
       onPath("initdb") || (fs.existsSync("/usr/lib/postgresql") && fs.readdirSync("/usr/lib/postgresql").length > 0)
   },
-  // Its folder is not on the `PATH` of everybody.
-  { package: "nginx", isThere: () => onPath("nginx") || fs.existsSync("/usr/sbin/nginx") }
+  // Their folder is not on the `PATH` of everybody.
+  { package: "nginx", isThere: () => onPath("nginx") || fs.existsSync("/usr/sbin/nginx") },
+  { package: "haproxy", isThere: () => onPath("haproxy") || fs.existsSync("/usr/sbin/haproxy") },
+  { package: "openssl", isThere: () => onPath("openssl") },
+  { package: "prometheus", isThere: () => onPath("prometheus") && onPath("promtool") },
+  { package: "kubernetes-client", isThere: () => onPath("kubectl") }
 ]
 
 const run = (command: string, args: ReadonlyArray<string>): boolean =>

@@ -145,6 +145,11 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
     reason: "which process runs a job, and whether that process still lives: what no service knows"
   },
   {
+    file: "packages/server/src/internal/nodeMain.ts",
+    allows: ["process"],
+    reason: "signals and the exit code of the process that a server is"
+  },
+  {
     file: "packages/server/src/internal/nodeStdio.ts",
     allows: ["process"],
     reason: "stdin, stdout, the parent and the end of the process that a stdio server is"

@@ -7,23 +7,25 @@
  * - `GET /sessions`: every session by its number, without any secret.
  * - `DELETE /sessions/:number`: ends one, with the reason `operator`.
  * - `POST /drain`: begins a drain, and answers at once.
- * - `GET /metrics`: the same in Prometheus' text format.
+ * - `GET /metrics`: the same in Prometheus' text format, and all else that is in Effect's metric registry: tools, jobs, pools, your own.
+ * - `GET /`: this list.
  *
  * **Gotchas**: it listens on this machine only, unless there are tokens: whoever reaches it may end every session. `/healthz` and `/readyz` tell
  * nothing and want no token, so that what asks them needs none. It stays there while the server drains.
  */
-import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import type * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServer from "effect/http/HttpServer"
-import type * as HttpServerError from "effect/http/HttpServerError"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import type { Authenticator } from "./Authenticator.ts"
 import * as Guard from "./Guard.ts"
+import { drainAloud } from "./internal/drainAloud.ts"
+import { effectMetrics } from "./internal/effectMetrics.ts"
 import { refusal } from "./internal/httpAnswers.ts"
+import { listen } from "./internal/listen.ts"
 import * as NodeServer from "./internal/nodeServer.ts"
 import { prometheusText } from "./internal/prometheusText.ts"
 import type { McpServerError } from "./SessionError.ts"
@@ -41,10 +43,10 @@ export interface AdminOptions {
   readonly onListen?: ((port: number) => void) | undefined
 }
 
-/** Serves the registry's operations until the Scope closes. Fails with `UnsafeBind`, or with the listener's error. */
+/** Serves the registry's operations until the Scope closes. Fails with `UnsafeBind` or `ListenFailed`. */
 export const layer = (
   options: AdminOptions = {}
-): Layer.Layer<never, McpServerError | Config.ConfigError | HttpServerError.ServeError, SessionRegistry> =>
+): Layer.Layer<never, McpServerError | Config.ConfigError, SessionRegistry> =>
   Layer.unwrap(Effect.gen(function*() {
     const { allowedHosts, host = "127.0.0.1", port = 9464 } = options
     const auth = Effect.isEffect(options.auth) ? yield* options.auth : options.auth
@@ -106,8 +108,9 @@ export const layer = (
         "/metrics",
         guarded(
           Effect.map(
-            registry.snapshot,
-            (all) => HttpServerResponse.text(prometheusText(all), { contentType: "text/plain; version=0.0.4" })
+            Effect.zip(registry.snapshot, effectMetrics),
+            ([all, others]) =>
+              HttpServerResponse.text(prometheusText(all) + others, { contentType: "text/plain; version=0.0.4" })
           )
         )
       )
@@ -120,16 +123,25 @@ export const layer = (
             (isThere) => HttpServerResponse.empty({ status: isThere ? 204 : 404 })
           )))
       )
+      yield* router.add("GET", "/", guarded(Effect.succeed(HttpServerResponse.text(index)), true))
       const scope = yield* Effect.scope
       yield* router.add(
         "POST",
         "/drain",
-        guarded(Effect.as(Effect.forkIn(registry.drain(), scope), HttpServerResponse.empty({ status: 202 })))
+        guarded(Effect.as(Effect.forkIn(drainAloud(registry), scope), HttpServerResponse.empty({ status: 202 })))
       )
     }))
     const closing = Layer.effectDiscard(Effect.addFinalizer(() => node.closeConnections))
     return closing.pipe(
       Layer.provideMerge(HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true })),
-      Layer.provide(NodeHttpServer.layerServer(() => node.server, { host, port, disablePreemptiveShutdown: true }))
+      Layer.provide(listen(node, { host, port }))
     )
   }))
+
+const index = `GET /healthz             200 as long as the process answers
+GET /readyz              200; 503 while the server drains
+GET /sessions            every session by its number, without secrets
+DELETE /sessions/NUMBER  ends one
+POST /drain              begins a drain
+GET /metrics             for Prometheus
+`

@@ -11,6 +11,7 @@
  * - Progress and log messages to a client that has gone, or never asked, are no-ops.
  * - Every call is a span, `tools/call <name>`, in the trace the client says (`traceparent` in `_meta`, or the header), and what is logged
  *   in it names the session and the tool. Whatever the handler asks of others over Effect's `HttpClient` goes on in that trace.
+ * - Every call is counted and timed by tool and outcome: `holdfast.tool.duration`.
  *
  * @example
  * ```ts
@@ -46,6 +47,7 @@ import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
 import { addTool, type ToolRegistry, type ToolRequest, type ToolResult } from "./internal/sdk/addTool.ts"
+import { measured } from "./internal/toolDuration.ts"
 import { Session } from "./Session.ts"
 
 export type { ToolRegistry, ToolResult }
@@ -137,6 +139,7 @@ export const register = <
         progress: (progress) => request.progress === undefined ? Effect.void : request.progress(progress),
         log: (level, data) => request.log(level, data)
       }
+      let isDefect = false
       const handled = decode(request.args).pipe(
         Effect.matchEffect({
           onFailure: (error) => Effect.succeed(failed(`the arguments are wrong: ${error.message}`)),
@@ -149,14 +152,16 @@ export const register = <
                   : Effect.map(Effect.orDie(Schema.encodeUnknownEffect(output)(answer)), structured)
             })
         }),
-        Effect.catchDefect((defect) =>
-          Effect.as(
+        Effect.catchDefect((defect) => {
+          isDefect = true
+          return Effect.as(
             Effect.logError(`the tool ${name} has failed`, defect),
             failed("the tool has failed; see the server's log")
           )
-        )
+        })
       )
-      const observed = handled.pipe(
+      const outcomeOf = ({ isError }: ToolResult) => isDefect ? "defect" : isError === true ? "error" : "ok"
+      const observed = measured(name, handled, outcomeOf).pipe(
         Effect.tap(({ isError }) =>
           isError === true ? Effect.annotateCurrentSpan("error.type", "tool_error") : Effect.void
         ),

@@ -16,14 +16,13 @@
  *
  * @example
  * ```ts
- * import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
  * import * as McpHost from "@holdfast/server/McpHost"
  * import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
  * import * as Layer from "effect/Layer"
  *
  * const server = () => new McpServer({ name: "greeter", version: "1.0.0" })
  *
- * McpHost.layerHttp({ server, port: 8080 }).pipe(Layer.launch, NodeRuntime.runMain)
+ * McpHost.layerHttp({ server, port: 8080 }).pipe(Layer.launch, McpHost.runMain)
  * ```
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
@@ -38,7 +37,6 @@ import * as HttpEffect from "effect/http/HttpEffect"
 import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServer from "effect/http/HttpServer"
-import type * as HttpServerError from "effect/http/HttpServerError"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
@@ -49,8 +47,11 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import * as Admin from "./Admin.ts"
 import type { Authenticator } from "./Authenticator.ts"
 import * as Guard from "./Guard.ts"
+import { drainAloud } from "./internal/drainAloud.ts"
 import * as Hosted from "./internal/Hosted.ts"
 import * as LegacySse from "./internal/LegacySse.ts"
+import { listen } from "./internal/listen.ts"
+import * as NodeMain from "./internal/nodeMain.ts"
 import * as NodeServer from "./internal/nodeServer.ts"
 import { refuseStateless } from "./internal/refuseStateless.ts"
 import type { SdkServer } from "./internal/sdk/SessionServer.ts"
@@ -148,12 +149,12 @@ export const layerRoutes = <R = never>(
     yield* router.add("POST", "/message", app.message)
   })).pipe(Layer.provide(layerLimiter))
 
-/** Listens and serves until the Scope closes, and drains then. Fails before anything is started, or with the listener's error. */
+/** Listens and serves until the Scope closes, and drains then. Fails before anything is started, `ListenFailed` among the reasons. */
 export const layerHttp = <R = never>(
   options: HttpOptions<R>
 ): Layer.Layer<
   SessionRegistry | HttpServer.HttpServer,
-  McpServerError | Config.ConfigError | HttpServerError.ServeError,
+  McpServerError | Config.ConfigError,
   Exclude<R, Session | Scope.Scope>
 > =>
   Layer.unwrap(Effect.gen(function*() {
@@ -166,18 +167,37 @@ export const layerHttp = <R = never>(
       disableListenLog: true
     })
     const node = yield* NodeServer.make
+    const { legacySse = false, path = "/mcp" } = options
+    const heard = Layer.effectDiscard(
+      Effect.flatMap(portOf, (bound) => {
+        const address = `http://${host.includes(":") ? `[${host}]` : host}:${bound}`
+        return Effect.logInfo(
+          `listening on ${address}${path}${legacySse ? `, and for HTTP+SSE on ${address}/sse` : ""}`
+        )
+      })
+    )
     const admin = options.admin === undefined ? Layer.empty : Admin.layer(options.admin)
     // Finalizers run from the top: first the drain, and only then what waits for open streams without end.
-    return layerDrain(options.drainTimeout, node).pipe(
+    return heard.pipe(
+      Layer.provideMerge(layerDrain(options.drainTimeout, node)),
       Layer.provideMerge(routes),
       // It answers while the server drains.
       Layer.provideMerge(admin),
       Layer.provideMerge(Layer.mergeAll(
         layerRegistry(options),
-        NodeHttpServer.layerServer(() => node.server, { host, port, disablePreemptiveShutdown: true })
+        listen(node, { host, port })
       ))
     )
   }))
+
+/**
+ * Runs a program that serves as this process. The first SIGINT or SIGTERM interrupts it, and so begins its drain; a second one ends the process
+ * at once.
+ *
+ * The exit code is 0 when it was drained, 1 when it has failed, and 130 or 143 when it was forced. (`NodeRuntime.runMain` exits with 130 after
+ * a drain, which service managers take for a failure, and goes on waiting at the second signal.)
+ */
+export const runMain = <A, E>(program: Effect.Effect<A, E>): void => NodeMain.run(program, { isEnd: false })
 
 /**
  * Logs as lines of JSON on stderr, for collectors: what a handler logs names its session and its tool, and nothing that the host logs
@@ -251,7 +271,7 @@ const mounted = <R>(options: MountOptions<R>, flushed: Effect.Effect<void>) =>
     // A Scope that is being closed runs nothing new: who asks during the drain is to be told so.
     const scope = yield* Scope.make()
     yield* Effect.addFinalizer((exit) =>
-      registry.drain().pipe(
+      drainAloud(registry).pipe(
         Effect.andThen(Effect.timeoutOption(flushed, flushTimeout)),
         Effect.andThen(Scope.close(scope, exit))
       )
@@ -274,12 +294,7 @@ const layerDrain = (
   Layer.effectDiscard(
     Effect.flatMap(SessionRegistry, (registry) =>
       Effect.addFinalizer(() =>
-        registry.drain(timeout).pipe(
-          Effect.tap(({ closed, cutOff }) =>
-            cutOff > 0
-              ? Effect.logWarning(`drained: ${closed} sessions closed, ${cutOff} requests cut off at the deadline`)
-              : Effect.logDebug(`drained: ${closed} sessions closed`)
-          ),
+        drainAloud(registry, timeout).pipe(
           Effect.andThen(Effect.timeoutOption(flushed, flushTimeout)),
           Effect.andThen(closeConnections)
         )

@@ -51,7 +51,38 @@ export class UnsafeBind extends Data.TaggedError("UnsafeBind")<{
   }
 }
 
-export type ServerReason = SessionLimit | SessionNotFound | ServerDraining | ServerOptionInvalid | UnsafeBind
+/** The address cannot be listened on. Nothing is served. */
+export class ListenFailed extends Data.TaggedError("ListenFailed")<{
+  readonly host: string
+  readonly port: number
+  /** The operating system's word for it, such as `EADDRINUSE`; empty if it said none. */
+  readonly code: string
+  readonly description: string
+}> {
+  override get message(): string {
+    const { code, description, host, port } = this
+    const where = `port ${port} of ${host}`
+    switch (code) {
+      case "EADDRINUSE":
+        return `${where} is in use: another program, or another one of this, listens there; end it, or set another port`
+      case "EACCES":
+        return `${where} may not be listened on by this user; take a port from 1024 on`
+      case "EADDRNOTAVAIL":
+      case "ENOTFOUND":
+        return `${where} cannot be listened on: this machine has no such address; set another host`
+      default:
+        return `${where} cannot be listened on: ${description}`
+    }
+  }
+}
+
+export type ServerReason =
+  | SessionLimit
+  | SessionNotFound
+  | ServerDraining
+  | ServerOptionInvalid
+  | UnsafeBind
+  | ListenFailed
 
 /** The one error of this package. */
 export class McpServerError extends Data.TaggedError("McpServerError")<{ readonly reason: ServerReason }> {

@@ -4,6 +4,7 @@ import * as McpHost from "@holdfast/server/McpHost"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
 import * as Redacted from "effect/Redacted"
 import * as Tracer from "effect/Tracer"
 import { eventually } from "./support/eventually.ts"
@@ -45,6 +46,31 @@ describe("the operators' port", () => {
         ]
       ) assert.include(metrics.text.split("\n"), line)
       for (const { text } of [sessions, metrics]) assert.notInclude(text, client.headers["mcp-session-id"] ?? "none")
+    }))
+
+  it.live("shows what else is in Effect's metric registry below, and none of it twice", () =>
+    Effect.gen(function*() {
+      yield* Metric.update(Metric.counter("test_pages", { description: "Pages read" }), 3)
+      const { ask } = yield* ready()
+      const { text } = yield* ask("/metrics")
+      assert.include(text.split("\n"), "test_pages 3")
+      assert.notInclude(text, "holdfast_server")
+      const { text: index } = yield* ask("/")
+      const paths = ["/healthz", "/readyz", "/sessions", "/drain", "/metrics"]
+      for (const path of paths) assert.include(index, ` ${path}`)
+    }).pipe(Effect.provideService(Metric.MetricRegistry, new Map())))
+
+  it.live("says which address it cannot listen on, and why", () =>
+    Effect.gen(function*() {
+      const { port } = yield* open()
+      const server = () => ({ connect: () => Promise.resolve(), close: () => Promise.resolve() })
+      const start = (options: Partial<McpHost.HttpOptions>) =>
+        Effect.flip(Layer.build(McpHost.layerHttp({ server, port: 0, ...options })))
+      const taken = yield* start({ admin: { port } })
+      assert.deepInclude(taken, {
+        message: `port ${port} of 127.0.0.1 is in use: another program, or another one of this, listens there; ` +
+          "end it, or set another port"
+      })
     }))
 
   it.live("ends one session", () =>

@@ -11,8 +11,10 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as HttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+import * as References from "effect/References"
 import * as Schema from "effect/Schema"
-import { eventually } from "./support/eventually.ts"
+import { eventually, until } from "./support/eventually.ts"
 import { eventsOf, RawClient } from "./support/rawClient.ts"
 
 class Greeting extends Context.Service<Greeting, { readonly word: string }>()("test/Greeting") {}
@@ -77,7 +79,7 @@ const ready = Effect.gen(function*() {
   })
   const context = yield* Layer.build(
     McpHost.layerHttp({ server, port: 0, drainTimeout: "50 millis" }).pipe(
-      Layer.provide(Layer.succeed(Greeting, { word: "Hello" }))
+      Layer.provide([Layer.succeed(Greeting, { word: "Hello" }), Layer.succeed(References.MinimumLogLevel, "Warn")])
     )
   )
   const { address } = Context.get(context, HttpServer.HttpServer)
@@ -195,4 +197,31 @@ describe("a tool that is an Effect", () => {
       assert.deepInclude(yield* answer("answer"), { structuredContent: { sum: 42 } })
       assert.deepStrictEqual(ended, [])
     }))
+
+  it.live("is timed and counted by how its calls end", () =>
+    Effect.gen(function*() {
+      const { answer, client, started } = yield* ready
+      for (const name of ["answer", "answer", "refuse", "die", "misfit"]) yield* answer(name)
+      yield* answer("greet", { name: 1 })
+      const call = yield* Effect.forkChild(Effect.ignoreCause(answer("wait")), { startImmediately: true })
+      yield* Deferred.await(started)
+      yield* client.send(undefined, {}, "DELETE")
+      yield* Fiber.interrupt(call)
+      const counted = Effect.map(Metric.snapshot, (all) =>
+        Object.fromEntries(all.flatMap(({ attributes, id, state }) =>
+          id === "holdfast.tool.duration" && "buckets" in state
+            ? [[`${attributes?.["tool"]} ${attributes?.["outcome"]}`, state.count]]
+            : []
+        )))
+      const seen = yield* until("the cancelled call was counted", counted, (all) =>
+        "wait cancelled" in all)
+      assert.deepStrictEqual(seen, {
+        "answer ok": 2,
+        "refuse error": 1,
+        "die defect": 1,
+        "misfit defect": 1,
+        "greet error": 1,
+        "wait cancelled": 1
+      })
+    }).pipe(Effect.provideService(Metric.MetricRegistry, new Map())))
 })

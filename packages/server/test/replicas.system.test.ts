@@ -5,55 +5,31 @@
  * shares its `server` with this one.
  */
 import { assert, describe, it } from "@effect/vitest"
-import * as McpHost from "@holdfast/server/McpHost"
-import { Client } from "@modelcontextprotocol/sdk/client/index.js"
-import { StreamableHTTPClientTransport, StreamableHTTPError } from "@modelcontextprotocol/sdk/client/streamableHttp.js"
-import type { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
+import type * as McpHost from "@holdfast/server/McpHost"
 import { ToolListChangedNotificationSchema } from "@modelcontextprotocol/sdk/types.js"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Redacted from "effect/Redacted"
-import * as Scope from "effect/Scope"
 import * as http from "node:http"
-import { echoServer, type Steering, steering } from "./support/echoServer.ts"
-import { eventually } from "./support/eventually.ts"
-import { open } from "./support/hosted.ts"
+import { eventually, until } from "./support/eventually.ts"
 import * as Nginx from "./support/nginx.ts"
 import { RawClient } from "./support/rawClient.ts"
 import { converse, request } from "./support/rawSocket.ts"
+import {
+  assertNotFound,
+  auth,
+  connect,
+  echo,
+  echoOf,
+  headersOf,
+  nameForEach,
+  names,
+  neglectStream,
+  openedBy,
+  openPair,
+  openStreams,
+  silent
+} from "./support/replicas.ts"
 import { StatelessClient, textOf } from "./support/statelessClient.ts"
-
-/** Enough that none of two replicas is left without one. */
-const names = Array.from({ length: 64 }, (_, index) => `user-${index}`)
-const tokenOf = (name: string): string => `${name}-token-0123456789`
-const auth = McpHost.bearerTokens(Object.fromEntries(names.map((name) => [name, Redacted.make(tokenOf(name))])))
-const headersOf = (name: string) => ({ authorization: `Bearer ${tokenOf(name)}` })
-
-/** Says that it has begun, and goes on when the test says so. */
-const workingServer = (steer: Steering) => (): McpServer => {
-  const server = echoServer(steer)()
-  server.registerTool("work", { inputSchema: {} }, async (_, { _meta, sendNotification }) => {
-    const progressToken = _meta?.progressToken ?? "none"
-    await sendNotification({ method: "notifications/progress", params: { progressToken, progress: 1, total: 2 } })
-    const text = await new Promise<string>((resolve) => void steer.waiting.push(resolve))
-    return { content: [{ type: "text", text }] }
-  })
-  return server
-}
-
-/** A replica in a Scope of its own, so that it can stop before the test does. */
-const openReplica = (options: Partial<McpHost.HttpOptions>) =>
-  Effect.gen(function*() {
-    const scope = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
-    const steer = steering()
-    // The clients call nginx by its address.
-    const host = yield* Scope.provide(
-      open({ server: workingServer(steer), allowedHosts: ["127.0.0.1"], ...options }),
-      scope
-    )
-    return { ...host, steer, address: `127.0.0.1:${host.port}`, stop: Scope.close(scope, Exit.void) }
-  })
 
 /** Two replicas behind nginx. */
 const openReplicas = (
@@ -61,48 +37,12 @@ const openReplicas = (
   file: Omit<Nginx.NginxOptions, "replicas"> = {}
 ) =>
   Effect.gen(function*() {
-    const a = yield* openReplica(options)
-    const b = yield* openReplica(options)
+    const { a, b } = yield* openPair(options)
     const nginx = yield* Nginx.start({ replicas: [a.port, b.port], ...file })
     /** Who answered what was asked so far. */
     const upstreams = Effect.map(nginx.served, (served) => served.map(({ upstream }) => upstream))
     return { a, b, nginx, upstreams }
   })
-
-const openedBy = ({ registry }: { readonly registry: Effect.Success<ReturnType<typeof open>>["registry"] }) =>
-  Effect.map(registry.snapshot, ({ opened }) => opened)
-
-/** One name whose session the first of the two replicas opens, and one of the other. Those sessions are over. */
-const nameForEach = ({ a, nginx }: Effect.Success<ReturnType<typeof openReplicas>>) =>
-  Effect.gen(function*() {
-    const homes = new Map<"a" | "b", string>()
-    for (const name of names) {
-      if (homes.size === 2) break
-      const before = yield* openedBy(a)
-      const client = new RawClient(nginx.url, headersOf(name))
-      yield* client.initialize()
-      yield* client.send(undefined, {}, "DELETE")
-      homes.set((yield* openedBy(a)) > before ? "a" : "b", name)
-    }
-    const [ofA, ofB] = [homes.get("a"), homes.get("b")]
-    if (ofA === undefined || ofB === undefined) throw new Error(`all ${names.length} went to one replica`)
-    return { ofA, ofB }
-  })
-
-const connect = (url: string, name: string) =>
-  Effect.gen(function*() {
-    const client = new Client({ name: "sdk", version: "1" })
-    const transport = new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers: headersOf(name) } })
-    yield* Effect.acquireRelease(
-      // The SDK's declaration of its own transport does not allow for exact optional properties.
-      Effect.tryPromise(() => client.connect(transport as Parameters<typeof client.connect>[0])),
-      () => Effect.promise(() => client.close())
-    )
-    return { client, transport }
-  })
-
-const echo = (client: Client, text: string) =>
-  Effect.tryPromise(() => client.callTool({ name: "echo", arguments: { text } }))
 
 describe("docs/replicas.md, run by nginx", () => {
   it.live("is accepted as it stands, and has its directives in force", () =>
@@ -130,7 +70,7 @@ describe("docs/replicas.md, run by nginx", () => {
     Effect.gen(function*() {
       const both = yield* openReplicas()
       const { a, b, nginx } = both
-      const { ofA, ofB } = yield* nameForEach(both)
+      const { ofA, ofB } = yield* nameForEach(both.nginx.url, both)
       for (const [replica, name] of [[a, ofA], [b, ofB]] as const) {
         const before = (yield* nginx.served).length
         yield* Effect.scoped(Effect.gen(function*() {
@@ -157,7 +97,7 @@ describe("docs/replicas.md, run by nginx", () => {
   it.live("lets progress through while the call runs", () =>
     Effect.gen(function*() {
       const both = yield* openReplicas()
-      const { ofA } = yield* nameForEach(both)
+      const { ofA } = yield* nameForEach(both.nginx.url, both)
       const { client } = yield* connect(both.nginx.url, ofA)
       const progress: Array<number> = []
       const call = yield* Effect.forkChild(
@@ -177,20 +117,10 @@ describe("docs/replicas.md, run by nginx", () => {
     Effect.gen(function*() {
       const both = yield* openReplicas()
       const { a, nginx } = both
-      const { ofA } = yield* nameForEach(both)
+      const { ofA } = yield* nameForEach(both.nginx.url, both)
       const client = new RawClient(nginx.url, headersOf(ofA))
       yield* client.initialize()
-      yield* Effect.acquireRelease(
-        Effect.callback<http.ClientRequest>((resume) => {
-          const sent = http.request(nginx.url, { headers: client.headers, agent: false }, (answer) => {
-            // From now on nobody reads it. That it is cut off is what is wanted.
-            answer.once("error", () => {})
-            resume(Effect.succeed(sent))
-          })
-          sent.once("error", (cause) => resume(Effect.die(cause))).end()
-        }),
-        (sent) => Effect.sync(() => sent.destroy())
-      )
+      yield* neglectStream(client)
       const streams = Effect.map(a.registry.snapshot, ({ openStreams }) => openStreams)
       assert.strictEqual(yield* streams, 1)
       // More than the buffers of all the sockets between.
@@ -199,6 +129,25 @@ describe("docs/replicas.md, run by nginx", () => {
         yield* Effect.promise(() => answer.text())
       }
       assert.strictEqual(yield* streams, 0)
+    }))
+
+  it.live("tells a replica that a client has left, at once: its stream ends, its call of revision 2026-07-28 is cancelled", () =>
+    Effect.gen(function*() {
+      const both = yield* openReplicas({ auth, ...silent })
+      const { a, b, nginx } = both
+      const client = new RawClient(nginx.url, headersOf("user-0"))
+      yield* client.initialize()
+      const { events } = yield* client.stream()
+      assert.strictEqual(yield* openStreams(both), 1)
+      events.leave()
+      yield* until("the stream is gone", openStreams(both), (open) => open === 0)
+
+      const call = yield* Effect.forkChild(new StatelessClient(nginx.url, headersOf("user-0")).begin("wait"), {
+        startImmediately: true
+      })
+      yield* eventually("the call arrived", () => a.steer.waiting.length + b.steer.waiting.length === 1)
+      yield* Fiber.interrupt(call)
+      yield* eventually("it is cancelled", () => a.steer.aborted + b.steer.aborted === 1)
     }))
 
   it.live("lets a stream's heartbeats through, and they keep it open beyond the read timeout", () =>
@@ -273,14 +222,14 @@ describe("docs/replicas.md, run by nginx", () => {
       yield* client.initialize()
       const limit = 4 * 1024 * 1024
       for (const bytes of [limit - 1024, limit]) {
-        const response = yield* client.send(Nginx.echoOf(bytes))
+        const response = yield* client.send(echoOf(bytes))
         assert.strictEqual(response.status, 200)
         const { result } = yield* client.json(response)
         assert.isAbove(result?.content?.[0]?.text.length ?? 0, bytes - 1024)
       }
       const before = (yield* nginx.served).length
       for (const bytes of [limit + 1, 5 * 1024 * 1024]) {
-        const response = yield* client.send(Nginx.echoOf(bytes))
+        const response = yield* client.send(echoOf(bytes))
         assert.strictEqual(response.status, 413)
         yield* Effect.promise(() => response.text())
       }
@@ -297,7 +246,7 @@ describe("docs/replicas.md, run by nginx", () => {
   it.live("tells the replicas the name that it was called by, and they refuse any other", () =>
     Effect.gen(function*() {
       const { nginx } = yield* openReplicas({ auth, allowedHosts: ["mcp.example.org"] })
-      const body = Nginx.echoOf(1024)
+      const body = echoOf(1024)
       const statusFor = (host: string) =>
         Effect.map(
           converse(
@@ -321,7 +270,7 @@ describe("docs/replicas.md, run by nginx", () => {
     Effect.gen(function*() {
       const both = yield* openReplicas()
       const { a, b, nginx } = both
-      const { ofA, ofB } = yield* nameForEach(both)
+      const { ofA, ofB } = yield* nameForEach(both.nginx.url, both)
       const { client } = yield* connect(nginx.url, ofA)
       const { client: unharmed } = yield* connect(nginx.url, ofB)
       const call = yield* Effect.forkChild(Effect.promise(() => client.callTool({ name: "wait" })), {
@@ -339,9 +288,7 @@ describe("docs/replicas.md, run by nginx", () => {
       yield* a.stop
       const before = (yield* nginx.served).length
       const { cause } = yield* Effect.flip(echo(client, "late"))
-      if (!(cause instanceof StreamableHTTPError)) throw cause
-      assert.strictEqual(cause.code, 404)
-      assert.include(cause.message, "Session not found")
+      assertNotFound(cause)
       const next = yield* connect(nginx.url, ofA)
       assert.deepInclude(yield* echo(next.client, "again"), { content: [{ type: "text", text: "again" }] })
       assert.deepInclude(yield* echo(unharmed, "as ever"), { content: [{ type: "text", text: "as ever" }] })
@@ -355,7 +302,7 @@ describe("docs/replicas.md, run by nginx", () => {
     Effect.gen(function*() {
       const both = yield* openReplicas()
       const { a, b, nginx, upstreams } = both
-      const { ofA, ofB } = yield* nameForEach(both)
+      const { ofA, ofB } = yield* nameForEach(both.nginx.url, both)
       const asked = { capabilities: { elicitation: {} } }
       for (const [replica, name] of [[a, ofA], [b, ofB]] as const) {
         const before = (yield* upstreams).length

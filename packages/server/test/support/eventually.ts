@@ -1,4 +1,5 @@
 /** Waits for what must become true, for five seconds at most. */
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 
@@ -7,4 +8,17 @@ export const eventually = (what: string, condition: () => boolean): Effect.Effec
     Effect.repeat({ schedule: Schedule.spaced("5 millis"), until: (isTrue) => isTrue }),
     Effect.asVoid,
     Effect.timeoutOrElse({ duration: "5 seconds", orElse: () => Effect.die(new Error(`never happened: ${what}`)) })
+  )
+
+/** Waits for something that an Effect tells, and gives it. For ten seconds at most, unless it says otherwise. */
+export const until = <A>(
+  what: string,
+  look: Effect.Effect<A>,
+  isIt: (seen: A) => boolean,
+  atMost: Duration.Input = "10 seconds"
+) =>
+  look.pipe(
+    Effect.delay("10 millis"),
+    Effect.repeat({ until: isIt }),
+    Effect.timeoutOrElse({ duration: atMost, orElse: () => Effect.die(new Error(`never happened: ${what}`)) })
   )

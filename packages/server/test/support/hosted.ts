@@ -6,6 +6,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as HttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
+import * as References from "effect/References"
 import type * as Scope from "effect/Scope"
 import { echoServer, steering } from "./echoServer.ts"
 
@@ -13,7 +14,10 @@ export const open = (options: Partial<McpHost.HttpOptions<Session | Scope.Scope>
   Effect.gen(function*() {
     const steer = steering()
     const context = yield* Layer.build(
-      McpHost.layerHttp({ server: echoServer(steer), port: 0, drainTimeout: "100 millis", ...options })
+      McpHost.layerHttp({ server: echoServer(steer), port: 0, drainTimeout: "100 millis", ...options }).pipe(
+        // Where it listens and that it drains would be said a thousand times.
+        Layer.provide(Layer.succeed(References.MinimumLogLevel, "Warn"))
+      )
     )
     const { address } = Context.get(context, HttpServer.HttpServer)
     const port = "port" in address ? address.port : 0

@@ -9,14 +9,19 @@ export interface Said {
 }
 
 /** Says these bytes, and waits for the head of an answer or for the end. `parts` are sent one after another. */
-export const converse = (port: number, parts: string | Iterable<string>, host = "127.0.0.1"): Effect.Effect<Said> =>
+export const converse = (
+  port: number,
+  parts: string | Iterable<string>,
+  host = "127.0.0.1",
+  localAddress?: string
+): Effect.Effect<Said> =>
   Effect.callback<Said>((resume) => {
     let text = ""
     const end = (): void => {
       socket.destroy()
       resume(Effect.succeed({ status: Number(/^HTTP\/1\.1 (\d{3})/.exec(text)?.[1] ?? 0), text }))
     }
-    const socket = net.connect(port, host, () => {
+    const socket = net.connect({ port, host, ...(localAddress !== undefined && { localAddress }) }, () => {
       for (const part of typeof parts === "string" ? [parts] : parts) socket.write(part, "latin1")
     })
     socket.setEncoding("latin1").on("data", (more: string) => {

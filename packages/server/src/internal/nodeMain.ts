@@ -1,0 +1,54 @@
+/**
+ * Wraps the platform: a program as this process, from its start to its exit code.
+ *
+ * The first SIGINT or SIGTERM interrupts the program, and what it does then is its drain; the second one ends the process at once.
+ * The code is 0 after an end of its own or a signal that was obeyed, 1 after a failure, 128 and the signal's number when it was forced.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Logger from "effect/Logger"
+import * as Runtime from "effect/Runtime"
+import { constants } from "node:os"
+import { McpServerError } from "../SessionError.ts"
+
+export interface MainOptions {
+  /** Whether the end of the program is that of the process, whatever timers and sockets would keep it. A failure and a signal always are. */
+  readonly isEnd: boolean
+}
+
+const signals = ["SIGINT", "SIGTERM"] as const
+
+/** Logs why it has failed: what is known by a sentence, what is not with all there is. */
+export const run = <A, E>(program: Effect.Effect<A, E>, { isEnd }: MainOptions): void => {
+  const main = Runtime.makeRunMain(({ fiber, teardown }) => {
+    let isSignalled = false
+    const onSignal = (signal: typeof signals[number]): void => {
+      if (isSignalled) process.exit(128 + constants.signals[signal])
+      isSignalled = true
+      fiber.interruptUnsafe(fiber.id)
+    }
+    for (const signal of signals) process.on(signal, onSignal)
+    fiber.addObserver((exit) => {
+      for (const signal of signals) process.off(signal, onSignal)
+      teardown(exit, (code) => {
+        if (isSignalled || isEnd || code !== 0) process.exit(code)
+      })
+    })
+  })
+  main(Effect.tapCause(program, report), {
+    disableErrorReporting: true,
+    teardown: (exit, onExit) => onExit(Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause) ? 0 : 1)
+  })
+}
+
+/** The program's own loggers are within the program. */
+const toStderr = Logger.layer([Logger.withConsoleError(Logger.formatSimple)])
+
+const report = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
+  const error = Cause.squash(cause)
+  if (Cause.hasInterruptsOnly(cause) || !Runtime.getErrorReported(error)) return Effect.void
+  return Effect.logError(error instanceof McpServerError && !Cause.hasDies(cause) ? error.message : cause).pipe(
+    Effect.provide(toStderr)
+  )
+}
