@@ -6,6 +6,7 @@ import { CreateMessageResultSchema, ElicitResultSchema } from "@modelcontextprot
 import * as Effect from "effect/Effect"
 import * as HttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
+import * as References from "effect/References"
 import { z } from "zod"
 import { addStatelessFixtures, taskOptions } from "./statelessFixtures.ts"
 
@@ -82,5 +83,12 @@ const program = Effect.gen(function*() {
 })
 
 NodeRuntime.runMain(
-  Effect.provide(program, McpHost.layerHttp({ server, port: 0, retryInterval: "500 millis" }).pipe(Layer.orDie))
+  Effect.provide(
+    program,
+    McpHost.layerHttp({ server, port: 0, retryInterval: "500 millis" }).pipe(
+      Layer.orDie,
+      // What it prints first is its port.
+      Layer.provide(Layer.succeed(References.MinimumLogLevel, "Warn"))
+    )
+  )
 )

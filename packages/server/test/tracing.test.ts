@@ -140,7 +140,7 @@ describe("a call of a tool that is an Effect", () => {
       const heard: Console.Console = { ...quiet, error: (line: string) => void lines.push(line) }
       const logger = Layer.merge(McpHost.layerJsonLogger, Layer.succeed(Console.Console, heard))
       yield* Effect.gen(function*() {
-        const host = yield* open({ server: asking(url) })
+        const host = yield* open({ server: asking(url) }, "Info")
         yield* new StatelessClient(host.url).call("ask")
       }).pipe(Effect.scoped, Effect.provide(logger))
       const line = lines.map((line) => JSON.parse(line)).find(({ message }) => message === "asked")

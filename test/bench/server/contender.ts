@@ -6,6 +6,7 @@ import { createMcpHandler, McpServer as McpServerV2 } from "@modelcontextprotoco
 import * as Effect from "effect/Effect"
 import * as HttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
+import * as References from "effect/References"
 import { randomUUID } from "node:crypto"
 import * as http from "node:http"
 import { z } from "zod"
@@ -86,7 +87,14 @@ const host = (options: Partial<McpHost.HttpOptions>): void => {
     return Effect.never
   })
   Effect.runFork(
-    Effect.provide(program, McpHost.layerHttp({ server, port: 0, maxSessions: 20_000, ...options }).pipe(Layer.orDie))
+    Effect.provide(
+      program,
+      McpHost.layerHttp({ server, port: 0, maxSessions: 20_000, ...options }).pipe(
+        Layer.orDie,
+        // What it prints first is its port.
+        Layer.provide(Layer.succeed(References.MinimumLogLevel, "Warn"))
+      )
+    )
   )
 }
 

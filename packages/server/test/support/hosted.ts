@@ -6,17 +6,21 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as HttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
+import type * as LogLevel from "effect/LogLevel"
 import * as References from "effect/References"
 import type * as Scope from "effect/Scope"
 import { echoServer, steering } from "./echoServer.ts"
 
-export const open = (options: Partial<McpHost.HttpOptions<Session | Scope.Scope>> = {}) =>
+export const open = (
+  options: Partial<McpHost.HttpOptions<Session | Scope.Scope>> = {},
+  // Where it listens and that it drains would be said a thousand times.
+  minimumLogLevel: LogLevel.LogLevel = "Warn"
+) =>
   Effect.gen(function*() {
     const steer = steering()
     const context = yield* Layer.build(
       McpHost.layerHttp({ server: echoServer(steer), port: 0, drainTimeout: "100 millis", ...options }).pipe(
-        // Where it listens and that it drains would be said a thousand times.
-        Layer.provide(Layer.succeed(References.MinimumLogLevel, "Warn"))
+        Layer.provide(Layer.succeed(References.MinimumLogLevel, minimumLogLevel))
       )
     )
     const { address } = Context.get(context, HttpServer.HttpServer)
