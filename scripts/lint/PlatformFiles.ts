@@ -152,7 +152,7 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
   {
     file: "packages/server/src/internal/nodeStdio.ts",
     allows: ["process"],
-    reason: "stdin, stdout, the parent and the end of the process that a stdio server is"
+    reason: "stdin, stdout and the parent of the process that a stdio server is"
   },
   {
     file: "apps/scan-server/src/internal/scanFiles.ts",

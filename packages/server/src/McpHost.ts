@@ -30,7 +30,6 @@ import type { Principal } from "@holdfast/protocol/Principal"
 import * as Revision from "@holdfast/protocol/Revision"
 import * as ByteSize from "effect/ByteSize"
 import type * as Config from "effect/Config"
-import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpEffect from "effect/http/HttpEffect"
@@ -48,6 +47,7 @@ import * as Admin from "./Admin.ts"
 import type { Authenticator } from "./Authenticator.ts"
 import * as Guard from "./Guard.ts"
 import { drainAloud } from "./internal/drainAloud.ts"
+import { type Factory, factoryOf } from "./internal/factoryOf.ts"
 import * as Hosted from "./internal/Hosted.ts"
 import * as LegacySse from "./internal/LegacySse.ts"
 import { listen } from "./internal/listen.ts"
@@ -345,18 +345,6 @@ const make = Effect.fnUntraced(function*(
     message: guarded((request, principal) => LegacySse.post(hosted, request, principal))
   }
 })
-
-type Factory = Effect.Effect<SdkServer, unknown, Session | Scope.Scope>
-
-/** The factory with all it needs but what each session gives it. */
-const factoryOf = <R>(server: ServerFactory<R>): Effect.Effect<Factory, never, Exclude<R, Session | Scope.Scope>> =>
-  Effect.map(Effect.context<Exclude<R, Session | Scope.Scope>>(), (context) =>
-    Effect.provideContext(
-      typeof server === "function" ? Effect.sync(server) : server,
-      // At run time a context holds everything that is around: a Scope that is not the session's would outlive it.
-      Context.omit(Scope.Scope, Session)(context)
-      // What is left over of R is what was left out of it.
-    ) as Factory)
 
 const authenticatorOf = (
   auth: RouteOptions["auth"]

@@ -58,8 +58,11 @@ export interface SessionShape {
   readonly holdRequest: (isUse?: boolean) => () => void
   /** A stream is open until what is returned is called. */
   readonly holdStream: () => () => void
-  /** Calls `run` at the moment closing begins, before anything of the session is interrupted. */
-  readonly onClosing: (run: (reason: CloseReason) => void) => void
+  /**
+   * Calls `run` at the moment closing begins, before anything of the session is interrupted: at once, if it has begun. Calling what is
+   * returned takes it back.
+   */
+  readonly onClosing: (run: (reason: CloseReason) => void) => () => void
   /** Ends the session. Done when everything of it is gone. Idempotent. */
   readonly close: (reason: CloseReason) => Effect.Effect<void>
   /** Waits until it is `closed`, and says why. */

@@ -14,11 +14,14 @@ export interface SessionPolicyInput {
   readonly idleTimeout?: Duration.Input | undefined
   /** How often stale sessions are looked for: one sweep for all. Default: 30 seconds. */
   readonly sweepInterval?: Duration.Input | undefined
-  /** How long a client may take from `initialize` to `notifications/initialized`. Default: 30 seconds. */
+  /**
+   * How long a handshake may take, from the client's first request to `notifications/initialized` or the first other request: the making
+   * of the server and its answer to `initialize` included. Default: 30 seconds.
+   */
   readonly halfOpenTimeout?: Duration.Input | undefined
-  /** Open sessions; past it 503 with `Retry-After`. Default: 10 000. */
+  /** Sessions, those that are still being closed included; past it 503 with `Retry-After`. Default: 10 000. */
   readonly maxSessions?: number | undefined
-  /** Open sessions of one principal. Default: as many as there may be. */
+  /** The same for each principal. Default: as many as there may be. */
   readonly maxSessionsPerPrincipal?: number | undefined
   /** Requests of one session at the same time; past it 429. Default: 256. */
   readonly maxInFlight?: number | undefined
@@ -26,9 +29,16 @@ export interface SessionPolicyInput {
   readonly heartbeatInterval?: Duration.Input | undefined
   /** How often a client with an open stream is pinged; two pings without an answer cut the stream. Default: 30 seconds. */
   readonly pingInterval?: Duration.Input | undefined
-  /** Bytes that may wait for a client that does not read; past it its stream is cut. Default: 1 MiB. */
+  /**
+   * Bytes that may wait for a client that does not read; past it its stream is cut. And bytes of answers, per session, that wait for a
+   * client that has lost its connection: past it the oldest go, and who comes back for one is refused; of one that is larger the client
+   * gets an error. Default: 1 MiB.
+   */
   readonly maxBufferedBytes?: number | undefined
-  /** Bytes of past events kept per session, for clients that come back. Default: 256 KiB. 0: none. */
+  /**
+   * Bytes of past events kept per session, for clients that come back. Answers that no response has carried to its end are kept besides:
+   * see `maxBufferedBytes`. Default: 256 KiB. 0: none, and nobody can come back.
+   */
   readonly maxReplayBytes?: number | undefined
   /** What a client is told to wait before it comes back to a stream that ended (`retry`). Default: 1 second. */
   readonly retryInterval?: Duration.Input | undefined

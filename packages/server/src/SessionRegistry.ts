@@ -3,8 +3,9 @@
  *
  * Promises
  * - A session is found by its id and by its principal: with another principal's it is not there, and nobody can tell the difference.
- * - One sweep for all closes what is stale or half-open; no session has a timer. What is in use is never swept.
- * - There are never more than the policy allows; past it `SessionLimit`.
+ * - One sweep for all closes what is stale or half-open; no session has a timer. What is in use is never stale; a handshake has its time,
+ *   whatever keeps it from its end.
+ * - There are never more than the policy allows, those that still release what they held included; past it `SessionLimit`.
  * - `drain` lets what is in flight finish until its deadline, and closes everything then. So does the end of the Scope, at once.
  * - Every session that was opened is closed with exactly one reason, and is counted by it.
  *
@@ -142,14 +143,12 @@ export const make = Effect.fnUntraced(function*(
       if (draining !== undefined && inFlight === 0) Deferred.doneUnsafe(draining.quiet, Effect.void)
     },
     onState: (entry, state) => {
-      if (state === "closing") {
-        byDigest.delete(entry.digest)
+      if (state === "closing") byDigest.delete(entry.digest)
+      if (state === "closed") {
+        all.delete(entry)
         const left = (ofPrincipal.get(entry.principal.id) ?? 1) - 1
         if (left === 0) ofPrincipal.delete(entry.principal.id)
         else ofPrincipal.set(entry.principal.id, left)
-      }
-      if (state === "closed") {
-        all.delete(entry)
         if (entry.closeReason !== undefined) closed[entry.closeReason]++
       }
       const event = { session: entry.number, state, reason: entry.closeReason }
@@ -159,31 +158,45 @@ export const make = Effect.fnUntraced(function*(
   }
 
   const limitFor = ({ id }: Principal): SessionLimit | undefined => {
-    if (byDigest.size >= policy.maxSessions) return new SessionLimit({ limit: policy.maxSessions })
+    // What is closing still holds what it has: who comes and goes fast would otherwise have any number of servers made.
+    if (all.size >= policy.maxSessions) return new SessionLimit({ limit: policy.maxSessions })
     const limit = policy.maxSessionsPerPrincipal
     return (ofPrincipal.get(id) ?? 0) >= limit ? new SessionLimit({ limit, principal: id }) : undefined
   }
 
-  const closeAll = (entries: Iterable<SessionEntry>, reason: (entry: SessionEntry) => CloseReason) =>
-    Effect.forEach([...entries], (entry) => entry.close(reason(entry)), { concurrency: "unbounded", discard: true })
-      .pipe(
-        Effect.timeoutOption(releaseTimeout),
-        Effect.asVoid
-      )
+  /** Nothing comes between the `reason` to close a session and its end. Undefined: there is none. */
+  const closeAll = (entries: Iterable<SessionEntry>, reason: (entry: SessionEntry) => CloseReason | undefined) =>
+    Effect.forEach(
+      [...entries],
+      (entry) =>
+        Effect.suspend(() => {
+          const why = reason(entry)
+          if (why === undefined) return Effect.void
+          entry.beginClosing(why)
+          return Effect.asVoid(entry.closed)
+        }),
+      { concurrency: "unbounded", discard: true }
+    ).pipe(
+      Effect.timeoutOption(releaseTimeout),
+      Effect.asVoid
+    )
 
-  const isHalfOpen = (entry: SessionEntry, time: number): boolean =>
-    entry.state() === "connecting" && entry.inFlight() === 0 && time - entry.openedAt >= policy.halfOpenTimeout
-  const isStale = (entry: SessionEntry, time: number): boolean =>
-    entry.state() === "active" && entry.inFlight() === 0 && entry.openStreams() === 0 &&
-    time - entry.lastSeen >= policy.idleTimeout
+  /** Why a session has to go, if it has. Whatever it holds: who has not finished the handshake in time cannot be using the session. */
+  const overdue = (entry: SessionEntry, time: number): CloseReason | undefined => {
+    const state = entry.state()
+    if (state === "connecting") return time - entry.openedAt >= policy.halfOpenTimeout ? "half-open" : undefined
+    const isInUse = state !== "active" || entry.inFlight() > 0 || entry.openStreams() > 0
+    return !isInUse && time - entry.lastSeen >= policy.idleTimeout ? "stale" : undefined
+  }
 
   const sweep = Effect.suspend(() => {
     const begun = now()
     const due: Array<SessionEntry> = []
-    for (const entry of all) if (isHalfOpen(entry, begun) || isStale(entry, begun)) due.push(entry)
+    for (const entry of all) if (overdue(entry, begun) !== undefined) due.push(entry)
     sweeps++
     sweepMillis += now() - begun
-    return closeAll(due, (entry) => entry.state() === "connecting" ? "half-open" : "stale")
+    // To close many takes a while, and who was idle may come back meanwhile.
+    return closeAll(due, (entry) => overdue(entry, now()))
   })
 
   // Before what closes the sessions, and so gone after it: the last closings are seen too.

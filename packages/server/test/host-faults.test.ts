@@ -9,14 +9,20 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import * as http from "node:http"
 import { Conversation } from "../src/internal/Conversation.ts"
 import { EventSink } from "../src/internal/EventSink.ts"
+import * as Hosted from "../src/internal/Hosted.ts"
 import { OutStream } from "../src/internal/OutStream.ts"
+import { refuseStateless } from "../src/internal/refuseStateless.ts"
 import { ReplayLog } from "../src/internal/ReplayLog.ts"
+import * as StreamableHttp from "../src/internal/StreamableHttp.ts"
 import { echoServer, steering } from "./support/echoServer.ts"
 import { eventually } from "./support/eventually.ts"
 import { open } from "./support/hosted.ts"
@@ -93,7 +99,7 @@ describe("a client that comes back", () => {
 
   it.effect("knows where it was before it is given what was kept", () =>
     Effect.gen(function*() {
-      const out = new OutStream(0, new ReplayLog(1000))
+      const out = new OutStream(0, new ReplayLog(1000, 1000))
       out.send("{}")
       out.send("{}")
       const sink = yield* EventSink.make(4000, () => {})
@@ -106,7 +112,7 @@ describe("a client that comes back", () => {
 
   it.effect("gets all that was kept, though it is more than may wait", () =>
     Effect.gen(function*() {
-      const out = new OutStream(0, new ReplayLog(100_000))
+      const out = new OutStream(0, new ReplayLog(100_000, 1000))
       for (let index = 0; index < 50; index++) out.send("x".repeat(1000))
       const ends: Array<string> = []
       const sink = yield* EventSink.make(4000, (end) => void ends.push(end))
@@ -297,6 +303,35 @@ describe("a session", () => {
       assert.strictEqual(session.inFlight(), 0)
       yield* TestClock.adjust("40 seconds")
       assert.strictEqual(yield* session.closed, "stale")
+    }))
+})
+
+describe("a session that ends between being found and being used", () => {
+  it.effect("is not there any more, whatever is asked of it", () =>
+    Effect.gen(function*() {
+      const registry = yield* SessionRegistry.make()
+      const hosted = yield* Hosted.make({ registry, server: Effect.sync(echoServer(steering())), revisions: [] })
+      const ending: Hosted.Hosted = {
+        ...hosted,
+        find: (id, principal) => Effect.tap(hosted.find(id, principal), ({ session }) => session.close("operator"))
+      }
+      for (const [method, message] of [["POST", { id: 1, method: "tools/list" }], ["GET", undefined]] as const) {
+        const { id, session } = yield* hosted.open(Principal.local, "streamable-http", ({ conversation, id }) =>
+          Effect.succeed({ id: Redacted.value(id), session: conversation.session }))
+        session.activate()
+        const empty = HttpClientRequest.make(method)("http://127.0.0.1/mcp", {
+          headers: { accept: "application/json, text/event-stream", "mcp-session-id": id }
+        })
+        const request = HttpServerRequest.fromClientRequest(
+          message === undefined
+            ? empty
+            : HttpClientRequest.bodyText(empty, JSON.stringify({ jsonrpc: "2.0", ...message }))
+        )
+        const { status } = yield* StreamableHttp.handle(ending, refuseStateless, request, Principal.local)
+        assert.strictEqual(status, 404, method)
+        assert.strictEqual(session.openStreams(), 0)
+        assert.strictEqual(session.inFlight(), 0)
+      }
     }))
 })
 

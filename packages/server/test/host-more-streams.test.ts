@@ -211,9 +211,13 @@ describe("a stream", () => {
       ask(["open"])
       say("it goes on", "open")
       for (let id = 2; id <= 40; id++) {
-        ask([id])
+        const exchange = ask([id])
         say("progress", id)
+        const read = yield* response
+        const stream = yield* streamOf(exchange)
+        stream.attach(read.sink, undefined)
         answer(id)
+        yield* read.text
       }
       assert.isDefined(conversation.streamOf(1))
       assert.isUndefined(conversation.streamOf(2))
@@ -240,30 +244,20 @@ describe("a stream", () => {
 
 describe("what is kept for later", () => {
   it("is bounded, and of one stream only, however much was said", () => {
-    const log = new ReplayLog(1000)
+    const log = new ReplayLog(1000, 1000)
     for (let place = 1; place <= 500; place++) {
       log.append(1, place, "x".repeat(50))
       log.append(2, place, "y".repeat(50))
     }
-    assert.deepStrictEqual(log.after(1, 490)?.map(({ place }) => place), [
-      491,
-      492,
-      493,
-      494,
-      495,
-      496,
-      497,
-      498,
-      499,
-      500
-    ])
-    assert.isUndefined(log.after(1, 489))
-    assert.isTrue(log.after(2, 490)?.every(({ text }) => text.startsWith("y")))
+    const places = (stream: number, after: number) => log.left(stream, after).map(({ place }) => place)
+    assert.deepStrictEqual(places(1, 0), [491, 492, 493, 494, 495, 496, 497, 498, 499, 500])
+    assert.deepStrictEqual(places(1, 498), [499, 500])
+    assert.isTrue(log.left(2, 490).every(({ text }) => text.startsWith("y")))
     log.forget(2)
     // There is room again for as much as was forgotten.
     for (let place = 501; place <= 510; place++) log.append(1, place, "x".repeat(50))
-    assert.strictEqual(log.after(1, 490)?.length, 20)
-    assert.deepStrictEqual(log.after(2, 0), [])
+    assert.strictEqual(log.left(1, 490).length, 20)
+    assert.deepStrictEqual(log.left(2, 0), [])
   })
 })
 

@@ -204,16 +204,17 @@ describe("a registry", () => {
       assert.strictEqual((yield* registry.snapshot).sessions.length, 0)
     }))
 
-  it.effect("takes no handshake for given up whose request is still running", () =>
+  it.effect("gives a handshake its time and no more, though a request of it is still running", () =>
     Effect.gen(function*() {
       const registry = yield* SessionRegistry.make({ halfOpenTimeout: "1 minute" })
       const { session } = yield* registry.open({ principal: Principal.local, transport: "streamable-http" })
-      const release = session.holdRequest()
-      yield* TestClock.adjust("3 minutes")
+      session.holdRequest()
+      session.holdStream()
+      yield* TestClock.adjust("59 seconds")
       assert.strictEqual(session.state(), "connecting")
-      release()
-      yield* TestClock.adjust("1 minute")
+      yield* TestClock.adjust("1 second")
       assert.strictEqual(yield* session.closed, "half-open")
+      assert.deepInclude((yield* registry.snapshot).closed, { "half-open": 1 })
     }))
 
   it.effect("counts the time without use from the end of a stream, not from its beginning", () =>

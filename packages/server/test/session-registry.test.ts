@@ -107,6 +107,43 @@ describe("a registry of sessions", () => {
       assert.strictEqual(yield* session.closed, "half-open")
     }))
 
+  it.effect("spares what is used, or has finished its handshake, while a sweep closes others", () =>
+    Effect.gen(function*() {
+      const registry = yield* SessionRegistry.make({ idleTimeout: "1 minute", halfOpenTimeout: "1 minute" })
+      const [first, used, greeted] = [
+        yield* active(registry),
+        yield* active(registry),
+        yield* registry.open(opened)
+      ]
+      // As a request that comes while the first of many is being closed.
+      first.session.onClosing(() => {
+        used.session.holdRequest()
+        greeted.session.activate()
+        greeted.session.touch()
+      })
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(first.session.state(), "closed")
+      assert.deepStrictEqual(yield* stateOf(registry), ["2 active", "3 active"])
+    }))
+
+  it.effect("ends a session though somebody who was to be told of it breaks, and tells the others", () =>
+    Effect.gen(function*() {
+      const registry = yield* SessionRegistry.make()
+      const { session } = yield* active(registry)
+      const told: Array<string> = []
+      const released = Effect.sync(() => void told.push("released"))
+      yield* Scope.addFinalizer(session.scope, released)
+      session.onClosing(() => {
+        throw new Error("broken")
+      })
+      session.onClosing((reason) => void told.push(reason))
+      const forget = session.onClosing(() => void told.push("what was forgotten"))
+      forget()
+      yield* session.close("client")
+      assert.deepStrictEqual(told, ["client", "released"])
+      assert.deepStrictEqual(yield* stateOf(registry), [])
+    }))
+
   it.effect("finds a session by its id for its own principal only, and not at all once it closes", () =>
     Effect.gen(function*() {
       const registry = yield* SessionRegistry.make()
@@ -142,6 +179,23 @@ describe("a registry of sessions", () => {
       yield* first.session.close("client")
       yield* open("a")
       assert.strictEqual((yield* registry.snapshot).refused, 2)
+    }))
+
+  it.effect("counts a session until all that it held is released: to come and go makes no room for more", () =>
+    Effect.gen(function*() {
+      const registry = yield* SessionRegistry.make({ maxSessions: 2, maxSessionsPerPrincipal: 1 })
+      const open = (name: string) => active(registry, { ...opened, principal: Principal.make(name) })
+      const release = yield* Deferred.make<void>()
+      const { session } = yield* open("a")
+      yield* Scope.addFinalizer(session.scope, Deferred.await(release))
+      const closing = yield* Effect.forkChild(session.close("client"), { startImmediately: true })
+      assert.deepInclude((yield* Effect.flip(open("a"))).reason, { limit: 1, principal: "a" })
+      yield* open("b")
+      assert.deepInclude((yield* Effect.flip(open("c"))).reason, { limit: 2 })
+      yield* Deferred.succeed(release, undefined)
+      yield* Fiber.join(closing)
+      yield* open("a")
+      assert.deepStrictEqual(yield* stateOf(registry), ["2 active", "3 active"])
     }))
 
   it.effect("a drain waits for what is in flight until its deadline, and refuses what is new", () =>

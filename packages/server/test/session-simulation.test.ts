@@ -112,8 +112,8 @@ const run = (seed: number) =>
           if (now % interval !== 0) continue
           // The sweep has been: what was due then is gone, and nothing else.
           for (const each of [...living]) {
-            // A stream is no sign of a handshake.
-            if (!each.isActive && each.requests.length === 0 && now - each.openedAt >= halfOpen) gone(each, "half-open")
+            // Neither a stream nor a request is a sign of a handshake.
+            if (!each.isActive && now - each.openedAt >= halfOpen) gone(each, "half-open")
             else if (each.isActive && !inUse(each) && now - each.lastSeen >= idle) gone(each, "stale")
           }
         }

@@ -48,13 +48,15 @@ describe("a server over stdio", () => {
 
   it.live("ends with stdin though it is still being made", () =>
     Effect.gen(function*() {
-      const { child } = yield* start(`
+      const { child, said, say } = yield* start(`
         setInterval(() => {}, 1000)
-        StdioHost.runMain(StdioHost.run({ server: Effect.never }))
+        StdioHost.runMain(StdioHost.run({ server: Effect.never, drainTimeout: "100 millis" }))
       `)
+      say(initialize)
       child.stdin.end()
       yield* eventually("it has ended", () => child.exitCode !== null)
       assert.strictEqual(child.exitCode, 0)
+      assert.match(said(), /"id":0,"error"/)
     }))
 
   it.live("ends when the server closes itself: nobody would answer any more", () =>

@@ -50,7 +50,7 @@ export class Conversation {
     this.session = session
     this.#policy = policy
     this.#now = now
-    this.#log = new ReplayLog(policy.maxReplayBytes)
+    this.#log = new ReplayLog(policy.maxReplayBytes, policy.maxBufferedBytes)
     this.push = new OutStream(standalone, this.#log)
     this.#lastPing = now()
   }
@@ -105,7 +105,7 @@ export class Conversation {
     }
     if (this.#only !== undefined) return this.#only.event(undefined, text)
     const exchange = related === undefined ? undefined : this.#exchanges.get(related)
-    if (exchange?.say(text) === true) return
+    if (exchange?.say(text, message._tag === "Request") === true) return
     // What was said in the course of a request that is over concerns nobody any more.
     if (related === undefined || message._tag === "Request") this.push.send(text)
   }
@@ -138,7 +138,10 @@ export class Conversation {
     if (this.#isClosed) return
     for (const exchange of this.exchanges) {
       for (const id of [...exchange.pending]) {
-        const text = JsonRpc.encodeFailure(id, { code: -32000, message: `the session was closed: ${reason}` })
+        const text = JsonRpc.encodeFailure(id, {
+          code: -32000,
+          message: `the session was closed: ${reason}; this request may have been carried out`
+        })
         this.#only?.event(undefined, text)
         exchange.answer(id, text)
       }
@@ -153,9 +156,16 @@ export class Conversation {
     this.#unanswered = 0
     if ((message._tag === "Success" || message._tag === "Failure") && isPing(message.id)) return
     if (usesSession(message)) this.session.touch()
-    if (message._tag === "Notification" && message.method === "notifications/initialized") this.session.activate()
+    if (this.#endsHandshake(message)) this.session.activate()
     this.onMessage(message, origin)
     if (message._tag === "Notification" && message.method === "notifications/cancelled") this.#cancelled(message.params)
+  }
+
+  /** Not every client says that it is ready: some show it, by a request once their `initialize` is answered. */
+  #endsHandshake(message: Message): boolean {
+    if (message._tag === "Notification") return message.method === "notifications/initialized"
+    return message._tag === "Request" && this.revision !== undefined && message.method !== "initialize" &&
+      usesSession(message)
   }
 
   /** Who cancels expects no answer, and servers give none; but the response that would have carried it must end. */
@@ -200,11 +210,11 @@ export class Conversation {
     return stream
   }
 
-  /** Of the streams that have ended only the last few can still be asked for. */
+  /** Of the streams that have ended only the last few can still be asked for, and those whose answers have not arrived. */
   #forgetOld(): void {
     for (const [number, stream] of this.#streams) {
       if (this.#streams.size <= keptStreams) return
-      if (!stream.isComplete) continue
+      if (!stream.isComplete || this.#log.owes(number)) continue
       this.#streams.delete(number)
       this.#log.forget(number)
     }

@@ -6,6 +6,7 @@
  */
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
@@ -17,6 +18,11 @@ export class EventSink {
   readonly #queue: Queue.Queue<Uint8Array, Cause.Done>
   #limit: number
   readonly #onEnd: (end: SinkEnd) => void
+  /** Where the last event that it was given belongs, for whoever gives it. */
+  last = 0
+  /** Called when the response has carried all that it was given, as far as anybody can know. */
+  onArrived: () => void = () => {}
+  #hasBegun = false
   #waiting = 0
   #end: SinkEnd | undefined
 
@@ -40,17 +46,30 @@ export class EventSink {
     })
   }
 
+  /** Whether the head of the response is on its way. */
+  get hasBegun(): boolean {
+    return this.#hasBegun
+  }
+
   get isOpen(): boolean {
     return this.#end === undefined
   }
 
   /** The body of the response. Whoever stops reading it has left. */
-  readonly body: Stream.Stream<Uint8Array> = Stream.suspend(() => Stream.fromQueue(this.#queue)).pipe(
+  readonly body: Stream.Stream<Uint8Array> = Stream.suspend(() => {
+    this.#hasBegun = true
+    return Stream.fromQueue(this.#queue)
+  }).pipe(
     Stream.map((chunk) => {
       this.#waiting -= chunk.length
       return chunk
     }),
-    Stream.ensuring(Effect.sync(() => this.end("client left")))
+    Stream.onExit((exit) =>
+      Effect.sync(() => {
+        if (Exit.isSuccess(exit) && (this.#end === "ended" || this.#end === "replaced")) this.onArrived()
+        this.end("client left")
+      })
+    )
   )
 
   event(id: string | undefined, data: string, name = "message"): void {

@@ -31,7 +31,7 @@ export class Exchange {
   readonly #options: ExchangeOptions
   readonly #decision = Deferred.makeUnsafe<Decision>()
   readonly #pending: Set<JsonRpc.RequestId>
-  readonly #answers: Array<string> = []
+  readonly #answers: Array<{ readonly id: JsonRpc.RequestId; readonly text: string }> = []
   #stream: OutStream | undefined
   #isAbandoned = false
 
@@ -55,18 +55,21 @@ export class Exchange {
 
   answer(id: JsonRpc.RequestId, text: string): void {
     if (!this.#pending.delete(id)) return
-    if (this.#stream !== undefined) this.#stream.send(text)
-    else this.#answers.push(text)
+    if (this.#stream !== undefined) this.#stream.answer(id, text)
+    else this.#answers.push({ id, text })
     if (this.#pending.size > 0) return
     if (this.#stream !== undefined) this.#stream.complete()
-    else this.#decide({ _tag: "Json", answers: this.#answers, isBatch: this.#options.isBatch })
+    else {
+      const answers = this.#answers.map(({ text }) => text)
+      this.#decide({ _tag: "Json", answers, isBatch: this.#options.isBatch })
+    }
     this.#options.onDone()
   }
 
   /** Something that is not an answer. False: this client cannot be told. */
-  say(text: string): boolean {
+  say(text: string, isQuestion = false): boolean {
     if (!this.#options.acceptsStream || this.#isAbandoned) return false
-    this.stream().send(text)
+    this.stream().send(text, isQuestion)
     return true
   }
 
@@ -76,7 +79,7 @@ export class Exchange {
     const stream = this.#options.openStream()
     this.#stream = stream
     this.#decide({ _tag: "Stream", stream })
-    for (const text of this.#answers.splice(0)) stream.send(text)
+    for (const { id, text } of this.#answers.splice(0)) stream.answer(id, text)
     return stream
   }
 

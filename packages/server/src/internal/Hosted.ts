@@ -1,8 +1,10 @@
 /** A server behind the HTTP transports: its registry, the conversation of every session, and the one clock of all streams. */
 import type { Principal } from "@holdfast/protocol/Principal"
 import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import type * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import { Session, type SessionShape, type SessionTransport } from "../Session.ts"
@@ -10,15 +12,27 @@ import { McpServerError, SessionNotFound } from "../SessionError.ts"
 import type { SessionRegistry } from "../SessionRegistry.ts"
 import { Conversation } from "./Conversation.ts"
 import { type Receive, type SdkServer, serve, type Speaker } from "./sdk/SessionServer.ts"
+import { releaseTimeout } from "./SessionEntry.ts"
+
+/** A session whose server is made, or which is over already. */
+export interface Opened {
+  readonly id: Redacted.Redacted
+  readonly conversation: Conversation
+}
 
 export interface Hosted {
   readonly registry: SessionRegistry["Service"]
   /** Newest first. */
   readonly revisions: ReadonlyArray<string>
-  readonly open: (
+  /**
+   * Opens a session and makes its server for a client that waits. If the client goes away before `use` has ended it was never told the
+   * session's id, and can never come back: what was begun is stopped, and the session closed.
+   */
+  readonly open: <A>(
     principal: Principal,
-    transport: SessionTransport
-  ) => Effect.Effect<{ readonly id: Redacted.Redacted; readonly conversation: Conversation }, McpServerError>
+    transport: SessionTransport,
+    use: (opened: Opened) => Effect.Effect<A>
+  ) => Effect.Effect<A, McpServerError>
   readonly find: (id: string, principal: Principal) => Effect.Effect<Conversation, McpServerError>
   /** Makes the server of a session. Returns where the client's messages go; without a server the session is closed. */
   readonly start: (session: SessionShape, speaker: Speaker) => Effect.Effect<Receive>
@@ -58,24 +72,40 @@ export const make = Effect.fnUntraced(function*(
   const fork = Effect.runForkWith(yield* Effect.context())
 
   const start: Hosted["start"] = (session, speaker) =>
-    server.pipe(
-      Effect.flatMap((server) =>
-        serve(server, speaker, {
-          // What a server keeps by session is the principal's where there is none.
-          name: session.transport === "stateless" ? `principal-${session.principal.id}` : `session-${session.number}`,
-          onClose: () => fork(session.close("error"))
-        })
-      ),
-      Effect.provideService(Session, session),
-      Scope.provide(session.scope),
-      // One that takes too long is closed by the sweep.
-      Effect.raceFirst(Effect.as(session.closed, () => {})),
-      Effect.catchCause((cause) =>
-        Effect.logError(`session ${session.number}: no server could be made`, cause).pipe(
-          Effect.andThen(session.close("error")),
-          Effect.as(() => {})
+    Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function*() {
+        // Apart from what else belongs to the session: nothing the server holds is released while it is still being made.
+        const own = Scope.makeUnsafe("sequential")
+        const made = Deferred.makeUnsafe<Receive, unknown>()
+        const making = yield* server.pipe(
+          Effect.flatMap((server) =>
+            serve(server, speaker, {
+              // What a server keeps by session is the principal's where there is none.
+              name: session.transport === "stateless"
+                ? `principal-${session.principal.id}`
+                : `session-${session.number}`,
+              onClose: () => fork(session.close("error"))
+            })
+          ),
+          Effect.provideService(Session, session),
+          Scope.provide(own),
+          // In a fiber of its own: whoever waits for it is not kept by one that cannot be stopped.
+          Effect.forkDetach({ startImmediately: true })
         )
-      )
+        making.addObserver((exit) => void Deferred.doneUnsafe(made, exit))
+        session.onClosing(() => void Deferred.doneUnsafe(made, Effect.succeed(nobody)))
+        yield* Scope.addFinalizerExit(
+          session.scope,
+          (exit) => Effect.andThen(Fiber.interrupt(making), Scope.close(own, exit))
+        )
+        const answered = Effect.catchCause(Deferred.await(made), (cause) =>
+          Effect.logError(`session ${session.number}: no server could be made`, cause).pipe(
+            Effect.andThen(Effect.timeoutOption(session.close("error"), releaseTimeout)),
+            Effect.as(nobody)
+          ))
+        return yield* Effect.onInterrupt(restore(answered), () =>
+          Effect.sync(() => making.interruptUnsafe()))
+      })
     )
 
   return {
@@ -87,17 +117,25 @@ export const make = Effect.fnUntraced(function*(
       beats.add(beat)
       return () => void beats.delete(beat)
     },
-    open: Effect.fnUntraced(function*(principal, transport) {
-      const { id, session } = yield* registry.open({ principal, transport })
-      const conversation = new Conversation(session, registry.policy, now)
-      conversations.set(session, conversation)
-      session.onClosing((reason) => {
-        conversations.delete(session)
-        conversation.close(reason)
-      })
-      conversation.onMessage = yield* start(session, conversation)
-      return { id, conversation }
-    }),
+    open: (principal, transport, use) =>
+      Effect.uninterruptibleMask((restore) =>
+        Effect.flatMap(registry.open({ principal, transport }), ({ id, session }) => {
+          const conversation = new Conversation(session, registry.policy, now)
+          conversations.set(session, conversation)
+          session.onClosing((reason) => {
+            conversations.delete(session)
+            conversation.close(reason)
+          })
+          return Effect.onInterrupt(
+            restore(Effect.flatMap(start(session, conversation), (receive) => {
+              conversation.onMessage = receive
+              return use({ id, conversation })
+            })),
+            // Not waited for: nobody does any more.
+            () => Effect.forkDetach(session.close("client"), { startImmediately: true })
+          )
+        })
+      ),
     find: (id, principal) =>
       Effect.flatMap(registry.find(id, principal), (session) => {
         const conversation = conversations.get(session)
@@ -107,3 +145,6 @@ export const make = Effect.fnUntraced(function*(
       })
   }
 })
+
+/** Where the messages to a server go that is not there. */
+const nobody: Receive = () => {}

@@ -14,26 +14,34 @@ import * as Redacted from "effect/Redacted"
 import type { Message } from "./Conversation.ts"
 import { cut } from "./cutConnection.ts"
 import { EventSink } from "./EventSink.ts"
-import type { Hosted } from "./Hosted.ts"
+import type { Hosted, Opened } from "./Hosted.ts"
 import { refusal, sessionNotFound } from "./httpAnswers.ts"
 import { originOf } from "./Origin.ts"
-import { maxBatch, refuse, unavailable } from "./StreamableHttp.ts"
+import { isOver, maxBatch, notStarted, refuse, unavailable } from "./StreamableHttp.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 type Request = HttpServerRequest.HttpServerRequest
 
 /** Opens a session, and tells the client where to post. */
-export const open = Effect.fnUntraced(function*(
+export const open = (
   hosted: Hosted,
   request: Request,
   principal: Principal,
   messagePath: string
+): Effect.Effect<Response> =>
+  Effect.catch(
+    hosted.open(principal, "sse", (opened) => begin(hosted, request, messagePath, opened)),
+    (error) => Effect.succeed(unavailable(error))
+  )
+
+const begin = Effect.fnUntraced(function*(
+  hosted: Hosted,
+  request: Request,
+  messagePath: string,
+  { conversation, id }: Opened
 ): Effect.fn.Return<Response> {
-  const opened = yield* Effect.result(hosted.open(principal, "sse"))
-  if (opened._tag === "Failure") return unavailable(opened.failure)
-  const { conversation, id } = opened.success
   const { session } = conversation
-  if (session.state() !== "connecting") return refusal(500, "the server could not be started")
+  if (isOver(session)) return notStarted(session)
   const release = session.holdStream()
   const services = yield* Effect.context()
   const sink = yield* EventSink.make(hosted.registry.policy.maxBufferedBytes, (end) => {

@@ -3,9 +3,12 @@
  * the server says on its own account.
  *
  * While no response is attached what is said is kept in the session's log, as far as that reaches; a client that comes back gets what
- * it missed, in order. A later response takes the place of an earlier one.
+ * it missed, in order. A later response takes the place of an earlier one. An answer is kept until a response has carried it to its end:
+ * of one that is larger than what may wait, an error that says so.
  */
+import * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import type { EventSink } from "./EventSink.ts"
+import { serverError } from "./httpAnswers.ts"
 import type { ReplayLog } from "./ReplayLog.ts"
 
 /** The number of the stream that belongs to no request. */
@@ -21,6 +24,9 @@ export class OutStream {
   #isPaused = false
   /** What was said before any client could read it. */
   #delivered = 0
+  #hadReader = false
+  /** A client was given a place to come back to. */
+  #isKnown = false
 
   constructor(number: number, log: ReplayLog) {
     this.number = number
@@ -35,25 +41,37 @@ export class OutStream {
     return this.#isComplete
   }
 
-  send(text: string): void {
+  /** `isVital`: who missed it would wait in vain. */
+  send(text: string, isVital = false): void {
     const place = ++this.#place
-    this.#log.append(this.number, place, text)
-    if (this.sink === undefined) return
-    this.sink.event(this.#id(place), text)
-    this.#delivered = place
+    this.#log.append(this.number, place, text, isVital)
+    this.#give(place, text)
+  }
+
+  /** Says what a request waits for. */
+  answer(id: JsonRpc.RequestId, text: string): void {
+    // Who has left and was given no place cannot come back.
+    if (this.#hadReader && !this.#isKnown) return this.send(text, true)
+    const place = ++this.#place
+    this.#log.owe(this.number, place, this.#log.canOwe(text.length) ? text : tooLarge(id, text.length))
+    this.#give(place, text)
   }
 
   /** Carries on over this response: from there, or from what nobody was given yet. False: some of that is gone. */
   attach(sink: EventSink, after: number | undefined): boolean {
     const from = after ?? this.#delivered
-    const missed = this.#log.left(this.number, from)
-    // A client that says it was where the stream has not been is told nothing wrong; nor is one that an answer was lost for. But what
+    // A client that says it was where the stream has not been is told nothing wrong; nor is one that waits for what is lost. But what
     // the server says on its own account is worth hearing from here on, too.
-    const isWhole = missed.length === this.#place - from
-    if (after !== undefined && !isWhole && (from > this.#place || this.number !== standalone)) return false
+    if (from > this.#place) return false
+    if (after !== undefined && this.number !== standalone && this.#log.hasLost(this.number, after)) return false
     this.#sink?.end("replaced")
     this.#sink = sink
-    for (const { place, text } of missed) sink.again(this.#id(place), text)
+    this.#hadReader = true
+    sink.onArrived = () => this.#log.settle(this.number, sink.last)
+    for (const { place, text } of this.#log.left(this.number, from)) {
+      sink.again(this.#id(place), text)
+      sink.last = place
+    }
     this.#delivered = this.#place
     if (this.#isComplete || this.#isPaused) sink.end("ended")
     this.#isPaused = false
@@ -69,8 +87,7 @@ export class OutStream {
   /** Tells a new reader where it is. */
   prime(sink: EventSink, retryMillis: number): void {
     // Before what it is given now: who loses the connection in the midst of that gets the rest.
-    const isKept = this.#log.after(this.number, this.#delivered)?.length === this.#place - this.#delivered
-    const id = this.#id(isKept ? this.#delivered : this.#place)
+    const id = this.#id(this.#delivered)
     if (id === undefined) sink.comment("open")
     else sink.prime(id, retryMillis)
   }
@@ -86,11 +103,30 @@ export class OutStream {
     this.#sink = undefined
   }
 
+  #give(place: number, text: string): void {
+    const sink = this.sink
+    if (sink === undefined) return
+    sink.event(this.#id(place), text)
+    sink.last = place
+    this.#delivered = place
+  }
+
   /** Who is given none comes back without, and is not refused for it. */
   #id(place: number): string | undefined {
-    return this.#log.isKeeping ? `${this.number}-${place}` : undefined
+    if (!this.#log.isKeeping) return undefined
+    this.#isKnown = true
+    return `${this.number}-${place}`
   }
 }
+
+/** What is kept in the place of an answer that is too large to be kept. */
+const tooLarge = (id: JsonRpc.RequestId, length: number): string =>
+  JsonRpc.encodeFailure(id, {
+    code: serverError,
+    message:
+      `the answer of ${length} bytes was lost with the connection: it is larger than maxBufferedBytes, which is ` +
+      "as much as waits for a client that comes back"
+  })
 
 /** Where a client was, from the id of the event it had last. */
 export const parseEventId = (id: string): { readonly stream: number; readonly place: number } | undefined => {

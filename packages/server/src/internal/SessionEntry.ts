@@ -3,6 +3,7 @@ import type { Principal } from "@holdfast/protocol/Principal"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import type { CloseReason, SessionShape, SessionTransport } from "../Session.ts"
 import { mayGo, type SessionState } from "./transitions.ts"
@@ -33,7 +34,7 @@ export class SessionEntry implements SessionShape {
   closeReason: CloseReason | undefined
   readonly #host: SessionHost
   readonly #closed = Deferred.makeUnsafe<CloseReason>()
-  readonly #atClosing: Array<(reason: CloseReason) => void> = []
+  readonly #atClosing = new Set<{ readonly run: (reason: CloseReason) => void }>()
   #state: SessionState = "connecting"
   #inFlight = 0
   #openStreams = 0
@@ -81,31 +82,45 @@ export class SessionEntry implements SessionShape {
     })
   }
 
-  readonly onClosing = (run: (reason: CloseReason) => void): void => {
-    if (this.closeReason === undefined) this.#atClosing.push(run)
+  readonly onClosing = (run: (reason: CloseReason) => void): () => void => {
+    const watcher = { run }
+    if (this.closeReason === undefined) this.#atClosing.add(watcher)
     else run(this.closeReason)
+    return () => void this.#atClosing.delete(watcher)
   }
 
   readonly close = (reason: CloseReason): Effect.Effect<void> =>
     Effect.suspend(() => {
-      if (this.#state === "connecting" || this.#state === "active") {
-        this.closeReason = reason
-        this.#move("closing")
-        for (const run of this.#atClosing) run(reason)
-        // In a fiber of the registry: who closes a session may be part of it, and is interrupted by what it began.
-        this.#host.fork(Effect.andThen(
-          Effect.catchCause(
-            Scope.close(this.scope, Exit.void),
-            (cause) => Effect.logError(`session ${this.number}: not all that it held was released`, cause)
-          ),
-          Effect.sync(() => {
-            this.#move("closed")
-            Deferred.doneUnsafe(this.#closed, Effect.succeed(reason))
-          })
-        ))
-      }
+      this.beginClosing(reason)
       return Effect.asVoid(this.closed)
     })
+
+  /** Closes without waiting for it: nothing comes between what its caller knows of the session and its end. */
+  beginClosing(reason: CloseReason): void {
+    if (this.#state !== "connecting" && this.#state !== "active") return
+    this.closeReason = reason
+    this.#move("closing")
+    for (const { run } of this.#atClosing) this.#tell(run, reason)
+    // In a fiber of the registry: who closes a session may be part of it, and is interrupted by what it began.
+    this.#host.fork(Effect.andThen(
+      Effect.catchCause(
+        Scope.close(this.scope, Exit.void),
+        (cause) => Effect.logError(`session ${this.number}: not all that it held was released`, cause)
+      ),
+      Effect.sync(() => {
+        this.#move("closed")
+        Deferred.doneUnsafe(this.#closed, Effect.succeed(reason))
+      })
+    ))
+  }
+
+  /** One that breaks keeps nobody else from being told, nor the session from its end. */
+  #tell(run: (reason: CloseReason) => void, reason: CloseReason): void {
+    const told = Result.try(() => run(reason))
+    if (Result.isFailure(told)) {
+      this.#host.fork(Effect.logError(`session ${this.number}: what was to be done at its end failed`, told.failure))
+    }
+  }
 
   #move(to: SessionState): void {
     if (!mayGo(this.#state, to)) throw new Error(`a session cannot go from ${this.#state} to ${to}`)

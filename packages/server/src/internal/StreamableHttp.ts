@@ -8,16 +8,19 @@ import * as ModernEra from "@holdfast/protocol/ModernEra"
 import type { Principal } from "@holdfast/protocol/Principal"
 import * as Revision from "@holdfast/protocol/Revision"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Scope from "effect/Scope"
 import type { SessionShape } from "../Session.ts"
 import type { McpServerError } from "../SessionError.ts"
 import type { Conversation, Message } from "./Conversation.ts"
 import { cut } from "./cutConnection.ts"
 import { EventSink } from "./EventSink.ts"
 import type { Exchange } from "./Exchange.ts"
-import type { Hosted } from "./Hosted.ts"
+import type { Hosted, Opened } from "./Hosted.ts"
 import { refusal, retryAfter, sessionNotFound } from "./httpAnswers.ts"
 import { originOf } from "./Origin.ts"
 import { type OutStream, parseEventId } from "./OutStream.ts"
@@ -28,6 +31,7 @@ type Response = HttpServerResponse.HttpServerResponse
 type Request = HttpServerRequest.HttpServerRequest
 
 export const maxBatch = 100
+const sessionHeader = "mcp-session-id"
 const eventStream = {
   contentType: "text/event-stream",
   headers: { "cache-control": "no-cache, no-transform", "x-accel-buffering": "no" }
@@ -171,26 +175,53 @@ const answerOf = (
   )
 
 /** A session begins with the answer to its `initialize`. */
-const open = Effect.fnUntraced(function*(
+const open = (
   hosted: Hosted,
   request: Request,
   principal: Principal,
   initialize: JsonRpc.Request
+): Effect.Effect<Response> =>
+  Effect.catch(
+    hosted.open(principal, "streamable-http", (opened) => begin(hosted, request, initialize, opened)),
+    (error) => Effect.succeed(unavailable(error))
+  )
+
+const begin = Effect.fnUntraced(function*(
+  hosted: Hosted,
+  request: Request,
+  initialize: JsonRpc.Request,
+  { conversation, id }: Opened
 ): Effect.fn.Return<Response> {
-  const opened = yield* Effect.result(hosted.open(principal, "streamable-http"))
-  if (opened._tag === "Failure") return unavailable(opened.failure)
-  const { conversation, id } = opened.success
   const { session } = conversation
-  if (session.state() !== "connecting") return refusal(500, "the server could not be started")
+  if (isOver(session)) return notStarted(session, initialize.id)
   const response = yield* exchange(hosted, request, conversation, [initialize], false, {
-    "mcp-session-id": Redacted.value(id)
+    [sessionHeader]: Redacted.value(id)
   })
   // An answer that takes long comes over the stream that the response has become; a refusal there is left to the sweep.
-  if (conversation.revision !== undefined || conversation.isServing(initialize.id)) return response
+  if (response.body._tag === "Stream") return response
+  if (conversation.revision !== undefined) {
+    const scope = yield* Effect.serviceOption(Scope.Scope)
+    // A client that is gone before this is written was not told.
+    const unlessSaid = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<unknown> =>
+      Exit.isFailure(exit) ? Effect.forkDetach(session.close("client"), { startImmediately: true }) : Effect.void
+    if (Option.isSome(scope)) yield* Scope.addFinalizerExit(scope.value, unlessSaid)
+    return response
+  }
   // The server has refused: what was begun is no session.
-  yield* Effect.forkDetach(session.close("error"))
-  return HttpServerResponse.removeHeader(response, "mcp-session-id")
+  yield* Effect.forkDetach(session.close(hosted.registry.isDraining() ? "drain" : "error"), { startImmediately: true })
+  return HttpServerResponse.removeHeader(response, sessionHeader)
 })
+
+/** What a client is told whose session has ended before its server was there. */
+export const notStarted = (session: SessionShape, id: JsonRpc.RequestId | null = null): Response => {
+  let response = refusal(500, "the server could not be started", { id })
+  // It is closing, and so this is called at once.
+  session.onClosing((reason) => {
+    if (reason === "drain") response = refusal(503, "the server is shutting down", { headers: retryAfter(5), id })
+    if (reason === "half-open") response = refusal(500, "the server was not started in time", { id })
+  })
+  return response
+}
 
 const get = Effect.fnUntraced(function*(
   hosted: Hosted,
@@ -239,19 +270,28 @@ const stream = Effect.fnUntraced(function*(
   { after, headers = {}, isPrimed = false }: StreamOptions
 ): Effect.fn.Return<Response> {
   const { maxBufferedBytes, retryInterval } = registry.policy
-  const release = conversation.session.holdStream()
+  const { session } = conversation
+  const fork = Effect.runForkWith(yield* Effect.context())
+  const tellsId = headers[sessionHeader] !== undefined
+  let release = (): void => {}
   const sink = yield* EventSink.make(maxBufferedBytes, (end) => {
     release()
     if (end === "slow reader" || end === "vanished") cut(request.source)
+    if (tellsId && end === "client left" && !sink.hasBegun) fork(session.close("client"))
   })
+  // After the sink is there, which releases it: whoever leaves between the two has held nothing.
+  release = session.holdStream()
+  if (!sink.isOpen) release()
   // Older clients take the empty message of a priming event for a message.
   const revision = conversation.revision ?? ""
   if (isPrimed && revision >= "2025-11-25") out.prime(sink, retryInterval)
   // The head of a response goes out with the first bytes of its body, and clients wait for it.
   else sink.comment("open")
-  if (isOver(conversation.session) || !out.attach(sink, after)) {
+  // In a session that is over only what was answered by its end can still be read.
+  const isGone = isOver(session) && !out.isComplete
+  if (isGone || !out.attach(sink, after)) {
     sink.end("ended")
-    return refusal(400, "some of what came after this event is not known any more")
+    return isGone ? unknownSession() : refusal(400, "some of what came after this event is not known any more")
   }
   return HttpServerResponse.stream(sink.body, { ...eventStream, headers: { ...eventStream.headers, ...headers } })
 })
@@ -261,7 +301,7 @@ const conversationOf = (
   request: Request,
   principal: Principal
 ): Effect.Effect<Conversation | Response> => {
-  const id = request.headers["mcp-session-id"]
+  const id = request.headers[sessionHeader]
   if (id === undefined || id === "") {
     return Effect.succeed(refusal(400, "the header Mcp-Session-Id is missing; initialize first"))
   }
@@ -275,7 +315,7 @@ const conversationOf = (
 
 const unknownSession = (): Response => refusal(404, "Session not found", { code: sessionNotFound })
 
-const isOver = (session: SessionShape): boolean => session.state() === "closing" || session.state() === "closed"
+export const isOver = (session: SessionShape): boolean => session.state() === "closing" || session.state() === "closed"
 
 /** A client that is asked to come back later does. */
 export const unavailable = ({ message, reason }: McpServerError): Response =>

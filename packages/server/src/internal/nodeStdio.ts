@@ -1,4 +1,4 @@
-/** Wraps the platform: stdin and stdout of this process, the process that started it, and its end. */
+/** Wraps the platform: stdin and stdout of this process, and the process that started it. */
 import * as LineFraming from "@holdfast/protocol/LineFraming"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -9,6 +9,8 @@ import type { Buffer } from "node:buffer"
 export type StdioEnd = "stdin ended" | "stdout broke" | "the parent died" | "the server closed"
 
 export interface NodeStdio {
+  /** Reads until the Scope closes. */
+  readonly read: (handlers: StdioHandlers) => Effect.Effect<void, never, Scope.Scope>
   readonly write: (text: string) => void
   /** Waits until nobody listens any more. */
   readonly ended: Effect.Effect<StdioEnd>
@@ -21,27 +23,13 @@ export interface StdioHandlers {
   readonly onFault: (description: string) => void
 }
 
-/** Reads until the Scope closes. */
-export const open = Effect.fnUntraced(function*(
-  { onFault, onLine }: StdioHandlers
-): Effect.fn.Return<NodeStdio, never, Scope.Scope> {
+/** Watches until the Scope closes. */
+export const open = Effect.gen(function*(): Effect.fn.Return<NodeStdio, never, Scope.Scope> {
   const ended = Deferred.makeUnsafe<StdioEnd>()
   const parent = process.ppid
   const end = (reason: StdioEnd): void => void Deferred.doneUnsafe(ended, Effect.succeed(reason))
-  yield* Effect.acquireRelease(
-    Effect.sync(() => {
-      const framing = LineFraming.make({ onLine, onFault: (fault) => onFault(fault._tag) })
-      const onData = (chunk: Buffer): void => framing.push(chunk)
-      const onEnd = (): void => end("stdin ended")
-      const onError = (): void => end("stdout broke")
-      process.stdin.on("data", onData).once("end", onEnd).once("close", onEnd).once("error", onEnd)
-      process.stdout.on("error", onError)
-      return () => {
-        process.stdin.off("data", onData).off("end", onEnd).off("close", onEnd).off("error", onEnd).pause()
-      }
-    }),
-    (stop) => Effect.sync(stop)
-  )
+  // For as long as the process lives: the last answers may be on their way when nobody waits for anything any more.
+  process.stdout.on("error", () => end("stdout broke"))
   // Who killed our parent need not have closed our stdin: somebody else may hold its other end.
   yield* Effect.sleep("1 second").pipe(
     Effect.andThen(Effect.sync(() => process.ppid === parent ? undefined : end("the parent died"))),
@@ -49,6 +37,22 @@ export const open = Effect.fnUntraced(function*(
     Effect.forkScoped
   )
   return {
+    read: ({ onFault, onLine }) =>
+      Effect.asVoid(Effect.acquireRelease(
+        Effect.sync(() => {
+          const framing = LineFraming.make({ onLine, onFault: (fault) => onFault(fault._tag) })
+          const onData = (chunk: Buffer): void => framing.push(chunk)
+          const onEnd = (): void => {
+            framing.end()
+            end("stdin ended")
+          }
+          process.stdin.on("data", onData).once("end", onEnd).once("close", onEnd).once("error", onEnd)
+          return () => {
+            process.stdin.off("data", onData).off("end", onEnd).off("close", onEnd).off("error", onEnd).pause()
+          }
+        }),
+        (stop) => Effect.sync(stop)
+      )),
     write: (text) => {
       // By what waits already: one message may be larger than that, and reach a client that reads.
       if (process.stdout.writableLength > maxWaitingBytes) return end("stdout broke")
@@ -64,6 +68,3 @@ export const open = Effect.fnUntraced(function*(
 
 /** A client that lets more than this pile up does not read: it would fill the memory. */
 const maxWaitingBytes = LineFraming.defaultMaxLineBytes
-
-/** Ends the process, whatever timers and sockets would keep it. */
-export const exit = (code: number): void => process.exit(code)

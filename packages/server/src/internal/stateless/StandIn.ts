@@ -27,13 +27,13 @@ export class StandIn implements Speaker {
   readonly #answers = new Map<JsonRpc.RequestId, (answer: Answered, text?: string) => void>()
   #hear: Receive = () => {}
   /** Where the request has come from. */
-  #origin: Origin
+  #origin: Origin | undefined
   #last = 0
   #ended: string | undefined
   /** Where what the server says goes. Questions before there is anybody to answer them are refused. */
   onSaid: (message: Said) => void = (message) => this.refuse(message)
 
-  constructor(session: SessionShape, origin: Origin) {
+  constructor(session: SessionShape, origin: Origin | undefined) {
     this.session = session
     this.#origin = origin
   }
@@ -43,7 +43,7 @@ export class StandIn implements Speaker {
   }
 
   /** From here on it serves another request. */
-  serve(origin: Origin): void {
+  serve(origin: Origin | undefined): void {
     this.#origin = origin
   }
 
@@ -118,7 +118,7 @@ export class StandIn implements Speaker {
 const endOf = (id: JsonRpc.RequestId, reason: string): Answered => ({
   _tag: "Failure",
   id,
-  error: { code: serverError, message: `the server has ended: ${reason}` }
+  error: { code: serverError, message: `the server was closed: ${reason}; this request may have been carried out` }
 })
 
 /** A server, and what it has said of itself. */
@@ -132,7 +132,7 @@ export const open = Effect.fnUntraced(function*(
   { registry, start }: Pick<Hosted, "registry" | "start">,
   principal: Principal,
   { capabilities, clientInfo }: StatelessRequest,
-  origin: Origin
+  origin: Origin | undefined
 ): Effect.fn.Return<Greeted | undefined, McpServerError> {
   const { session } = yield* registry.open({ principal, transport: "stateless" })
   const standIn = new StandIn(session, origin)

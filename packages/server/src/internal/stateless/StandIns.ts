@@ -39,7 +39,7 @@ export class StandIns {
   take(
     principal: Principal,
     asked: StatelessRequest,
-    origin: Origin
+    origin: Origin | undefined
   ): Effect.Effect<StandIn.Greeted | undefined, McpServerError> {
     const { hosted, keep } = this.#options
     const open = StandIn.open(hosted, principal, asked, origin)

@@ -1,7 +1,8 @@
 /**
  * A request of revision 2026-07-28, which says all by itself: who asks, what they can do, and, when a server has asked back, the answers.
  *
- * What the headers say must be what the body says, because something in between may have let the request pass by its headers alone.
+ * What the headers say, where there are any, must be what the body says, because something in between may have let the request pass by
+ * its headers alone.
  *
  * @see https://modelcontextprotocol.io/specification/2026-07-28/basic/transports
  */
@@ -9,6 +10,7 @@ import * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import * as ModernEra from "@holdfast/protocol/ModernEra"
 import * as Revision from "@holdfast/protocol/Revision"
 import * as ToolHeaders from "@holdfast/protocol/ToolHeaders"
+import type { Headers } from "./Wire.ts"
 
 export type JsonObject = Readonly<Record<string, unknown>>
 
@@ -52,12 +54,10 @@ export const refused = (status: number, code: number, message: string, data?: un
   error: { code, message, ...(data !== undefined && { data }) }
 })
 
-type Headers = Readonly<Record<string, string | undefined>>
-
-/** `revisions`: all that are served, for who asks for another. */
+/** `headers`: undefined where there are none. `revisions`: all that are served, for who asks for another. */
 export const read = (
   message: JsonRpc.Request,
-  headers: Headers,
+  headers: Headers | undefined,
   revisions: ReadonlyArray<string>
 ): StatelessRequest | Refused => {
   const { id, method } = message
@@ -70,7 +70,7 @@ export const read = (
     [ModernEra.metaKey.protocolVersion]: revision,
     ...own
   } = meta
-  const fault = faultOfHeaders(message, said, revision, headers)
+  const fault = headers === undefined ? undefined : faultOfHeaders(message, said, revision, headers)
   if (fault !== undefined) return refused(400, ModernEra.headerMismatch, fault)
   if (typeof revision !== "string") return missing(ModernEra.metaKey.protocolVersion)
   if (!Revision.isModern(revision)) {

@@ -1,5 +1,5 @@
 /**
- * The response to one stateless request: one JSON body if there is nothing but the answer, a stream of events as soon as there is anything
+ * The HTTP response to one stateless request: one JSON body if there is nothing but the answer, a stream of events as soon as there is anything
  * else to say, or when it takes long.
  *
  * Nobody can come back to it: a client that goes away has cancelled.
@@ -7,13 +7,14 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { EventSink, type SinkEnd } from "../EventSink.ts"
+import type { Reply } from "./Wire.ts"
 
 /** How the response goes on. */
 export type Decision =
   | { readonly _tag: "Json"; readonly status: number; readonly text: string }
   | { readonly _tag: "Stream" }
 
-export interface ReplyOptions {
+export interface HttpReplyOptions {
   /** The client reads streams. */
   readonly acceptsStream: boolean
   readonly openedAt: number
@@ -22,22 +23,22 @@ export interface ReplyOptions {
   readonly onEnd: (end: SinkEnd) => void
 }
 
-export class Reply {
+export class HttpReply implements Reply {
   readonly sink: EventSink
-  readonly #options: ReplyOptions
+  readonly #options: HttpReplyOptions
   readonly #decision = Deferred.makeUnsafe<Decision>()
   #isStream = false
   #isDone = false
 
-  private constructor(sink: EventSink, options: ReplyOptions) {
+  private constructor(sink: EventSink, options: HttpReplyOptions) {
     this.sink = sink
     this.#options = options
   }
 
-  static make(options: ReplyOptions): Effect.Effect<Reply> {
+  static make(options: HttpReplyOptions): Effect.Effect<HttpReply> {
     return Effect.map(
       EventSink.make(options.maxBufferedBytes, options.onEnd),
-      (sink) => new Reply(sink, options)
+      (sink) => new HttpReply(sink, options)
     )
   }
 
@@ -47,12 +48,10 @@ export class Reply {
     return !this.#isDone && this.sink.isOpen
   }
 
-  /** Something that is not the answer. False: this client cannot be told. */
-  say(text: string): boolean {
-    if (!this.isOpen || !this.#options.acceptsStream) return false
+  say(text: string): void {
+    if (!this.isOpen || !this.#options.acceptsStream) return
     this.stream()
     this.sink.event(undefined, text)
-    return true
   }
 
   /** Goes on as a stream from here. */
@@ -62,7 +61,6 @@ export class Reply {
     this.#decide({ _tag: "Stream" })
   }
 
-  /** The answer. What comes after it is a no-op. */
   finish(status: number, text: string): void {
     if (!this.isOpen) return
     this.#isDone = true

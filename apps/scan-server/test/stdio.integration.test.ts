@@ -1,0 +1,67 @@
+/** The scan server over stdio, asked in both eras by one client. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import * as path from "node:path"
+import { type Message, start } from "./support/stdioServer.ts"
+import { plant, temporaryFolder } from "./support/temporaryFolder.ts"
+
+const begun = Effect.gen(function*() {
+  const folder = yield* temporaryFolder
+  const database = path.join(yield* temporaryFolder, "scans.db")
+  plant(folder, { "key.pem": `-----BEGIN RSA ${"PRIVATE"} KEY-----\n`, "plain.txt": "nothing\n" })
+  return { folder, database, server: yield* start(folder, database) }
+})
+
+const call = (name: string, args: object) => ({ name, arguments: args })
+
+/** What a tool has answered, as JSON. */
+const answerOf = ({ result }: Message): Readonly<Record<string, unknown>> => {
+  const text = JSON.stringify(result?.["structuredContent"] ?? {})
+  return JSON.parse(text)
+}
+
+const until = (isIt: (message: Message) => boolean) => ({ schedule: Schedule.spaced("20 millis"), until: isIt })
+
+describe("the scan server over stdio", () => {
+  it.live("says that it knows tasks, runs a scan as one without a session, and shows it in a session too", () =>
+    Effect.gen(function*() {
+      const { server } = yield* begun
+      const { result } = yield* server.askModern("server/discover")
+      assert.deepInclude(result?.["capabilities"], { extensions: { "io.modelcontextprotocol/tasks": {} } })
+      const task = (yield* server.askModern("tools/call", call("scan", { path: "." }))).result
+      assert.strictEqual(task?.["resultType"], "task")
+      const { taskId } = task ?? {}
+      const done = yield* server.askModern("tasks/get", { taskId }).pipe(
+        Effect.repeat(until(({ result }) => result?.["status"] !== "working"))
+      )
+      assert.strictEqual(done.result?.["status"], "completed")
+      assert.include(JSON.stringify(done.result?.["result"]), `\\"total\\":1`)
+      yield* server.handshake
+      const shown = yield* server.ask("tools/call", call("get_scan_results", { id: taskId }))
+      assert.include(JSON.stringify(shown), "key.pem")
+      const old = yield* server.ask("tasks/get", { taskId })
+      assert.strictEqual(old.result?.["status"], "completed")
+      assert.strictEqual(yield* server.ended, 0)
+    }))
+
+  it.live("begins a scan in a session that a client without one follows, and the next process still has it", () =>
+    Effect.gen(function*() {
+      const { database, folder, server } = yield* begun
+      yield* server.handshake
+      const { id } = answerOf(yield* server.ask("tools/call", call("run_scan", { path: "." })))
+      assert.isString(id)
+      const seen = yield* server.askModern("tools/call", call("get_scan_progress", { id }), false).pipe(
+        Effect.repeat(until((message) => answerOf(message)["state"] === "succeeded"))
+      )
+      assert.strictEqual(answerOf(seen)["percent"], 100)
+      // A tool that must be a task is none for who knows no tasks.
+      const refused = yield* server.askModern("tools/call", call("scan", { path: "." }), false)
+      assert.strictEqual(refused.error?.code, -32021)
+      assert.strictEqual(yield* server.ended, 0)
+      const next = yield* start(folder, database)
+      const later = yield* next.askModern("tools/call", call("get_scan_results", { id }), false)
+      assert.include(JSON.stringify(later), "key.pem")
+      assert.strictEqual(yield* next.ended, 0)
+    }))
+})

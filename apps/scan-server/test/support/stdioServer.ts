@@ -1,0 +1,80 @@
+/** The scan server over stdio as a process of its own, and a client that says what a test wants said. */
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import { spawn } from "node:child_process"
+import * as path from "node:path"
+
+export interface Message {
+  readonly id?: unknown
+  readonly result?: Readonly<Record<string, unknown>>
+  readonly error?: { readonly code: number; readonly message: string }
+}
+
+/** Waits for what must become true, for twenty seconds at most: scans take as long as they take. */
+export const eventually = (what: string, condition: () => boolean): Effect.Effect<void> =>
+  Effect.sync(condition).pipe(
+    Effect.repeat({ schedule: Schedule.spaced("10 millis"), until: (isTrue) => isTrue }),
+    Effect.asVoid,
+    Effect.timeoutOrElse({ duration: "20 seconds", orElse: () => Effect.die(new Error(`never happened: ${what}`)) })
+  )
+
+const prefix = "io.modelcontextprotocol/"
+
+/** Serves the folder, and keeps its scans in the database. */
+export const start = (folder: string, database: string) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const program = path.join(import.meta.dirname, "../../src/main.ts")
+      const child = spawn(process.execPath, [program, "--stdio", "--root", folder, "--database", database], {
+        stdio: ["pipe", "pipe", "inherit"]
+      })
+      child.stdin.on("error", () => {})
+      const said: Array<Message> = []
+      let rest = ""
+      child.stdout.setEncoding("utf8").on("data", (text: string) => {
+        const lines = (rest + text).split("\n")
+        rest = lines.pop() ?? ""
+        for (const line of lines) said.push(JSON.parse(line))
+      })
+      let isOver = false
+      child.once("close", () => void (isOver = true))
+      let last = 0
+      const say = (message: object): void =>
+        void child.stdin.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`)
+      const answer = (id: unknown) =>
+        Effect.map(
+          eventually(`the answer to ${id}`, () => said.some((message) => message.id === id)),
+          () => said.find((message) => message.id === id) ?? {}
+        )
+      /** In the session. */
+      const ask = (method: string, params: object = {}) =>
+        Effect.suspend(() => {
+          const id = ++last
+          say({ id, method, params })
+          return answer(id)
+        })
+      /** Without a session, by a client that knows tasks or not. */
+      const askModern = (method: string, params: object = {}, knowsTasks = true) =>
+        ask(method, {
+          ...params,
+          _meta: {
+            [`${prefix}protocolVersion`]: "2026-07-28",
+            [`${prefix}clientCapabilities`]: knowsTasks ? { extensions: { [`${prefix}tasks`]: {} } } : {}
+          }
+        })
+      const handshake = Effect.tap(
+        ask("initialize", {
+          protocolVersion: "2025-11-25",
+          capabilities: {},
+          clientInfo: { name: "raw", version: "1" }
+        }),
+        () => Effect.sync(() => say({ method: "notifications/initialized" }))
+      )
+      const ended = Effect.suspend(() => {
+        child.stdin.end()
+        return Effect.map(eventually("it has ended", () => isOver), () => child.exitCode)
+      })
+      return { child, ask, askModern, handshake, ended }
+    }),
+    ({ child }) => Effect.sync(() => child.kill("SIGKILL"))
+  )

@@ -1,0 +1,78 @@
+/** One client over one pair of streams, from its first line to the end of what it has asked. */
+import * as JsonRpc from "@holdfast/protocol/JsonRpc"
+import * as Revision from "@holdfast/protocol/Revision"
+import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import { Session } from "../Session.ts"
+import type { SessionRegistry } from "../SessionRegistry.ts"
+import type { StdioOptions } from "../StdioHost.ts"
+import { bothEras } from "./bothEras.ts"
+import { factoryOf } from "./factoryOf.ts"
+import * as Hosted from "./Hosted.ts"
+import { InFlight } from "./InFlight.ts"
+import type { NodeStdio, StdioEnd } from "./nodeStdio.ts"
+import * as StdioSession from "./StdioSession.ts"
+
+/** Serves until nobody listens any more, and drains the registry then. Dies of what keeps the session's server from being made. */
+export const serveStdio = <R>(
+  { drainTimeout = "5 seconds", server, stateless = true }: StdioOptions<R>,
+  registry: SessionRegistry["Service"],
+  stdio: NodeStdio
+): Effect.Effect<StdioEnd, never, Scope.Scope | Exclude<R, Session | Scope.Scope>> =>
+  Effect.gen(function*() {
+    const factory = yield* factoryOf(server)
+    const write = (text: string): void => stdio.write(`${text}\n`)
+    const complain = (code: number, message: string): void => write(JsonRpc.encodeFailure(null, { code, message }))
+    const closed = Deferred.makeUnsafe<StdioEnd>()
+    const inFlight = new InFlight()
+    const session = yield* StdioSession.make({
+      registry,
+      server: factory,
+      inFlight,
+      write,
+      onClose: () => void Deferred.doneUnsafe(closed, Effect.succeed("the server closed")),
+      onFailure: (cause) => void Deferred.doneUnsafe(closed, Effect.failCause(cause))
+    })
+    if (stateless === false) session.begin()
+    const client = stateless === false
+      ? session
+      : yield* bothEras(session, {
+        hosted: yield* Hosted.make({ registry, server: factory, revisions }),
+        revisions,
+        keep: stateless === true ? 0 : stateless.keep ?? 0,
+        inFlight,
+        write
+      })
+    yield* stdio.read({
+      onLine: (line) => {
+        const frame = JsonRpc.decode(line)
+        for (const message of frame._tag === "Batch" ? frame.frames : [frame]) {
+          if (message._tag === "Malformed") complain(JsonRpc.errorCode.invalidRequest, message.reason)
+          else client.hear(message)
+        }
+      },
+      onFault: () => complain(JsonRpc.errorCode.parseError, "not a line of JSON")
+    })
+    const waited = Effect.gen(function*() {
+      const end = yield* Effect.raceFirst(stdio.ended, Deferred.await(closed))
+      // With a broken stdout there is nobody to finish for.
+      if (end === "stdin ended") yield* Effect.timeoutOption(inFlight.quiet, drainTimeout)
+      return end
+    })
+    return yield* Effect.onExit(waited, (exit) =>
+      Effect.gen(function*() {
+        const end = Exit.isSuccess(exit) ? exit.value : whyOf(exit.cause)
+        yield* registry.drain(0)
+        client.end(`the server has ended: ${end}; this request may have been carried out`)
+        if (end !== "stdout broke" && end !== "the parent died") yield* Effect.timeoutOption(stdio.flushed, "1 second")
+      }))
+  })
+
+const whyOf = (cause: Cause.Cause<never>): string =>
+  Cause.hasInterruptsOnly(cause) ? "it was stopped" : "it could not be made"
+
+/** Newest first. */
+const revisions = [...Revision.modern, ...Revision.legacy]
