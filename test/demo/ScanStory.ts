@@ -8,14 +8,13 @@ import { type ChildProcess, spawn } from "node:child_process"
 import * as path from "node:path"
 import * as Scans from "../scans/support/ScanServer.ts"
 import * as ProcessTable from "./ProcessTable.ts"
-
-type Say = (text: string) => Effect.Effect<void>
+import { meanwhile, say } from "./Stage.ts"
 
 /** What happens, and from which percentage on. */
 const turns = [
   { from: 20, what: "client B is killed" },
   { from: 40, what: "client B comes back, in a new session" },
-  { from: 55, what: "the server is killed (kill -9) and started again" }
+  { from: 55, what: "the server is killed (-9) and started again" }
 ] as const
 
 class Poller {
@@ -56,7 +55,12 @@ class Poller {
 }
 
 /** Tells the story, and fails if anything was lost. */
-export const scanStory = (say: Say) =>
+export const scanStory = Effect.suspend(() => {
+  let doing = "starting the scan server"
+  return meanwhile(() => doing, story((what) => doing = what))
+})
+
+const story = (tell: (doing: string) => void) =>
   Effect.scoped(Effect.gen(function*() {
     const clock = yield* Clock.Clock
     const begun = clock.monotonicTimeNanosUnsafe()
@@ -78,7 +82,10 @@ export const scanStory = (say: Say) =>
       const percent = (value: number | undefined) => (value === undefined ? "-" : `${value.toFixed(0)} %`).padStart(9)
       return say(`  ${seconds.padStart(6)} s ${percent(seen.at(-1))} ${percent(other.last)}   ${what}`.trimEnd())
     }
+    yield* say("  It reads this repository's node_modules, whose folders differ in size.")
+    yield* say("  A dash: this client has no answer yet, or is not there.")
     yield* say(`  ${"time".padStart(8)} ${"client A".padStart(9)} ${"client B".padStart(9)}`)
+    tell("scanning")
     for (;;) {
       const { percent, state } = yield* Scans.call(mcp, "get_scan_progress", { id })
       seen.push(Number(percent))
@@ -90,8 +97,10 @@ export const scanStory = (say: Say) =>
         if (turn === 0) yield* other.kill
         else if (turn === 1) other.start()
         else {
+          tell("starting the server again")
           yield* server.stop("SIGKILL")
           server = yield* Scans.start(database, Number(port))
+          tell("scanning")
         }
         turn++
         yield* row(next.what)

@@ -4,11 +4,19 @@
 import * as Data from "effect/Data"
 import type { ExitCode } from "./ExitCode.ts"
 
+/** One thing that is wrong, and where: the name of an argument, or a path in its value. */
+export interface Problem {
+  readonly path: string
+  readonly problem: string
+}
+
 export class CliFailure extends Data.TaggedError("CliFailure")<{
   readonly exitCode: ExitCode
   /** The tag of the reason, for programs that read `--json`. */
   readonly reason: string
   readonly message: string
-  /** More lines for people: what is wrong in detail, a table of what is right. */
+  /** What is wrong one by one, where there may be several. */
+  readonly problems?: ReadonlyArray<Problem> | undefined
+  /** More lines for people: what to do, a table of what is right. */
   readonly details?: string | undefined
 }> {}

@@ -7,10 +7,11 @@ import * as Argument from "effect/cli/Argument"
 import * as CliCommand from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
+import { exitCodes } from "./ExitCode.ts"
+import * as Help from "./Help.ts"
+import { durationExpected, readDuration } from "./ReadDuration.ts"
 
 /** Where a command leaves its exit code. */
 export class Outcome extends Context.Service<Outcome, Ref.Ref<number>>()("holdfast/Outcome") {}
@@ -28,29 +29,41 @@ const shared = {
   )
 }
 
-const durationExpected = "a duration such as 30s, 500ms, 2m or \"30 seconds\""
-
-const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
-
-/** `30s`, or whatever Effect takes for a duration; milliseconds alone are not accepted, because nobody could tell. */
-const readDuration = (text: string): Option.Option<Duration.Duration> => {
-  const [, amount, unit = ""] = /^([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)$/.exec(text) ?? []
-  const millis = Number(amount) * (units[unit] ?? 0)
-  if (millis > 0) return Option.some(Duration.millis(millis))
-  // `fromInput` checks the text: the cast lets it be asked.
-  return Option.filter(Duration.fromInput(text as Duration.Input), (duration) => Duration.toMillis(duration) > 0)
-}
-
-const deadline = Flag.String("deadline").pipe(
-  Flag.withMetavar("duration"),
-  Flag.withDescription(`Give up after this time, connecting included: ${durationExpected}`),
-  Flag.filterMap(readDuration, () => durationExpected),
-  Flag.optional
-)
+const deadline = (described: string) =>
+  Flag.String("deadline").pipe(
+    Flag.withMetavar("duration"),
+    Flag.withDescription(`${described}: ${durationExpected}`),
+    Flag.filterMap(readDuration, () => durationExpected),
+    Flag.optional
+  )
 
 const root = CliCommand.make("holdfast").pipe(
   CliCommand.withSharedFlags(shared),
-  CliCommand.withDescription("Call MCP servers from a shell")
+  CliCommand.withDescription("Call the tools of MCP servers from a shell"),
+  CliCommand.annotate(Help.Usage, "holdfast <command> [flags]"),
+  CliCommand.annotate(Help.Notes, [
+    {
+      title: "CONFIG",
+      lines: [
+        "The mcpServers JSON that other MCP clients use, such as:",
+        "{",
+        "  \"mcpServers\": {",
+        "    \"fs\": {",
+        "      \"command\": \"npx\",",
+        "      \"args\": [\"-y\", \"@modelcontextprotocol/server-filesystem\", \".\"]",
+        "    },",
+        "    \"docs\": { \"url\": \"https://example.org/mcp\" }",
+        "  }",
+        "}",
+        "Each command starts the servers it needs, and ends them."
+      ]
+    },
+    { title: "EXIT CODES", rows: exitCodes.map(([code, meaning]) => [String(code), meaning.replaceAll("`", "")]) }
+  ]),
+  CliCommand.withExamples([
+    { command: "holdfast tools", description: "Everything that can be called" },
+    { command: "holdfast call fs read_text_file path=README.md", description: "A tool, and its arguments as words" }
+  ])
 )
 
 const tools = CliCommand.make(
@@ -59,15 +72,19 @@ const tools = CliCommand.make(
     server: Argument.String("server").pipe(
       Argument.withDescription("Only this server; server.tool shows one tool with its arguments"),
       Argument.optional
+    ),
+    deadline: deadline(
+      "Give up on a server after this time, connecting included (15 s if all are listed, else the server's own limits)"
     )
   },
-  Effect.fnUntraced(function*({ server }) {
+  Effect.fnUntraced(function*(input) {
     const { config, json } = yield* root
     const { run } = yield* Effect.promise(() => import("./commands/tools.ts"))
-    yield* Ref.set(yield* Outcome, yield* run({ config, json, server }))
+    yield* Ref.set(yield* Outcome, yield* run({ ...input, config, json }))
   })
 ).pipe(
   CliCommand.withDescription("List the tools of all configured servers, or of one"),
+  CliCommand.annotate(Help.Usage, "holdfast tools [flags] [server[.tool]]"),
   CliCommand.withExamples([
     { command: "holdfast tools", description: "Everything that can be called" },
     { command: "holdfast tools fs.read_text_file", description: "One tool and its arguments" }
@@ -78,7 +95,6 @@ const call = CliCommand.make(
   "call",
   {
     words: Argument.String("word").pipe(
-      Argument.withMetavar("server tool key=value"),
       Argument.withDescription(
         "The server and the tool (two words, or server.tool), then its arguments: key=value, key=@file, key:=json, " +
           "- for a JSON object on standard input"
@@ -90,7 +106,7 @@ const call = CliCommand.make(
       Flag.withDescription("Arguments as a JSON object; key=value words win over it"),
       Flag.optional
     ),
-    deadline,
+    deadline: deadline("Give up after this time, connecting included"),
     idempotent: Flag.Boolean("idempotent").pipe(
       Flag.withDescription("Running this call twice does no harm: repeat it when its outcome is unknown"),
       Flag.withDefault(false)
@@ -107,6 +123,7 @@ const call = CliCommand.make(
   })
 ).pipe(
   CliCommand.withDescription("Call a tool and print its text"),
+  CliCommand.annotate(Help.Usage, "holdfast call [flags] <server> <tool> [key=value…]"),
   CliCommand.withExamples([
     { command: "holdfast call fs read_text_file path=README.md", description: "Arguments as words" },
     { command: "holdfast call fs.write_file path=x content=@body.md", description: "An argument from a file" },

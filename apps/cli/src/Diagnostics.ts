@@ -1,13 +1,16 @@
 /**
  * What the runtime logs, as lines on stderr: warnings and worse, or what `--log-level` says.
  *
+ * What the runtime warns of a server is shown only to who asks for more than warnings: the command's own failure says the same.
  * With `--json` each is an object of its own, so that stderr stays readable for programs.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Formatter from "effect/Formatter"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
 import * as References from "effect/References"
 import { Shell } from "./Shell.ts"
 import { eraseLine, printable, styleOf } from "./Style.ts"
@@ -28,8 +31,19 @@ export const layer = (json: boolean) =>
         ? JSON.stringify({ log: { level, message: text } })
         : `${start}${dim(`holdfast: ${level}:`)} ${printable(text)}`
     })
+    const shown = Logger.withConsoleError(logger)
+    const wanted = Logger.make<unknown, void>((options) => {
+      if (!isSaidElsewhere(options.fiber)) shown.log(options)
+    })
     return Layer.merge(
-      Logger.layer([Logger.withConsoleError(logger)]),
+      Logger.layer([wanted]),
       Layer.succeed(References.MinimumLogLevel, "Warn")
     )
   }))
+
+/** The annotation with which `@holdfast/mcp` marks what it says of a server's connection. */
+const connection = "holdfast.server"
+
+const isSaidElsewhere = (fiber: Fiber.Fiber<unknown, unknown>): boolean =>
+  connection in fiber.getRef(References.CurrentLogAnnotations) &&
+  LogLevel.isGreaterThanOrEqualTo(fiber.getRef(References.MinimumLogLevel), "Warn")

@@ -23,10 +23,30 @@ export const ExitCode = {
   serverError: 7,
   /** A fault of this program. 70 is EX_SOFTWARE of sysexits.h. */
   internal: 70,
+  /** The result could not be written to stdout; a call has run. 74 is EX_IOERR of sysexits.h. */
+  outputUnwritable: 74,
   /** Stopped by SIGINT, SIGTERM or SIGHUP. */
   interrupted: 130
 } as const
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode]
+
+/** Every exit code in a line: the help and the README say the same. */
+export const exitCodes: ReadonlyArray<readonly [code: ExitCode, meaning: string]> = [
+  [ExitCode.ok, "done; for a call: the tool answered"],
+  [ExitCode.toolError, "the tool answered that it failed (`isError`)"],
+  [
+    ExitCode.usage,
+    "unknown command, server, tool or argument, or an argument of the wrong type; nothing was called"
+  ],
+  [ExitCode.config, "the configuration is missing or wrong"],
+  [ExitCode.cannotConnect, "no connection to a server; the call did not run"],
+  [ExitCode.deadline, "a deadline passed"],
+  [ExitCode.outcomeUnknown, "the call was sent and its connection lost: it may have run"],
+  [ExitCode.serverError, "the server answered with a protocol error, or with something that is no answer"],
+  [ExitCode.internal, "a fault of this program"],
+  [ExitCode.outputUnwritable, "the result cannot be written to stdout (a full disk); a call has run"],
+  [ExitCode.interrupted, "stopped by SIGINT, SIGTERM or SIGHUP"]
+]
 
 /** The exit code for a failure of the runtime. */
 export const exitCodeOf = (reason: Reason): ExitCode => {

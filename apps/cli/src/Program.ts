@@ -13,9 +13,11 @@ import * as Ref from "effect/Ref"
 import type { CliFailure } from "./CliFailure.ts"
 import { command, Outcome } from "./Command.ts"
 import * as Diagnostics from "./Diagnostics.ts"
-import { ExitCode, exitCodeOf } from "./ExitCode.ts"
+import { ExitCode } from "./ExitCode.ts"
+import * as Help from "./Help.ts"
 import * as Report from "./Report.ts"
 import { Shell } from "./Shell.ts"
+import { writeResult } from "./WriteResult.ts"
 
 /** Runs a command line and succeeds with the exit code, whatever went wrong. Only defects and interruption are left. */
 export const run = Effect.fnUntraced(function*(words: ReadonlyArray<string>) {
@@ -26,7 +28,7 @@ export const run = Effect.fnUntraced(function*(words: ReadonlyArray<string>) {
     Effect.andThen(Ref.get(outcome)),
     Effect.catch((error) => failed(error, isJson)),
     Effect.provideService(Outcome, outcome),
-    Effect.provide(Layer.merge(presentation(isJson), Diagnostics.layer(isJson)))
+    Effect.provide(Layer.merge(presentation(isJson, outcome), Diagnostics.layer(isJson)))
   )
 })
 
@@ -36,9 +38,8 @@ const failed = (
 ): Effect.Effect<number, never, Shell> => {
   switch (error._tag) {
     case "McpRuntimeError":
-      return Effect.as(Report.failure(error, isJson), exitCodeOf(error.reason))
     case "CliFailure":
-      return Effect.as(Report.failure(error, isJson), error.exitCode)
+      return Report.ending(error, isJson)
     default:
       // The presenter has said what is wrong with the words.
       return Effect.succeed(ExitCode.usage)
@@ -46,10 +47,16 @@ const failed = (
 }
 
 /** Help that was asked for is a result. Help for a mistake is not: it goes to stderr. */
-const presentation = (isJson: boolean) =>
-  Layer.unwrap(Effect.map(Shell, ({ stderr, stdout }) => {
-    const asked = CliOutput.defaultFormatter({ colors: stdout.hasColor })
+const presentation = (isJson: boolean, outcome: Ref.Ref<number>) =>
+  Layer.unwrap(Effect.map(Shell, (shell) => {
+    const { stderr, stdout } = shell
     const unasked = CliOutput.defaultFormatter({ colors: stderr.hasColor })
+    // A presenter cannot fail.
+    const result = (text: string) =>
+      writeResult(text).pipe(
+        Effect.catch((error) => Effect.flatMap(Report.ending(error, isJson), (exitCode) => Ref.set(outcome, exitCode))),
+        Effect.provideService(Shell, shell)
+      )
     return Layer.mergeAll(
       CliConfig.layer({
         builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions, GlobalFlag.LogLevel]
@@ -59,18 +66,18 @@ const presentation = (isJson: boolean) =>
         present: (event) => {
           switch (event._tag) {
             case "Version":
-              return stdout.write(`${event.version}\n`)
+              return result(`${event.version}\n`)
             case "Help":
               return event.reason === "Requested"
-                ? stdout.write(`${asked.formatHelpDoc(event.helpDoc)}\n`)
-                : stderr.write(`${unasked.formatHelpDoc(event.helpDoc)}\n`)
+                ? result(`${Help.format(event.helpDoc, stdout)}\n`)
+                : stderr.write(`${Help.format(event.helpDoc, stderr)}\n`)
             case "InvalidInvocation":
               if (isJson) {
                 const message = event.errors.map((error) => error.message).join("; ")
                 return stderr.write(`${JSON.stringify({ error: Report.errorJson("Usage", message) })}\n`)
               }
               return stderr.write(
-                `${unasked.formatErrors(event.errors).trim()}\n\n${event.helpDoc.usage}\n` +
+                `${unasked.formatErrors(event.errors).trim()}\n\n${Help.usage(event.helpDoc)}\n` +
                   `More: ${event.commandPath.join(" ")} --help\n`
               )
           }

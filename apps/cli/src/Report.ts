@@ -3,19 +3,46 @@
  */
 import type { McpRuntimeError } from "@holdfast/mcp/McpRuntimeError"
 import * as Effect from "effect/Effect"
-import type { CliFailure } from "./CliFailure.ts"
+import type { CliFailure, Problem } from "./CliFailure.ts"
+import { type ExitCode, exitCodeOf } from "./ExitCode.ts"
 import { Shell } from "./Shell.ts"
 import { printable, styleOf } from "./Style.ts"
+import { table } from "./Table.ts"
 
-/** The shape of an error in every JSON output. */
-export const errorJson = (reason: string, message: string) => ({ reason, message })
+/** What a command may fail with. */
+export type Failure = McpRuntimeError | CliFailure
+
+/** The shape of an error in every JSON output. The message names the problems too, for who shows nothing else. */
+export const errorJson = (reason: string, message: string, problems: ReadonlyArray<Problem> = []) =>
+  problems.length === 0
+    ? { reason, message }
+    : { reason, message: `${message}: ${problems.map(say).join("; ")}`, problems }
 
 /** Prints one failure. */
-export const failure = Effect.fnUntraced(function*(error: McpRuntimeError | CliFailure, json: boolean) {
+export const failure = Effect.fnUntraced(function*(error: Failure, json: boolean) {
   const { stderr } = yield* Shell
-  const reason = error._tag === "CliFailure" ? error.reason : error.reason._tag
-  if (json) return yield* stderr.write(`${JSON.stringify({ error: errorJson(reason, error.message) })}\n`)
-  const { red } = styleOf(stderr)
-  const details = error._tag === "CliFailure" && error.details !== undefined ? `${printable(error.details)}\n` : ""
-  yield* stderr.write(`${red("holdfast:")} ${printable(error.message)}\n${details}`)
+  if (json) {
+    const object = error._tag === "CliFailure"
+      ? errorJson(error.reason, error.message, error.problems)
+      : errorJson(error.reason._tag, error.message)
+    return yield* stderr.write(`${JSON.stringify({ error: object })}\n`)
+  }
+  const lines = [`${styleOf(stderr).red("holdfast:")} ${printable(error.message)}`]
+  if (error._tag === "CliFailure") {
+    const { details, problems = [] } = error
+    if (problems.length > 0) {
+      const rows = problems.map(({ path, problem }) => [nameOf(path), problem])
+      lines.push(table(rows, { indent: "  ", overflow: "wrap", width: stderr.columns }))
+    }
+    if (details !== undefined) lines.push(printable(details))
+  }
+  yield* stderr.write(`${lines.join("\n")}\n`)
 })
+
+/** Prints the failure that ends a command, and says how to exit. */
+export const ending = (error: Failure, json: boolean): Effect.Effect<ExitCode, never, Shell> =>
+  Effect.as(failure(error, json), error._tag === "CliFailure" ? error.exitCode : exitCodeOf(error.reason))
+
+const say = ({ path, problem }: Problem): string => `${nameOf(path)}: ${problem}`
+
+const nameOf = (path: string): string => path === "" ? "(all)" : printable(path)

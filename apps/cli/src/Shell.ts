@@ -2,7 +2,7 @@
  * The shell this command runs in: its streams, its terminal, its working directory.
  *
  * Results go to stdout and nothing else does. Writing waits until the text is given to the operating system, so that nothing is
- * lost when the process exits. A reader that has gone away (`holdfast tools | head -1`) is no failure.
+ * lost when the process exits. A reader that has gone away (`holdfast tools | head -1`) is no failure; a full disk is one.
  */
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
@@ -11,9 +11,12 @@ import type * as Effect from "effect/Effect"
 /** Standard input could not be read. */
 export class StdinUnreadable extends Data.TaggedError("StdinUnreadable")<{ readonly message: string }> {}
 
-export interface Output {
+/** Standard output took not all of the text: the operating system's reason is the message. */
+export class OutputUnwritable extends Data.TaggedError("OutputUnwritable")<{ readonly message: string }> {}
+
+export interface Output<out E = never> {
   /** Writes the text as it is. */
-  readonly write: (text: string) => Effect.Effect<void>
+  readonly write: (text: string) => Effect.Effect<void, E>
   readonly isTerminal: boolean
   /** A terminal, and the user has not asked for plain text (`NO_COLOR`, `TERM=dumb`). */
   readonly hasColor: boolean
@@ -24,7 +27,8 @@ export interface Output {
 export class Shell extends Context.Service<Shell, {
   readonly directory: string
   readonly version: string
-  readonly stdout: Output
+  readonly stdout: Output<OutputUnwritable>
+  /** Never fails: where a complaint cannot be told there is nowhere to tell that either. The exit code still says it. */
   readonly stderr: Output
   /** Everything on standard input, up to its end. */
   readonly stdin: Effect.Effect<string, StdinUnreadable>

@@ -1,5 +1,5 @@
 /**
- * Text for people: emphasis where it is seen, aligned tables, and nothing that could take over their terminal.
+ * Text for people: emphasis where it is seen, and nothing that could take over their terminal.
  */
 import * as CliOutput from "effect/cli/CliOutput"
 import type { Output } from "./Shell.ts"
@@ -36,34 +36,4 @@ export const firstLine = (text: string, width: number = Number.POSITIVE_INFINITY
     short += char
   }
   return `${short.trimEnd()}…`
-}
-
-/**
- * Rows as columns of equal width, two spaces apart. The last column is cut to fit `width`, but never below 20.
- * `paint` styles a cell after it was measured.
- */
-export const table = (
-  rows: ReadonlyArray<ReadonlyArray<string>>,
-  options: {
-    readonly indent?: string
-    readonly width?: number | undefined
-    readonly paint?: (cell: string, row: number, column: number) => string
-  } = {}
-): string => {
-  const { indent = "", paint = (cell: string) => cell, width = Number.POSITIVE_INFINITY } = options
-  const columns = Math.max(0, ...rows.map((row) => row.length))
-  const widths = Array.from(
-    { length: columns },
-    (_, column) => Math.max(...rows.map((row) => CliOutput.displayWidth(row[column] ?? "")))
-  )
-  const before = widths.slice(0, -1).reduce((sum, each) => sum + each + 2, indent.length)
-  const last = Math.max(20, width - before)
-  return rows.map((row, index) => {
-    const cells = widths.map((each, column) => {
-      const isLast = column === columns - 1
-      const cell = isLast ? firstLine(row[column] ?? "", last) : row[column] ?? ""
-      return paint(cell, index, column) + (isLast ? "" : " ".repeat(each - CliOutput.displayWidth(cell) + 2))
-    })
-    return (indent + cells.join("")).trimEnd()
-  }).join("\n")
 }

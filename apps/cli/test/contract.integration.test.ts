@@ -4,7 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fs from "node:fs"
 import * as path from "node:path"
-import { finish, makeDirectory, run, start } from "./support/Cli.ts"
+import { finish, makeDirectory, run, runInto, spy, start } from "./support/Cli.ts"
 
 const scripted = path.resolve(import.meta.dirname, "../../../packages/mcp/test/support/scripted-server.ts")
 
@@ -78,6 +78,35 @@ describe("stdout", () => {
     assert.match(version.stdout, /^\d+\.\d+\.\d+\n$/)
   })
 
+  it("that cannot be written is a failure with a code of its own, whatever was to be written", async () => {
+    if (!fs.existsSync("/dev/full")) return
+    using spy = withSpy()
+    const cases: ReadonlyArray<ReadonlyArray<string>> = [["call", "spy.echo", "message=hi"], ["tools"], ["--help"]]
+    for (const args of cases) {
+      const ran = await runInto("/dev/full", spy.path, args)
+      assert.strictEqual(ran.code, 74, args.join(" "))
+      assert.include(ran.stderr, "cannot be written: no space left on device (ENOSPC)", args.join(" "))
+    }
+    const ran = await runInto("/dev/full", spy.path, ["call", "spy.echo", "message=hi", "--json"])
+    assert.strictEqual(JSON.parse(ran.stderr).error.reason, "OutputUnwritable")
+    assert.strictEqual(spy.received().filter(({ name }) => name === "echo").length, 2)
+  })
+
+  it("that can be written in part only is a failure too", async () => {
+    // This server writes no file of its own, which the limit would forbid as well.
+    using directory = makeDirectory({ mcpServers: { spy: spy("polite") } })
+    const file = path.join(directory.path, "out")
+    // A block of 512 or 1024 bytes, as the shell counts: less than the answer.
+    const long = ["call", "spy.echo", "text=0123456789", "times=500"]
+    const ran = await runInto(file, directory.path, long, "ulimit -f 1; ")
+    assert.strictEqual(ran.code, 74)
+    assert.include(ran.stderr, "spy.echo has run, but its result cannot be written: file too large (EFBIG)")
+    assert.isAbove(fs.statSync(file).size, 0)
+    assert.isBelow(fs.statSync(file).size, 5000)
+    assert.strictEqual((await runInto(file, directory.path, long)).code, 0)
+    assert.strictEqual(fs.statSync(file).size, 5001)
+  })
+
   it("may be closed by its reader without a complaint", async () => {
     using spy = withSpy()
     const child = start(spy.path, ["tools"])
@@ -87,7 +116,34 @@ describe("stdout", () => {
   })
 })
 
+describe("stderr", () => {
+  it("has what the runtime says of a server's connection only for who asks for it", async () => {
+    using spy = withSpy()
+    const plain = await run(spy.path, ["call", "spy.die"])
+    assert.notInclude(plain.stderr, "warn")
+    const asked = await run(spy.path, ["call", "spy.die", "--log-level", "debug"])
+    assert.match(asked.stderr, /^holdfast: debug: spy/m)
+  })
+
+  it("may be unwritable: the exit code still says what happened", async () => {
+    if (!fs.existsSync("/dev/full")) return
+    using spy = withSpy()
+    assert.strictEqual((await runInto("/dev/full", spy.path, ["call", "spy.fails"], "", "2>")).code, 1)
+  })
+})
+
 describe("--json", () => {
+  it("names each argument that does not fit", async () => {
+    using spy = withSpy()
+    const ran = await run(spy.path, ["call", "spy", "typed", "text=a", "count=two", "cuont=1", "--json"])
+    const { error } = JSON.parse(ran.stderr)
+    assert.deepStrictEqual(error.problems, [
+      { path: "count", problem: "expected integer, got \"two\"" },
+      { path: "cuont", problem: "no such argument; did you mean count?" }
+    ])
+    assert.include(error.message, "count: expected integer, got \"two\"; cuont: no such argument")
+  })
+
   it("makes every failure one line of JSON on stderr", async () => {
     using spy = withSpy()
     const cases: ReadonlyArray<readonly [reason: string, args: ReadonlyArray<string>]> = [

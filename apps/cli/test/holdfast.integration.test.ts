@@ -81,7 +81,25 @@ describe("holdfast call", () => {
     using directory = makeDirectory(servers({ spy: spy("polite") }))
     const ran = await run(directory.path, ["call", "spy", "never", "--deadline", "1s"])
     assert.strictEqual(ran.code, 5)
-    assert.match(ran.stderr, /spy: tools\/call got no answer in 1 s/)
+    // What is left of the second when the tools are known.
+    assert.match(ran.stderr, /spy: tools\/call got no answer in (?:[0-9]+ ms|0\.[0-9]+ s|1 s)/)
+  })
+
+  it("finds what is wrong with its words before a server is started", async () => {
+    using directory = makeDirectory()
+    const started = path.join(directory.path, "started")
+    fs.writeFileSync(
+      path.join(directory.path, ".mcp.json"),
+      JSON.stringify(servers({ spy: { command: "/bin/sh", args: ["-c", `touch "${started}"`] } }))
+    )
+    const cases = [["text:=[1"], ["text=@none"], ["--args", "{bad"], ["text"], ["--args", "[]"], ["-"]]
+    for (const args of cases) {
+      const ran = await run(directory.path, ["call", "spy", "echo", ...args], "{bad")
+      assert.deepStrictEqual([ran.code, ran.stdout], [2, ""], args.join(" "))
+      assert.isFalse(fs.existsSync(started), args.join(" "))
+    }
+    await run(directory.path, ["call", "spy", "echo", "text=a", "--deadline", "2s"])
+    assert.isTrue(fs.existsSync(started), "the server of this test does not say that it was started")
   })
 })
 
@@ -171,12 +189,35 @@ describe("holdfast tools", () => {
     assert.match(ran.stderr, /crash: .* exited with code 3/)
   })
 
+  it("shows the servers that answer although one hangs, at the deadline", async () => {
+    using directory = makeDirectory(servers({ hung: spy("silent"), spy: spy("polite") }))
+    const ran = await run(directory.path, ["tools", "--deadline", "2 seconds"])
+    assert.strictEqual(ran.code, 5)
+    assert.match(ran.stdout, /^spy\.echo +text \[times\]/m)
+    assert.match(ran.stderr, /hung: tools\/list got no answer in 2 s/)
+    const one = await run(directory.path, ["tools", "hung", "--deadline", "500ms"])
+    assert.deepStrictEqual([one.code, one.stdout], [5, ""])
+  })
+
   it("as JSON", async () => {
     using directory = makeDirectory(servers({ spy: spy("polite") }))
     const ran = await run(directory.path, ["tools", "spy", "--json"])
     assert.strictEqual(ran.code, 0)
     assert.match(ran.stdout, /"name":"echo"/)
     for (const line of ran.stdout.trim().split("\n")) JSON.parse(line)
+  })
+})
+
+describe("the working directory", () => {
+  it("is where the user is, in a clone too; a script of another package means its own", async () => {
+    using root = makeDirectory()
+    using user = makeDirectory(servers({ spy: spy("polite") }))
+    const script = { INIT_CWD: user.path, npm_lifecycle_event: "holdfast" }
+    const args = ["call", "spy", "echo", "text=a", "-c", ".mcp.json"]
+    const clone = await finish(start(root.path, args, { ...script, npm_package_name: "holdfast-workspace" }))
+    assert.deepStrictEqual([clone.code, clone.stdout], [0, "a\n"])
+    const other = await finish(start(root.path, args, { ...script, npm_package_name: "of-somebody" }))
+    assert.deepStrictEqual([other.code, other.stdout], [3, ""])
   })
 })
 

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as TestClock from "effect/testing/TestClock"
 import * as ServerWord from "../src/ServerWord.ts"
-import { firstLine, printable, styleOf, table } from "../src/Style.ts"
+import { firstLine, printable, styleOf } from "../src/Style.ts"
 import * as Waiting from "../src/Waiting.ts"
 import { waitingFor } from "../src/WaitingFor.ts"
 import * as FakeShell from "./support/FakeShell.ts"
@@ -68,14 +68,6 @@ describe("text on a terminal", () => {
     assert.strictEqual(firstLine("abcdef", 4), "abc…")
     assert.strictEqual(firstLine("漢字漢字", 5), "漢字…")
     assert.strictEqual(firstLine("abcd", 4), "abcd")
-  })
-
-  it("is aligned in tables, wide characters too, without spaces at the ends", () => {
-    const rows = [["漢字", "x", "first"], ["a", "", ""], ["abc", "yy", "a longer text that does not fit in here"]]
-    assert.strictEqual(
-      table(rows, { width: 30 }),
-      ["漢字  x   first", "a", "abc   yy  a longer text that…"].join("\n")
-    )
   })
 })
 

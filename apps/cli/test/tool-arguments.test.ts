@@ -5,6 +5,7 @@ import * as os from "node:os"
 import * as path from "node:path"
 import { CliFailure } from "../src/CliFailure.ts"
 import * as ToolArguments from "../src/ToolArguments.ts"
+import * as ToolWords from "../src/ToolWords.ts"
 import * as FakeShell from "./support/FakeShell.ts"
 
 const schema = {
@@ -23,7 +24,10 @@ const read = (
     {}
 ) =>
   Effect.provide(
-    ToolArguments.read("fs.read", options.schema ?? schema, { words, json: options.json }),
+    Effect.flatMap(
+      ToolWords.read({ words, json: options.json }),
+      (given) => ToolArguments.fit("fs.read", options.schema ?? schema, given)
+    ),
     FakeShell.make(options).layer
   )
 
@@ -31,7 +35,8 @@ const refusal = (...args: Parameters<typeof read>) =>
   Effect.map(Effect.flip(read(...args)), (error) => {
     assert.instanceOf(error, CliFailure)
     assert.strictEqual(error.exitCode, 2)
-    return `${error.message}\n${error.details ?? ""}`
+    const problems = (error.problems ?? []).map(({ path, problem }) => `${path}  ${problem}`)
+    return [error.message, ...problems, error.details ?? ""].join("\n")
   })
 
 describe("the arguments of a tool", () => {
@@ -90,9 +95,9 @@ describe("the arguments of a tool", () => {
         yield* refusal(["cuont=2", "count=two"]),
         [
           "fs.read: the arguments do not fit",
-          "  count  expected integer, got \"two\"",
-          "  cuont  no such argument; did you mean count?",
-          "  path   missing",
+          "count  expected integer, got \"two\"",
+          "cuont  no such argument; did you mean count?",
+          "path  missing",
           "",
           "fs.read takes:",
           "  path   string    required  Where",

@@ -22,6 +22,7 @@ import * as PubSub from "effect/PubSub"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { drainAloud } from "./internal/drainAloud.ts"
 import { digestOf, randomId } from "./internal/nodeCrypto.ts"
 import { publishMetrics } from "./internal/publishMetrics.ts"
 import { releaseTimeout, SessionEntry, type SessionHost } from "./internal/SessionEntry.ts"
@@ -303,5 +304,5 @@ export const layer = (policy?: SessionPolicy.SessionPolicyInput): Layer.Layer<Se
  */
 export const layerDrain = (deadline?: Duration.Input): Layer.Layer<never, never, SessionRegistry> =>
   Layer.effectDiscard(
-    Effect.flatMap(SessionRegistry, (registry) => Effect.addFinalizer(() => registry.drain(deadline)))
+    Effect.flatMap(SessionRegistry, (registry) => Effect.addFinalizer(() => drainAloud(registry, deadline)))
   )

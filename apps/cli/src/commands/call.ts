@@ -5,19 +5,22 @@ import { McpConfig } from "@holdfast/mcp/McpConfig"
 import { layer, McpConnections } from "@holdfast/mcp/McpConnections"
 import { McpRuntimeError } from "@holdfast/mcp/McpRuntimeError"
 import * as Messages from "@holdfast/mcp/Messages"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { CliFailure } from "../CliFailure.ts"
 import * as ConfigFile from "../ConfigFile.ts"
 import { ExitCode } from "../ExitCode.ts"
 import { findTool } from "../FindTool.ts"
+import * as Report from "../Report.ts"
 import * as ServerWord from "../ServerWord.ts"
 import { Shell } from "../Shell.ts"
 import { printable, styleOf } from "../Style.ts"
 import * as ToolArguments from "../ToolArguments.ts"
+import * as ToolWords from "../ToolWords.ts"
 import * as Waiting from "../Waiting.ts"
 import { waitingFor } from "../WaitingFor.ts"
+import { writeResult } from "../WriteResult.ts"
 
 export interface CallInput {
   readonly config: Option.Option<string>
@@ -33,15 +36,18 @@ export interface CallInput {
 /** Runs the command and succeeds with its exit code. */
 export const run = Effect.fnUntraced(function*(input: CallInput) {
   const config = yield* ConfigFile.load(input.config)
-  const { args, server, tool } = yield* understand(input, config)
+  const { server, tool, words } = yield* understand(input, config)
+  // What is wrong in itself is said before a server is started for it.
+  const given = yield* ToolWords.read({ words, json: Option.getOrUndefined(input.args) })
   const { version } = yield* Shell
   // Only the server that is called: nothing of the others is looked at.
   const servers = new Map([...config.servers].filter(([name]) => name === server))
-  const result = yield* Effect.provide(
-    Effect.scoped(call(input, config, server, tool, args)),
-    layer({ ...config, servers }, { clientInfo: { name: "holdfast", version } })
+  return yield* Effect.scoped(call(input, config, server, tool, given)).pipe(
+    Effect.flatMap((result) => show(input, `${server}.${tool}`, result)),
+    // Said while the server still lives: ending it may take seconds, and nobody should wait for them.
+    Effect.catch((error) => Report.ending(error, input.json)),
+    Effect.provide(layer({ ...config, servers }, { clientInfo: { name: "holdfast", version } }))
   )
-  return yield* show(input, `${server}.${tool}`, result)
 })
 
 const understand = Effect.fnUntraced(function*(input: CallInput, config: McpConfig) {
@@ -51,12 +57,12 @@ const understand = Effect.fnUntraced(function*(input: CallInput, config: McpConf
     Effect.fromResult(ServerWord.split(first, config)),
     (reason) => new McpRuntimeError({ reason })
   )
-  if (meant.tool !== undefined) return { server: meant.server, tool: meant.tool, args: rest }
-  const [tool, ...args] = rest
+  if (meant.tool !== undefined) return { server: meant.server, tool: meant.tool, words: rest }
+  const [tool, ...words] = rest
   if (tool === undefined || tool.includes("=") || tool === "-") {
     return yield* incomplete(`which tool of ${meant.server}; holdfast tools ${meant.server} lists them`)
   }
-  return { server: meant.server, tool, args }
+  return { server: meant.server, tool, words }
 })
 
 const incomplete = (what: string) =>
@@ -74,23 +80,24 @@ const call = Effect.fnUntraced(function*(
   config: McpConfig,
   server: string,
   name: string,
-  words: ReadonlyArray<string>
+  given: ToolWords.Given
 ) {
   const mcp = yield* McpConnections
   const waiting = yield* Waiting.make
-  const sources = { words, json: Option.getOrUndefined(input.args) }
   const deadline = Option.getOrUndefined(input.deadline)
   waiting.say(waitingFor([server], config))
-  const values = input.unchecked
-    ? yield* ToolArguments.readUnchecked(sources)
-    : yield* Effect.flatMap(mcp.listTools(server, { deadline }), (tools) =>
+  const asking = input.unchecked
+    ? ToolArguments.unchecked(given)
+    : Effect.flatMap(mcp.listTools(server, { deadline }), (tools) =>
       Effect.flatMap(
         findTool(server, name, tools),
-        (tool) => ToolArguments.read(`${server}.${name}`, tool.inputSchema, sources)
+        (tool) => ToolArguments.fit(`${server}.${name}`, tool.inputSchema, given)
       ))
+  const [spent, values] = yield* Effect.timed(asking)
   waiting.say(`waiting for ${server}.${name}`)
   return yield* mcp.callTool(server, { name, arguments: values }, {
-    deadline,
+    // One budget for both questions.
+    deadline: deadline === undefined ? undefined : Duration.max(Duration.subtract(deadline, spent), Duration.millis(1)),
     // Said: the word counts. Not said: the tool's own hints do, unless its list is not to be asked for.
     idempotent: input.idempotent || input.unchecked ? input.idempotent : undefined,
     onProgress: ({ message, progress, total }) => {
@@ -104,8 +111,9 @@ const show = Effect.fnUntraced(function*(input: CallInput, name: string, result:
   const { stderr, stdout } = yield* Shell
   const isError = result.isError === true
   const exitCode = isError ? ExitCode.toolError : ExitCode.ok
+  const lost = `${name} has run, but its result cannot be written`
   if (input.json) {
-    yield* stdout.write(`${JSON.stringify(result)}\n`)
+    yield* writeResult(`${JSON.stringify(result)}\n`, lost)
     return exitCode
   }
   const text = textOf(result)
@@ -117,7 +125,7 @@ const show = Effect.fnUntraced(function*(input: CallInput, name: string, result:
   }
   // A pipe or file gets the text byte for byte; only a terminal would obey control characters.
   if (text !== "") {
-    yield* stdout.write(`${stdout.isTerminal ? printable(text) : text}${text.endsWith("\n") ? "" : "\n"}`)
+    yield* writeResult(`${stdout.isTerminal ? printable(text) : text}${text.endsWith("\n") ? "" : "\n"}`, lost)
   }
   const hidden = result.content.filter((block) => blockText(block) === undefined)
   if (hidden.length > 0) {

@@ -8,8 +8,9 @@ import type { McpConfig } from "@holdfast/mcp/McpConfig"
 import { layer, McpConnections } from "@holdfast/mcp/McpConnections"
 import { McpRuntimeError } from "@holdfast/mcp/McpRuntimeError"
 import type * as Messages from "@holdfast/mcp/Messages"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Option from "effect/Option"
+import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as ConfigFile from "../ConfigFile.ts"
 import { type ExitCode, exitCodeOf } from "../ExitCode.ts"
@@ -18,15 +19,19 @@ import { InputSchema } from "../InputSchema.ts"
 import * as Report from "../Report.ts"
 import * as ServerWord from "../ServerWord.ts"
 import { Shell } from "../Shell.ts"
-import { firstLine, printable, styleOf, table } from "../Style.ts"
+import { firstLine, printable, styleOf } from "../Style.ts"
+import { table } from "../Table.ts"
 import * as ToolArguments from "../ToolArguments.ts"
 import * as Waiting from "../Waiting.ts"
 import { waitingFor } from "../WaitingFor.ts"
+import { writeResult } from "../WriteResult.ts"
 
 export interface ToolsInput {
   readonly config: Option.Option<string>
   readonly json: boolean
   readonly server: Option.Option<string>
+  /** For each server, connecting included. */
+  readonly deadline: Option.Option<Duration.Duration>
 }
 
 interface Listed {
@@ -34,41 +39,66 @@ interface Listed {
   readonly tools: Result.Result<ReadonlyArray<Messages.Tool>, McpRuntimeError>
 }
 
+/** How long a listing of all servers waits for each, unless it is said: one that hangs must not hide the others for minutes. */
+export const patience = Duration.seconds(15)
+
 /** Runs the command and succeeds with its exit code. */
 export const run = Effect.fnUntraced(function*(input: ToolsInput) {
   const config = yield* ConfigFile.load(input.config)
-  const { version } = yield* Shell
-  return yield* Effect.provide(listing(input, config), layer(config, { clientInfo: { name: "holdfast", version } }))
-})
-
-const listing = Effect.fnUntraced(function*(input: ToolsInput, config: McpConfig) {
-  if (input.server._tag === "None") {
-    const servers = [...config.servers.keys(), ...config.unusable.keys()]
-    return yield* show(input, yield* listAll(servers, config))
-  }
-  const { server, tool } = yield* Effect.mapError(
+  const meant = Option.isNone(input.server) ? undefined : yield* Effect.mapError(
     Effect.fromResult(ServerWord.split(input.server.value, config)),
     (reason) => new McpRuntimeError({ reason })
   )
-  const [listed] = yield* listAll([server], config)
-  if (listed === undefined || tool === undefined) return yield* show(input, listed === undefined ? [] : [listed])
-  const tools = yield* Effect.fromResult(listed.tools)
-  return yield* showOne(input, server, yield* findTool(server, tool, tools))
+  const { version } = yield* Shell
+  return yield* (meant === undefined ? listing(input, config) : listingOf(input, config, meant)).pipe(
+    // Said while the servers still live: ending them may take seconds, and nobody should wait for them.
+    Effect.catch((error) => Report.ending(error, input.json)),
+    Effect.provide(layer(config, { clientInfo: { name: "holdfast", version } }))
+  )
 })
 
-const listAll = (servers: ReadonlyArray<string>, config: McpConfig) =>
+const listing = Effect.fnUntraced(function*(input: ToolsInput, config: McpConfig) {
+  const servers = [...config.servers.keys(), ...config.unusable.keys()]
+  const listed = yield* list(servers, config, Option.getOrElse(input.deadline, () => patience))
+  const exitCode = yield* show(input, listed)
+  if (!input.json && Option.isNone(input.deadline) && listed.some(isLate)) {
+    const { stderr } = yield* Shell
+    yield* stderr.write(
+      `  Listing all servers waits ${Duration.toSeconds(patience)} s for each; --deadline 1m waits longer.\n`
+    )
+  }
+  return exitCode
+})
+
+const listingOf = Effect.fnUntraced(
+  function*(input: ToolsInput, config: McpConfig, { server, tool }: ServerWord.Meant) {
+    const listed = yield* list([server], config, Option.getOrUndefined(input.deadline))
+    if (tool === undefined) return yield* show(input, listed)
+    const [answer] = yield* Effect.forEach(listed, ({ tools }) => Effect.fromResult(tools))
+    return yield* showOne(input, server, yield* findTool(server, tool, answer ?? []))
+  }
+)
+
+const list = (servers: ReadonlyArray<string>, config: McpConfig, deadline: Duration.Duration | undefined) =>
   Effect.scoped(Effect.gen(function*() {
     const mcp = yield* McpConnections
     const waiting = yield* Waiting.make
     const open = new Set(servers)
     waiting.say(waitingFor(open, config))
-    return yield* Effect.forEach(servers, (server) =>
-      Effect.map(Effect.result(mcp.listTools(server)), (tools): Listed => {
-        open.delete(server)
-        waiting.say(waitingFor(open, config))
-        return { server, tools }
-      }), { concurrency: 8 })
+    return yield* Effect.forEach(
+      servers,
+      (server) =>
+        Effect.map(Effect.result(mcp.listTools(server, { deadline })), (tools): Listed => {
+          open.delete(server)
+          waiting.say(waitingFor(open, config))
+          return { server, tools }
+        }),
+      { concurrency: "unbounded" }
+    )
   }))
+
+const isLate = ({ tools }: Listed): boolean =>
+  Result.isFailure(tools) && tools.failure.reason._tag === "DeadlineExceeded" && tools.failure.reason.kind === "caller"
 
 const show = Effect.fnUntraced(function*(input: ToolsInput, listed: ReadonlyArray<Listed>) {
   const { stderr, stdout } = yield* Shell
@@ -79,18 +109,18 @@ const show = Effect.fnUntraced(function*(input: ToolsInput, listed: ReadonlyArra
         ? { server, tools: tools.success }
         : { server, error: Report.errorJson(tools.failure.reason._tag, tools.failure.message) }
     )
-    yield* stdout.write(`${JSON.stringify(answer)}\n`)
+    yield* writeResult(`${JSON.stringify(answer)}\n`)
   } else {
     const rows = listed.flatMap(({ server, tools }) =>
       Result.isFailure(tools) ? [] : tools.success.map((tool) => [
         printable(`${server}.${tool.name}`),
-        signature(new InputSchema(tool.inputSchema)),
+        firstLine(signature(new InputSchema(tool.inputSchema)), stdout.isTerminal ? 44 : undefined),
         firstLine(tool.description ?? tool.title ?? "")
       ])
     )
     const paint = (cell: string, _row: number, column: number) =>
       column === 0 ? bold(cell) : column === 1 ? dim(cell) : cell
-    if (rows.length > 0) yield* stdout.write(`${table(rows, { width: stdout.columns, paint })}\n`)
+    if (rows.length > 0) yield* writeResult(`${table(rows, { width: stdout.columns, paint })}\n`)
     else if (listed.every(({ tools }) => Result.isSuccess(tools))) {
       yield* stderr.write(listed.length === 0 ? "no servers are configured\n" : "no tools\n")
     }
@@ -107,12 +137,12 @@ const show = Effect.fnUntraced(function*(input: ToolsInput, listed: ReadonlyArra
 const showOne = Effect.fnUntraced(function*(input: ToolsInput, server: string, tool: Messages.Tool) {
   const { stdout } = yield* Shell
   if (input.json) {
-    yield* stdout.write(`${JSON.stringify([{ server, tools: [tool] }])}\n`)
+    yield* writeResult(`${JSON.stringify([{ server, tools: [tool] }])}\n`)
     return 0
   }
   const { bold } = styleOf(stdout)
   const description = printable(tool.description ?? "").trim()
-  yield* stdout.write([
+  yield* writeResult([
     bold(printable(`${server}.${tool.name}`)),
     ...(description === "" ? [] : ["", description]),
     "",
@@ -122,9 +152,8 @@ const showOne = Effect.fnUntraced(function*(input: ToolsInput, server: string, t
   return 0
 })
 
-/** The arguments in short: `path, [head], [tail]`. */
+/** The arguments in short: `path [head] [tail]`. */
 const signature = (schema: InputSchema): string => {
   const names = schema.arguments.map(({ isRequired, name }) => isRequired ? name : `[${name}]`)
-  const text = printable(names.join(" "))
-  return text.length > 44 ? `${text.slice(0, 43)}…` : text
+  return printable(names.join(" "))
 }

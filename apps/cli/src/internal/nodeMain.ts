@@ -14,6 +14,7 @@ import { run } from "../Program.ts"
 import * as NodeShell from "./nodeShell.ts"
 
 export const main = (): void => {
+  goWhereTheUserIs()
   const program = Effect.provide(run(process.argv.slice(2)), Layer.merge(NodeServices.layer, NodeShell.layer))
   const fiber = Effect.runFork(program)
   let isStopping = false
@@ -38,4 +39,13 @@ export const main = (): void => {
       () => process.stdout.write("", () => process.exit(isStopping ? ExitCode.interrupted : exitCode))
     )
   })
+}
+
+/**
+ * `pnpm holdfast` in a clone runs in the clone's root, but its words and files mean the folder that it was called in. Any other
+ * package's script means its own root, as its author wrote it.
+ */
+const goWhereTheUserIs = (): void => {
+  const { INIT_CWD: calledFrom, npm_lifecycle_event: script, npm_package_name: owner } = process.env
+  if (owner === "holdfast-workspace" && script === "holdfast" && calledFrom !== undefined) process.chdir(calledFrom)
 }

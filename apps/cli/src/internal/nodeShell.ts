@@ -3,36 +3,73 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { readFileSync } from "node:fs"
+import { fstatSync, readFileSync, write } from "node:fs"
 import type { WriteStream } from "node:tty"
-import { type Output, Shell, StdinUnreadable } from "../Shell.ts"
+import { getSystemErrorMessage } from "node:util"
+import { type Output, OutputUnwritable, Shell, StdinUnreadable } from "../Shell.ts"
 
 /** The process's own streams. */
 export const layer: Layer.Layer<Shell> = Layer.effect(
   Shell,
-  Effect.map(Effect.cached(Effect.suspend(() => readStdin)), (stdin) => ({
-    directory: process.cwd(),
-    version: readVersion(),
-    stdout: output(process.stdout),
-    stderr: output(process.stderr),
-    stdin
-  }))
+  Effect.map(Effect.cached(Effect.suspend(() => readStdin)), (stdin) => {
+    const stderr = output(process.stderr)
+    return {
+      directory: process.cwd(),
+      version: readVersion(),
+      stdout: output(process.stdout),
+      // Said in `Shell`: there is nowhere left to complain.
+      stderr: { ...stderr, write: (text: string) => Effect.ignore(stderr.write(text)) },
+      stdin
+    }
+  })
 )
 
-const output = (stream: WriteStream): Output => {
+const output = (stream: WriteStream & { readonly fd: number }): Output<OutputUnwritable> => {
   const isTerminal = stream.isTTY === true
+  const file = fstatSync(stream.fd)
+  const isFile = file.isFile() || (file.isCharacterDevice() && !isTerminal)
   return {
     isTerminal,
     hasColor: isTerminal && !process.env["NO_COLOR"] && process.env["TERM"] !== "dumb",
     columns: isTerminal ? stream.columns : undefined,
     write: (text) =>
-      Effect.callback((resume) => {
-        stream.write(text, () => resume(Effect.void))
-      })
+      text === ""
+        ? Effect.void
+        : isFile
+        ? writeFile(stream.fd, Buffer.from(text))
+        : Effect.callback((resume) => {
+          stream.write(text, (error) => resume(error == null ? Effect.void : unwritable(error)))
+        })
   }
 }
 
-/** Nobody reads any more: that is the reader's choice. Without a listener it would be an uncaught exception. */
+/**
+ * Writes all of it. Node's own stream for a file takes a write that was cut short (a disk that is full in the middle of it) for
+ * a whole one; the system says why only to who goes on with the rest.
+ */
+const writeFile = (fd: number, rest: Buffer): Effect.Effect<void, OutputUnwritable> =>
+  Effect.callback((resume) => {
+    write(fd, rest, (error, written) =>
+      resume(
+        error !== null
+          ? unwritable(error)
+          : written < rest.length
+          ? writeFile(fd, rest.subarray(written))
+          : Effect.void
+      ))
+  })
+
+/** A reader that has gone away has chosen to. */
+const unwritable = (error: NodeJS.ErrnoException): Effect.Effect<void, OutputUnwritable> =>
+  error.code === "EPIPE"
+    ? Effect.void
+    : Effect.fail(
+      new OutputUnwritable({
+        message: error.errno === undefined ? error.message : `${getSystemErrorMessage(error.errno)} (${error.code})`
+      })
+    )
+
+/** Each write tells its own error. Without a listener it would be an uncaught exception besides. */
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
 
 const readStdin: Effect.Effect<string, StdinUnreadable> = Effect.callback((resume) => {

@@ -23,8 +23,16 @@ export const makeDirectory = (config?: unknown): Disposable & { readonly path: s
   return { path: directory, [Symbol.dispose]: () => fs.rmSync(directory, { recursive: true, force: true }) }
 }
 
-export const start = (directory: string, args: ReadonlyArray<string>): ChildProcess =>
-  spawn(process.execPath, [main, ...args], { cwd: directory, stdio: ["pipe", "pipe", "pipe"] })
+export const start = (
+  directory: string,
+  args: ReadonlyArray<string>,
+  env: Readonly<Record<string, string>> = {}
+): ChildProcess =>
+  spawn(process.execPath, [main, ...args], {
+    cwd: directory,
+    env: { ...process.env, ...env },
+    stdio: ["pipe", "pipe", "pipe"]
+  })
 
 export const finish = (child: ChildProcess, stdin = ""): Promise<Ran> =>
   new Promise((resolve, reject) => {
@@ -39,6 +47,20 @@ export const finish = (child: ChildProcess, stdin = ""): Promise<Ran> =>
 
 export const run = (directory: string, args: ReadonlyArray<string>, stdin?: string): Promise<Ran> =>
   finish(start(directory, args), stdin)
+
+/** Runs it with an output, stdout by default, into a file, behind a shell that may say something first. */
+export const runInto = (
+  file: string,
+  directory: string,
+  args: ReadonlyArray<string>,
+  before = "",
+  redirection: ">" | "2>" = ">"
+): Promise<Ran> =>
+  finish(spawn("/bin/sh", ["-c", `${before}exec "$0" "$@" ${redirection}"$OUT"`, process.execPath, main, ...args], {
+    cwd: directory,
+    env: { ...process.env, OUT: file },
+    stdio: ["pipe", "pipe", "pipe"]
+  }))
 
 /** The command of the spy server in one of its modes. */
 export const spy = (mode: string) => ({

@@ -10,14 +10,19 @@ export interface FakeShell {
 }
 
 export const make = (
-  options: { readonly directory?: string; readonly stdin?: string; readonly isTerminal?: boolean } = {}
+  options: {
+    readonly directory?: string
+    readonly stdin?: string
+    readonly isTerminal?: boolean
+    readonly columns?: number
+  } = {}
 ): FakeShell => {
-  const { directory = "/", isTerminal = false, stdin = "" } = options
+  const { columns = 60, directory = "/", isTerminal = false, stdin = "" } = options
   const written: Array<string> = []
   const output = {
     isTerminal,
     hasColor: false,
-    columns: isTerminal ? 60 : undefined,
+    columns: isTerminal ? columns : undefined,
     write: (text: string) => Effect.sync(() => void written.push(text))
   }
   const shell = { directory, version: "0.0.0", stdout: output, stderr: output, stdin: Effect.succeed(stdin) }

@@ -1,0 +1,29 @@
+/**
+ * What the README says that the demo printed, between its marks. `node test/demo/ReadmeBlock.ts` writes it anew, from a run.
+ */
+import { execFileSync } from "node:child_process"
+import * as fs from "node:fs"
+import * as path from "node:path"
+
+const readme = path.resolve(import.meta.dirname, "../../README.md")
+
+const block = /(<!-- demo:start -->[^]*?```text\n)([^]*?)(```\n[^]*?<!-- demo:end -->)/
+
+/** The output in the README. */
+export const read = (): string => {
+  const text = block.exec(fs.readFileSync(readme, "utf8"))?.[2]
+  if (text === undefined) throw new Error(`${readme} has no text block between demo:start and demo:end`)
+  return text
+}
+
+/** Lines of an output by their wording: without numbers, without the rows of the scan, of which each run has others. */
+export const wording = (output: string): ReadonlyArray<string> =>
+  output.split("\n")
+    .map((line) => line.replaceAll(/\d+(?:\.\d+)?/g, "0").replaceAll(/ +/g, " ").trimEnd())
+    .filter((line) => !line.startsWith(" 0 s "))
+
+if (import.meta.main) {
+  const output = execFileSync(process.execPath, [path.join(import.meta.dirname, "main.ts")], { encoding: "utf8" })
+  const before = fs.readFileSync(readme, "utf8")
+  fs.writeFileSync(readme, before.replace(block, (_, start: string, __, end: string) => start + output + end))
+}
