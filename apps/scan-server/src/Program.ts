@@ -4,10 +4,13 @@ import * as McpHost from "@holdfast/server/McpHost"
 import * as StdioHost from "@holdfast/server/StdioHost"
 import * as CliCommand from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
+import * as Console from "effect/Console"
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as HttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Runtime from "effect/Runtime"
 import * as ServerOf from "./internal/sdk/scanServer.ts"
 import { ScanLive } from "./ScanJob.ts"
 import * as Scanner from "./Scanner.ts"
@@ -21,6 +24,7 @@ const flags = {
   ),
   port: Flag.Int("port").pipe(
     Flag.withDescription("The port to serve Streamable HTTP on, at /mcp, for this machine. 0: any that is free"),
+    Flag.filter((port) => port >= 0 && port <= 65_535, () => "a port from 0 to 65535"),
     Flag.withDefault(8080)
   ),
   sse: Flag.Boolean("sse").pipe(
@@ -46,10 +50,26 @@ const flags = {
     Flag.withDefault(false)
   ),
   threads: Flag.Int("threads").pipe(
-    Flag.withDescription("Threads that scan. Default: 2"),
+    Flag.withDescription("Threads that scan, 1 to 64. Default: 2"),
+    Flag.filter((threads) => threads >= 1 && threads <= 64, () => "from 1 to 64 threads"),
     Flag.withDefault(2)
   )
 }
+
+/** The server does not serve, for a reason that was told: the process has nothing to add to it. */
+class NotServing extends Data.TaggedError("NotServing")<{ readonly reason: { readonly message: string } }> {
+  override readonly [Runtime.errorReported] = false
+  override get message(): string {
+    return this.reason.message
+  }
+}
+
+/** One sentence, on stderr: to people as it is, to collectors as one of their lines. */
+const tell = (reason: { readonly message: string }, isJson: boolean) =>
+  Effect.andThen(
+    isJson ? Effect.logError(reason.message) : Console.error(`holdfast-scan-server: ${reason.message}`),
+    Effect.fail(new NotServing({ reason }))
+  )
 
 /** The command. */
 export const command = (version: string) =>
@@ -65,9 +85,10 @@ export const command = (version: string) =>
           Layer.provide(JobStore.layerSqlite(database))
         )
         const server = ServerOf.make(version, rules)
-        if (stdio) return yield* Effect.asVoid(Effect.provide(StdioHost.run({ server }), scans))
         // Its servers remember nothing: whatever lasts is a job.
-        const host = McpHost.layerHttp({ server, port, legacySse: sse, stateless: { keep: 16 } })
+        const stateless = { keep: 16 }
+        if (stdio) return yield* Effect.asVoid(Effect.provide(StdioHost.run({ server, stateless }), scans))
+        const host = McpHost.layerHttp({ server, port, legacySse: sse, stateless })
         return yield* Effect.provide(
           Effect.gen(function*() {
             const { address } = yield* HttpServer.HttpServer
@@ -78,7 +99,10 @@ export const command = (version: string) =>
           }),
           Layer.provide(host, scans)
         )
-      }).pipe(Effect.provide(jsonLogs ? McpHost.layerJsonLogger : Layer.empty))
+      }).pipe(
+        Effect.catch((error) => tell(error, jsonLogs)),
+        Effect.provide(jsonLogs ? McpHost.layerJsonLogger : Layer.empty)
+      )
   ).pipe(
     CliCommand.withDescription("An MCP server that scans folders for secrets; its scans outlive clients and restarts")
   )

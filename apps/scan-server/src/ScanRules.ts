@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Schema from "effect/Schema"
 import { Severity } from "./Finding.ts"
+import { parseJson } from "./internal/parseJson.ts"
 
 export interface ScanRule {
   readonly id: string
@@ -200,9 +201,13 @@ export const builtIn: ReadonlyArray<ScanRule> = [
 export class RulesInvalid extends Data.TaggedError("RulesInvalid")<{
   readonly file: string
   readonly problem: string
+  /** Where in the text, if that is known; both from 1 on. */
+  readonly line?: number | undefined
+  readonly column?: number | undefined
 }> {
   override get message(): string {
-    return `${this.file}: ${this.problem}`
+    const { column, file, line, problem } = this
+    return `rules ${file}${line === undefined ? "" : `:${line}:${column}`}: ${problem}`
   }
 }
 
@@ -221,12 +226,20 @@ const RuleFile = Schema.Struct({
 export const load = Effect.fn("ScanRules.load")(function*(file: string | undefined) {
   if (file === undefined) return builtIn
   const fail = (problem: string) => new RulesInvalid({ file, problem })
+  const inWords = (message: string) => message.replaceAll(/\s*\n\s*at /g, " at ").replaceAll(/\s*\n\s*/g, "; ")
   const text = yield* FileSystem.FileSystem.pipe(
     Effect.flatMap((fs) => fs.readFileString(file)),
-    Effect.mapError(() => fail("the file cannot be read"))
+    Effect.mapError(({ reason }) =>
+      fail(
+        reason._tag === "NotFound"
+          ? "there is no such file; name one that is there"
+          : "the file cannot be read; see that it is one, and that whoever runs this may read it"
+      )
+    )
   )
-  const decoded = yield* Schema.decodeEffect(Schema.fromJsonString(RuleFile), { errors: "all" })(text).pipe(
-    Effect.mapError((error) => fail(error.message))
+  const json = yield* Effect.mapError(parseJson(text), (place) => new RulesInvalid({ file, ...place }))
+  const decoded = yield* Schema.decodeUnknownEffect(RuleFile, { errors: "all" })(json).pipe(
+    Effect.mapError((error) => fail(inWords(error.message)))
   )
   const known = new Set(builtIn.map(({ id }) => id))
   const own: Array<ScanRule> = []

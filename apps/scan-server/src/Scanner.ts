@@ -33,6 +33,16 @@ export class RootNotAllowed extends Data.TaggedError("RootNotAllowed")<{
   }
 }
 
+/** A root that the server was given is no folder that it can scan. */
+export class RootUnusable extends Data.TaggedError("RootUnusable")<{
+  readonly root: string
+  readonly problem: string
+}> {
+  override get message(): string {
+    return `root ${this.root}: ${this.problem}`
+  }
+}
+
 /** Files that are scanned together. */
 export const Batch = Schema.Struct({
   paths: Schema.Array(Schema.String),
@@ -73,13 +83,29 @@ export class Scanner extends Context.Service<Scanner, {
 const maxBatchFiles = 250
 const maxBatchBytes = 8 * 1024 * 1024
 
-/** Makes a scanner, whose threads live as long as the Scope. */
+/** Makes a scanner, whose threads live as long as the Scope. Fails with `RootUnusable`. */
 export const make = Effect.fnUntraced(function*(options: ScannerOptions) {
   const { fileTimeout = "10 seconds", rules, threads = 2 } = options
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const scope = yield* Effect.scope
-  const allowed = yield* Effect.forEach(options.roots, (root) => fs.realPath(root))
+  const allowed = yield* Effect.forEach(options.roots, (root) =>
+    Effect.gen(function*() {
+      const real = yield* fs.realPath(root)
+      const { type } = yield* fs.stat(real)
+      if (type === "Directory") return real
+      return yield* new RootUnusable({ root, problem: "this is no folder; name the folder it is in" })
+    }).pipe(
+      Effect.catchTag("PlatformError", ({ reason }) =>
+        Effect.fail(
+          new RootUnusable({
+            root,
+            problem: reason._tag === "NotFound"
+              ? "there is no such folder; name one that is there"
+              : "the folder cannot be read; see that whoever runs this may"
+          })
+        ))
+    ))
   const free = yield* Queue.unbounded<{ readonly thread: Threads.Thread; readonly scope: Scope.Closeable }>()
   const open = Effect.gen(function*() {
     const own = yield* Scope.fork(scope)

@@ -59,6 +59,11 @@ export interface ConnectionPool<in K, out C, out E> {
   readonly warm: (key: K) => Effect.Effect<void, never, Scope.Scope>
   /** Retires the key's open connections: nobody is given them any more, each closes when its last lease is returned. */
   readonly invalidate: (key: K) => Effect.Effect<void>
+  /**
+   * For a key that nobody will use again: like `invalidate`, and a connection that is still opened for callers who wait is closed as
+   * soon as it is free. The key is as any other once the pool has forgotten it.
+   */
+  readonly discontinue: (key: K) => Effect.Effect<void>
   /** Forgets the key's back-off and quarantine, and dials at once if somebody waits. */
   readonly reset: (key: K) => Effect.Effect<void>
   /**
@@ -226,6 +231,7 @@ export const make = Effect.fnUntraced(function*<K, C, E>(
         (cool) => Effect.sync(cool)
       )),
     invalidate: (key) => Effect.sync(() => machine.invalidate(key)),
+    discontinue: (key) => Effect.sync(() => machine.discontinue(key)),
     reset: (key) => Effect.sync(() => machine.reset(key)),
     drain: (timeout) =>
       machine.drain(timeout === undefined ? policy.drainTimeout : Duration.toMillis(Duration.fromInputUnsafe(timeout))),

@@ -6,7 +6,7 @@
  *
  * - everything a dial acquires lives in the Scope it is given: closing that Scope is closing the connection;
  * - `closed` completes exactly when the connection can no longer be used, and says why;
- * - `classify` tells a failure that time may heal from one that it will not.
+ * - `classify` tells what time may heal from what it will not, and a peer that is not there from one that crashes.
  */
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -28,10 +28,14 @@ export interface Dialled<out C, out E> {
 }
 
 /**
- * How a dial failure should be treated: `retryable` ones are tried again under back-off, `permanent` ones (command not
- * found, 401, unsupported version) reach the callers at once.
+ * How a failure to connect, or a loss, should be treated:
+ *
+ * - `retryable`: it crashed. Tried again under back-off; more than `restartIntensity` of them are a crash loop, and quarantined.
+ * - `unavailable`: nobody answers, or the answer is "not now" (connection refused, 503). Tried again under the same back-off, for as
+ *   long as it takes: it is no crash, costs the peer nothing, and neither begins a quarantine nor makes one longer.
+ * - `permanent`: time will not heal it (command not found, 401, unsupported version). Reaches the callers at once.
  */
-export type Classification = "retryable" | "permanent"
+export type Classification = "retryable" | "unavailable" | "permanent"
 
 /**
  * Opens connections of type `C` for keys of type `K`; failures and losses are described by `E`.

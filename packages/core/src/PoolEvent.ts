@@ -21,7 +21,12 @@ export interface SlotMoved {
   readonly attempt: number
   /** Time spent in `from`. */
   readonly durationMillis: number
-  /** The failure behind a move to `Backoff` or `Quarantined`. */
+  /** Of a move to `Backoff` or `Quarantined`: the time until the next dial, if anybody wants one then. */
+  readonly retryInMillis: number | undefined
+  /**
+   * The failure behind a move to `Backoff` or `Quarantined`, and behind one from `Connecting` to `Idle`: the connector's error, or words
+   * of the pool's own where time ran out. Of other moves: why, where known.
+   */
   readonly cause: unknown
 }
 

@@ -55,7 +55,10 @@ export interface PoolPolicyInput {
   readonly maxConnectRetries?: number | undefined
   /** Back-off starts over only after a connection was ready for this long. Default: 10 s. */
   readonly minUptime?: Duration.Input | undefined
-  /** More failures than `limit` within `window` put a key into quarantine. Default: 5 per 60 s (OTP's supervisor rule). */
+  /**
+   * More crashes than `limit` within `window` put a key into quarantine. What the connector calls `unavailable` is no crash. Default:
+   * 5 per 60 s (OTP's supervisor rule).
+   */
   readonly restartIntensity?: { readonly limit: number; readonly window: Duration.Input } | undefined
   /** First quarantine, doubling up to `max`. Default: 30 s, 5 min. */
   readonly quarantine?: { readonly initial: Duration.Input; readonly max: Duration.Input } | undefined

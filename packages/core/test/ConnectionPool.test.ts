@@ -291,7 +291,7 @@ describe("a key that is kept warm", () => {
   it.effect("and cannot be dialled for good is tried again with back-off, and its callers are told at once", () =>
     Effect.gen(function*() {
       const connector = FakeConnector.make()
-      connector.plan = () => Effect.fail(new FakeConnector.FakeError({ message: "not found", permanent: true }))
+      connector.plan = () => Effect.fail(new FakeConnector.FakeError({ message: "not found", as: "permanent" }))
       const pool = yield* ConnectionPool.make(connector, {
         policy: { backoff: { initial: "1 second", max: "10 seconds" } }
       })
@@ -423,7 +423,7 @@ describe("loss and redial", () => {
       connector.plan = () =>
         Effect.andThen(
           Deferred.await(gate),
-          Effect.fail(new FakeConnector.FakeError({ message: "not found", permanent: true }))
+          Effect.fail(new FakeConnector.FakeError({ message: "not found", as: "permanent" }))
         )
       const pool = yield* ConnectionPool.make(connector)
       const callers = yield* Effect.all(
@@ -533,6 +533,37 @@ describe("loss and redial", () => {
       assert.isTrue(Exit.isFailure(exit) && exit.cause.reasons.some((reason) => reason._tag === "Die"))
       assert.strictEqual(connector.alive(), 0)
       assert.strictEqual(yield* pool.use("a", (c) => Effect.succeed(c.id)), 2)
+    }))
+})
+
+describe("a key that nobody will use again", () => {
+  it.effect("keeps no connection: not the one there is, nor one that is opened for those who wait", () =>
+    Effect.gen(function*() {
+      const connector = FakeConnector.make()
+      const gate = yield* Deferred.make<void>()
+      const pool = yield* ConnectionPool.make(connector, {
+        policy: { idleTimeout: Duration.infinity, sharing: "exclusive", maxConnectionsPerKey: 2 }
+      })
+      yield* pool.use("a", () => Effect.void)
+      const scope = yield* Scope.make()
+      yield* Scope.provide(pool.lease("a"), scope)
+      connector.plan = () => Deferred.await(gate)
+      const waiting = yield* Effect.forkChild(pool.use("a", (c) => Effect.succeed(c.id)), now)
+      assert.strictEqual(connector.dials(), 2)
+      yield* pool.discontinue("a")
+      assert.strictEqual(connector.closed(), 0, "a lease is a lease")
+      yield* Scope.close(scope, Exit.void)
+      assert.strictEqual(connector.closed(), 1)
+      yield* Deferred.succeed(gate, undefined)
+      assert.strictEqual(yield* Fiber.join(waiting), 2)
+      yield* TestClock.adjust("1 millis")
+      assert.strictEqual(connector.alive(), 0)
+      yield* pool.discontinue("b")
+      assert.isEmpty((yield* pool.snapshot).keys, "and is forgotten")
+      // From here on it is as any other.
+      yield* pool.use("a", () => Effect.void)
+      yield* TestClock.adjust("1 hour")
+      assert.strictEqual(connector.alive(), 1)
     }))
 })
 

@@ -91,6 +91,75 @@ describe("metrics", () => {
     ))
 })
 
+describe("refused callers", () => {
+  it.effect("are counted by the reason they were given, each once, whichever it was", () => {
+    const registry = new Map()
+    const refused = (): Record<string, number> =>
+      Object.fromEntries(
+        Array.from(registry.values()).filter(({ id }) => id === "holdfast.pool.refused").map((series) => [
+          series.attributes.reason,
+          series.hooks.get(undefined).count
+        ])
+      )
+    const none = {
+      AcquireTimeout: 0,
+      DialFailed: 0,
+      DialTimeout: 0,
+      NotReady: 0,
+      PoolClosed: 0,
+      Quarantined: 0,
+      TooManyWaiters: 0
+    }
+    return Effect.gen(function*() {
+      const connector = FakeConnector.make()
+      const pool = yield* ConnectionPool.make(connector, {
+        policy: {
+          connectTimeout: "2 seconds",
+          acquireTimeout: "5 seconds",
+          maxWaiters: 2,
+          maxConnectRetries: 1,
+          restartIntensity: { limit: 2, window: "1 minute" }
+        }
+      })
+      // From the beginning, or the first increase would go unseen.
+      assert.deepStrictEqual(refused(), none)
+      const ask = (key: string, options = {}) =>
+        Effect.forkChild(Effect.exit(pool.use(key, () => Effect.void, options)), now)
+      connector.plan = () => Effect.never
+      yield* ask("a", { timeout: "1 second" })
+      const left = yield* ask("a")
+      yield* ask("a")
+      yield* TestClock.adjust("1 second")
+      const seen: Record<string, number> = { ...none, TooManyWaiters: 1, AcquireTimeout: 1 }
+      assert.deepStrictEqual(refused(), seen)
+      // Who goes by himself was not refused.
+      yield* Fiber.interrupt(left)
+      assert.deepStrictEqual(refused(), seen)
+      yield* ask("b")
+      yield* TestClock.adjust("5 seconds")
+      assert.deepStrictEqual(refused(), { ...seen, DialTimeout: 1 })
+      connector.plan = () => Effect.fail(new FakeConnector.FakeError({ message: "crashed" }))
+      yield* ask("c")
+      yield* ask("c", { waitForReady: false })
+      assert.deepStrictEqual(refused(), { ...seen, DialTimeout: 1, NotReady: 1 })
+      yield* TestClock.adjust("1 second")
+      yield* ask("c")
+      assert.deepStrictEqual(refused(), { ...seen, DialTimeout: 1, NotReady: 1, DialFailed: 2 })
+      yield* ask("c")
+      yield* pool.drain("1 second")
+      yield* ask("c")
+      assert.deepStrictEqual(refused(), {
+        ...seen,
+        DialTimeout: 1,
+        NotReady: 1,
+        DialFailed: 2,
+        Quarantined: 1,
+        PoolClosed: 1
+      })
+    }).pipe(Effect.provideService(Metric.MetricRegistry, registry))
+  })
+})
+
 describe("spans", () => {
   it.effect("a dial and the wait for it are traced, a lease that is there is not", () => {
     const names: Array<string> = []

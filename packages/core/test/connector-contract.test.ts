@@ -10,6 +10,7 @@ import * as LineProtocol from "./support/LineProtocol.ts"
 
 const faultless: SimulatedConnector.Faults = {
   failedDial: 0,
+  unavailable: 0,
   permanentFailure: 0,
   hangingDial: 0,
   defect: 0,

@@ -56,7 +56,14 @@ describe("an outage of ten minutes, asked every two seconds with a timeout of fi
   for (
     const { fewest, most, name, plan } of [
       // The loss and five dials within seconds are too many failures; then one per quarantine: after 30, 90, 210 and 450 s.
-      { name: "refused", plan: Effect.fail(new FakeConnector.FakeError({ message: "refused" })), fewest: 8, most: 9 },
+      { name: "crashed", plan: Effect.fail(new FakeConnector.FakeError({ message: "crashed" })), fewest: 8, most: 9 },
+      // No crash, no quarantine: eleven dials of a back-off that grows to 30 s within 73 s, and then one per 24 to 36 s.
+      {
+        name: "refused",
+        plan: Effect.fail(new FakeConnector.FakeError({ message: "refused", as: "unavailable" })),
+        fewest: 8 + (605 - 90) / 36,
+        most: 13 + 605 / 24
+      },
       // 20 s each, and back-off in between, which grows to 30 s and varies by a fifth: too slow for a quarantine.
       { name: "unanswered", plan: Effect.never, fewest: 605 / (20 + 36), most: 605 / 20 }
     ]

@@ -87,6 +87,8 @@ export interface Options<Fields extends Schema.Struct.Fields, Success, Failure, 
    * repeat was begun. `fail`: fails. Default: `restart`.
    */
   readonly onOldVersion?: OnOldVersion | undefined
+  /** The name for several, as `analyses` of `analysis`. Default: as English makes it of most: `scans`, `crunches`, `queries`. */
+  readonly plural?: string | undefined
   /** Default, for `scan`: `run_scan`, `get_scan_progress`, `get_scan_results`, `cancel_scan`, `list_scans`. */
   readonly toolNames?: Partial<ToolNames> | undefined
 }
@@ -102,8 +104,12 @@ export const make = <
   name: Name,
   options: Options<Fields, Success, Failure, Data>
 ): Job<Name, Schema.Struct<Fields>["Type"], Success, Failure, Data> => {
-  if (!/^[a-z][a-z0-9_]{0,39}$/.test(name)) {
+  if (!namePattern.test(name)) {
     throw new Error(`job kind "${name}": a name is up to 40 lower case letters, digits and underscores`)
+  }
+  const { plural = pluralOf(name) } = options
+  if (!namePattern.test(plural)) {
+    throw new Error(`job kind "${name}": its plural, "${plural}", is none for the name of a tool`)
   }
   positive(name, "version", options.version)
   positive(name, "concurrency", options.concurrency)
@@ -130,7 +136,7 @@ export const make = <
       progress: `get_${name}_progress`,
       results: `get_${name}_results`,
       cancel: `cancel_${name}`,
-      list: `list_${name}s`,
+      list: `list_${plural}`,
       ...options.toolNames
     },
     toLayer: <R>(run: (payload: Payload, job: JobRun<Data>) => Effect.Effect<Success, Failure, R>) => {
@@ -146,6 +152,13 @@ export const make = <
     }
   }
   return kind
+}
+
+const namePattern = /^[a-z][a-z0-9_]{0,39}$/
+
+const pluralOf = (name: string): string => {
+  if (/[^aeiou]y$/.test(name)) return `${name.slice(0, -1)}ies`
+  return /(?:s|x|z|ch|sh)$/.test(name) ? `${name}es` : `${name}s`
 }
 
 const positive = (kind: string, option: string, value: number | undefined): void => {

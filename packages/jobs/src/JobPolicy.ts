@@ -10,6 +10,7 @@ import * as Layer from "effect/Layer"
 
 /** The settings as they are used. */
 export interface Policy {
+  readonly name: string
   readonly pollInterval: Duration.Duration
   readonly progressInterval: Duration.Duration
   readonly leaseDuration: Duration.Duration
@@ -20,6 +21,8 @@ export interface Policy {
 
 /** The settings as they are given; each has a default. */
 export interface PolicyInput {
+  /** Names the store in metrics, as the attribute `store`. Default: `jobs`. */
+  readonly name?: string | undefined
   /** How soon what another process did is seen: new jobs, cancellations, progress. Default: 1 second. */
   readonly pollInterval?: Duration.Input | undefined
   /** Progress of a running job is written at most this often. Default: 250 milliseconds. */
@@ -38,6 +41,7 @@ export interface PolicyInput {
 export const make = (input: PolicyInput = {}): Policy => {
   const leaseDuration = Duration.fromInputUnsafe(input.leaseDuration ?? "10 seconds")
   return {
+    name: input.name ?? "jobs",
     pollInterval: Duration.fromInputUnsafe(input.pollInterval ?? "1 second"),
     progressInterval: Duration.fromInputUnsafe(input.progressInterval ?? "250 millis"),
     leaseDuration,

@@ -6,6 +6,9 @@
  * job. Whatever a runner writes about a job is written in one transaction with the check that the fence is still its own; a
  * runner that slept through its lease finds that out at its next write, and stops. Completed steps are rows beside the job.
  *
+ * Leases go by the store's clock, which may be wrong: for SQLite it is the wall clock of each process. So a runner whose lease
+ * looks over is left alone while it is seen to renew it (`ClaimRequest.silent`).
+ *
  * Why not `effect/workflow` on `effect/cluster`: two single runners with the default address executed one step twice; an
  * interrupted workflow lets the running step finish first, here a cancel is prompt; finished runs are never removed; and a
  * step's commit cannot be bound to a fence. The table below is smaller than what it would take to work around that, and it is
@@ -20,7 +23,7 @@ import * as Layer from "effect/Layer"
 import type { Identity } from "./internal/JobHost.ts"
 import { makeMemoryStore } from "./internal/memoryStore.ts"
 import type { JobError } from "./JobError.ts"
-import type { JobState } from "./JobState.ts"
+import type { Ended, JobState } from "./JobState.ts"
 import type { JobFailure } from "./JobStatus.ts"
 
 /** What is kept of a failure: what everybody may read, the typed error as JSON, and the whole cause for the operator. */
@@ -87,12 +90,24 @@ export interface ClaimRequest {
   readonly onOldVersion: "finish" | "restart" | "fail"
   /** A job whose runners died this often without completing a step fails. */
   readonly maxCrashes: number
+  /**
+   * Of the runners whose lease is over, those from which jobs may be taken; those the store does not know need not be named.
+   * Default: all.
+   */
+  readonly silent?: ReadonlyArray<string> | undefined
+}
+
+/** From whom a job was taken. */
+export interface Former {
+  readonly runner: string
+  /** How long ago its lease ended, in milliseconds; `undefined` if the store does not know the runner. */
+  readonly leaseOverMillis: number | undefined
 }
 
 /** One look for work: a job to run, a job that was settled instead (look again), or nothing to do. */
 export type Claim =
-  | { readonly _tag: "Claimed"; readonly job: ClaimedJob }
-  | { readonly _tag: "Settled"; readonly id: string }
+  | { readonly _tag: "Claimed"; readonly job: ClaimedJob; readonly former?: Former }
+  | { readonly _tag: "Settled"; readonly id: string; readonly state: Ended; readonly former?: Former }
   | { readonly _tag: "Nothing" }
 
 /** A step's row. `begun` is written only for steps that must not be repeated. */
@@ -124,6 +139,21 @@ export interface Runner {
   readonly identity: Identity
 }
 
+/** A runner as the store knows it. */
+export interface KnownRunner extends Runner {
+  /** The end of its lease, by the store's clock. Changes whenever the runner renews it. */
+  readonly until: number
+  /** Whether that has passed, by the same clock. */
+  readonly isOver: boolean
+}
+
+/** The jobs of a kind that wait. */
+export interface Backlog {
+  readonly queued: number
+  /** How long ago the oldest of them was accepted, in milliseconds; 0 if none waits. */
+  readonly oldestMillis: number
+}
+
 /** What a store does. Every effect is one transaction; each fails only with `JobQueueFull` or a store's own reasons. */
 export interface Store {
   /** For messages: a path or a host, no secrets. */
@@ -140,8 +170,8 @@ export interface Store {
   readonly claim: (request: ClaimRequest) => Effect.Effect<Claim, JobError>
   /** The runner lives, and will be believed to for this long. */
   readonly renew: (runner: Runner, leaseMillis: number) => Effect.Effect<void, JobError>
-  /** All runners whose lease holds. */
-  readonly runners: Effect.Effect<ReadonlyArray<Runner>, JobError>
+  /** All runners that did not leave and were not retired. */
+  readonly runners: Effect.Effect<ReadonlyArray<KnownRunner>, JobError>
   /** The runner is dead: its lease ends now. */
   readonly retire: (runner: string) => Effect.Effect<void, JobError>
   /** The runner ends in order: its jobs are queued again. */
@@ -159,10 +189,12 @@ export interface Store {
   readonly release: (hold: Hold) => Effect.Effect<boolean, JobError>
   /** Lost holds are passed over. */
   readonly report: (progress: ReadonlyArray<Progress>) => Effect.Effect<void, JobError>
-  /** Ends a job that nobody runs; asks the runner of one that runs. */
-  readonly requestCancel: (id: string) => Effect.Effect<void, JobError>
+  /** Ends a job that nobody runs; asks the runner of one that runs. True if it has ended by that. */
+  readonly requestCancel: (id: string) => Effect.Effect<boolean, JobError>
   /** False if it has not ended. */
   readonly remove: (id: string) => Effect.Effect<boolean, JobError>
+  /** Over all owners. */
+  readonly backlog: (kind: string) => Effect.Effect<Backlog, JobError>
   /** Removes up to 1000 jobs that ended longer ago than this. */
   readonly clean: (retentionMillis: number) => Effect.Effect<number, JobError>
 }

@@ -15,6 +15,7 @@ import * as Stream from "effect/Stream"
 import { Engine } from "./internal/Engine.ts"
 import { JobHost } from "./internal/JobHost.ts"
 import * as JsonText from "./internal/JsonText.ts"
+import type { Trouble } from "./internal/StoreTrouble.ts"
 import type { Job } from "./Job.ts"
 import {
   JobCancelled,
@@ -74,7 +75,15 @@ export interface JobsShape {
   readonly list: (options?: ListOptions) => Effect.Effect<ReadonlyArray<JobStatus>, JobError>
   /** Forgets an ended job and its key. Fails with `JobNotFinished`. */
   readonly remove: (id: string, asker?: Asker) => Effect.Effect<void, JobError>
+  /**
+   * What is wrong with the store, if anything is: jobs wait for it then. Seen by what this process does with the store anyway, so
+   * that it is known within a few seconds, and over ten seconds after the last trouble (`leaseDuration`). Costs nothing.
+   */
+  readonly storeTrouble: Effect.Effect<StoreTrouble | undefined>
 }
+
+/** A store that is out of order: what is wrong with it, and since when, in milliseconds of the epoch. */
+export type StoreTrouble = Trouble
 
 const fail = (reason: Reason) => Effect.fail(new JobError({ reason }))
 const ownerOf = (asker: Asker | undefined): string => (asker?.owner ?? Principal.local).id
@@ -105,7 +114,7 @@ const make = Effect.gen(function*() {
         payload: text,
         maxQueued: job.maxQueued
       })
-      if (accepted.isNew) engine.nudge()
+      if (accepted.isNew) engine.nudge(job.name)
       return accepted.job.id
     }),
     status: Effect.fn("Jobs.status")(function*(id, asker) {
@@ -139,7 +148,7 @@ const make = Effect.gen(function*() {
     cancel: Effect.fn("Jobs.cancel")(function*(id, asker) {
       const job = yield* find(id, asker)
       if (isEnded(job.state)) return toStatus(job)
-      yield* store.requestCancel(id)
+      if (yield* store.requestCancel(id)) engine.ended(job.kind, "cancelled")
       engine.cancel(id)
       engine.watchers.nudge()
       yield* Effect.timeoutOption(Stream.runDrain(engine.watchers.watch(id)), cancelPatience)
@@ -158,7 +167,8 @@ const make = Effect.gen(function*() {
       const { percent, state } = yield* find(id, asker)
       if (!isEnded(state)) return yield* fail(new JobNotFinished({ id, state, percent }))
       yield* store.remove(id)
-    })
+    }),
+    storeTrouble: Effect.sync(engine.trouble)
   }
   return jobs
 })

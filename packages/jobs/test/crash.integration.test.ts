@@ -153,9 +153,36 @@ describe("several programs on one file", () => {
       yield* until(statesOf(store, ids), (states) => states.every((state) => state === "running"), "10 seconds")
       yield* victim.signal("SIGKILL")
       yield* victim.ended
-      yield* Worker.start({ ...where, name: "heir", jobs: 0, steps, stepMillis: 1, leaseMillis: 5000 })
+      const heir = yield* Worker.start({ ...where, name: "heir", jobs: 0, steps, stepMillis: 1, leaseMillis: 5000 })
       const taken = Effect.map(store.read(ids), (jobs) => jobs.map(({ attempt }) => attempt))
       yield* until(taken, (attempts) => attempts.every((attempt) => attempt === 2), "10 seconds")
+      const said = `taken over from runner .*: its process, ${victim.pid} of this machine, has died; this is attempt 2`
+      yield* until(Effect.sync(heir.stderr), (text) => new RegExp(`WARN.*${said}`).test(text), "10 seconds")
+    })))
+
+  it.live("take nothing from one whose process lives on this machine, though their clock is two days ahead", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const where = yield* files
+      const owner = yield* Worker.start({ ...where, name: "o", jobs: 3, steps, stepMillis: 200, leaseMillis: 1000 })
+      const store = yield* storeIn(where.database)
+      const ids = acceptedIn(where.log)
+      yield* until(statesOf(store, ids), (states) => states.every((state) => state === "running"), "10 seconds")
+      const days = 2 * 86_400_000
+      const other = yield* Worker.start({
+        ...where,
+        name: "p",
+        jobs: 1,
+        steps: 1,
+        stepMillis: 1,
+        leaseMillis: 1000,
+        aheadMillis: days
+      })
+      yield* until(statesOf(store, ids), (states) => states.every((state) => state === "succeeded"), "30 seconds")
+      assert.deepStrictEqual((yield* store.read(ids)).map(({ attempt }) => attempt), [1, 1, 1])
+      // The other was not idle, and nobody found anything to complain of.
+      const theirs = acceptedIn(where.log).filter((id) => !ids.includes(id))
+      yield* until(statesOf(store, theirs), (states) => states.every((state) => state === "succeeded"), "10 seconds")
+      assert.notMatch(owner.stderr() + other.stderr(), /WARN/)
     })))
 
   it.live("take over from one that is stopped when its lease is over, and it writes nothing more when it goes on", () =>
@@ -167,7 +194,7 @@ describe("several programs on one file", () => {
       yield* until(statesOf(store, ids), (states) => states.every((state) => state === "running"), "10 seconds")
       yield* stopped.signal("SIGSTOP")
       yield* Effect.addFinalizer(() => stopped.signal("SIGCONT"))
-      yield* Worker.start({ ...where, name: "heir", jobs: 0, steps, stepMillis: 1, leaseMillis: 1000 })
+      const heir = yield* Worker.start({ ...where, name: "heir", jobs: 0, steps, stepMillis: 1, leaseMillis: 1000 })
       const attempts = Effect.map(store.read(ids), (jobs) => jobs.map(({ attempt }) => attempt))
       yield* until(attempts, (attempts) => attempts.every((attempt) => attempt === 2), "15 seconds")
       yield* stopped.signal("SIGCONT")
@@ -179,6 +206,14 @@ describe("several programs on one file", () => {
       // A step that the stopped one was in began at both; no other did, and it ended none that the heir had ended.
       const begins = Worker.lines(where.log).filter(({ what }) => what === "begin")
       assert.isAtMost(begins.length, ids.length * (steps + 1))
+      // Both say so, each its side of it.
+      for (const id of ids) {
+        assert.match(heir.stderr(), new RegExp(`WARN.*job ${id} \\(count\\) taken over from runner .*its lease ended`))
+        assert.match(
+          stopped.stderr(),
+          new RegExp(`WARN.*job ${id} \\(count\\) is no longer of this runner.*was this process asleep`)
+        )
+      }
     })))
 
   it.live("take nothing from each other when all of them were asleep", () =>

@@ -54,7 +54,7 @@ const tokens = {
 }
 
 /** A server on a port of its own; its url. Ends with the Scope. */
-const serve = (database: string, log: ReturnType<typeof makeLog>) => {
+const serve = (database: string, log: ReturnType<typeof makeLog>, onAdmin: (port: number) => void = () => {}) => {
   const server = Effect.gen(function*() {
     const tasks = yield* JobTasks.make()
     const mcp = new McpServer({ name: "scanner", version: "1.0.0" }, tasks.serverOptions)
@@ -65,6 +65,7 @@ const serve = (database: string, log: ReturnType<typeof makeLog>) => {
     server,
     port: 0,
     auth: McpHost.bearerTokens(tokens),
+    admin: { port: 0, onListen: onAdmin },
     drainTimeout: "1 second"
   }).pipe(
     Layer.provide(scanning(log)),
@@ -231,5 +232,29 @@ describe("a scan on a server over HTTP", () => {
       assert.deepInclude(results, { result: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] })
       // The file at which it was interrupted was begun twice, no other.
       assert.deepStrictEqual([...log.begun].filter(([, times]) => times > 1), [[6, 2]])
+    })))
+})
+
+describe("a host with jobs", () => {
+  it.live("shows them on its operators' page", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const log = makeLog()
+      let port = 0
+      const page = Effect.promise((signal) =>
+        fetch(`http://127.0.0.1:${port}/metrics`, { signal }).then((response) => response.text())
+      )
+      const url = yield* serve(yield* temporaryFile("jobs.db"), log, (bound) => void (port = bound))
+      const { call } = yield* session(url)
+      yield* call("run_scan", { files: 4 })
+      yield* Deferred.await(log.reached)
+      const lines = (yield* page).split("\n")
+      for (
+        const line of [
+          `holdfast_jobs_running{store="jobs",kind="scan"} 1`,
+          `holdfast_jobs_attempts{store="jobs",kind="scan"} 1`,
+          `holdfast_jobs_steps{store="jobs",kind="scan"} 2`,
+          `holdfast_jobs_store_troubled{store="jobs"} 0`
+        ]
+      ) assert.include(lines, line)
     })))
 })

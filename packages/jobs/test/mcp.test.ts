@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Job, JobError, Jobs, JobStore, JobStoreUnavailable } from "@holdfast/jobs"
+import { Job, JobError, JobPolicy, Jobs, JobStore, JobStoreUnavailable } from "@holdfast/jobs"
 import { JobTools } from "@holdfast/jobs/mcp"
 import * as Principal from "@holdfast/protocol/Principal"
 import { Client } from "@modelcontextprotocol/sdk/client/index.js"
@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import { until } from "./support/until.ts"
 
 const Scan = Job.make("scan", {
   version: 1,
@@ -27,16 +28,14 @@ interface Value {
   readonly state: string
   readonly percent: number
   readonly pollAfterSeconds?: number
+  readonly waits?: string
   readonly isFinished?: boolean
   readonly result?: unknown
   readonly jobs: ReadonlyArray<{ readonly id: string }>
 }
 
-/** A session: a client of its own, of this principal. */
-const session = (principal: Principal.Principal = Principal.local) =>
+const connected = (mcp: McpServer) =>
   Effect.gen(function*() {
-    const mcp = new McpServer({ name: "scanner", version: "1.0.0" })
-    yield* JobTools.register(mcp, Scan, { principal: Effect.succeed(principal), annotations: { readOnlyHint: true } })
     const [ours, theirs] = InMemoryTransport.createLinkedPair()
     const client = new Client({ name: "test", version: "1.0.0" })
     yield* Effect.promise(() => mcp.connect(ours))
@@ -44,6 +43,15 @@ const session = (principal: Principal.Principal = Principal.local) =>
       Effect.promise(() => client.connect(theirs)),
       () => Effect.promise(() => client.close())
     )
+    return client
+  })
+
+/** A session: a client of its own, of this principal. */
+const session = (principal: Principal.Principal = Principal.local) =>
+  Effect.gen(function*() {
+    const mcp = new McpServer({ name: "scanner", version: "1.0.0" })
+    yield* JobTools.register(mcp, Scan, { principal: Effect.succeed(principal), annotations: { readOnlyHint: true } })
+    const client = yield* connected(mcp)
     const call = (name: string, args: Record<string, unknown> = {}, onprogress?: (progress: Progress) => void) =>
       Effect.map(
         Effect.promise((signal) =>
@@ -100,6 +108,28 @@ describe("the tools of a job", () => {
       for (const tool of [run, progress, results, cancel, list]) assert.isDefined(tool?.outputSchema)
       assert.include(JSON.stringify(results?.outputSchema), "files")
       assert.match(run?.description ?? "", /every 3 seconds/)
+    })
+  )
+
+  live(
+    "are told in words that fit any kind, and named by its plural",
+    Effect.gen(function*() {
+      const options = { version: 1, payload: {}, success: Schema.Int } as const
+      const mcp = new McpServer({ name: "others", version: "1.0.0" })
+      yield* JobTools.register(mcp, Job.make("data_crunch", options))
+      yield* JobTools.register(mcp, Job.make("audit_query", options))
+      yield* JobTools.register(mcp, Job.make("analysis", { ...options, plural: "analyses" }))
+      const client = yield* connected(mcp)
+      const { tools } = yield* Effect.promise(() => client.listTools())
+      const listing = tools.map(({ name }) => name).filter((name) => name.startsWith("list_"))
+      assert.deepStrictEqual(listing, ["list_data_crunches", "list_audit_queries", "list_analyses"])
+      for (const { description = "", name, title = "" } of tools) {
+        const words = name.includes("crunch") ? "data crunch" : name.includes("quer") ? "audit query" : "analysis"
+        assert.include(title, words)
+        assert.include(description, words)
+        assert.notMatch(`${title} ${description}`, /\ba (?:audit|analysis)|found/)
+      }
+      assert.throws(() => Job.make("crunch", { ...options, plural: "Many Crunches" }), /plural/)
     })
   )
 
@@ -223,6 +253,53 @@ describe("the tools of a job", () => {
 })
 
 describe("the trouble of a store", () => {
+  it.live("is told by whoever asks how an unfinished job is, and not of one that has ended", () => {
+    let isOut = false
+    const troubled = Layer.effect(
+      JobStore,
+      Effect.map(JobStore, (store) => {
+        const down = new JobError({
+          reason: new JobStoreUnavailable({
+            store: "/var/lib/jobs.db",
+            operation: "renew a lease",
+            problem: "full",
+            detail: "disk is full"
+          })
+        })
+        const held: typeof store.held = (runner) => Effect.suspend(() => isOut ? Effect.fail(down) : store.held(runner))
+        return { ...store, held }
+      })
+    ).pipe(Layer.provide(JobStore.layerMemory))
+    const gate = Deferred.makeUnsafe<void>()
+    const kind = Scan.toLayer(({ path }) =>
+      Effect.as(path === "quick" ? Effect.void : Deferred.await(gate), { files: 1, at: new Date(0) })
+    )
+    return Effect.scoped(Effect.gen(function*() {
+      const jobs = yield* Jobs
+      const { call } = yield* session()
+      const id = (yield* call("run_scan", { path: "slow" })).value.id
+      const quick = (yield* call("run_scan", { path: "quick" })).value.id
+      assert.strictEqual((yield* call("get_scan_progress", { id: quick, wait_seconds: 10 })).value.state, "succeeded")
+      assert.isUndefined((yield* call("get_scan_progress", { id })).value.waits)
+      isOut = true
+      yield* until(jobs.storeTrouble, (trouble) => trouble !== undefined, "10 seconds")
+      const asked = yield* call("get_scan_progress", { id })
+      assert.isFalse(asked.isError)
+      assert.match(
+        asked.text,
+        /is running: 0 %; it waits: the server's store of jobs has no room left; nothing is lost/
+      )
+      assert.include(asked.value.waits, "no room left")
+      assert.notInclude(JSON.stringify(asked), "/var/lib")
+      assert.match((yield* call("get_scan_results", { id })).text, /it waits: /)
+      assert.isUndefined((yield* call("get_scan_progress", { id: quick })).value.waits)
+      yield* Deferred.succeed(gate, undefined)
+    })).pipe(Effect.provide(kind.pipe(
+      Layer.provide(troubled),
+      Layer.provide(JobPolicy.layer({ pollInterval: "20 millis" }))
+    )))
+  })
+
   it.live("is told to callers without where it is", () =>
     Effect.gen(function*() {
       const store = yield* JobStore
@@ -239,7 +316,7 @@ describe("the trouble of a store", () => {
         Effect.provide(Jobs.layer.pipe(Layer.provide(troubled)))
       )
       assert.isTrue(isError)
-      assert.include(text, "what was started is not lost")
+      assert.include(text, "their store has no room left; what was started is not lost")
       assert.notInclude(text, "/var/lib")
     }).pipe(Effect.provide(JobStore.layerMemory)))
 })

@@ -33,7 +33,8 @@ const draw = (random: SeededRandom.SeededRandom, ids: Array<string>, holds: Arra
     kind,
     version: random.int(1, 3),
     onOldVersion: random.pick<"finish" | "restart" | "fail">(["finish", "restart", "fail"]),
-    maxCrashes: 3
+    maxCrashes: 3,
+    silent: random.pick([undefined, [], ["one"], ["one", "two", "three"]])
   } as const
   const newId = `job ${ids.length}`
   const version = random.int(1, 2)
@@ -64,6 +65,7 @@ const draw = (random: SeededRandom.SeededRandom, ids: Array<string>, holds: Arra
     { name: `result of ${id}`, run: (store) => store.result(id) },
     { name: `list of ${owner}`, run: (store) => store.list({ owner, kind, states: undefined, limit: 5 }) },
     { name: `held by ${runner}`, run: (store) => Effect.map(store.held(runner), byId) },
+    { name: `backlog of ${kind}`, run: (store) => store.backlog(kind) },
     { name: "runners", run: (store) => Effect.map(store.runners, byId) },
     ...random.chance(0.2)
       ? [

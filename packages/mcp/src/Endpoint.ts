@@ -8,8 +8,10 @@
  * Gotchas: two endpoints are the same for sharing when their keys are (`EndpointKey`), not when they are the same object.
  */
 import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
 import * as Redacted from "effect/Redacted"
 import type { HttpAuthorizer } from "./HttpAuthorizer.ts"
+import type { SessionLostClassifier } from "./internal/SessionLost.ts"
 
 /** A server that is a process of ours: started with `command` and `args`, never through a shell. */
 export class StdioEndpoint extends Data.TaggedClass("Stdio")<{
@@ -32,6 +34,12 @@ export class HttpEndpoint extends Data.TaggedClass("Http")<{
   readonly headers: Readonly<Record<string, Redacted.Redacted>>
   /** Asked for credentials before every request, and again when they are refused. `undefined`: the headers are all there is. */
   readonly authorizer: HttpAuthorizer | undefined
+  /** False: the server's own stream is not asked for, and what it says of its own accord is not heard. */
+  readonly push: boolean
+  /** How long the DELETE that ends a session may take. */
+  readonly sessionEndTimeout: Duration.Duration
+  /** `undefined`: a 404 means that the session is lost, and a 400 that says so. */
+  readonly isSessionLost: SessionLostClassifier | undefined
 }> {}
 
 /** A server behind a url that speaks the deprecated HTTP+SSE transport of revision 2024-11-05 only. */
@@ -58,12 +66,30 @@ export interface StdioOptions {
   readonly inheritEnv?: boolean | undefined
 }
 
-export interface HttpOptions {
+export interface SseOptions {
   readonly url: string | URL
   /** Default: none. Plain strings are redacted here. */
   readonly headers?: Readonly<Record<string, string | Redacted.Redacted>> | undefined
   /** Where credentials come from: `OAuth.make`, `OAuth.fromTokens` or your own. Default: none. */
   readonly authorizer?: HttpAuthorizer | undefined
+}
+
+export interface HttpOptions extends SseOptions {
+  /**
+   * Asks for the server's own stream after a legacy handshake: what the server says of its own accord comes over it. Default: true.
+   */
+  readonly push?: boolean | undefined
+  /**
+   * How long the DELETE that ends a session may take when a connection closes. No longer than the policy's `closeTimeout`, or the
+   * pool goes on without it. Default: 2 seconds.
+   */
+  readonly sessionEndTimeout?: Duration.Input | undefined
+  /**
+   * Whether a response means that the server has forgotten the session: see `HttpLinkOptions`. A function, so it has no place in a
+   * config file, nor in the endpoint's key: endpoints that differ in nothing else share connections. Default:
+   * `HttpLink.isSessionLost`, which knows 404 and a 400 that says so.
+   */
+  readonly isSessionLost?: SessionLostClassifier | undefined
 }
 
 /** A stdio endpoint from what must be said about it. */
@@ -77,10 +103,16 @@ const stdio = (options: StdioOptions): StdioEndpoint =>
   })
 
 /** A Streamable HTTP endpoint from its url. An ill-formed url fails when connecting, as `Unreachable`. */
-const http = (options: HttpOptions): HttpEndpoint => new HttpEndpoint(httpParts(options))
+const http = (options: HttpOptions): HttpEndpoint =>
+  new HttpEndpoint({
+    ...httpParts(options),
+    push: options.push ?? true,
+    sessionEndTimeout: Duration.fromInputUnsafe(options.sessionEndTimeout ?? defaultSessionEndTimeout),
+    isSessionLost: options.isSessionLost
+  })
 
 /** A legacy HTTP+SSE endpoint from the url of its event stream. */
-const sse = (options: HttpOptions): SseEndpoint => new SseEndpoint(httpParts(options))
+const sse = (options: SseOptions): SseEndpoint => new SseEndpoint(httpParts(options))
 
 /** The endpoint in one line, for messages: the command line, or the url without credentials and query. */
 const describe = (endpoint: Endpoint): string => {
@@ -93,7 +125,9 @@ const describe = (endpoint: Endpoint): string => {
 /** Constructors and views of endpoints. */
 export const Endpoint = { stdio, http, sse, describe } as const
 
-const httpParts = ({ authorizer, headers, url }: HttpOptions) => ({
+const defaultSessionEndTimeout = "2 seconds"
+
+const httpParts = ({ authorizer, headers, url }: SseOptions) => ({
   url: String(url),
   headers: redact(headers),
   authorizer

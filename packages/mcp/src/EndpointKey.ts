@@ -2,7 +2,7 @@
  * The identity of an endpoint for sharing: endpoints with equal keys may use one connection.
  *
  * A key is the SHA-256 of a canonical JSON of everything that makes two connections different: transport, command,
- * arguments, working directory, environment, url, headers, and the identity it is used under (never a token). So:
+ * arguments, working directory, environment, url, headers, how its session is kept, and the identity it is used under (never a token). So:
  * - what changes who the server thinks we are, or which server it is, changes the key;
  * - what does not (the order of variables or headers, the case of a header's name or a host, a default port, a url's
  *   fragment) does not;
@@ -11,9 +11,10 @@
  * Gotchas: the digest is not salted, so that programs can agree on it. Whoever knows everything else can check a guess of a
  * short secret against it: show fingerprints, not keys. An ill-formed url is its own key and fails when it is dialled.
  */
+import * as Duration from "effect/Duration"
 import * as Redacted from "effect/Redacted"
 import { createHash } from "node:crypto"
-import type { Endpoint } from "./Endpoint.ts"
+import type { Endpoint, HttpEndpoint } from "./Endpoint.ts"
 
 /** 64 hexadecimal digits. */
 export type EndpointKey = string & { readonly EndpointKey: unique symbol }
@@ -44,6 +45,10 @@ const make = (endpoint: Endpoint, options: KeyOptions = {}): EndpointKey => {
       url: canonicalUrl(endpoint.url),
       headers: entries(endpoint.headers, (name) => name.toLowerCase()),
       ...(endpoint.authorizer !== undefined && { authorizer: endpoint.authorizer.identity }),
+      // Only where something else than the default is said, so that keys stay what they were.
+      ...(endpoint._tag === "Http" && !endpoint.push && { push: false }),
+      ...(endpoint._tag === "Http" && endMillis(endpoint) !== 2000 &&
+        { sessionEndTimeout: `${endMillis(endpoint)} ms` }),
       identity
     }
   // The version keeps keys of a later canonical form apart from these. The assertion adds the brand, nothing else.
@@ -55,6 +60,8 @@ const fingerprint = (key: EndpointKey): string => key.slice(0, 12)
 
 /** Constructors and views of endpoint keys. */
 export const EndpointKey = { make, fingerprint } as const
+
+const endMillis = ({ sessionEndTimeout }: HttpEndpoint): number => Duration.toMillis(sessionEndTimeout)
 
 const entries = (
   values: Readonly<Record<string, Redacted.Redacted>>,

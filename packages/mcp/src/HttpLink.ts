@@ -93,12 +93,13 @@ export interface HttpLinkOptions {
   readonly maxMessageBytes?: number | undefined
   /**
    * Whether a response means that the server has forgotten the session. Asked about every status but 2xx, and about a JSON-RPC
-   * error that comes alone as JSON with a 2xx; only of requests that named a session. Must not throw. Default: `isSessionLost`.
+   * error that comes alone as JSON with a 2xx; only of requests that named a session. Must not throw. Said by `Endpoint.http`, or by
+   * `LayerOptions.isSessionLost` for a server of a config file, where a function has no place. Default: `isSessionLost`.
    */
   readonly isSessionLost?: SessionLostClassifier | undefined
-  /** Asks for the server's own stream after the handshake. Default: true. */
+  /** Asks for the server's own stream after the handshake. In a config file `push`. Default: true. */
   readonly push?: boolean | undefined
-  /** How long the DELETE that ends the session may take. Default: 2 seconds. */
+  /** How long the DELETE that ends the session may take. In a config file `sessionEndTimeout`. Default: 2 seconds. */
   readonly sessionEndTimeout?: Duration.Input | undefined
 }
 

@@ -13,6 +13,7 @@
  * - Relative working directories, and the default one, are those of the file, wherever the program was started.
  * - Fields of other programs are ignored; the options under `holdfast` are checked strictly.
  * - Durations are `"20 seconds"`, milliseconds, or `"Infinity"`.
+ * - What is a function is said in code: `LayerOptions.authorizers`, `LayerOptions.isSessionLost`.
  *
  * Everything fails with `McpRuntimeError` of reason `ConfigInvalid`, which names the file, the place in it, what was
  * expected there and what was found; for text that is no JSON, the line and the column. No message quotes a value that may be a
@@ -70,7 +71,8 @@ const load = Effect.fn("McpConfig.load")(function*(file: string, origin: Omit<Or
       file,
       path: "",
       expected: "a readable file",
-      actual: unreadable[code] ?? `the error ${code}`
+      actual: code,
+      problem: unreadable[code] ?? `it cannot be read (${code})`
     }))
   return yield* parse(text, { directory: path.dirname(absolute), ...origin, file })
 })
@@ -174,10 +176,10 @@ const serversOf = (document: unknown, file: string): Effect.Effect<Array<[string
 }
 
 const unreadable: Readonly<Record<string, string>> = {
-  ENOENT: "no such file",
-  EISDIR: "a directory",
-  ENOTDIR: "a path through something that is no directory",
-  EACCES: "permission denied"
+  ENOENT: "there is no such file",
+  EISDIR: "it is a directory, not a file",
+  ENOTDIR: "its path leads through something that is no directory",
+  EACCES: "it may not be read by this user (permission denied)"
 }
 
 const invalid = (fields: ConstructorParameters<typeof ConfigInvalid>[0]): McpRuntimeError =>

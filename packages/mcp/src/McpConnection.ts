@@ -236,8 +236,7 @@ const connectOver = Effect.fnUntraced(function*(
   })
   const { agreement, link } = yield* withinConnectTimeout(dial, options, () => {
     const words = place.conceal(stderrTail())
-    const hint = hintFor(endpoint, multiplexer.firstNoise)
-    return { ...(hint !== undefined && { hint }), ...(words !== "" && { stderrTail: words }) }
+    return { ...hintFor(endpoint, multiplexer.firstNoise), ...(words !== "" && { stderrTail: words }) }
   })
 
   let listening = 0
@@ -289,7 +288,11 @@ const openHttp = (
 ): Effect.Effect<Link, ConnectReason, Scope.Scope> =>
   // Loaded when it is needed: undici takes about 50 ms to load, and stdio has no use for it.
   Effect.promise(() => import("./HttpLink.ts")).pipe(
-    Effect.flatMap((HttpLink) => HttpLink.make({ ...partsOf(endpoint), deadlines, maxMessageBytes }, receiver)),
+    Effect.flatMap((HttpLink) => {
+      const { isSessionLost, push, sessionEndTimeout } = endpoint
+      const session = { isSessionLost, push, sessionEndTimeout }
+      return HttpLink.make({ ...partsOf(endpoint), ...session, deadlines, maxMessageBytes }, receiver)
+    }),
     Effect.mapError(({ description }) => new HandshakeFailed({ server, description }))
   )
 
@@ -308,7 +311,7 @@ const partsOf = ({ authorizer, headers, url }: HttpEndpoint | SseEndpoint) => ({
 const withinConnectTimeout = <A>(
   dial: Effect.Effect<A, ConnectReason, Scope.Scope>,
   { connectTimeout, server }: ConnectOptions,
-  details: () => Pick<HandshakeTimeout, "hint" | "stderrTail">
+  details: () => Pick<HandshakeTimeout, "advice" | "hint" | "stderrTail">
 ): Effect.Effect<A, ConnectReason, Scope.Scope> => {
   if (connectTimeout === undefined) return dial
   const timeoutMillis = Duration.toMillis(Duration.fromInputUnsafe(connectTimeout))
@@ -323,14 +326,22 @@ const noLevel = (): undefined => undefined
 const withLastWords = ({ description, server }: HandshakeFailed, stderrTail: string): HandshakeFailed =>
   new HandshakeFailed({ server, description, ...(stderrTail !== "" && { stderrTail }) })
 
-/** Why a server may be silent, as far as its command line or its stdout tells. */
-const hintFor = (endpoint: Endpoint, noise: string | undefined): string | undefined => {
-  if (noise !== undefined) return `on stdout it wrote ${noise}, which is no MCP message`
-  if (endpoint._tag !== "Stdio") return undefined
+/** Why a server may be silent, as far as its command line or its stdout tells, and what to do about it. */
+const hintFor = (
+  endpoint: Endpoint,
+  noise: string | undefined
+): { readonly hint?: string; readonly advice?: string } => {
+  if (noise !== undefined) {
+    return {
+      hint: `on stdout it wrote ${noise}, which is no MCP message`,
+      advice: "It may need another argument to speak MCP there, such as stdio."
+    }
+  }
+  if (endpoint._tag !== "Stdio") return {}
   const words = [endpoint.command, ...endpoint.args]
   const launcher = words.map((word) => word.slice(Math.max(word.lastIndexOf("/"), word.lastIndexOf("\\")) + 1))
     .find((word) => launchers.includes(word.replace(/\.(cmd|exe)$/, "")))
-  return launcher === undefined ? undefined : `${launcher} may still be downloading`
+  return launcher === undefined ? {} : { hint: `${launcher} may still be downloading` }
 }
 
 const launchers: ReadonlyArray<string> = [

@@ -9,6 +9,8 @@
  *   reads, its tool says so by `readOnlyHint` or `idempotentHint`, or the caller does), three times at most, and while the
  *   server's replay budget lasts;
  * - an interrupted call tells the server and disturbs nobody else's;
+ * - an outage is told in the log: one warning when a server is lost or cannot be reached, one if it is quarantined, and one line
+ *   at INFO when it is back; every move of every connection at DEBUG;
  * - when the layer's scope closes, every connection and every process it started is gone.
  *
  * A tool's `isError` result and the server's JSON-RPC errors are answers: the first is a success here, the second fails with
@@ -35,13 +37,15 @@ import * as Stream from "effect/Stream"
 import type { ClientHandlers } from "./ClientHandlers.ts"
 import type { Endpoint } from "./Endpoint.ts"
 import type { HttpAuthorizer } from "./HttpAuthorizer.ts"
+import * as ConnectionLog from "./internal/ConnectionLog.ts"
 import * as McpConnector from "./internal/connector.ts"
 import { isRepeatable, isWish } from "./internal/delivery.ts"
 import { allPages, fromAnswer, type Listing } from "./internal/listing.ts"
 import * as listings from "./internal/listings.ts"
 import { changesOf, packageVersion } from "./internal/nodePlatform.ts"
 import { Replay } from "./internal/replay.ts"
-import { type LogLevel, Subscriptions } from "./internal/Subscriptions.ts"
+import type { SessionLostClassifier } from "./internal/SessionLost.ts"
+import { type Change, type LogLevel, Subscriptions } from "./internal/Subscriptions.ts"
 import * as Targets from "./internal/target.ts"
 import { ToolHints } from "./internal/ToolHints.ts"
 import { Warmth } from "./internal/Warmth.ts"
@@ -181,7 +185,8 @@ export class McpConnections extends Context.Service<McpConnections, {
   ) => Effect.Effect<unknown, McpRuntimeError>
   /**
    * Asks the server to tell about changes of a resource until the Scope closes: `notifications/resources/updated` in
-   * `notifications`. Asked again of every new connection; counted, so that several may watch the same.
+   * `notifications`. Asked again of every new connection, and of the server that another config puts under its name; counted, so that
+   * several may watch the same.
    */
   readonly subscribe: (
     server: string | Endpoint,
@@ -207,6 +212,8 @@ export class McpConnections extends Context.Service<McpConnections, {
     f: (connection: McpConnection) => Effect.Effect<A, E, R>,
     options?: UseOptions
   ) => Effect.Effect<A, E | McpRuntimeError, R>
+  /** Ends the server's back-off or quarantine, now: it is connected at once if anybody waits, or else when it is next called. */
+  readonly reset: (server: string | Endpoint) => Effect.Effect<void, McpRuntimeError>
   /** The pool at this instant. */
   readonly snapshot: Effect.Effect<PoolSnapshot.PoolSnapshot>
   /** Every transition of every connection from now on. */
@@ -223,6 +230,11 @@ export interface LayerOptions {
   readonly handlers?: ClientHandlers | undefined
   /** Where the credentials of configured HTTP servers come from, by the server's name: see `OAuth`. Default: their headers. */
   readonly authorizers?: Readonly<Record<string, HttpAuthorizer>> | undefined
+  /**
+   * Which responses of configured HTTP servers mean that the session is lost, by the server's name: see `HttpLinkOptions`. Default: 404,
+   * and a 400 that says so.
+   */
+  readonly isSessionLost?: Readonly<Record<string, SessionLostClassifier>> | undefined
   /** Limits over all servers (`maxConnections`, `drainTimeout`). What is said about a server in its config is the server's. */
   readonly policy?: PoolPolicy.PoolPolicyInput | undefined
 }
@@ -239,14 +251,14 @@ export const make = Effect.fnUntraced(function*(
   options: LayerOptions = {}
 ): Effect.fn.Return<McpConnections["Service"], McpRuntimeError, Scope.Scope> {
   const deadlines = yield* Deadlines.make
-  const targets = yield* Targets.make(config, options.authorizers)
+  const targets = yield* Targets.make(config, options)
   const clientInfo = options.clientInfo ?? { name: "holdfast", version: yield* packageVersion }
   const scope = yield* Effect.scope
   const notifications = yield* PubSub.sliding<ServerNotification>(1024)
   const reloads = yield* PubSub.sliding<void>(1)
   yield* Effect.addFinalizer(() => Effect.andThen(PubSub.shutdown(notifications), PubSub.shutdown(reloads)))
   const fork = Effect.runForkWith(yield* Effect.context())
-  const subscriptions = new Subscriptions()
+  const subscriptions = new Subscriptions(targets.current)
   const connector = McpConnector.make({
     clientInfo,
     deadlines,
@@ -261,7 +273,7 @@ export const make = Effect.fnUntraced(function*(
   })
   const pool = yield* ConnectionPool.make(connector, {
     policy: options.policy,
-    policyFor: McpConnector.poolPolicy,
+    policyFor: (target) => McpConnector.poolPolicy(target, targets.isGone(target)),
     deadlines
   }).pipe(
     Effect.mapError(({ actual, expected, option }) =>
@@ -270,6 +282,7 @@ export const make = Effect.fnUntraced(function*(
       })
     )
   )
+  yield* Effect.forkScoped(ConnectionLog.follow(pool.events, () => deadlines.now()), { startImmediately: true })
   const replay = new Replay(pool, deadlines)
   const warmth = new Warmth(pool, targets.find)
 
@@ -349,56 +362,64 @@ export const make = Effect.fnUntraced(function*(
       Messages.decodeCallToolResult
     )
 
-  /** Holds a wish until the Scope closes. One that could not be told is forgotten. */
+  /** Holds a wish until the Scope closes. One that could not be told is forgotten. `remove` tells whom to tell what. */
   const wish = (
-    target: Targets.Target,
+    server: string | Endpoint,
     options: WaitOptions,
-    add: () => Request,
-    remove: () => Request | undefined
+    add: () => Change["asked"],
+    remove: () => Change | undefined
   ): Effect.Effect<void, McpRuntimeError, Scope.Scope> =>
     Effect.acquireRelease(
-      Effect.suspend(() =>
-        Effect.onExit(
-          Effect.asVoid(request(target, add(), options)),
-          (exit) => Exit.isSuccess(exit) ? Effect.void : Effect.sync(remove)
-        )
-      ),
+      Effect.flatMap(targets.find(server), (target) =>
+        Effect.suspend(() => {
+          const asked = add()
+          return Effect.onExit(
+            // One connection of its own choice, as any request, and then the others that are there.
+            Effect.andThen(
+              request(target, asked, options),
+              Effect.suspend(() => subscriptions.open(target).length > 1 ? tellAll({ target, asked }) : Effect.void)
+            ),
+            (exit) =>
+              Exit.isSuccess(exit) ? Effect.void : Effect.suspend(() => {
+                const change = remove()
+                // The server may have heard of it, which is no reason for its caller to wait.
+                return change === undefined ? Effect.void : Effect.asVoid(Effect.forkIn(tellAll(change), scope))
+              })
+          )
+        })),
       () => {
-        const asked = remove()
-        return asked === undefined ? Effect.void : tellIfOpen(target, asked)
+        const change = remove()
+        return change === undefined ? Effect.void : tellAll(change)
       },
       { interruptible: true }
     )
-  const subscribe = (target: Targets.Target, uri: string, options: WaitOptions) =>
+  const subscribe = (server: string | Endpoint, uri: string, options: WaitOptions) =>
     wish(
-      target,
+      server,
       options,
       () => {
-        subscriptions.addResource(target, uri)
+        subscriptions.addResource(server, uri)
         return { method: "resources/subscribe", params: { uri } }
       },
-      () => subscriptions.removeResource(target, uri) ? { method: "resources/unsubscribe", params: { uri } } : undefined
+      () => subscriptions.removeResource(server, uri)
     )
-  const logLevel = (target: Targets.Target, level: LogLevel, options: WaitOptions) =>
+  const logLevel = (server: string | Endpoint, level: LogLevel, options: WaitOptions) =>
     wish(
-      target,
+      server,
       options,
-      () => ({ method: "logging/setLevel", params: { level: subscriptions.addLevel(target, level) } }),
-      () => {
-        const next = subscriptions.removeLevel(target, level)
-        return next === undefined ? undefined : { method: "logging/setLevel", params: { level: next } }
-      }
+      () => ({ method: "logging/setLevel", params: { level: subscriptions.addLevel(server, level) } }),
+      () => subscriptions.removeLevel(server, level)
     )
-  /** What is no longer wanted is not worth a connection, nor a long wait. */
-  const tellIfOpen = (target: Targets.Target, asked: Request): Effect.Effect<void> =>
-    Effect.flatMap(pool.snapshot, ({ keys }) => {
-      const key = keys.find(({ fingerprint }) => fingerprint === target.fingerprint)
-      if (key === undefined || !key.slots.some(({ state }) => state === "Ready")) return Effect.void
-      return request(target, asked, { deadline: "2 seconds", waitForReady: false }).pipe(
-        Effect.asVoid,
-        Effect.catch((failure) => Effect.logDebug(`${target.label}: ${asked.method}: ${failure.message}`))
-      )
-    })
+  /** What is wished is not worth a connection, nor a long wait. */
+  const tellAll = ({ asked: { method, params }, target }: Change): Effect.Effect<void> =>
+    Effect.forEach(
+      subscriptions.open(target),
+      (connection) =>
+        connection.request(method, params, { hardDeadline: "2 seconds" }).pipe(
+          Effect.catch((failure) => Effect.logDebug(`${target.label}: ${method}: ${failure.message}`))
+        ),
+      { concurrency: "unbounded", discard: true }
+    )
 
   const at = <A, E, R>(
     server: string | Endpoint,
@@ -415,9 +436,11 @@ export const make = Effect.fnUntraced(function*(
     reload: (next) =>
       Effect.suspend(() => {
         const gone = targets.replace(next)
+        const changes = subscriptions.renew()
         // First the wish to keep them connected, or they would be opened again.
         return warmth.renew().pipe(
-          Effect.andThen(Effect.forEach(gone, (target) => pool.invalidate(target), { discard: true })),
+          Effect.andThen(Effect.forEach(gone, (target) => pool.discontinue(target), { discard: true })),
+          Effect.andThen(Effect.forEach(changes, (change) => Effect.forkIn(tellAll(change), scope), { discard: true })),
           Effect.andThen(Effect.asVoid(PubSub.publish(reloads, undefined)))
         )
       }),
@@ -450,11 +473,12 @@ export const make = Effect.fnUntraced(function*(
     complete: (server, params, options = {}) =>
       ask(server, { method: "completion/complete", params }, options, Prompts.decodeCompleteResult),
     request: (server, asked, options = {}) => at(server, (target) => request(target, asked, options)),
-    subscribe: (server, uri, options = {}) => at(server, (target) => subscribe(target, uri, options)),
-    logLevel: (server, level, options = {}) => at(server, (target) => logLevel(target, level, options)),
+    subscribe: (server, uri, options = {}) => subscribe(server, uri, options),
+    logLevel: (server, level, options = {}) => logLevel(server, level, options),
     notifications: Stream.fromPubSub(notifications),
     warm: (server) => warmth.keep(server),
     use: (server, f, options) => at(server, (target) => replay.once(target, f, options)),
+    reset: (server) => at(server, (target) => pool.reset(target)),
     snapshot: pool.snapshot,
     events: pool.events,
     drain: pool.drain

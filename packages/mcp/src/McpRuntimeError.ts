@@ -30,10 +30,13 @@ export class ConfigInvalid extends Schema.Error<ConfigInvalid>(id("ConfigInvalid
   file: Schema.String,
   path: Schema.String,
   expected: Schema.String,
-  actual: Schema.optional(Schema.String)
+  actual: Schema.optional(Schema.String),
+  /** What is wrong in one clause, where "expected this, got that" is no way to say it. */
+  problem: Schema.optional(Schema.String)
 }) {
   override get message(): string {
     const at = this.path === "" ? this.file : `${this.file}: ${this.path}`
+    if (this.problem !== undefined) return `${at}: ${this.problem}`
     return `${at}: expected ${this.expected}${this.actual === undefined ? "" : `, got ${this.actual}`}`
   }
 }
@@ -77,8 +80,16 @@ export class CommandNotFound extends Schema.Error<CommandNotFound>(id("CommandNo
   searched: Schema.String
 }) {
   override get message(): string {
-    return `${this.server}: command not found: ${this.command} (searched ${this.searched}). ` +
-      `Install it, or give its full path in the config.`
+    const what = `${this.server}: command not found: ${this.command}`
+    const [program = "", ...args] = this.command.trim().split(/\s+/)
+    // A program's path may have blanks; a bare name has none, and what follows it are arguments.
+    if (args.length > 0 && !/["'/\\]/.test(program)) {
+      const split = /["']/.test(this.command)
+        ? "the program alone in \"command\", and each argument by itself in \"args\""
+        : `"command": ${JSON.stringify(program)}, "args": [${args.map((arg) => JSON.stringify(arg)).join(", ")}]`
+      return `${what}. No shell reads it: write ${split}.`
+    }
+    return `${what} (searched ${this.searched}). Install it, or give its full path in the config.`
   }
 }
 
@@ -108,7 +119,7 @@ export class ServerExited extends Schema.Error<ServerExited>(id("ServerExited"))
     return `${this.server}: ${this.command} ${
       describeEnd(this.end)
     } after ${after}, before it answered the handshake; ` +
-      wordsOf(this.end)
+      `${wordsOf(this.end)} Run it by hand to see why.`
   }
 }
 
@@ -118,13 +129,15 @@ export class HandshakeTimeout extends Schema.Error<HandshakeTimeout>(id("Handsha
   server: Schema.String,
   timeoutMillis: Schema.Finite,
   hint: Schema.optional(Schema.String),
+  /** What to do. Default: to give it more time. */
+  advice: Schema.optional(Schema.String),
   stderrTail: Schema.optional(Schema.String)
 }) {
   override get message(): string {
     const hint = this.hint === undefined ? "" : `; ${this.hint}`
     const words = this.stderrTail === undefined || this.stderrTail === "" ? "" : ` (stderr: ${quote(this.stderrTail)})`
     return `${this.server}: no handshake in ${seconds(this.timeoutMillis)}${hint}${words}. ` +
-      `Raise holdfast.connectTimeout in the config if the server needs longer.`
+      (this.advice ?? "Raise holdfast.connectTimeout in the config if the server needs longer.")
   }
 }
 
@@ -225,11 +238,15 @@ export class DeadlineExceeded extends Schema.Error<DeadlineExceeded>(id("Deadlin
       hard: "hard deadline",
       caller: "the caller's deadline"
     }
-    const seen = this.delivery === "Unknown" ? "; the server was told to cancel, it may have run" : "; it was not sent"
+    const seen = {
+      NotSent: "it was not sent",
+      Refused: "the server had refused it, it has not run",
+      Unknown: "the server was told to cancel, it may have run"
+    }
     const why = this.description === undefined ? "" : ` (${this.description})`
-    return `${this.server}: ${this.method} got no answer in ${seconds(this.afterMillis)} (${
-      which[this.kind]
-    })${seen}${why}`
+    return `${this.server}: ${this.method} got no answer in ${seconds(this.afterMillis)} (${which[this.kind]}); ${
+      seen[this.delivery]
+    }${why}`
   }
 }
 

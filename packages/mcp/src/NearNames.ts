@@ -13,7 +13,8 @@ export const nearNames = (name: string, candidates: Iterable<string>): ReadonlyA
     const known = candidate.toLowerCase()
     const allowed = Math.max(1, Math.floor(Math.max(wanted.length, known.length) / 3))
     const distance = editDistance(wanted, known)
-    if (distance <= allowed) scored.push([distance, candidate])
+    // Where half of a name is a slip, every name would be near.
+    if (distance <= allowed && distance * 2 < Math.max(wanted.length, known.length)) scored.push([distance, candidate])
     else if (contains(wanted, known)) scored.push([allowed + 1, candidate])
   }
   scored.sort(([a, x], [b, y]) => a - b || (x < y ? -1 : 1))

@@ -34,6 +34,7 @@ import { answeredBy } from "./internal/HttpExchange.ts"
 import { faultOf, HttpHeaders } from "./internal/HttpHeaders.ts"
 import * as HttpStatus from "./internal/HttpStatus.ts"
 import { type PostHost, SsePost } from "./internal/SsePost.ts"
+import { tooLong } from "./internal/tooLong.ts"
 import { unbatch } from "./internal/unbatch.ts"
 import type { Link, LinkClosed, LinkFailure, LinkReceiver, Outbound } from "./Link.ts"
 
@@ -189,6 +190,10 @@ class SseTransport implements Link, PostHost, Dispatcher.DispatchHandler {
       onEvent: ({ data, event }) => {
         if (event === "endpoint") this.#named(data)
         else if (event === "message") unbatch(JsonRpc.decode(data), (frame) => this.#receive(frame))
+      },
+      onTooLong: (long) => {
+        if (long.event === "endpoint") this.#named(undefined)
+        else if (long.event === "message") this.#receive(tooLong(long))
       }
     })
     this.#body = { push: events.push, end: () => {} }
@@ -208,9 +213,13 @@ class SseTransport implements Link, PostHost, Dispatcher.DispatchHandler {
     this.#lost(HttpAgent.describeError(error))
   }
 
-  #named(address: string): void {
+  /** `undefined`: too long to be told. */
+  #named(address: string | undefined): void {
     if (this.#state._tag === "Open") return this.#lost("the server began another session on the same stream")
     if (this.#state._tag !== "Opening") return
+    if (address === undefined) {
+      return this.#refuse({ _tag: "Unintelligible", description: "the server named an address that is too long" })
+    }
     const target = URL.canParse(address, this.#url.href) ? new URL(address, this.#url) : undefined
     if (target?.origin !== this.#url.origin) {
       const description = "the server named an address for messages that is not of its own origin"

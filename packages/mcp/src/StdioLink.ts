@@ -19,6 +19,7 @@ import type * as Scope from "effect/Scope"
 import type { Buffer } from "node:buffer"
 import * as FrameWriter from "./internal/FrameWriter.ts"
 import { HoldsProgram } from "./internal/Lifeline.ts"
+import { tooLong } from "./internal/tooLong.ts"
 import { unbatch } from "./internal/unbatch.ts"
 import type { Link, LinkClosed, LinkReceiver } from "./Link.ts"
 
@@ -108,10 +109,11 @@ export const make = Effect.fnUntraced(function*(
   }
 })
 
-const malformed = ({ _tag, bytes, head, tail }: LineFraming.LineFault): JsonRpc.Malformed => {
-  switch (_tag) {
+const malformed = (fault: LineFraming.LineFault): JsonRpc.Malformed => {
+  const { head, tail } = fault
+  switch (fault._tag) {
     case "TooLong":
-      return JsonRpc.malformed(`a message of ${bytes} bytes, which is too long`, head, JsonRpc.seekAnswerId(head, tail))
+      return tooLong(fault)
     case "NotUtf8":
       return JsonRpc.malformed("not UTF-8", head, JsonRpc.seekAnswerId(head, tail))
     case "Unfinished":

@@ -7,6 +7,7 @@
  *   failure is an answer (`isError`), not a rejection. An aborted call rejects with the signal's reason, and the server is told.
  * - Idle connections do not keep the program alive: it ends by itself, and everything it started ends with it. A call that is
  *   waited for keeps it alive.
+ * - What the runtime logs (an outage is one warning) goes to stderr: stdout is the program's.
  * - `close` (or `await using`) ends every server, and returns when they are gone.
  *
  * @example
@@ -27,6 +28,7 @@ import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import { Hold, HoldsProgram, unheldClock } from "./internal/Lifeline.ts"
 import { McpConfig } from "./McpConfig.ts"
@@ -87,6 +89,8 @@ export interface Mcp extends AsyncDisposable {
     input?: Readonly<Record<string, unknown>>,
     options?: CallOptions
   ) => Promise<ToolResult>
+  /** Ends the back-off or quarantine of a server that keeps failing, by its configured name: it is tried again at the next call. */
+  readonly reset: (server: string) => Promise<void>
   /** Ends every server and connection. A second call does nothing. */
   readonly close: () => Promise<void>
 }
@@ -107,14 +111,18 @@ export const openMcp = async (config: Config, options: OpenOptions = {}): Promis
     )
   )
   const clock = unheldClock(Clock.Clock.defaultValue())
-  const unheld = Layer.mergeAll(Layer.succeed(Clock.Clock, clock), Layer.succeed(HoldsProgram, false))
+  const unheld = Layer.mergeAll(
+    Layer.succeed(Clock.Clock, clock),
+    Layer.succeed(HoldsProgram, false),
+    Layer.succeed(Logger.LogToStderr, true)
+  )
   const runtime = ManagedRuntime.make(
     ToolCatalog.layer(options).pipe(Layer.provideMerge(connections), Layer.provideMerge(unheld))
   )
   let closing: Promise<void> | undefined
 
   const run = async <A>(
-    effect: Effect.Effect<A, McpRuntimeError, ToolCatalog.ToolCatalog>,
+    effect: Effect.Effect<A, McpRuntimeError, McpConnections | ToolCatalog.ToolCatalog>,
     signal?: AbortSignal
   ): Promise<A> => {
     signal?.throwIfAborted()
@@ -167,6 +175,7 @@ export const openMcp = async (config: Config, options: OpenOptions = {}): Promis
       )),
     call: (name, input, { signal, ...options } = {}) =>
       answer(Effect.flatMap(ToolCatalog.ToolCatalog, (catalog) => catalog.call(name, input, options)), signal),
+    reset: (server) => run(Effect.flatMap(McpConnections, (mcp) => mcp.reset(server))),
     close,
     [Symbol.asyncDispose]: close
   }

@@ -50,6 +50,11 @@ describe("EndpointKey", () => {
     assert.strictEqual(http("http://h/", { "X-A": "1", b: "2" }), http("http://h/", { B: "2", "x-a": "1" }))
   })
 
+  it("does not say what is the default anyway", () => {
+    const said = Endpoint.http({ url: "http://h/mcp", push: true, sessionEndTimeout: 2000 })
+    assert.strictEqual(EndpointKey.make(said), http("http://h/mcp"))
+  })
+
   it("differs when another server, another query or another credential is meant", () => {
     const keys = [
       http("http://h/mcp"),
@@ -62,6 +67,8 @@ describe("EndpointKey", () => {
       http("http://user@h/mcp"),
       http("http://h/mcp", { authorization: "Bearer A" }),
       http("http://h/mcp", { authorization: "Bearer a" }),
+      EndpointKey.make(Endpoint.http({ url: "http://h/mcp", push: false })),
+      EndpointKey.make(Endpoint.http({ url: "http://h/mcp", sessionEndTimeout: "5 seconds" })),
       http("not a url"),
       http("not a url#x")
     ]

@@ -145,6 +145,33 @@ describe("the push stream over real sockets", () => {
 })
 
 describe("a server that is no good at pushing", () => {
+  it.effect("is not asked again for a message that is too long, and the call it answers is told", () =>
+    Effect.gen(function*() {
+      const long = (message: object) => `data: ${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`
+      const { ask, initialize, receiver, server } = yield* open({ maxMessageBytes: 10_000 })
+      const streams: Array<http.ServerResponse> = []
+      server.onGet = (response) => {
+        streams.push(response)
+        events(response, ": welcome")
+      }
+      yield* initialize
+      const call = ask(1, "hold")
+      yield* live("held", () => server.open.has("hold") && streams.length === 1)
+      // A comment ends what is written, so that only the event itself can have told its id.
+      const [stream] = streams
+      if (stream !== undefined) {
+        events(stream, "", long({ method: "n", params: { text: "x".repeat(20_000) } }))
+        events(stream, long({ id: 1, result: { text: "x".repeat(20_000) } }).trimEnd(), "id: a", "", ": ")
+      }
+      yield* live("both told", () => receiver.malformed.length === 2)
+      assert.deepStrictEqual(receiver.malformed.map(({ answerTo }) => answerTo), [undefined, 1])
+      assert.isEmpty(call.failures)
+      streams[0]?.destroy()
+      yield* passing("50 millis", "a second stream", () => streams.length === 2)
+      assert.strictEqual(server.gets()[1]?.headers["last-event-id"], "a")
+      assert.isEmpty(receiver.closings)
+    }))
+
   for (const status of [405, 404, 400, 501, 403] as const) {
     it.effect(`is not asked again after ${status}`, () =>
       Effect.gen(function*() {

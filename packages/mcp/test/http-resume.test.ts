@@ -66,6 +66,24 @@ describe("a broken response stream", () => {
       assert.isEmpty(receiver.closings)
     }))
 
+  it.effect("tells the call whose answer is too long, and is not ended by another message that is", () =>
+    Effect.gen(function*() {
+      const long = (message: object) =>
+        `data: ${JSON.stringify({ jsonrpc: "2.0", ...message, text: "x".repeat(20_000) })}\n`
+      const { ask, failed, initialize, receiver, server } = yield* open({ push: false, maxMessageBytes: 10_000 })
+      yield* initialize
+      const streams = streamOf(server, "id: 1", notification("one"))
+      onGets(server, closing("id: 2", long({ method: "two", params: {} })), closing("id: 3", long({ result: {} })))
+      const call = ask(1, "long")
+      yield* live("begun", () => receiver.messages.length === 2)
+      streams[0]?.destroy()
+      yield* passing("50 millis", "the end", () => call.failures.length > 0)
+      assert.deepInclude(yield* failed(call), { _tag: "Unintelligible" })
+      assert.match(call.failures[0]?.description ?? "", /^a message of 20\d{3} bytes, which is too long$/)
+      assert.deepStrictEqual(receiver.malformed.map(({ answerTo }) => answerTo), [undefined])
+      assert.deepStrictEqual(server.gets().map(({ headers }) => headers["last-event-id"]), ["1", "2"])
+    }))
+
   it.effect("may be the server's way of being asked now and then, at the pace of its retry, for as long as it takes", () =>
     Effect.gen(function*() {
       const { ask, initialize, receiver, server } = yield* open({ push: false })

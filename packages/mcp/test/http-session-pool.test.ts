@@ -1,9 +1,86 @@
 /** What callers see of a session that the server forgets: nothing. */
 import { assert, describe, it } from "@effect/vitest"
 import { Endpoint, layer, McpConfig, McpConnections } from "@holdfast/mcp"
+import * as Connections from "@holdfast/mcp/McpConnections"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
+import { TestClock } from "effect/testing"
 import type * as http from "node:http"
+import { eventually } from "./support/eventually.ts"
+import { live } from "./support/OpenHttp.ts"
 import * as SpyHttp from "./support/SpyHttp.ts"
+
+/** A connected server by the name of `spy`, the only one of a file that says this of it. */
+const connected = (holdfast: object, options: Connections.LayerOptions = {}) =>
+  Effect.gen(function*() {
+    const server = yield* SpyHttp.make({ answers: "sse" })
+    const config = yield* McpConfig.decode({ mcpServers: { spy: { url: server.url, holdfast } } })
+    const mcp = yield* Connections.make(config, options)
+    yield* mcp.request("spy", { method: "ping" })
+    return { mcp, server }
+  })
+
+describe("what a config says of sessions", () => {
+  it.live("leaves a server alone whose own stream is not wanted", () =>
+    Effect.gen(function*() {
+      const { mcp, server } = yield* connected({ push: false, era: "legacy" })
+      yield* mcp.request("spy", { method: "ping" })
+      assert.isEmpty(server.gets())
+      const asked = yield* connected({ era: "legacy" })
+      yield* eventually("asked for", () => asked.server.gets().length === 1)
+    }))
+
+  it.effect("gives the server no more time to end its session than the file says", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const opening = connected({ sessionEndTimeout: "500 millis", era: "legacy" })
+      const { server } = yield* Scope.provide(opening, scope)
+      server.onDelete = () => {}
+      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void), { startImmediately: true })
+      yield* live("DELETE", () => server.requests.some(({ method }) => method === "DELETE"))
+      yield* TestClock.adjust("500 millis")
+      // Two seconds, the default, would not pass here.
+      yield* Fiber.join(closing)
+    }))
+
+  it.live("asks the classifier of the server's name whether a session is lost", () =>
+    Effect.gen(function*() {
+      const asked: Array<number> = []
+      const { mcp, server } = yield* connected({ era: "legacy" }, {
+        isSessionLost: {
+          spy: (status, body) => {
+            asked.push(status)
+            return status === 503 && body.includes("unknown session")
+          }
+        }
+      })
+      server.lostSession = { status: 503, body: "unknown session" }
+      server.sessions.clear()
+      // A 503 without that word would be told to the caller.
+      yield* mcp.request("spy", { method: "ping" })
+      assert.include(asked, 503)
+      assert.strictEqual(server.spy.received.filter(({ method }) => method === "initialize").length, 2)
+    }))
+
+  it.live("another classifier is another server: its connections are opened anew by a reload", () =>
+    Effect.gen(function*() {
+      const server = yield* SpyHttp.make({ answers: "sse" })
+      const configWith = (isSessionLost: () => boolean) =>
+        McpConfig.make({ spy: Endpoint.http({ url: server.url, isSessionLost }) })
+      const no = () => false
+      const mcp = yield* Connections.make(yield* configWith(no))
+      const handshakes = () => server.spy.received.filter(({ method }) => method === "initialize").length
+      yield* mcp.request("spy", { method: "ping" })
+      yield* mcp.reload(yield* configWith(no))
+      yield* mcp.request("spy", { method: "ping" })
+      assert.strictEqual(handshakes(), 1)
+      yield* mcp.reload(yield* configWith(() => false))
+      yield* mcp.request("spy", { method: "ping" })
+      assert.strictEqual(handshakes(), 2)
+    }))
+})
 
 describe("calls that meet a lost session", () => {
   it.live("are all sent again after one new handshake, those that write included", () =>

@@ -23,7 +23,6 @@ const stdio: Subject = {
   isPipe: true,
   carriesQuestions: true,
   death: { cause: "ProcessEnded", showsAtSend: false },
-  tellsTooLong: true,
   open: Effect.fnUntraced(function*(receiver, options) {
     const link = yield* StdioLink.make(
       // What is deaf does not hear the end of its stdin either.
@@ -55,7 +54,6 @@ const http = (answers: "json" | "sse"): Subject => ({
   isPipe: false,
   carriesQuestions: answers === "sse",
   death: { cause: "Unreachable", showsAtSend: true },
-  tellsTooLong: true,
   open: Effect.fnUntraced(function*(receiver, options) {
     const server = yield* SpyHttp.make({ answers, hasSessions: false })
     const deadlines = yield* Deadlines.make
@@ -80,7 +78,6 @@ const sse: Subject = {
   isPipe: false,
   carriesQuestions: true,
   death: { cause: "Unreachable", showsAtSend: false },
-  tellsTooLong: false,
   open: Effect.fnUntraced(function*(receiver, options) {
     const server = yield* SseServer.make
     const spy = spyBehaviour.make()
@@ -108,7 +105,6 @@ const memory: Subject = {
   isPipe: true,
   carriesQuestions: true,
   death: { cause: "ProcessEnded", showsAtSend: false },
-  tellsTooLong: true,
   open: Effect.fnUntraced(function*(receiver, options) {
     let peer: MemoryPeer | undefined
     const link = yield* memoryLink.make(

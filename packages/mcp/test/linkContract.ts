@@ -2,7 +2,7 @@
  * What every link must keep for the runtime above it to keep its own promises. One suite, run for every transport: the peer is the
  * spy of `support/spyBehaviour.ts`, whose orders are the methods of requests.
  */
-import type { Link, LinkClosed } from "@holdfast/mcp/Link"
+import type { Link, LinkClosed, LinkFailure } from "@holdfast/mcp/Link"
 import type { Delivery } from "@holdfast/mcp/McpRuntimeError"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -38,8 +38,6 @@ export interface Subject {
   readonly carriesQuestions: boolean
   /** How the link ends when its peer is killed; whether that shows only when something is sent. */
   readonly death: { readonly cause: LinkClosed["_tag"]; readonly showsAtSend: boolean }
-  /** Of an answer that is too long the call is still told. */
-  readonly tellsTooLong: boolean
 }
 
 interface ContractPromise {
@@ -84,6 +82,8 @@ const isLost = (delivery: Delivery) => (outbound: RecordingOutbound): void => {
   for (const failure of outbound.failures) assert.deepInclude(failure, { _tag: "Lost", delivery })
   assert.isAtMost(outbound.failures.length, 1)
 }
+
+const descriptionOf = ({ description }: LinkFailure): string => description
 
 export const promises: ReadonlyArray<ContractPromise> = [
   {
@@ -209,17 +209,37 @@ export const promises: ReadonlyArray<ContractPromise> = [
     })
   },
   {
-    name: "lets no answer that is too long disturb the others",
+    name: "tells the call at once whose answer is too long, and disturbs no other",
     check: Effect.fnUntraced(function*(subject) {
       const { ask, receiver, works } = yield* openWith(subject, { maxMessageBytes: 100_000 })
       const long = ask(1, "big", { bytes: 500_000 })
-      yield* works(2)
-      if (subject.tellsTooLong) {
-        const isTold = () => receiver.malformed.some(({ answerTo }) => answerTo === 1) || long.failures.length === 1
-        yield* eventually("told", isTold)
+      const isTold = () => receiver.malformed.some(({ answerTo }) => answerTo === 1) || long.failures.length === 1
+      yield* eventually("told", isTold)
+      for (const told of [...receiver.malformed.map(({ reason }) => reason), ...long.failures.map(descriptionOf)]) {
+        assert.match(told, /^a message of .*bytes, which is too long$/)
       }
-      yield* works(3)
+      assert.strictEqual(receiver.malformed.length + long.failures.length, 1, "it is told once")
+      yield* works(2)
       assert.isUndefined(receiver.answerTo(1))
+      assert.isEmpty(receiver.closings)
+    })
+  },
+  {
+    name: "holds it against no call when a message that answers none is too long",
+    // In JSON it would be part of the answer.
+    appliesTo: ({ carriesQuestions }) => carriesQuestions,
+    check: Effect.fnUntraced(function*(subject) {
+      const { answered, ask, receiver, works } = yield* openWith(subject, { maxMessageBytes: 100_000 })
+      const held = ask(1, "hold")
+      const asked = ask(2, "shout", { bytes: 500_000 })
+      yield* answered(2)
+      assert.deepInclude(receiver.answerTo(2), { result: { shouted: true } })
+      assert.strictEqual(receiver.malformed.length, 1)
+      assert.match(receiver.malformed[0]?.reason ?? "", /^a message of 50\d{4} bytes, which is too long$/)
+      assert.isUndefined(receiver.malformed[0]?.answerTo)
+      assert.isAtMost(receiver.malformed[0]?.excerpt.length ?? 0, 201)
+      yield* works(3)
+      for (const { failures } of [held, asked]) assert.isEmpty(failures)
       assert.isEmpty(receiver.closings)
     })
   },

@@ -1,10 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigInvalid, McpConfig, McpRuntimeError, type Origin } from "@holdfast/mcp"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as fs from "node:fs/promises"
 import * as os from "node:os"
 import * as path from "node:path"
+import { optionNames } from "../src/internal/serverEntry.ts"
 
 const origin: Origin = { file: ".mcp.json", directory: "/project", environment: {} }
 const document = (entry: unknown) => ({ mcpServers: { fs: entry } })
@@ -86,6 +88,28 @@ describe("McpConfig", () => {
       assert.deepStrictEqual(server.deadlines, { idle: 60_000, hard: 7_200_000, read: 500 })
       assert(server.endpoint._tag === "Stdio" && server.endpoint.inheritEnv)
     }))
+
+  it.effect("reads how a session over HTTP is kept, with its defaults", () =>
+    Effect.gen(function*() {
+      const url = "http://h/mcp"
+      const http = (holdfast: object) =>
+        Effect.map(read({ url, holdfast }), ({ endpoint }) => {
+          assert(endpoint._tag === "Http")
+          const { isSessionLost, push, sessionEndTimeout } = endpoint
+          assert.isUndefined(isSessionLost, "a function has no place in a file")
+          return [push, Duration.toMillis(sessionEndTimeout)]
+        })
+      assert.deepStrictEqual(yield* http({}), [true, 2000])
+      assert.deepStrictEqual(yield* http({ push: false, sessionEndTimeout: "10 seconds" }), [false, 10_000])
+      assert.deepStrictEqual(yield* http({ push: true, sessionEndTimeout: 500 }), [true, 500])
+      assert.deepStrictEqual(yield* http({ sessionEndTimeout: "Infinity" }), [true, Number.POSITIVE_INFINITY])
+    }))
+
+  it("tells of every option in the README", async () => {
+    const readme = await fs.readFile(new URL("../README.md", import.meta.url), "utf8")
+    const section = readme.slice(readme.indexOf("## What is configured"))
+    for (const name of optionNames) assert.include(section, `\`${name}\``)
+  })
 
   it.effect("lets callers wait longer when only connectTimeout is raised", () =>
     Effect.gen(function*() {
@@ -175,9 +199,21 @@ describe("McpConfig", () => {
         [{ type: "ws", url: "ws://h" }, "mcpServers.fs.type: expected \"stdio\", \"http\" or \"sse\", got \"ws\""],
         [
           { url: "localhost:3000/mcp" },
-          "mcpServers.fs.url: expected an absolute http or https url, got something else"
+          "mcpServers.fs.url: expected an absolute http or https url, got one that does not begin with http:// or https://"
         ],
-        [{ url: "/mcp" }, "mcpServers.fs.url: expected an absolute http or https url, got something else"],
+        [
+          { url: "/mcp?key=hunter2" },
+          "mcpServers.fs.url: expected an absolute http or https url, got one that does not begin with http:// or https://"
+        ],
+        [
+          { url: "ws://user:hunter2@h/mcp" },
+          "mcpServers.fs.url: expected an absolute http or https url, got ws://…"
+        ],
+        [
+          { url: "https://:hunter2" },
+          "mcpServers.fs.url: expected an absolute http or https url, got https:// and what is no host"
+        ],
+        [{ url: "" }, "mcpServers.fs.url: expected an absolute http or https url, got an empty string"],
         [
           { command: "x", holdfast: { conectTimeout: 1 } },
           "mcpServers.fs.holdfast.conectTimeout: expected connectTimeout, got an unknown option"
@@ -194,6 +230,24 @@ describe("McpConfig", () => {
         [
           { command: "x", holdfast: { hardDeadline: "0 seconds" } },
           "mcpServers.fs.holdfast.hardDeadline: expected longer than zero, got 0 ms"
+        ],
+        [
+          { command: "x", holdfast: { push: false } },
+          "mcpServers.fs.holdfast.push: expected this option at servers over Streamable HTTP only (\"type\": \"http\"), " +
+          "got a server over stdio"
+        ],
+        [
+          { type: "sse", url: "http://h/", holdfast: { sessionEndTimeout: 5 } },
+          "mcpServers.fs.holdfast.sessionEndTimeout: expected this option at servers over Streamable HTTP only " +
+          "(\"type\": \"http\"), got a server over sse"
+        ],
+        [
+          { url: "http://h/", holdfast: { sessionEndTimeout: 0 } },
+          "mcpServers.fs.holdfast.sessionEndTimeout: expected longer than zero, got 0 ms"
+        ],
+        [
+          { url: "http://h/", holdfast: { push: "no" } },
+          "mcpServers.fs.holdfast.push: expected boolean, got \"no\""
         ],
         [
           { command: "x", holdfast: { sharing: "sometimes" } },
@@ -302,11 +356,11 @@ describe("McpConfig", () => {
       const missing = path.join(directory, "none.json")
       assert.strictEqual(
         yield* complaint(McpConfig.load(missing)),
-        `${missing}: expected a readable file, got no such file`
+        `${missing}: there is no such file`
       )
       assert.strictEqual(
         yield* complaint(McpConfig.load(directory)),
-        `${directory}: expected a readable file, got a directory`
+        `${directory}: it is a directory, not a file`
       )
     }).pipe(Effect.scoped))
 })

@@ -84,6 +84,11 @@ describe("connecting over stdio", () => {
       const reason = yield* Fiber.join(fiber)
       assert.deepInclude(reason, { _tag: "HandshakeTimeout", timeoutMillis: 20_000 })
       assert.match(messageOf(reason), /no handshake in 20 s; on stdout it wrote "Usage: server \[options\]"/)
+      // More time would not help.
+      assert.match(
+        messageOf(reason),
+        /which is no MCP message\. It may need another argument to speak MCP there, such as stdio\.$/
+      )
     }))
 
   it.effect("says that a launcher may still be downloading", () =>

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as McpSimulation from "./simulation/McpSimulation.ts"
 
-const seeds = 500
+const seeds = 300
 
 describe("MCP simulation", () => {
   it(`no invariant breaks in ${seeds} seeds`, { timeout: 60_000 }, () => {
@@ -16,7 +16,7 @@ describe("MCP simulation", () => {
     assert.strictEqual(new Set(hashes).size, 5)
   })
 
-  it("calls end in every way they can end, servers run some of them twice, and both eras are spoken", () => {
+  it("calls end in every way they can end, and everything else happens beside them that can", () => {
     const seen = new Set<string>()
     for (let seed = 0; seed < 150; seed++) {
       for (const outcome of McpSimulation.run(seed).outcomes.keys()) seen.add(outcome)
@@ -44,7 +44,18 @@ describe("MCP simulation", () => {
       "caller: DeadlineExceeded (acquire, NotSent)",
       "server: ran twice, with leave",
       "server: called in the legacy era",
-      "server: called in the modern era"
+      "server: called in the modern era",
+      "caller: UnknownServer",
+      "caller: watches a resource",
+      "caller: heard news",
+      "caller: found it warm",
+      "server: asked its client",
+      "server: got an answer",
+      "server: got the error -1 for an answer",
+      "server: withdrew a question",
+      "server: knew what to tell of at its first call",
+      "server: asked to tell, at rest",
+      "a config was taken"
     ]
     assert.deepStrictEqual(expected.filter((outcome) => !seen.has(outcome)), [])
   })

@@ -52,6 +52,56 @@ describe("a call that may have run and may be repeated", () => {
     }))
 })
 
+describe("a repeated call that may have run the first time", () => {
+  /** Dies of the first call, and does something else with the next. */
+  const dyingThen = (next: Handler) => {
+    let calls = 0
+    return MemoryServer.make({
+      transport: "http",
+      era: "legacy",
+      handlers: {
+        "tools/call": (params, call) => {
+          if (++calls > 1) return next(params, call)
+          call.connection.exit()
+          return Effect.never
+        }
+      }
+    })
+  }
+
+  it.effect("is not said to have been refused", () =>
+    Effect.gen(function*() {
+      const server = yield* dyingThen((_, { connection, id }) => {
+        connection.fail(id, { _tag: "Rejected", status: 403, description: "not today" })
+        return Effect.never
+      })
+      const { error } = yield* millisOf((yield* connect(server)).callTool("it", { name: "x" }, { idempotent: true }))
+      assert.deepInclude(error.reason, { _tag: "OutcomeUnknown", attempts: 1 })
+      assert.match(error.message, /not today/)
+    }))
+
+  it.effect("is not said to have been refused when its deadline passes over a question in between", () =>
+    Effect.gen(function*() {
+      let calls = 0
+      const server = yield* MemoryServer.make({
+        transport: "http",
+        era: "modern",
+        handlers: {
+          "tools/call": (_, { connection }) => {
+            if (++calls > 1) return Effect.fail({ code: -32020, message: "a header is missing" })
+            connection.exit()
+            return Effect.never
+          },
+          "tools/list": () => Effect.never
+        }
+      })
+      const call = (yield* connect(server)).callTool("it", { name: "x" }, { idempotent: true, deadline: "5 seconds" })
+      const { error } = yield* millisOf(call)
+      assert.deepInclude(error.reason, { _tag: "DeadlineExceeded", kind: "caller", delivery: "Unknown" })
+      assert.strictEqual(calls, 2)
+    }))
+})
+
 describe("a call that was refused for a while", () => {
   it.effect("is not held beyond its deadline by the pause after the one it was asked to take", () =>
     Effect.gen(function*() {

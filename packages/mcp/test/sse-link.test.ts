@@ -110,6 +110,45 @@ describe("a connection over HTTP+SSE", () => {
       assert.deepStrictEqual(good, { method: "good" })
     }))
 
+  it.live("a call whose answer is too long fails at once and alone, and may have run", () =>
+    Effect.gen(function*() {
+      const server = yield* SseServer.make
+      const connection = yield* McpConnection.connect({
+        server: "old",
+        endpoint: Endpoint.sse({ url: server.url }),
+        clientInfo,
+        maxMessageBytes: 10_000
+      })
+      server.onPost = ({ id, method }, response) => {
+        response.writeHead(202).end()
+        server.send({ id, result: { text: "x".repeat(method === "long" ? 20_000 : 5) } })
+      }
+      const [long, short] = yield* Effect.all(
+        [Effect.flip(connection.request("long")), connection.request("short")],
+        { concurrency: "unbounded" }
+      )
+      assert.deepInclude(long, { _tag: "InvalidAnswer", server: "old", method: "long" })
+      assert.match(long.message, /20\d{3} bytes, which is too long/)
+      assert.deepStrictEqual(short, { text: "xxxxx" })
+      server.send({ method: "notifications/message", params: { data: "y".repeat(20_000) } })
+      assert.deepStrictEqual(yield* connection.request("short"), { text: "xxxxx" })
+      assert.deepStrictEqual(connection.diagnostics(), { noise: 1, unmatched: 0, invalid: 1 })
+      assert.strictEqual(connection.inFlight(), 0)
+    }))
+
+  it.live("an address that is too long is refused", () =>
+    Effect.gen(function*() {
+      const server = yield* SseServer.make
+      server.greeting = `event: endpoint\ndata: /${"a".repeat(20_000)}\n\n`
+      const reason = yield* Effect.flip(McpConnection.connect({
+        server: "old",
+        endpoint: Endpoint.sse({ url: server.url }),
+        clientInfo,
+        maxMessageBytes: 10_000
+      }))
+      assert.match(reason.message, /an address that is too long/)
+    }))
+
   it.live("an interrupted call is cancelled at the server; closing the Scope closes the stream", () =>
     Effect.gen(function*() {
       const server = yield* SseServer.make

@@ -60,6 +60,7 @@ const servers = Effect.fnUntraced(function*(names: ReadonlyArray<string>) {
         to: "Ready",
         attempt: 1,
         durationMillis: 1,
+        retryInMillis: undefined,
         cause: undefined
       }),
     // Whatever else is called is not there, and the test fails.

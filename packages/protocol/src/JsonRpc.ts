@@ -150,6 +150,12 @@ export const seekAnswerId = (head: string, tail: string): RequestId | undefined 
   }
 }
 
+/**
+ * True when a message that begins so is no answer: a request or a notification, too long or too broken to be parsed. False may
+ * be anything.
+ */
+export const beginsAsCall = (head: string): boolean => leadingMethod.test(head)
+
 /** What MCP accepts as an id. */
 export const isRequestId = (value: unknown): value is RequestId =>
   typeof value === "number" ? Number.isFinite(value) : typeof value === "string"
@@ -161,6 +167,7 @@ const idMember = String.raw`"id"\s*:\s*(-?\d{1,16}|"(?:[^"\\]|\\.){0,256}")\s*`
 const answer = String.raw`"(?:result|error)"\s*:`
 const leadingId = new RegExp(String.raw`^\s*\{\s*(?:${version},\s*)?${idMember},\s*(?:${version},\s*)?${answer}`)
 const beginsAsAnswer = new RegExp(String.raw`^\s*\{\s*(?:${version},\s*)?${answer}`)
+const leadingMethod = new RegExp(String.raw`^\s*\{\s*(?:(?:${version}|${idMember}),\s*){0,2}"(?:method|params)"\s*:`)
 const trailingId = new RegExp(String.raw`,\s*${idMember}(?:,\s*${version})?\}\s*$`)
 
 /** A parsed JSON object: its members are the peer's, so nothing is known of them. */

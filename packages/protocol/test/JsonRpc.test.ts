@@ -157,3 +157,23 @@ describe("JsonRpc.seekAnswerId", () => {
     assert.strictEqual(JsonRpc.decode(JsonRpc.encodeRequestWithProgress(7, "x", new Dated()))._tag, "Request")
   })
 })
+
+describe("JsonRpc.beginsAsCall", () => {
+  it("is sure of requests and notifications only", () => {
+    const calls = [
+      `{"jsonrpc":"2.0","method":"n","params":{`,
+      ` { "method" : "n"`,
+      `{"id":5,"jsonrpc":"2.0","method":"m"`,
+      `{"jsonrpc":"2.0","id":"a","params":{"x":"`
+    ]
+    for (const head of calls) assert.isTrue(JsonRpc.beginsAsCall(head), head)
+    const others = [
+      `{"jsonrpc":"2.0","id":5,"result":{"method":"x"`,
+      `{"text":"`,
+      `{"result":{"a":1},"method":"`,
+      `"method":`,
+      ""
+    ]
+    for (const head of others) assert.isFalse(JsonRpc.beginsAsCall(head), head)
+  })
+})

@@ -1,3 +1,4 @@
+import * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import * as ServerSentEvents from "@holdfast/protocol/ServerSentEvents"
 import { Buffer } from "node:buffer"
 import { assert, describe, it } from "vitest"
@@ -5,11 +6,11 @@ import { assert, describe, it } from "vitest"
 const record = (maxEventBytes?: number) => {
   const events: Array<ServerSentEvents.ServerSentEvent> = []
   const retries: Array<number> = []
-  const tooLong: Array<number> = []
+  const tooLong: Array<ServerSentEvents.LongEvent> = []
   const parser = ServerSentEvents.make({
     onEvent: (event) => events.push(event),
     onRetry: (millis) => retries.push(millis),
-    onTooLong: (bytes) => tooLong.push(bytes),
+    onTooLong: (event) => tooLong.push(event),
     maxEventBytes
   })
   return { events, retries, tooLong, ...parser }
@@ -76,6 +77,48 @@ describe("ServerSentEvents", () => {
       assert.strictEqual(tooLong.length, 1, `step ${step}`)
       assert.deepStrictEqual(events.map(({ data }) => data), ["next"], `step ${step}`)
     }
+  })
+
+  it("keeps both ends of what is too long, however it is cut and written, and what else its event says", () => {
+    const json = JSON.stringify({ jsonrpc: "2.0", result: { text: "é".repeat(300) }, id: 7 })
+    const pretty = JSON.stringify(JSON.parse(json), undefined, 1)
+    for (const message of [json, pretty]) {
+      const lines = message.split("\n").map((line) => `data: ${line}\n`).join("")
+      const text = Buffer.from(`event: news\n${lines}id: 5\nretry: 3\n\ndata: next\n\n`)
+      for (let step = 1; step < text.length; step += 7) {
+        const { events, lastEventId, push, retries, tooLong } = record(100)
+        for (let at = 0; at < text.length; at += step) push(text.subarray(at, at + step))
+        assert.strictEqual(tooLong.length, 1)
+        assert.deepInclude(tooLong[0], { event: "news", head: message, tail: message })
+        assert.deepStrictEqual([events[0]?.event, lastEventId(), retries], ["message", "5", [3]])
+      }
+    }
+  })
+
+  it("keeps no more than both ends, of one line or of many", () => {
+    const head = `{"jsonrpc":"2.0","result":"`
+    const tail = `","id":"the last"}`
+    const filler = Array.from({ length: 20_000 }, (_, line) => `${line}`).join(" ")
+    for (const separator of ["", "\ndata: "]) {
+      const text = `data: ${head}${filler.replaceAll(" ", separator)}${tail}\n\n`
+      for (const step of [997, 50_000, text.length]) {
+        const { push, tooLong } = record(1000)
+        for (let at = 0; at < text.length; at += step) push(Buffer.from(text.slice(at, at + step)))
+        const [long] = tooLong
+        assert.strictEqual(tooLong.length, 1)
+        assert.isTrue(long?.head.startsWith(`${head}0`) && long.tail.endsWith(`19999${tail}`))
+        assert.isAtMost(Math.max(long?.head.length ?? 0, long?.tail.length ?? 0), 4096)
+        assert.isAbove(Math.min(long?.head.length ?? 0, long?.tail.length ?? 0), 4000)
+        assert.strictEqual(JsonRpc.seekAnswerId(long?.head ?? "", long?.tail ?? ""), "the last")
+      }
+    }
+  })
+
+  it("does not take a comment without an end for an event", () => {
+    const { events, push, tooLong } = record(100)
+    push(Buffer.from(`: ${"x".repeat(100_000)}\n\ndata: x\n\n`))
+    assert.isEmpty(tooLong)
+    assert.strictEqual(events.length, 1)
   })
 
   it("never takes a stream of comments for one long event", () => {

@@ -3,7 +3,7 @@
  * or all.
  *
  * - `GET /healthz`: 200 as long as the process answers.
- * - `GET /readyz`: 200; 503 while the server drains, so that a balancer sends nobody any more.
+ * - `GET /readyz`: 200; 503 while the server drains or `ready` says no, so that a balancer sends nobody any more.
  * - `GET /sessions`: every session by its number, without any secret.
  * - `DELETE /sessions/:number`: ends one, with the reason `operator`.
  * - `POST /drain`: begins a drain, and answers at once.
@@ -39,6 +39,11 @@ export interface AdminOptions {
   readonly auth?: Authenticator | Effect.Effect<Authenticator, McpServerError | Config.ConfigError> | undefined
   /** Names this port is reached by. Default: loopback's. */
   readonly allowedHosts?: ReadonlyArray<string> | undefined
+  /**
+   * Whether there is what the server needs, asked at every `/readyz` for five seconds at most. Default: there is. **Gotchas**: what all replicas
+   * share, a database say, makes all of them unready at once, and a balancer has nobody left.
+   */
+  readonly ready?: Effect.Effect<boolean> | undefined
   /** Told which port it is, once it listens. */
   readonly onListen?: ((port: number) => void) | undefined
 }
@@ -48,7 +53,12 @@ export const layer = (
   options: AdminOptions = {}
 ): Layer.Layer<never, McpServerError | Config.ConfigError, SessionRegistry> =>
   Layer.unwrap(Effect.gen(function*() {
-    const { allowedHosts, host = "127.0.0.1", port = 9464 } = options
+    const { allowedHosts, host = "127.0.0.1", port = 9464, ready = Effect.succeed(true) } = options
+    // A check that fails or hangs is an answer, too.
+    const isReady = ready.pipe(
+      Effect.catchCause((cause) => Effect.as(Effect.logWarning("the check of readiness has failed", cause), false)),
+      Effect.timeoutOrElse({ duration: "5 seconds", orElse: () => Effect.succeed(false) })
+    )
     const auth = Effect.isEffect(options.auth) ? yield* options.auth : options.auth
     yield* Guard.checkBind(host, { auth })
     const node = yield* NodeServer.make
@@ -90,11 +100,12 @@ export const layer = (
         "GET",
         "/readyz",
         guarded(
-          Effect.sync(() =>
+          Effect.map(isReady, (isReady) =>
             registry.isDraining()
               ? HttpServerResponse.text("draining\n", { status: 503 })
-              : HttpServerResponse.text("ready\n")
-          ),
+              : isReady
+              ? HttpServerResponse.text("ready\n")
+              : HttpServerResponse.text("not ready\n", { status: 503 })),
           true
         )
       )
@@ -139,7 +150,7 @@ export const layer = (
   }))
 
 const index = `GET /healthz             200 as long as the process answers
-GET /readyz              200; 503 while the server drains
+GET /readyz              200; 503 while the server drains, or lacks what it needs
 GET /sessions            every session by its number, without secrets
 DELETE /sessions/NUMBER  ends one
 POST /drain              begins a drain

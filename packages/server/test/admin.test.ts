@@ -96,6 +96,18 @@ describe("the operators' port", () => {
       assert.strictEqual((yield* Fiber.join(call)).status, 200)
     }))
 
+  it.live("is not ready while what it needs is not there, and when the check fails", () =>
+    Effect.gen(function*() {
+      let check: Effect.Effect<boolean> = Effect.succeed(false)
+      const { ask } = yield* ready({ admin: { ready: Effect.suspend(() => check) } })
+      assert.deepStrictEqual(yield* ask("/readyz"), { status: 503, text: "not ready\n" })
+      assert.strictEqual((yield* ask("/healthz")).status, 200)
+      check = Effect.die("broken")
+      assert.strictEqual((yield* ask("/readyz")).status, 503)
+      check = Effect.succeed(true)
+      assert.deepStrictEqual(yield* ask("/readyz"), { status: 200, text: "ready\n" })
+    }))
+
   it.live("lets nobody in who was not meant, and listens for strangers only with tokens", () =>
     Effect.gen(function*() {
       const token = "operators-token-0123456789"

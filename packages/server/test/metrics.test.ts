@@ -323,7 +323,7 @@ describe("docs/metrics.md", () => {
         ...new Set([...ids, ...[...families].map(([, name = ""]) => name)]),
         ...parse(prometheusText(yield* registry.snapshot)).keys()
       ]
-      assert.lengthOf(names, 2 * (16 + 9 + 1) + 10)
+      assert.lengthOf(names, 2 * (17 + 9 + 1) + 10)
       assert.deepStrictEqual(names.filter((name) => !named(name)), [])
       // And nothing that is not there: what it names is a series, or a sample of one.
       const known = (word: string) =>

@@ -220,6 +220,7 @@ interface Story {
 const pool = (name: string, more = ""): string => `holdfast_pool_${name}{job="j",instance="i",pool="default"${more}}`
 const registry = (name: string, more = ""): string =>
   `holdfast_server_${name}{job="j",instance="i",registry="mcp"${more}}`
+const jobs = (name: string, more = ""): string => `holdfast_jobs_${name}{job="j",instance="i",store="jobs"${more}}`
 /** Of the operators' page. */
 const replica = (name: string, labels = ""): string => `mcp_${name}{job="j",instance="i"${labels}}`
 const because = (reason: string): string => `,reason="${reason}"`
@@ -229,6 +230,9 @@ const stories: ReadonlyArray<Story> = [
     what: "all is well",
     series: {
       [pool("timeout")]: "7+0x60",
+      [pool("refused", because("AcquireTimeout"))]: "7+0x60",
+      [pool("refused", because("Quarantined"))]: "3+0x60",
+      [pool("refused", because("PoolClosed"))]: "0+1x60",
       [pool("quarantines")]: "3+0x60",
       [pool("leaks")]: "1+0x60",
       [pool("losses")]: "0+1x60",
@@ -256,10 +260,19 @@ const stories: ReadonlyArray<Story> = [
     },
     fires: []
   },
-  { what: "callers time out", series: { [pool("timeout")]: "0+1x60" }, fires: ["PoolGivesNoConnections"] },
   {
-    what: "some timed out at once, and no more since",
-    series: { [pool("timeout")]: "0+0x56 40 40 40 40" },
+    what: "callers time out",
+    series: { [pool("timeout")]: "0+1x60", [pool("refused", because("AcquireTimeout"))]: "0+1x60" },
+    fires: ["PoolGivesNoConnections"]
+  },
+  {
+    what: "nobody answers, and nobody waits for it",
+    series: { [pool("timeout")]: "0+0x60", [pool("refused", because("DialFailed"))]: "0+1x60" },
+    fires: ["PoolGivesNoConnections"]
+  },
+  {
+    what: "some were refused at once, and no more since",
+    series: { [pool("refused", because("DialFailed"))]: "0+0x56 40 40 40 40" },
     fires: []
   },
   { what: "a quarantine", series: { [pool("quarantines")]: "0+0x20 1+0x40" }, fires: ["PoolQuarantinesServer"] },
@@ -330,6 +343,27 @@ const stories: ReadonlyArray<Story> = [
     what: "a tool fails, as tools may",
     series: { "holdfast_tool_duration_count{job=\"j\",instance=\"i\",tool=\"greet\",outcome=\"error\"}": "0+1x60" },
     fires: []
+  },
+  {
+    what: "a store of jobs in trouble",
+    series: {
+      [jobs("store_troubled")]: "0+0x20 1+0x40",
+      [jobs("queued_age", ",kind=\"scan\"")]: "0+10x60"
+    },
+    fires: ["JobStoreInTrouble"]
+  },
+  {
+    what: "a store of jobs that is in trouble for a moment, and jobs that wait for theirs",
+    series: {
+      [jobs("store_troubled")]: "0+0x20 1+0x4 0+0x36",
+      [jobs("queued_age", ",kind=\"scan\"")]: "0+60x14 0+60x14 0+60x14 0+60x14"
+    },
+    fires: []
+  },
+  {
+    what: "jobs that nobody runs",
+    series: { [jobs("queued_age", ",kind=\"scan\"")]: "0+60x60" },
+    fires: ["JobsWaitTooLong"]
   },
   { what: "no sweep any more", series: { [registry("sweeps")]: "90+0x60" }, fires: ["ServerSweepsStopped"] },
   {
@@ -414,7 +448,7 @@ describe("the alert rules of docs/metrics.md", () => {
       const directory = yield* Debian.temporaryDirectory("rules")
       fs.writeFileSync(path.join(directory, "alerts.yml"), Prometheus.rules)
       for (const story of stories) assert.strictEqual(runRules(directory, story), "", story.what)
-      assert.sameMembers(stories.flatMap(({ fires }) => fires), [...alerts])
+      assert.sameMembers([...new Set(stories.flatMap(({ fires }) => fires))], [...alerts])
       // What fires is compared: an alert that is expected and does not fire is a difference, and so is one that fires unexpectedly.
       const [well, timeouts] = stories
       if (well === undefined || timeouts === undefined) return assert.fail("no stories")

@@ -86,6 +86,7 @@ export const scenario = (seed: number): Scenario => {
     },
     faults: {
       failedDial: isCalm ? 0 : random.pick([0, 0.2, 0.6]),
+      unavailable: isCalm ? 0 : random.pick([0, 0, 0, 0.3, 0.9]),
       permanentFailure: isCalm ? 0 : random.pick([0, 0, 0.1]),
       hangingDial: isCalm ? 0 : random.pick([0, 0, 0.1]),
       defect: isCalm ? 0 : random.pick([0, 0, 0.02]),
@@ -147,6 +148,7 @@ export const shrink = (broken: PoolRun): { readonly scenario: Scenario; readonly
       { ...from, faults: { ...from.faults, hangingDial: 0 } },
       { ...from, faults: { ...from.faults, defect: 0 } },
       { ...from, faults: { ...from.faults, failedDial: 0 } },
+      { ...from, faults: { ...from.faults, unavailable: 0 } },
       { ...from, faults: { ...from.faults, slowCloseMillis: 0 } },
       { ...from, faults: { ...from.faults, silentDeath: 0 } },
       { ...from, stallChance: 0 }
@@ -440,7 +442,13 @@ class Auditor {
     const edge = `${isSlot ? "slot" : "connection"} ${event.from} -> ${event.to}`
     this.check(known === event.from && (edges[event.from] ?? []).includes(event.to), "only legal transitions", edge)
     books.set(id, event.to)
-    if (isSlot && event.to === "Quarantined") this.quarantinedAt.set(event.fingerprint, this.now())
+    if (isSlot && event.to === "Quarantined") {
+      this.quarantinedAt.set(event.fingerprint, this.now())
+      // Each dial crashes once at most, and may still be at it.
+      const crashes = this.connector?.connections.filter(({ isAway, key }) => key === event.fingerprint && !isAway)
+      const { limit = 0 } = this.drawn.policy.restartIntensity ?? {}
+      this.check((crashes?.length ?? 0) > limit, "who is not there is not quarantined for it", event.key)
+    }
     this.transitions.add(edge)
   }
 

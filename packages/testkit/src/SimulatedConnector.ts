@@ -13,7 +13,7 @@ import type * as SeededRandom from "./SeededRandom.ts"
 
 export class SimulatedFailure extends Data.TaggedError("SimulatedFailure")<{
   readonly message: string
-  readonly isPermanent: boolean
+  readonly classification: Connector.Classification
 }> {}
 
 /** One connection as the books see it, from the first thing a dial acquires to the end of its finalizer. */
@@ -25,6 +25,8 @@ export interface SimulatedConnection {
   /** Its holders have requests in flight, as opposed to merely holding it. */
   isBusy: boolean
   isLost: boolean
+  /** Its dial or its loss is no crash: the peer was not there. */
+  isAway: boolean
   /** Since when it answers nothing, without saying so. */
   silentSince: number | undefined
   finalizersStarted: number
@@ -34,6 +36,8 @@ export interface SimulatedConnection {
 /** How often what goes wrong; probabilities per dial. */
 export interface Faults {
   readonly failedDial: number
+  /** The peer is not there, or says "not now". Of losses the same share is of this kind. */
+  readonly unavailable: number
   readonly permanentFailure: number
   readonly hangingDial: number
   readonly defect: number
@@ -75,6 +79,7 @@ export const make = (options: {
       isOpen: false,
       isBusy: random.chance(0.3),
       isLost: false,
+      isAway: false,
       silentSince: undefined,
       finalizersStarted: 0,
       finalizersEnded: 0
@@ -109,11 +114,16 @@ export const make = (options: {
     if (millis > 0) yield* clock.sleep(Duration.millis(millis))
     if (random.chance(faults.defect)) return yield* Effect.die(new Error("a bug in the connector"))
     if (random.chance(faults.permanentFailure)) {
-      return yield* new SimulatedFailure({ message: "not found", isPermanent: true })
+      return yield* new SimulatedFailure({ message: "not found", classification: "permanent" })
+    }
+    if (random.chance(faults.unavailable)) {
+      connection.isAway = true
+      onChange("refused", connection)
+      return yield* new SimulatedFailure({ message: "away", classification: "unavailable" })
     }
     if (random.chance(faults.failedDial)) {
       onChange("refused", connection)
-      return yield* new SimulatedFailure({ message: "refused", isPermanent: false })
+      return yield* new SimulatedFailure({ message: "crashed", classification: "retryable" })
     }
     const lost = yield* Deferred.make<SimulatedFailure>()
     const lifeMillis = faults.meanLifeMillis === Number.POSITIVE_INFINITY
@@ -124,8 +134,10 @@ export const make = (options: {
         clock.sleep(Duration.millis(lifeMillis)),
         Effect.suspend(() => {
           connection.isLost = true
+          connection.isAway = random.chance(faults.unavailable)
           onChange("lost", connection)
-          return Deferred.succeed(lost, new SimulatedFailure({ message: "lost", isPermanent: false }))
+          const classification = connection.isAway ? "unavailable" : "retryable"
+          return Deferred.succeed(lost, new SimulatedFailure({ message: "lost", classification }))
         })
       ))
     }
@@ -168,7 +180,7 @@ export const make = (options: {
     dialling,
     hasHangingClose: () => hasHangingClose,
     fingerprint: (key) => key,
-    classify: (failure) => failure.isPermanent ? "permanent" : "retryable",
+    classify: (failure) => failure.classification,
     exclusiveResource: () => exclusiveResource,
     dial
   }

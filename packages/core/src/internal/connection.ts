@@ -24,6 +24,14 @@ export type Failure<E> =
 export const errorOf = <E>(failure: Failure<E> | undefined): E | undefined =>
   failure?._tag === "Failed" ? failure.error : undefined
 
+/** The connector's error, or what there is to say instead. */
+export const causeOf = <E>(failure: Failure<E>): E | string => {
+  if (failure._tag === "Failed") return failure.error
+  return failure._tag === "TimedOut"
+    ? `no connection within ${failure.millis} ms`
+    : `no sign of life for ${failure.millis} ms`
+}
+
 /** All the pool knows of one key. */
 export class Entry<K, C, E> {
   readonly key: K
@@ -37,6 +45,8 @@ export class Entry<K, C, E> {
   /** In order of arrival; a caller that leaves is deleted in constant time. */
   readonly waiters = new Set<Borrow<K, C, E>>()
   readonly intensity: RestartIntensity.RestartIntensity
+  /** The policy's, or zero once the key is discontinued. */
+  idleTimeout: number
   warm = 0
   dials = 0
   /** Failures since a connection last stayed ready for `minUptime`. */
@@ -63,6 +73,7 @@ export class Entry<K, C, E> {
     this.policy = policy
     this.leaseLimit = policy.sharing === "exclusive" || !policy.reuse ? 1 : policy.maxInFlight
     this.isExclusiveResource = isExclusiveResource
+    this.idleTimeout = policy.idleTimeout
     this.intensity = RestartIntensity.make(policy.restartIntensity)
   }
 }

@@ -2,7 +2,7 @@
  * Reads a snapshot off the machine.
  */
 import type { PoolSnapshot } from "../PoolSnapshot.ts"
-import type { Failure } from "./connection.ts"
+import { causeOf, type Failure } from "./connection.ts"
 import type { Machine } from "./machine.ts"
 
 export const inspect = <K, C, E>(machine: Machine<K, C, E>): PoolSnapshot => {
@@ -45,7 +45,6 @@ export const inspect = <K, C, E>(machine: Machine<K, C, E>): PoolSnapshot => {
 
 const describe = (failure: Failure<unknown> | undefined): string | undefined => {
   if (failure === undefined) return undefined
-  if (failure._tag === "TimedOut") return `no connection within ${failure.millis} ms`
-  if (failure._tag === "Unresponsive") return `no sign of life for ${failure.millis} ms`
-  return failure.error instanceof Error ? failure.error.message : String(failure.error)
+  const cause = causeOf(failure)
+  return cause instanceof Error ? cause.message : String(cause)
 }

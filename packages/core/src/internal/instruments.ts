@@ -1,6 +1,7 @@
 /**
  * What the machine counts, in plain numbers: the warm path pays for an addition, and whoever reads pays for the rest.
  */
+import type { PoolErrorReason } from "../PoolError.ts"
 
 /** A histogram of milliseconds. */
 export class Histogram {
@@ -58,6 +59,16 @@ export class Instruments {
   /** How long successful dials took. */
   readonly creation = new Histogram()
   timeouts = 0
+  /** Callers who got no lease, by the reason they were given. */
+  readonly refused: Record<PoolErrorReason<unknown>["_tag"], number> = {
+    AcquireTimeout: 0,
+    DialFailed: 0,
+    DialTimeout: 0,
+    NotReady: 0,
+    PoolClosed: 0,
+    Quarantined: 0,
+    TooManyWaiters: 0
+  }
   dials = 0
   failedDials = 0
   losses = 0

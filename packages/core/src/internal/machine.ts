@@ -38,7 +38,7 @@ import type { PoolEvent, RetireReason } from "../PoolEvent.ts"
 import type { PoolPolicy } from "../PoolPolicy.ts"
 import type { PoolSnapshot } from "../PoolSnapshot.ts"
 import * as SlotState from "../SlotState.ts"
-import { type Borrow, Connection, Entry, errorOf, type Failure, Slot, type Waiting } from "./connection.ts"
+import { type Borrow, causeOf, Connection, Entry, errorOf, type Failure, Slot, type Waiting } from "./connection.ts"
 import { Instruments } from "./instruments.ts"
 import { Keepalive } from "./keepalive.ts"
 import { Transitions } from "./transitions.ts"
@@ -122,11 +122,11 @@ export class Machine<K, C, E> {
   ): void {
     if (this.state !== "Open") {
       const label = this.options.connector.label?.(key) ?? this.options.connector.fingerprint(key)
-      return resume(failWith<E>(new PoolClosed({ key: label })))
+      return resume(this.refusal(new PoolClosed({ key: label })))
     }
     const entry = this.entryOf(key)
     if (entry.waiters.size >= entry.policy.maxWaiters) {
-      return resume(failWith<E>(new TooManyWaiters({ key: entry.label, limit: entry.policy.maxWaiters })))
+      return resume(this.refusal(new TooManyWaiters({ key: entry.label, limit: entry.policy.maxWaiters })))
     }
     const timeout = Math.min(ask.timeout, entry.policy.acquireTimeout)
     const since = this.now()
@@ -240,7 +240,13 @@ export class Machine<K, C, E> {
   }
 
   private fail(borrow: Borrow<K, C, E>, reason: PoolErrorReason<E>): void {
-    this.settle(borrow, failWith(reason))
+    this.leave(borrow)?.resume(this.refusal(reason))
+  }
+
+  /** What a caller gets instead of a lease. */
+  private refusal(reason: PoolErrorReason<E>): Effect.Effect<never, PoolError<E>> {
+    this.instruments.refused[reason._tag]++
+    return Effect.fail(new PoolError({ reason }))
   }
 
   private expire(borrow: Borrow<K, C, E>): void {
@@ -248,7 +254,7 @@ export class Machine<K, C, E> {
     if (waiting === undefined) return
     const { entry, resume, timeout } = waiting
     this.instruments.timeouts++
-    resume(failWith(
+    resume(this.refusal(
       new AcquireTimeout({
         key: entry.label,
         waitedMillis: timeout,
@@ -395,7 +401,7 @@ export class Machine<K, C, E> {
 
   private becomeIdle(connection: Connection<K, C, E>): void {
     connection.idleSince = this.now()
-    if (connection.idleDeadline === undefined) this.watchIdle(connection, connection.entry.policy.idleTimeout)
+    if (connection.idleDeadline === undefined) this.watchIdle(connection, connection.entry.idleTimeout)
     if (this.starved.size > 0) this.feedStarved()
   }
 
@@ -409,7 +415,7 @@ export class Machine<K, C, E> {
       connection.idleDeadline = undefined
       const entry = connection.entry
       if (connection.state._tag !== "Open" || connection.leases > 0 || entry.warm > 0) return
-      const left = connection.idleSince + entry.policy.idleTimeout - this.now()
+      const left = connection.idleSince + entry.idleTimeout - this.now()
       if (left > 0) this.watchIdle(connection, left)
       else this.retire(connection, "idle")
     })
@@ -501,7 +507,7 @@ export class Machine<K, C, E> {
       if (entry.warm > 0) this.penalise(slot, failure, 0)
       else {
         entry.lastFailure = failure
-        this.transitions.slot(slot, SlotState.idle, undefined)
+        this.transitions.slot(slot, SlotState.idle, causeOf(failure))
       }
       entry.isHopeless = entry.warm > 0
       this.failAll(entry, failure, Math.max(1, entry.failures), true)
@@ -571,7 +577,7 @@ export class Machine<K, C, E> {
     for (const borrow of [...slot.entry.waiters]) this.refuse(slot.entry, borrow)
   }
 
-  /** Back-off after a failure, or quarantine after too many. What stayed up for `minUptime` has earned a clean record. */
+  /** Back-off after a failure, or quarantine after too many crashes. What stayed up for `minUptime` has earned a clean record. */
   private penalise(slot: Slot<K, C, E>, failure: Failure<E>, uptime: number): void {
     const { entry } = slot
     const { policy } = entry
@@ -587,20 +593,23 @@ export class Machine<K, C, E> {
     entry.failures++
     entry.lastFailure = failure
     entry.lastFailureAt = now
-    const isCrashLoop = entry.intensity.record(now) || entry.quarantines > 0
+    const isCrash = failure._tag !== "Failed" || this.options.connector.classify(failure.error) !== "unavailable"
+    const isCrashLoop = (isCrash && entry.intensity.record(now)) || entry.quarantines > 0
+    // A crash loop that is not even there now is no better for it, and no worse.
+    const level = isCrash ? entry.quarantines : entry.quarantines - 1
     const wait = isCrashLoop
-      ? Math.min(policy.quarantine.max, policy.quarantine.initial * 2 ** entry.quarantines)
+      ? Math.min(policy.quarantine.max, policy.quarantine.initial * 2 ** level)
       : isProven
       ? 0
       : Backoff.delay(policy.backoff, entry.failures, this.options.random())
     const until = now + wait
     if (!isCrashLoop || slot.state._tag === "Connecting") {
-      this.transitions.slot(slot, { _tag: "Backoff", until, attempt: entry.failures, cause: failure }, errorOf(failure))
+      this.transitions.slot(slot, { _tag: "Backoff", until, attempt: entry.failures, cause: failure }, causeOf(failure))
     }
     if (isCrashLoop) {
-      entry.quarantines++
+      entry.quarantines = level + 1
       this.instruments.quarantines++
-      this.transitions.slot(slot, { _tag: "Quarantined", until, cause: failure }, errorOf(failure))
+      this.transitions.slot(slot, { _tag: "Quarantined", until, cause: failure }, causeOf(failure))
     }
     slot.timer = this.options.deadlines.arm(wait, () => this.penaltyOver(slot))
     if (wait === 0) this.penaltyOver(slot)
@@ -784,7 +793,7 @@ export class Machine<K, C, E> {
       if (entry.warm > 0) return
       for (const { connection } of entry.slots) {
         if (connection !== undefined && connection.state._tag === "Open" && connection.leases === 0) {
-          this.watchIdle(connection, entry.policy.idleTimeout)
+          this.watchIdle(connection, entry.idleTimeout)
         }
       }
       this.forget(entry)
@@ -797,6 +806,13 @@ export class Machine<K, C, E> {
     for (const { connection } of [...entry.slots]) {
       if (connection !== undefined) this.retire(connection, "invalidated")
     }
+  }
+
+  discontinue(key: K): void {
+    const entry = this.entries.get(this.options.connector.fingerprint(key))
+    if (entry === undefined) return
+    entry.idleTimeout = 0
+    this.invalidate(key)
   }
 
   reset(key: K): void {
@@ -852,9 +868,6 @@ export class Machine<K, C, E> {
     for (const connection of [...this.draining]) this.close(connection, "drain")
   }
 }
-
-const failWith = <E>(reason: PoolErrorReason<E>): Effect.Effect<never, PoolError<E>> =>
-  Effect.fail(new PoolError({ reason }))
 
 /** Open, and with room for one more. */
 const isFree = <K, C, E>(connection: Connection<K, C, E>, entry: Entry<K, C, E>): boolean =>

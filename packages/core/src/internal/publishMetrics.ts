@@ -7,6 +7,7 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import type * as Scope from "effect/Scope"
+import * as Struct from "effect/Struct"
 import { Histogram } from "./instruments.ts"
 import type { Machine } from "./machine.ts"
 
@@ -30,8 +31,12 @@ export const publishMetrics = <K, C, E>(
     const metric = Metric.gauge(`holdfast.pool.${id}`, { description, attributes })
     series.push(Metric.registerUnsafe(metric, options.context, { ...unused, get: () => ({ value: read() }) }))
   }
-  const counter = (id: string, description: string, read: () => number): void => {
-    const metric = Metric.counter(`holdfast.pool.${id}`, { description, attributes, incremental: true })
+  const counter = (id: string, description: string, read: () => number, more: Record<string, string> = {}): void => {
+    const metric = Metric.counter(`holdfast.pool.${id}`, {
+      description,
+      attributes: { ...attributes, ...more },
+      incremental: true
+    })
     series.push(
       Metric.registerUnsafe(metric, options.context, { ...unused, get: () => ({ count: read(), incremental: true }) })
     )
@@ -61,6 +66,10 @@ export const publishMetrics = <K, C, E>(
       histogram("usage", "Milliseconds leases were held, every sixteenth lease", () => instruments.usage.state())
       histogram("creation", "Milliseconds successful dials took", () => instruments.creation.state())
       counter("timeout", "Callers that got no connection by their deadline", () => instruments.timeouts)
+      // All reasons from the beginning: the first increase of a series that was not there is seen by no rate.
+      for (const reason of Struct.keys(instruments.refused)) {
+        counter("refused", "Callers that got no connection", () => instruments.refused[reason], { reason })
+      }
       counter("dials", "Dials started", () => instruments.dials)
       counter("dials.failed", "Dials that failed", () => instruments.failedDials)
       counter("losses", "Open connections that were lost", () => instruments.losses)

@@ -47,6 +47,7 @@ export class Transitions<K, C, E> {
       to: to._tag,
       attempt: slot.entry.failures,
       durationMillis,
+      retryInMillis: to._tag === "Backoff" || to._tag === "Quarantined" ? Math.max(0, to.until - now) : undefined,
       cause
     })
   }

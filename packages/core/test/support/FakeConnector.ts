@@ -8,7 +8,8 @@ import * as Effect from "effect/Effect"
 
 export class FakeError extends Data.TaggedError("FakeError")<{
   readonly message: string
-  readonly permanent?: boolean
+  /** Default: `retryable`. */
+  readonly as?: Connector.Classification
 }> {}
 
 export interface FakeConnection {
@@ -52,7 +53,7 @@ export const make = (options: { readonly exclusiveResource?: boolean } = {}): Fa
     alive: () => alive,
     mostAlive: () => mostAlive,
     fingerprint: (key) => key,
-    classify: (error) => error.permanent === true ? "permanent" : "retryable",
+    classify: (error) => error.as ?? "retryable",
     exclusiveResource: () => options.exclusiveResource ?? false,
     dial: Effect.fnUntraced(function*(key) {
       const id = ++dials

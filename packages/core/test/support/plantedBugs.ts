@@ -83,6 +83,13 @@ export const plantedBugs: ReadonlyArray<PlantedBug> = [
       })
   },
   {
+    name: "a quarantine for who is not there",
+    plant: replace("penalise", (original) =>
+      function(slot, _, uptime) {
+        return original.call(this, slot, { _tag: "Unresponsive", millis: 0 } as never, uptime)
+      })
+  },
+  {
     name: "a lost wake-up: a returned lease serves nobody who waits",
     plant: replace("giveBack", (original) =>
       function(borrow: BorrowLike) {

@@ -31,6 +31,10 @@ export interface Attempt {
   fiber: Fiber.Fiber<void> | undefined
   /** Reported and not yet written. */
   unwritten: Progress | undefined
+  /** Whether the store took what became of it: `false` if the hold was gone, `undefined` if that was not tried or not answered. */
+  isWritten: boolean | undefined
+  /** The store failed while that was written: it may have been written, and then be refused the second time. */
+  isUncertain: boolean
 }
 
 export const make = (job: ClaimedJob): Attempt => ({
@@ -38,8 +42,14 @@ export const make = (job: ClaimedJob): Attempt => ({
   hold: { id: job.id, fence: job.fence },
   intent: "run",
   fiber: undefined,
-  unwritten: undefined
+  unwritten: undefined,
+  isWritten: undefined,
+  isUncertain: false
 })
+
+/** Whether the job was taken from this attempt. One that was cancelled may have been ended by whoever asked for that. */
+export const isLost = ({ intent, isWritten }: Attempt): boolean =>
+  isWritten === undefined ? intent === "lost" : !isWritten && intent !== "cancel"
 
 /** Only an attempt that runs can be given another intent. */
 export const intend = (attempt: Attempt, intent: Exclude<Intent, "run">): void => {
@@ -52,13 +62,15 @@ export interface Surroundings {
   readonly persist: <A>(effect: Effect.Effect<A, JobError>) => Effect.Effect<A>
   /** There is unwritten progress. */
   readonly onProgress: (attempt: Attempt) => void
+  /** A step was stored. */
+  readonly onStep: (attempt: Attempt) => void
 }
 
 /** What the code of the job is given. */
 export const toRun = <Data>(
   attempt: Attempt,
   kind: { readonly progress: Job<string, unknown, unknown, unknown, Data>["progress"] },
-  { onProgress, persist, store }: Surroundings
+  { onProgress, onStep, persist, store }: Surroundings
 ): JobRun<Data> => {
   const { hold, job } = attempt
   const running = new Set<string>()
@@ -90,6 +102,7 @@ export const toRun = <Data>(
             () => interruptible(persist(store.commitStep(hold, name, text)))
           )
           if (!isHeld) return yield* lost
+          onStep(attempt)
           return yield* restore(name, text, options)
         })
       )

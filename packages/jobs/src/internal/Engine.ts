@@ -1,15 +1,14 @@
 /**
  * The runner of this process: it takes jobs from the store, runs them, and keeps the store told that it lives.
  *
- * Four fibers, however many jobs there are: one looks for work and for what happened to ours (cancelled, taken by others), one
- * renews the lease and finds dead runners of this machine, one writes progress, one cleans up. Each is woken by what happens in
- * this process and else looks now and then. A store that is out of order stops none of them: it is told once, and tried again.
+ * Five fibers, however many jobs there are: one looks for work, for runners that are dead and for what happened to our jobs
+ * (cancelled, taken by others), one renews the lease, one writes progress, one counts what waits, one cleans up. Each is woken by
+ * what happens in this process and else looks now and then. A store that is out of order stops none of them: see `StoreTrouble`.
  *
  * Why nothing is lost or done twice: a job is *ours* exactly while the store has it running under our fence. What we do about
  * it is written together with the check of that fence; if it fails, the attempt is interrupted and leaves no trace. A job that
  * the store holds for us and we know nothing of (its outcome could not be written) is put back into the queue.
  */
-import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -18,17 +17,19 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
-import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import type { Job } from "../Job.ts"
 import type { JobError } from "../JobError.ts"
 import { JobPolicy } from "../JobPolicy.ts"
 import type { JobRun } from "../JobRun.ts"
-import { type ClaimedJob, JobStore, type Outcome, type StoredFailure } from "../JobStore.ts"
+import type { Ended } from "../JobState.ts"
+import { type Claim, type ClaimedJob, JobStore, type Outcome } from "../JobStore.ts"
 import * as Attempt from "./Attempt.ts"
+import { execute, outcomeOf } from "./execute.ts"
 import { JobHost } from "./JobHost.ts"
-import * as JsonText from "./JsonText.ts"
+import * as OtherRunners from "./OtherRunners.ts"
+import { publishMetrics } from "./publishMetrics.ts"
+import * as StoreTrouble from "./StoreTrouble.ts"
 import * as Watchers from "./Watchers.ts"
 
 interface Kind {
@@ -46,8 +47,12 @@ interface EngineShape {
     kind: Job<Name, Payload, Success, Failure, Data>,
     run: (payload: Payload, job: JobRun<Data>) => Effect.Effect<Success, Failure>
   ) => Effect.Effect<void, never, Scope.Scope>
-  /** There may be a job to run. */
-  readonly nudge: () => void
+  /** There may be a job of the kind to run. */
+  readonly nudge: (kind: string) => void
+  /** A job of the kind has ended by what was asked here, without having run. */
+  readonly ended: (kind: string, state: Ended) => void
+  /** What is wrong with the store, as far as this runner has met it. */
+  readonly trouble: () => StoreTrouble.Trouble | undefined
   /** Interrupts the job if it runs here. The store must know already. */
   readonly cancel: (id: string) => void
   readonly watchers: Watchers.Watchers
@@ -67,8 +72,22 @@ const make = Effect.gen(function*() {
   const clock = yield* Clock.Clock
   const leaseMillis = Duration.toMillis(policy.leaseDuration)
   const renewMillis = Duration.toMillis(policy.renewInterval)
-  const state = { isClosing: false, isOutOfOrder: false, troubledAt: 0, renewedAt: 0, mayTakeFrom: 0 }
+  const lookMillis = Math.min(renewMillis, Duration.toMillis(policy.pollInterval)) / 2
+  const state = { isClosing: false, renewedAt: 0, mayTakeFrom: 0, lookedAt: 0, gap: { millis: 0, at: 0 } }
   const now = () => clock.currentTimeMillisUnsafe()
+  const trouble = yield* StoreTrouble.make(store.name, leaseMillis)
+  const { attempted, persist } = trouble
+  const others = yield* OtherRunners.make(store, host, runner.id, leaseMillis)
+  let silent: ReadonlyArray<string> = []
+  const runningOf = (kind: string) => {
+    let running = 0
+    for (const { job } of attempts.values()) if (job.kind === kind) running++
+    return running
+  }
+  const metrics = yield* publishMetrics(policy.name, {
+    running: runningOf,
+    isTroubled: () => trouble.present() !== undefined
+  })
 
   /**
    * Who finds its lease long over was asleep, as after a laptop's suspend, or without its store: the others may have been too,
@@ -78,38 +97,20 @@ const make = Effect.gen(function*() {
     const at = now()
     return Effect.tap(store.renew(runner, leaseMillis), () =>
       Effect.sync(() => {
-        if (at - state.renewedAt > leaseMillis && state.renewedAt > 0) state.mayTakeFrom = at + renewMillis
+        if (at - state.renewedAt > leaseMillis && state.renewedAt > 0) {
+          state.mayTakeFrom = at + renewMillis
+          state.gap = { millis: at - state.renewedAt, at }
+        }
         state.renewedAt = at
       }))
   })
 
-  const troubled = (message: string) =>
-    Effect.suspend(() => {
-      state.troubledAt = now()
-      if (state.isOutOfOrder) return Effect.void
-      state.isOutOfOrder = true
-      return Effect.logWarning(`${message}; it is tried again until it works`)
-    })
-  /** Some things work while others do not, as reads on a full disk: it is told when all has gone well for a while. */
-  const healed = Effect.suspend(() => {
-    if (!state.isOutOfOrder || now() - state.troubledAt < leaseMillis) return Effect.void
-    state.isOutOfOrder = false
-    return Effect.logInfo(`job store ${store.name} works again`)
-  })
-  /** For what the engine does again anyway: nothing ends it. */
-  const attempted = (effect: Effect.Effect<void, JobError>): Effect.Effect<void> =>
-    Effect.matchEffect(effect, { onFailure: ({ message }) => troubled(message), onSuccess: () => healed }).pipe(
-      Effect.catchDefect((defect) => troubled(`job store ${store.name} has broken: ${String(defect)}`))
-    )
-  const persist = <A>(effect: Effect.Effect<A, JobError>): Effect.Effect<A> =>
-    effect.pipe(
-      Effect.tapError(({ message }) => troubled(message)),
-      Effect.retry({ schedule: backOff, while: isTransient }),
-      Effect.tap(() => healed),
-      Effect.orDie
-    )
-
-  const surroundings: Attempt.Surroundings = { store, persist, onProgress: () => void isProgress.openUnsafe() }
+  const surroundings: Attempt.Surroundings = {
+    store,
+    persist,
+    onProgress: () => void isProgress.openUnsafe(),
+    onStep: ({ job }) => void metrics.of(job.kind).steps++
+  }
 
   const interrupt = (attempt: Attempt.Attempt, intent: "cancel" | "hand back" | "lost"): void => {
     Attempt.intend(attempt, intent)
@@ -124,13 +125,37 @@ const make = Effect.gen(function*() {
       attempt.unwritten = undefined
       yield* attempted(store.report([unwritten]))
     }
-    const write = outcome === "hand back" ? store.release(attempt.hold) : store.finish(attempt.hold, outcome)
+    const write = Effect.uninterruptible(Effect.tap(
+      outcome === "hand back" ? store.release(attempt.hold) : store.finish(attempt.hold, outcome),
+      (isOurs) =>
+        Effect.sync(() => {
+          attempt.isWritten = isOurs
+          if (isOurs && outcome !== "hand back") metrics.of(attempt.job.kind).finished[outcome.state]++
+        })
+    )).pipe(Effect.tapError(() => Effect.sync(() => void (attempt.isUncertain = true))))
     // For an attempt that is told to end one try must do: a job of ours without an attempt is found and put back.
     yield* attempt.intent === "run" ? Effect.interruptible(persist(write)) : attempted(Effect.asVoid(write))
-    if (outcome !== "hand back" && outcome.state === "failed") {
+    if (outcome !== "hand back" && outcome.state === "failed" && attempt.isWritten === true) {
       yield* Effect.logDebug(`job ${attempt.job.id} (${attempt.job.kind}) failed: ${outcome.failure.message}`)
     }
   })
+
+  /** What this runner may say of why: whether it kept its lease, by its own clock. */
+  const tellLost = ({ isUncertain, job }: Attempt.Attempt) =>
+    Effect.suspend(() => {
+      metrics.of(job.kind).losses++
+      const gap = Math.max(now() - state.renewedAt, now() - state.gap.at < 2 * leaseMillis ? state.gap.millis : 0)
+      const why = isUncertain
+        ? "the store failed when its end was to be stored, which may have been stored all the same"
+        : gap > leaseMillis
+        ? `its lease of ${seconds(leaseMillis)} was not renewed for ${
+          seconds(gap)
+        }: was this process asleep, or kept from its store?`
+        : "this process has renewed its lease in time: is a clock wrong?"
+      return Effect.logWarning(
+        `job ${job.id} (${job.kind}) is no longer of this runner, ${runner.id}: another has taken it or ended it; ${why}`
+      )
+    })
 
   const launch = Effect.fnUntraced(function*(kind: Kind, job: ClaimedJob) {
     const attempt = Attempt.make(job)
@@ -144,10 +169,11 @@ const make = Effect.gen(function*() {
         yield* settle(attempt, Exit.isSuccess(exit) ? exit.value : outcomeOf(attempt, exit.cause))
       }).pipe(
         Effect.exit,
-        Effect.andThen(Effect.sync(() => {
+        Effect.andThen(Effect.suspend(() => {
           attempts.delete(job.id)
           isWork.openUnsafe()
           watchers.nudge()
+          return Attempt.isLost(attempt) ? tellLost(attempt) : Effect.void
         }))
       )
     )
@@ -167,11 +193,22 @@ const make = Effect.gen(function*() {
     }
   })
 
-  const runningOf = (kind: string) => {
-    let running = 0
-    for (const { job } of attempts.values()) if (job.kind === kind) running++
-    return running
-  }
+  const account = (kind: string, claim: Exclude<Claim, { readonly _tag: "Nothing" }>) =>
+    Effect.suspend(() => {
+      const numbers = metrics.of(kind)
+      const { former } = claim
+      const isSettled = claim._tag === "Settled"
+      if (isSettled) numbers.finished[claim.state]++
+      else numbers.attempts++
+      if (!isSettled && claim.job.attempt > 1) numbers.retries++
+      if (former === undefined) return Effect.void
+      numbers.takeovers++
+      const then = isSettled ? `it was ${claim.state}` : `this is attempt ${claim.job.attempt}`
+      return Effect.logWarning(
+        `job ${isSettled ? claim.id : claim.job.id} (${kind}) taken over from runner ${former.runner}: ` +
+          `${others.describe(former)}; ${then}`
+      )
+    })
   const fill = Effect.fnUntraced(function*(kind: Kind) {
     let isFull = runningOf(kind.name) >= kind.concurrency
     while (!isFull && !state.isClosing && kinds.get(kind.name) === kind) {
@@ -180,9 +217,11 @@ const make = Effect.gen(function*() {
         kind: kind.name,
         version: kind.version,
         onOldVersion: kind.onOldVersion,
-        maxCrashes: kind.maxCrashes
+        maxCrashes: kind.maxCrashes,
+        silent
       })
       if (claim._tag === "Nothing") return
+      yield* account(kind.name, claim)
       if (claim._tag === "Claimed") yield* launch(kind, claim.job)
       watchers.nudge()
       isFull = runningOf(kind.name) >= kind.concurrency
@@ -191,26 +230,25 @@ const make = Effect.gen(function*() {
   /** What a runner without a lease took would be taken from it at once. */
   const stayAwake = Effect.gen(function*() {
     if (now() - state.renewedAt > leaseMillis / 2) yield* renewLease
-    const wait = state.mayTakeFrom - now()
+    // Bounded: the clock may have been set back meanwhile.
+    const wait = Math.min(state.mayTakeFrom - now(), renewMillis)
     if (wait > 0) yield* Effect.sleep(wait)
+  })
+  const lookAround = Effect.gen(function*() {
+    const elapsed = now() - state.lookedAt
+    if (elapsed >= 0 && elapsed < lookMillis) return
+    silent = yield* others.look
+    state.lookedAt = now()
   })
   const findWork = Effect.gen(function*() {
     isWork.closeUnsafe()
     yield* attempted(Effect.gen(function*() {
       yield* reconcile
       yield* stayAwake
+      yield* lookAround
       for (const kind of kinds.values()) yield* Effect.uninterruptible(fill(kind))
     }))
     yield* Effect.timeoutOption(isWork.await, policy.pollInterval)
-  })
-
-  const renew = Effect.gen(function*() {
-    yield* renewLease
-    for (const other of yield* store.runners) {
-      if (other.id === runner.id || !host.isDead(other.identity)) continue
-      yield* store.retire(other.id)
-      isWork.openUnsafe()
-    }
   })
 
   const writeProgress = Effect.gen(function*() {
@@ -233,8 +271,21 @@ const make = Effect.gen(function*() {
     while (removed > 0)
   })
 
+  const countWaiting = Effect.gen(function*() {
+    const begun = now()
+    yield* attempted(Effect.gen(function*() {
+      for (const kind of metrics.kinds()) {
+        const backlog = yield* store.backlog(kind)
+        metrics.of(kind).backlog = { ...backlog, at: now() }
+      }
+    }))
+    // However many wait, counting them is one fiftieth of what the store does.
+    yield* Effect.sleep(Math.min(60_000, Math.max(renewMillis, (now() - begun) * 50)))
+  })
+
   yield* renewLease
-  yield* Effect.forkScoped(Effect.forever(Effect.andThen(attempted(renew), Effect.sleep(policy.renewInterval))))
+  yield* Effect.forkScoped(Effect.forever(Effect.andThen(attempted(renewLease), Effect.sleep(policy.renewInterval))))
+  yield* Effect.forkScoped(Effect.forever(countWaiting))
   yield* Effect.forkScoped(Effect.forever(Effect.andThen(attempted(clean), Effect.sleep(policy.cleanInterval))))
   yield* Effect.forkScoped(Effect.forever(writeProgress))
   yield* Effect.forkScoped(Effect.forever(findWork))
@@ -249,7 +300,12 @@ const make = Effect.gen(function*() {
 
   const engine: EngineShape = {
     watchers,
-    nudge: () => void isWork.openUnsafe(),
+    nudge: (kind) => {
+      metrics.of(kind)
+      isWork.openUnsafe()
+    },
+    ended: (kind, state) => void metrics.of(kind).finished[state]++,
+    trouble: trouble.present,
     cancel: (id) => {
       const attempt = attempts.get(id)
       if (attempt !== undefined) interrupt(attempt, "cancel")
@@ -269,6 +325,7 @@ const make = Effect.gen(function*() {
             run: (attempt) => execute(job, run, attempt, surroundings)
           }
           kinds.set(job.name, kind)
+          metrics.of(job.name)
           isWork.openUnsafe()
           return Effect.succeed(kind)
         }),
@@ -285,71 +342,7 @@ const make = Effect.gen(function*() {
   return engine
 })
 
-/** The code of the job, from payload to outcome. */
-const execute = Effect.fnUntraced(function*<Name extends string, Payload, Success, Failure, Data>(
-  kind: Job<Name, Payload, Success, Failure, Data>,
-  run: (payload: Payload, job: JobRun<Data>) => Effect.Effect<Success, Failure>,
-  attempt: Attempt.Attempt,
-  surroundings: Attempt.Surroundings
-): Effect.fn.Return<Outcome> {
-  const payload = yield* Effect.result(JsonText.decode(kind.payload, attempt.job.payload))
-  if (payload._tag === "Failure") {
-    return failed({ kind: "version", message: `its payload does not fit any more: ${payload.failure.expected}` })
-  }
-  const exit = yield* Effect.exit(run(payload.success, Attempt.toRun(attempt, kind, surroundings)))
-  if (Exit.isSuccess(exit)) {
-    const text = yield* Effect.result(JsonText.encode(kind.success, exit.value))
-    if (text._tag === "Success") return { state: "succeeded", result: text.success }
-    return failed({
-      kind: "defect",
-      message: broken,
-      cause: `the result does not fit its schema: ${text.failure.expected}`
-    })
-  }
-  const error = Cause.findErrorOption(exit.cause)
-  if (Option.isNone(error)) return yield* Effect.failCause(Cause.fromReasons(exit.cause.reasons.filter(isNoFailure)))
-  const text = yield* Effect.result(JsonText.encode(kind.error, error.value))
-  return failed({
-    kind: "error",
-    message: wordsOf(error.value, text._tag === "Success" ? text.success : kind.name),
-    error: text._tag === "Success" ? text.success : undefined,
-    cause: Cause.pretty(exit.cause)
-  })
-})
-
-/** What an error of a job says of itself: its message, if it has one, else what it is made of. */
-const wordsOf = (error: unknown, text: string): string => {
-  if (typeof error === "string") return error
-  const isWorded = typeof error === "object" && error !== null && "message" in error &&
-    typeof error.message === "string"
-  return isWorded && error.message !== "" ? String(error.message) : text
-}
-
-const isNoFailure = (reason: Cause.Reason<unknown>): reason is Cause.Reason<never> => !Cause.isFailReason(reason)
-
-/** What a job comes to whose code ended neither with a result nor with an error of its own. */
-const outcomeOf = (attempt: Attempt.Attempt, cause: Cause.Cause<never>): Outcome | "hand back" => {
-  for (const reason of cause.reasons) {
-    if (Cause.isDieReason(reason) && reason.defect instanceof Attempt.EngineFailure) {
-      return failed(reason.defect.failure)
-    }
-  }
-  if (attempt.intent === "cancel") return { state: "cancelled" }
-  if (attempt.intent === "hand back") return "hand back"
-  return failed({ kind: "defect", message: broken, cause: Cause.pretty(cause) })
-}
-
-const broken = "its code broke; the cause is kept with the job, for the operator of the server"
-
-const failed = (failure: StoredFailure): Outcome => ({ state: "failed", failure })
-
-const isTransient = ({ reason }: JobError): boolean =>
-  reason._tag === "JobStoreUnavailable" && reason.problem !== "corrupt"
-
-const backOff = Schedule.exponential("100 millis").pipe(
-  Schedule.modifyDelay(({ duration }) => Effect.succeed(Duration.min(duration, Duration.seconds(5)))),
-  Schedule.jittered
-)
+const seconds = (millis: number): string => `${Math.round(millis / 100) / 10} s`
 
 export class Engine extends Context.Service<Engine, EngineShape>()("@holdfast/jobs/Engine") {
   static readonly layer: Layer.Layer<Engine, JobError, JobStore> = Layer.effect(this, make)

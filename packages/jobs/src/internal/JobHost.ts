@@ -26,6 +26,8 @@ export interface Host {
   readonly identity: Identity
   /** Whether the process certainly is no more. */
   readonly isDead: (identity: Identity) => boolean
+  /** Whether the process certainly is there, and not stopped. Both this and `isDead` are false of what cannot be told. */
+  readonly isAlive: (identity: Identity) => boolean
 }
 
 const read = (path: string): string | undefined => {
@@ -77,6 +79,11 @@ const node = (): Host => {
       const now = statOf(pid)
       // A zombie is dead, only its parent has not looked yet.
       return now.state === "Z" || birth !== "" && now.birth !== "" && now.birth !== birth
+    },
+    isAlive: ({ birth, machine, pid }) => {
+      if (machine !== identity.machine || birth === "" || isGone(pid)) return false
+      const now = statOf(pid)
+      return now.birth === birth && !"ZXTt".includes(now.state)
     }
   }
 }

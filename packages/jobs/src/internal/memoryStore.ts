@@ -5,7 +5,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { JobError, JobQueueFull } from "../JobError.ts"
 import { isEnded, move } from "../JobState.ts"
-import type { Claim, ClaimRequest, Hold, Outcome, Runner, Store, StoredJob, StoredStep } from "../JobStore.ts"
+import type { Claim, ClaimRequest, Former, Hold, Outcome, Runner, Store, StoredJob, StoredStep } from "../JobStore.ts"
 import { crashed, outdated } from "./failures.ts"
 
 type Mutable<A> = { -readonly [K in keyof A]: A[K] }
@@ -24,8 +24,8 @@ export const makeMemoryStore = (): Store => {
   const rows = new Map<string, Row>()
   const steps = new Map<string, Map<string, { readonly step: StoredStep; readonly isUnsafe: boolean }>>()
   const runners = new Map<string, Runner & { readonly until: number }>()
-  /** Per kind and owner, when the owner had its last turn. */
-  const turns = new Map<string, number>()
+  /** Per kind and owner, which was the owner's last turn, and when it asked for or was given anything. */
+  const turns = new Map<string, { readonly turn: number; readonly askedAt: number }>()
   let count = 0
   let turn = 0
 
@@ -71,7 +71,7 @@ export const makeMemoryStore = (): Store => {
     runner !== undefined && (runners.get(runner)?.until ?? 0) > now
   const ordered = () => [...rows.values()]
 
-  const take = (row: Row, now: number, runner: string): Claim => {
+  const take = (row: Row, now: number, runner: string, former: Former | undefined): Claim => {
     change(row, now, {
       state: move(row.state, "running"),
       runner,
@@ -79,19 +79,19 @@ export const makeMemoryStore = (): Store => {
       fence: row.fence + 1,
       startedAt: row.startedAt ?? now
     })
-    return { _tag: "Claimed", job: { ...copy(row), payload: row.payload } }
+    return { _tag: "Claimed", job: { ...copy(row), payload: row.payload }, ...former !== undefined && { former } }
   }
-  const settle = (row: Row, now: number, outcome: Outcome): Claim => {
+  const settle = (row: Row, now: number, outcome: Outcome, former: Former | undefined): Claim => {
     end(row, now, outcome)
-    return { _tag: "Settled", id: row.id }
+    return { _tag: "Settled", id: row.id, state: outcome.state, ...former !== undefined && { former } }
   }
   /** A job of an older version, before it is taken: settled, or made ready. */
-  const upgrade = (row: Row, now: number, request: ClaimRequest): Claim | undefined => {
+  const upgrade = (row: Row, now: number, request: ClaimRequest, former?: Former): Claim | undefined => {
     if (row.version >= request.version || request.onOldVersion === "finish") return undefined
     const done = steps.get(row.id)
     const isUnsafe = done !== undefined && [...done.values()].some(({ isUnsafe }) => isUnsafe)
     if (request.onOldVersion === "fail" || isUnsafe) {
-      return settle(row, now, { state: "failed", failure: outdated(row, request) })
+      return settle(row, now, { state: "failed", failure: outdated(row, request) }, former)
     }
     steps.delete(row.id)
     change(row, now, { version: request.version, percent: 0, message: undefined, data: undefined, crashes: 0 })
@@ -108,6 +108,8 @@ export const makeMemoryStore = (): Store => {
         if (mine.filter((row) => row.state === "queued").length >= job.maxQueued) {
           return Effect.fail(new JobError({ reason: new JobQueueFull({ kind: job.kind, limit: job.maxQueued }) }))
         }
+        const key = turnKey(job.kind, job.owner)
+        turns.set(key, { turn: turns.get(key)?.turn ?? 0, askedAt: now })
         const row: Row = {
           id: job.id,
           number: ++count,
@@ -160,33 +162,37 @@ export const makeMemoryStore = (): Store => {
         const mine = ordered().filter((row) => row.kind === request.kind && row.version <= request.version)
         // A runner's own jobs are its own while nobody took them, even when its lease is over.
         const isOrphan = (row: Row) =>
-          row.state === "running" && row.runner !== request.runner && !isAlive(row.runner, now)
+          row.state === "running" && row.runner !== request.runner && !isAlive(row.runner, now) &&
+          (!runners.has(row.runner ?? "") || request.silent?.includes(row.runner ?? "") !== false)
         const orphan = mine.find(isOrphan)
         if (orphan !== undefined) {
-          if (orphan.isCancelling) return settle(orphan, now, { state: "cancelled" })
+          const until = runners.get(orphan.runner ?? "")?.until
+          const former = {
+            runner: orphan.runner ?? "",
+            leaseOverMillis: until === undefined ? undefined : now - until
+          }
+          if (orphan.isCancelling) return settle(orphan, now, { state: "cancelled" }, former)
           if (orphan.crashes + 1 >= request.maxCrashes) {
-            return settle(orphan, now, { state: "failed", failure: crashed(orphan.crashes + 1) })
+            return settle(orphan, now, { state: "failed", failure: crashed(orphan.crashes + 1) }, former)
           }
           change(orphan, now, { state: move(orphan.state, "queued"), crashes: orphan.crashes + 1 })
-          return upgrade(orphan, now, request) ?? take(orphan, now, request.runner)
+          return upgrade(orphan, now, request, former) ?? take(orphan, now, request.runner, former)
         }
-        const lastTurn = (row: Row) => turns.get(turnKey(row.kind, row.owner)) ?? 0
+        const lastTurn = (row: Row) => turns.get(turnKey(row.kind, row.owner))?.turn ?? 0
         // The rows are in the order of their acceptance: the first of the owner who has waited longest for a turn.
         let next: Row | undefined
         for (const row of mine) {
           if (row.state === "queued" && (next === undefined || lastTurn(row) < lastTurn(next))) next = row
         }
         if (next === undefined) return { _tag: "Nothing" }
-        turns.set(turnKey(next.kind, next.owner), ++turn)
-        return upgrade(next, now, request) ?? take(next, now, request.runner)
+        turns.set(turnKey(next.kind, next.owner), { turn: ++turn, askedAt: now })
+        return upgrade(next, now, request) ?? take(next, now, request.runner, undefined)
       }),
     renew: (runner, leaseMillis) =>
       atomic((now) => {
         runners.set(runner.id, { ...runner, until: now + leaseMillis })
       }),
-    runners: atomic((now) =>
-      [...runners.values()].filter(({ until }) => until > now).map(({ id, identity }) => ({ id, identity }))
-    ),
+    runners: atomic((now) => [...runners.values()].map((runner) => ({ ...runner, isOver: runner.until <= now }))),
     retire: (runner) =>
       atomic(() => {
         runners.delete(runner)
@@ -231,9 +237,11 @@ export const makeMemoryStore = (): Store => {
     requestCancel: (id) =>
       atomic((now) => {
         const row = rows.get(id)
-        if (row === undefined || isEnded(row.state)) return
-        if (row.state === "queued" || !isAlive(row.runner, now)) return end(row, now, { state: "cancelled" })
-        change(row, now, { isCancelling: true })
+        if (row === undefined || isEnded(row.state)) return false
+        const isOver = row.state === "queued" || !isAlive(row.runner, now)
+        if (isOver) end(row, now, { state: "cancelled" })
+        else change(row, now, { isCancelling: true })
+        return isOver
       }),
     remove: (id) =>
       atomic(() => {
@@ -242,16 +250,24 @@ export const makeMemoryStore = (): Store => {
         steps.delete(id)
         return rows.delete(id)
       }),
+    backlog: (kind) =>
+      atomic((now) => {
+        const waiting = ordered().filter((row) => row.kind === kind && row.state === "queued")
+        return { queued: waiting.length, oldestMillis: now - (waiting[0]?.createdAt ?? now) }
+      }),
     clean: (retentionMillis) =>
       atomic((now) => {
         const old = ordered().filter(({ finishedAt }) => finishedAt !== undefined && finishedAt < now - retentionMillis)
+        if (old.length === 0) return 0
         const removed = old.slice(0, 1000)
         for (const { id } of removed) {
           rows.delete(id)
           steps.delete(id)
         }
         const kept = new Set(ordered().map(({ kind, owner }) => turnKey(kind, owner)))
-        for (const key of turns.keys()) if (!kept.has(key)) turns.delete(key)
+        for (const [key, { askedAt }] of turns) {
+          if (!kept.has(key) && askedAt < now - retentionMillis) turns.delete(key)
+        }
         return removed.length
       })
   }

@@ -12,7 +12,17 @@ import type { Fragment } from "effect/sql/Statement"
 import * as crypto from "node:crypto"
 import { JobError, JobQueueFull, JobStoreTooNew, JobStoreUnavailable, type StoreProblem } from "../JobError.ts"
 import type { JobState } from "../JobState.ts"
-import type { Claim, ClaimRequest, Hold, Outcome, Store, StoredFailure, StoredJob, StoredStep } from "../JobStore.ts"
+import type {
+  Claim,
+  ClaimRequest,
+  Former,
+  Hold,
+  Outcome,
+  Store,
+  StoredFailure,
+  StoredJob,
+  StoredStep
+} from "../JobStore.ts"
 import { crashed, outdated } from "./failures.ts"
 import type { Identity } from "./JobHost.ts"
 import { type ColumnTypes, formats, tables } from "./sqlFormat.ts"
@@ -54,6 +64,11 @@ interface Row {
   readonly updated_at: number
 }
 
+interface OrphanRow extends Row {
+  readonly runner: string
+  readonly lease_over: number | null
+}
+
 export const make = Effect.fnUntraced(function*(sql: SqlClient.SqlClient, dialect: Dialect) {
   const { reader } = dialect
   const jobs = sql.literal(tables.jobs)
@@ -93,7 +108,12 @@ export const make = Effect.fnUntraced(function*(sql: SqlClient.SqlClient, dialec
   const isDead = (now: Fragment) =>
     sql`NOT EXISTS (SELECT 1 FROM ${runners} r WHERE r.id = ${jobs}.runner AND r.alive_until > ${now})`
   /** Running under a runner that is dead, and is not the one who asks: its own jobs are its own while nobody took them. */
-  const isOrphan = (now: Fragment, runner: string) => sql`state = 'running' AND runner <> ${runner} AND ${isDead(now)}`
+  const isOrphan = (now: Fragment, { runner, silent }: ClaimRequest) => {
+    const isDeadForAll = sql`state = 'running' AND runner <> ${runner} AND ${isDead(now)}`
+    if (silent === undefined) return isDeadForAll
+    const isKnown = sql`EXISTS (SELECT 1 FROM ${runners} r WHERE r.id = ${jobs}.runner)`
+    return sql`${isDeadForAll} AND (NOT ${isKnown} OR ${sql.in("runner", silent)})`
+  }
   /** Back into the queue, unless somebody waits for its end. */
   const putBack = (now: Fragment) =>
     sql`state = CASE WHEN is_cancelling = 1 THEN 'cancelled' ELSE 'queued' END,
@@ -111,9 +131,12 @@ export const make = Effect.fnUntraced(function*(sql: SqlClient.SqlClient, dialec
   const take = (request: ClaimRequest, now: Fragment) =>
     Effect.gen(function*() {
       const { kind, maxCrashes, onOldVersion, runner, version } = request
-      const orphans = yield* sql<Row>`SELECT ${columns} FROM ${jobs}
-        WHERE kind = ${kind} AND version <= ${version} AND ${isOrphan(now, runner)} ORDER BY number LIMIT 1`
-      const [orphan] = orphans
+      const leaseOver = sql`(SELECT ${now} - r.alive_until FROM ${runners} r WHERE r.id = ${jobs}.runner) AS lease_over`
+      const [orphan] = yield* sql<OrphanRow>`SELECT ${columns}, runner, ${leaseOver} FROM ${jobs}
+        WHERE kind = ${kind} AND version <= ${version} AND ${isOrphan(now, request)} ORDER BY number LIMIT 1`
+      const from: { readonly former?: Former } = orphan === undefined
+        ? {}
+        : { former: { runner: orphan.runner, leaseOverMillis: orphan.lease_over ?? undefined } }
       const row = orphan ?? (yield* nextInTurn(kind, version, now))
       if (row === undefined) return { _tag: "Nothing" } satisfies Claim
       const stillThere = orphan === undefined
@@ -121,7 +144,9 @@ export const make = Effect.fnUntraced(function*(sql: SqlClient.SqlClient, dialec
         : sql`id = ${row.id} AND fence = ${row.fence} AND state = 'running'`
       const settle = (outcome: Outcome) =>
         sql`UPDATE ${jobs} SET ${ending(now, outcome)} WHERE ${stillThere} RETURNING id`.pipe(
-          Effect.map((rows): Claim | undefined => isHeld(rows) ? { _tag: "Settled", id: row.id } : undefined)
+          Effect.map((rows): Claim | undefined =>
+            isHeld(rows) ? { _tag: "Settled", id: row.id, state: outcome.state, ...from } : undefined
+          )
         )
       const crashes = row.crashes + (orphan === undefined ? 0 : 1)
       if (orphan?.is_cancelling === 1) return yield* settle({ state: "cancelled" })
@@ -143,7 +168,7 @@ export const make = Effect.fnUntraced(function*(sql: SqlClient.SqlClient, dialec
         WHERE ${stillThere} RETURNING ${columns}, payload`
       if (taken === undefined) return undefined
       if (isOld) yield* sql`DELETE FROM ${steps} WHERE job = ${row.id}`
-      return { _tag: "Claimed", job: { ...toJob(taken), payload: taken.payload } } satisfies Claim
+      return { _tag: "Claimed", job: { ...toJob(taken), payload: taken.payload }, ...from } satisfies Claim
     })
   /** The first job of the owner whose last turn is the longest ago. */
   const nextInTurn = (kind: string, version: number, now: Fragment) =>
@@ -225,7 +250,7 @@ export const make = Effect.fnUntraced(function*(sql: SqlClient.SqlClient, dialec
         // Looking takes no lock; most looks find nothing.
         const any =
           yield* reader`SELECT 1 AS one FROM ${jobs} WHERE kind = ${request.kind} AND version <= ${request.version}
-          AND (state = 'queued' OR ${isOrphan(now, request.runner)}) LIMIT 1`
+          AND (state = 'queued' OR ${isOrphan(now, request)}) LIMIT 1`
         if (!isHeld(any)) return { _tag: "Nothing" } satisfies Claim
         for (let attempt = 0; attempt < 5; attempt++) {
           const claim: Claim | undefined = yield* loose(take(request, now))
@@ -235,20 +260,27 @@ export const make = Effect.fnUntraced(function*(sql: SqlClient.SqlClient, dialec
       }).pipe(operation("look for a job")),
     renew: (runner, leaseMillis) =>
       Effect.flatMap(dialect.now, (now) =>
-        loose(Effect.andThen(
-          sql`DELETE FROM ${runners} WHERE alive_until < ${now} - 86400000`,
+        loose(
           sql`INSERT INTO ${runners} (id, identity, alive_until)
             VALUES (${runner.id}, ${JSON.stringify(runner.identity)}, ${now} + ${leaseMillis})
             ON CONFLICT (id) DO UPDATE SET alive_until = excluded.alive_until`
-        ))).pipe(Effect.asVoid, operation("renew a lease")),
+        )).pipe(Effect.asVoid, operation("renew a lease")),
     runners: Effect.flatMap(
       dialect.now,
       (now) =>
-        reader<{ readonly id: string; readonly identity: string }>`SELECT id, identity FROM ${runners}
-        WHERE alive_until > ${now}`
+        reader<{ readonly id: string; readonly identity: string; readonly until: number; readonly is_over: number }>`
+        SELECT id, identity, alive_until AS until, CASE WHEN alive_until > ${now} THEN 0 ELSE 1 END AS is_over
+        FROM ${runners}`
     ).pipe(
-      // Written by `renew` above.
-      Effect.map((rows) => rows.map(({ id, identity }) => ({ id, identity: JSON.parse(identity) as Identity }))),
+      Effect.map((rows) =>
+        rows.map(({ id, identity, is_over, until }) => ({
+          id,
+          // Written by `renew` above.
+          identity: JSON.parse(identity) as Identity,
+          until,
+          isOver: is_over === 1
+        }))
+      ),
       operation("read its runners")
     ),
     retire: (runner) =>
@@ -326,21 +358,35 @@ export const make = Effect.fnUntraced(function*(sql: SqlClient.SqlClient, dialec
     requestCancel: (id) =>
       Effect.flatMap(dialect.now, (now) => {
         const isOver = sql`(state = 'queued' OR ${isDead(now)})`
-        return durable(sql`UPDATE ${jobs} SET
+        return durable(sql<{ readonly state: JobState }>`UPDATE ${jobs} SET
           state = CASE WHEN ${isOver} THEN 'cancelled' ELSE state END,
           runner = CASE WHEN ${isOver} THEN NULL ELSE runner END,
           fence = CASE WHEN ${isOver} THEN fence + 1 ELSE fence END,
           finished_at = CASE WHEN ${isOver} THEN ${now} ELSE finished_at END,
           is_cancelling = CASE WHEN ${isOver} THEN 0 ELSE 1 END,
           revision = revision + 1, updated_at = ${now}
-          WHERE id = ${id} AND state IN ('queued', 'running')`)
-      }).pipe(Effect.asVoid, operation("cancel a job")),
+          WHERE id = ${id} AND state IN ('queued', 'running') RETURNING state`)
+      }).pipe(Effect.map(([row]) => row?.state === "cancelled"), operation("cancel a job")),
     remove: (id) =>
       durable(Effect.gen(function*() {
         const rows = yield* sql`DELETE FROM ${jobs} WHERE id = ${id} AND finished_at IS NOT NULL RETURNING id`
         if (isHeld(rows)) yield* sql`DELETE FROM ${steps} WHERE job = ${id}`
         return isHeld(rows)
       })).pipe(operation("remove a job")),
+    backlog: (kind) =>
+      Effect.gen(function*() {
+        const now = yield* dialect.now
+        // Nothing but the index of the queue is read for this.
+        const [waiting] = yield* reader<
+          { readonly queued: number; readonly first: number | null }
+        >`SELECT CAST(COUNT(*) AS INTEGER) AS queued, CAST(MIN(number) AS DOUBLE PRECISION) AS first FROM ${jobs}
+          WHERE kind = ${kind} AND state = 'queued'`
+        if (waiting === undefined || waiting.first === null) return { queued: 0, oldestMillis: 0 }
+        const [oldest] = yield* reader<
+          { readonly age: number }
+        >`SELECT ${now} - created_at AS age FROM ${jobs} WHERE number = ${waiting.first}`
+        return { queued: waiting.queued, oldestMillis: Math.max(0, oldest?.age ?? 0) }
+      }).pipe(operation("count the jobs that wait")),
     clean: (retentionMillis) =>
       Effect.gen(function*() {
         const now = yield* dialect.now

@@ -14,7 +14,17 @@ import type { Job } from "../Job.ts"
 import { JobError, JobNotFound } from "../JobError.ts"
 import { Jobs } from "../Jobs.ts"
 import type { JobStatus } from "../JobStatus.ts"
-import { pollAfterSeconds, principalOf, resultOf, sentence, timeOf, wordsFor } from "./jobView.ts"
+import {
+  butWaits,
+  pollAfterSeconds,
+  principalOf,
+  resultOf,
+  sentence,
+  spoken,
+  timeOf,
+  waitingFor,
+  wordsFor
+} from "./jobView.ts"
 
 /** How a kind is told to the model that may call it. */
 export interface Description {
@@ -77,7 +87,11 @@ export const make = Effect.fnUntraced(function*(
         Effect.catchReason("JobError", "JobNotFound", () => Effect.undefined)
       ))
   const tasks: McpTask.Tasks = {
-    get: (id) => orRefused(Effect.map(find(id), (status) => status === undefined ? undefined : toTask(status))),
+    get: (id) =>
+      orRefused(Effect.gen(function*() {
+        const status = yield* find(id)
+        return status === undefined ? undefined : toTask(status, yield* waitingFor(jobs, status))
+      })),
     result: (id) =>
       orRefused(Effect.gen(function*() {
         const status = yield* find(id)
@@ -94,13 +108,13 @@ export const make = Effect.fnUntraced(function*(
     list: orRefused(
       Effect.map(
         Effect.flatMap(who, (who) => jobs.list({ ...who, limit: 1000 })),
-        (all) => all.filter(({ kind }) => kinds.has(kind)).map(toTask)
+        (all) => all.filter(({ kind }) => kinds.has(kind)).map((status) => toTask(status))
       )
     )
   }
   const made: JobTasks = {
     serverOptions: McpTask.serverOptions(tasks, context),
-    offer: (mcp, job, { annotations, description = `Does a ${job.name}.` } = {}) => {
+    offer: (mcp, job, { annotations, description = `Starts a new ${spoken(job.name)}.` } = {}) => {
       kinds.set(job.name, (id) =>
         Effect.gen(function*() {
           const result = yield* resultOf(jobs, job, id, yield* who)
@@ -110,7 +124,7 @@ export const make = Effect.fnUntraced(function*(
         mcp,
         {
           name: job.name,
-          title: `${job.name} as a task`,
+          title: `New ${spoken(job.name)}, as a task`,
           description: `${description} Runs as a task: it goes on without the caller.`,
           input: job.payload,
           annotations: { idempotentHint: job.idempotencyKey !== undefined, ...annotations },
@@ -118,7 +132,8 @@ export const make = Effect.fnUntraced(function*(
             orRefused(Effect.gen(function*() {
               const asker = yield* who
               const id = yield* jobs.start(job, payload, asker)
-              return toTask(yield* jobs.status(id, asker))
+              const status = yield* jobs.status(id, asker)
+              return toTask(status, yield* waitingFor(jobs, status))
             }))
         },
         tasks,
@@ -143,7 +158,7 @@ const taskStates = {
   cancelled: "cancelled"
 } as const
 
-const toTask = (status: JobStatus): McpTask.Task => ({
+const toTask = (status: JobStatus, waits?: string): McpTask.Task => ({
   taskId: status.id,
   status: taskStates[status.state],
   // Kept until it is cleaned up, which is not for the protocol to count.
@@ -151,5 +166,5 @@ const toTask = (status: JobStatus): McpTask.Task => ({
   createdAt: timeOf(status.createdAt),
   lastUpdatedAt: timeOf(status.updatedAt),
   pollInterval: pollAfterSeconds * 1000,
-  statusMessage: `${status.kind} ${sentence(status)}`
+  statusMessage: `${status.kind} ${sentence(status)}${butWaits(waits)}`
 })

@@ -17,11 +17,21 @@ import * as JsonText from "../internal/JsonText.ts"
 import * as McpTool from "../internal/sdk/McpTool.ts"
 import type { Job } from "../Job.ts"
 import { JobError, JobNotFound } from "../JobError.ts"
-import { Jobs } from "../Jobs.ts"
+import { Jobs, type JobsShape } from "../Jobs.ts"
 import { isEnded, JobState } from "../JobState.ts"
 import type { JobStatus } from "../JobStatus.ts"
 import type * as JobTasks from "./JobTasks.ts"
-import { pollAfterSeconds, principalOf, resultOf, sentence, timeOf, wordsFor } from "./jobView.ts"
+import {
+  butWaits,
+  pollAfterSeconds,
+  principalOf,
+  resultOf,
+  sentence,
+  spoken,
+  timeOf,
+  waitingFor,
+  wordsFor
+} from "./jobView.ts"
 
 /** How the tools of a kind differ from the default. */
 export interface Options<R> {
@@ -57,11 +67,17 @@ const Status = Schema.Struct({
 type Status = typeof Status.Type
 
 /** Started or looked at: while it is unfinished, when to look again. */
-const Polled = Schema.Struct({ ...Status.fields, pollAfterSeconds: Schema.optionalKey(Schema.Int) })
+const Polled = Schema.Struct({
+  ...Status.fields,
+  waits: Schema.optionalKey(
+    Schema.String.annotate({ description: "Why it does not get on, while the server's store of jobs is out of order." })
+  ),
+  pollAfterSeconds: Schema.optionalKey(Schema.Int)
+})
 
 /**
  * Registers the tools of a kind on an SDK server, on which they run in the context of this call. By default they are called
- * `run_x`, `get_x_progress`, `get_x_results`, `cancel_x` and `list_xs`; the kind may name them otherwise.
+ * `run_x`, `get_x_progress`, `get_x_results`, `cancel_x` and `list_` with the kind's plural; the kind may name them otherwise.
  *
  * @example
  * ```ts
@@ -89,6 +105,7 @@ export const register = Effect.fnUntraced(function*<Name extends string, Payload
   const session = yield* Effect.serviceOption(Session)
   const context = yield* Effect.context<R>()
   const { toolNames: names } = job
+  const words = spoken(job.name)
   type Results = Status & { readonly isFinished: boolean; readonly result?: Success }
   const asker = ({ clientId }: McpTool.Call) =>
     Effect.map(
@@ -107,9 +124,9 @@ export const register = Effect.fnUntraced(function*<Name extends string, Payload
 
   McpTool.register(mcp, {
     name: names.run,
-    title: `Start a ${job.name}`,
+    title: `Start a new ${words}`,
     description:
-      `${options.description ?? `Starts a ${job.name}.`} Returns the id of the job at once; the job goes on without ` +
+      `${options.description ?? `Starts a new ${words}.`} Returns the id of the job at once; the job goes on without ` +
       `the caller, whatever happens to the connection. ${advice} ${names.results} has the results when it is done.` +
       (job.idempotencyKey === undefined
         ? ""
@@ -122,15 +139,15 @@ export const register = Effect.fnUntraced(function*<Name extends string, Payload
         const who = yield* asker(call)
         const id = yield* jobs.start(job, payload, who)
         const status = yield* jobs.status(id, who)
-        return polled(status, `${job.name} ${id} ${sentence(status)}. ${isEnded(status.state) ? "" : advice}`)
+        return yield* polled(jobs, status, (says) => `${says}. ${isEnded(status.state) ? "" : advice}`)
       }).pipe(orRefusal)
   }, context)
 
   McpTool.register(mcp, {
     name: names.progress,
-    title: `Progress of a ${job.name}`,
+    title: `Progress of one ${words}`,
     description:
-      `How far a ${job.name} is. It costs little: ask every ${pollAfterSeconds} seconds or so, from any session. ` +
+      `How far the ${words} of this id is. It costs little: ask every ${pollAfterSeconds} seconds or so, from any session. ` +
       `With wait_seconds it answers as soon as the job has ended, or after that time.`,
     input: Schema.Struct({
       id: Id,
@@ -161,15 +178,15 @@ export const register = Effect.fnUntraced(function*<Name extends string, Payload
         }
         const status = yield* statusOf(id, who)
         const next = isEnded(status.state) ? `Ask ${names.results} for what came of it.` : advice
-        return polled(status, `${job.name} ${id} ${sentence(status)}. ${next}`)
+        return yield* polled(jobs, status, (says) => `${says}. ${next}`)
       }).pipe(orRefusal)
   }, context)
 
   McpTool.register(mcp, {
     name: names.results,
-    title: `Results of a ${job.name}`,
+    title: `Results of one ${words}`,
     description:
-      `What a ${job.name} has found, once it has succeeded; the same each time. Before that it says how far the job ` +
+      `What the ${words} of this id came to, once it has succeeded; the same each time. Before that it says how far the job ` +
       `is, and is no error; an error is a job that failed or was cancelled.`,
     input: Schema.Struct({ id: Id }),
     output: Schema.Struct({
@@ -186,7 +203,8 @@ export const register = Effect.fnUntraced(function*<Name extends string, Payload
           return refused<Results>(`${job.name} ${id} ${sentence(status)}.`)
         }
         if (status.state !== "succeeded") {
-          const text = `${job.name} ${id} has no results yet: it ${sentence(status)}. ${advice}`
+          const waits = butWaits(yield* waitingFor(jobs, status))
+          const text = `${job.name} ${id} has no results yet: it ${sentence(status)}${waits}. ${advice}`
           return answered<Results>(text, { ...toStatus(status), isFinished: false })
         }
         const result = yield* resultOf(jobs, job, id, who)
@@ -197,8 +215,8 @@ export const register = Effect.fnUntraced(function*<Name extends string, Payload
 
   McpTool.register(mcp, {
     name: names.cancel,
-    title: `Cancel a ${job.name}`,
-    description: `Cancels a ${job.name}: what it is doing is interrupted. One that has ended stays as it is.`,
+    title: `Cancel one ${words}`,
+    description: `Cancels the ${words} of this id: what it is doing is interrupted. One that has ended stays as it is.`,
     input: Schema.Struct({ id: Id }),
     output: Polled,
     annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
@@ -207,14 +225,14 @@ export const register = Effect.fnUntraced(function*<Name extends string, Payload
         const who = yield* asker(call)
         yield* statusOf(id, who)
         const status = yield* jobs.cancel(id, who)
-        return polled(status, `${job.name} ${id} ${sentence(status)}.`)
+        return yield* polled(jobs, status, (says) => `${says}.`)
       }).pipe(orRefusal)
   }, context)
 
   McpTool.register(mcp, {
     name: names.list,
-    title: `List every ${job.name}`,
-    description: `Every ${job.name} of the caller, the newest first; ended ones are kept for some days.`,
+    title: `List every ${words}`,
+    description: `Every ${words} of the caller, the newest first; ended ones are kept for some days.`,
     input: Schema.Struct({
       states: Schema.optionalKey(Schema.Array(JobState).annotate({ description: "Only these. Default: all." })),
       limit: Schema.optionalKey(
@@ -240,14 +258,18 @@ const answered = <A>(text: string, value: A): McpTool.Answer<A> => ({ _tag: "Ans
 
 const refused = <A>(text: string): McpTool.Answer<A> => ({ _tag: "Refusal", text })
 
-const polled = (status: JobStatus, text: string) =>
-  ({
+const polled = (jobs: JobsShape, status: JobStatus, text: (says: string) => string) =>
+  Effect.map(waitingFor(jobs, status), (waits) => ({
     _tag: "Answer",
-    text: text.trim(),
-    value: { ...toStatus(status), ...!isEnded(status.state) && { pollAfterSeconds } }
-  }) as const
+    text: text(`${status.kind} ${status.id} ${sentence(status)}${butWaits(waits)}`).trim(),
+    value: {
+      ...toStatus(status),
+      ...waits !== undefined && { waits },
+      ...!isEnded(status.state) && { pollAfterSeconds }
+    }
+  } as const))
 
-/** A refusal in the words of the error; of a store's trouble only that there is some: its path is not for the caller. */
+/** A refusal in the words of the error; of a store's trouble only what it is: its path is not for the caller. */
 const orRefusal = <A, R>(effect: Effect.Effect<McpTool.Answer<A>, JobError, R>) =>
   Effect.catch(effect, (error) => Effect.map(wordsFor(error), refused<A>))
 

@@ -6,8 +6,9 @@ import type { SessionShape } from "@holdfast/server/Session"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { Job } from "../Job.ts"
-import { JobError } from "../JobError.ts"
+import { JobError, type StoreProblem } from "../JobError.ts"
 import type { JobsShape } from "../Jobs.ts"
+import { isEnded } from "../JobState.ts"
 import type { JobStatus } from "../JobStatus.ts"
 
 /** Seconds between two looks that callers are advised to let pass. */
@@ -36,13 +37,37 @@ export const resultOf = <Name extends string, Payload, Success, Failure, Data>(
     return yield* found.failure instanceof JobError ? found.failure : Effect.die(found.failure)
   })
 
-/** An error in its own words; of a store's trouble only that there is some: its path is not for the caller. */
+/** What several words of a name are for people: `repo_scan` is a repo scan. */
+export const spoken = (name: string): string => name.replaceAll("_", " ")
+
+/** Continues "their store …", for whoever is not to know where that is. */
+const problems: Readonly<Record<StoreProblem, string>> = {
+  locked: "is locked",
+  "read-only": "cannot be written",
+  full: "has no room left",
+  corrupt: "is damaged",
+  unreachable: "cannot be reached",
+  failed: "is out of order"
+}
+
+/** Why an unfinished job does not get on, if that is because of the store; how it is now, so that nobody polls in vain. */
+export const waitingFor = ({ storeTrouble }: JobsShape, { state }: JobStatus): Effect.Effect<string | undefined> =>
+  Effect.map(storeTrouble, (trouble) =>
+    trouble === undefined || isEnded(state)
+      ? undefined
+      : `the server's store of jobs ${problems[trouble.problem]}; nothing is lost, it goes on when that is mended`)
+
+/** Goes after what is said of a job. */
+export const butWaits = (why: string | undefined): string => why === undefined ? "" : `; it waits: ${why}`
+
+/** An error in its own words; of a store's trouble only what it is: its path is not for the caller. */
 export const wordsFor = (error: JobError): Effect.Effect<string> => {
-  const { _tag, message } = error.reason
-  if (_tag !== "JobStoreUnavailable" && _tag !== "JobStoreTooNew") return Effect.succeed(message)
+  const { reason } = error
+  if (reason._tag !== "JobStoreUnavailable" && reason._tag !== "JobStoreTooNew") return Effect.succeed(reason.message)
+  const why = reason._tag === "JobStoreTooNew" ? "is of a newer version" : problems[reason.problem]
   return Effect.as(
-    Effect.logWarning(message),
-    "the server cannot reach its jobs just now; what was started is not lost, try again in a minute"
+    Effect.logWarning(reason.message),
+    `the server cannot reach its jobs just now: their store ${why}; what was started is not lost, try again in a minute`
   )
 }
 

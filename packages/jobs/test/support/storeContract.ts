@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { JobError } from "@holdfast/jobs"
 import { JobStore } from "@holdfast/jobs"
-import type { ClaimRequest, Hold, NewJob, Runner, Store } from "@holdfast/jobs/JobStore"
+import type { Claim, ClaimRequest, Hold, NewJob, Runner, Store } from "@holdfast/jobs/JobStore"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 
@@ -44,6 +44,7 @@ const claimed = (store: Store, over: Partial<ClaimRequest> = {}) =>
     if (claim._tag !== "Claimed") throw new Error(`expected a job to run, got ${claim._tag}`)
     return claim.job
   })
+const formerOf = (claim: Claim) => claim._tag === "Nothing" ? undefined : claim.former
 const only = (store: Store, id: string) =>
   Effect.gen(function*() {
     const [found] = yield* store.read([id])
@@ -286,13 +287,13 @@ export const storeContract = ({ elapse, layer, name, test }: Subject): void => {
         Effect.gen(function*() {
           yield* store.renew(runner("one"), lease)
           const waiting = (yield* store.insert(job())).job.id
-          yield* store.requestCancel(waiting)
+          assert.isTrue(yield* store.requestCancel(waiting))
           assert.strictEqual((yield* only(store, waiting)).state, "cancelled")
-          yield* store.requestCancel(waiting)
+          assert.isFalse(yield* store.requestCancel(waiting))
           assert.strictEqual((yield* only(store, waiting)).state, "cancelled")
           yield* store.insert(job())
           const { fence, id } = yield* claimed(store)
-          yield* store.requestCancel(id)
+          assert.isFalse(yield* store.requestCancel(id))
           assert.deepInclude(yield* only(store, id), { state: "running", isCancelling: true })
           assert.deepStrictEqual(yield* store.held("one"), [{ id, fence, isCancelling: true }])
           assert.isTrue(yield* store.release({ id, fence }))
@@ -313,7 +314,9 @@ export const storeContract = ({ elapse, layer, name, test }: Subject): void => {
           yield* elapse(tooLong)
           yield* store.requestCancel(after.id)
           assert.strictEqual((yield* only(store, after.id)).state, "cancelled")
-          assert.deepStrictEqual(yield* store.claim(request({ runner: "two" })), { _tag: "Settled", id: before.id })
+          const settled = yield* store.claim(request({ runner: "two" }))
+          assert.deepInclude(settled, { _tag: "Settled", id: before.id, state: "cancelled" })
+          assert.strictEqual(formerOf(settled)?.runner, "one")
           assert.strictEqual((yield* only(store, before.id)).state, "cancelled")
         })
     )
@@ -347,7 +350,12 @@ export const storeContract = ({ elapse, layer, name, test }: Subject): void => {
           yield* dieAfter("c", (hold) => store.commitStep(hold, "s", undefined))
           yield* dieAfter("d", () => Effect.void)
           yield* dieAfter("e", () => Effect.void)
-          assert.deepStrictEqual(yield* store.claim(request()), { _tag: "Settled", id })
+          assert.deepStrictEqual(yield* store.claim(request()), {
+            _tag: "Settled",
+            id,
+            state: "failed",
+            former: { runner: "e", leaseOverMillis: undefined }
+          })
           const { failure, state } = yield* only(store, id)
           assert.strictEqual(state, "failed")
           assert.strictEqual(failure?.kind, "crashes")
@@ -377,7 +385,7 @@ export const storeContract = ({ elapse, layer, name, test }: Subject): void => {
         assert.isUndefined(yield* store.step(finished, "s"))
         yield* store.finish(startsOver, { state: "cancelled" })
         const unsafe = yield* begin("pay", true)
-        const settled = { _tag: "Settled", id: unsafe } as const
+        const settled = { _tag: "Settled", id: unsafe, state: "failed" } as const
         assert.deepStrictEqual(yield* store.claim(request({ version: 2, onOldVersion: "restart" })), settled)
         assert.strictEqual((yield* only(store, unsafe)).failure?.kind, "version")
         const failed = yield* begin("s", false)
@@ -386,17 +394,72 @@ export const storeContract = ({ elapse, layer, name, test }: Subject): void => {
         assert.strictEqual((yield* only(store, failed)).failure?.kind, "version")
       }))
 
-    promise("tells the runners whose lease holds, each with its process", (store) =>
+    promise(
+      "tells the runners, each with its process, whether its lease is over, and when it renews it",
+      (store) =>
+        Effect.gen(function*() {
+          yield* store.renew(runner("one"), lease)
+          yield* store.renew(runner("two"), 60_000)
+          const all = Effect.map(store.runners, (all) => new Map(all.map((runner) => [runner.id, runner])))
+          const before = yield* all
+          assert.sameMembers([...before.keys()], ["one", "two"])
+          assert.deepInclude(before.get("one"), { identity: runner("x").identity, isOver: false })
+          yield* elapse(tooLong)
+          const after = yield* all
+          assert.deepStrictEqual(after.get("one"), {
+            ...runner("one"),
+            until: before.get("one")?.until ?? 0,
+            isOver: true
+          })
+          assert.strictEqual(after.get("two")?.isOver, false)
+          yield* store.renew(runner("one"), 60_000)
+          const renewed = (yield* all).get("one")
+          assert.strictEqual(renewed?.isOver, false)
+          assert.isAbove(renewed?.until ?? 0, before.get("one")?.until ?? 0)
+          yield* store.retire("one")
+          assert.sameMembers([...(yield* all).keys()], ["two"])
+        })
+    )
+
+    promise(
+      "takes from those whose lease is over only what it may, and from whom the store does not know anything",
+      (store) =>
+        Effect.gen(function*() {
+          for (const id of ["one", "two", "three"]) {
+            yield* store.insert(job())
+            yield* store.renew(runner(id), lease)
+            yield* claimed(store, { runner: id })
+          }
+          yield* store.retire("three")
+          const from = (silent: ReadonlyArray<string>) =>
+            Effect.map(store.claim(request({ runner: "heir", silent })), formerOf)
+          assert.deepStrictEqual(yield* from([]), { runner: "three", leaseOverMillis: undefined })
+          assert.isUndefined(yield* from(["one", "two"]), "their leases hold")
+          yield* elapse(tooLong)
+          assert.isUndefined(yield* from([]))
+          const former = yield* from(["two"])
+          assert.strictEqual(former?.runner, "two")
+          assert.isAtLeast(former?.leaseOverMillis ?? -1, 0)
+          assert.isUndefined(yield* from(["two"]))
+          assert.strictEqual((yield* from(["one"]))?.runner, "one")
+        })
+    )
+
+    promise("counts what waits of a kind, and how long the oldest has", (store) =>
       Effect.gen(function*() {
-        yield* store.renew(runner("one"), lease)
-        yield* store.renew(runner("two"), 60_000)
-        const ids = Effect.map(store.runners, (all) => all.map(({ id }) => id).toSorted())
-        assert.deepStrictEqual(yield* ids, ["one", "two"])
-        assert.deepStrictEqual((yield* store.runners)[0]?.identity, runner("x").identity)
-        yield* elapse(tooLong)
-        assert.deepStrictEqual(yield* ids, ["two"])
         yield* store.renew(runner("one"), 60_000)
-        assert.deepStrictEqual(yield* ids, ["one", "two"])
+        assert.deepStrictEqual(yield* store.backlog("scan"), { queued: 0, oldestMillis: 0 })
+        yield* store.insert(job())
+        yield* elapse(tooLong)
+        yield* store.insert(job({ owner: "bob" }))
+        const both = yield* store.backlog("scan")
+        assert.strictEqual(both.queued, 2)
+        assert.isAtLeast(both.oldestMillis, tooLong)
+        assert.deepStrictEqual(yield* store.backlog("other"), { queued: 0, oldestMillis: 0 })
+        yield* claimed(store)
+        const one = yield* store.backlog("scan")
+        assert.strictEqual(one.queued, 1)
+        assert.isBelow(one.oldestMillis, both.oldestMillis)
       }))
 
     promise("removes ended jobs only, and old ones when they are looked for", (store) =>

@@ -1,20 +1,23 @@
 /**
- * A program with jobs, to be killed: `worker.ts <store> <log> <name> <machine> <jobs> <steps> <step millis> <lease millis>`.
- * The store is a file, or `<socket> <database>` of Postgres. With a machine, it is as if it ran on that one.
+ * A program with jobs, to be killed: `worker.ts <store> <log> <name> <machine> <jobs> <steps> <step millis> <lease millis> <ahead millis>`.
+ * The store is a file, or `<socket> <database>` of Postgres. With a machine, it is as if it ran on that one. Its clock is ahead by
+ * the last number, and what it logs goes to stderr.
  *
  * Starts `jobs` jobs (their keys are `<name> <number>`, so a later run finds them again), tells `ready`, and runs what there is
  * to run until it is killed or told SIGTERM.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { JobPolicy, Jobs, JobStore } from "@holdfast/jobs"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as fs from "node:fs"
 import { JobHost } from "../../src/internal/JobHost.ts"
 import { Count, type Line, stepName } from "./CountJob.ts"
 
 const [database = "", log = "", name = "", machine = "", ...numbers] = process.argv.slice(2)
-const [jobs = 0, steps = 0, stepMillis = 0, leaseMillis = 0] = numbers.map(Number)
+const [jobs = 0, steps = 0, stepMillis = 0, leaseMillis = 0, aheadMillis = 0] = numbers.map(Number)
 
 const tell = (line: Omit<Line, "pid">) => fs.appendFileSync(log, `${JSON.stringify({ pid: process.pid, ...line })}\n`)
 
@@ -48,7 +51,7 @@ const onMachine = Layer.effect(
   JobHost,
   Effect.map(JobHost, (host) => {
     const identity = { ...host.identity, machine: machine === "" ? host.identity.machine : machine }
-    return { ...host, identity, isDead: machine === "" ? host.isDead : () => false }
+    return { ...host, identity, ...machine !== "" && { isDead: () => false, isAlive: () => false } }
   })
 )
 
@@ -62,6 +65,20 @@ const program = Effect.gen(function*() {
   return yield* Effect.never
 })
 
+/** By a clock that is wrong. */
+const ahead = Layer.effect(
+  Clock.Clock,
+  Effect.map(Clock.Clock, (clock): Clock.Clock => ({
+    currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe() + aheadMillis,
+    currentTimeMillis: Effect.map(clock.currentTimeMillis, (now) => now + aheadMillis),
+    currentTimeNanosUnsafe: () => clock.currentTimeNanosUnsafe() + BigInt(aheadMillis) * 1_000_000n,
+    currentTimeNanos: Effect.map(clock.currentTimeNanos, (now) => now + BigInt(aheadMillis) * 1_000_000n),
+    monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe(),
+    monotonicTimeNanos: clock.monotonicTimeNanos,
+    sleep: (duration) => clock.sleep(duration)
+  }))
+)
+
 program.pipe(
   Effect.provide(CountLive.pipe(
     Layer.provide(store),
@@ -72,7 +89,8 @@ program.pipe(
         pollInterval: "100 millis",
         progressInterval: "20 millis"
       })
-    )
+    ),
+    Layer.provide([ahead, Logger.layer([Logger.withConsoleError(Logger.formatSimple)])])
   )),
   NodeRuntime.runMain
 )

@@ -15,12 +15,14 @@ import * as ServerSentEvents from "@holdfast/protocol/ServerSentEvents"
 import * as Hash from "effect/Hash"
 import { Buffer } from "node:buffer"
 import type { Body } from "./HttpBody.ts"
+import { tooLong } from "./tooLong.ts"
 import { unbatch } from "./unbatch.ts"
 
 export interface EventReader {
   readonly maxMessageBytes: number
   readonly onMessage: (frame: JsonRpc.Incoming | JsonRpc.Malformed) => void
-  readonly onTooLong: (bytes: number) => void
+  /** A message was too long. Nothing but this is left of it. */
+  readonly onTooLong: (frame: JsonRpc.Malformed) => void
 }
 
 /** So many messages are remembered to know them again. A server repeats what it thinks was lost, not its whole history. */
@@ -50,7 +52,13 @@ export class HttpCursor {
     let lastBytes = ""
     const parser = ServerSentEvents.make({
       maxEventBytes: reader.maxMessageBytes,
-      onTooLong: reader.onTooLong,
+      onTooLong: (long) => {
+        // It has arrived: to ask for it again would not make it shorter.
+        this.#moveTo(parser.lastEventId())
+        if (long.event !== "message") return
+        this.hasMoved = true
+        reader.onTooLong(tooLong(long))
+      },
       onRetry: (millis) => {
         this.retryMillis = Math.min(millis, longestRetryMillis)
       },

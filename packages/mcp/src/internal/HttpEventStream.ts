@@ -36,8 +36,8 @@ export interface EventStreamReader {
   readonly onOpen: () => void
   readonly onChunk: (chunk: Buffer) => void
   readonly onMessage: (frame: JsonRpc.Incoming | JsonRpc.Malformed) => void
-  /** A message was too long and is lost. */
-  readonly onTooLong: (bytes: number) => void
+  /** A message was too long. Nothing but this is left of it. */
+  readonly onTooLong: (frame: JsonRpc.Malformed) => void
   readonly onEnd: (end: EventStreamEnd) => void
 }
 

@@ -201,9 +201,9 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
         this.receive(frame)
         if (this.#state === "settled") this.abort()
       },
-      onTooLong: (bytes) => {
-        this.#tooLong(bytes)
-        this.abort()
+      onTooLong: (frame) => {
+        this.#tooLong(frame)
+        if (this.#state === "settled") this.abort()
       },
       onGivenUp: (reason) => {
         this.fail(this.lost(reason))
@@ -273,13 +273,15 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
     this.#cursor = new HttpCursor()
     return this.#cursor.read({
       maxMessageBytes: this.#host.maxMessageBytes,
-      onTooLong: (bytes) => this.#tooLong(bytes),
+      onTooLong: (frame) => this.#tooLong(frame),
       onMessage: (frame) => this.receive(frame)
     })
   }
 
-  #tooLong(bytes: number): void {
-    this.fail(unintelligible(`a message of ${bytes} bytes, which is too long`))
+  /** What does not say whose answer it is can only be ours, unless it is none. */
+  #tooLong(frame: JsonRpc.Malformed): void {
+    if (frame.answerTo !== undefined || JsonRpc.beginsAsCall(frame.excerpt)) return this.receive(frame)
+    this.fail(unintelligible(frame.reason))
   }
 }
 

@@ -85,8 +85,7 @@ export class HttpPush {
       },
       onChunk: (chunk) => this.#heard(chunk),
       onMessage: this.#host.receiveStray,
-      // It cannot be told whom it was for: nobody is harmed but those who wait for exactly this.
-      onTooLong: () => {},
+      onTooLong: this.#host.receiveStray,
       onEnd: (end) => this.#ended(end)
     })
     this.#state = { _tag: "Opening", stream }

@@ -26,7 +26,7 @@ export interface ReconnectionHost extends EventStreamHost {
 
 export interface ResumptionCaller {
   readonly onMessage: (frame: JsonRpc.Incoming | JsonRpc.Malformed) => void
-  readonly onTooLong: (bytes: number) => void
+  readonly onTooLong: (frame: JsonRpc.Malformed) => void
   /** There will be no answer. */
   readonly onGivenUp: (description: string) => void
 }

@@ -15,7 +15,7 @@ import * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import type { CallFailure, McpConnection } from "../McpConnection.ts"
-import type { McpRuntimeError } from "../McpRuntimeError.ts"
+import { ConnectionLost, DeadlineExceeded, type McpRuntimeError, type ServerError } from "../McpRuntimeError.ts"
 import { allPages } from "./listing.ts"
 import * as listings from "./listings.ts"
 import type { Target } from "./target.ts"
@@ -24,6 +24,27 @@ type Headers = Readonly<Record<string, string>> | undefined
 
 const isSame = (a: Headers = {}, b: Headers = {}): boolean =>
   Object.keys(a).length === Object.keys(b).length && Object.entries(a).every(([name, value]) => b[name] === value)
+
+/** What is to be told of a call that was refused, and of which the server was then asked for its tools in vain. It has not run. */
+const afterRefusal = (refusal: ServerError, failure: CallFailure): CallFailure => {
+  const { method, server } = refusal
+  switch (failure._tag) {
+    case "ConnectionLost":
+      return failure
+    case "OutcomeUnknown":
+      return new ConnectionLost({ server, method, delivery: "Refused", description: failure.description })
+    case "DeadlineExceeded": {
+      const { afterMillis, kind } = failure
+      return new DeadlineExceeded({ server, method, afterMillis, kind, delivery: "Refused" })
+    }
+    case "HttpRejected":
+      return failure.retryAfterMillis === undefined ? refusal : failure
+    case "ServerError":
+    case "InvalidAnswer":
+    case "TooBusy":
+      return refusal
+  }
+}
 
 /** How long a lost call waits for a tool list that is on its way. */
 const patience = "5 seconds"
@@ -70,7 +91,7 @@ export class ToolHints {
       "ServerError",
       (refusal) =>
         refusal.code !== ModernEra.headerMismatch ? Effect.fail(refusal) : Effect.flatMap(
-          allPages(listings.tools, connection, left),
+          Effect.mapError(allPages(listings.tools, connection, left), (failure) => afterRefusal(refusal, failure)),
           (tools) => {
             this.remember(target, tools)
             const learnt = this.#headersOf(target, name, args)
@@ -101,7 +122,10 @@ export class ToolHints {
         Effect.catch((failure) => Effect.logDebug(`${label}: no tool list for its hints: ${failure.message}`)),
         Effect.ensuring(Effect.sync(() => this.#asking.delete(fingerprint))),
         Effect.forkIn(this.#scope),
-        Effect.map((fiber) => void this.#asking.set(fingerprint, fiber))
+        Effect.map((fiber) => {
+          // It may have failed before this, and the next call asks again.
+          if (fiber.pollUnsafe() === undefined) this.#asking.set(fingerprint, fiber)
+        })
       )
     })
   }

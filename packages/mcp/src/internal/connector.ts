@@ -24,9 +24,10 @@ export interface Context
  */
 const backstopMillis = 5000
 
-/** The policy the pool works with. */
-export const poolPolicy = (target: Target): Target["policy"] => ({
+/** The policy the pool works with. Connections of a target that is gone are not kept for anybody. */
+export const poolPolicy = (target: Target, isGone: boolean): Target["policy"] => ({
   ...target.policy,
+  ...(isGone && { idleTimeout: 0 }),
   connectTimeout: target.policy.connectTimeout + backstopMillis
 })
 
@@ -96,9 +97,10 @@ const probe = (connection: McpConnection): Effect.Effect<void, ConnectReason> =>
   )
 
 /**
- * A process that crashed, a port nobody listens on yet and an overloaded server may be well in a moment. A missing command,
- * a refused credential or a foreign protocol will not. A server that needed the whole `connectTimeout` is not given three
- * more of them: whoever waits learns about it now, and the next caller starts it anew.
+ * A process that crashed may be well in a moment, but not one that crashes again and again. A port that nobody listens on and an
+ * overloaded server are not there just now, for as long as a deploy or an outage takes, and asking costs nobody anything. A
+ * missing command, a refused credential or a foreign protocol will not heal. A server that needed the whole `connectTimeout` is not
+ * given three more of them: whoever waits learns about it now, and the next caller starts it anew.
  */
 export const classify = (reason: ConnectReason): Connector.Classification => {
   switch (reason._tag) {
@@ -109,9 +111,10 @@ export const classify = (reason: ConnectReason): Connector.Classification => {
     case "SpawnFailed":
       return reason.retryable ? "retryable" : "permanent"
     case "HttpRejected":
-      return reason.status >= 500 || [408, 425, 429].includes(reason.status) ? "retryable" : "permanent"
-    case "ServerExited":
+      return reason.status >= 500 || [408, 425, 429].includes(reason.status) ? "unavailable" : "permanent"
     case "Unreachable":
+      return "unavailable"
+    case "ServerExited":
     case "ConnectionLost":
       return "retryable"
   }

@@ -2,21 +2,24 @@
  * Calls of the modern era that need more input before they can be answered: a server cannot ask its client, so it answers with
  * its questions, and is sent the same request again, with the answers and the state it gave.
  *
- * Each round is a request of its own, so that the rules of delivery hold for each: one that is lost is lost like any other.
+ * Each round is a request of its own, so that the rules of delivery hold for each: one that is lost is lost like any other. The
+ * call's hard deadline holds between them, too: who asks a user does not wait for one who has gone home.
  */
+import * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import * as ModernEra from "@holdfast/protocol/ModernEra"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { ClientHandlers } from "../ClientHandlers.ts"
-import type { CallFailure, McpConnection } from "../McpConnection.ts"
-import { InvalidAnswer, ServerError } from "../McpRuntimeError.ts"
+import type { CallFailure, McpConnection, RequestOptions } from "../McpConnection.ts"
+import { DeadlineExceeded, InvalidAnswer, ServerError } from "../McpRuntimeError.ts"
 import { handlerOf } from "./Responder.ts"
 
 /** A server that asks on and on is at fault. */
 const maxRounds = 16
 
 /** A server that gives a state but asks nothing wants to be asked again, later. */
-const pause = "250 millis"
+const pauseMillis = 250
 
 /** `request`, with its questions answered by the handlers. */
 export const fulfilling = (
@@ -29,11 +32,33 @@ export const fulfilling = (
   const answer = (question: typeof ModernEra.InputRequest.Type): Effect.Effect<object, CallFailure> => {
     const handler = handlerOf(handlers, question.method)
     if (handler === undefined) return Effect.fail(invalid(`it needs ${question.method} to go on, which is not offered`))
-    return Effect.mapError(
-      handler(question.params, { server }),
-      ({ code, message }) =>
+    return Effect.suspend(() => handler(question.params, { server })).pipe(
+      Effect.mapError(({ code, message }) =>
         new ServerError({ server, method, code, description: `the call needs input that was declined: ${message}` })
+      ),
+      Effect.catchDefect((defect) =>
+        Effect.andThen(
+          Effect.logError(`${server}: the handler of ${question.method} failed`, defect),
+          Effect.fail(
+            new ServerError({
+              server,
+              method,
+              code: JsonRpc.errorCode.internalError,
+              description: `the call needs input, and the handler of ${question.method} failed`
+            })
+          )
+        )
+      )
     )
+  }
+
+  /** What is done between two requests has the time that the call has left. */
+  const inTime = <A>(effect: Effect.Effect<A, CallFailure>): Effect.Effect<A, CallFailure> => {
+    const afterMillis = left(options)
+    if (afterMillis === Number.POSITIVE_INFINITY) return effect
+    // The server has begun, whatever it is waiting for.
+    const late = new DeadlineExceeded({ server, method, afterMillis, kind: "hard", delivery: "Unknown" })
+    return Effect.timeoutOrElse(effect, { duration: afterMillis, orElse: () => Effect.fail(late) })
   }
 
   const round = (number: number, more: object): Effect.Effect<unknown, CallFailure> =>
@@ -45,13 +70,25 @@ export const fulfilling = (
       const { inputRequests = {}, requestState } = decoded.success
       const questions = Object.entries(inputRequests)
       const state = requestState === undefined ? {} : { requestState }
-      if (questions.length === 0) return Effect.andThen(Effect.sleep(pause), round(number + 1, state))
+      if (questions.length === 0) {
+        return Effect.andThen(inTime(Effect.sleep(pauseMillis)), Effect.suspend(() => round(number + 1, state)))
+      }
       return Effect.flatMap(
-        Effect.forEach(questions, ([key, question]) => Effect.map(answer(question), (input) => [key, input] as const), {
-          concurrency: "unbounded"
-        }),
+        inTime(
+          Effect.forEach(
+            questions,
+            ([key, question]) => Effect.map(answer(question), (input) => [key, input] as const),
+            { concurrency: "unbounded" }
+          )
+        ),
         (answers) => round(number + 1, { inputResponses: Object.fromEntries(answers), ...state })
       )
     })
   return round(1, {})
+}
+
+const left = ({ hardDeadline }: RequestOptions = {}): number => {
+  if (hardDeadline === undefined) return Number.POSITIVE_INFINITY
+  const input = typeof hardDeadline === "function" ? hardDeadline() : hardDeadline
+  return typeof input === "number" ? input : Duration.toMillis(Duration.fromInputUnsafe(input))
 }

@@ -18,8 +18,8 @@ export interface ListeningOptions {
   readonly listen: (filter: SubscriptionFilter) => Effect.Effect<void, CallFailure>
   /** The resources that are watched now. */
   readonly resources: () => ReadonlyArray<string>
-  /** Waits until they are others. */
-  readonly changed: Effect.Effect<void>
+  /** Waits until they are others than these. */
+  readonly changed: (from: ReadonlyArray<string>) => Effect.Effect<void>
 }
 
 const shortest = 250
@@ -31,26 +31,26 @@ const proven = 10_000
 /** Listens for as long as there is something to hear. */
 export const keepListening = (options: ListeningOptions): Effect.Effect<void> => {
   const { capabilities, changed, listen, resources, server } = options
-  const filter = (): SubscriptionFilter => {
-    const uris = capabilities.resources?.subscribe === true ? resources() : []
+  const filter = (uris: ReadonlyArray<string>): SubscriptionFilter => {
     return {
       ...(capabilities.tools?.listChanged === true && { toolsListChanged: true }),
       ...(capabilities.prompts?.listChanged === true && { promptsListChanged: true }),
       ...(capabilities.resources?.listChanged === true && { resourcesListChanged: true }),
-      ...(uris.length > 0 && { resourceSubscriptions: uris })
+      ...(capabilities.resources?.subscribe === true && uris.length > 0 && { resourceSubscriptions: uris })
     }
   }
   const rounds = (pause: number): Effect.Effect<void> =>
     Effect.gen(function*() {
-      const wanted = filter()
+      const uris = resources()
+      const wanted = filter(uris)
       if (Object.keys(wanted).length === 0) {
-        yield* changed
+        yield* changed(uris)
         return yield* rounds(shortest)
       }
       const clock = yield* Clock.Clock
       const began = clock.monotonicTimeNanosUnsafe()
       const end = yield* Effect.raceFirst(
-        Effect.as(changed, "changed" as const),
+        Effect.as(changed(uris), "changed" as const),
         Effect.catch(Effect.as(listen(wanted), "ended" as const), (failure) =>
           Effect.as(
             Effect.logDebug(`${server}: subscriptions/listen ended: ${failure.message}`),
@@ -60,12 +60,12 @@ export const keepListening = (options: ListeningOptions): Effect.Effect<void> =>
       if (end === "changed") return yield* rounds(shortest)
       // It was asked and said no: the same question will not be answered otherwise.
       if (end === "refused") {
-        yield* changed
+        yield* changed(uris)
         return yield* rounds(shortest)
       }
       const lasted = Number(clock.monotonicTimeNanosUnsafe() - began) / 1e6
       const next = lasted >= proven ? shortest : pause
-      yield* Effect.timeoutOption(changed, Duration.millis(next))
+      yield* Effect.timeoutOption(changed(uris), Duration.millis(next))
       return yield* rounds(Math.min(longest, next * 1.6))
     })
   return rounds(shortest)

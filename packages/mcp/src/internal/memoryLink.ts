@@ -22,6 +22,7 @@ import type * as Scope from "effect/Scope"
 import { Buffer } from "node:buffer"
 import type { Link, LinkClosed, LinkFailure, LinkReceiver, Outbound } from "../Link.ts"
 import type { ProcessEnd } from "../McpRuntimeError.ts"
+import { tooLong } from "./tooLong.ts"
 import { unbatch } from "./unbatch.ts"
 
 /** How a server's process is said to have ended. */
@@ -276,10 +277,11 @@ class MemoryPipe implements Link, MemoryPeer {
   }
 }
 
-const malformed = ({ _tag, bytes, head, tail }: LineFraming.LineFault): JsonRpc.Malformed => {
-  switch (_tag) {
+const malformed = (fault: LineFraming.LineFault): JsonRpc.Malformed => {
+  const { head, tail } = fault
+  switch (fault._tag) {
     case "TooLong":
-      return JsonRpc.malformed(`a message of ${bytes} bytes, which is too long`, head, JsonRpc.seekAnswerId(head, tail))
+      return tooLong(fault)
     case "NotUtf8":
       return JsonRpc.malformed("not UTF-8", head, JsonRpc.seekAnswerId(head, tail))
     case "Unfinished":

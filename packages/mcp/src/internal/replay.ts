@@ -139,17 +139,14 @@ export class Replay {
         Effect.suspend(() => this.settle(used, number, left())),
         Effect.suspend(() => this.attempt(call, total, until, number + 1, repeats + more, after))
       )
+    // Whatever keeps it from being sent again, an attempt before may have run: that is what its caller must know.
+    const end = (reason: Reason) =>
+      Effect.fail(failure(delivery === "Unknown" ? inDoubt(reason, { server, method, attempts: number - 1 }) : reason))
     const acquire = { timeout: Duration.millis(budget), waitForReady: call.waitForReady }
     return Effect.catch(this.pool.use(target, send, acquire), (error): Effect.Effect<A, McpRuntimeError> => {
       if (isPoolError(error)) {
         const callerMillis = budget < target.policy.acquireTimeout ? total : undefined
-        const reason = fromPoolError(error, { server, method, callerMillis, delivery })
-        // Whatever keeps it from being sent again, an attempt before may have run: that is what its caller must know.
-        return Effect.fail(failure(
-          delivery === "Unknown" && reason._tag !== "DeadlineExceeded"
-            ? new OutcomeUnknown({ server, method, description: reason.message, attempts: number - 1 })
-            : reason
-        ))
+        return end(fromPoolError(error, { server, method, callerMillis, delivery }))
       }
       switch (error._tag) {
         case "ConnectionLost":
@@ -159,7 +156,7 @@ export class Replay {
           const wait = error.retryAfterMillis
           // Waiting longer than this is the caller's decision, who is told how long.
           if (wait === undefined || number > maxRepeats || wait > Math.min(left() - 1, maxRetryAfterMillis)) {
-            return Effect.fail(failure(error))
+            return end(error)
           }
           return Effect.andThen(Effect.sleep(Duration.millis(wait)), again(delivery))
         }
@@ -184,8 +181,12 @@ export class Replay {
           )
         }
         case "DeadlineExceeded":
-          return Effect.fail(error.kind === "hard" && isCallersDeadline ? late(error.delivery) : failure(error))
-        default:
+          return end(error.kind === "hard" && isCallersDeadline ? late(error.delivery).reason : error)
+        case "TooBusy":
+          return end(error)
+        // What remains are answers.
+        case "ServerError":
+        case "InvalidAnswer":
           return Effect.fail(failure(error))
       }
     })
@@ -201,6 +202,16 @@ export class Replay {
     // The pool heard of the loss before us, but acts on it in a fiber of its own: let it run first.
     return Effect.andThen(Effect.timeoutOption(used.closed, pause), Effect.yieldNow)
   }
+}
+
+/** What is known of a call that an attempt before has left in doubt. */
+const inDoubt = (
+  reason: Reason,
+  call: { readonly server: string; readonly method: string; readonly attempts: number }
+): Reason => {
+  if (reason._tag !== "DeadlineExceeded") return new OutcomeUnknown({ ...call, description: reason.message })
+  const { afterMillis, description, kind, method, server } = reason
+  return new DeadlineExceeded({ server, method, afterMillis, kind, description, delivery: "Unknown" })
 }
 
 const failure = (reason: Reason): McpRuntimeError => new McpRuntimeError({ reason })

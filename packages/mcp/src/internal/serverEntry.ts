@@ -73,13 +73,18 @@ const Options = Schema.Struct({
   sharing: Schema.optionalKey(Schema.Literals(["shared", "exclusive"])),
   waitForReady: Schema.optionalKey(Schema.Boolean),
   inheritEnv: Schema.optionalKey(Schema.Boolean),
+  push: Schema.optionalKey(Schema.Boolean),
+  sessionEndTimeout: Schema.optionalKey(DurationInput),
   maxConnectionsPerKey: Schema.optionalKey(Schema.Int),
   maxInFlight: Schema.optionalKey(Schema.Int),
   maxWaiters: Schema.optionalKey(Schema.Int),
   maxConnectRetries: Schema.optionalKey(Schema.Int)
 })
 
-const optionNames = Object.keys(Options.fields)
+export const optionNames = Object.keys(Options.fields)
+
+/** Sessions and streams of the server's own are known to Streamable HTTP alone. */
+const onlyHttp = ["push", "sessionEndTimeout"] as const
 
 const Raw = Schema.Struct({
   type: Schema.optionalKey(Schema.String),
@@ -131,6 +136,11 @@ export const decodeEntry = Effect.fnUntraced(function*(name: string, value: unkn
     ).pipe(Effect.map(Object.fromEntries<Redacted.Redacted>))
 
   const transport = yield* transportOf(raw, context, at)
+  const misplaced = onlyHttp.find((option) => transport !== "http" && said[option] !== undefined)
+  if (misplaced !== undefined) {
+    const expected = `this option at servers over Streamable HTTP only ("type": "http")`
+    return yield* fault(context, "file", [...at, "holdfast", misplaced], expected, `a server over ${transport}`)
+  }
   let endpoint: Endpoint
   if (transport === "stdio") {
     endpoint = Endpoint.stdio({
@@ -143,19 +153,24 @@ export const decodeEntry = Effect.fnUntraced(function*(name: string, value: unkn
   } else {
     const url = yield* expand(["url"], raw.url ?? "")
     if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
-      return yield* fault(context, "file", [...at, "url"], "an absolute http or https url", "something else")
+      return yield* fault(context, "file", [...at, "url"], "an absolute http or https url", describeUrl(url))
     }
     const headers = yield* expandAll("headers", raw.headers)
-    endpoint = transport === "sse" ? Endpoint.sse({ url, headers }) : Endpoint.http({ url, headers })
+    endpoint = transport === "sse" ? Endpoint.sse({ url, headers }) : Endpoint.http({
+      url,
+      headers,
+      push: said.push,
+      sessionEndTimeout: yield* positive(context, at, "sessionEndTimeout", said.sessionEndTimeout, undefined)
+    })
   }
   const policy = yield* Effect.mapError(
     PoolPolicy.make(policyInput(endpoint, "configured", said)),
     (error) => makeFault(context.file, "file", [...at, "holdfast", error.option], error.expected, error.actual)
   )
   const deadlines: CallDeadlines = {
-    idle: yield* deadline(context, at, "idleDeadline", said.idleDeadline, callDeadlines.idle),
-    hard: yield* deadline(context, at, "hardDeadline", said.hardDeadline, callDeadlines.hard),
-    read: yield* deadline(context, at, "readDeadline", said.readDeadline, callDeadlines.read)
+    idle: yield* positive(context, at, "idleDeadline", said.idleDeadline, callDeadlines.idle),
+    hard: yield* positive(context, at, "hardDeadline", said.hardDeadline, callDeadlines.hard),
+    read: yield* positive(context, at, "readDeadline", said.readDeadline, callDeadlines.read)
   }
   return { endpoint, policy, deadlines, era: said.era ?? "auto" }
 })
@@ -206,6 +221,14 @@ export const describe = (value: unknown, isPublic = false): string => {
   return value === "" ? "an empty string" : `a ${typeof value}`
 }
 
+/** What is wrong with a url, without its parts that may be secret. */
+const describeUrl = (url: string): string => {
+  if (url === "") return "an empty string"
+  const scheme = /^([a-z]{2,10}):\/\//i.exec(url)?.[1]?.toLowerCase()
+  if (scheme === undefined) return "one that does not begin with http:// or https://"
+  return scheme === "http" || scheme === "https" ? `${scheme}:// and what is no host` : `${scheme}://…`
+}
+
 const transportOf = (
   raw: typeof Raw.Type,
   context: EntryContext,
@@ -234,13 +257,13 @@ const transportOf = (
   }
 }
 
-const deadline = (
+const positive = <A extends number | undefined>(
   context: EntryContext,
   at: ReadonlyArray<PropertyKey>,
   option: string,
   said: Duration.Input | undefined,
-  fallback: number
-): Effect.Effect<number, EntryFault> => {
+  fallback: A
+): Effect.Effect<number | A, EntryFault> => {
   if (said === undefined) return Effect.succeed(fallback)
   const millis = Duration.toMillis(Duration.fromInputUnsafe(said))
   return millis > 0

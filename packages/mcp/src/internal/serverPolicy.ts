@@ -2,7 +2,9 @@
  * The defaults that depend on what a server is and where it was named.
  *
  * A first `npx` or `uvx` downloads the server, so stdio is given minutes where HTTP is given seconds. What an application's
- * config names stays open for the application's life; what a caller brings along is closed after five idle minutes.
+ * config names stays open for the application's life; what a caller brings along is closed after five idle minutes. A process that
+ * keeps crashing is started ever more rarely; a url that is away is asked every few seconds, because asking costs nobody anything,
+ * and its return after a deploy or an outage is to be noticed.
  */
 import type { PoolPolicy } from "@holdfast/core"
 import * as Duration from "effect/Duration"
@@ -32,9 +34,16 @@ export const policyInput = (
     // A dead process is told by the system; what is beyond a network may vanish without a word.
     ...(endpoint._tag !== "Stdio" && { keepaliveInterval: "30 seconds" }),
     ...said,
+    ...(endpoint._tag !== "Stdio" && { backoff: { max: longestPause(said.backoff?.initial), ...said.backoff } }),
     connectTimeout,
     acquireTimeout: said.acquireTimeout ?? acquireTimeout(endpoint, connectTimeout)
   }
+}
+
+/** A raised first pause alone must be enough, too. */
+const longestPause = (initial: Duration.Input = 0): Duration.Input => {
+  const first = Duration.fromInput(initial)
+  return first._tag === "None" ? "5 seconds" : Duration.max(Duration.seconds(5), first.value)
 }
 
 /** A raised connectTimeout alone must be enough: callers then wait longer by themselves. */

@@ -14,6 +14,7 @@ import type { Era } from "../McpConnection.ts"
 import { McpRuntimeError, UnknownServer } from "../McpRuntimeError.ts"
 import { nearNames } from "../NearNames.ts"
 import { type CallDeadlines, callDeadlines, policyInput } from "./serverPolicy.ts"
+import type { SessionLostClassifier } from "./SessionLost.ts"
 
 export interface Target {
   /** The server's name in messages. */
@@ -27,73 +28,98 @@ export interface Target {
   readonly era: Era | "auto"
 }
 
+/** What a config file cannot say of its HTTP servers, by their names. */
+export interface Functions {
+  readonly authorizers?: Readonly<Record<string, HttpAuthorizer>> | undefined
+  readonly isSessionLost?: Readonly<Record<string, SessionLostClassifier>> | undefined
+}
+
 export interface Targets {
   /** Configured and usable, in the order of the config. */
   readonly servers: () => ReadonlyArray<string>
   /** Configured well, but not usable here and now. */
   readonly unusable: () => McpConfig["unusable"]
-  /** Takes another config. Returns the targets that nobody means any more. */
+  /** Takes another config. Returns the targets that nobody means any more: no later one has the fingerprint of one of them. */
   readonly replace: (config: McpConfig) => ReadonlyArray<Target>
+  /** Whether it was returned by `replace`: there are callers who asked for it before, and nobody else. */
+  readonly isGone: (target: Target) => boolean
+  /** What the server is now; undefined where `find` fails. */
+  readonly current: (server: string | Endpoint) => Target | undefined
   /** Fails with `UnknownServer`, or with `ConfigInvalid` for a server that cannot be used here. */
   readonly find: (server: string | Endpoint) => Effect.Effect<Target, McpRuntimeError>
 }
 
 export const make = (
   initial: McpConfig,
-  authorizers: Readonly<Record<string, HttpAuthorizer>> = {}
+  functions: Functions = {}
 ): Effect.Effect<Targets> =>
-  Effect.sync(() => {
+  Effect.gen(function*() {
+    // The defaults do not contradict themselves.
+    const adHocPolicy = (endpoint: Endpoint) => Effect.orDie(PoolPolicy.make(policyInput(endpoint, "ad hoc")))
+    const stdioPolicy = yield* adHocPolicy(Endpoint.stdio({ command: "" }))
+    const httpPolicy = yield* adHocPolicy(Endpoint.http({ url: "" }))
     let config = initial
     let byName: ReadonlyMap<string, Target> = new Map()
     let byKey: ReadonlyMap<string, Target> = new Map()
     let generation = 0
+    const gone = new Set<string>()
+    const unlessGone = (key: string): string => gone.has(key) ? `${key}/${generation}` : key
 
     const read = (): ReadonlyArray<Target> => {
       const before = byName
-      const names = new Map<string, Target>()
-      const keys = new Map<string, Target>()
-      for (const { deadlines, endpoint: stated, era, name, policy } of config.servers.values()) {
-        const endpoint = withAuthorizer(stated, Object.hasOwn(authorizers, name) ? authorizers[name] : undefined)
+      const stated = [...config.servers.values()].map(({ deadlines, endpoint: bare, era, name, policy }) => {
+        const endpoint = withFunctions(bare, ownOf(functions.authorizers, name), ownOf(functions.isSessionLost, name))
         const key = EndpointKey.make(endpoint)
-        const said = { deadlines, era, policy }
-        const known = keys.get(key)
+        const said = { deadlines, endpoint, era, policy }
         const old = before.get(name)
+        const isSame = old !== undefined && EndpointKey.make(old.endpoint) === key
         // What has not changed keeps its connections; the same endpoint with other options is not the same any more.
-        const fingerprint = known !== undefined
-          ? hasOptions(known, said) ? known.fingerprint : `${key}/${name}/${generation}`
-          : old !== undefined && EndpointKey.make(old.endpoint) === key
-          ? hasOptions(old, said) ? old.fingerprint : `${key}/${name}/${generation}`
-          : key
-        const target: Target = { label: name, endpoint, fingerprint, ...said }
+        return { name, key, said, isSame, kept: isSame && hasOptions(old, said) ? old : undefined }
+      })
+      const keys = new Map<string, Target>()
+      // Whoever is named first must not be given the connections of one that stays as it was.
+      for (const { key, kept } of stated) if (kept !== undefined && !keys.has(key)) keys.set(key, kept)
+      const names = new Map<string, Target>()
+      for (const { isSame, kept, key, name, said } of stated) {
+        const known = keys.get(key)
+        const fingerprint = known !== undefined && hasOptions(known, said)
+          ? known.fingerprint
+          : kept?.fingerprint ?? (known !== undefined || isSame ? `${key}/${name}/${generation}` : unlessGone(key))
+        const target: Target = { label: name, fingerprint, ...said }
         names.set(name, target)
-        if (known === undefined) keys.set(key, target)
+        if (known === undefined || known === kept) keys.set(key, target)
       }
       generation++
       byName = names
       byKey = keys
       const meant = new Set([...names.values()].map(({ fingerprint }) => fingerprint))
-      return [...before.values()].filter(({ fingerprint }) => !meant.has(fingerprint))
+      const left = [...before.values()].filter(({ fingerprint }) => !meant.has(fingerprint))
+      for (const { fingerprint } of left) gone.add(fingerprint)
+      return left
     }
     read()
 
     const adHoc = new WeakMap<Endpoint, Target>()
-    const fromEndpoint = (endpoint: Endpoint): Effect.Effect<Target> => {
+
+    const fromEndpoint = (endpoint: Endpoint): Target => {
       const known = adHoc.get(endpoint)
-      if (known !== undefined) return Effect.succeed(known)
+      if (known !== undefined && !gone.has(known.fingerprint)) return known
       const key = EndpointKey.make(endpoint)
       const configured = byKey.get(key)
-      if (configured !== undefined) return Effect.succeed(configured)
-      return PoolPolicy.make(policyInput(endpoint, "ad hoc")).pipe(
-        // The defaults do not contradict themselves.
-        Effect.orDie,
-        Effect.map((policy) => {
-          const label = nameOf(endpoint, key)
-          const target: Target = { label, endpoint, fingerprint: key, policy, deadlines: callDeadlines, era: "auto" }
-          adHoc.set(endpoint, target)
-          return target
-        })
-      )
+      if (configured !== undefined) return configured
+      const target: Target = {
+        label: nameOf(endpoint, key),
+        endpoint,
+        fingerprint: unlessGone(key),
+        policy: endpoint._tag === "Stdio" ? stdioPolicy : httpPolicy,
+        deadlines: callDeadlines,
+        era: "auto"
+      }
+      adHoc.set(endpoint, target)
+      return target
     }
+    const current = (server: string | Endpoint): Target | undefined =>
+      typeof server === "string" ? byName.get(server) : fromEndpoint(server)
 
     return {
       servers: () => [...config.servers.keys()],
@@ -102,8 +128,10 @@ export const make = (
         config = next
         return read()
       },
+      isGone: ({ fingerprint }) => gone.has(fingerprint),
+      current,
       find: (server) => {
-        if (typeof server !== "string") return fromEndpoint(server)
+        if (typeof server !== "string") return Effect.succeed(fromEndpoint(server))
         const target = byName.get(server)
         if (target !== undefined) return Effect.succeed(target)
         const configured = [...config.servers.keys()]
@@ -114,15 +142,32 @@ export const make = (
     }
   })
 
-const withAuthorizer = (endpoint: Endpoint, authorizer: HttpAuthorizer | undefined): Endpoint =>
-  endpoint._tag === "Stdio" || authorizer === undefined
-    ? endpoint
-    : endpoint._tag === "Http"
-    ? Endpoint.http({ ...endpoint, authorizer })
-    : Endpoint.sse({ ...endpoint, authorizer })
+const withFunctions = (
+  endpoint: Endpoint,
+  authorizer: HttpAuthorizer | undefined,
+  isSessionLost: SessionLostClassifier | undefined
+): Endpoint => {
+  if (endpoint._tag === "Http" && (authorizer !== undefined || isSessionLost !== undefined)) {
+    return Endpoint.http({
+      ...endpoint,
+      authorizer: authorizer ?? endpoint.authorizer,
+      isSessionLost: isSessionLost ?? endpoint.isSessionLost
+    })
+  }
+  return endpoint._tag === "Sse" && authorizer !== undefined ? Endpoint.sse({ ...endpoint, authorizer }) : endpoint
+}
 
-const hasOptions = (target: Target, said: Pick<Target, "deadlines" | "era" | "policy">): boolean =>
-  target.era === said.era && isEqual(target.policy, said.policy) && isEqual(target.deadlines, said.deadlines)
+/** Names come from outside. */
+const ownOf = <A>(values: Readonly<Record<string, A>> | undefined, name: string): A | undefined =>
+  values !== undefined && Object.hasOwn(values, name) ? values[name] : undefined
+
+/** Of the endpoints, whose keys are equal, only what is not in the key. */
+const hasOptions = (target: Target, said: Pick<Target, "deadlines" | "endpoint" | "era" | "policy">): boolean =>
+  target.era === said.era && classifierOf(target) === classifierOf(said) && isEqual(target.policy, said.policy) &&
+  isEqual(target.deadlines, said.deadlines)
+
+const classifierOf = ({ endpoint }: Pick<Target, "endpoint">): SessionLostClassifier | undefined =>
+  endpoint._tag === "Http" ? endpoint.isSessionLost : undefined
 
 /** Plain data of numbers, strings and booleans, always built with its members in the same order. */
 const isEqual = <A extends object>(a: A, b: A): boolean => JSON.stringify(a) === JSON.stringify(b)

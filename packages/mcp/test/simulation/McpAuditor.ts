@@ -1,18 +1,14 @@
 /**
  * What must be true of every run, whatever the servers did: the books of the callers against those of the servers.
  */
+import type { PoolSnapshot } from "@holdfast/core"
 import type { Reason } from "@holdfast/mcp/McpRuntimeError"
 import { McpRuntimeError } from "@holdfast/mcp/McpRuntimeError"
 import { Simulation } from "@holdfast/testkit"
 import type * as Exit from "effect/Exit"
+import { LifeAuditor } from "./LifeAuditor.ts"
 import type { Scenario } from "./McpScenario.ts"
-import type { Books, Session } from "./SimulatedServer.ts"
-
-export interface Violation {
-  readonly invariant: string
-  readonly atMillis: number
-  readonly detail: string
-}
+import type { Books, Session, Wrong } from "./SimulatedServer.ts"
 
 /** One call, as its caller knows it. */
 export interface Asked {
@@ -25,6 +21,8 @@ export interface Asked {
   readonly deadline: number | undefined
   /** How long this program had stalled until then. */
   readonly stalledBefore: number
+  /** Whether its server was one at that time. */
+  readonly wasConfigured: boolean
   isSettled: boolean
 }
 
@@ -34,80 +32,72 @@ const grace = 25
 /** The first attempt and three repetitions of what may have run. */
 const mostRuns = 4
 
-export class McpAuditor implements Books {
-  readonly violations: Array<Violation> = []
-  readonly outcomes = new Map<string, number>()
+export class McpAuditor extends LifeAuditor implements Books {
   readonly #scenario: Scenario
-  readonly #sessions: Array<Session> = []
   readonly #runs = new Map<string, number>()
   readonly #readers = new Map<string, Session>()
   readonly #wrongs = new Map<string, Set<string>>()
   /** Calls that failed with the word that they did not run. */
   readonly #denied = new Map<string, string>()
   readonly #calls = new Map<string, Asked>()
-  clock: () => number = () => 0
-  isClosing = false
-  /** A deadline cannot be kept by a program that does not run. */
-  stalledMillis = 0
 
   constructor(scenario: Scenario) {
+    super((server) => {
+      const plan = scenario.servers.find(({ name }) => name === server)
+      return plan === undefined || plan.faults.stall > 0 || plan.faults.deaf > 0
+    })
     this.#scenario = scenario
-  }
-
-  readonly now = (): number => this.clock()
-
-  #check(isTrue: boolean, invariant: string, detail: string): void {
-    if (!isTrue) this.violations.push({ invariant, atMillis: this.now(), detail })
-  }
-
-  #count(outcome: string): void {
-    this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1)
   }
 
   // What servers tell.
 
   opened(session: Session): void {
-    this.#sessions.push(session)
-    this.#count("server: connection opened")
+    this.sessions.push(session)
+    this.count("server: connection opened")
   }
 
-  called(era: "legacy" | "modern"): void {
-    this.#count(`server: called in the ${era} era`)
+  called(session: Session, era: "legacy" | "modern"): void {
+    this.count(`server: called in the ${era} era`)
+    if (era === "legacy") this.usedInTheOldWay(session)
   }
 
   read(session: Session, token: string): void {
     this.#readers.set(token, session)
   }
 
+  protected override asksBack(token: string): void {
+    this.#readers.delete(token)
+  }
+
   executed(token: string): void {
     const runs = (this.#runs.get(token) ?? 0) + 1
     this.#runs.set(token, runs)
-    if (runs === 2) this.#count("server: ran twice, with leave")
+    if (runs === 2) this.count("server: ran twice, with leave")
     const mayRepeat = this.#calls.get(token)?.mayRepeat === true
-    this.#check(
+    this.check(
       mayRepeat || runs === 1,
       "a call without leave to repeat runs once at most",
       `${token} ran ${runs} times`
     )
-    this.#check(runs <= mostRuns, "a call is repeated three times at most", `${token} ran ${runs} times`)
+    this.check(runs <= mostRuns, "a call is repeated three times at most", `${token} ran ${runs} times`)
     const denial = this.#denied.get(token)
-    this.#check(
-      denial === undefined || mayRepeat,
+    this.check(
+      denial === undefined,
       "what failed as not sent or refused never runs",
       `${token}: ${denial}`
     )
   }
 
-  wronged(token: string, how: string): void {
+  wronged(token: string, how: Wrong): void {
     const wrongs = this.#wrongs.get(token) ?? new Set()
     wrongs.add(how)
     // Who refuses a call has nothing to do with its fate any more.
-    if (how === "rejected" || how === "refused") this.#readers.delete(token)
+    if (how === "rejected" || how === "refused" || how === "mismatched") this.#readers.delete(token)
     this.#wrongs.set(token, wrongs)
   }
 
   misled(session: Session, what: string): void {
-    this.#check(false, "a server is told nothing that its era does not know", `${session.server}: ${what}`)
+    this.check(false, "a server is told nothing that its era does not know", `${session.server}: ${what}`)
   }
 
   // What callers tell.
@@ -117,49 +107,50 @@ export class McpAuditor implements Books {
   }
 
   progress(asked: Asked, message: string | undefined): void {
-    this.#check(message === asked.token, "progress comes to the call it is of", `${asked.token} was told of ${message}`)
-    this.#check(!asked.isSettled, "progress ends with its call", asked.token)
+    this.check(message === asked.token, "progress comes to the call it is of", `${asked.token} was told of ${message}`)
+    this.check(!asked.isSettled, "progress ends with its call", asked.token)
   }
 
   answered(asked: Asked, token: string): void {
-    this.#check(token === asked.token, "an answer is the answer to its own call", `${asked.token} got ${token}`)
+    this.check(token === asked.token, "an answer is the answer to its own call", `${asked.token} got ${token}`)
   }
 
   settled(asked: Asked, exit: Exit.Exit<unknown, unknown>): void {
-    this.#check(!asked.isSettled, "a call settles once", asked.token)
+    this.check(!asked.isSettled, "a call settles once", asked.token)
     asked.isSettled = true
     const took = this.now() - asked.at
     const limit = (asked.deadline ?? Number.POSITIVE_INFINITY) + this.stalledMillis - asked.stalledBefore
-    this.#check(took <= limit + grace, "a call settles by its deadline", `${asked.token}: ${took} ms of ${limit} ms`)
+    this.check(took <= limit + grace, "a call settles by its deadline", `${asked.token}: ${took} ms of ${limit} ms`)
     if (exit._tag === "Success") {
-      // A list has no token, and nothing is executed for it.
-      if (asked.what !== "list") {
-        this.#check((this.#runs.get(asked.token) ?? 0) > 0, "what is answered was executed", asked.token)
+      this.check(asked.wasConfigured, "nobody answers for a server that is not there", asked.token)
+      // Those have no token, and nothing is executed for them.
+      if (asked.what !== "list" && asked.what !== "subscribe") {
+        this.check((this.#runs.get(asked.token) ?? 0) > 0, "what is answered was executed", asked.token)
       }
-      return this.#count("caller: answered")
+      return this.count("caller: answered")
     }
     for (const reason of exit.cause.reasons) {
-      if (reason._tag === "Die") this.#check(false, "no call dies", String(reason.defect))
-      if (reason._tag === "Interrupt") this.#count("caller: interrupted")
+      if (reason._tag === "Die") this.check(false, "no call dies", String(reason.defect))
+      if (reason._tag === "Interrupt") this.count("caller: interrupted")
       if (reason._tag !== "Fail") continue
       const { error } = reason
       if (error instanceof McpRuntimeError) this.#failed(asked, error.reason, took)
-      else this.#check(false, "a call fails with a McpRuntimeError", String(error))
+      else this.check(false, "a call fails with a McpRuntimeError", String(error))
     }
   }
 
   #failed(asked: Asked, reason: Reason, took: number): void {
     const { token } = asked
     const kind = reason._tag === "DeadlineExceeded" ? ` (${reason.kind}, ${reason.delivery})` : ""
-    this.#count(`caller: ${reason._tag}${kind}`)
-    this.#check(
+    this.count(`caller: ${reason._tag}${kind}`)
+    this.check(
       this.#isExplained(asked, reason),
       "a call fails only for what was done to it",
       `${token} (${asked.what} of ${asked.server}): ${reason.message}`
     )
     if (reason._tag === "DeadlineExceeded") {
       const { afterMillis, delivery, kind } = reason
-      this.#check(
+      this.check(
         took >= afterMillis - 1,
         "no deadline passes early",
         `${token}: ${took} of ${afterMillis} ms, ${kind}`
@@ -167,12 +158,12 @@ export class McpAuditor implements Books {
       const reader = this.#readers.get(token)
       const isLate = delivery === "Unknown" && (kind === "idle" || kind === "hard") && reader?.diedAt !== undefined &&
         reader.diedAt < this.now() - 1 - (this.stalledMillis - asked.stalledBefore) && !asked.mayRepeat
-      this.#check(!isLate, "a call whose connection is lost does not wait for its deadline", `${token}: ${kind}`)
+      this.check(!isLate, "a call whose connection is lost does not wait for its deadline", `${token}: ${kind}`)
     }
     if (!claimsNotRun(reason)) return
     this.#denied.set(token, reason._tag)
-    this.#check(
-      asked.mayRepeat || !this.#runs.has(token),
+    this.check(
+      !this.#runs.has(token),
       "what failed as not sent or refused never runs",
       `${token}: ${reason._tag}`
     )
@@ -183,13 +174,16 @@ export class McpAuditor implements Books {
     const { isCalm, policy } = this.#scenario
     switch (reason._tag) {
       case "ServerError":
-        return wrongs?.has("error") === true
+        return wrongs?.has("error") === true || wrongs?.has("declined") === true || wrongs?.has("mismatched") === true
       case "InvalidAnswer":
         return wrongs?.has("malformed") === true
       case "HttpRejected":
         return wrongs?.has("rejected") === true
       case "OutcomeUnknown":
-        return this.isClosing || wrongs?.has("gateway") === true || this.#hasDied(asked)
+        return this.isClosing || wrongs?.has("gateway") === true || this.#hasDied(asked) ||
+          this.wasReplaced(asked.server, asked.at)
+      case "UnknownServer":
+        return !asked.wasConfigured
       case "ShuttingDown":
         return this.isClosing
       case "DeadlineExceeded":
@@ -211,21 +205,33 @@ export class McpAuditor implements Books {
 
   /** Some connection to its server was lost since it was asked. */
   #hasDied({ at, server }: Asked): boolean {
-    return this.#sessions.some((session) =>
+    return this.sessions.some((session) =>
       session.server === server && session.diedAt !== undefined && session.diedAt >= at - 1
     )
   }
 
   /** Nobody has asked for long: nothing may be held, waited for or left unsaid. */
-  atRest(leases: number, waiting: number): void {
-    this.#check(leases === 0, "no lease is lost", `${leases} leases`)
-    this.#check(waiting === 0, "no waiter is forgotten", `${waiting} waiting`)
-    for (const { isDeaf, listeners, peer, server, unanswered } of this.#sessions) {
+  atRest({ keys, leases, waiting }: PoolSnapshot.PoolSnapshot): void {
+    const { life, maxConnections, policy } = this.#scenario
+    this.lifeAtRest(
+      (server) => keys.some(({ isWarm, key }) => isWarm && key === server),
+      // Every dial works, and there is room for all that nobody takes away from the others.
+      () =>
+        this.#scenario.isCalm && policy.reuse !== false &&
+        life.warm.length * (policy.maxConnectionsPerKey ?? 1) <= maxConnections
+    )
+    this.check(leases === 0, "no lease is lost", `${leases} leases`)
+    this.check(waiting === 0, "no waiter is forgotten", `${waiting} waiting`)
+    for (const { isDeaf, listeners, peer, server, unanswered } of this.sessions) {
       if (!peer.isOpen() || isDeaf) continue
-      const pending = peer.pending().filter((id) => !listeners.has(id))
-      this.#check(pending.length === 0, "no call is left on a link", `${server}: ${pending.join(", ")}`)
-      const left = [...unanswered.values()]
-      this.#check(
+      // What is warm is asked for a sign of life for ever.
+      const isProbed = this.#scenario.life.warm.includes(server)
+      const isProbe = (method: string | undefined) =>
+        isProbed && (method === undefined || method === "ping" || method === "server/discover")
+      const pending = peer.pending().filter((id) => !listeners.has(id) && !isProbe(unanswered.get(id)))
+      this.check(pending.length === 0, "no call is left on a link", `${server}: ${pending.join(", ")}`)
+      const left = [...unanswered.values()].filter((method) => !isProbe(method))
+      this.check(
         left.length === 0,
         "a server is told of every call that nobody waits for any more",
         `${server}: ${left.join(", ")}`
@@ -235,19 +241,19 @@ export class McpAuditor implements Books {
 
   closed(tookMillis: number): void {
     const limit = Number(this.#scenario.policy.drainTimeout)
-    this.#check(tookMillis <= limit + grace, "closing ends within its deadline", `${tookMillis} ms of ${limit} ms`)
-    for (const { peer, server } of this.#sessions) {
-      this.#check(!peer.isOpen(), "no connection is left after close", server)
+    this.check(tookMillis <= limit + grace, "closing ends within its deadline", `${tookMillis} ms of ${limit} ms`)
+    for (const { peer, server } of this.sessions) {
+      this.check(!peer.isOpen(), "no connection is left after close", server)
     }
   }
 
   atEnd(report: Simulation.Report<unknown, unknown>): void {
     const failure = Simulation.failureOf(report)
-    this.#check(failure === undefined, "the program ends, without a defect", String(failure))
-    for (const asked of this.#calls.values()) this.#check(asked.isSettled, "every call settles", asked.token)
+    this.check(failure === undefined, "the program ends, without a defect", String(failure))
+    for (const asked of this.#calls.values()) this.check(asked.isSettled, "every call settles", asked.token)
     if (report.verdict !== "finished") return
-    this.#check(report.tasksLeft === 0, "no fiber is left after close", `${report.tasksLeft} tasks`)
-    this.#check(
+    this.check(report.tasksLeft === 0, "no fiber is left after close", `${report.tasksLeft} tasks`)
+    this.check(
       report.sleepersLeft === 0 || this.stalledMillis > 0,
       "no timer is left after close",
       `${report.sleepersLeft} timers`
@@ -255,7 +261,7 @@ export class McpAuditor implements Books {
   }
 
   crashed(error: unknown): void {
-    this.#check(false, "the runtime does not throw", error instanceof Error ? `${error.stack}` : String(error))
+    this.check(false, "the runtime does not throw", error instanceof Error ? `${error.stack}` : String(error))
   }
 }
 

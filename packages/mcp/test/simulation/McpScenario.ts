@@ -6,6 +6,23 @@ import { SeededRandom } from "@holdfast/testkit"
 import * as Duration from "effect/Duration"
 import type { Faults, ServerPlan } from "./SimulatedServer.ts"
 
+/** What happens beside the calls. Zero and nothing in worlds that have none of it. */
+export interface Life {
+  /** Probability that a call has its client asked something first; what becomes of such questions, and how long the user takes. */
+  readonly ask: number
+  readonly decline: number
+  readonly crash: number
+  readonly withdraw: number
+  readonly answerMillis: number
+  /** So many want to hear of resources, and servers have news about this often on average. */
+  readonly watchers: number
+  readonly newsMillis: number
+  /** Kept connected, some of them until the end. */
+  readonly warm: ReadonlyArray<string>
+  /** How often another config is taken. */
+  readonly reloads: number
+}
+
 export interface Scenario {
   /** Servers do no wrong: then nothing but a caller's own deadline may end a call without an answer. */
   readonly isCalm: boolean
@@ -22,6 +39,8 @@ export interface Scenario {
   readonly stallChance: number
   /** Ends in the middle of it all. */
   readonly isCutShort: boolean
+  readonly maxConnections: number
+  readonly life: Life
 }
 
 /** Small numbers on purpose: limits are hit and interleavings are dense. */
@@ -67,7 +86,26 @@ export const draw = (seed: number): Scenario => {
     asksPerCaller: random.int(1, 6),
     interrupts: random.pick([0, 0.15, 0.4]),
     stallChance: isCalm ? 0 : random.pick([0, 0, 0, 0.02, 0.05]),
-    isCutShort: random.chance(0.3)
+    isCutShort: random.chance(0.3),
+    maxConnections: random.int(1, 6),
+    life: lifeOf(SeededRandom.make(seed ^ 0x11FE), isCalm, servers.map(({ name }) => name))
+  }
+}
+
+const lifeOf = (random: SeededRandom.SeededRandom, isCalm: boolean, names: ReadonlyArray<string>): Life => {
+  const asks = random.chance(0.4)
+  const tells = random.chance(0.4)
+  return {
+    ask: asks ? random.pick([0.1, 0.5]) : 0,
+    decline: asks ? random.pick([0, 0.2]) : 0,
+    crash: asks ? random.pick([0, 0.1]) : 0,
+    withdraw: asks ? random.pick([0, 0.3]) : 0,
+    // No user of a calm world takes longer than a call may be silent.
+    answerMillis: random.pick([0, 20, isCalm ? 200 : 4000]),
+    watchers: tells ? random.int(1, 5) : 0,
+    newsMillis: tells ? random.pick([1000, 5000]) : Number.POSITIVE_INFINITY,
+    warm: names.filter(() => random.chance(0.3)),
+    reloads: random.chance(0.4) ? random.int(1, 5) : 0
   }
 }
 
@@ -88,6 +126,7 @@ const calm = (random: SeededRandom.SeededRandom): Faults => ({
   reject: 0,
   gateway: 0,
   loseSession: 0,
+  mismatch: 0,
   failedDial: 0,
   hangingDial: 0,
   silentHandshake: 0,
@@ -116,6 +155,7 @@ const faulty = (random: SeededRandom.SeededRandom): Faults => {
     reject: rare(),
     gateway: rare(),
     loseSession: rare(),
+    mismatch: rare(),
     failedDial: random.pick([0, 0, 0.2, 0.5]),
     hangingDial: random.pick([0, 0, 0.05]),
     silentHandshake: random.pick([0, 0, 0.1]),
@@ -134,6 +174,12 @@ export const smaller = (from: Scenario): ReadonlyArray<Scenario> =>
     { ...from, asksPerCaller: from.asksPerCaller - 1 },
     { ...from, interrupts: 0 },
     { ...from, stallChance: 0 },
+    ...Object.entries(nothing).map(([name, value]) => ({
+      ...from,
+      life: { ...from.life, [name]: value }
+    })),
+    { ...from, life: { ...from.life, reloads: from.life.reloads - 1 } },
+    { ...from, life: { ...from.life, watchers: from.life.watchers - 1 } },
     ...from.servers.map((_, without) => ({ ...from, servers: from.servers.filter((_, i) => i !== without) })),
     ...from.servers.flatMap((plan, at) =>
       faultNames.filter((name) => plan.faults[name] !== 0).map((name) => ({
@@ -143,8 +189,21 @@ export const smaller = (from: Scenario): ReadonlyArray<Scenario> =>
     )
   ].filter((next) =>
     next.callers > 0 && next.asksPerCaller > 0 && next.servers.length > 0 &&
+    next.life.reloads >= 0 && next.life.watchers >= 0 &&
     JSON.stringify(next) !== JSON.stringify(from)
   )
+
+const nothing: Life = {
+  ask: 0,
+  decline: 0,
+  crash: 0,
+  withdraw: 0,
+  answerMillis: 0,
+  watchers: 0,
+  newsMillis: Number.POSITIVE_INFINITY,
+  warm: [],
+  reloads: 0
+}
 
 const faultNames = [
   "loseRequest",
@@ -162,6 +221,7 @@ const faultNames = [
   "reject",
   "gateway",
   "loseSession",
+  "mismatch",
   "failedDial",
   "hangingDial",
   "silentHandshake",

@@ -4,9 +4,11 @@
  */
 import { McpConfig } from "@holdfast/mcp/McpConfig"
 import * as McpConnections from "@holdfast/mcp/McpConnections"
+import type { McpRuntimeError } from "@holdfast/mcp/McpRuntimeError"
 import * as Messages from "@holdfast/mcp/Messages"
 import { SeededRandom, Simulation } from "@holdfast/testkit"
 import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -14,7 +16,9 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as memoryEndpoints from "../../src/internal/memoryEndpoints.ts"
-import { type Asked, McpAuditor, type Violation } from "./McpAuditor.ts"
+import type { Meaning, Violation } from "./LifeAuditor.ts"
+import { type Asked, McpAuditor } from "./McpAuditor.ts"
+import * as McpLife from "./McpLife.ts"
 import { draw, type Scenario, smaller } from "./McpScenario.ts"
 import * as SimulatedServer from "./SimulatedServer.ts"
 
@@ -94,28 +98,48 @@ const live = Effect.fnUntraced(function*(seed: number, scenario: Scenario, audit
   auditor.clock = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
   const random = SeededRandom.make(seed ^ 0xCA11)
   const { deadlines, policy, servers } = scenario
-  const configured = yield* Effect.forEach(
+  const world = { scenario, auditor, random: SeededRandom.make(seed ^ 0x11FE2) }
+  /** Of each name two, where configs change. */
+  const instances = yield* Effect.forEach(
     servers,
     (plan) =>
-      Effect.map(
-        SimulatedServer.make(plan, SeededRandom.make(seed ^ plan.name.charCodeAt(0)), auditor),
-        ({ endpoint }) => {
+      Effect.forEach(scenario.life.reloads > 0 ? [0, 1] : [0], (instance) => {
+        const own = SeededRandom.make(seed ^ plan.name.charCodeAt(0) ^ instance << 20)
+        return Effect.map(SimulatedServer.make(plan, instance, scenario.life, own, auditor), ({ endpoint }) => {
           const open = memoryEndpoints.openerOf(endpoint)
           if (open !== undefined) memoryEndpoints.answer(endpoint, tamper(open))
-          const era = scenario.isEraStated && plan.era !== "both" ? plan.era : "auto"
-          return [plan.name, { endpoint, policy, deadlines, era }] as const
-        }
-      )
+          return endpoint
+        })
+      })
   )
-  const config = yield* McpConfig.make(Object.fromEntries(configured))
+  const configOf = (meanings: ReadonlyMap<string, Meaning>) =>
+    McpConfig.make(Object.fromEntries(servers.flatMap(({ era, name }, at) => {
+      const meaning = meanings.get(name)
+      if (meaning === undefined) return []
+      const endpoint = instances[at]?.[meaning.instance]
+      if (endpoint === undefined) return []
+      const stated = scenario.isEraStated && era !== "both" ? era : "auto" as const
+      const tweaked = { ...deadlines, read: deadlines.read + meaning.tweak }
+      return [[name, { endpoint, policy, deadlines: tweaked, era: stated }] as const]
+    }))).pipe(Effect.orDie)
+  const meanings = McpLife.first(scenario)
+  auditor.configured(meanings)
   const scope = yield* Scope.make()
   const mcp = yield* Scope.provide(
-    McpConnections.make(config, {
+    McpConnections.make(yield* configOf(meanings), {
       clientInfo: { name: "simulation", version: "0" },
-      policy: { maxConnections: random.int(1, 6), drainTimeout: policy.drainTimeout, closeTimeout: policy.closeTimeout }
+      handlers: McpLife.handlers(world),
+      policy: {
+        maxConnections: scenario.maxConnections,
+        drainTimeout: policy.drainTimeout,
+        closeTimeout: policy.closeTimeout
+      }
     }),
     scope
   )
+  const closing = yield* Deferred.make<void>()
+  yield* McpLife.listen(mcp, world)
+  yield* McpLife.keepWarm(mcp, world, Deferred.await(closing))
   const pause = (most: number) => clock.sleep(Duration.millis(random.int(0, most)))
 
   const send = (asked: Asked, tool: SimulatedServer.ToolName, options: McpConnections.CallOptions) => {
@@ -160,6 +184,7 @@ const live = Effect.fnUntraced(function*(seed: number, scenario: Scenario, audit
       at: auditor.now(),
       stalledBefore: auditor.stalledMillis,
       deadline,
+      wasConfigured: auditor.isConfigured(server),
       isSettled: false
     }
     auditor.asked(asked)
@@ -191,6 +216,30 @@ const live = Effect.fnUntraced(function*(seed: number, scenario: Scenario, audit
         ),
       { discard: true }
     )
+  let watches = 0
+  const watching = <A>(server: string, send: Effect.Effect<A, McpRuntimeError>) =>
+    Effect.suspend(() => {
+      const asked: Asked = {
+        token: `watch ${++watches}`,
+        server,
+        what: "subscribe",
+        mayRepeat: true,
+        at: auditor.now(),
+        stalledBefore: auditor.stalledMillis,
+        deadline: undefined,
+        wasConfigured: auditor.isConfigured(server),
+        isSettled: false
+      }
+      auditor.asked(asked)
+      return Effect.exit(Effect.onExit(send, (exit) => Effect.sync(() => auditor.settled(asked, exit))))
+    })
+  const others = yield* Effect.forkChild(Effect.all([
+    McpLife.reconfigure(mcp, world, configOf),
+    ...Array.from(
+      { length: scenario.life.watchers },
+      () => McpLife.watch(mcp, world, Deferred.await(closing), watching)
+    )
+  ], { concurrency: "unbounded", discard: true }))
   const crowd = yield* Effect.forkChild(Effect.all(
     Array.from({ length: scenario.callers }, (_, number) => caller(number)),
     { concurrency: "unbounded", discard: true }
@@ -199,13 +248,14 @@ const live = Effect.fnUntraced(function*(seed: number, scenario: Scenario, audit
   else {
     yield* Fiber.await(crowd)
     // Longer than any deadline or penalty that a scenario can have.
-    yield* clock.sleep(Duration.minutes(2))
-    const { leases, waiting } = yield* mcp.snapshot
-    auditor.atRest(leases, waiting)
+    yield* clock.sleep(Duration.minutes(3))
+    auditor.atRest(yield* mcp.snapshot)
   }
   auditor.isClosing = true
+  yield* Deferred.succeed(closing, undefined)
   const closingAt = auditor.now() - auditor.stalledMillis
   yield* Scope.close(scope, Exit.void)
   auditor.closed(auditor.now() - auditor.stalledMillis - closingAt)
   yield* Fiber.await(crowd)
+  yield* Fiber.await(others)
 })

@@ -10,6 +10,8 @@ import type { SeededRandom } from "@holdfast/testkit"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import { HandshakeFailed, Unreachable } from "../../src/McpRuntimeError.ts"
+import type { Life } from "./McpScenario.ts"
+import * as SimulatedQuestions from "./SimulatedQuestions.ts"
 
 /** Probabilities, but for the times. */
 export interface Faults {
@@ -35,6 +37,8 @@ export interface Faults {
   readonly reject: number
   readonly gateway: number
   readonly loseSession: number
+  /** HTTP and modern only: a header is missing, it says. */
+  readonly mismatch: number
   readonly failedDial: number
   readonly hangingDial: number
   readonly silentHandshake: number
@@ -64,6 +68,8 @@ export type ToolName = keyof typeof tools
 /** One connection, from the server's side. */
 export interface Session {
   readonly server: string
+  /** Which of the servers that bear this name in turn. */
+  readonly instance: number
   readonly peer: MemoryPeer
   readonly openedAt: number
   /** It stopped reading for good. */
@@ -75,28 +81,40 @@ export interface Session {
   readonly unanswered: Map<JsonRpc.RequestId, string>
   /** Those among them that are not meant to be answered soon. */
   readonly listeners: Set<JsonRpc.RequestId>
+  /** What it was asked to tell of: by subscriptions, and by the last request that listens. */
+  readonly subscribed: Set<string>
+  listened: ReadonlySet<string> | undefined
+  readonly questions: SimulatedQuestions.Questions
 }
 
-export interface Books {
+/** Declined: by the user, when the server asked. */
+export type Wrong = "malformed" | "error" | "gateway" | "rejected" | "refused" | "declined" | "mismatched"
+
+export interface Books extends SimulatedQuestions.QuestionBooks {
   readonly now: () => number
   readonly opened: (session: Session) => void
-  readonly called: (era: "legacy" | "modern") => void
+  readonly called: (session: Session, era: "legacy" | "modern") => void
+  /** It says something of its own accord, which is known by the number that is returned. */
+  readonly told: (session: Session) => number
   /** It read a call with this token. */
   readonly read: (session: Session, token: string) => void
   readonly executed: (token: string) => void
   /** It broke a promise to this call, and to no other: whatever comes of it is explained. */
-  readonly wronged: (token: string, how: "malformed" | "error" | "gateway" | "rejected" | "refused") => void
+  readonly wronged: (token: string, how: Wrong) => void
   /** A frame came that could not be expected now. */
   readonly misled: (session: Session, what: string) => void
 }
 
 export const make = (
   plan: ServerPlan,
+  instance: number,
+  life: Life,
   random: SeededRandom.SeededRandom,
   books: Books
 ): Effect.Effect<ScriptedServer> => {
   const { capacity, faults, name, transport } = plan
-  return MemoryServer.script((peer) => serve(plan, random, books, peer), {
+  let connections = 0
+  return MemoryServer.script((peer) => serve(plan, { instance, number: ++connections, life }, random, books, peer), {
     name,
     capacity,
     transport,
@@ -118,25 +136,37 @@ interface Message {
     readonly name?: string
     readonly arguments?: { readonly token?: string }
     readonly uri?: string
+    readonly notifications?: { readonly resourceSubscriptions?: ReadonlyArray<string> }
     readonly _meta?: Readonly<Record<string, unknown>>
   }
 }
 
+interface Connection {
+  readonly instance: number
+  readonly number: number
+  readonly life: Life
+}
+
 const serve = Effect.fnUntraced(function*(
   { era, faults, name, transport }: ServerPlan,
+  { instance, life, number }: Connection,
   random: SeededRandom.SeededRandom,
   books: Books,
   peer: MemoryPeer
 ): Effect.fn.Return<void> {
   const session: Session = {
     server: name,
+    instance,
     peer,
     openedAt: books.now(),
     isDeaf: false,
     diedAt: undefined,
     initialized: false,
     unanswered: new Map(),
-    listeners: new Set()
+    listeners: new Set(),
+    subscribed: new Set(),
+    listened: undefined,
+    questions: SimulatedQuestions.make(name, `${name}${instance}.${number}`, life, random, books, peer)
   }
   const running = new Map<JsonRpc.RequestId, Fiber.Fiber<void>>()
   books.opened(session)
@@ -186,7 +216,9 @@ const serve = Effect.fnUntraced(function*(
   }
 
   /** Something with side effects, or a read: what is counted. */
-  const work = Effect.fnUntraced(function*({ id, params }: Message, token: string, result: object) {
+  const work = Effect.fnUntraced(function*({ id, method, params }: Message, token: string, result: object) {
+    const isModern = saysEra(params)
+    const isAsking = life.ask > 0 && method === "tools/call"
     books.read(session, token)
     if (random.chance(faults.loseRequest)) return
     if (random.chance(faults.dieBefore)) return die()
@@ -202,6 +234,18 @@ const serve = Effect.fnUntraced(function*(
       books.wronged(token, "refused")
       peer.fail(id, { _tag: "Lost", delivery: "Refused", description: "no such session" })
       return peer.end({ _tag: "SessionLost", status: 404, description: "no such session" })
+    }
+    if (isAsking && !session.questions.onResponses(params) && random.chance(life.ask)) {
+      if (isModern) {
+        session.unanswered.delete(id)
+        return peer.send({ jsonrpc: "2.0", id, result: session.questions.inResult(token) })
+      }
+      yield* session.questions.ask(token)
+    }
+    if (transport === "http" && isModern && method === "tools/call" && random.chance(faults.mismatch)) {
+      books.wronged(token, "mismatched")
+      session.unanswered.delete(id)
+      return peer.send({ jsonrpc: "2.0", id, error: { code: -32020, message: "a header is missing" } })
     }
     const progressToken = params._meta?.["progressToken"]
     const steps = random.int(0, 2)
@@ -225,7 +269,7 @@ const serve = Effect.fnUntraced(function*(
 
   const handle = (message: Message): Effect.Effect<void> => {
     const { id, method, params } = message
-    const isModern = params._meta?.["io.modelcontextprotocol/protocolVersion"] !== undefined
+    const isModern = saysEra(params)
     const say = (result: object) =>
       Effect.sync(() => {
         session.listeners.delete(id)
@@ -247,7 +291,7 @@ const serve = Effect.fnUntraced(function*(
         if (isLegacy && era === "modern") return refuse(-32022, { supported: ["2026-07-28"] })
         if (!isLegacy && era === "legacy") return refuse(-32601)
         const serverInfo = { name, version: "1" }
-        const capabilities = { tools: { listChanged: true }, resources: {} }
+        const capabilities = { tools: { listChanged: true }, resources: { subscribe: life.watchers > 0 } }
         return Effect.andThen(
           Effect.sleep(random.int(0, faults.answerMillis)),
           say(
@@ -262,16 +306,23 @@ const serve = Effect.fnUntraced(function*(
       case "subscriptions/listen": {
         session.unanswered.delete(id)
         session.listeners.add(id)
+        session.listened = new Set(params.notifications?.resourceSubscriptions)
         // Some servers end it soon, some never.
         return random.chance(0.3) ? Effect.andThen(Effect.sleep(random.int(0, 20_000)), say({})) : Effect.void
       }
+      case "resources/subscribe":
+      case "resources/unsubscribe":
+        if (!session.initialized || isModern) books.misled(session, `${method} where it does not belong`)
+        if (method === "resources/subscribe") session.subscribed.add(String(params.uri))
+        else session.subscribed.delete(String(params.uri))
+        return say({})
       case "tools/list":
         return Effect.andThen(
           Effect.sleep(random.int(0, faults.answerMillis)),
           say({
             tools: Object.entries(tools).map(([tool, annotations]) => ({
               name: tool,
-              inputSchema: { type: "object" },
+              inputSchema: { type: "object", properties: { token: { type: "string", "x-mcp-header": "Token" } } },
               annotations
             }))
           })
@@ -281,7 +332,7 @@ const serve = Effect.fnUntraced(function*(
         if (!isModern && !session.initialized) books.misled(session, `${method} before the handshake was finished`)
         if (isModern && era === "legacy") books.misled(session, `${method} in the modern way`)
         if (!isModern && era === "modern") books.misled(session, `${method} in the legacy way`)
-        books.called(isModern ? "modern" : "legacy")
+        books.called(session, isModern ? "modern" : "legacy")
         const token = params.arguments?.token ?? params.uri?.slice(2) ?? "?"
         const result = method === "tools/call"
           ? { content: [{ type: "text", text: token }] }
@@ -297,6 +348,21 @@ const serve = Effect.fnUntraced(function*(
     const life = -Math.log(1 - random.next()) * faults.meanLifeMillis
     yield* Effect.forkChild(Effect.andThen(Effect.sleep(Math.ceil(life)), Effect.sync(die)))
   }
+  if (Number.isFinite(life.newsMillis)) {
+    const tell = (uri: string): void => {
+      if (!peer.isOpen()) return
+      const params = { uri, serial: books.told(session) }
+      peer.send({ jsonrpc: "2.0", method: "notifications/resources/updated", params })
+    }
+    const news = Effect.andThen(
+      Effect.suspend(() => Effect.sleep(random.int(1, life.newsMillis * 2))),
+      Effect.sync(() => {
+        for (const uri of session.subscribed) tell(uri)
+        if (session.listeners.size > 0) { for (const uri of session.listened ?? []) tell(uri) }
+      })
+    )
+    yield* Effect.forkChild(Effect.forever(news))
+  }
   for (;;) {
     if (random.chance(faults.deaf)) {
       session.isDeaf = true
@@ -307,6 +373,10 @@ const serve = Effect.fnUntraced(function*(
     if (frame._tag === "Notification") {
       if (frame.method === "notifications/initialized") session.initialized = true
       if (frame.method === "notifications/cancelled") cancel(requestIdOf(frame.params))
+      continue
+    }
+    if (frame._tag === "Success" || frame._tag === "Failure") {
+      session.questions.onAnswer(frame)
       continue
     }
     if (frame._tag !== "Request") {
@@ -323,6 +393,9 @@ const serve = Effect.fnUntraced(function*(
     if (fiber.pollUnsafe() === undefined) running.set(frame.id, fiber)
   }
 })
+
+const saysEra = ({ _meta }: Message["params"]): boolean =>
+  _meta?.["io.modelcontextprotocol/protocolVersion"] !== undefined
 
 const requestIdOf = (params: unknown): JsonRpc.RequestId =>
   typeof params === "object" && params !== null && "requestId" in params && JsonRpc.isRequestId(params.requestId)

@@ -7,6 +7,9 @@ import type * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import * as Effect from "effect/Effect"
 import { Multiplexer } from "../../src/internal/Multiplexer.ts"
 import { Replay } from "../../src/internal/replay.ts"
+import { Responder } from "../../src/internal/Responder.ts"
+import { Subscriptions } from "../../src/internal/Subscriptions.ts"
+import { Warmth } from "../../src/internal/Warmth.ts"
 import type { Link } from "../../src/Link.ts"
 import type { Tamper } from "./McpSimulation.ts"
 
@@ -175,5 +178,91 @@ export const plantedBugs: ReadonlyArray<PlantedBug> = [
           Reflect.apply(original, this, [frame])
         } as Method
     )
+  },
+  {
+    name: "a question is left without an answer",
+    tamper: wrapOutbound((outbound) => {
+      if (outbound.method !== "response" || !outbound.text.includes("accept")) return outbound
+      outbound.onSent()
+      return undefined
+    })
+  },
+  {
+    name: "a question that was refused is left without a word",
+    tamper: wrapOutbound((outbound) => {
+      if (outbound.method !== "response" || outbound.text.includes("accept")) return outbound
+      outbound.onSent()
+      return undefined
+    })
+  },
+  {
+    name: "a question is answered twice",
+    tamper: wrapLink((link) => ({
+      ...link,
+      post: (outbound) => {
+        link.post(outbound)
+        if (outbound.method === "response") link.post(telling(outbound, { onSent: () => {} }))
+      }
+    }))
+  },
+  {
+    name: "an answer goes to the question before its own",
+    tamper: (open) => {
+      let before: string | undefined
+      return wrapOutbound((outbound) => {
+        if (outbound.method !== "response") return outbound
+        const content = /"content":.*\}/.exec(outbound.text)?.[0]
+        const other = before
+        before = content
+        if (content === undefined || other === undefined) return outbound
+        return telling(outbound, { text: outbound.text.replace(content, other) })
+      })(open)
+    }
+  },
+  {
+    name: "a call comes back with the state of another one",
+    tamper: (open) => {
+      let before: string | undefined
+      return wrapOutbound((outbound) => {
+        const state = /"requestState":"[^"]*"/.exec(outbound.text)?.[0]
+        if (state === undefined) return outbound
+        const other = before ?? state
+        before = state
+        return telling(outbound, { text: outbound.text.replace(state, other) })
+      })(open)
+    }
+  },
+  {
+    name: "a handler that was interrupted goes on",
+    plant: replace(Responder.prototype, "close", () => function() {})
+  },
+  {
+    name: "a new connection is not told what to tell of",
+    plant: replace(Subscriptions.prototype, "serve", () => () => Effect.void)
+  },
+  {
+    name: "a modern server is not told of other wishes",
+    plant: replace(Subscriptions.prototype, "changed", () => () => Effect.never)
+  },
+  {
+    name: "a wish that was taken back is told again",
+    plant: replace(Subscriptions.prototype, "removeResource", () => () => undefined)
+  },
+  {
+    name: "news come twice",
+    plant: replace(Multiplexer.prototype, "onMessage", (original) =>
+      function(this: never, message: JsonRpc.Incoming) {
+        Reflect.apply(original, this, [message])
+        const isNews = message._tag === "Notification" && message.method === "notifications/resources/updated"
+        if (isNews) Reflect.apply(original, this, [message])
+      } as Method)
+  },
+  {
+    name: "what is to be kept warm is opened when it is called",
+    plant: replace(Warmth.prototype, "keep", () => () => Effect.void)
+  },
+  {
+    name: "what is kept warm is not what the name means now",
+    plant: replace(Warmth.prototype, "renew", () => () => Effect.void)
   }
 ]

@@ -124,6 +124,11 @@ export const make = (initialize = "ok"): Spy => {
       )
     },
     big: ({ id, params }, wire) => reply(wire, id, { text: "x".repeat(Number(params?.["bytes"])) }),
+    shout: ({ id, params }, wire) => {
+      const data = "x".repeat(Number(params?.["bytes"]))
+      wire.send({ jsonrpc: "2.0", method: "notifications/message", params: { level: "info", data } })
+      reply(wire, id, { shouted: true })
+    },
     size: ({ id, params }, wire) => reply(wire, id, { length: String(params?.["text"]).length }),
     initialize: ({ id }, wire) => {
       const result = {

@@ -38,10 +38,16 @@ export const documented: ReadonlyArray<Documented> = page.split("\n").flatMap((l
   return name === "" ? [] : [{ name, kind, samples: (suffixes[kind] ?? [""]).map((suffix) => `${name}${suffix}`) }]
 })
 
-/** Why sessions are closed, as the document's table says. */
-export const documentedReasons: ReadonlyArray<string> = (/^\| reason .*?\n\n/ms.exec(page)?.[0] ?? "")
-  .split("\n").slice(2).flatMap((line) => [...(line.split("|")[1] ?? "").matchAll(/`([^`]+)`/g)])
-  .map(([, reason = ""]) => reason)
+const firstColumn = (table: RegExp): ReadonlyArray<string> =>
+  (table.exec(page)?.[0] ?? "").split("\n").slice(2)
+    .flatMap((line) => [...(line.split("|")[1] ?? "").matchAll(/`([^`]+)`/g)])
+    .map(([, reason = ""]) => reason)
+
+/** Why sessions are closed and callers refused, as the document's tables say. */
+export const documentedReasons: ReadonlyArray<string> = [
+  ...firstColumn(/^\| reason .*?\n\n/ms),
+  ...firstColumn(/^\| refused with .*?\n\n/ms)
+]
 
 export interface Targets {
   /** Operators' ports. */

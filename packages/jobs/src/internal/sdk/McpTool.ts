@@ -106,7 +106,9 @@ const refusal = (text: string): CallToolResult => ({ isError: true, content: [{ 
 /** A schema for the SDK that shows ours and lets everything through: we decode. */
 export const showing = (schema: Schema.Codec<unknown, unknown>) => {
   const { definitions, schema: json } = Schema.toJsonSchemaDocument(Schema.toCodecJson(schema))
-  const shown = { ...json, ...Object.keys(definitions).length > 0 && { $defs: definitions } }
+  // Of a struct without fields the schema is that of any value but null; the protocol wants an object.
+  const object = json["type"] === "object" ? json : { type: "object" }
+  const shown = { ...object, ...Object.keys(definitions).length > 0 && { $defs: definitions } }
   const everything = z.looseObject({})
   everything._zod.toJSONSchema = () => shown
   return everything

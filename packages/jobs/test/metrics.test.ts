@@ -1,0 +1,186 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Job, JobError, JobPolicy, Jobs, JobStore, JobStoreUnavailable } from "@holdfast/jobs"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as TestClock from "effect/testing/TestClock"
+import * as fs from "node:fs"
+
+const options = { version: 1, payload: { to: Schema.Int }, success: Schema.Int, concurrency: 1 } as const
+const Count = Job.make("count", options)
+const Crunch = Job.make("crunch", options)
+
+/** A metric registry of the test's own. */
+const isolated = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.provideService(effect, Metric.MetricRegistry, new Map())
+
+/** The value of a series as a page shows it, `undefined` if it does not. */
+const valueOf = (page: string, name: string, labels: Readonly<Record<string, string>> = {}) => {
+  const lines = page.split("\n").filter((line) =>
+    line.startsWith(`${name}{`) && Object.entries(labels).every(([key, value]) => line.includes(`${key}="${value}"`))
+  )
+  assert.isAtMost(lines.length, 1, lines.join("\n"))
+  return lines[0] === undefined ? undefined : Number(lines[0].split(" ").at(-1))
+}
+
+const scrape = Effect.map(PrometheusMetrics.format(), (page) => ({
+  page,
+  of: (id: string, labels: Readonly<Record<string, string>> = { kind: "count" }) =>
+    valueOf(page, `holdfast_jobs_${id}`, labels)
+}))
+
+describe("the metrics of jobs", () => {
+  it.effect("tell what waits and for how long, what runs, and what became of the rest", () =>
+    isolated(Effect.gen(function*() {
+      const gates = new Map([1, 2, 3].map((to) => [to, Deferred.makeUnsafe<void>()]))
+      const begun = new Map([1, 2, 3].map((to) => [to, Deferred.makeUnsafe<void>()]))
+      const wait = (all: typeof gates, to: number) =>
+        Option.fromNullishOr(all.get(to)).pipe(Effect.fromOption, Effect.orDie)
+      const layer = Count.toLayer(({ to }, job) =>
+        Effect.gen(function*() {
+          yield* job.step("one", Effect.void)
+          yield* Effect.flatMap(wait(begun, to), (it) => Deferred.succeed(it, undefined))
+          yield* Effect.flatMap(wait(gates, to), Deferred.await)
+          return to === 2 ? yield* Effect.die(new Error("two")) : to
+        })
+      )
+      const open = (to: number) => Effect.flatMap(wait(gates, to), (it) => Deferred.succeed(it, undefined))
+      yield* Effect.gen(function*() {
+        const jobs = yield* Jobs
+        assert.strictEqual((yield* scrape).of("queued"), 0)
+        for (const to of [1, 2, 3]) yield* jobs.start(Count, { to })
+        const last = yield* jobs.start(Count, { to: 1 })
+        yield* Effect.flatMap(wait(begun, 1), Deferred.await)
+        yield* TestClock.adjust("90 seconds")
+        const busy = yield* scrape
+        assert.strictEqual(busy.of("running"), 1)
+        assert.strictEqual(busy.of("queued"), 3)
+        assert.strictEqual(busy.of("queued_age"), 90)
+        assert.strictEqual(busy.of("attempts"), 1)
+        assert.strictEqual(busy.of("steps"), 1)
+        assert.strictEqual((yield* jobs.cancel(last)).state, "cancelled")
+        for (const to of [1, 2, 3]) yield* open(to)
+        yield* TestClock.adjust("10 seconds")
+        const done = yield* scrape
+        const finished = (state: string) => done.of("finished", { kind: "count", state })
+        assert.deepStrictEqual(["succeeded", "failed", "cancelled"].map(finished), [2, 1, 1])
+        for (const id of ["running", "queued", "queued_age", "retries", "takeovers", "losses"]) {
+          assert.strictEqual(done.of(id), 0, id)
+        }
+        assert.strictEqual(done.of("attempts"), 3)
+        assert.strictEqual(done.of("steps"), 3)
+        assert.strictEqual(done.of("store_troubled", { store: "jobs" }), 0)
+      }).pipe(Effect.provide(layer.pipe(Layer.provide(JobStore.layerMemory)), { local: true }))
+      assert.notInclude((yield* scrape).page, "holdfast_jobs", "they go with the runner")
+    })))
+
+  it.effect("tell of what waits for nobody, by whoever started it; under the name that the policy gives the store", () =>
+    isolated(
+      Effect.gen(function*() {
+        const jobs = yield* Jobs
+        yield* jobs.start(Crunch, { to: 1 })
+        yield* TestClock.adjust("20 minutes")
+        const { of } = yield* scrape
+        assert.strictEqual(of("queued", { kind: "crunch", store: "night" }), 1)
+        assert.strictEqual(of("queued_age", { kind: "crunch", store: "night" }), 1200)
+        assert.isUndefined(of("queued", { kind: "count" }))
+      }).pipe(
+        Effect.provide(Jobs.layer.pipe(Layer.provide([JobStore.layerMemory, JobPolicy.layer({ name: "night" })])))
+      )
+    ))
+
+  it.effect("tell of a store in trouble while it is, of jobs that are taken over and begun again, and of those lost", () =>
+    isolated(Effect.gen(function*() {
+      let isOut = false
+      const begun = Deferred.makeUnsafe<void>()
+      const store = yield* JobStore
+      const down = new JobError({
+        reason: new JobStoreUnavailable({ store: "s", operation: "do it", problem: "full", detail: "no space" })
+      })
+      const renew: typeof store.renew = (...args) =>
+        Effect.suspend(() => isOut ? Effect.fail(down) : store.renew(...args))
+      const layer = Count.toLayer(({ to }) =>
+        Effect.as(Deferred.succeed(begun, undefined), to).pipe(
+          Effect.andThen(Effect.never)
+        )
+      ).pipe(Layer.provide(Layer.succeed(JobStore, { ...store, renew })))
+      const stranger = { id: "stranger", identity: { machine: "elsewhere", pid: 1, birth: "" } }
+      yield* store.renew(stranger, 1000)
+      yield* store.insert({
+        id: "a",
+        kind: "count",
+        version: 1,
+        owner: "local",
+        key: undefined,
+        payload: `{"to":1}`,
+        maxQueued: 9
+      })
+      const request = { kind: "count", version: 1, onOldVersion: "restart", maxCrashes: 10 } as const
+      assert.strictEqual((yield* store.claim({ ...request, runner: "stranger" }))._tag, "Claimed")
+      yield* Effect.gen(function*() {
+        const jobs = yield* Jobs
+        yield* TestClock.adjust("1 minute")
+        yield* Deferred.await(begun)
+        const taken = yield* scrape
+        assert.deepStrictEqual(["attempts", "retries", "takeovers", "losses"].map((id) => taken.of(id)), [1, 1, 1, 0])
+        assert.isUndefined(yield* jobs.storeTrouble)
+        isOut = true
+        yield* TestClock.adjust("5 seconds")
+        assert.strictEqual((yield* scrape).of("store_troubled", {}), 1)
+        assert.strictEqual((yield* jobs.storeTrouble)?.problem, "full")
+        isOut = false
+        yield* TestClock.adjust("1 minute")
+        assert.strictEqual((yield* scrape).of("store_troubled", {}), 0)
+        assert.isUndefined(yield* jobs.storeTrouble)
+        for (const { id } of yield* store.runners) yield* store.retire(id)
+        yield* store.claim({ ...request, runner: "stranger" })
+        yield* store.renew(stranger, 600_000)
+        yield* TestClock.adjust("3 seconds")
+        const lost = yield* scrape
+        assert.strictEqual(lost.of("losses"), 1)
+        assert.strictEqual(lost.of("running"), 0)
+      }).pipe(Effect.provide(layer, { local: true }))
+    })).pipe(Effect.provide(JobStore.layerMemory)))
+
+  it.effect("count a job that is ended without having run as finished, and not as begun", () =>
+    isolated(Effect.gen(function*() {
+      const store = yield* JobStore
+      const Fragile = Job.make("count", { ...options, maxCrashes: 1 })
+      yield* store.insert({
+        id: "a",
+        kind: "count",
+        version: 1,
+        owner: "local",
+        key: undefined,
+        payload: `{"to":1}`,
+        maxQueued: 9
+      })
+      yield* store.claim({ runner: "gone", kind: "count", version: 1, onOldVersion: "restart", maxCrashes: 10 })
+      yield* Effect.gen(function*() {
+        yield* TestClock.adjust("3 seconds")
+        const { of } = yield* scrape
+        assert.strictEqual(of("finished", { kind: "count", state: "failed" }), 1)
+        assert.deepStrictEqual(["attempts", "retries", "takeovers"].map((id) => of(id)), [0, 0, 1])
+      }).pipe(Effect.provide(
+        Fragile.toLayer(({ to }) => Effect.succeed(to)).pipe(Layer.provide(Layer.succeed(JobStore, store))),
+        { local: true }
+      ))
+    })).pipe(Effect.provide(JobStore.layerMemory)))
+
+  it.effect("are all in the document, each of its kind, and no others", () =>
+    isolated(
+      Effect.gen(function*() {
+        const page = fs.readFileSync(new URL("../../../docs/metrics.md", import.meta.url), "utf8")
+        const section = /^## Jobs\n(.*?)^## /ms.exec(page)?.[1] ?? ""
+        const documented = [...section.matchAll(/^\| `(holdfast\.jobs\.[a-z.]+)`\s*\| (gauge|counter)/gm)]
+          .map(([, name = "", kind = ""]) => `${kind} ${name}`)
+        yield* (yield* Jobs).start(Count, { to: 1 })
+        const shown = Object.values(yield* Metric.snapshot).map(({ id, type }) => `${type.toLowerCase()} ${id}`)
+        assert.sameMembers([...new Set(shown)], documented)
+      }).pipe(Effect.provide(Jobs.layer.pipe(Layer.provide(JobStore.layerMemory))))
+    ))
+})

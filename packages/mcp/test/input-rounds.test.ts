@@ -1,0 +1,81 @@
+/** Calls of the modern era that a server answers with questions. */
+import { assert, describe, it } from "@effect/vitest"
+import { type ClientHandlers, McpConfig } from "@holdfast/mcp"
+import { type CallOptions, make } from "@holdfast/mcp/McpConnections"
+import { MemoryServer } from "@holdfast/mcp/testing"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Logger from "effect/Logger"
+import { TestClock } from "effect/testing"
+
+/** Asks first, `questions` of its user at once, and answers who comes back with an answer. */
+const curious = (questions: ReadonlyArray<string>) =>
+  MemoryServer.make({
+    era: "modern",
+    tools: {},
+    handlers: {
+      "tools/call": (params) =>
+        Effect.succeed(
+          "inputResponses" in params
+            ? { content: [{ type: "text", text: JSON.stringify(params["inputResponses"]) }] }
+            : {
+              resultType: "input_required",
+              inputRequests: Object.fromEntries(questions.map((name) => [name, { method: "elicitation/create" }])),
+              requestState: "s"
+            }
+        )
+    }
+  })
+
+const connected = (elicitation: NonNullable<ClientHandlers["elicitation"]>, questions: ReadonlyArray<string>) =>
+  Effect.gen(function*() {
+    const server = yield* curious(questions)
+    const mcp = yield* make(yield* McpConfig.make({ s: server.endpoint }), { handlers: { elicitation } })
+    const call = (options: CallOptions = {}) => mcp.callTool("s", { name: "ask" }, options)
+    return { server, call }
+  })
+
+describe("a call that needs input", () => {
+  it.effect("ends at its deadline while its user is asked, who is asked no longer", () =>
+    Effect.gen(function*() {
+      let asked = 0
+      const user = Effect.onInterrupt(
+        Effect.suspend(() => {
+          asked++
+          return Effect.never
+        }),
+        () => Effect.sync(() => void asked--)
+      )
+      const { call, server } = yield* connected(() => user, ["one", "two"])
+      const calling = yield* Effect.forkChild(Effect.flip(call({ deadline: "1 second" })), { startImmediately: true })
+      yield* Effect.repeat(Effect.yieldNow, { until: () => asked === 2, times: 1000 })
+      assert.strictEqual(asked, 2)
+      yield* TestClock.adjust("999 millis")
+      assert.isUndefined(calling.pollUnsafe())
+      yield* TestClock.adjust("1 millis")
+      const failure = yield* Fiber.join(calling)
+      assert.deepInclude(failure.reason, { _tag: "DeadlineExceeded", kind: "caller", afterMillis: 1000 })
+      assert.deepInclude(failure.reason, { delivery: "Unknown" })
+      assert.strictEqual(asked, 0)
+      assert.strictEqual(server.calls("ask").length, 1)
+    }))
+
+  it.effect("ends at the server's hard deadline where its caller names none", () =>
+    Effect.gen(function*() {
+      const { call } = yield* connected(() => Effect.never, ["one"])
+      const calling = yield* Effect.forkChild(Effect.flip(call()), { startImmediately: true })
+      yield* TestClock.adjust("30 minutes")
+      assert.deepInclude((yield* Fiber.join(calling)).reason, { _tag: "DeadlineExceeded", kind: "hard" })
+    }))
+
+  it.effect("fails, and nothing else does, when what should give the input has a defect", () =>
+    Effect.gen(function*() {
+      const told: Array<string> = []
+      const logger = Logger.layer([Logger.make(({ message }) => void told.push(String(message)))])
+      const { call } = yield* connected(() => Effect.die(new Error("a bug")), ["one"])
+      const failure = yield* Effect.flip(Effect.provide(call(), logger))
+      assert.deepInclude(failure.reason, { _tag: "ServerError", code: -32603 })
+      assert.match(failure.message, /the handler of elicitation\/create failed/)
+      assert.match(told.join("\n"), /s: the handler of elicitation\/create failed/)
+    }))
+})
