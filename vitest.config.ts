@@ -8,6 +8,7 @@
  *
  * Every run ends with `N passed, N failed`, and fails if a process or a temporary file of its own is left behind.
  */
+import { availableParallelism } from "node:os"
 import { configDefaults, defineConfig } from "vitest/config"
 
 const integration = "**/*.integration.test.ts"
@@ -27,6 +28,9 @@ export default defineConfig({
         extends: true,
         test: {
           name: "unit",
+          // Two at a time where there are two cores: with less Vitest keeps one of them for itself.
+          maxWorkers: Math.max(2, availableParallelism() - 1),
+          sequence: { groupOrder: 0 },
           include: ["packages/*/test/**/*.test.ts", "apps/*/test/**/*.test.ts", "scripts/test/**/*.test.ts"],
           exclude: [...exclude, integration, system]
         }
@@ -35,6 +39,9 @@ export default defineConfig({
         extends: true,
         test: {
           name: "integration",
+          // They measure, and wait for real processes: by themselves, and one file at a time on a small machine.
+          maxWorkers: Math.max(1, availableParallelism() - 1),
+          sequence: { groupOrder: 1 },
           include: [`{packages,apps}/*/test/${integration}`, `scripts/test/${integration}`, "test/**/*.test.ts"],
           exclude: [...exclude, system, "test/packaging/**"],
           testTimeout: 120_000
