@@ -20,7 +20,7 @@ const collect = (() => {
   }
 })()
 
-const sessions = Number(process.env["HOLDFAST_SESSIONS"] ?? 1000)
+const sessions = Number(process.env["HOLDFAST_SESSIONS"] ?? 10_000)
 
 const body = (message: object): string => JSON.stringify({ jsonrpc: "2.0", ...message })
 const initialize = body({

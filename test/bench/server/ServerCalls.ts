@@ -1,7 +1,8 @@
 /**
  * Calls of an echo tool on a session, in turn: our host with its guard on, the SDK's server on `node:http`, and `node:http` alone, each in
  * a process of its own, under the same client. The same calls without sessions, on our host and on version 2 of the SDK, which both make a
- * server for each, and on our host with servers that are kept. Then ten thousand idle sessions with open streams.
+ * server for each, and on our host with servers that are kept. Then ten thousand idle sessions with open streams: opened, kept,
+ * swept and closed.
  */
 import * as Effect from "effect/Effect"
 import { spawn } from "node:child_process"
@@ -21,6 +22,8 @@ const idle = 10_000
 interface Usage {
   readonly cpu: NodeJS.CpuUsage
   readonly rss: number
+  /** Milliseconds of one sweep over all sessions; of our host only. */
+  readonly sweepMillis: number | undefined
 }
 
 const open = (name: Name) =>
@@ -125,19 +128,37 @@ const statelessThroughput = async (port: number): Promise<number> => {
   return calls / (performance.now() - start) * 1000
 }
 
+interface Open {
+  readonly session: string
+  readonly stream: http.ClientRequest
+}
+
+/** Ends a session by the client's word. */
+const end = (port: number, session: string): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const options = { port, host: "127.0.0.1", path: "/mcp", method: "DELETE", agent }
+    const request = http.request({ ...options, headers: { "mcp-session-id": session } }, (response) => {
+      if (response.statusCode !== 200) reject(new Error(`HTTP ${response.statusCode}`))
+      response.resume().once("end", resolve)
+    })
+    request.once("error", reject)
+    request.end()
+  })
+
 /** Opens a session with its stream, and leaves both open. */
-const openStream = async (port: number): Promise<http.ClientRequest> => {
-  const session = await begin(port)
+const openStream = async (port: number): Promise<Open> => {
+  const session = await begin(port) ?? ""
   return new Promise((resolve, reject) => {
     const request = http.get({
       port,
       host: "127.0.0.1",
       path: "/mcp",
       agent: false,
-      headers: { accept: "text/event-stream", "mcp-session-id": session ?? "" }
+      headers: { accept: "text/event-stream", "mcp-session-id": session }
     }, (response) => {
-      response.resume()
-      resolve(request)
+      // How it ends is the server's matter.
+      response.resume().once("error", () => {})
+      resolve({ session, stream: request })
     })
     request.once("error", reject)
   })
@@ -181,20 +202,30 @@ export const serverCalls = Effect.scoped(Effect.gen(function*() {
   yield* Effect.promise(() => throughput(fresh.port))
   const before = yield* fresh.usage
   const start = performance.now()
-  const streams: Array<http.ClientRequest> = []
+  const sessions: Array<Open> = []
   for (let i = 0; i < idle; i += 100) {
-    streams.push(...yield* Effect.promise(() => Promise.all(Array.from({ length: 100 }, () => openStream(fresh.port)))))
+    sessions.push(
+      ...yield* Effect.promise(() => Promise.all(Array.from({ length: 100 }, () => openStream(fresh.port))))
+    )
   }
   const perSecond = idle / (performance.now() - start) * 1000
   const opened = yield* fresh.usage
   yield* Effect.sleep("20 seconds")
   const after = yield* fresh.usage
   const share = (after.cpu.user + after.cpu.system - opened.cpu.user - opened.cpu.system) / 20e6 * 100
-  for (const stream of streams) stream.destroy()
+  const closing = performance.now()
+  for (let i = 0; i < idle; i += 100) {
+    const some = sessions.slice(i, i + 100)
+    yield* Effect.promise(() => Promise.all(some.map(({ session }) => end(fresh.port, session))))
+  }
+  const closedPerSecond = idle / (performance.now() - closing) * 1000
+  for (const { stream } of sessions) stream.destroy()
   Report.print(`${idle} idle sessions, each with an open stream`, [
     { name: "opened", figure: `${perSecond.toFixed(0)} sessions/s` },
     { name: "resident memory, each", figure: `${((opened.rss - before.rss) / idle / 1024).toFixed(1)} KiB` },
-    { name: "processor while idle, heartbeats included", figure: `${share.toFixed(2)} % of a core` }
+    { name: "processor while idle, heartbeats included", figure: `${share.toFixed(2)} % of a core` },
+    { name: "one sweep over all", figure: `${(after.sweepMillis ?? Number.NaN).toFixed(2)} ms` },
+    { name: "closed", figure: `${closedPerSecond.toFixed(0)} sessions/s` }
   ])
   agent.destroy()
 }))

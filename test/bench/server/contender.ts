@@ -1,5 +1,6 @@
 /** One server of the benchmark, named by its argument: an echo tool over Streamable HTTP with sessions. Prints its port. */
 import * as McpHost from "@holdfast/server/McpHost"
+import { SessionRegistry } from "@holdfast/server/SessionRegistry"
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
 import { StreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/streamableHttp.js"
 import { createMcpHandler, McpServer as McpServerV2 } from "@modelcontextprotocol/server"
@@ -81,10 +82,18 @@ const contenders: Readonly<Record<string, () => void>> = {
   "holdfast, kept": () => host({ stateless: { keep: 64 } })
 }
 
+let measureSweep: (() => Promise<number>) | undefined
+
 const host = (options: Partial<McpHost.HttpOptions>): void => {
-  const program = Effect.flatMap(HttpServer.HttpServer, ({ address }) => {
+  const program = Effect.gen(function*() {
+    const { address } = yield* HttpServer.HttpServer
+    const { snapshot, sweep } = yield* SessionRegistry
+    const run = Effect.runPromiseWith(yield* Effect.context())
+    measureSweep = () =>
+      // Nothing is due: what it takes is to look at all of them.
+      run(Effect.andThen(sweep, snapshot)).then(({ sweepMillis }) => sweepMillis)
     console.log("port" in address ? address.port : "")
-    return Effect.never
+    return yield* Effect.never
   })
   Effect.runFork(
     Effect.provide(
@@ -99,5 +108,12 @@ const host = (options: Partial<McpHost.HttpOptions>): void => {
 }
 
 process.stdin.resume().once("end", () => process.exit())
-process.on("message", () => void process.send?.({ cpu: process.cpuUsage(), rss: process.memoryUsage().rss }))
+process.on("message", async () => {
+  const { rss } = process.memoryUsage()
+  const cpu = process.cpuUsage()
+  const before = await measureSweep?.()
+  const after = await measureSweep?.()
+  const sweepMillis = before === undefined || after === undefined ? undefined : after - before
+  process.send?.({ cpu, rss, sweepMillis })
+})
 contenders[process.argv[2] ?? ""]?.()
