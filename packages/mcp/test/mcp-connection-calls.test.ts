@@ -33,10 +33,18 @@ const noteTaker = () => {
       outbound.onHandOff()
     }
   }
+  const armed: Array<{ readonly millis: number; readonly expire: () => void }> = []
+  const clock = { now: 0 }
   const calls = new Multiplexer({
     server: "noted",
     url: "",
-    deadlines: { arm: () => ({ cancel: () => {}, renew: () => {} }), now: () => 0 },
+    deadlines: {
+      arm: (millis, expire) => {
+        armed.push({ millis, expire })
+        return { cancel: () => {}, renew: () => {} }
+      },
+      now: () => clock.now
+    },
     conceal: (text) => text,
     maxInFlight: 10,
     handlers: {},
@@ -44,7 +52,7 @@ const noteTaker = () => {
     fork: Effect.runFork
   })
   calls.attach(link)
-  return { calls, posted, withdrawn, forgotten, handOff }
+  return { calls, posted, withdrawn, forgotten, handOff, armed, clock }
 }
 
 const start = (calls: Multiplexer, method: string) =>
@@ -108,5 +116,22 @@ describe("questions of the server", () => {
       for (const outbound of [...posted]) outbound.onSent()
       calls.onMessage({ _tag: "Request", id: "next", method: "ping", params: undefined })
       assert.strictEqual(posted.length, 1025)
+    }))
+})
+
+describe("a deadline", () => {
+  it.effect("that passes after the call has waited for its turn says how long there was in all", () =>
+    Effect.gen(function*() {
+      const { armed, calls, clock, handOff } = noteTaker()
+      // As a caller has it: a moment, of which less and less is left.
+      const options = { hardDeadline: (now = clock.now) => 200 - now }
+      const fiber = yield* Effect.forkChild(Effect.flip(calls.request("tools/call", {}, options)), {
+        startImmediately: true
+      })
+      clock.now = 60
+      handOff()
+      assert.deepStrictEqual(armed.map(({ millis }) => millis), [200, 140])
+      armed.at(-1)?.expire()
+      assert.include(yield* Fiber.join(fiber), { _tag: "DeadlineExceeded", kind: "hard", afterMillis: 200 })
     }))
 })

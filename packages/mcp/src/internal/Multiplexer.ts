@@ -351,6 +351,7 @@ class Call implements Outbound {
   hasListenerFailed = false
   idle: Deadline | undefined = undefined
   #hard: Deadline | undefined = undefined
+  #hardMillis = 0
 
   constructor(
     owner: Multiplexer,
@@ -374,8 +375,14 @@ class Call implements Outbound {
     const { hardDeadline } = this.options
     if (hardDeadline === undefined) return
     const millis = toMillis(typeof hardDeadline === "function" ? hardDeadline(now) : hardDeadline)
+    // What is told is the time there was in all, not what was left of it when the call had waited for its turn.
+    if (this.#hard === undefined) this.#hardMillis = millis
     this.#hard?.cancel()
-    this.#hard = this.#owner.options.deadlines.arm(millis, () => this.#owner.expire(this, "hard", millis), now)
+    this.#hard = this.#owner.options.deadlines.arm(
+      millis,
+      () => this.#owner.expire(this, "hard", this.#hardMillis),
+      now
+    )
   }
 
   disarm(): void {
