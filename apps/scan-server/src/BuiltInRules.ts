@@ -86,7 +86,7 @@ const tokens: ReadonlyArray<ScanRule> = [
   token("alibaba-key", "Alibaba Cloud key id", "high", ["ltai"], `LTAI${alphanumeric}{20}`),
   token("digitalocean-token", "DigitalOcean token", "critical", ["_v1_"], `do[por]_v1_${hex}{64}`),
   token("heroku-key", "Heroku key", "critical", ["hrku-"], `HRKU-(?:AA${url64}{58}|${uuid})`),
-  token("netlify-token", "Netlify token", "high", ["nfp_"], `nf[pcou]_${alphanumeric}{36}`),
+  token("netlify-token", "Netlify token", "high", ["nfp_", "nfc_", "nfo_", "nfu_"], `nf[pcou]_${alphanumeric}{36}`),
   token(
     "fly-token",
     "Fly.io token",
@@ -158,7 +158,7 @@ const tokens: ReadonlyArray<ScanRule> = [
     "pypi-token",
     "PyPI token",
     "critical",
-    ["pypi-ageichlwas5vcmc", "pypi-agenc"],
+    ["pypi-ageichlwas5vcmc", "pypi-agend"],
     `pypi-Ag(?:EIcHlwaS5vcmc|ENdGVzdC5weXBpLm9yZw)${url64}{50,1000}`
   ),
   token("rubygems-key", "RubyGems key", "critical", ["rubygems_"], `rubygems_${hex}{48}`),
@@ -331,7 +331,7 @@ const byName: ReadonlyArray<ScanRule> = [
     "aws-secret-key",
     "AWS secret access key",
     "critical",
-    ["aws.{0,20}secret", "secret_?access_?key"],
+    ["aws.{0,20}secret", "secret.?access.?key"],
     "[A-Za-z0-9/+]{40}"
   )
 ]
@@ -363,7 +363,7 @@ const generic: ReadonlyArray<ScanRule> = [
     keywords: words,
     ignoreCase: true,
     pattern: `${word}["'\\]]{0,2}\\s{0,4}(?::=|=>|[:=])\\s{0,4}["'\`](?P<secret>[^"'\`\\s]{12,120})["'\`]`,
-    entropy: 3.5,
+    entropy: 3.2,
     generic: true
   },
   {
