@@ -57,7 +57,7 @@ export const Report = Schema.Struct({
 })
 export type Report = typeof Report.Type
 
-/** How many findings a report lists. */
+/** How many findings a report lists: as many as GitHub shows of one run in SARIF. */
 export const maxListed = 5000
 
 /** How much that was not read it lists. */

@@ -23,9 +23,6 @@ const levels: Readonly<Record<Severity, "error" | "warning" | "note">> = {
 /** GitHub's words begin at 9, 7, 4 and above 0. */
 const scores: Readonly<Record<Severity, string>> = { critical: "9.5", high: "8.0", medium: "5.0", low: "2.0" }
 
-/** GitHub takes no more of one run. */
-const maxResults = 25_000
-
 /** The same report gives the same document. */
 export const fromReport = (report: Report, rules: ReadonlyArray<Rule>, version: string): object => {
   const used = rules.filter(({ id }) => report.byRule[id] !== undefined)
@@ -61,7 +58,7 @@ export const fromReport = (report: Report, rules: ReadonlyArray<Rule>, version: 
           message: { text: `${path} was not read: ${reason}` }
         }))
       }],
-      results: report.findings.slice(0, maxResults).map((finding) => resultOf(finding, used)),
+      results: report.findings.map((finding) => resultOf(finding, used)),
       columnKind: "utf16CodeUnits"
     }]
   }

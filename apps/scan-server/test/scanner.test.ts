@@ -227,15 +227,28 @@ describe("a scan", () => {
     "leaves out a file over a part of which a pattern takes too long, says so, and goes on with the others",
     () =>
       Effect.gen(function*() {
-        // No time at all: the first look at a thread that works is too late for the file it is at.
-        const text = "password=\"a1\" ".repeat(2_000_000)
-        const { whole } = yield* scanning({ "1.ts": secret, "2.ts": text, "3.ts": secret }, { partTimeout: "1 millis" })
-        const { findings, isComplete, notRead } = yield* whole
-        assert.include(notRead.map(({ path }) => path), "2.ts")
-        assert.include(notRead[0]?.reason, "took more than 1ms of the processor")
-        assert.isFalse(isComplete)
-        // Whichever of the small files was too slow as well is told of.
-        assert.sameMembers([...findings, ...notRead].map(({ path }) => path), ["1.ts", "2.ts", "3.ts"])
+        // Linear, and slow all the same: of these letters each place is the beginning of what may match. It takes ten times the limit.
+        const slow = {
+          id: "slow",
+          name: "Slow",
+          severity: "low",
+          pattern: "a[ab]{900}[^ab]",
+          keywords: [],
+          multiline: true
+        } as const
+        let seed = 1
+        const letters = Array.from({ length: 250_000 }, () => {
+          seed = (Math.imul(seed, 1_103_515_245) + 12_345) & 0x7fff_ffff
+          return (seed >> 16) % 2 === 0 ? "a" : "b"
+        })
+        const { whole } = yield* scanning({ "1.ts": secret, "2.ts": letters.join(""), "3.ts": secret }, {
+          rules: { ...ScanRules.builtIn, rules: [...ScanRules.builtIn.rules, slow] },
+          partTimeout: "1 second"
+        })
+        const { files, findings, isComplete, notRead } = yield* whole
+        assert.deepStrictEqual(findings.map((one) => one.path), ["1.ts", "3.ts"])
+        assert.deepStrictEqual(notRead, [{ path: "2.ts", reason: "a part of it took more than 1s of the processor" }])
+        assert.deepStrictEqual([files, isComplete], [2, false])
       })
   )
 
