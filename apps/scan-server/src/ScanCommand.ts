@@ -68,15 +68,16 @@ export const command = (version: string, onExit: (code: number) => void) =>
       // Fingerprints that nothing is compared with need no key that lasts.
       const key = yield* isKept ? FingerprintKey.load(keyFile) : FingerprintKey.environmentOr(FingerprintKey.random)
       const known = Option.isSome(baseline) ? yield* Baseline.load(baseline.value, key) : new Set<string>()
-      const report = yield* Effect.scoped(Effect.gen(function*() {
+      const { found, report } = yield* Effect.scoped(Effect.gen(function*() {
         const scanner = yield* Scanner.make({ roots: [folder], rules: set, key, threads })
         const root = yield* scanner.resolve(".")
         const { batches, notRead } = yield* scanner.plan(root)
         const results = yield* Effect.forEach(batches, (batch) => scanner.scan(root, batch), { concurrency: threads })
         const past = history ? [yield* scanner.history(root)] : []
-        return ScanReport.make(root, notRead, [...results, ...past], known)
+        const all = [...results, ...past]
+        return { found: Scanner.sum(all).findings, report: ScanReport.make(root, notRead, all, known) }
       }))
-      if (Option.isSome(writeBaseline)) yield* Baseline.write(writeBaseline.value, key, report.findings)
+      if (Option.isSome(writeBaseline)) yield* Baseline.write(writeBaseline.value, key, found)
       yield* Console.log(
         format === "json"
           ? JSON.stringify(report, undefined, 2)

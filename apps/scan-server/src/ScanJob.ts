@@ -57,10 +57,11 @@ export const layer = (known: ReadonlySet<string>) =>
           return result
         }), { concurrency: scanner.threads })
       const past = history ? [yield* job.step("history", scanner.history(root), { schema: BatchResult })] : []
-      counts.findings += past.flatMap(({ findings }) => findings).length
-      counts.notRead += past.flatMap(({ notRead }) => notRead).length
+      const report = ScanReport.make(root, notRead, [...results, ...past], known)
+      counts.findings = report.total
+      counts.notRead = report.notReadTotal
       yield* tell(100)
-      return ScanReport.make(root, notRead, [...results, ...past], known)
+      return report
     })
   )
 

@@ -2,7 +2,9 @@
 import { countBy, inOrder, maxListed, maxNotRead, type NotRead, type Report } from "./Finding.ts"
 import * as Scanner from "./Scanner.ts"
 
-/** `known`: fingerprints of findings that are set aside. */
+/**
+ * `known`: fingerprints of findings that are set aside. What stands in the tree is not told a second time as a part of its history.
+ */
 export const make = (
   root: string,
   notRead: ReadonlyArray<NotRead>,
@@ -10,7 +12,9 @@ export const make = (
   known: ReadonlySet<string>
 ): Report => {
   const whole = Scanner.sum(results)
-  const findings = inOrder(whole.findings.filter(({ fingerprint }) => !known.has(fingerprint)))
+  const standing = new Set(whole.findings.flatMap((one) => one.commit === undefined ? [one.fingerprint] : []))
+  const told = whole.findings.filter(({ commit, fingerprint }) => commit === undefined || !standing.has(fingerprint))
+  const findings = inOrder(told.filter(({ fingerprint }) => !known.has(fingerprint)))
   const all = [...notRead, ...whole.notRead]
   return {
     root,
@@ -21,7 +25,7 @@ export const make = (
     notRead: all.slice(0, maxNotRead),
     notReadTotal: all.length,
     allowed: whole.allowed,
-    known: whole.findings.length - findings.length,
+    known: told.length - findings.length,
     bySeverity: countBy(findings, "severity"),
     byRule: countBy(findings, "rule"),
     findings: findings.slice(0, maxListed),

@@ -151,14 +151,14 @@ export const make = Effect.fnUntraced(function*(options: ScannerOptions) {
           )
     )
 
-  /** Fails, with the file it was at, when a part of it takes too long or kills the thread. */
-  const attempt = (task: Exclude<Task, { readonly _tag: "List" }>) => {
+  /** Fails, with the file it was at, when a part of it, or one folder, takes too long or kills the thread. */
+  const attempt = <Answer>(task: Task) => {
     // None, until the thread has begun: what it takes to start is no file's time.
     let at = { file: -1, part: 0 }
     return withThread((thread) => {
-      // The thread answers a scan with what it scanned.
-      const scanned = thread.run(task, (file, part) => void (at = { file, part })) as Effect.Effect<
-        Scanned,
+      // The caller names what the thread answers such a task with.
+      const answer = thread.run(task, (file, part) => void (at = { file, part })) as Effect.Effect<
+        Answer,
         Threads.ThreadEnded
       >
       const look = Effect.map(thread.processorMillis, (millis) => ({ at, millis }))
@@ -177,7 +177,7 @@ export const make = Effect.fnUntraced(function*(options: ScannerOptions) {
           description: `a part of it took more than ${Duration.format(Duration.millis(limit))} of the processor`
         })
       })
-      return Effect.raceFirst(scanned, tooLong)
+      return Effect.raceFirst(answer, tooLong)
     }).pipe(
       // A thread that ended before it began has ended over the first file, as far as can be known.
       Effect.mapError(({ description }) => ({ description, lost: Math.max(0, at.file) }))
@@ -186,7 +186,7 @@ export const make = Effect.fnUntraced(function*(options: ScannerOptions) {
 
   /** Goes on behind a file that takes too long, with another thread. */
   const scan = (root: string, paths: ReadonlyArray<string>): Effect.Effect<Scanned> =>
-    Effect.catch(attempt({ _tag: "Scan", root, paths }), ({ description, lost }) => {
+    Effect.catch(attempt<Scanned>({ _tag: "Scan", root, paths }), ({ description, lost }) => {
       const notRead = [{ path: pathText.show(paths[lost] ?? ""), reason: description }]
       return Effect.zipWith(
         rest(root, paths.slice(0, lost)),
@@ -211,19 +211,19 @@ export const make = Effect.fnUntraced(function*(options: ScannerOptions) {
         return type === "Directory" ? real : yield* refused
       }),
     plan: (root) =>
-      withThread((thread) => thread.run({ _tag: "List", root })).pipe(
-        // A thread that ends while it lists has met a fault of ours.
-        Effect.catch(({ description }) => Effect.die(new Error(`listing ${root}: ${description}`))),
-        Effect.map((answer) => {
-          // The thread answers a list with this.
-          const { files, notRead } = answer as Listed
-          return { batches: inBatches(files), notRead }
-        })
+      attempt<Listed>({ _tag: "List", root }).pipe(
+        Effect.map(({ files, notRead }) => ({ batches: inBatches(files), notRead })),
+        Effect.catch(({ description }) =>
+          Effect.succeed({
+            batches: [],
+            notRead: [{ path: ".", reason: `its files cannot be listed: ${description}` }]
+          })
+        )
       ),
     scan: (root, { paths }) => scan(root, paths),
     history: (root) =>
       Effect.catch(
-        attempt({ _tag: "History", root }),
+        attempt<Scanned>({ _tag: "History", root }),
         ({ description }) => Effect.succeed({ ...nothing, notRead: [{ path: ".git", reason: description }] })
       )
   })

@@ -22,4 +22,10 @@ describe("of a hundred planted secrets", () => {
       assert.lengthOf(first, 50)
       assert.deepStrictEqual(yield* missedOf(first), [])
     }))
+
+  it.effect("the half that rules are judged by is found, each once and in its column", () =>
+    Effect.gen(function*() {
+      assert.lengthOf(second, 50)
+      assert.deepStrictEqual(yield* missedOf(second), [])
+    }))
 })

@@ -1,7 +1,7 @@
 /** The matcher: where secrets are found in texts of any length, and what is left alone. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import fc from "fast-check"
+import * as fc from "fast-check"
 import { builtInRules } from "../src/BuiltInRules.ts"
 import { entropyOf } from "../src/internal/matchText.ts"
 import { compile, problemOf } from "../src/internal/pattern.ts"

@@ -252,6 +252,20 @@ describe("a scan", () => {
       })
   )
 
+  live("of a tree with a folder that takes too long to list ends, and says so", () =>
+    Effect.gen(function*() {
+      // Each name is held against each pattern. It takes more than twenty times the limit.
+      const patterns = Array.from({ length: 50_000 }, (_, index) => `*x${index}y*.log`).join("\n")
+      const names = Array.from({ length: 20 }, (_, index) => [`${index}.log`, ""] as const)
+      const { whole } = yield* scanning({ ".gitignore": patterns, ...Object.fromEntries(names) }, {
+        partTimeout: "100 millis"
+      })
+      const { isComplete, notRead } = yield* whole
+      assert.deepStrictEqual(notRead.map(({ path }) => path), ["."])
+      assert.include(notRead[0]?.reason, "cannot be listed: a part of it took more than 100ms of the processor")
+      assert.isFalse(isComplete)
+    }))
+
   live("that is interrupted leaves its threads to the next one", () =>
     Effect.gen(function*() {
       const { scanner, whole } = yield* scanning({ "a.ts": secret })

@@ -93,6 +93,17 @@ const live = (sentence: string, test: Effect.Effect<void, unknown, Jobs | JobSto
 
 describe("the tools of a job", () => {
   live(
+    "are four for a kind whose results have a tool of their own",
+    Effect.gen(function*() {
+      const mcp = new McpServer({ name: "scanner", version: "1.0.0" })
+      yield* JobTools.register(mcp, Scan, { results: false })
+      const client = yield* connected(mcp)
+      const { tools } = yield* Effect.promise(() => client.listTools())
+      assert.deepStrictEqual(tools.map(({ name }) => name), names.filter((name) => name !== "get_scan_results"))
+    })
+  )
+
+  live(
     "are five, with schemas, hints, and words on how often to ask",
     Effect.gen(function*() {
       const { client } = yield* session()

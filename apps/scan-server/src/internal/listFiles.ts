@@ -41,11 +41,13 @@ interface Tracked {
   readonly folders: ReadonlySet<string>
 }
 
-/** All files under the root, in order. */
-export const list = (root: string): Listed => {
+/** All files under the root, in order. `onFolder` is told of each folder before it is looked into. */
+export const list = (root: string, onFolder: (number: number) => void = () => {}): Listed => {
   const files: Array<ListedFile> = []
   const notRead: Array<NotRead> = []
+  let folders = 0
   const visit = (folder: string, inherited: Inherited): void => {
+    onFolder(folders++)
     const entries = openInside.folder(root, folder)
     if ("reason" in entries) {
       notRead.push({ path: pathText.show(folder === "" ? "." : folder), reason: entries.reason })

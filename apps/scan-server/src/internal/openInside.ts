@@ -27,16 +27,19 @@ const isInside = (root: string, real: Buffer): boolean => {
 
 const leadsOut = "it leads out of the root: something was swapped for a link"
 
+/** Where Linux tells of descriptors. */
+const descriptors = "/proc/self/fd"
+
 /** Where a descriptor leads. Undefined: the system does not say. */
-const realOf = (descriptor: number): Buffer | undefined => {
+const realOf = (descriptor: number, proc: string): Buffer | undefined => {
   try {
-    return fs.readlinkSync(`/proc/self/fd/${descriptor}`, { encoding: "buffer" })
+    return fs.readlinkSync(`${proc}/${descriptor}`, { encoding: "buffer" })
   } catch {
     return undefined
   }
 }
 
-const open = (root: string, relative: string, flags: number): Opened => {
+const open = (root: string, relative: string, flags: number, proc: string): Opened => {
   const path = within(root, relative)
   let descriptor: number
   try {
@@ -46,7 +49,7 @@ const open = (root: string, relative: string, flags: number): Opened => {
     return { reason: reasonOf(error) }
   }
   try {
-    const real = realOf(descriptor)
+    const real = realOf(descriptor, proc)
     const isOurs = real !== undefined ? isInside(root, real) : isSame(root, path, descriptor)
     if (isOurs) return { descriptor }
     fs.closeSync(descriptor)
@@ -65,8 +68,8 @@ const isSame = (root: string, path: Buffer, descriptor: number): boolean => {
 }
 
 /** Opens a file. The caller closes it. */
-export const file = (root: string, relative: string): Opened => {
-  const opened = open(root, relative, 0)
+export const file = (root: string, relative: string, proc = descriptors): Opened => {
+  const opened = open(root, relative, 0, proc)
   if ("reason" in opened) return opened
   if (fs.fstatSync(opened.descriptor).isFile()) return opened
   fs.closeSync(opened.descriptor)
@@ -76,12 +79,13 @@ export const file = (root: string, relative: string): Opened => {
 /** What a folder holds. */
 export const folder = (
   root: string,
-  relative: string
+  relative: string,
+  proc = descriptors
 ): ReadonlyArray<fs.Dirent<Buffer>> | { readonly reason: Reason } => {
-  const opened = open(root, relative, O_DIRECTORY)
+  const opened = open(root, relative, O_DIRECTORY, proc)
   if ("reason" in opened) return opened
   try {
-    const path = realOf(opened.descriptor) === undefined ? within(root, relative) : `/proc/self/fd/${opened.descriptor}`
+    const path = realOf(opened.descriptor, proc) === undefined ? within(root, relative) : `${proc}/${opened.descriptor}`
     return fs.readdirSync(path, { encoding: "buffer", withFileTypes: true })
   } catch (error) {
     return { reason: reasonOf(error) }

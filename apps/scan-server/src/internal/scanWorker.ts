@@ -25,7 +25,7 @@ const onPart = (file: number, part: number): void => parentPort?.postMessage({ _
 const answerTo = (task: Task) => {
   switch (task._tag) {
     case "List":
-      return list(task.root)
+      return list(task.root, (number) => onPart(0, number))
     case "Scan":
       return scan(task.root, task.paths, matcher, onPart)
     case "History":

@@ -107,7 +107,7 @@ const formats: ReadonlyArray<Format> = [
   ["stripe-secret", "pay.php", (d) => on("\\Stripe\\Stripe::setApiKey('§');", "sk_", "live_", d(alphanumeric, 99))],
   ["stripe-restricted", "pay.go", (d) => on("stripe.Key = \"§\"", "rk_", "live_", d(alphanumeric, 24))],
   ["stripe-webhook", ".env.production", (d) => on("STRIPE_WEBHOOK=§", "wh", "sec_", d(alphanumeric, 32))],
-  ["npm-token", ".npmrc", (d) => on("//registry.npmjs.org/:_authToken=§", "np", "m_", d(alphanumeric, 36))],
+  ["npm-token", ".npmrc", (d) => on("//packages.acme.dev/:_authToken=§", "np", "m_", d(alphanumeric, 36))],
   ["pypi-token", ".pypirc", (d) => on("password = §", "py", "pi-AgEIcHlwaS5vcmc", d(url64, 120))],
   ["rubygems", "credentials.yml", (d) => on(":rubygems_api_key: §", "ruby", "gems_", d(hex, 48))],
   ["crates-io", "cargo.toml", (d) => on("token = \"§\"", "ci", "o", d(alphanumeric, 32))],

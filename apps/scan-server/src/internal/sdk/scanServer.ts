@@ -22,7 +22,7 @@ export const make = Effect.fnUntraced(function*(version: string, rules: Readonly
   })
   yield* JobTools.register(mcp, Scan, {
     tasks,
-    description: "Scans a folder for private keys, tokens, passwords and risky patterns.",
+    description: "Scans a folder for private keys, cloud keys, tokens and passwords.",
     annotations: { readOnlyHint: true },
     results: false
   })
