@@ -28,8 +28,9 @@ export interface Dialled<in out C, out E> {
    * Succeeds when nobody else is to be given this connection although it works: it is retired, and whoever has it goes on. Never
    * completes otherwise.
    *
-   * It may have another connection opened before it decides, by `succeed`: as long as that one is open, whoever asks is given it,
-   * and this one waits for the decision. One connection at most is so beyond `maxConnectionsPerKey` and `maxConnections`.
+   * It may have another connection opened before it decides, by `succeed`: whoever asks then waits for that one, and is given it as
+   * long as it is open, while this one waits for the decision. One connection at most is so beyond `maxConnectionsPerKey` and
+   * `maxConnections`.
    */
   readonly retired?: ((succeed: Succeed<C>) => Effect.Effect<void>) | undefined
   /** A cheap round trip that proves the peer is alive. Without it the pool never probes. */

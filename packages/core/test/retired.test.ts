@@ -123,19 +123,34 @@ describe("a connection that asks for a successor", () => {
       assert.deepStrictEqual([connector.dials(), yield* slots], [2, 1])
     }))
 
-  it.effect("is given until its successor is open, and after that is lost", () =>
+  it.effect("is given to nobody while that is being opened, and again when that is lost", () =>
     Effect.gen(function*() {
       const { ask, connector, given, pool } = yield* doubted()
       const ready = yield* Deferred.make<void>()
       connector.plan = (dial) => dial === 1 ? Effect.void : Deferred.await(ready)
       assert.strictEqual(yield* given, 1)
       yield* ask
-      assert.strictEqual(yield* given, 1)
+      const waiting = yield* Effect.forkChild(given, { startImmediately: true })
+      yield* TestClock.adjust("1 second")
+      assert.isUndefined(waiting.pollUnsafe())
       yield* Deferred.succeed(ready, undefined)
-      yield* TestClock.adjust(0)
-      yield* pool.use("a", ({ id, lose }) => id === 2 ? lose("gone") : Effect.die(id))
+      assert.strictEqual(yield* Fiber.join(waiting), 2)
+      yield* pool.use("a", ({ lose }) => lose("gone"))
       yield* TestClock.adjust(0)
       assert.strictEqual(yield* given, 1)
+    }))
+
+  it.effect("is given at once to those who have waited for a successor that cannot be opened", () =>
+    Effect.gen(function*() {
+      const { ask, connector, given } = yield* doubted()
+      const broken = yield* Deferred.make<void, FakeConnector.FakeError>()
+      connector.plan = (dial) => dial === 1 ? Effect.void : Deferred.await(broken)
+      assert.strictEqual(yield* given, 1)
+      yield* ask
+      const waiting = yield* Effect.forkChild(given, { startImmediately: true })
+      yield* Deferred.fail(broken, new FakeConnector.FakeError({ message: "no" }))
+      yield* TestClock.adjust(0)
+      assert.strictEqual(yield* Fiber.join(waiting), 1)
     }))
 
   for (const isWarm of [true, false]) {

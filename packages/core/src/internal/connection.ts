@@ -154,7 +154,7 @@ export class Connection<K, C, E> implements Standing {
   monitor: Fiber.Fiber<unknown, unknown> | undefined = undefined
   /** Waits for the connector to retire it. */
   retirement: Fiber.Fiber<unknown, unknown> | undefined = undefined
-  /** Was opened beside it, and is given to callers in its place while it is open. */
+  /** Is opened beside it, and given to callers in its place as long as it is open. */
   successor: Connection<K, C, E> | undefined = undefined
   /** Told once how opening it has ended. */
   onSettled: ((value: C | undefined) => void) | undefined = undefined

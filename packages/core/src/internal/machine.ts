@@ -1202,7 +1202,9 @@ const isFree = <K, C, E>(connection: Connection<K, C, E>, entry: Entry<K, C, E>)
 const isBetter = <K, C, E>(a: Connection<K, C, E>, b: Connection<K, C, E>): boolean =>
   a.state === b.state ? a.leases < b.leases : a.state === ConnectionState.healthy
 
-const isSucceeded = <K, C, E>({ successor }: Connection<K, C, E>): boolean => successor?.state._tag === "Open"
+/** Another one is open beside it, or will be soon. */
+const isSucceeded = <K, C, E>({ successor }: Connection<K, C, E>): boolean =>
+  successor?.state._tag === "Open" || successor?.state._tag === "Opening"
 
 /** A function, because the compiler believes that a field checked once stays as it was. */
 const isOpen = <K, C, E>(connection: Connection<K, C, E>): boolean => connection.state._tag === "Open"
