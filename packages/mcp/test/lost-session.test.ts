@@ -92,6 +92,27 @@ describe("a server that has forgotten the session", () => {
       assert.strictEqual(handshakes(), 2)
     }))
 
+  for (const body of ["unprocessable", "Session not found"]) {
+    it.live(`is not one that refuses one request on a new connection as well, with "${body}"`, () =>
+      Effect.gen(function*() {
+        const { ask, handshakes, mcp, server } = yield* open({ minUptime: "1 hour" })
+        server.override.set("bad", (response) => void response.writeHead(400).end(body))
+        const held = yield* Effect.forkChild(ask("hold"), { startImmediately: true })
+        yield* eventually("held", () => server.open.has("hold"))
+        const first = [...server.sessions]
+        yield* Effect.flip(mcp.request("spy", { method: "bad" }, { deadline: "1 second" }))
+        yield* ask("echo")
+        const isSuspected = body !== "unprocessable"
+        assert.strictEqual(handshakes(), isSuspected ? 2 : 1)
+        // The new session is ended, the old one is not.
+        yield* eventually("one session", () => server.sessions.size === 1)
+        assert.deepStrictEqual([...server.sessions], first)
+        assert.isUndefined(held.pollUnsafe())
+        yield* ask("release")
+        yield* Fiber.join(held)
+      }))
+  }
+
   it.live("is not one that refuses a single tool, however often", () =>
     Effect.gen(function*() {
       const { ask, handshakes, server } = yield* open()

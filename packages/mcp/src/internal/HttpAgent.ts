@@ -2,7 +2,8 @@
  * Wraps the platform: the sockets under an HTTP link, undici's, and the proxies that the environment names.
  *
  * undici's two timeouts are off: a tool may think for longer than five minutes, and deadlines are kept elsewhere. Idle sockets
- * are let go earlier than the common servers do it (Node and uvicorn after 5 s), or a request could meet a closing one.
+ * are let go earlier than the common servers do it (Node and uvicorn after 5 s), or a request could meet a closing one. A socket whose
+ * time passes while the program is busy, so that no timer runs, is let go as well: undici looks at the clock before it sends.
  *
  * Proxies: `HTTP_PROXY`, `HTTPS_PROXY` (without it `HTTP_PROXY` serves both) and `NO_PROXY`; of two spellings the one in small
  * letters counts. They are read once per link.

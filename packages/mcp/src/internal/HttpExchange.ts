@@ -29,8 +29,8 @@ export interface ExchangeHost extends ReconnectionHost {
   readonly audience: Audience
   /** Takes the values of headers out of a text that was written elsewhere. */
   readonly conceal: (text: string) => string
-  /** For the answer of the exchange itself. */
-  readonly receive: (frame: JsonRpc.Incoming | JsonRpc.Malformed) => void
+  /** For the answer to what was posted. */
+  readonly receive: (frame: JsonRpc.Incoming | JsonRpc.Malformed, outbound: Outbound) => void
   /** For everything else: it may be the answer that another exchange waits for. */
   readonly receiveStray: (frame: JsonRpc.Incoming | JsonRpc.Malformed) => void
   /** Whether a broken stream can be resumed: not from revision 2026-07-28 on. */
@@ -163,7 +163,7 @@ export class HttpExchange extends HttpEvents {
       return this.#host.receiveStray(frame)
     }
     if (this.isAwaitingAnswer) this.#state = "settled"
-    this.#host.receive(frame)
+    this.#host.receive(frame, this.outbound)
   }
 
   /** No answer has come, but perhaps a complaint that does not say about what: it can only be about what was posted here. */
@@ -177,7 +177,7 @@ export class HttpExchange extends HttpEvents {
       this.#host.onErrorBody(this, 200, JSON.stringify({ jsonrpc: "2.0", id: null, error }))
     ) return
     this.#state = "settled"
-    this.#host.receive({ ...this.#complaint, id })
+    this.#host.receive({ ...this.#complaint, id }, this.outbound)
   }
 
   /** The answer has come on another way than our own response: nothing more is waited for here. */

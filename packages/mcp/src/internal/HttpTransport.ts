@@ -21,7 +21,7 @@ import * as Concealment from "./Concealment.ts"
 import { backgroundOf } from "./HttpAgent.ts"
 import type { HttpSender } from "./HttpAuthorization.ts"
 import { HttpCookies } from "./HttpCookies.ts"
-import { HttpDoubt } from "./HttpDoubt.ts"
+import { aboutOf, HttpDoubt } from "./HttpDoubt.ts"
 import type { EventStreamRequest } from "./HttpEventStream.ts"
 import { type ExchangeHost, HttpExchange } from "./HttpExchange.ts"
 import { HttpHeaders } from "./HttpHeaders.ts"
@@ -159,15 +159,19 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
     )
   })
 
-  readonly receive = (frame: JsonRpc.Incoming | JsonRpc.Malformed): void => {
-    if (frame._tag === "Success") this.doubts.answered()
+  readonly receive = (frame: JsonRpc.Incoming | JsonRpc.Malformed, outbound?: Outbound): void => {
+    const isResult = frame._tag === "Success"
+    if (outbound !== undefined && (isResult || frame._tag === "Failure")) {
+      this.doubts.answered(aboutOf(outbound), isResult)
+    }
     if (this.#state._tag !== "Closed") this.audience.received(frame)
   }
 
   readonly receiveStray = (frame: JsonRpc.Incoming | JsonRpc.Malformed): void => {
     const id = answeredBy(frame)
-    if (id !== undefined && id !== null) this.#exchangeOf(id)?.settle()
-    this.receive(frame)
+    const exchange = id === undefined || id === null ? undefined : this.#exchangeOf(id)
+    exchange?.settle()
+    this.receive(frame, exchange?.outbound)
   }
 
   readonly onBytes = (count: number, isRefusal: boolean): void => {
@@ -236,8 +240,8 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
     if (verdict !== undefined) return this.#doubt(exchange, refusal, verdict)
     const answer = HttpStatus.answerIn(refusal, exchange.outbound.id)
     if (answer !== undefined) {
-      this.#suspect(answer, status)
-      this.doubts.refused(status)
+      this.#suspect(exchange, answer, status)
+      this.doubts.refused(status, aboutOf(exchange.outbound))
       return exchange.receive(answer)
     }
     const target = HttpStatus.redirection(refusal, this.#url)
@@ -250,7 +254,7 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
     }
     const failure = HttpStatus.failureOf(refusal, this.#url, this.nowMillis())
     if (failure._tag === "Rejected" && this.#postpone(exchange, failure.retryAfterMillis)) return
-    this.doubts.refused(status)
+    this.doubts.refused(status, aboutOf(exchange.outbound))
     exchange.fail(failure)
   }
 
@@ -260,7 +264,7 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
     else if (verdict !== undefined) this.#doubt(exchange, { status, headers: {}, body }, verdict)
     else {
       const frame = JsonRpc.decode(body)
-      if (frame._tag === "Failure" && exchange.sessionId !== undefined) this.#suspect(frame, status)
+      if (frame._tag === "Failure" && exchange.sessionId !== undefined) this.#suspect(exchange, frame, status)
     }
     return verdict !== undefined
   }
@@ -347,7 +351,7 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
   #doubt(exchange: HttpExchange, refusal: HttpStatus.Refusal, verdict: "named" | "stated"): void {
     const { description } = lostSession(refusal)
     const { status } = refusal
-    this.doubts.raise({ _tag: "Named", description: this.conceal(description) })
+    this.doubts.raise({ _tag: "Named", description: this.conceal(description), about: aboutOf(exchange.outbound) })
     exchange.fail(
       verdict === "stated" || HttpStatus.isUnexecuted(refusal)
         ? { _tag: "Lost", delivery: "Refused", description, status }
@@ -355,11 +359,12 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
     )
   }
 
-  #suspect(answer: JsonRpc.Failure, status: number): void {
+  #suspect({ outbound }: HttpExchange, answer: JsonRpc.Failure, status: number): void {
     if (!SessionLost.isSuspicious(answer, status)) return
     this.doubts.raise({
       _tag: "Refused",
-      description: this.conceal(lostSession({ status, body: answer.error.message }).description)
+      description: this.conceal(lostSession({ status, body: answer.error.message }).description),
+      about: aboutOf(outbound)
     })
   }
 
