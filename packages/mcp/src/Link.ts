@@ -80,6 +80,8 @@ export interface Doubt {
   readonly description: string
   /** The kind of request that was refused: its method and what it is about. Undefined where it was no single one. */
   readonly about?: string | undefined
+  /** The JSON-RPC error that every request is answered with, where it is that. */
+  readonly code?: number | undefined
 }
 
 /** What a link has been told that its owner should look into. */

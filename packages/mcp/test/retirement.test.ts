@@ -10,6 +10,7 @@ import {
   OutcomeUnknown,
   ServerError
 } from "@holdfast/mcp/McpRuntimeError"
+import * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { TestClock } from "effect/testing"
@@ -49,7 +50,7 @@ const open = (notes = new ServerMemory().of("it")) =>
     assert.isDefined(make)
     /** The connections that were opened beside it. What they are asked first is answered, unless the test says otherwise. */
     const successors: Array<HttpDoubt> = []
-    const trial = { isOpened: true, first: (theirs: HttpDoubt) => theirs.answered(about, true), retired: 0 }
+    const trial = { isOpened: true, first: (theirs: HttpDoubt) => theirs.answered(about), retired: 0 }
     const succeed = Effect.sync((): Connector.Successor<McpConnection> | undefined => {
       if (!trial.isOpened) return undefined
       const theirs = new HttpDoubt()
@@ -107,8 +108,8 @@ describe("a connection that the server may not know any more", () => {
       for (let calls = 0; calls < 10; calls++) {
         doubts.refused(422, about)
         doubts.refused(500, about)
-        doubts.answered(about, true)
-        for (const status of [401, 403, 407, 408, 425, 429, 307]) doubts.refused(status, about)
+        doubts.answered(about)
+        for (const status of [401, 403, 407, 408, 425, 429]) doubts.refused(status, about)
       }
       yield* TestClock.adjust("1 second")
       assert.strictEqual(peer.pings, 0)
@@ -148,6 +149,33 @@ describe("a connection that the server may not know any more", () => {
         assert.strictEqual(isRetired(), !isKept)
       }))
   }
+
+  for (
+    const [code, isKept] of [[-32_602, false], [-32_603, true], [JsonRpc.errorCode.methodNotFound, true]] as const
+  ) {
+    it.effect(`is ${isKept ? "kept" : "retired"} when every call fails with -32602 and a ping with ${code}`, () =>
+      Effect.gen(function*() {
+        const { doubts, isRetired, peer } = yield* open()
+        peer.answer = Effect.fail(new ServerError({ server, method: "ping", code, description: "invalid" }))
+        for (let calls = 0; calls < 3; calls++) doubts.failed(about, -32_602, "again and again")
+        yield* TestClock.adjust(0)
+        assert.strictEqual(peer.pings, 1)
+        assert.strictEqual(isRetired(), !isKept)
+      }))
+  }
+
+  it.effect("is asked at once when an answer speaks of the session, however short ago it was connected anew", () =>
+    Effect.gen(function*() {
+      const { doubts, isRetired, notes, peer } = yield* open()
+      const told: Array<string> = []
+      notes.renewedAt = 1
+      yield* TestClock.adjust(2)
+      const held = { deliver: () => void told.push("answer"), refuse: () => void told.push("refusal") }
+      assert.isTrue(doubts.hold(1, held))
+      doubts.raise({ _tag: "Refused", description: "session expired", about })
+      yield* TestClock.adjust(0)
+      assert.deepStrictEqual([peer.pings, told, isRetired()], [1, ["answer"], false])
+    }))
 
   it.effect("is kept when the ping gets no answer in time: a busy server may know us well", () =>
     Effect.gen(function*() {
@@ -200,8 +228,8 @@ describe("the connection that is opened for a doubt", () => {
 
   for (
     const [how, first] of [
-      ["answers the same request", (theirs) => theirs.answered(about, true)],
-      ["answers the same request with an error", (theirs) => theirs.answered(about, false)],
+      ["answers the same request", (theirs) => theirs.answered(about)],
+      ["answers the same request with an error", (theirs) => theirs.failed(about, -32_000, "no")],
       ["refuses the same request for itself", (theirs) => theirs.refused(422, about)]
     ] as ReadonlyArray<readonly [string, (theirs: HttpDoubt) => void]>
   ) {
@@ -212,7 +240,7 @@ describe("the connection that is opened for a doubt", () => {
         doubts.raise(named)
         yield* TestClock.adjust("1 second")
         assert.strictEqual(successors.length, 1)
-        successors[0]?.answered("tools/list", true)
+        successors[0]?.answered("tools/list")
         successors[0]?.refused(422, "tools/call another")
         yield* TestClock.adjust("1 second")
         assert.isFalse(isRetired())
@@ -266,7 +294,7 @@ describe("the connection that is opened for a doubt", () => {
       for (const isBetter of [true, false]) {
         const { doubts, isRetired, peer, trial } = yield* open()
         peer.answer = Effect.fail(rejected(422))
-        trial.first = (theirs) => isBetter ? theirs.answered("tools/list", true) : theirs.refused(422, "tools/list")
+        trial.first = (theirs) => isBetter ? theirs.answered("tools/list") : theirs.refused(422, "tools/list")
         for (let calls = 0; calls < 3; calls++) doubts.refused(422, about)
         yield* TestClock.adjust("1 second")
         assert.deepStrictEqual([isRetired(), trial.retired], [isBetter, isBetter ? 0 : 1])

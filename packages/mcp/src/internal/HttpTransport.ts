@@ -136,6 +136,7 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
   }
 
   readonly forget = (id: JsonRpc.RequestId): void => {
+    this.doubts.forget(id)
     this.#exchangeOf(id)?.abort()
   }
 
@@ -159,19 +160,19 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
     )
   })
 
-  readonly receive = (frame: JsonRpc.Incoming | JsonRpc.Malformed, outbound?: Outbound): void => {
-    const isResult = frame._tag === "Success"
-    if (outbound !== undefined && (isResult || frame._tag === "Failure")) {
-      this.doubts.answered(aboutOf(outbound), isResult)
+  readonly receive = (frame: JsonRpc.Incoming | JsonRpc.Malformed, exchange?: HttpExchange): void => {
+    if (exchange !== undefined) {
+      if (frame._tag === "Success") this.doubts.answered(aboutOf(exchange.outbound))
+      else if (frame._tag === "Failure" && this.#isHeld(exchange, frame)) return
     }
-    if (this.#state._tag !== "Closed") this.audience.received(frame)
+    this.#deliver(frame)
   }
 
   readonly receiveStray = (frame: JsonRpc.Incoming | JsonRpc.Malformed): void => {
     const id = answeredBy(frame)
     const exchange = id === undefined || id === null ? undefined : this.#exchangeOf(id)
     exchange?.settle()
-    this.receive(frame, exchange?.outbound)
+    this.receive(frame, exchange)
   }
 
   readonly onBytes = (count: number, isRefusal: boolean): void => {
@@ -240,8 +241,6 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
     if (verdict !== undefined) return this.#doubt(exchange, refusal, verdict)
     const answer = HttpStatus.answerIn(refusal, exchange.outbound.id)
     if (answer !== undefined) {
-      this.#suspect(exchange, answer, status)
-      this.doubts.refused(status, aboutOf(exchange.outbound))
       return exchange.receive(answer)
     }
     const target = HttpStatus.redirection(refusal, this.#url)
@@ -262,10 +261,6 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
     const verdict = this.#verdictOn(exchange.sessionId, status, body)
     if (verdict === "lost") this.#refuse(exchange, { status, body })
     else if (verdict !== undefined) this.#doubt(exchange, { status, headers: {}, body }, verdict)
-    else {
-      const frame = JsonRpc.decode(body)
-      if (frame._tag === "Failure" && exchange.sessionId !== undefined) this.#suspect(exchange, frame, status)
-    }
     return verdict !== undefined
   }
 
@@ -359,13 +354,30 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
     )
   }
 
-  #suspect({ outbound }: HttpExchange, answer: JsonRpc.Failure, status: number): void {
-    if (!SessionLost.isSuspicious(answer, status)) return
-    this.doubts.raise({
-      _tag: "Refused",
-      description: this.conceal(lostSession({ status, body: answer.error.message }).description),
-      about: aboutOf(outbound)
-    })
+  /** Looks at an error that answers a request. True: it waits until it is known whether it speaks for the session. */
+  #isHeld({ hasBegun, outbound, sessionId, status }: HttpExchange, answer: JsonRpc.Failure): boolean {
+    const about = aboutOf(outbound)
+    const { error: { code, message } } = answer
+    if (status >= 400) this.doubts.refused(status, about)
+    if (sessionId === undefined && !this.#isGreeted) return false
+    if (!SessionLost.isSuspicious(answer, status)) {
+      if (status < 400) this.doubts.failed(about, code, `it answers every request with error ${code}`)
+      return false
+    }
+    const description = this.conceal(lostSession({ status, body: message }).description)
+    // A ping decides the doubt. A stream that has brought progress is that of a call which has begun.
+    const isHeld = outbound.id !== undefined && outbound.method !== "ping" && !hasBegun &&
+      this.doubts.hold(outbound.id, {
+        deliver: () => this.#deliver(answer),
+        refuse: () => this.audience.failed(outbound, { _tag: "Lost", delivery: "Refused", description, status })
+      })
+    // It may be decided before this returns.
+    this.doubts.raise({ _tag: "Refused", description, about })
+    return isHeld
+  }
+
+  #deliver(frame: JsonRpc.Incoming | JsonRpc.Malformed): void {
+    if (this.#state._tag !== "Closed") this.audience.received(frame)
   }
 
   /** The server does not know the session that this exchange has named. */
@@ -402,6 +414,7 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
   #finish(reason: LinkClosed): void {
     if (this.#state._tag === "Closed") return
     if (this.#state._tag === "Leaving") this.#state.grace.cancel()
+    this.doubts.deliverAll()
     this.#state = { _tag: "Closed" }
     this.#push.stop()
     this.audience.closed(reason)

@@ -13,6 +13,7 @@
  */
 import type { Succeed, Successor } from "@holdfast/core/Connector"
 import type { Deadlines } from "@holdfast/core/Deadlines"
+import * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Doubt } from "../Link.ts"
@@ -43,13 +44,13 @@ export const make = (
   if (doubts === undefined || deadlines === undefined) return undefined
   const tell = (words: string) => Effect.logInfo(`${server}: ${words}`).pipe(Effect.annotateLogs(annotation, server))
   /** Whether the new connection is better than this one. */
-  const isBetter = ({ about }: Doubt, { value }: Successor<McpConnection>): Effect.Effect<boolean> => {
-    const verdict = value.doubts?.trial(about) ?? Effect.never
+  const isBetter = (doubt: Doubt, { value }: Successor<McpConnection>): Effect.Effect<boolean> => {
+    const verdict = value.doubts?.trial(doubt.about) ?? Effect.never
     // Whoever was refused may ask it now.
     doubts.pass()
     return Effect.timeoutOrElse(verdict, {
       duration: Duration.millis(patience),
-      orElse: () => Effect.map(answers(connection, patience), (isKnown) => !isKnown)
+      orElse: () => Effect.map(answers(connection, patience, doubt), (isKnown) => !isKnown)
     })
   }
   return (succeed) => {
@@ -66,27 +67,28 @@ export const make = (
       doubts.dispel()
       return look
     })
-    const look: Effect.Effect<void> = Effect.flatMap(doubts.next, (doubt) => {
-      const wait = Math.max(0, notes.renewedAt + minUptime - deadlines.now())
-      // By then it may know us again.
-      const isKnown = doubt._tag === "Named" && wait === 0 ? Effect.succeed(false) : answers(connection, patience)
-      return Effect.andThen(
-        wait === 0 ? Effect.void : Effect.sleep(Duration.millis(wait)),
-        Effect.flatMap(isKnown, (known) => {
-          // Another connection of this server may have been first.
-          if (!known && notes.renewedAt + minUptime > deadlines.now()) return look
-          if (known) return stay
-          notes.renewedAt = deadlines.now()
-          return Effect.andThen(tell(`is connected anew: ${doubt.description}`), renew(doubt))
-        })
-      )
+    const look: Effect.Effect<void> = Effect.gen(function*() {
+      const doubt = yield* doubts.next
+      const isKnown = answers(connection, patience, doubt)
+      if (doubt._tag === "Refused" && (yield* isKnown)) return yield* stay
+      const wait = notes.renewedAt + minUptime - deadlines.now()
+      if (wait > 0) {
+        yield* Effect.sleep(Duration.millis(wait))
+        // By now it may know us again.
+        if (yield* isKnown) return yield* stay
+      }
+      // Another connection of this server may have been first.
+      if (notes.renewedAt + minUptime > deadlines.now()) return yield* look
+      notes.renewedAt = deadlines.now()
+      yield* tell(`is connected anew: ${doubt.description}`)
+      return yield* renew(doubt)
     })
     return look
   }
 }
 
 /** False only when the server refuses the question: one that is busy, or overloaded, may know us well. */
-const answers = (connection: McpConnection, patience: number): Effect.Effect<boolean> =>
+const answers = (connection: McpConnection, patience: number, { code }: Doubt): Effect.Effect<boolean> =>
   question(connection).pipe(
     Effect.as(true),
     Effect.catch((failure) => {
@@ -96,9 +98,12 @@ const answers = (connection: McpConnection, patience: number): Effect.Effect<boo
           return Effect.succeed(false)
         case "HttpRejected":
           return Effect.succeed([401, 403, 407, 408, 425, 429].includes(failure.status))
-        // A ping is about no session but this one.
+        // A ping is about no session but this one, and there are servers without it.
         case "ServerError":
-          return Effect.succeed(!namesSession(failure.description))
+          return Effect.succeed(
+            failure.code === JsonRpc.errorCode.methodNotFound ||
+              (failure.code !== code && !namesSession(failure.description))
+          )
         case "InvalidAnswer":
         case "TooBusy":
         case "DeadlineExceeded":
