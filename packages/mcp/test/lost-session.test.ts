@@ -55,7 +55,7 @@ describe("a server that has forgotten the session", () => {
 
   it.effect("is sent the call again as soon as the new connection is there, without a pause", () =>
     Effect.gen(function*() {
-      const { ask, handshakes, server } = yield* TestClock.withLive(open())
+      const { ask, handshakes, server } = yield* open()
       server.lostSession = { status: 400, body: sentence("Bad Request: Server not initialized") }
       server.sessions.clear()
       // The test's time stands still.
