@@ -220,6 +220,8 @@ const connectOver = Effect.fnUntraced(function*(
   })
   let stderrTail = () => ""
 
+  const until = deadlines.now() + limitOf(options)
+
   const dial = Effect.gen(function*() {
     const link = yield* open(multiplexer, deadlines)
     multiplexer.attach(link)
@@ -229,6 +231,8 @@ const connectOver = Effect.fnUntraced(function*(
         ...options,
         handlers,
         hasAuthorizer: endpoint._tag !== "Stdio" && endpoint.authorizer !== undefined,
+        // A stream of HTTP+SSE that is refused is refused for good.
+        patience: endpoint._tag === "Http" ? () => until - deadlines.now() : noPatience,
         logLevel: () => boundary.ask("logLevel", options.logLevel ?? noLevel)
       },
       link,
@@ -313,7 +317,7 @@ const openStdio = (
 }
 
 const openHttp = (
-  { connectTimeout, maxMessageBytes, server }: ConnectOptions,
+  { maxMessageBytes, server }: ConnectOptions,
   endpoint: HttpEndpoint,
   receiver: LinkReceiver,
   deadlines: DeadlineSweeper.Deadlines
@@ -325,14 +329,7 @@ const openHttp = (
       const complain = (error: unknown) =>
         void Effect.runForkWith(context)(Effect.logError(`${server}: isSessionLost failed, the default decides`, error))
       const classify = typeof isSessionLost === "function" ? guarded(isSessionLost, complain) : isSessionLost
-      const session = {
-        isSessionLost: classify,
-        push,
-        sessionEndTimeout,
-        handshakeTimeout: connectTimeout === undefined
-          ? undefined
-          : Duration.toMillis(Duration.fromInputUnsafe(connectTimeout))
-      }
+      const session = { isSessionLost: classify, push, sessionEndTimeout }
       return HttpLink.make({ ...partsOf(endpoint), ...session, deadlines, maxMessageBytes }, receiver)
     }),
     Effect.mapError(({ description }) => new HandshakeFailed({ server, description }))
@@ -357,6 +354,14 @@ const openSse = (
   )
 
 const partsOf = ({ authorizer, headers, url }: HttpEndpoint | SseEndpoint) => ({ url, headers, authorizer })
+
+/** How long a handshake waits for a server that says when to come back, where nobody says how long it may take. */
+const longestHandshake = "20 seconds"
+
+const limitOf = ({ connectTimeout = longestHandshake }: ConnectOptions): number =>
+  Duration.toMillis(Duration.fromInputUnsafe(connectTimeout))
+
+const noPatience = (): number => 0
 
 const withinConnectTimeout = <A>(
   dial: Effect.Effect<A, ConnectReason, Scope.Scope>,

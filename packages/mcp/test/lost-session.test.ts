@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { TestClock } from "effect/testing"
 import { eventually } from "./support/eventually.ts"
+import { live } from "./support/OpenHttp.ts"
 import * as SpyHttp from "./support/SpyHttp.ts"
 
 const open = (said: object = {}, options: Parameters<typeof Endpoint.http>[0] | undefined = undefined) =>
@@ -58,6 +59,18 @@ describe("a server that has forgotten the session", () => {
         assert.strictEqual(handshakes(), 2)
       }))
   }
+
+  it.effect("is sent the call again as soon as the new connection is there, without a pause", () =>
+    Effect.gen(function*() {
+      const { ask, handshakes, server } = yield* open()
+      server.lostSession = { status: 400, body: sentence("Bad Request: Server not initialized") }
+      server.sessions.clear()
+      // The test's time stands still.
+      const call = yield* Effect.forkChild(ask("echo"), { startImmediately: true })
+      yield* live("the answer", () => call.pollUnsafe() !== undefined)
+      yield* Fiber.join(call)
+      assert.strictEqual(handshakes(), 2)
+    }))
 
   it.live("twice within minUptime costs no call, and one handshake more only after that time", () =>
     Effect.gen(function*() {

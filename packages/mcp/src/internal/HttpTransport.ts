@@ -25,7 +25,6 @@ import { aboutOf, HttpDoubt } from "./HttpDoubt.ts"
 import type { EventStreamRequest } from "./HttpEventStream.ts"
 import { type ExchangeHost, HttpExchange } from "./HttpExchange.ts"
 import { HttpHeaders } from "./HttpHeaders.ts"
-import { pauseMillis } from "./HttpPause.ts"
 import { HttpPush, type PushHost } from "./HttpPush.ts"
 import { endSession } from "./HttpSessionEnd.ts"
 import * as HttpStatus from "./HttpStatus.ts"
@@ -51,9 +50,6 @@ const lingerMillis = 2000
 /** A server that does not say within this time that it took a frame without an answer will not say it. */
 const acceptanceMillis = 60_000
 const graceMillis = 500
-/** How long a handshake is held up by refusals that say when to come back, where nobody says how long it may take. */
-const handshakeMillis = 20_000
-const ofHandshake: ReadonlySet<string> = new Set(["initialize", "server/discover", "notifications/initialized"])
 
 export class HttpTransport implements Link, ExchangeHost, PushHost {
   readonly maxMessageBytes: number
@@ -69,12 +65,9 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
   readonly #push: HttpPush
   readonly #cookies = new HttpCookies()
   readonly doubts = new HttpDoubt()
-  readonly #openedAt: number
   #concealCookies: Concealment.Conceal = (text) => text
   /** The server has taken `notifications/initialized`. */
   #isGreeted = false
-  /** Refusals of the handshake that were waited for. */
-  #postponed = 0
   #url: URL
   #state: State = { _tag: "Open" }
   #received = 0
@@ -94,7 +87,6 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
     this.#headers = new HttpHeaders(this.#url, options.headers)
     const conceal = Concealment.make(this.#headers.secrets)
     this.conceal = (text) => this.#concealCookies(services.sender.conceal(conceal(text)))
-    this.#openedAt = this.uptimeMillis()
     this.#push = new HttpPush(this)
   }
 
@@ -252,7 +244,6 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
       return this.#dispatch(exchange.again())
     }
     const failure = HttpStatus.failureOf(refusal, this.#url, this.nowMillis())
-    if (failure._tag === "Rejected" && this.#postpone(exchange, failure.retryAfterMillis)) return
     this.doubts.refused(status, aboutOf(exchange.outbound))
     exchange.fail(failure)
   }
@@ -299,19 +290,6 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
     const { cookie: own } = headers
     const cookie = this.#cookies.headerFor(url, own, this.nowMillis())
     return cookie === own || cookie === undefined ? headers : { ...headers, cookie }
-  }
-
-  /** A part of the handshake that is refused for now is said again by itself, as long as the handshake may take. */
-  #postpone(exchange: HttpExchange, retryAfterMillis: number | undefined): boolean {
-    if (retryAfterMillis === undefined || this.#state._tag !== "Open") return false
-    if (!ofHandshake.has(exchange.outbound.method)) return false
-    const pause = pauseMillis({ failures: ++this.#postponed, retryMillis: undefined, retryAfterMillis }, this.random())
-    const limit = this.#options.handshakeTimeout ?? handshakeMillis
-    if (this.uptimeMillis() - this.#openedAt + pause >= limit) return false
-    const next = exchange.again()
-    this.#exchanges.set(next.outbound, next)
-    this.#limit(next, pause, () => this.#dispatch(next))
-    return true
   }
 
   #exchangeOf(id: JsonRpc.RequestId): HttpExchange | undefined {
