@@ -84,7 +84,7 @@ const patience = "2 seconds"
 /** How long a server may take to open its own stream before the connection is used without. */
 const pushPatience = "1 second"
 
-/** DESIGN's back-off for dials, which a server may lengthen. */
+/** The back-off of dials, which a server may lengthen. */
 const pauses = (left: () => number) =>
   Schedule.min([Schedule.exponential("250 millis", 1.6), Schedule.spaced("30 seconds")]).pipe(
     Schedule.jittered,
