@@ -48,7 +48,7 @@ import { guardedListener } from "./internal/guardedListener.ts"
 import { Holding } from "./internal/Holding.ts"
 import { allPages, type Listing } from "./internal/listing.ts"
 import * as listings from "./internal/listings.ts"
-import { packageVersion, workingDirectory } from "./internal/nodePlatform.ts"
+import { workingDirectory } from "./internal/nodePlatform.ts"
 import { type Decode, Oddities } from "./internal/Oddities.ts"
 import { Replay } from "./internal/replay.ts"
 import { ServerMemory } from "./internal/ServerMemory.ts"
@@ -58,6 +58,7 @@ import * as Targets from "./internal/target.ts"
 import { toolEvents } from "./internal/toolEvents.ts"
 import { ToolHints } from "./internal/ToolHints.ts"
 import * as UnderNames from "./internal/underNames.ts"
+import { version } from "./internal/version.ts"
 import { Warmth } from "./internal/Warmth.ts"
 import { McpConfig } from "./McpConfig.ts"
 import type { McpConnection } from "./McpConnection.ts"
@@ -299,7 +300,7 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<McpConnections["Service"], McpRuntimeError, Scope.Scope> {
   const deadlines = yield* Deadlines.make
   const targets = yield* Targets.make(config, options)
-  const clientInfo = options.clientInfo ?? { name: "holdfast", version: yield* packageVersion }
+  const clientInfo = options.clientInfo ?? { name: "holdfast", version }
   const scope = yield* Effect.scope
   const notifications = yield* PubSub.sliding<ServerNotification>(1024)
   const reloads = yield* PubSub.sliding<void>(1)

@@ -6,11 +6,14 @@
  *
  * Proxies: `HTTP_PROXY`, `HTTPS_PROXY` (without it `HTTP_PROXY` serves both) and `NO_PROXY`; of two spellings the one in small
  * letters counts. They are read once per link.
+ *
+ * **Gotchas**: a bundler takes `#undici` for another build of it, made by `scripts/build.ts` with these three exports only.
  */
+import { Agent, buildConnector, EnvHttpProxyAgent } from "#undici"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent } from "undici"
+import type { Dispatcher } from "undici"
 
 export interface HttpProxies {
   readonly httpProxy?: string | undefined
