@@ -13,6 +13,7 @@ import { Agent, buildConnector, EnvHttpProxyAgent } from "#undici"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { isNativeError } from "node:util/types"
 import type { Dispatcher } from "undici"
 
 export interface HttpProxies {
@@ -124,7 +125,7 @@ export const dispatch = (
   try {
     via.dispatch(request, handler)
   } catch (error) {
-    handler.onResponseError?.(unsent, error instanceof Error ? error : new Error(String(error)))
+    handler.onResponseError?.(unsent, isNativeError(error) ? error : new Error(String(error)))
   }
 }
 
@@ -145,7 +146,7 @@ export const describeError = (error: unknown): string => {
   const code = codeOf(error)
   const known = code === undefined ? undefined : descriptions.get(code)
   if (known !== undefined) return known
-  const message = error instanceof Error ? error.message : String(error)
+  const message = isNativeError(error) ? error.message : String(error)
   return code === undefined || message.includes(code) ? message : `${message} (${code})`
 }
 
@@ -166,4 +167,4 @@ const descriptions: ReadonlyMap<string, string> = new Map([
 ])
 
 const codeOf = (error: unknown): string | undefined =>
-  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined
+  isNativeError(error) && "code" in error && typeof error.code === "string" ? error.code : undefined

@@ -10,6 +10,7 @@ import { createReadStream } from "node:fs"
 import * as fs from "node:fs/promises"
 import { availableParallelism, homedir } from "node:os"
 import { parseEnv } from "node:util"
+import { isNativeError } from "node:util/types"
 
 /** A file that cannot be read. `code` is the operating system's, such as ENOENT. */
 export class FileUnreadable extends Data.TaggedError("FileUnreadable")<{
@@ -67,4 +68,4 @@ export const workingDirectory: Effect.Effect<string> = Effect.sync(() => process
 export const processors: Effect.Effect<number> = Effect.sync(() => availableParallelism())
 
 const codeOf = (error: unknown): string =>
-  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "unknown"
+  isNativeError(error) && "code" in error && typeof error.code === "string" ? error.code : "unknown"
