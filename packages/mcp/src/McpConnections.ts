@@ -62,7 +62,7 @@ import { version } from "./internal/version.ts"
 import { Warmth } from "./internal/Warmth.ts"
 import { McpConfig } from "./McpConfig.ts"
 import type { McpConnection } from "./McpConnection.ts"
-import { ConfigInvalid, McpRuntimeError, ToolDisabled } from "./McpRuntimeError.ts"
+import { ConfigInvalid, DeadlineExceeded, McpRuntimeError, ToolDisabled } from "./McpRuntimeError.ts"
 import * as ToolFilter from "./ToolFilter.ts"
 
 /** How long to wait, and for what. */
@@ -418,7 +418,7 @@ export const make = Effect.fnUntraced(function*(
       mayRepeat: idempotent === undefined && named !== undefined
         ? hints.mayRepeat(target, named)
         : Effect.succeed(idempotent ?? isRepeatable(method))
-    })
+    }).pipe(Effect.mapError((error) => named === undefined ? error : ofTool(error, named)))
   }
   const ask = <A>(
     server: string | Endpoint,
@@ -532,3 +532,9 @@ export const layerFile = (file: string, options: FileOptions = {}): Layer.Layer<
       return mcp
     })
   )
+
+/** Many tools are called by one method: which of them was late is what a caller asks first. */
+const ofTool = (error: McpRuntimeError, tool: string): McpRuntimeError =>
+  error.reason._tag === "DeadlineExceeded"
+    ? new McpRuntimeError({ reason: new DeadlineExceeded({ ...error.reason, tool }) })
+    : error
