@@ -8,6 +8,7 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Schema from "effect/Schema"
+import { isNativeError } from "node:util/types"
 import { Severity } from "./Finding.ts"
 import { parseJson } from "./internal/parseJson.ts"
 
@@ -258,7 +259,7 @@ const problemOf = (pattern: string): string | undefined => {
   try {
     if (new RegExp(pattern, "gd").test("")) return "matches nothing at all, which is everywhere"
   } catch (error) {
-    return `is no regular expression: ${error instanceof Error ? error.message : String(error)}`
+    return `is no regular expression: ${isNativeError(error) ? error.message : String(error)}`
   }
   // A repeated group that repeats inside may take time without end over one line.
   return /\((?:[^()\\]|\\.)*[+*](?:[^()\\]|\\.)*\)[+*{]/.test(pattern) ? "repeats what already repeats" : undefined

@@ -323,7 +323,7 @@ const openHttp = (
   deadlines: DeadlineSweeper.Deadlines
 ): Effect.Effect<Link, ConnectReason, Scope.Scope> =>
   // Loaded when it is needed: undici takes about 50 ms to load, and stdio has no use for it.
-  Effect.all([Effect.promise(() => import("./HttpLink.ts")), Effect.context<never>()]).pipe(
+  Effect.all([loaded(() => import("./HttpLink.ts")), Effect.context<never>()]).pipe(
     Effect.flatMap(([HttpLink, context]) => {
       const { isSessionLost, push, sessionEndTimeout } = endpoint
       const complain = (error: unknown) =>
@@ -342,7 +342,7 @@ const openSse = (
   deadlines: DeadlineSweeper.Deadlines,
   course: Dialing.Course
 ): Effect.Effect<Link, ConnectReason, Scope.Scope> =>
-  Effect.promise(() => import("./SseLink.ts")).pipe(
+  loaded(() => import("./SseLink.ts")).pipe(
     Effect.flatMap((SseLink) => {
       const onAddress = () => {
         course.hasAddress = true
@@ -352,6 +352,13 @@ const openSse = (
     }),
     Effect.mapError(({ description }) => new HandshakeFailed({ server, description }))
   )
+
+/** Code that is loaded when it is needed. A bundler may have broken it; the words are the module loader's, and hold no secret. */
+const loaded = <A>(load: () => Promise<A>): Effect.Effect<A, { readonly description: string }> =>
+  Effect.tryPromise({
+    try: load,
+    catch: (thrown) => ({ description: `this program's code for HTTP cannot be loaded: ${String(thrown)}` })
+  })
 
 const partsOf = ({ authorizer, headers, url }: HttpEndpoint | SseEndpoint) => ({ url, headers, authorizer })
 

@@ -77,7 +77,11 @@ export const make = Effect.fnUntraced(function*(
   const round = (
     details: { readonly scope?: string; readonly resourceMetadataUrl?: URL; readonly authorizationCode?: string }
   ) =>
-    Effect.promise(() => import("./internal/sdk/authorize.ts")).pipe(
+    Effect.tryPromise({
+      try: () => import("./internal/sdk/authorize.ts"),
+      catch: (thrown) =>
+        new AuthorizationRefused({ description: `this program's code for OAuth cannot be loaded: ${String(thrown)}` })
+    }).pipe(
       Effect.flatMap(({ authorize }) => authorize({ provider, serverUrl, ...details })),
       within(timeout)
     )

@@ -61,7 +61,7 @@ export const layer = (
       Effect.timeoutOrElse({ duration: "5 seconds", orElse: () => Effect.succeed(false) })
     )
     const auth = Effect.isEffect(options.auth) ? yield* options.auth : options.auth
-    yield* Guard.checkBind(host, { auth })
+    yield* Guard.checkBind(host, { auth, allowedHosts })
     const node = yield* NodeServer.make
     const routes = Layer.effectDiscard(Effect.gen(function*() {
       const registry = yield* SessionRegistry

@@ -63,6 +63,8 @@ export interface RequestView {
 export interface Refusal {
   readonly status: number
   readonly message: string
+  /** The name in `Host`, where it is the reason: cut, for messages. */
+  readonly unknownHost?: string | undefined
 }
 
 /** The rules without the request's principal. `port`: what we listen on. Undefined: pass. */
@@ -70,7 +72,11 @@ export const judge = (view: RequestView, port: number, options: GuardOptions): R
   const { allowedHosts = [], allowedOrigins = [], maxBodyBytes = defaultMaxBodyBytes } = options
   const host = view.host?.toLowerCase()
   if (host === undefined || !isOurs(host, port, allowedHosts)) {
-    return { status: 403, message: "this server is not known by the name in the header Host" }
+    if (host === undefined) return { status: 403, message: "the request has no header Host" }
+    const unknownHost = host.slice(0, 253)
+    const message =
+      `this server is not known by the name in the header Host, "${unknownHost}"; allowedHosts has to list it`
+    return { status: 403, message, unknownHost }
   }
   const { origin } = view
   const isListed = origin !== undefined && allowedOrigins.includes(origin)
@@ -92,7 +98,7 @@ export const judge = (view: RequestView, port: number, options: GuardOptions): R
 
 /** Makes the guard of a server that listens on this port. */
 export const make = (port: number, options: GuardOptions): Effect.Effect<Guard, never, RateLimiter.RateLimiter> =>
-  Effect.map(RateLimiter.RateLimiter, (limiter) => (request) => {
+  Effect.map(Effect.all([RateLimiter.RateLimiter, Effect.sync(unknownHosts)]), ([limiter, told]) => (request) => {
     const { headers, method } = request
     const refused = judge(
       {
@@ -106,11 +112,27 @@ export const make = (port: number, options: GuardOptions): Effect.Effect<Guard, 
       port,
       options
     )
-    if (refused !== undefined) return Effect.fail(refusal(refused.status, refused.message))
+    if (refused !== undefined) {
+      return Effect.andThen(told(refused), Effect.fail(refusal(refused.status, refused.message)))
+    }
     const { auth, rateLimit } = options
     const known = auth === undefined ? Effect.succeed(Principal.local) : identify(auth, request)
     return rateLimit === undefined ? known : Effect.tap(known, ({ id }) => admit(limiter, id, rateLimit))
   })
+
+/** Tells the operator of each name that is missing in `allowedHosts` once; of few, because anybody can make names up. */
+const unknownHosts = () => {
+  const known = new Set<string>()
+  return ({ unknownHost }: Refusal): Effect.Effect<void> => {
+    if (unknownHost === undefined || known.has(unknownHost) || known.size >= mostUnknownHosts) return Effect.void
+    known.add(unknownHost)
+    return Effect.logWarning(
+      `a request by the name ${JSON.stringify(unknownHost)} was refused; list it in allowedHosts if it is this server's`
+    )
+  }
+}
+
+const mostUnknownHosts = 16
 
 /** How long an authenticator may take: the request holds a connection meanwhile. */
 const authTimeout = "10 seconds"
@@ -171,11 +193,15 @@ const admit = (
     })
   )
 
-/** Fails with `UnsafeBind` when the server would be open to strangers. */
-export const checkBind = (host: string, options: GuardOptions): Effect.Effect<void, McpServerError> =>
-  options.auth === undefined && !isLoopback(host)
-    ? Effect.fail(new McpServerError({ reason: new UnsafeBind({ host }) }))
-    : Effect.void
+/** Fails with `UnsafeBind` when the server would be open to strangers. Warns when no other machine can name it. */
+export const checkBind = (host: string, options: GuardOptions): Effect.Effect<void, McpServerError> => {
+  if (isLoopback(host)) return Effect.void
+  if (options.auth === undefined) return Effect.fail(new McpServerError({ reason: new UnsafeBind({ host }) }))
+  const { allowedHosts = [] } = options
+  return allowedHosts.length > 0 ? Effect.void : Effect.logWarning(
+    `listening on ${host}, and allowedHosts lists no name: requests by any other name than localhost are refused`
+  )
+}
 
 const loopbackNames: ReadonlyArray<string> = ["localhost", "127.0.0.1", "[::1]"]
 

@@ -161,7 +161,7 @@ export const layerHttp = <R = never>(
   Layer.unwrap(Effect.gen(function*() {
     const { host = "127.0.0.1", port = 8080 } = options
     const auth = yield* authenticatorOf(options.auth)
-    yield* Guard.checkBind(host, { auth })
+    yield* Guard.checkBind(host, { auth, allowedHosts: options.allowedHosts })
     const server = yield* factoryOf(options.server)
     const routes = HttpRouter.serve(layerRoutes({ ...options, server, auth, port: undefined }), {
       disableLogger: true,

@@ -104,6 +104,8 @@ export class Machine<K, C, E> {
   /** Open while no connection is left. */
   readonly quiet: Latch.Latch = Latch.makeUnsafe(true)
   state: PoolSnapshot["state"] = "Open"
+  /** How long the drain that was asked for waits for leases; undefined: as long as the policy of each key says. */
+  drainGrace: number | undefined = undefined
   /** Connections not yet `Closed`, being opened ones included: what `maxConnections` limits. */
   connections = 0
   /** How many of them are closing to make room for those in line. */
@@ -964,7 +966,11 @@ export class Machine<K, C, E> {
     const { entry } = slot
     // Callers of an exclusive resource wait for it to be gone, so a forgotten lease must not block them for ever.
     entry.sole = undefined
-    const grace = reason === "drain" || entry.isExclusiveResource ? entry.policy.drainTimeout : Number.POSITIVE_INFINITY
+    const grace = reason === "drain"
+      ? this.drainGrace ?? entry.policy.drainTimeout
+      : entry.isExclusiveResource
+      ? entry.policy.drainTimeout
+      : Number.POSITIVE_INFINITY
     if (reason === "evicted") {
       connection.isMakingRoom = true
       this.makingRoom++
@@ -1154,13 +1160,16 @@ export class Machine<K, C, E> {
     })
   }
 
-  /** Refuses new leases, retires everything, and after `timeout` closes what is still leased. */
-  readonly drain = (timeout: number): Effect.Effect<void> =>
+  /** Refuses new leases, retires everything, and after `timeout`, or else after each key's own, closes what is still leased. */
+  readonly drain = (timeout?: number): Effect.Effect<void> =>
     Effect.suspend(() => {
-      if (this.state === "Open") this.move(() => this.beginDrain())
-      const closeTimeout = this.options.policy.closeTimeout
+      if (this.state === "Open") {
+        this.drainGrace = timeout
+        this.move(() => this.beginDrain())
+      }
+      const { closeTimeout, drainTimeout } = this.options.policy
       return this.quiet.await.pipe(
-        Effect.timeoutOption(Duration.millis(timeout)),
+        Effect.timeoutOption(Duration.millis(timeout ?? drainTimeout)),
         Effect.andThen(Effect.sync(() => this.move(() => this.closeAll()))),
         Effect.andThen(Effect.timeoutOption(this.quiet.await, Duration.millis(closeTimeout))),
         Effect.andThen(Effect.sync(() => {
@@ -1168,6 +1177,16 @@ export class Machine<K, C, E> {
         }))
       )
     })
+
+  /** Refuses new leases, and closes what is not to be waited for at the end of the Scope. */
+  readonly endScope: Effect.Effect<void> = Effect.sync(() =>
+    this.move(() => {
+      if (this.state === "Open") this.beginDrain()
+      for (const connection of [...this.draining]) {
+        if (!connection.entry.policy.drainOnClose) this.close(connection, "drain")
+      }
+    })
+  )
 
   private beginDrain(): void {
     this.state = "Draining"

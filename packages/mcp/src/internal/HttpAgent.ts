@@ -7,11 +7,15 @@
  *
  * Proxies: `HTTP_PROXY`, `HTTPS_PROXY` (without it `HTTP_PROXY` serves both) and `NO_PROXY`; of two spellings the one in small
  * letters counts. They are read once per link.
+ *
+ * **Gotchas**: a bundler takes `#undici` for another build of it, made by `scripts/build.ts` with these three exports only.
  */
+import { Agent, buildConnector, EnvHttpProxyAgent } from "#undici"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent } from "undici"
+import { isNativeError } from "node:util/types"
+import type { Dispatcher } from "undici"
 
 export interface HttpProxies {
   readonly httpProxy?: string | undefined
@@ -122,7 +126,7 @@ export const dispatch = (
   try {
     via.dispatch(request, handler)
   } catch (error) {
-    handler.onResponseError?.(unsent, error instanceof Error ? error : new Error(String(error)))
+    handler.onResponseError?.(unsent, isNativeError(error) ? error : new Error(String(error)))
   }
 }
 
@@ -143,7 +147,7 @@ export const describeError = (error: unknown): string => {
   const code = codeOf(error)
   const known = code === undefined ? undefined : descriptions.get(code)
   if (known !== undefined) return known
-  const message = error instanceof Error ? error.message : String(error)
+  const message = isNativeError(error) ? error.message : String(error)
   return code === undefined || message.includes(code) ? message : `${message} (${code})`
 }
 
@@ -164,4 +168,4 @@ const descriptions: ReadonlyMap<string, string> = new Map([
 ])
 
 const codeOf = (error: unknown): string | undefined =>
-  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined
+  isNativeError(error) && "code" in error && typeof error.code === "string" ? error.code : undefined

@@ -8,6 +8,7 @@ import * as Revision from "@holdfast/protocol/Revision"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import { isNativeError } from "node:util/types"
 import type { Handler, MemoryCall, MemoryServerOptions, MemoryTool } from "../testing.ts"
 import type { MemoryPeer } from "./memoryLink.ts"
 
@@ -105,7 +106,7 @@ const answer = (handlers: ReadonlyMap<string, Handler>, call: MemoryCall): Effec
         id,
         error: {
           code: JsonRpc.errorCode.internalError,
-          message: defect instanceof Error ? defect.message : String(defect)
+          message: isNativeError(defect) ? defect.message : String(defect)
         }
       })
     ),

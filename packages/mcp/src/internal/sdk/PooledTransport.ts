@@ -17,6 +17,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { isNativeError } from "node:util/types"
 import type { Endpoint } from "../../Endpoint.ts"
 import type { McpConnections } from "../../McpConnections.ts"
 import { McpRuntimeError } from "../../McpRuntimeError.ts"
@@ -273,7 +274,7 @@ export class PooledTransport implements Transport {
       this.onmessage?.({ jsonrpc: "2.0", ...message } as JSONRPCMessage)
     } catch (error) {
       try {
-        this.onerror?.(error instanceof Error ? error : new Error(String(error)))
+        this.onerror?.(isNativeError(error) ? error : new Error(String(error)))
       } catch (another) {
         this.#complain("onerror", another)
       }
