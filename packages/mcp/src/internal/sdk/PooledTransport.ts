@@ -7,6 +7,7 @@
  */
 import * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import type * as Messages from "@holdfast/protocol/Messages"
+import * as NearestNumbers from "@holdfast/protocol/NearestNumbers"
 import * as Revision from "@holdfast/protocol/Revision"
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js"
 import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js"
@@ -222,7 +223,7 @@ export class PooledTransport implements Transport {
         const { progressToken, rest } = withoutProgressToken(params)
         return this.#connections.request(this.#server, { method, params: rest }, {
           ...(progressToken !== undefined && { onProgress: (progress) => onProgress(progressToken, progress) })
-        })
+        }).pipe(Effect.map(withNearestNumbers))
       }
     }
   }
@@ -294,6 +295,13 @@ export class PooledTransport implements Transport {
 const revisionFor = (asked: unknown, agreed: string): string => {
   if (typeof asked === "string" && Revision.isLegacy(asked) && asked < agreed) return asked
   return Revision.isLegacy(agreed) ? agreed : Revision.latestLegacy
+}
+
+/** What clients of the SDK and the schemas of their tools know of numbers are numbers. */
+const withNearestNumbers = (result: unknown): unknown => {
+  const { structuredContent } = membersOf(result)
+  const numbers = NearestNumbers.nearest(structuredContent)
+  return numbers === structuredContent ? result : { ...membersOf(result), structuredContent: numbers }
 }
 
 const membersOf = (value: unknown): Members =>
