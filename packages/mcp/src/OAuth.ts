@@ -147,7 +147,7 @@ export interface TokenSourceOptions {
  * import * as OAuth from "@holdfast/mcp/OAuth"
  * import * as Config from "effect/Config"
  *
- * const authorizer = OAuth.fromTokens({ token: Config.redacted("API_TOKEN") })
+ * const authorizer = OAuth.fromTokens({ token: Config.Redacted("API_TOKEN") })
  * ```
  */
 export const fromTokens = Effect.fnUntraced(function*(

@@ -56,7 +56,7 @@ export interface MemoryCall {
   readonly progress: (progress: Messages.Progress) => Effect.Effect<void>
 }
 
-/** Answers a request. A failure is a JSON-RPC error, a defect is one of code -32603; interruption is no answer. */
+/** Answers a request. A failure is a JSON-RPC error, a defect is one of code -32603 and is logged; interruption is no answer. */
 export type Handler = (
   params: Readonly<Record<string, unknown>>,
   call: MemoryCall

@@ -45,6 +45,22 @@ describe("a call in flight on a clock that stands still", () => {
       }).pipe(Effect.provide(layerOf(server)))
     }))
 
+  it.effect("that is late names its tool, whichever deadline has passed", () =>
+    Effect.gen(function*() {
+      const server = yield* MemoryServer.make({ tools: { silent: { run: () => Effect.never } } })
+      yield* Effect.gen(function*() {
+        const mcp = yield* McpConnections.McpConnections
+        for (const [options, kind] of [[{}, "idle"], [{ deadline: "1 second" }, "caller"]] as const) {
+          const calling = yield* Effect.forkChild(Effect.flip(mcp.callTool("it", { name: "silent" }, options)))
+          yield* server.awaitCall("silent", server.calls("silent").length + 1)
+          yield* TestClock.adjust("6 minutes")
+          const { message, reason } = yield* Fiber.join(calling)
+          assert.deepInclude(reason, { _tag: "DeadlineExceeded", kind, tool: "silent", method: "tools/call" })
+          assert.include(message, "it: tools/call of silent got no answer in ")
+        }
+      }).pipe(Effect.provide(layerOf(server)))
+    }))
+
   it.effect("does not hide an assertion that fails: the runtime closes, and the test ends with it", () =>
     Effect.gen(function*() {
       const server = yield* sleepy
