@@ -68,7 +68,8 @@ const options: Guard.GuardOptions = {
 const ownOrigins: Readonly<Record<string, ReadonlyArray<string>>> = {
   "localhost:8080": ["http://localhost:8080"],
   "127.0.0.1:8080": ["http://127.0.0.1:8080"],
-  "mcp.example.org": ["https://mcp.example.org"]
+  "mcp.example.org": ["https://mcp.example.org"],
+  "mcp.example.org:443": ["https://mcp.example.org"]
 }
 
 describe("the guard", () => {
