@@ -10,6 +10,12 @@ import { type RunnerTask, type RunnerTestCase, type RunnerTestFile, TestRunner, 
 import type { ActiveMutant } from "./ActiveMutant.ts"
 import { fileVariable, say } from "./Plan.ts"
 
+/** How long a test may take, in all and idle, in milliseconds. */
+interface Patience {
+  readonly millis: number
+  readonly idle: number
+}
+
 type Outcome = { readonly _tag: "passed" } | { readonly _tag: "failed"; readonly why: unknown } | {
   readonly _tag: "hangs"
 }
@@ -39,7 +45,11 @@ export default class MutantRunner extends TestRunner {
     const mutants = () => (plan.tests[test.id] ?? []).filter((mutant) => !this.#killed.has(mutant))
     if (plan.mode === "each" && mutants().length === 0) return
     const began = performance.now()
-    const usual = await this.#once(test, undefined, 1e8, Number.POSITIVE_INFINITY)
+    const before = performance.eventLoopUtilization()
+    const usual = await this.#once(test, undefined, 1e8, {
+      millis: Number.POSITIVE_INFINITY,
+      idle: Number.POSITIVE_INFINITY
+    })
     const millis = performance.now() - began
     if (usual._tag !== "passed") {
       say(plan, { kind: "broken", test: test.id, why: usual._tag === "failed" ? String(usual.why) : usual._tag })
@@ -51,17 +61,18 @@ export default class MutantRunner extends TestRunner {
       return say(plan, { kind: "reached", file: test.file.name, test: test.id, millis, mutants: reached })
     }
     const usually = counts.slice()
-    const limit = 2_000 + 20 * millis
+    // A test that waits for nothing but what never comes is idle. Idle time does not grow because the machine is busy.
+    const patience = { millis: 2_000 + 20 * millis, idle: 500 + 5 * performance.eventLoopUtilization(before).idle }
     for (const mutant of mutants()) {
-      say(plan, { kind: "trying", mutant, test: test.id, limit })
-      const outcome = await this.#once(test, mutant, 10_000 + 100 * (usually[mutant] ?? 0), limit)
+      say(plan, { kind: "trying", mutant, test: test.id, limit: patience.millis })
+      const outcome = await this.#once(test, mutant, 10_000 + 100 * (usually[mutant] ?? 0), patience)
       this.#tried++
       if (outcome._tag === "passed") {
         say(plan, { kind: "survived", mutant, test: test.id })
         continue
       }
       this.#killed.add(mutant)
-      const isClean = (await this.#once(test, undefined, 1e8, limit))._tag === "passed"
+      const isClean = (await this.#once(test, undefined, 1e8, patience))._tag === "passed"
       const how = outcome._tag === "hangs" ? "time" : "failed"
       if (isClean || this.#tried === 1) say(plan, { kind: "killed", mutant, test: test.id, how })
       else say(plan, { kind: "unsure", mutant, test: test.id })
@@ -69,7 +80,7 @@ export default class MutantRunner extends TestRunner {
     }
   }
 
-  async #once(test: RunnerTestCase, mutant: number | undefined, hits: number, millis: number): Promise<Outcome> {
+  async #once(test: RunnerTestCase, mutant: number | undefined, hits: number, patience: Patience): Promise<Outcome> {
     const state = this.#state
     // What Vitest does before a test: it counts assertions and snapshots anew.
     this.onBeforeTryTask(test as RunnerTask, { retry: 0, repeats: 0 })
@@ -89,16 +100,19 @@ export default class MutantRunner extends TestRunner {
         return { _tag: "failed", why }
       }
     }
-    const clock = new AbortController()
+    const over = new AbortController()
     const late = async (): Promise<Outcome> => {
-      await setTimeout(Math.min(millis, 2 ** 31 - 1), undefined, { signal: clock.signal })
+      const began = performance.now()
+      const before = performance.eventLoopUtilization()
+      while (!over.signal.aborted) {
+        await setTimeout(50)
+        if (performance.now() - began > patience.millis) break
+        if (performance.eventLoopUtilization(before).idle > patience.idle) break
+      }
       return { _tag: "hangs" }
     }
-    const hangs = late()
-    // Its abort is no fault of anything.
-    hangs.catch(() => {})
-    const outcome = await Promise.race([body(), hangs])
-    clock.abort()
+    const outcome = await Promise.race([body(), late()])
+    over.abort()
     state.active = undefined
     state.inTest = false
     return outcome
