@@ -154,6 +154,7 @@ const support = Fs.globSync([`${home}/src/**/*.ts`, `${home}/test/**/*.ts`], { c
   .filter((file) => !file.endsWith(".test.ts")).toSorted()
 const surroundings = hashOf(...support.map(read), JSON.stringify(mutants))
 const surveys = Path.join(work, "surveys.json")
+const keyOfTests = (file: string): string => hashOf(surroundings, file, read(file))
 
 /** Runs the tests once without a mutant. What was surveyed before and has not changed is not surveyed again. */
 const survey = async (files: ReadonlyArray<string>): Promise<Reach> => {
@@ -161,7 +162,7 @@ const survey = async (files: ReadonlyArray<string>): Promise<Reach> => {
   const known: Record<string, ReadonlyArray<Said>> = Fs.existsSync(surveys)
     ? JSON.parse(Fs.readFileSync(surveys, "utf8"))
     : {}
-  const keyed = new Map(files.map((file) => [file, hashOf(surroundings, file, read(file))]))
+  const keyed = new Map(files.map((file) => [file, keyOfTests(file)]))
   const fresh = files.filter((file) => known[keyed.get(file) ?? ""] === undefined)
   if (fresh.length > 0) {
     const { lines } = await vitest({ mode: "survey", files: fresh }, (_, began) => began + 60 * minutes)
@@ -192,6 +193,17 @@ const survey = async (files: ReadonlyArray<string>): Promise<Reach> => {
   }
 }
 
+/** What has survived which tests, as long as neither has changed: by a key of the tests, the mutants. */
+const passes = Path.join(work, "passes.json")
+// Written by the last run.
+const passed: Record<string, ReadonlyArray<number>> = Fs.existsSync(passes)
+  ? JSON.parse(Fs.readFileSync(passes, "utf8"))
+  : {}
+const notePassed = (key: string, ids: ReadonlyArray<number>): void => {
+  passed[key] = [...passed[key] ?? [], ...ids]
+  Fs.writeFileSync(passes, JSON.stringify(passed))
+}
+
 /** What is not settled has survived so far. */
 const save = (): void => {
   const names: Record<string, Fate> = {}
@@ -202,16 +214,21 @@ const save = (): void => {
 /** Tries the file's tests with each mutant that is alive and reached by them, in as few processes as can be. */
 const tryEach = async (file: string, reach: Reach): Promise<void> => {
   const tried = new Set<string>()
+  const key = `${keyOfTests(file)} each ${values.quick}`
+  const before = new Set(passed[key])
   /** One that must be the first of its process. */
   let alone: { readonly mutant: number; readonly test: string } | undefined
   for (;;) {
     const tests: Record<string, ReadonlyArray<number>> = {}
     for (const { millis, mutants: reached, test } of reach.tests.get(file) ?? []) {
       if (values.quick && millis > 500) continue
-      const left = reached.filter((id) => isAlive(id) && !tried.has(`${id} ${test}`))
+      const left = reached.filter((id) => isAlive(id) && !before.has(id) && !tried.has(`${id} ${test}`))
       if (left.length > 0) tests[test] = left
     }
-    if (Object.keys(tests).length === 0) return
+    if (Object.keys(tests).length === 0) {
+      const reached = new Set((reach.tests.get(file) ?? []).flatMap((test) => test.mutants))
+      return notePassed(key, [...reached].filter((id) => isAlive(id) && !before.has(id)))
+    }
     const { lines } = await vitest(
       { mode: "each", files: [file], tests: alone === undefined ? tests : { [alone.test]: [alone.mutant] } },
       (soFar, began) => {
@@ -235,29 +252,45 @@ const tryEach = async (file: string, reach: Reach): Promise<void> => {
 }
 
 /** Runs whole test files with the mutant on from the start. */
-const tryWhole = async (id: number, files: ReadonlyArray<string>, millis: number): Promise<void> => {
+const tryWhole = async (id: number, files: ReadonlyArray<string>, reach: Reach): Promise<void> => {
+  undecided.add(id)
+  const key = `${hashOf(...files.map(keyOfTests))} whole`
+  if (passed[key]?.includes(id) === true) return
+  const millis = files.reduce((sum, file) => sum + (reach.millis.get(file) ?? 0), 0)
   const { code } = await vitest({ mode: "whole", active: id, files }, (_, began) => began + 2 * minutes + 10 * millis)
-  if (code !== 0) fates.set(id, code === undefined ? "out of time" : "killed")
+  if (code === 0) notePassed(key, [id])
+  else fates.set(id, code === undefined ? "out of time" : "killed")
+  save()
 }
 
-const wholeFiles = async (reach: Reach): Promise<void> => {
-  for (const id of mutants.keys()) {
-    if (!isAlive(id)) continue
-    const files = reach.files.filter((file) =>
-      reach.elsewhere.get(file)?.has(id) === true && !(values.quick && (reach.millis.get(file) ?? 0) > 5_000)
-    )
-    if (files.length === 0) continue
-    await tryWhole(id, files, files.reduce((sum, file) => sum + (reach.millis.get(file) ?? 0), 0))
-    if (isAlive(id)) undecided.add(id)
-    save()
+/** Of what a test file reaches, how much is in this source: tests that are about it are likely to notice. */
+const shareOf = (file: string, source: string | undefined, reach: Reach): number => {
+  const reached = new Set([
+    ...reach.elsewhere.get(file) ?? [],
+    ...(reach.tests.get(file) ?? []).flatMap((test) => test.mutants)
+  ])
+  return [...reached].filter((id) => mutants[id]?.file === source).length / reached.size
+}
+
+/** Tries what is reached outside of the bodies of tests: the files most likely to notice first, one by one. */
+const wholeFiles = async (ids: ReadonlyArray<number>, reach: Reach, isReached: IsReached): Promise<void> => {
+  for (const id of ids) {
+    const source = mutants[id]?.file
+    const files = reach.files
+      .filter((file) => isReached(id, file) && !(values.quick && (reach.millis.get(file) ?? 0) > 5_000))
+      .toSorted((left, right) => shareOf(right, source, reach) - shareOf(left, source, reach))
+    for (const some of [files.slice(0, 1), files.slice(1, 2), files.slice(2)]) {
+      if (some.length > 0 && isAlive(id)) await tryWhole(id, some, reach)
+    }
   }
 }
 
-const reaches = (reach: Reach, id: number): boolean =>
-  reach.files.some((file) =>
-    reach.elsewhere.get(file)?.has(id) === true ||
-    reach.tests.get(file)?.some((test) => test.mutants.includes(id)) === true
-  )
+type IsReached = (id: number, file: string) => boolean
+
+const elsewhereIn = (reach: Reach): IsReached => (id, file) => reach.elsewhere.get(file)?.has(id) === true
+
+const anywhereIn = (reach: Reach): IsReached => (id, file) =>
+  elsewhereIn(reach)(id, file) || reach.tests.get(file)?.some((test) => test.mutants.includes(id)) === true
 
 // -------------------------------------------------------------------------------------------------
 // The run
@@ -279,24 +312,16 @@ for (const file of byUnit.files) {
   save()
   note(`${[...mutants.keys()].filter(isAlive).length} are alive after ${file}`)
 }
-await wholeFiles(byUnit)
-const unreached = [...mutants.keys()].filter((id) => isAlive(id) && !reaches(byUnit, id))
+const alive = () => [...mutants.keys()].filter(isAlive)
+await wholeFiles(alive(), byUnit, elsewhereIn(byUnit))
+const isReachedByUnit = (id: number): boolean => byUnit.files.some((file) => anywhereIn(byUnit)(id, file))
+const unreached = alive().filter((id) => !isReachedByUnit(id))
 if (integration.length > 0 && unreached.length > 0) {
   note(`${unreached.length} are reached by no unit test`)
   const byIntegration = await survey(integration)
-  for (const id of unreached) {
-    const files = byIntegration.files.filter((file) =>
-      byIntegration.elsewhere.get(file)?.has(id) === true ||
-      byIntegration.tests.get(file)?.some((test) => test.mutants.includes(id)) === true
-    )
-    if (files.length === 0) continue
-    undecided.add(id)
-    await tryWhole(id, files, files.reduce((sum, file) => sum + (byIntegration.millis.get(file) ?? 0), 0))
-  }
+  await wholeFiles(unreached, byIntegration, anywhereIn(byIntegration))
 }
-for (const id of mutants.keys()) {
-  if (isAlive(id)) fates.set(id, reaches(byUnit, id) || undecided.has(id) ? "survived" : "not reached")
-}
+for (const id of alive()) fates.set(id, isReachedByUnit(id) || undecided.has(id) ? "survived" : "not reached")
 
 const counts: Record<Fate, number> = { killed: 0, "out of time": 0, survived: 0, "not reached": 0, equivalent: 0 }
 for (const id of mutants.keys()) counts[fates.get(id) ?? "survived"]++
