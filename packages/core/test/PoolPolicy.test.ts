@@ -93,6 +93,7 @@ describe("a policy", () => {
         waitForReady: true,
         leakWarningThreshold: Number.POSITIVE_INFINITY,
         drainTimeout: 10_000,
+        drainOnClose: true,
         closeTimeout: 10_000
       }
       assert.deepStrictEqual(yield* PoolPolicy.make(), expected)
