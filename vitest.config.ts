@@ -70,6 +70,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "packaging",
+          globalSetup: ["test/packaging/Installed.ts"],
           include: ["test/packaging/**/*.test.ts"],
           exclude,
           testTimeout: 600_000,

@@ -7,6 +7,7 @@
 import { spawnSync } from "node:child_process"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
+import { bundleUndici } from "./build/bundleUndici.ts"
 
 const root = Path.resolve(import.meta.dirname, "..")
 const projects = Fs.globSync("{packages,apps}/*/tsconfig.src.json", { cwd: root }).toSorted()
@@ -15,10 +16,13 @@ const tsc = Path.join(root, "node_modules/typescript/bin/tsc")
 const { status } = spawnSync(process.execPath, [tsc, "-b", ...projects], { cwd: root, stdio: "inherit" })
 if (status !== 0) process.exit(status ?? 1)
 
-let built = 0
+const forBundlers = await bundleUndici(Path.join(root, "packages/mcp"))
+
+let built = 1
 for (const project of projects) {
   const folder = Path.join(root, Path.dirname(project))
   for (const file of Fs.globSync("dist/**/*.{js,d.ts,js.map,d.ts.map}", { cwd: folder })) {
+    if (Path.join(folder, file) === forBundlers) continue
     const source = file.replace(/^dist/, "src").replace(/(\.d\.ts|\.js)(\.map)?$/, ".ts")
     if (Fs.existsSync(Path.join(folder, source))) built++
     else Fs.rmSync(Path.join(folder, file))

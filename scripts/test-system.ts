@@ -26,7 +26,8 @@ const needs: ReadonlyArray<Need> = [
   { package: "haproxy", isThere: () => onPath("haproxy") || fs.existsSync("/usr/sbin/haproxy") },
   { package: "openssl", isThere: () => onPath("openssl") },
   { package: "prometheus", isThere: () => onPath("prometheus") && onPath("promtool") },
-  { package: "kubernetes-client", isThere: () => onPath("kubectl") }
+  { package: "kubernetes-client", isThere: () => onPath("kubectl") },
+  { package: "chromium", isThere: () => onPath("chromium") }
 ]
 
 const run = (command: string, args: ReadonlyArray<string>): boolean =>

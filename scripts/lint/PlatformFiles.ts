@@ -18,6 +18,11 @@ export interface PlatformFile {
 
 export const platformFiles: ReadonlyArray<PlatformFile> = [
   {
+    file: "apps/cli/src/main.ts",
+    allows: ["process", "promises"],
+    reason: "runs on a Node that is too old for anything else, and says so"
+  },
+  {
     file: "apps/cli/src/internal/nodeMain.ts",
     allows: ["process"],
     reason: "the program's start and end: arguments, signals, exit code"

@@ -2,6 +2,7 @@
 import { explainCast } from "./explainCast.ts"
 import { noAsync } from "./noAsync.ts"
 import { noEffectBarrel } from "./noEffectBarrel.ts"
+import { noErrorInstance } from "./noErrorInstance.ts"
 import { noPlatform } from "./noPlatform.ts"
 
 export default {
@@ -10,6 +11,7 @@ export default {
     "explain-cast": explainCast,
     "no-async": noAsync,
     "no-effect-barrel": noEffectBarrel,
+    "no-error-instance": noErrorInstance,
     "no-platform": noPlatform
   }
 }

@@ -81,7 +81,8 @@ const modules: Readonly<Record<string, Ban>> = {
   readline: outside,
   "readline/promises": outside,
   tty: outside,
-  undici: outside
+  undici: outside,
+  "#undici": outside
 }
 
 export const noPlatform = rule(

@@ -1,5 +1,6 @@
 /**
- * The examples in our documents are programs: every `ts` block compiles, and those marked `<!-- example: run -->` run.
+ * The examples in our documents are programs: every `ts` block compiles, in pages and in the comments of sources; those marked
+ * `<!-- example: run -->` run.
  *
  * Blocks are written below `test/`, because there every package is installed. A block keeps the line numbers of its page. A block
  * without imports and exports is the end of a pipe (`Effect.catchReason(…)`) and is compiled as one, on an effect with all our errors.
@@ -10,6 +11,7 @@ import * as Fs from "node:fs"
 import { createRequire } from "node:module"
 import * as Os from "node:os"
 import * as Path from "node:path"
+import { commentsOf } from "../docs/Comments.ts"
 import { type CodeBlock, readPage } from "../docs/Markdown.ts"
 
 const root = Path.resolve(import.meta.dirname, "../..")
@@ -23,15 +25,23 @@ interface Example extends CodeBlock {
 const pages = ["README.md", ...Fs.globSync("{docs/**,packages/*,apps/*}/*.md", { cwd: root })]
   .filter((page) => !page.includes("node_modules") && Path.basename(page) !== "CHANGELOG.md")
 
-const examples: ReadonlyArray<Example> = pages.flatMap((page) =>
-  readPage(Fs.readFileSync(Path.join(root, page), "utf8")).blocks
+const sources = Fs.globSync("{packages,apps}/*/src/**/*.ts", { cwd: root })
+
+const examplesIn = (page: string, text: string): ReadonlyArray<Example> =>
+  readPage(text).blocks
     .filter(({ info }) => info === "ts")
     .map((block) => ({
       ...block,
       page,
-      file: `${page.replace(/\.md$/, "").replaceAll(/[^\w]+/g, "-")}-${block.line}.ts`
+      file: `${page.replace(/\.(md|ts)$/, "").replaceAll(/[^\w]+/g, "-")}-${block.line}.ts`
     }))
-)
+
+const textOf = (page: string): string => Fs.readFileSync(Path.join(root, page), "utf8")
+
+const examples: ReadonlyArray<Example> = [
+  ...pages.flatMap((page) => examplesIn(page, textOf(page))),
+  ...sources.flatMap((source) => examplesIn(source, commentsOf(textOf(source))))
+]
 
 const run = examples.filter(({ note }) => note === "example: run")
 
@@ -67,6 +77,12 @@ afterAll(() => {
 describe("examples in documents", () => {
   it("are there: the README has one that runs", () => {
     assert.deepStrictEqual(run.filter(({ page }) => page === "README.md").length, 1)
+  })
+
+  it("are found in the comments of sources: as many as there are", () => {
+    const marks = sources.flatMap((source) => textOf(source).match(/^ *\* @example$/gm) ?? [])
+    assert.isAbove(marks.length, 20)
+    assert.lengthOf(examples.filter(({ page }) => page.endsWith(".ts")), marks.length)
   })
 
   it("compile, with Effect's diagnostics", () => {

@@ -76,6 +76,7 @@ describe("lint: no-platform", () => {
     ["process", "import { spawn } from \"node:child_process\"\nexport const run = spawn"],
     ["io", "import * as Fs from \"node:fs\"\nexport const read = Fs.readFileSync"],
     ["io", "import { Agent } from \"undici\"\nexport const agent = () => new Agent()"],
+    ["io", "import { Agent } from \"#undici\"\nexport const agent = () => new Agent()"],
     ["io", "export const get = (url: string) => fetch(url)"],
     ["io", "export const say = (text: string) => console.log(text)"]
   ]
@@ -173,6 +174,17 @@ describe("lint: the rest of the house", () => {
     for (const [index, lines] of lintSources(...texts).entries()) {
       assert.isTrue(lines.some((line) => line.startsWith("holdfast(no-async)")), texts[index])
     }
+  })
+
+  it("finds errors of the platform that are asked for their class, in libraries", () => {
+    const [error, type, own, test] = lintPlanted(
+      ["packages/core/src/Planted0.ts", "export const is = (x: unknown) => x instanceof Error"],
+      ["packages/core/src/Planted1.ts", "export const is = (x: unknown) => x instanceof TypeError"],
+      ["packages/core/src/Planted2.ts", "class E extends Error {}\nexport const is = (x: unknown) => x instanceof E"],
+      ["packages/core/test/planted.ts", "export const is = (x: unknown) => x instanceof Error"]
+    )
+    for (const lines of [error, type]) assert.match(lines?.[0] ?? "", /^holdfast\(no-error-instance\)/)
+    assert.deepStrictEqual([own, test], [[], []])
   })
 
   it("finds Effect's barrels, and lets its modules pass", () => {

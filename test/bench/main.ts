@@ -14,6 +14,7 @@ import { leaseCost } from "./core/LeaseCost.ts"
 import { manyConnections } from "./core/ManyConnections.ts"
 import { manyKeys } from "./core/ManyKeys.ts"
 import { spike } from "./core/Spike.ts"
+import { exactNumbers } from "./mcp/ExactNumbers.ts"
 import { httpCalls } from "./mcp/HttpCalls.ts"
 import { reuseCost } from "./mcp/ReuseCost.ts"
 import { stdioCalls } from "./mcp/StdioCalls.ts"
@@ -28,7 +29,7 @@ import { serverCalls } from "./server/ServerCalls.ts"
 const benchmarks: Readonly<Record<string, Readonly<Record<string, Effect.Effect<void, unknown>>>>> = {
   core: { leaseCost, deadlineCost, spike, manyKeys, manyConnections },
   process: { spawnCost, closeCost, reaperCost },
-  mcp: { stdioCalls, httpCalls, reuseCost },
+  mcp: { stdioCalls, httpCalls, reuseCost, exactNumbers },
   server: { serverCalls },
   scan: { scanRates, scanPrecision }
 }

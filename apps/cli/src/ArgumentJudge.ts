@@ -7,6 +7,7 @@
 import { Ajv, type Options } from "ajv"
 import { Ajv2020 } from "ajv/dist/2020.js"
 import * as Result from "effect/Result"
+import { isNativeError } from "node:util/types"
 import * as ArgumentProblems from "./ArgumentProblems.ts"
 import type { Problem } from "./CliFailure.ts"
 import * as ExactJson from "./ExactJson.ts"
@@ -34,7 +35,7 @@ export const make = (schema: unknown): Result.Result<ArgumentJudge, string> => {
         })
       })
     } catch (error) {
-      reason = error instanceof Error ? error.message : String(error)
+      reason = isNativeError(error) ? error.message : String(error)
     }
   }
   return Result.fail(reason)

@@ -19,7 +19,9 @@ export const parse = (text: string): unknown =>
   JSON.parse(
     text,
     (_, value: unknown, context?: { readonly source?: string }) =>
-      typeof value === "number" && context?.source !== undefined ? numberOf(context.source) ?? value : value
+      typeof value === "number" && context?.source !== undefined
+        ? numberOf(context.source) ?? rawJSON(context.source)
+        : value
   )
 
 /** The number that a JSON literal says; `undefined` for one that is beyond all numbers. */

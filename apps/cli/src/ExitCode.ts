@@ -21,6 +21,8 @@ export const ExitCode = {
   outcomeUnknown: 6,
   /** The server answered with a protocol error, or with something that is no answer. */
   serverError: 7,
+  /** This Node.js is too old. 69 is EX_UNAVAILABLE of sysexits.h. */
+  unavailable: 69,
   /** A fault of this program. 70 is EX_SOFTWARE of sysexits.h. */
   internal: 70,
   /** The result could not be written to stdout; a call has run. 74 is EX_IOERR of sysexits.h. */
@@ -43,6 +45,7 @@ export const exitCodes: ReadonlyArray<readonly [code: ExitCode, meaning: string]
   [ExitCode.deadline, "a deadline passed"],
   [ExitCode.outcomeUnknown, "the call was sent and its connection lost: it may have run"],
   [ExitCode.serverError, "the server answered with a protocol error, or with something that is no answer"],
+  [ExitCode.unavailable, "this Node.js is too old; nothing was done"],
   [ExitCode.internal, "a fault of this program"],
   [ExitCode.outputUnwritable, "the result cannot be written to stdout (a full disk); a call has run"],
   [ExitCode.interrupted, "stopped by SIGINT, SIGTERM or SIGHUP"]

@@ -7,6 +7,7 @@
 import { nearNames } from "@holdfast/mcp/NearNames"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import { isNativeError } from "node:util/types"
 import type { ArgumentJudge } from "./ArgumentJudge.ts"
 import { CliFailure, type Problem } from "./CliFailure.ts"
 import { ExitCode } from "./ExitCode.ts"
@@ -31,7 +32,7 @@ export const fit = Effect.fnUntraced(function*(tool: string, inputSchema: unknow
       Effect.try({
         try: () => choose(readings, judge),
         // A schema that refers to itself without end overflows the stack.
-        catch: (error) => error instanceof Error ? error.message : String(error)
+        catch: (error) => isNativeError(error) ? error.message : String(error)
       }))
   )
   if (Result.isFailure(judged)) {

@@ -14,6 +14,7 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
 import * as Predicate from "effect/Predicate"
+import { isNativeError } from "node:util/types"
 import { CliFailure } from "./CliFailure.ts"
 import * as ExactJson from "./ExactJson.ts"
 import { ExitCode } from "./ExitCode.ts"
@@ -89,7 +90,7 @@ const parseJson = (source: string, text: string): Effect.Effect<unknown, CliFail
       new CliFailure({
         exitCode: ExitCode.usage,
         reason: "BadArguments",
-        message: `${source} is not JSON: ${error instanceof Error ? error.message : String(error)}`
+        message: `${source} is not JSON: ${isNativeError(error) ? error.message : String(error)}`
       })
   })
 

@@ -189,11 +189,11 @@ describe("numbers stay what they are", () => {
       const text of [
         "{\"id\":9007199254740993,\"n\":[1,-12345678901234567890,1.5]}",
         "[0.12345678901234567890]",
-        "1e400"
+        "[1e400,-1e400]"
       ]
     ) {
       const value = ExactJson.parse(text)
-      assert.strictEqual(JSON.stringify(value), text === "1e400" ? "null" : text)
+      assert.strictEqual(JSON.stringify(value), text)
     }
     assert.deepStrictEqual(ExactJson.parse("{\"__proto__\":1}"), JSON.parse("{\"__proto__\":1}"))
   })

@@ -96,7 +96,7 @@ export interface Options<in K> {
 }
 
 /**
- * Makes a pool that lives as long as the Scope; closing the Scope drains it. Fails with `PoolPolicyError` when the policy
+ * Makes a pool that lives as long as the Scope; closing the Scope drains it, but for keys whose policy says otherwise (`drainOnClose`). Fails with `PoolPolicyError` when the policy
  * contradicts itself.
  *
  * Dials and monitors run in the context of this call, never in a caller's.
@@ -146,7 +146,7 @@ export const make = Effect.fnUntraced(function*<K, C, E>(
   })
   yield* Effect.addFinalizer(() =>
     Effect.andThen(
-      machine.drain(policy.drainTimeout),
+      Effect.andThen(machine.endScope, machine.drain()),
       // Readers of events are strangers: one that throws at their end keeps nobody from closing.
       Effect.catchDefect(PubSub.shutdown(events), (defect) =>
         Effect.sync(() => machine.defects.tell("a reader of the pool's events threw at their end", defect)))
@@ -249,7 +249,7 @@ export const make = Effect.fnUntraced(function*<K, C, E>(
     discontinue: (key) => Effect.sync(() => machine.discontinue(key)),
     reset: (key) => Effect.sync(() => machine.reset(key)),
     drain: (timeout) =>
-      machine.drain(timeout === undefined ? policy.drainTimeout : Duration.toMillis(Duration.fromInputUnsafe(timeout))),
+      machine.drain(timeout === undefined ? undefined : Duration.toMillis(Duration.fromInputUnsafe(timeout))),
     snapshot: Effect.sync(() => inspect(machine)),
     events: Stream.fromPubSub(events)
   }

@@ -19,7 +19,7 @@ import type * as Scope from "effect/Scope"
 /**
  * A freshly dialled connection, handshake included: ready to be leased.
  */
-export interface Dialled<out C, out E> {
+export interface Dialled<in out C, out E> {
   /** What callers are given. */
   readonly value: C
   /** Succeeds with the cause as soon as the connection is lost. Never completes while it is usable. */
@@ -27,8 +27,12 @@ export interface Dialled<out C, out E> {
   /**
    * Succeeds when nobody else is to be given this connection although it works: it is retired, and whoever has it goes on. Never
    * completes otherwise.
+   *
+   * It may have another connection opened before it decides, by `succeed`: whoever asks then waits for that one, and is given it as
+   * long as it is open, while this one waits for the decision. One connection at most is so beyond `maxConnectionsPerKey` and
+   * `maxConnections`.
    */
-  readonly retired?: Effect.Effect<void> | undefined
+  readonly retired?: ((succeed: Succeed<C>) => Effect.Effect<void>) | undefined
   /** A cheap round trip that proves the peer is alive. Without it the pool never probes. */
   readonly probe?: Effect.Effect<void, E> | undefined
   /** Monotonic count of bytes or frames received: any growth is a sign of life. Without it only probes count. */
@@ -36,6 +40,19 @@ export interface Dialled<out C, out E> {
   /** Requests on the wire right now, probes not counted. A busy connection is never convicted by a failed probe. Without it, leases count. */
   readonly inFlight?: (() => number) | undefined
 }
+
+/** A connection that was opened beside another one, which it may take the place of. */
+export interface Successor<out C> {
+  readonly value: C
+  /** Takes it out of circulation. The connection before it is given to callers again. */
+  readonly retire: Effect.Effect<void>
+}
+
+/**
+ * Opens a connection beside one that is open. `undefined` when there is none: the dial failed, which is penalised as any other, a
+ * penalty is being served, the pool drains, or two connections of the key must not exist at once (`exclusiveResource`).
+ */
+export type Succeed<C> = Effect.Effect<Successor<C> | undefined>
 
 /**
  * How a failure to connect, or a loss, should be treated:
@@ -53,7 +70,7 @@ export type Classification = "retryable" | "unavailable" | "permanent" | "expire
 /**
  * Opens connections of type `C` for keys of type `K`; failures and losses are described by `E`.
  */
-export interface Connector<in K, out C, in out E> {
+export interface Connector<in K, in out C, in out E> {
   /** The canonical identity of a key: keys with equal fingerprints share connections. Must not contain secrets. */
   readonly fingerprint: (key: K) => string
   /** The key's name in messages, events and snapshots. Default: its fingerprint. */

@@ -71,6 +71,11 @@ export interface PoolPolicyInput {
   readonly leakWarningThreshold?: Duration.Input | undefined
   /** How long a drain waits for leases before links are closed. Default: 10 s. */
   readonly drainTimeout?: Duration.Input | undefined
+  /**
+   * Whether the end of the pool's Scope is a drain. False closes the connections at once, whatever is in flight on them: for those whose
+   * clock may stand still, such as a test's. Default: true.
+   */
+  readonly drainOnClose?: boolean | undefined
   /** How long the pool waits for a connection's finalizers before it reports them and goes on. Default: 10 s. */
   readonly closeTimeout?: Duration.Input | undefined
 }
@@ -98,6 +103,7 @@ export interface PoolPolicy {
   readonly waitForReady: boolean
   readonly leakWarningThreshold: number
   readonly drainTimeout: number
+  readonly drainOnClose: boolean
   readonly closeTimeout: number
 }
 
@@ -124,6 +130,7 @@ export const defaults: PoolPolicy = {
   waitForReady: true,
   leakWarningThreshold: Number.POSITIVE_INFINITY,
   drainTimeout: 10_000,
+  drainOnClose: true,
   closeTimeout: 10_000
 }
 
@@ -204,6 +211,7 @@ export const make = (input: PoolPolicyInput = {}): Effect.Effect<PoolPolicy, Poo
         defaults.leakWarningThreshold
       ),
       drainTimeout: yield* notNegative("drainTimeout", input.drainTimeout, defaults.drainTimeout),
+      drainOnClose: input.drainOnClose ?? defaults.drainOnClose,
       closeTimeout: yield* positive("closeTimeout", input.closeTimeout, defaults.closeTimeout)
     }
   })

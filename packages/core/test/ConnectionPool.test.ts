@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ConnectionPool, type PoolError, type PoolEvent } from "@holdfast/core"
+import { ConnectionPool, type PoolError, type PoolEvent, PoolPolicy } from "@holdfast/core"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -661,6 +661,38 @@ describe("shutdown", () => {
       assert.strictEqual(reasonOf(yield* Effect.exit(pool.use("a", () => Effect.void)))._tag, "PoolClosed")
       yield* TestClock.adjust("2 seconds")
       yield* Fiber.join(drain)
+      assert.strictEqual(connector.alive(), 0)
+    }))
+
+  it.effect("a drain waits as long as it was told to, however short the policy's drainTimeout", () =>
+    Effect.gen(function*() {
+      const connector = FakeConnector.make()
+      const pool = yield* ConnectionPool.make(connector, { policy: { drainTimeout: "1 second" } })
+      const lease = yield* Effect.forkChild(pool.use("a", () => Effect.as(Effect.sleep("1 minute"), "done")), now)
+      const drain = yield* Effect.forkChild(pool.drain("2 minutes"), now)
+      yield* TestClock.adjust("59 seconds")
+      assert.strictEqual(connector.alive(), 1)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* Fiber.join(lease), "done")
+      yield* Fiber.join(drain)
+    }))
+
+  it.effect("closing the pool cuts leases at once where drainOnClose is false, and drains the others", () =>
+    Effect.gen(function*() {
+      const connector = FakeConnector.make()
+      const scope = yield* Scope.make()
+      const atOnce = yield* PoolPolicy.make({ drainOnClose: false })
+      const pool = yield* Scope.provide(
+        ConnectionPool.make(connector, { policyFor: (key) => key === "a" ? atOnce : undefined }),
+        scope
+      )
+      for (const key of ["a", "b"]) yield* Effect.forkChild(pool.use(key, () => Effect.never), now)
+      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void), now)
+      yield* TestClock.adjust(0)
+      assert.strictEqual(connector.alive(), 1)
+      assert.isUndefined(closing.pollUnsafe())
+      yield* TestClock.adjust("10 seconds")
+      yield* Fiber.join(closing)
       assert.strictEqual(connector.alive(), 0)
     }))
 

@@ -36,7 +36,132 @@ const options: ReadonlyArray<readonly [path: string, input: (value: number) => P
   ["quarantine.max", (value) => ({ quarantine: { initial: 0.1, max: value } })]
 ]
 
+const aCount = (least: number) => `an integer of at least ${least}`
+const aPause = "longer than zero"
+const aWait = "zero or longer"
+
+/** For each option: the least value that is accepted, one below it, and what the refusal asks for. */
+const limits: ReadonlyArray<readonly [path: string, least: number, below: number, expected: string]> = [
+  ["maxConnectionsPerKey", 1, 0, aCount(1)],
+  ["maxConnections", 1, 0, aCount(1)],
+  ["maxInFlight", 1, 0, aCount(1)],
+  ["maxWaiters", 1, 0, aCount(1)],
+  ["connectTimeout", 0.5, 0, aPause],
+  ["acquireTimeout", 0.5, 0, aPause],
+  ["idleTimeout", 0.5, 0, aPause],
+  ["maxLifetime", 0.5, 0, aPause],
+  ["keepaliveInterval", 0.5, 0, aPause],
+  ["keepaliveTimeout", 0.5, 0, aPause],
+  ["keepaliveFailures", 1, 0, aCount(1)],
+  ["maxConnectRetries", 0, -1, aCount(0)],
+  ["minUptime", 0, -1, aWait],
+  ["leakWarningThreshold", 0.5, 0, aPause],
+  ["drainTimeout", 0, -1, aWait],
+  ["closeTimeout", 0.5, 0, aPause],
+  ["backoff.initial", 0.5, 0, aPause],
+  ["backoff.factor", 1, 0.5, "at least 1"],
+  ["backoff.max", 250, 0, aPause],
+  ["backoff.jitter", 0, -0.5, "at least 0 and below 1"],
+  ["restartIntensity.limit", 1, 0, aCount(1)],
+  ["restartIntensity.window", 0.5, 0, aPause],
+  ["quarantine.initial", 0.5, 0, aPause],
+  ["quarantine.max", 0.5, 0, aPause]
+]
+
 describe("a policy", () => {
+  it.effect("has the defaults that the documents name", () =>
+    Effect.gen(function*() {
+      const expected: PoolPolicy.PoolPolicy = {
+        reuse: true,
+        sharing: "shared",
+        maxConnectionsPerKey: 1,
+        maxConnections: 256,
+        maxInFlight: 256,
+        maxWaiters: 1024,
+        connectTimeout: 20_000,
+        acquireTimeout: 30_000,
+        idleTimeout: 300_000,
+        maxLifetime: Number.POSITIVE_INFINITY,
+        keepaliveInterval: Number.POSITIVE_INFINITY,
+        keepaliveTimeout: 10_000,
+        keepaliveFailures: 2,
+        backoff: { initial: 250, factor: 1.6, max: 30_000, jitter: 0.2 },
+        maxConnectRetries: 3,
+        minUptime: 10_000,
+        restartIntensity: { limit: 5, window: 60_000 },
+        quarantine: { initial: 30_000, max: 300_000 },
+        waitForReady: true,
+        leakWarningThreshold: Number.POSITIVE_INFINITY,
+        drainTimeout: 10_000,
+        drainOnClose: true,
+        closeTimeout: 10_000
+      }
+      assert.deepStrictEqual(yield* PoolPolicy.make(), expected)
+      for (const many of [{ sharing: "exclusive" }, { reuse: false }] as const) {
+        assert.deepStrictEqual(yield* PoolPolicy.make(many), { ...expected, ...many, maxConnectionsPerKey: 10 })
+      }
+      const few = yield* PoolPolicy.make({ sharing: "exclusive", maxConnections: 3 })
+      assert.strictEqual(few.maxConnectionsPerKey, 3)
+    }))
+
+  it.effect("accepts the least of each range, and says of what lies below what it must be", () =>
+    Effect.gen(function*() {
+      assert.sameMembers(limits.map(([path]) => path), options.map(([path]) => path))
+      for (const [path, least, below, expected] of limits) {
+        const input = options.find(([option]) => option === path)?.[1] ?? (() => ({}))
+        assert.isTrue(Result.isSuccess(yield* Effect.result(PoolPolicy.make(input(least)))), `${path} ${least}`)
+        const refused = yield* Effect.flip(PoolPolicy.make(input(below)))
+        assert.deepInclude(refused, { option: path, expected }, `${path} ${below}`)
+        assert.include(refused.actual, String(below))
+      }
+    }))
+
+  it.effect("whose ranges end before they begin is refused with both ends", () =>
+    Effect.gen(function*() {
+      const contradictions: ReadonlyArray<readonly [PoolPolicy.PoolPolicyInput, message: string]> = [
+        [
+          { maxConnections: 2, maxConnectionsPerKey: 3 },
+          "maxConnectionsPerKey must be at most maxConnections (2), got 3"
+        ],
+        [{ backoff: { initial: 5, max: 4 } }, "backoff.max must be at least backoff.initial (5 ms), got 4 ms"],
+        [{ quarantine: { initial: 5, max: 4 } }, "quarantine.max must be at least quarantine.initial (5 ms), got 4 ms"],
+        [{ backoff: { jitter: 1 } }, "backoff.jitter must be at least 0 and below 1, got 1"],
+        [{ idleTimeout: Number.NaN }, "idleTimeout must be a duration, got NaN"]
+      ]
+      for (const [input, message] of contradictions) {
+        assert.strictEqual((yield* Effect.flip(PoolPolicy.make(input))).message, `pool policy: ${message}`)
+      }
+      yield* PoolPolicy.make({
+        maxConnections: 2,
+        maxConnectionsPerKey: 2,
+        backoff: { initial: 5, max: 5 },
+        quarantine: { initial: 5, max: 5 }
+      })
+    }))
+
+  it.effect("that was changed is refused at the same limits, where zero makes no sense; a duration may be zero", () =>
+    Effect.gen(function*() {
+      const policy = yield* PoolPolicy.make()
+      const zeroIsFine = ["connectTimeout", "acquireTimeout", "idleTimeout", "restartIntensity.window", "closeTimeout"]
+      for (const [path, least, below, expected] of limits) {
+        // These two are read when the pool is made, and not again.
+        if (path === "maxConnections" || path === "leakWarningThreshold") continue
+        const [group, option] = path.split(".")
+        const changed = (value: number): PoolPolicy.PoolPolicy => ({
+          ...policy,
+          [group ?? ""]: option === undefined ? value : { ...Reflect.get(policy, group ?? ""), [option]: value }
+        })
+        assert.isUndefined(PoolPolicy.problemOf(changed(least)), `${path} ${least}`)
+        const problem = PoolPolicy.problemOf(changed(below))
+        if (zeroIsFine.includes(path)) {
+          assert.isUndefined(problem, `${path} ${below}`)
+          assert.deepInclude(PoolPolicy.problemOf(changed(-1)), { option: path, expected: aWait, actual: "-1" })
+        } else assert.deepInclude(problem, { option: path, expected, actual: String(below) })
+      }
+      assert.include(PoolPolicy.problemOf({ ...policy, backoff: { ...policy.backoff, jitter: 1 } }), { actual: "1" })
+      assert.include(PoolPolicy.problemOf({ ...policy, maxInFlight: 1.5 }), { option: "maxInFlight", actual: "1.5" })
+    }))
+
   it.effect("with a number out of range is refused by name, or is one the pool can work with", () =>
     Effect.gen(function*() {
       let refused = 0

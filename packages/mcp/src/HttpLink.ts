@@ -12,7 +12,6 @@
  *   still wait for answers that may yet come.
  * - A frame that gets no answer has a minute to be accepted; then it fails, in doubt, and its socket is let go.
  * - Words of a lost session under any other status, and refusals one after the other, close nothing: they are told as `doubts`.
- * - A handshake that is refused for now (429, or `Retry-After`) is said again in time.
  * - Cookies go back to the origin that has set them, by path, and nowhere else. They end with the link.
  * - The server's own stream has a life of its own: whatever happens to it, no call is harmed, and no server is pestered.
  * - Redirections are followed within the origin and only where they repeat the POST (307, 308); credentials go nowhere else.
@@ -104,8 +103,6 @@ export interface HttpLinkOptions {
    * at once. Signs, which a config file can say, are known on top of `isSessionLost`, which is the default.
    */
   readonly isSessionLost?: SessionLostClassifier | SessionSigns | undefined
-  /** How long the whole handshake may take: so long it waits for a server that says when to come back. Default: 20 seconds. */
-  readonly handshakeTimeout?: number | undefined
   /** Asks for the server's own stream after the handshake. In a config file `push`. Default: true. */
   readonly push?: boolean | undefined
   /** How long the DELETE that ends the session may take. In a config file `sessionEndTimeout`. Default: 2 seconds. */

@@ -74,11 +74,15 @@ export type LinkClosed =
   | { readonly _tag: "Released" }
 
 /** Why the peer may not know this connection any more, although nothing of it is broken. */
-export type Doubt =
-  /** It has said so, in its own words. */
-  | { readonly _tag: "Named"; readonly description: string }
-  /** It refuses one call after the other. */
-  | { readonly _tag: "Refused"; readonly description: string }
+export interface Doubt {
+  /** `Named`: it has said so, in its own words. `Refused`: it refuses one call after the other. */
+  readonly _tag: "Named" | "Refused"
+  readonly description: string
+  /** The kind of request that was refused: its method and what it is about. Undefined where it was no single one. */
+  readonly about?: string | undefined
+  /** The JSON-RPC error that every request is answered with, where it is that. */
+  readonly code?: number | undefined
+}
 
 /** What a link has been told that its owner should look into. */
 export interface Doubts {
@@ -88,6 +92,15 @@ export interface Doubts {
   readonly isRaised: () => boolean
   /** The peer knows us: from here on `next` waits for another one. */
   readonly dispel: () => void
+  /** Calls are given another connection from now on, until `dispel`. */
+  readonly pass: () => void
+  /** Waits until they are. */
+  readonly passed: Effect.Effect<void>
+  /**
+   * Begins to look for the next request of this kind, or of any; waits for its fate. True: it was answered, or refused for itself. False: the
+   * same doubt as before.
+   */
+  readonly trial: (about: string | undefined) => Effect.Effect<boolean>
 }
 
 /** Who receives what comes in. */

@@ -220,6 +220,8 @@ const connectOver = Effect.fnUntraced(function*(
   })
   let stderrTail = () => ""
 
+  const until = deadlines.now() + limitOf(options)
+
   const dial = Effect.gen(function*() {
     const link = yield* open(multiplexer, deadlines)
     multiplexer.attach(link)
@@ -229,6 +231,8 @@ const connectOver = Effect.fnUntraced(function*(
         ...options,
         handlers,
         hasAuthorizer: endpoint._tag !== "Stdio" && endpoint.authorizer !== undefined,
+        // A stream of HTTP+SSE that is refused is refused for good.
+        patience: endpoint._tag === "Http" ? () => until - deadlines.now() : noPatience,
         logLevel: () => boundary.ask("logLevel", options.logLevel ?? noLevel)
       },
       link,
@@ -313,26 +317,19 @@ const openStdio = (
 }
 
 const openHttp = (
-  { connectTimeout, maxMessageBytes, server }: ConnectOptions,
+  { maxMessageBytes, server }: ConnectOptions,
   endpoint: HttpEndpoint,
   receiver: LinkReceiver,
   deadlines: DeadlineSweeper.Deadlines
 ): Effect.Effect<Link, ConnectReason, Scope.Scope> =>
   // Loaded when it is needed: undici takes about 50 ms to load, and stdio has no use for it.
-  Effect.all([Effect.promise(() => import("./HttpLink.ts")), Effect.context<never>()]).pipe(
+  Effect.all([loaded(() => import("./HttpLink.ts")), Effect.context<never>()]).pipe(
     Effect.flatMap(([HttpLink, context]) => {
       const { isSessionLost, push, sessionEndTimeout } = endpoint
       const complain = (error: unknown) =>
         void Effect.runForkWith(context)(Effect.logError(`${server}: isSessionLost failed, the default decides`, error))
       const classify = typeof isSessionLost === "function" ? guarded(isSessionLost, complain) : isSessionLost
-      const session = {
-        isSessionLost: classify,
-        push,
-        sessionEndTimeout,
-        handshakeTimeout: connectTimeout === undefined
-          ? undefined
-          : Duration.toMillis(Duration.fromInputUnsafe(connectTimeout))
-      }
+      const session = { isSessionLost: classify, push, sessionEndTimeout }
       return HttpLink.make({ ...partsOf(endpoint), ...session, deadlines, maxMessageBytes }, receiver)
     }),
     Effect.mapError(({ description }) => new HandshakeFailed({ server, description }))
@@ -345,7 +342,7 @@ const openSse = (
   deadlines: DeadlineSweeper.Deadlines,
   course: Dialing.Course
 ): Effect.Effect<Link, ConnectReason, Scope.Scope> =>
-  Effect.promise(() => import("./SseLink.ts")).pipe(
+  loaded(() => import("./SseLink.ts")).pipe(
     Effect.flatMap((SseLink) => {
       const onAddress = () => {
         course.hasAddress = true
@@ -356,7 +353,22 @@ const openSse = (
     Effect.mapError(({ description }) => new HandshakeFailed({ server, description }))
   )
 
+/** Code that is loaded when it is needed. A bundler may have broken it; the words are the module loader's, and hold no secret. */
+const loaded = <A>(load: () => Promise<A>): Effect.Effect<A, { readonly description: string }> =>
+  Effect.tryPromise({
+    try: load,
+    catch: (thrown) => ({ description: `this program's code for HTTP cannot be loaded: ${String(thrown)}` })
+  })
+
 const partsOf = ({ authorizer, headers, url }: HttpEndpoint | SseEndpoint) => ({ url, headers, authorizer })
+
+/** How long a handshake waits for a server that says when to come back, where nobody says how long it may take. */
+const longestHandshake = "20 seconds"
+
+const limitOf = ({ connectTimeout = longestHandshake }: ConnectOptions): number =>
+  Duration.toMillis(Duration.fromInputUnsafe(connectTimeout))
+
+const noPatience = (): number => 0
 
 const withinConnectTimeout = <A>(
   dial: Effect.Effect<A, ConnectReason, Scope.Scope>,

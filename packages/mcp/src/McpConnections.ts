@@ -48,7 +48,7 @@ import { guardedListener } from "./internal/guardedListener.ts"
 import { Holding } from "./internal/Holding.ts"
 import { allPages, type Listing } from "./internal/listing.ts"
 import * as listings from "./internal/listings.ts"
-import { packageVersion, workingDirectory } from "./internal/nodePlatform.ts"
+import { workingDirectory } from "./internal/nodePlatform.ts"
 import { type Decode, Oddities } from "./internal/Oddities.ts"
 import { Replay } from "./internal/replay.ts"
 import { ServerMemory } from "./internal/ServerMemory.ts"
@@ -58,10 +58,11 @@ import * as Targets from "./internal/target.ts"
 import { toolEvents } from "./internal/toolEvents.ts"
 import { ToolHints } from "./internal/ToolHints.ts"
 import * as UnderNames from "./internal/underNames.ts"
+import { version } from "./internal/version.ts"
 import { Warmth } from "./internal/Warmth.ts"
 import { McpConfig } from "./McpConfig.ts"
 import type { McpConnection } from "./McpConnection.ts"
-import { ConfigInvalid, McpRuntimeError, ToolDisabled } from "./McpRuntimeError.ts"
+import { ConfigInvalid, DeadlineExceeded, McpRuntimeError, ToolDisabled } from "./McpRuntimeError.ts"
 import * as ToolFilter from "./ToolFilter.ts"
 
 /** How long to wait, and for what. */
@@ -299,7 +300,7 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<McpConnections["Service"], McpRuntimeError, Scope.Scope> {
   const deadlines = yield* Deadlines.make
   const targets = yield* Targets.make(config, options)
-  const clientInfo = options.clientInfo ?? { name: "holdfast", version: yield* packageVersion }
+  const clientInfo = options.clientInfo ?? { name: "holdfast", version }
   const scope = yield* Effect.scope
   const notifications = yield* PubSub.sliding<ServerNotification>(1024)
   const reloads = yield* PubSub.sliding<void>(1)
@@ -417,7 +418,7 @@ export const make = Effect.fnUntraced(function*(
       mayRepeat: idempotent === undefined && named !== undefined
         ? hints.mayRepeat(target, named)
         : Effect.succeed(idempotent ?? isRepeatable(method))
-    })
+    }).pipe(Effect.mapError((error) => named === undefined ? error : ofTool(error, named)))
   }
   const ask = <A>(
     server: string | Endpoint,
@@ -531,3 +532,9 @@ export const layerFile = (file: string, options: FileOptions = {}): Layer.Layer<
       return mcp
     })
   )
+
+/** Many tools are called by one method: which of them was late is what a caller asks first. */
+const ofTool = (error: McpRuntimeError, tool: string): McpRuntimeError =>
+  error.reason._tag === "DeadlineExceeded"
+    ? new McpRuntimeError({ reason: new DeadlineExceeded({ ...error.reason, tool }) })
+    : error

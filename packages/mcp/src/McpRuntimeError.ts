@@ -263,6 +263,8 @@ export class DeadlineExceeded extends Schema.Error<DeadlineExceeded>(id("Deadlin
   afterMillis: Schema.Number,
   kind: Schema.Literals(["acquire", "idle", "hard", "caller"]),
   delivery: Delivery,
+  /** Which tool, if it was a tool that was called. */
+  tool: Schema.optional(Schema.String),
   description: Schema.optional(Schema.String),
   /** How often the call was sent before, where the deadline passed while it was not with the server: nobody was told to cancel it. */
   attempts: Schema.optional(Schema.Number)
@@ -282,7 +284,8 @@ export class DeadlineExceeded extends Schema.Error<DeadlineExceeded>(id("Deadlin
         : `it was sent ${this.attempts === 1 ? "once" : `${this.attempts} times`} before, and may have run`
     }
     const why = this.description === undefined ? "" : ` (${said(this.description)})`
-    return `${this.server}: ${this.method} got no answer in ${seconds(this.afterMillis)} (${which[this.kind]}); ${
+    const what = this.tool === undefined ? this.method : `${this.method} of ${this.tool}`
+    return `${this.server}: ${what} got no answer in ${seconds(this.afterMillis)} (${which[this.kind]}); ${
       seen[this.delivery]
     }${why}`
   }

@@ -77,7 +77,11 @@ export const make = Effect.fnUntraced(function*(
   const round = (
     details: { readonly scope?: string; readonly resourceMetadataUrl?: URL; readonly authorizationCode?: string }
   ) =>
-    Effect.promise(() => import("./internal/sdk/authorize.ts")).pipe(
+    Effect.tryPromise({
+      try: () => import("./internal/sdk/authorize.ts"),
+      catch: (thrown) =>
+        new AuthorizationRefused({ description: `this program's code for OAuth cannot be loaded: ${String(thrown)}` })
+    }).pipe(
       Effect.flatMap(({ authorize }) => authorize({ provider, serverUrl, ...details })),
       within(timeout)
     )
@@ -143,7 +147,7 @@ export interface TokenSourceOptions {
  * import * as OAuth from "@holdfast/mcp/OAuth"
  * import * as Config from "effect/Config"
  *
- * const authorizer = OAuth.fromTokens({ token: Config.redacted("API_TOKEN") })
+ * const authorizer = OAuth.fromTokens({ token: Config.Redacted("API_TOKEN") })
  * ```
  */
 export const fromTokens = Effect.fnUntraced(function*(

@@ -8,6 +8,8 @@
  * - The end of the stream is the end of the link: the session behind it is gone, whatever the server would do with a new stream.
  *   A second `endpoint` event is the same, never a silent change of sessions.
  * - The address must be of the stream's own origin: credentials go nowhere else.
+ * - Redirections are followed within the origin, those of a POST only where they repeat it (307, 308). The stream's new place is that to
+ *   which a relative address is relative.
  *
  * **Gotchas**: how long the server may take to name the address is the connection's `connectTimeout`. Deprecated since revision
  * 2025-03-26: where a server also speaks Streamable HTTP, prefer that.
@@ -93,6 +95,8 @@ type State =
   | { readonly _tag: "Refused"; readonly failure: LinkFailure }
   | { readonly _tag: "Closed" }
 
+const redirectLimit = 5
+
 type Send = (request: HttpAuthorization.HttpRequest, handler: Dispatcher.DispatchHandler) => void
 
 class SseTransport extends HttpEvents implements Link, PostHost {
@@ -100,13 +104,16 @@ class SseTransport extends HttpEvents implements Link, PostHost {
   readonly #options: SseLinkOptions
   readonly #dispatch: Send
   readonly #now: () => number
-  readonly #url: URL
+  #url: URL
   readonly #headers: HttpHeaders
   readonly #closed = Deferred.makeUnsafe<LinkClosed>()
   readonly #posts = new Map<Outbound, SsePost>()
   #state: State = { _tag: "Opening", waiting: new Set() }
   #stream: Dispatcher.DispatchController | undefined
   #body: Body = discard
+  /** Where the response that is being read sends us. */
+  #redirection: URL | undefined
+  #redirections = 0
   #received = 0
   #events: ServerSentEvents.ServerSentEvents | undefined
   /** For the address. */
@@ -129,8 +136,15 @@ class SseTransport extends HttpEvents implements Link, PostHost {
   readonly onBytes = (count: number): void => {
     this.#received += count
   }
-  readonly failureOf = (refusal: HttpStatus.Refusal): LinkFailure =>
-    HttpStatus.failureOf(refusal, this.#url, this.#now())
+  readonly onRefusal = (post: SsePost, refusal: HttpStatus.Refusal): void => {
+    const from = this.#state._tag === "Open" ? this.#state.target : this.#url
+    const target = HttpStatus.redirection(refusal, from)
+    if (target === undefined || this.#state._tag !== "Open" || post.redirections >= redirectLimit) {
+      return post.fail(HttpStatus.failureOf(refusal, from, this.#now()))
+    }
+    this.#state = { _tag: "Open", target }
+    this.#send(post.again(), target)
+  }
   readonly onTaken = (post: SsePost): void => {
     // A request lives until its answer, which the stream brings.
     if (post.outbound.id === undefined) this.#posts.delete(post.outbound)
@@ -147,7 +161,7 @@ class SseTransport extends HttpEvents implements Link, PostHost {
         this.#state.waiting.add(outbound)
         return
       case "Open":
-        return this.#send(outbound, this.#state.target)
+        return this.#send(new SsePost(outbound, this), this.#state.target)
       case "Refused":
         return this.audience.failed(outbound, this.#state.failure)
       case "Closed":
@@ -176,13 +190,17 @@ class SseTransport extends HttpEvents implements Link, PostHost {
     this.#events?.isInsideEvent() === true ? "the event stream stopped in the middle of an event" : undefined
 
   open(): void {
-    const headers = { ...this.#headers.ofGet(""), "cache-control": "no-cache" }
-    this.#dispatch({ ...targetOf(this.#url), method: "GET", headers }, this)
+    this.#ask()
     const { addressTimeout, deadlines } = this.#options
     if (addressTimeout === undefined) return
     const millis = Duration.toMillis(Duration.fromInputUnsafe(addressTimeout))
     const description = `the event stream named no address for messages in ${millis / 1000} s`
     this.#limit = deadlines?.arm(millis, () => this.#refuse({ _tag: "Unintelligible", description }))
+  }
+
+  #ask(): void {
+    const headers = { ...this.#headers.ofGet(""), "cache-control": "no-cache" }
+    this.#dispatch({ ...targetOf(this.#url), method: "GET", headers }, this)
   }
 
   release(): void {
@@ -197,9 +215,13 @@ class SseTransport extends HttpEvents implements Link, PostHost {
   protected responded(status: number, headers: IncomingHttpHeaders): void {
     this.#received++
     if (status < 200) return
+    this.#redirection = this.#redirections < redirectLimit
+      ? HttpStatus.redirectionOfGet(status, headers, this.#url)
+      : undefined
+    if (this.#redirection !== undefined) return
     if (status >= 300) {
       this.#body = collect(HttpStatus.refusalBytes, (bytes) => {
-        this.#refuse(this.failureOf({ status, headers, body: bytes.toString() }))
+        this.#refuse(HttpStatus.failureOf({ status, headers, body: bytes.toString() }, this.#url, this.#now()))
       })
       return
     }
@@ -230,6 +252,7 @@ class SseTransport extends HttpEvents implements Link, PostHost {
   }
 
   protected ended(): void {
+    if (this.#redirection !== undefined) return this.#follow(this.#redirection)
     this.#body.end()
     this.#lost(this.#whereItBroke("the server ended the event stream"))
   }
@@ -241,6 +264,14 @@ class SseTransport extends HttpEvents implements Link, PostHost {
   protected faulty(error: unknown): void {
     this.audience.boundary.report("the reading of the event stream", error)
     this.#lost("the event stream could not be read")
+  }
+
+  #follow(target: URL): void {
+    this.#redirections++
+    this.#redirection = undefined
+    this.#url = target
+    this.#stream = undefined
+    if (this.#state._tag === "Opening") this.#ask()
   }
 
   #whereItBroke(description: string): string {
@@ -274,8 +305,8 @@ class SseTransport extends HttpEvents implements Link, PostHost {
     this.audience.received(frame)
   }
 
-  #send(outbound: Outbound, target: URL): void {
-    const post = new SsePost(outbound, this)
+  #send(post: SsePost, target: URL): void {
+    const { outbound } = post
     this.#posts.set(outbound, post)
     const headers = this.#headers.ofPost(outbound)
     this.#dispatch({ ...targetOf(target), method: "POST", headers, body: outbound.text }, post)

@@ -308,7 +308,7 @@ export const make = Effect.fnUntraced(function*(
 
   const current = SubscriptionRef.get(changed)
   const find = (name: string) => SubscriptionRef.getUnsafe(changed).tools.find((tool) => tool.name === name)
-  const late = (server: string, method: string, millis: number): Effect.Effect<McpRuntimeError> =>
+  const late = (server: string, millis: number, tool?: string): Effect.Effect<McpRuntimeError> =>
     Effect.map(Effect.orElseSucceed(mcp.starting(server), () => undefined), (start) => {
       const why = states.get(server)?.phase === "queued"
         ? "it waits for its turn to be started"
@@ -316,7 +316,8 @@ export const make = Effect.fnUntraced(function*(
       return new McpRuntimeError({
         reason: new DeadlineExceeded({
           server,
-          method,
+          method: tool === undefined ? "tools/list" : "tools/call",
+          tool,
           afterMillis: millis,
           kind: "caller",
           delivery: "NotSent",
@@ -329,7 +330,7 @@ export const make = Effect.fnUntraced(function*(
   const lack = (name: string, owners: ReadonlyArray<string>, millis: number): Effect.Effect<McpRuntimeError> => {
     const { tools, unavailable } = SubscriptionRef.getUnsafe(changed)
     const unknown = owners.find((server) => states.get(server)?.known.isOpen() === false)
-    if (unknown !== undefined) return late(unknown, "tools/call", millis)
+    if (unknown !== undefined) return late(unknown, millis, name)
     const [failed] = unavailable.filter(({ server }) => ToolName.mayBeOf(server, name))
       .toSorted((a, b) => b.server.length - a.server.length)
     if (failed !== undefined) return Effect.succeed(failed.error)
@@ -347,7 +348,7 @@ export const make = Effect.fnUntraced(function*(
         const open = [...states].filter(([, { known }]) => !known.isOpen()).map(([server]) => server)
         const waiting = yield* Effect.forEach(
           open,
-          (server) => Effect.map(late(server, "tools/list", millis), (error) => ({ server, error }))
+          (server) => Effect.map(late(server, millis), (error) => ({ server, error }))
         )
         return { tools, unavailable: [...unavailable, ...waiting] }
       })

@@ -5,7 +5,7 @@
  * - Servers are connected when first needed, which is by the first `tools` or `call`: all of them, because a tool may be any server's.
  *   From then on they are kept connected, shared, and restarted when they die; `tools` and `call` never meet a closed session.
  * - A call is settled once. What fails rejects with an `McpRuntimeError` whose `reason` says what happened; a tool's own
- *   failure is an answer (`isError`), not a rejection. An aborted call rejects with the signal's reason, and the server is told.
+ *   failure is an answer (`isError`), not a rejection. The error's stack is that of the caller. An aborted call rejects with the signal's reason, and the server is told.
  *   Arguments that are no JSON (a BigInt, a cycle) are a mistake of the program: a `TypeError`, and nothing is sent.
  * - Idle connections do not keep the program alive: it ends by itself, and everything it started ends with it. A call that is
  *   waited for keeps it alive.
@@ -146,13 +146,18 @@ export const openMcp = async (config: Config, options: OpenOptions = {}): Promis
   ): Promise<A> => {
     signal?.throwIfAborted()
     if (closing !== undefined) throw over(what)
+    const caller: { readonly stack?: string } = {}
+    Error.captureStackTrace(caller, held)
     hold.take()
     try {
       const exit = await start()
       if (Exit.isSuccess(exit)) return exit.value
       // An interruption by the signal is reported as the platform does it everywhere else.
       signal?.throwIfAborted()
-      throw Cause.hasInterruptsOnly(exit.cause) ? over(what) : Cause.squash(exit.cause)
+      const error = Cause.squash(exit.cause)
+      if (error instanceof McpRuntimeError) throw calledAt(caller, error)
+      // What a call meets that is cut off by the end of its runtime is that end.
+      throw Cause.hasInterruptsOnly(exit.cause) || closing !== undefined ? calledAt(caller, over(what)) : error
     } finally {
       hold.release()
     }
@@ -202,6 +207,18 @@ export const openMcp = async (config: Config, options: OpenOptions = {}): Promis
     close,
     [Symbol.asyncDispose]: close
   }
+}
+
+/** The error with the stack of the call that failed: its own shows how the runtime came to know of it, which is no help to the caller. */
+const calledAt = ({ stack = "" }: { readonly stack?: string }, { reason }: McpRuntimeError): McpRuntimeError => {
+  // Others may be told the same.
+  const error = new McpRuntimeError({ reason })
+  const frames = stack.split("\n").filter((line) => line.startsWith("    at "))
+  return Object.defineProperty(error, "stack", {
+    value: [`${error.name}: ${error.message}`, ...frames].join("\n"),
+    configurable: true,
+    writable: true
+  })
 }
 
 interface Shared {

@@ -56,7 +56,7 @@ export interface MemoryCall {
   readonly progress: (progress: Messages.Progress) => Effect.Effect<void>
 }
 
-/** Answers a request. A failure is a JSON-RPC error, a defect is one of code -32603; interruption is no answer. */
+/** Answers a request. A failure is a JSON-RPC error, a defect is one of code -32603 and is logged; interruption is no answer. */
 export type Handler = (
   params: Readonly<Record<string, unknown>>,
   call: MemoryCall
@@ -123,6 +123,11 @@ export interface MemoryServer extends ScriptedServer {
   readonly received: () => ReadonlyArray<JsonRpc.Incoming>
   /** The `tools/call` among it, by the name of the tool. */
   readonly calls: (tool: string) => ReadonlyArray<JsonRpc.Request>
+  /**
+   * Waits until the tool has been called so many times, over all connections, and gives the last of these calls; at once if it has been.
+   * Waits for as long as it takes, on no clock. Default: once.
+   */
+  readonly awaitCall: (tool: string, times?: number) => Effect.Effect<JsonRpc.Request>
   /** Says something to all clients of its own accord. */
   readonly notify: (method: string, params?: object) => Effect.Effect<void>
 }
@@ -131,12 +136,28 @@ export interface MemoryServer extends ScriptedServer {
 const make = (options: MemoryServerOptions = {}): Effect.Effect<MemoryServer> =>
   Effect.suspend(() => {
     const received: Array<JsonRpc.Incoming> = []
-    const serve = memoryServer.serve(options, (frame) => void received.push(frame))
+    const waiting = new Set<() => void>()
+    const serve = memoryServer.serve(options, (frame) => {
+      received.push(frame)
+      for (const look of waiting) look()
+    })
+    const calls = (tool: string) =>
+      received.filter((frame): frame is JsonRpc.Request => frame._tag === "Request" && isCallOf(frame, tool))
     return Effect.map(script(serve, options), (server) => ({
       ...server,
       received: () => [...received],
-      calls: (tool) =>
-        received.filter((frame): frame is JsonRpc.Request => frame._tag === "Request" && isCallOf(frame, tool)),
+      calls,
+      awaitCall: (tool, times = 1) =>
+        Effect.callback((resume) => {
+          const look = () => {
+            const call = calls(tool)[times - 1]
+            if (call === undefined) return void waiting.add(look)
+            waiting.delete(look)
+            resume(Effect.succeed(call))
+          }
+          look()
+          return Effect.sync(() => waiting.delete(look))
+        }),
       notify: (method, params) =>
         Effect.sync(() => {
           for (const peer of server.connections()) peer.send({ jsonrpc: "2.0", method, params })

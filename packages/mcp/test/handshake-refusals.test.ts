@@ -6,10 +6,14 @@ import * as McpConnection from "@holdfast/mcp/McpConnection"
 import * as McpConnections from "@holdfast/mcp/McpConnections"
 import { McpRuntimeError } from "@holdfast/mcp/McpRuntimeError"
 import * as OAuth from "@holdfast/mcp/OAuth"
+import * as Clock from "effect/Clock"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import * as Redacted from "effect/Redacted"
 import type * as http from "node:http"
+import { passing } from "./support/OpenHttp.ts"
 import type { SpyFrame } from "./support/spyBehaviour.ts"
 import * as SpyHttp from "./support/SpyHttp.ts"
 
@@ -387,5 +391,82 @@ describe("an answer to initialize that lacks something", () => {
       const { server } = yield* serving({ "server/discover": saying(404), initialize: accepting({ ok: true }) })
       const reason = yield* Effect.flip(connect(server))
       assert.match(new McpRuntimeError({ reason }).message, /answer to initialize is wrong: .*protocolVersion/)
+    }))
+})
+
+describe("a handshake that is refused for now", () => {
+  const busy = (id: unknown, retryAfter: string): Override => (response) =>
+    say(response, 429, JSON.stringify({ jsonrpc: "2.0", id, error: { code: -32004, message: "slow down" } }), {
+      ...json,
+      "retry-after": retryAfter
+    })
+
+  it.live("is said again when the server has asked for it, whichever part of it that is", () =>
+    Effect.gen(function*() {
+      const asked: Array<string> = []
+      const twice = (then: Override): Override => (response, frame) => {
+        const { id, method = "" } = frame
+        asked.push(method)
+        const isBusy = asked.filter((each) => each === method).length < 3
+        ;(isBusy ? busy(id, "0") : then)(response, frame)
+      }
+      const { server } = yield* serving({
+        initialize: twice(accepting(accepted())),
+        "notifications/initialized": twice(saying(202))
+      })
+      const { era } = yield* connect(server, { era: "legacy" })
+      assert.strictEqual(era, "legacy")
+      assert.deepStrictEqual(asked, [
+        ...Array.from({ length: 3 }, () => "initialize"),
+        ...Array.from({ length: 3 }, () => "notifications/initialized")
+      ])
+    }))
+
+  /** When `initialize` was said, in seconds of the test's time, until it was given up. */
+  const saidAt = (retryAfter: string, connectTimeout: Duration.Input) =>
+    Effect.gen(function*() {
+      const clock = yield* Clock.Clock
+      const times: Array<number> = []
+      const { server } = yield* serving({
+        initialize: (response, frame) => {
+          times.push(clock.currentTimeMillisUnsafe() / 1000)
+          busy(frame.id, retryAfter)(response, frame)
+        }
+      })
+      const dial = Effect.flip(connect(server, { era: "legacy", connectTimeout }))
+      const fiber = yield* Effect.forkChild(dial, { startImmediately: true })
+      yield* passing("50 millis", "the end", () => fiber.pollUnsafe() !== undefined)
+      assert.deepInclude(yield* Fiber.join(fiber), { _tag: "HttpRejected", status: 429 })
+      return times
+    })
+
+  it.effect("waits as long as the server says", () =>
+    Effect.gen(function*() {
+      const times = yield* saidAt("7", "30 seconds")
+      assert.strictEqual(times.length, 5)
+      for (const [index, time] of times.entries()) assert.isAtLeast(time, (times[0] ?? 0) + 7 * index)
+    }))
+
+  it.effect("waits ever longer where the server wants no pause", () =>
+    Effect.gen(function*() {
+      const times = yield* saidAt("0", "20 seconds")
+      assert.isAtLeast(times.length, 5)
+      assert.isAtMost(times.length, 10)
+    }))
+
+  it.effect("is given up at once where that would be too late", () =>
+    Effect.gen(function*() {
+      const { methods, server } = yield* serving({
+        initialize: (response, frame) => busy(frame.id, "4")(response, frame)
+      })
+      // No time passes here.
+      const reason = yield* Effect.flip(connect(server, { era: "legacy", connectTimeout: "3 seconds" }))
+      assert.deepInclude(reason, {
+        _tag: "HttpRejected",
+        status: 429,
+        description: "slow down",
+        retryAfterMillis: 4000
+      })
+      assert.deepStrictEqual(methods(), ["initialize"])
     }))
 })

@@ -330,48 +330,6 @@ describe("HttpLink", () => {
       assert.isAbove(link.received(), before)
     }))
 
-  it.live("says a handshake again that is refused for now, and gives up where that would take too long", () =>
-    Effect.gen(function*() {
-      const refusing = (times: number, after: string) => {
-        let refused = 0
-        return (server: SpyHttp.SpyHttp) => {
-          server.override.set("initialize", (response, { id }) => {
-            if (refused++ >= times - 1) server.override.clear()
-            const body = JSON.stringify({ jsonrpc: "2.0", id, error: { code: -32004, message: "slow down" } })
-            response.writeHead(429, { "content-type": "application/json", "retry-after": after }).end(body)
-          })
-        }
-      }
-      const patient = yield* open({ handshakeTimeout: 60_000 })
-      refusing(2, "0")(patient.server)
-      const call = patient.ask(1, "initialize")
-      yield* patient.answered(1)
-      assert.isEmpty(call.failures)
-      assert.strictEqual(call.handOffs, 1)
-      assert.strictEqual(patient.server.requests.length, 3)
-      const hasty = yield* open({ handshakeTimeout: 3000 })
-      refusing(1, "4")(hasty.server)
-      assert.deepInclude(yield* hasty.failed(hasty.ask(1, "initialize")), {
-        _tag: "Rejected",
-        status: 429,
-        description: "slow down",
-        retryAfterMillis: 4000
-      })
-      // Nothing is sent for a handshake that has been given up meanwhile.
-      const armed = new Set<() => void>()
-      const arm = (_: number, onExpire: () => void) => {
-        armed.add(onExpire)
-        return { cancel: () => void armed.delete(onExpire), renew: () => {} }
-      }
-      const givenUp = yield* open({ deadlines: { arm } })
-      refusing(1, "5")(givenUp.server)
-      const initialize = givenUp.ask(1, "initialize")
-      yield* live("refused", () => givenUp.server.override.size === 0 && armed.size === 1 && initialize.handOffs === 1)
-      yield* live("the pause", () => givenUp.link.received() > 1)
-      givenUp.link.forget(1)
-      assert.strictEqual(armed.size, 0)
-    }))
-
   it.live("says that nothing was sent and closes when nobody listens", () =>
     Effect.gen(function*() {
       const port = yield* deadPort

@@ -1,12 +1,13 @@
 /** Calls of the modern era that a server answers with questions. */
 import { assert, describe, it } from "@effect/vitest"
-import { type ClientHandlers, McpConfig } from "@holdfast/mcp"
+import { type ClientHandlers, Endpoint, McpConfig } from "@holdfast/mcp"
 import { type CallOptions, make } from "@holdfast/mcp/McpConnections"
 import { MemoryServer } from "@holdfast/mcp/testing"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import { TestClock } from "effect/testing"
+import * as SpyHttp from "./support/SpyHttp.ts"
 
 /** Asks first, `questions` of its user at once, and answers who comes back with an answer. */
 const curious = (questions: ReadonlyArray<string>) =>
@@ -76,6 +77,35 @@ describe("a call that needs input", () => {
       yield* TestClock.adjust("10 minutes")
       const { reason } = yield* Fiber.join(calling)
       assert.deepInclude(reason, { _tag: "OutcomeUnknown", server: "s", method: "tools/call" })
+      assert.strictEqual(asked, 1)
+    }))
+
+  it.live("says the same round again when it is refused for now, and asks its user once", () =>
+    Effect.gen(function*() {
+      const server = yield* SpyHttp.make({ answers: "json", hasSessions: false })
+      let asked = 0
+      const elicitation = () => Effect.sync(() => ({ action: `accept ${++asked}` }))
+      const rounds: Array<string> = []
+      server.override.set("server/discover", (response, { id }) => {
+        const result = { resultType: "complete", supportedVersions: ["2026-07-28"], capabilities: { tools: {} } }
+        response.writeHead(200, { "content-type": "application/json" })
+        response.end(JSON.stringify({ jsonrpc: "2.0", id, result }))
+      })
+      server.override.set("tools/call", (response, { id, params }) => {
+        const isAnswered = JSON.stringify(params).includes("inputResponses")
+        rounds.push(isAnswered ? "answers" : "question")
+        if (rounds.length === 2) return void response.writeHead(429, { "retry-after": "0" }).end()
+        const result = isAnswered
+          ? { resultType: "complete", content: [{ type: "text", text: "done" }] }
+          : { resultType: "input_required", inputRequests: { who: { method: "elicitation/create" } } }
+        response.writeHead(200, { "content-type": "application/json" })
+        response.end(JSON.stringify({ jsonrpc: "2.0", id, result }))
+      })
+      const endpoint = Endpoint.http({ url: server.url })
+      const mcp = yield* make(yield* McpConfig.make({ s: { endpoint, era: "modern" } }), { handlers: { elicitation } })
+      const { content } = yield* mcp.callTool("s", { name: "ask" }, { idempotent: false })
+      assert.deepStrictEqual(content, [{ type: "text", text: "done" }])
+      assert.deepStrictEqual(rounds, ["question", "answers", "answers"])
       assert.strictEqual(asked, 1)
     }))
 

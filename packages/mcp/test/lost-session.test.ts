@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { TestClock } from "effect/testing"
 import { eventually } from "./support/eventually.ts"
+import { live } from "./support/OpenHttp.ts"
 import * as SpyHttp from "./support/SpyHttp.ts"
 
 const open = (said: object = {}, options: Parameters<typeof Endpoint.http>[0] | undefined = undefined) =>
@@ -26,22 +27,29 @@ const open = (said: object = {}, options: Parameters<typeof Endpoint.http>[0] | 
 
 const sentence = (message: string) => JSON.stringify({ jsonrpc: "2.0", id: null, error: { code: -32000, message } })
 
+/** The same under the id of the request: the form of an answer. */
+const answer = (message: string, code = -32001) =>
+  `{"jsonrpc":"2.0","id":ID,"error":{"code":${code},"message":"${message}"}}`
+
 describe("a server that has forgotten the session", () => {
   for (
-    const [status, body] of [
+    const [status, body, contentType] of [
       [400, sentence("Bad Request: Server not initialized")],
       [401, "Unauthorized: Session not found"],
       [410, `{"detail":"session expired"}`],
       [503, sentence("Session unavailable; please reconnect")],
-      [200, sentence("Session not found")]
-    ] as const
+      [200, sentence("Session not found")],
+      [200, answer("Session not found")],
+      [200, answer("Received request before initialization was complete", -32602)],
+      [200, `event: message\ndata: ${answer("Session terminated")}\n\n`, "text/event-stream"]
+    ] as ReadonlyArray<readonly [number, string, string?]>
   ) {
-    it.live(`and says it by ${status} costs one handshake, and no call in flight`, () =>
+    it.live(`and says it by ${status} and ${body.slice(0, 40)} costs one handshake, and no call in flight`, () =>
       Effect.gen(function*() {
         const { ask, handshakes, server } = yield* open()
         const held = yield* Effect.forkChild(ask("hold"), { startImmediately: true })
         yield* eventually("held", () => server.open.has("hold"))
-        server.lostSession = { status, body }
+        server.lostSession = { status, body, ...(contentType !== undefined && { contentType }) }
         server.sessions.clear()
         yield* Effect.all([ask("echo"), ask("echo"), ask("echo")], { concurrency: "unbounded" })
         assert.strictEqual(handshakes(), 2)
@@ -51,6 +59,18 @@ describe("a server that has forgotten the session", () => {
         assert.strictEqual(handshakes(), 2)
       }))
   }
+
+  it.effect("is sent the call again as soon as the new connection is there, without a pause", () =>
+    Effect.gen(function*() {
+      const { ask, handshakes, server } = yield* open()
+      server.lostSession = { status: 400, body: sentence("Bad Request: Server not initialized") }
+      server.sessions.clear()
+      // The test's time stands still.
+      const call = yield* Effect.forkChild(ask("echo"), { startImmediately: true })
+      yield* live("the answer", () => call.pollUnsafe() !== undefined)
+      yield* Fiber.join(call)
+      assert.strictEqual(handshakes(), 2)
+    }))
 
   it.live("twice within minUptime costs no call, and one handshake more only after that time", () =>
     Effect.gen(function*() {
@@ -90,6 +110,57 @@ describe("a server that has forgotten the session", () => {
       yield* eventually("a ping", () => server.spy.received.some(({ method }) => method === "ping"))
       yield* Effect.retry(ask("echo"), { times: 100 })
       assert.strictEqual(handshakes(), 2)
+    }))
+
+  for (const body of ["unprocessable", "Session not found"]) {
+    it.live(`is not one that refuses one request on a new connection as well, with "${body}"`, () =>
+      Effect.gen(function*() {
+        const { ask, handshakes, mcp, server } = yield* open({ minUptime: "1 hour" })
+        server.override.set("bad", (response) => void response.writeHead(400).end(body))
+        const held = yield* Effect.forkChild(ask("hold"), { startImmediately: true })
+        yield* eventually("held", () => server.open.has("hold"))
+        const first = [...server.sessions]
+        yield* Effect.flip(mcp.request("spy", { method: "bad" }, { deadline: "1 second" }))
+        yield* ask("echo")
+        const isSuspected = body !== "unprocessable"
+        assert.strictEqual(handshakes(), isSuspected ? 2 : 1)
+        // The new session is ended, the old one is not.
+        yield* eventually("one session", () => server.sessions.size === 1)
+        assert.deepStrictEqual([...server.sessions], first)
+        assert.isUndefined(held.pollUnsafe())
+        yield* ask("release")
+        yield* Fiber.join(held)
+      }))
+  }
+
+  it.live("and answers every request with the same error is asked a ping, and connected anew", () =>
+    Effect.gen(function*() {
+      const { ask, handshakes, server } = yield* open()
+      server.lostSession = { status: 200, body: answer("Invalid request parameters", -32602) }
+      server.sessions.clear()
+      for (let calls = 0; calls < 3; calls++) {
+        assert.deepInclude((yield* Effect.flip(ask("echo"))).reason, { _tag: "ServerError", code: -32602 })
+      }
+      yield* eventually("a ping", () => server.spy.received.some(({ method }) => method === "ping"))
+      yield* Effect.retry(ask("echo"), { times: 100 })
+      assert.strictEqual(handshakes(), 2)
+    }))
+
+  it.live("is not one whose tool speaks of a session of its own: that is the answer, once", () =>
+    Effect.gen(function*() {
+      const { ask, handshakes, server } = yield* open()
+      let calls = 0
+      server.override.set("bad", (response, { id }) => {
+        calls++
+        response.writeHead(200, { "content-type": "application/json" }).end(
+          answer("Session expired").replace("ID", String(id))
+        )
+      })
+      for (let each = 1; each <= 4; each++) {
+        assert.deepInclude((yield* Effect.flip(ask("bad"))).reason, { _tag: "ServerError", code: -32001 })
+        assert.strictEqual(calls, each)
+      }
+      assert.strictEqual(handshakes(), 1)
     }))
 
   it.live("is not one that refuses a single tool, however often", () =>

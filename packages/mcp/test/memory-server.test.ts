@@ -7,8 +7,10 @@ import * as McpConnections from "@holdfast/mcp/McpConnections"
 import { HandshakeFailed } from "@holdfast/mcp/McpRuntimeError"
 import * as Messages from "@holdfast/mcp/Messages"
 import { MemoryServer, type MemoryServerOptions } from "@holdfast/mcp/testing"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Logger from "effect/Logger"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import { inTime, passing } from "./support/memoryTime.ts"
@@ -161,6 +163,20 @@ describe("a server in memory", () => {
       assert.strictEqual(error._tag, "ServerExited")
       assert.match(error.message, /out of cheese/)
     }))
+
+  it.effect("logs what a tool of its dies of, with the stack", () => {
+    const logged: Array<string> = []
+    const logger = Logger.make(({ cause, message }) => void logged.push(`${String(message)} ${Cause.pretty(cause)}`))
+    const failsHere = () => assert.fail("an assertion in a tool")
+    return Effect.gen(function*() {
+      const { call } = yield* start({ tools: { check: { run: () => Effect.sync(failsHere) } } })
+      assert.include((yield* Effect.flip(call("check"))).message, "an assertion in a tool")
+      const line = logged.find((line) => line.includes("tools/call died"))
+      assert.include(line, "an assertion in a tool")
+      assert.include(line, "failsHere")
+      assert.include(line, "memory-server.test.ts")
+    }).pipe(Effect.provide(Logger.layer([logger])))
+  })
 
   it.effect("ends with the connection: nothing of its handlers is left", () =>
     Effect.gen(function*() {

@@ -562,27 +562,29 @@ describe("a modern server", () => {
       assert.strictEqual(open, 1)
     }))
 
-  it.effect("that acknowledges nothing is taken to tell of everything after two seconds", () =>
-    Effect.gen(function*() {
-      const endless = MemoryServer.script((peer) =>
-        Effect.forever(Effect.map(peer.read, (text) => {
-          const { id, method } = JSON.parse(text)
-          if (method !== "server/discover") return
-          const capabilities = { resources: { subscribe: true } }
-          peer.send({
-            jsonrpc: "2.0",
-            id,
-            result: { resultType: "complete", supportedVersions: ["2026-07-28"], capabilities }
-          })
-        }))
-      )
-      const mcp = yield* connected({ endpoint: (yield* endless).endpoint, era: "modern" })
-      const subscribing = yield* Effect.forkChild(mcp.subscribe("it", "memo://1"), { startImmediately: true })
-      yield* TestClock.adjust("1900 millis")
-      assert.isUndefined(subscribing.pollUnsafe())
-      yield* TestClock.adjust("200 millis")
-      yield* Fiber.join(subscribing)
-    }))
+  for (const [read, millis] of [[30_000, 2000], [2000, 1000]] as const) {
+    it.effect(`that acknowledges nothing is taken to tell of everything in time for a deadline of ${read} ms`, () =>
+      Effect.gen(function*() {
+        const endless = MemoryServer.script((peer) =>
+          Effect.forever(Effect.map(peer.read, (text) => {
+            const { id, method } = JSON.parse(text)
+            if (method !== "server/discover") return
+            const capabilities = { resources: { subscribe: true } }
+            peer.send({
+              jsonrpc: "2.0",
+              id,
+              result: { resultType: "complete", supportedVersions: ["2026-07-28"], capabilities }
+            })
+          }))
+        )
+        const mcp = yield* connected({ endpoint: (yield* endless).endpoint, era: "modern", deadlines: { read } })
+        const subscribing = yield* Effect.forkChild(mcp.subscribe("it", "memo://1"), { startImmediately: true })
+        yield* TestClock.adjust(millis - 100)
+        assert.isUndefined(subscribing.pollUnsafe())
+        yield* TestClock.adjust(200)
+        yield* Fiber.join(subscribing)
+      }))
+  }
 })
 
 describe("an effect that was made before another config", () => {

@@ -54,6 +54,7 @@ describe("openMcp", () => {
     const late = await mcp.call("s__silent", {}, { deadline: "50 millis" }).catch((error: unknown) => error)
     assert(late instanceof McpPromise.McpRuntimeError)
     assert.strictEqual(late.reason._tag, "DeadlineExceeded")
+    assert.include(late.message, "tools/call of silent got no answer in 50 ms")
     const controller = new AbortController()
     const reason = new Error("changed my mind")
     const aborted = mcp.call("s__silent", {}, { signal: controller.signal }).catch((error: unknown) => error)
@@ -64,6 +65,25 @@ describe("openMcp", () => {
     const invalid = await McpPromise.openMcp("no-such-file.json").catch((error: unknown) => error)
     assert(invalid instanceof McpPromise.McpRuntimeError)
     assert.strictEqual(invalid.reason._tag, "ConfigInvalid")
+  })
+
+  it("rejects with the stack of the caller, also where several are told the same", async () => {
+    await using mcp = await McpPromise.openMcp({ mcpServers: { gone: { command: "no-such-command" } } })
+    const stackOf = (error: unknown): string => error instanceof Error ? error.stack ?? "" : "no error"
+    const asksFirst = () => mcp.call("gone__x").catch(stackOf)
+    const asksNext = async () => {
+      try {
+        return await mcp.call("gone__x")
+      } catch (error) {
+        return stackOf(error)
+      }
+    }
+    const [first, next] = await Promise.all([asksFirst(), asksNext()])
+    assert.match(String(first), /^\S*McpRuntimeError: gone: command not found: no-such-command/)
+    assert.match(String(first), /\n    at asksFirst .*promise-program\.integration\.test\.ts/)
+    assert.match(String(next), /\n    at asksNext .*promise-program\.integration\.test\.ts/)
+    const opensNothing = () => McpPromise.openMcp("no-such-file.json").catch(stackOf)
+    assert.match(String(await opensNothing()), /\n    at opensNothing .*promise-program\.integration\.test\.ts/)
   })
 
   it("names a server whose entry is wrong as unavailable, beside the tools of the others", async () => {

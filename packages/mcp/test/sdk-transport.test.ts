@@ -1,6 +1,7 @@
 /** Unmodified clients of the official SDK over pooled connections to a real process. */
 import { assert, describe, it } from "@effect/vitest"
 import { Endpoint, layer, McpConfig, McpConnections } from "@holdfast/mcp"
+import * as ModelView from "@holdfast/mcp/ModelView"
 import * as SdkTransport from "@holdfast/mcp/SdkTransport"
 import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import {
@@ -92,6 +93,23 @@ const kill = (mcp: McpConnections["Service"]) =>
   })
 
 describe("an SDK client over a pooled connection", () => {
+  it.live("are given the nearest numbers where the runtime keeps whole numbers exact", () =>
+    withServer((mcp) =>
+      Effect.gen(function*() {
+        const { client } = yield* connected(mcp)
+        const { structuredContent } = yield* Effect.promise(() => client.callTool({ name: "count" }))
+        assert.deepStrictEqual(structuredContent, {
+          id: 9007199254740992,
+          all: [18446744073709552000, 7],
+          deep: { er: -9007199254740992 }
+        })
+        const exact = yield* mcp.callTool("spoken", { name: "count" })
+        for (const text of [JSON.stringify(exact), ModelView.textOf(exact)]) {
+          assert.match(text, /9007199254740993[^]*18446744073709551615[^]*-9007199254740993/)
+        }
+      })
+    ))
+
   it.live("learns at connect what the server said at the pool's handshake, and no second handshake takes place", () =>
     withServer((mcp) =>
       Effect.gen(function*() {

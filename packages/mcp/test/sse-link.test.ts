@@ -171,3 +171,83 @@ describe("a connection over HTTP+SSE", () => {
       yield* eventually("the stream is closed", () => isClosed)
     }))
 })
+
+describe("a redirection of HTTP+SSE", () => {
+  for (const status of [301, 302, 303, 307, 308]) {
+    it.live(`of the stream by ${status} is followed within the origin, and the address is relative to its new place`, () =>
+      Effect.gen(function*() {
+        const server = yield* SseServer.make
+        server.redirections.set("GET /sse", { status, location: "/new/sse" })
+        server.greeting = "event: endpoint\ndata: messages\n\n"
+        const connection = yield* connect(server, { "X-Key": "k" })
+        yield* connection.request("tools/list")
+        assert.deepStrictEqual(server.requests, [
+          "GET /sse",
+          "GET /new/sse",
+          ...Array.from({ length: 3 }, () => "POST /new/messages")
+        ])
+        for (const headers of server.headers) assert.strictEqual(headers["x-key"], "k")
+      }))
+  }
+
+  for (const status of [307, 308]) {
+    it.live(`of a POST by ${status} repeats it within the origin, once, and is remembered`, () =>
+      Effect.gen(function*() {
+        const server = yield* SseServer.make
+        server.redirections.set("POST /messages?session=1", { status, location: "/moved/messages?session=1" })
+        const connection = yield* connect(server)
+        yield* connection.request("tools/list")
+        assert.deepStrictEqual(server.requests, [
+          "GET /sse",
+          "POST /messages?session=1",
+          ...Array.from({ length: 3 }, () => "POST /moved/messages?session=1")
+        ])
+        assert.strictEqual(server.messages.length, 3)
+      }))
+  }
+
+  it.live("that would make a GET of a POST is refused with the place it names", () =>
+    Effect.gen(function*() {
+      for (const status of [301, 302, 303]) {
+        const server = yield* SseServer.make
+        const connection = yield* connect(server)
+        server.redirections.set("POST /messages?session=1", { status, location: "/other" })
+        const reason = yield* Effect.flip(connection.request("tools/list"))
+        assert.deepInclude(reason, { _tag: "HttpRejected", status })
+        assert.include(reason.message, "/other")
+        assert.notInclude(server.requests.join(), "/other")
+      }
+    }))
+
+  it.live("to another origin is not followed: no header goes there", () =>
+    Effect.gen(function*() {
+      const elsewhere = yield* SseServer.make
+      for (const status of [301, 302, 303, 307, 308]) {
+        const server = yield* SseServer.make
+        server.redirections.set("GET /sse", { status, location: elsewhere.url })
+        const refusal = yield* Effect.flip(connect(server, { "X-Key": "k" }))
+        assert.deepInclude(refusal, { _tag: "HttpRejected", status })
+        assert.include(refusal.message, `it redirects to ${elsewhere.url}`)
+        server.redirections.clear()
+        const connection = yield* connect(server, { "X-Key": "k" })
+        server.redirections.set("POST /messages?session=1", { status, location: `${elsewhere.url}/messages` })
+        assert.deepInclude(yield* Effect.flip(connection.request("tools/call")), { _tag: "HttpRejected", status })
+      }
+      assert.isEmpty(elsewhere.requests)
+    }))
+
+  it.live("in a circle ends after five, of the stream and of a POST", () =>
+    Effect.gen(function*() {
+      const server = yield* SseServer.make
+      server.redirections.set("GET /sse", { status: 302, location: "/sse" })
+      assert.strictEqual((yield* Effect.flip(connect(server)))._tag, "HttpRejected")
+      assert.strictEqual(server.requests.length, 6)
+      server.redirections.clear()
+      const connection = yield* connect(server)
+      server.redirections.set("POST /messages?session=1", { status: 307, location: "/messages?session=1" })
+      const asked = server.requests.length
+      const reason = yield* Effect.flip(connection.request("tools/list"))
+      assert.match(reason.message, /in a circle/)
+      assert.strictEqual(server.requests.length - asked, 6)
+    }))
+})

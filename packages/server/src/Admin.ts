@@ -11,7 +11,8 @@
  * - `GET /`: this list.
  *
  * **Gotchas**: it listens on this machine only, unless there are tokens: whoever reaches it may end every session. `/healthz` and `/readyz` tell
- * nothing and want no token, so that what asks them needs none. It stays there while the server drains.
+ * nothing else, so they want no token and answer by whatever `Host` they are asked: balancers ask by an address. It stays there while the server
+ * drains.
  */
 import type * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
@@ -61,19 +62,19 @@ export const layer = (
       Effect.timeoutOrElse({ duration: "5 seconds", orElse: () => Effect.succeed(false) })
     )
     const auth = Effect.isEffect(options.auth) ? yield* options.auth : options.auth
-    yield* Guard.checkBind(host, { auth })
-    const node = yield* NodeServer.make
+    yield* Guard.checkBind(host, { auth, allowedHosts })
+    const node = yield* NodeServer.make()
     const routes = Layer.effectDiscard(Effect.gen(function*() {
       const registry = yield* SessionRegistry
       const router = yield* HttpRouter.HttpRouter
       const { address } = yield* HttpServer.HttpServer
       const bound = "port" in address ? address.port : port
       options.onListen?.(bound)
-      const guarded = (answer: Effect.Effect<HttpServerResponse.HttpServerResponse>, isPublic = false) =>
+      const guarded = (answer: Effect.Effect<HttpServerResponse.HttpServerResponse>, asker: Asker = "operator") =>
         Effect.gen(function*() {
           const request = yield* HttpServerRequest.HttpServerRequest
           const { headers } = request
-          const refused = Guard.judge(
+          const refused = asker === "anyone" ? undefined : Guard.judge(
             {
               // Nothing here has a body.
               method: "GET",
@@ -87,13 +88,13 @@ export const layer = (
             { allowedHosts }
           )
           if (refused !== undefined) return refusal(refused.status, refused.message)
-          if (auth !== undefined && !isPublic) yield* Guard.identify(auth, request)
+          if (auth !== undefined && asker === "operator") yield* Guard.identify(auth, request)
           return yield* answer
         }).pipe(
           Effect.catch((refused) => Effect.succeed(refused)),
           answerFaults
         )
-      yield* router.add("GET", "/healthz", guarded(Effect.succeed(HttpServerResponse.text("ok\n")), true))
+      yield* router.add("GET", "/healthz", guarded(Effect.succeed(HttpServerResponse.text("ok\n")), "anyone"))
       yield* router.add(
         "GET",
         "/readyz",
@@ -104,7 +105,7 @@ export const layer = (
               : isReady
               ? HttpServerResponse.text("ready\n")
               : HttpServerResponse.text("not ready\n", { status: 503 })),
-          true
+          "anyone"
         )
       )
       yield* router.add(
@@ -132,7 +133,7 @@ export const layer = (
             (isThere) => HttpServerResponse.empty({ status: isThere ? 204 : 404 })
           )))
       )
-      yield* router.add("GET", "/", guarded(Effect.succeed(HttpServerResponse.text(index)), true))
+      yield* router.add("GET", "/", guarded(Effect.succeed(HttpServerResponse.text(index)), "guest"))
       const scope = yield* Effect.scope
       yield* router.add(
         "POST",
@@ -146,6 +147,9 @@ export const layer = (
       Layer.provide(listen(node, { host, port }))
     )
   }))
+
+/** `operator`: with a token, where there are any. `guest`: without one, by a name of this port. `anyone`: by whatever name. */
+type Asker = "operator" | "guest" | "anyone"
 
 const index = `GET /healthz             200 as long as the process answers
 GET /readyz              200; 503 while the server drains, or lacks what it needs

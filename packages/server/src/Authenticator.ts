@@ -42,9 +42,11 @@ export type Authenticator = (
  */
 export const bearerTokens = (
   tokens: Config.Config<Redacted.Redacted> | Readonly<Record<string, Redacted.Redacted>>
-): Effect.Effect<Authenticator, McpServerError | Config.ConfigError> =>
+): Effect.Effect<Authenticator, McpServerError> =>
   Effect.gen(function*() {
-    const named = Config.isConfig(tokens) ? read(Redacted.value(yield* tokens)) : Object.entries(tokens)
+    const named = Config.isConfig(tokens)
+      ? read(Redacted.value(yield* Effect.catch(tokens, unreadable)))
+      : Object.entries(tokens)
     const byDigest = new Map<string, Principal.Principal>()
     for (const [name, token] of named) {
       const value = Redacted.value(token)
@@ -76,3 +78,9 @@ const read = (text: string): ReadonlyArray<readonly [string, Redacted.Redacted]>
 
 const invalid = (expected: string, actual: string): Effect.Effect<never, McpServerError> =>
   Effect.fail(new McpServerError({ reason: new ServerOptionInvalid({ option: "auth", expected, actual }) }))
+
+/** What cannot be read is mostly not there. Words of the configuration's own stay out of it: they may quote what they have found. */
+const unreadable = ({ cause }: Config.ConfigError): Effect.Effect<never, McpServerError> =>
+  cause._tag === "SchemaError" && cause.issue._tag === "Pointer"
+    ? invalid(`tokens in the variable ${cause.issue.path.map(String).join("_")}`, "none: it is not set")
+    : invalid("tokens from the configuration", "none: it cannot be read")

@@ -8,6 +8,7 @@
  *   send neither, browsers do.
  * - A POST must be `application/json`: a form or a plain text can be sent across origins without asking.
  * - The body must not be announced as too large.
+ * - OPTIONS is answered here: it asks nothing of the server, and a browser sends it without credentials.
  * - The authenticator must name a principal within ten seconds. After that the answer is 503. An authenticator that breaks is logged, and the answer is 500.
  * - The principal must not ask too often.
  *
@@ -23,13 +24,17 @@ import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as RateLimiter from "effect/persistence/RateLimiter"
 import type { AuthenticationRefused, Authenticator } from "./Authenticator.ts"
+import { isListed, options as answerOptions } from "./internal/crossOrigin.ts"
 import { refusal, retryAfter } from "./internal/httpAnswers.ts"
 import { McpServerError, UnsafeBind } from "./SessionError.ts"
 
 export interface GuardOptions {
   /** Names this server is reached by, with a port (`scan.example.org:8443`) or with any. Default: none beside loopback's. */
   readonly allowedHosts?: ReadonlyArray<string> | undefined
-  /** Origins of pages that may use this server, as in `https://app.example.org`. Default: none beside the server's own. */
+  /**
+   * Origins of pages that may use this server, as in `https://app.example.org`. Browsers are told so (CORS), for exactly these, and without
+   * cookies. Default: none beside the server's own.
+   */
   readonly allowedOrigins?: ReadonlyArray<string> | undefined
   /** Default: everybody is `local`, and only this machine is served. */
   readonly auth?: Authenticator | undefined
@@ -43,9 +48,10 @@ export interface GuardOptions {
   readonly rateLimit?: { readonly limit: number; readonly window: Duration.Input } | undefined
 }
 
-/** Lets a request past with its principal, or fails with the answer to it. */
+/** Lets a request past with its principal, or fails with the answer to it. `methods`: what OPTIONS is told that may be asked. */
 export type Guard = (
-  request: HttpServerRequest.HttpServerRequest
+  request: HttpServerRequest.HttpServerRequest,
+  methods?: string
 ) => Effect.Effect<Principal.Principal, HttpServerResponse.HttpServerResponse>
 
 export const defaultMaxBodyBytes = 4 * 1024 * 1024
@@ -63,6 +69,8 @@ export interface RequestView {
 export interface Refusal {
   readonly status: number
   readonly message: string
+  /** The name in `Host`, where it is the reason: cut, for messages. */
+  readonly unknownHost?: string | undefined
 }
 
 /** The rules without the request's principal. `port`: what we listen on. Undefined: pass. */
@@ -70,15 +78,19 @@ export const judge = (view: RequestView, port: number, options: GuardOptions): R
   const { allowedHosts = [], allowedOrigins = [], maxBodyBytes = defaultMaxBodyBytes } = options
   const host = view.host?.toLowerCase()
   if (host === undefined || !isOurs(host, port, allowedHosts)) {
-    return { status: 403, message: "this server is not known by the name in the header Host" }
+    if (host === undefined) return { status: 403, message: "the request has no header Host" }
+    const unknownHost = host.slice(0, 253)
+    const message =
+      `this server is not known by the name in the header Host, "${unknownHost}"; allowedHosts has to list it`
+    return { status: 403, message, unknownHost }
   }
   const { origin } = view
-  const isListed = origin !== undefined && allowedOrigins.includes(origin)
-  if (origin !== undefined && !isListed && !isOwn(origin, host)) {
+  const isFriend = isListed(origin, allowedOrigins)
+  if (origin !== undefined && !isFriend && !isOwn(origin, host)) {
     return { status: 403, message: "pages of this origin may not use this server" }
   }
   const site = view.secFetchSite
-  if (site !== undefined && site !== "same-origin" && site !== "none" && !isListed) {
+  if (site !== undefined && site !== "same-origin" && site !== "none" && !isFriend) {
     return { status: 403, message: "pages of other sites may not use this server" }
   }
   if (view.method !== "POST") return undefined
@@ -92,25 +104,45 @@ export const judge = (view: RequestView, port: number, options: GuardOptions): R
 
 /** Makes the guard of a server that listens on this port. */
 export const make = (port: number, options: GuardOptions): Effect.Effect<Guard, never, RateLimiter.RateLimiter> =>
-  Effect.map(RateLimiter.RateLimiter, (limiter) => (request) => {
-    const { headers, method } = request
-    const refused = judge(
-      {
-        method,
-        host: hostOf(request, options),
-        origin: headers["origin"],
-        secFetchSite: headers["sec-fetch-site"],
-        contentType: headers["content-type"],
-        contentLength: headers["content-length"]
-      },
-      port,
-      options
+  Effect.map(
+    Effect.all([RateLimiter.RateLimiter, Effect.sync(unknownHosts)]),
+    ([limiter, told]) => (request, methods = "POST") => {
+      const { headers, method } = request
+      const refused = judge(
+        {
+          method,
+          host: hostOf(request, options),
+          origin: headers["origin"],
+          secFetchSite: headers["sec-fetch-site"],
+          contentType: headers["content-type"],
+          contentLength: headers["content-length"]
+        },
+        port,
+        options
+      )
+      if (refused !== undefined) {
+        return Effect.andThen(told(refused), Effect.fail(refusal(refused.status, refused.message)))
+      }
+      const { allowedOrigins = [], auth, rateLimit } = options
+      if (method === "OPTIONS") return Effect.fail(answerOptions(request, methods, allowedOrigins))
+      const known = auth === undefined ? Effect.succeed(Principal.local) : identify(auth, request)
+      return rateLimit === undefined ? known : Effect.tap(known, ({ id }) => admit(limiter, id, rateLimit))
+    }
+  )
+
+/** Tells the operator of each name that is missing in `allowedHosts` once; of few, because anybody can make names up. */
+const unknownHosts = () => {
+  const known = new Set<string>()
+  return ({ unknownHost }: Refusal): Effect.Effect<void> => {
+    if (unknownHost === undefined || known.has(unknownHost) || known.size >= mostUnknownHosts) return Effect.void
+    known.add(unknownHost)
+    return Effect.logWarning(
+      `a request by the name ${JSON.stringify(unknownHost)} was refused; list it in allowedHosts if it is this server's`
     )
-    if (refused !== undefined) return Effect.fail(refusal(refused.status, refused.message))
-    const { auth, rateLimit } = options
-    const known = auth === undefined ? Effect.succeed(Principal.local) : identify(auth, request)
-    return rateLimit === undefined ? known : Effect.tap(known, ({ id }) => admit(limiter, id, rateLimit))
-  })
+  }
+}
+
+const mostUnknownHosts = 16
 
 /** How long an authenticator may take: the request holds a connection meanwhile. */
 const authTimeout = "10 seconds"
@@ -137,7 +169,12 @@ export const identify = (
 }
 
 const toAnswer = ({ challenge, message, status }: AuthenticationRefused): HttpServerResponse.HttpServerResponse =>
-  refusal(status, message, { headers: { "www-authenticate": challenge } })
+  refusal(status, message, { headers: { "www-authenticate": headerOf(challenge) } })
+
+/** An authenticator may repeat what the request has said, and that may be long, or no text of a header. */
+const headerOf = (text: string): string => text.slice(0, mostChallenge).replace(/[^\t\x20-\x7e]/g, " ")
+
+const mostChallenge = 1024
 
 /** A program without types may answer anything: only a principal opens the door. */
 const named = (principal: Principal.Principal): Effect.Effect<Principal.Principal> => {
@@ -171,11 +208,15 @@ const admit = (
     })
   )
 
-/** Fails with `UnsafeBind` when the server would be open to strangers. */
-export const checkBind = (host: string, options: GuardOptions): Effect.Effect<void, McpServerError> =>
-  options.auth === undefined && !isLoopback(host)
-    ? Effect.fail(new McpServerError({ reason: new UnsafeBind({ host }) }))
-    : Effect.void
+/** Fails with `UnsafeBind` when the server would be open to strangers. Warns when no other machine can name it. */
+export const checkBind = (host: string, options: GuardOptions): Effect.Effect<void, McpServerError> => {
+  if (isLoopback(host)) return Effect.void
+  if (options.auth === undefined) return Effect.fail(new McpServerError({ reason: new UnsafeBind({ host }) }))
+  const { allowedHosts = [] } = options
+  return allowedHosts.length > 0 ? Effect.void : Effect.logWarning(
+    `listening on ${host}, and allowedHosts lists no name: requests by any other name than localhost are refused`
+  )
+}
 
 const loopbackNames: ReadonlyArray<string> = ["localhost", "127.0.0.1", "[::1]"]
 
@@ -190,6 +231,7 @@ const isOurs = (host: string, port: number, allowed: ReadonlyArray<string>): boo
 }
 
 const isOwn = (origin: string, host: string): boolean => {
-  const parts = /^https?:\/\/([^/\s]+)$/.exec(origin.toLowerCase())
-  return parts !== null && parts[1] === host
+  const parts = /^(https?):\/\/([^/\s]+)$/.exec(origin.toLowerCase())
+  // A proxy with TLS may name the port that goes without saying; a browser does not.
+  return parts !== null && parts[2] === host.replace(parts[1] === "https" ? /:443$/ : /:80$/, "")
 }

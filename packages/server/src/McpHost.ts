@@ -46,6 +46,7 @@ import * as Admin from "./Admin.ts"
 import type { Authenticator } from "./Authenticator.ts"
 import * as Guard from "./Guard.ts"
 import { answerFaults } from "./internal/answerFaults.ts"
+import * as CrossOrigin from "./internal/crossOrigin.ts"
 import { drainAloud } from "./internal/drainAloud.ts"
 import { type Factory, factoryOf } from "./internal/factoryOf.ts"
 import * as Hosted from "./internal/Hosted.ts"
@@ -55,6 +56,7 @@ import * as NodeMain from "./internal/nodeMain.ts"
 import * as NodeServer from "./internal/nodeServer.ts"
 import { refuseStateless } from "./internal/refuseStateless.ts"
 import type { SdkServer } from "./internal/sdk/SessionServer.ts"
+import * as Sessionless from "./internal/Sessionless.ts"
 import * as Stateless from "./internal/stateless/serveStateless.ts"
 import * as StreamableHttp from "./internal/StreamableHttp.ts"
 import { Session } from "./Session.ts"
@@ -78,13 +80,31 @@ export interface StatelessOptions {
   readonly keep?: number | undefined
 }
 
+/** Where HTTP+SSE is served. */
+export interface LegacySseOptions {
+  /** The stream. Default: `/sse`. */
+  readonly path?: `/${string}` | undefined
+  /** Where its clients post. They are told the way from the stream to it. Default: `/message`. */
+  readonly messagePath?: `/${string}` | undefined
+}
+
 /** What the routes need to know. */
 export interface RouteOptions<R = never> extends Omit<Guard.GuardOptions, "auth"> {
   readonly server: ServerFactory<R>
   /** Where Streamable HTTP is served. Default: `/mcp`. */
   readonly path?: `/${string}` | undefined
-  /** Serves the deprecated HTTP+SSE too, at `/sse` and `/message`. Default: false. */
-  readonly legacySse?: boolean | undefined
+  /**
+   * Whether sessions of revisions before 2026-07-28 have an id. With false they have none (`Mcp-Session-Id` is neither sent nor read), and each
+   * request has a server of its own, as in revision 2026-07-28: any replica can answer it, before and after a restart. For servers whose
+   * sessions hold nothing. Default: true.
+   *
+   * **Gotchas**: two clients may use the same request ids, so a client's `notifications/cancelled` cancels nothing. A handler can ask its client
+   * nothing (the capabilities of clients count as none) and tell it nothing but progress; list changes, subscriptions and log messages are not
+   * offered. GET and DELETE are answered 405. HTTP+SSE has a session in its stream as before.
+   */
+  readonly sessions?: boolean | undefined
+  /** Serves the deprecated HTTP+SSE too, at `/sse` and `/message`, or at other paths. Default: false. */
+  readonly legacySse?: boolean | LegacySseOptions | undefined
   /**
    * Serves revision 2026-07-28, which has no sessions, at the same path: a server of its own for each request. Default: true. With false
    * who asks for it is told which revisions there are.
@@ -100,6 +120,11 @@ export interface HttpOptions<R = never> extends RouteOptions<R>, SessionPolicyIn
   readonly port?: number | undefined
   /** Address to listen on. Default: `127.0.0.1`. Another than this machine's own needs `auth`. */
   readonly host?: string | undefined
+  /**
+   * How long a connection stays open that nobody uses. It has to be longer than what stands in front keeps it: a balancer that uses a connection
+   * just as the server closes it loses the request. AWS' ALB keeps one for 60 seconds, nginx too, Google's for 600. Default: 75 seconds.
+   */
+  readonly keepAliveTimeout?: Duration.Input | undefined
   /** A port of its own for operators: see `Admin`. Default: none. */
   readonly admin?: Admin.AdminOptions | undefined
 }
@@ -140,14 +165,15 @@ export const layerRoutes = <R = never>(
   HttpRouter.HttpRouter | SessionRegistry | HttpServer.HttpServer | Exclude<R, Session | Scope.Scope>
 > =>
   Layer.effectDiscard(Effect.gen(function*() {
-    const { legacySse = false, path = "/mcp" } = options
+    const { path = "/mcp" } = options
     const router = yield* HttpRouter.HttpRouter
     const server = yield* factoryOf(options.server)
     const app = yield* make({ ...options, server, port: options.port ?? (yield* portOf) })
     yield* router.add("*", path, app.mcp)
-    if (!legacySse) return
-    yield* router.add("GET", "/sse", app.sse)
-    yield* router.add("POST", "/message", app.message)
+    const paths = ssePathsOf(options.legacySse)
+    if (paths === undefined) return
+    yield* router.add("*", paths.stream, app.sse(paths))
+    yield* router.add("*", paths.messages, app.message)
   })).pipe(Layer.provide(layerLimiter))
 
 /** Listens and serves until the Scope closes, and drains then. Fails before anything is started, `ListenFailed` among the reasons. */
@@ -161,19 +187,20 @@ export const layerHttp = <R = never>(
   Layer.unwrap(Effect.gen(function*() {
     const { host = "127.0.0.1", port = 8080 } = options
     const auth = yield* authenticatorOf(options.auth)
-    yield* Guard.checkBind(host, { auth })
+    yield* Guard.checkBind(host, { auth, allowedHosts: options.allowedHosts })
     const server = yield* factoryOf(options.server)
     const routes = HttpRouter.serve(layerRoutes({ ...options, server, auth, port: undefined }), {
       disableLogger: true,
       disableListenLog: true
     })
-    const node = yield* NodeServer.make
-    const { legacySse = false, path = "/mcp" } = options
+    const node = yield* NodeServer.make(options.keepAliveTimeout)
+    const { path = "/mcp" } = options
+    const sse = ssePathsOf(options.legacySse)
     const heard = Layer.effectDiscard(
       Effect.flatMap(portOf, (bound) => {
         const address = `http://${host.includes(":") ? `[${host}]` : host}:${bound}`
         return Effect.logInfo(
-          `listening on ${address}${path}${legacySse ? `, and for HTTP+SSE on ${address}/sse` : ""}`
+          `listening on ${address}${path}${sse === undefined ? "" : `, and for HTTP+SSE on ${address}${sse.stream}`}`
         )
       })
     )
@@ -301,19 +328,26 @@ const layerDrain = (
 
 const layerLimiter = RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))
 
+const ssePathsOf = (legacySse: RouteOptions["legacySse"] = false): LegacySse.SsePaths | undefined => {
+  if (legacySse === false) return undefined
+  const { messagePath = "/message", path = "/sse" } = legacySse === true ? {} : legacySse
+  return { stream: path, messages: messagePath }
+}
+
 type Route = Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest.HttpServerRequest>
 
 /** The routes as effects. */
 const make = Effect.fnUntraced(function*(
   options: Omit<RouteOptions, "server"> & { readonly server: Factory; readonly port: number }
 ): Effect.fn.Return<
-  { readonly mcp: Route; readonly sse: Route; readonly message: Route },
+  { readonly mcp: Route; readonly sse: (paths: LegacySse.SsePaths) => Route; readonly message: Route },
   McpServerError | Config.ConfigError,
   SessionRegistry | RateLimiter.RateLimiter | Scope.Scope
 > {
   const auth = yield* authenticatorOf(options.auth)
   const { maxBodyBytes = Guard.defaultMaxBodyBytes, server } = options
-  const guard = yield* Guard.make(options.port, { ...options, auth })
+  const allowedOrigins = yield* CrossOrigin.readOrigins(options.allowedOrigins ?? [])
+  const guard = yield* Guard.make(options.port, { ...options, auth, allowedOrigins })
   const registry = yield* SessionRegistry
   const revisions = options.stateless === false ? Revision.legacy : [...Revision.modern, ...Revision.legacy]
   const hosted = yield* Hosted.make({ registry, server, revisions })
@@ -323,25 +357,40 @@ const make = Effect.fnUntraced(function*(
     : yield* Stateless.make({
       hosted,
       revisions,
-      keep: served === true ? 0 : served.keep ?? 0,
-      acceptsStream: (request) => StreamableHttp.accepts(request, "text/event-stream")
+      keep: served === true ? 0 : served.keep ?? 0
     })
   const guarded = (
+    methods: string,
     serve: (
       request: HttpServerRequest.HttpServerRequest,
       principal: Principal
     ) => Effect.Effect<HttpServerResponse.HttpServerResponse>
   ): Route =>
     HttpServerRequest.HttpServerRequest.pipe(
-      Effect.flatMap((request) => Effect.flatMap(guard(request), (principal) => serve(request, principal))),
-      Effect.catch((refused) => Effect.succeed(refused)),
-      answerFaults,
+      Effect.flatMap((request) =>
+        // An authenticator that throws does so in here.
+        Effect.suspend(() => guard(request, methods)).pipe(
+          Effect.flatMap((principal) => serve(request, principal)),
+          Effect.catch((refused) => Effect.succeed(refused)),
+          answerFaults,
+          Effect.map((answer) => CrossOrigin.mark(request, allowedOrigins, answer))
+        )
+      ),
       Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(maxBodyBytes))
     )
+  const { methods } = LegacySse
   return {
-    mcp: guarded((request, principal) => StreamableHttp.handle(hosted, stateless, request, principal)),
-    sse: guarded((request, principal) => LegacySse.open(hosted, request, principal, "/message")),
-    message: guarded((request, principal) => LegacySse.post(hosted, request, principal))
+    mcp: options.sessions === false
+      ? guarded(
+        Sessionless.methods,
+        (request, principal) => Sessionless.handle(hosted, stateless, request, principal)
+      )
+      : guarded(
+        StreamableHttp.methods,
+        (request, principal) => StreamableHttp.handle(hosted, stateless, request, principal)
+      ),
+    sse: (paths) => guarded(methods.stream, (request, principal) => LegacySse.open(hosted, request, principal, paths)),
+    message: guarded(methods.messages, (request, principal) => LegacySse.post(hosted, request, principal))
   }
 })
 

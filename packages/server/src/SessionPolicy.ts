@@ -19,9 +19,12 @@ export interface SessionPolicyInput {
    * of the server and its answer to `initialize` included. Default: 30 seconds.
    */
   readonly halfOpenTimeout?: Duration.Input | undefined
-  /** Sessions, those that are still being closed included; past it 503 with `Retry-After`. Default: 10 000. */
+  /**
+   * Sessions, those that are still being closed included; past it 503 with `Retry-After`. A principal that has few gets one then all the same: the
+   * session that was unused for longest of the principal with most is closed (`limit`), unless it has a request in flight. Default: 10 000.
+   */
   readonly maxSessions?: number | undefined
-  /** The same for each principal. Default: as many as there may be. */
+  /** The same for each principal. Default: three quarters of `maxSessions`; all of them without authentication. */
   readonly maxSessionsPerPrincipal?: number | undefined
   /** Requests of one session at the same time; past it 429. Default: 256. */
   readonly maxInFlight?: number | undefined
@@ -53,7 +56,10 @@ export interface SessionPolicy {
   readonly sweepInterval: number
   readonly halfOpenTimeout: number
   readonly maxSessions: number
-  readonly maxSessionsPerPrincipal: number
+  /** Undefined: nothing was said of it. */
+  readonly maxSessionsPerPrincipal: number | undefined
+  /** What a principal may have where nothing was said of it, and there are others. */
+  readonly sharePerPrincipal: number
   readonly maxInFlight: number
   readonly heartbeatInterval: number
   readonly pingInterval: number
@@ -84,11 +90,10 @@ export const make = Effect.fnUntraced(function*(
     sweepInterval: yield* duration("sweepInterval", input.sweepInterval ?? "30 seconds", 1),
     halfOpenTimeout: yield* duration("halfOpenTimeout", input.halfOpenTimeout ?? "30 seconds", 1),
     maxSessions,
-    maxSessionsPerPrincipal: yield* count(
-      "maxSessionsPerPrincipal",
-      input.maxSessionsPerPrincipal ?? Number.POSITIVE_INFINITY,
-      1
-    ),
+    maxSessionsPerPrincipal: input.maxSessionsPerPrincipal === undefined
+      ? undefined
+      : yield* count("maxSessionsPerPrincipal", input.maxSessionsPerPrincipal, 1),
+    sharePerPrincipal: Math.max(1, Math.floor(maxSessions * 0.75)),
     maxInFlight: yield* count("maxInFlight", input.maxInFlight ?? 256, 1),
     heartbeatInterval: yield* duration("heartbeatInterval", input.heartbeatInterval ?? "15 seconds", 1),
     pingInterval: yield* duration("pingInterval", input.pingInterval ?? "30 seconds", 1),

@@ -11,7 +11,7 @@
  *
  * **Gotchas**: ids are handed out once, by `open`, and kept as digests. Snapshots and events know sessions by number.
  */
-import type { Principal } from "@holdfast/protocol/Principal"
+import * as Principal from "@holdfast/protocol/Principal"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
@@ -74,7 +74,7 @@ export interface DrainReport {
 }
 
 export interface OpenOptions {
-  readonly principal: Principal
+  readonly principal: Principal.Principal
   readonly transport: SessionTransport
 }
 
@@ -86,7 +86,7 @@ export class SessionRegistry extends Context.Service<SessionRegistry, {
     options: OpenOptions
   ) => Effect.Effect<{ readonly id: Redacted.Redacted; readonly session: SessionShape }, McpServerError>
   /** The session of this id, if it is this principal's. Fails with `SessionNotFound`. */
-  readonly find: (id: string, principal: Principal) => Effect.Effect<SessionShape, McpServerError>
+  readonly find: (id: string, principal: Principal.Principal) => Effect.Effect<SessionShape, McpServerError>
   /** Closes a session by its number. False: there is none. */
   readonly close: (session: number, reason?: CloseReason) => Effect.Effect<boolean>
   /** Closes what is stale or half-open now. Runs by itself every `sweepInterval`. */
@@ -158,12 +158,51 @@ export const make = Effect.fnUntraced(function*(
     }
   }
 
-  const limitFor = ({ id }: Principal): SessionLimit | undefined => {
+  const countOf = ({ id }: Principal.Principal): number => ofPrincipal.get(id) ?? 0
+
+  const limitFor = (principal: Principal.Principal): SessionLimit | undefined => {
+    // Without authentication everybody is one principal: there is nobody to leave room for.
+    const share = Principal.isSame(principal, Principal.local) ? policy.maxSessions : policy.sharePerPrincipal
+    const limit = policy.maxSessionsPerPrincipal ?? share
+    if (countOf(principal) >= limit) return new SessionLimit({ limit, principal: principal.id })
     // What is closing still holds what it has: who comes and goes fast would otherwise have any number of servers made.
-    if (all.size >= policy.maxSessions) return new SessionLimit({ limit: policy.maxSessions })
-    const limit = policy.maxSessionsPerPrincipal
-    return (ofPrincipal.get(id) ?? 0) >= limit ? new SessionLimit({ limit, principal: id }) : undefined
+    return all.size >= policy.maxSessions ? new SessionLimit({ limit: policy.maxSessions }) : undefined
   }
+
+  /**
+   * The session that makes room for one of this principal: the one unused for longest of whoever has most, if that is at least two more than the
+   * principal has. None with a request in flight, and one with an open stream only if no other is left.
+   */
+  const victimFor = (principal: Principal.Principal): SessionEntry | undefined => {
+    const enough = countOf(principal) + (waiting.get(principal.id) ?? 0) + 2
+    let richest: { readonly id: string; readonly count: number } | undefined
+    for (const [id, count] of ofPrincipal) if (count >= (richest?.count ?? enough)) richest = { id, count }
+    // What is closing makes its room already.
+    const living = [...all].filter(({ closeReason, principal }) =>
+      principal.id === richest?.id && closeReason === undefined
+    )
+    if (living.length < enough) return undefined
+    return living.filter((entry) => entry.inFlight() === 0).toSorted((one, other) =>
+      Math.min(one.openStreams(), 1) - Math.min(other.openStreams(), 1) || one.lastSeen - other.lastSeen
+    )[0]
+  }
+
+  /** Opens for which room is being made, by principal. */
+  const waiting = new Map<string, number>()
+
+  const makeRoom = (principal: Principal.Principal, victim: SessionEntry): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const { id } = principal
+      waiting.set(id, (waiting.get(id) ?? 0) + 1)
+      return Effect.ensuring(
+        closeAll([victim], () => "limit"),
+        Effect.sync(() => {
+          const left = (waiting.get(id) ?? 1) - 1
+          if (left === 0) waiting.delete(id)
+          else waiting.set(id, left)
+        })
+      )
+    })
 
   /** Nothing comes between the `reason` to close a session and its end. Undefined: there is none. */
   const closeAll = (entries: Iterable<SessionEntry>, reason: (entry: SessionEntry) => CloseReason | undefined) =>
@@ -222,13 +261,14 @@ export const make = Effect.fnUntraced(function*(
 
   return {
     policy,
-    open: ({ principal, transport }) =>
-      Effect.suspend(() => {
+    open: ({ principal, transport }) => {
+      const refuse = (reason: SessionLimit | ServerDraining): Effect.Effect<never, McpServerError> => {
+        refused++
+        return Effect.fail(new McpServerError({ reason }))
+      }
+      const opening = Effect.suspend(() => {
         const reason = draining === undefined ? limitFor(principal) : new ServerDraining()
-        if (reason !== undefined) {
-          refused++
-          return Effect.fail(new McpServerError({ reason }))
-        }
+        if (reason !== undefined) return refuse(reason)
         const number = ++opened
         // What lasts for one request is never looked for: no digest is of this form.
         const isFound = transport !== "stateless"
@@ -240,7 +280,14 @@ export const make = Effect.fnUntraced(function*(
         ofPrincipal.set(principal.id, (ofPrincipal.get(principal.id) ?? 0) + 1)
         host.onState(session, "connecting")
         return Effect.succeed({ id: Redacted.make(id, { label: "session id" }), session })
-      }),
+      })
+      return Effect.suspend(() => {
+        const isFull = draining === undefined && limitFor(principal)?.principal === undefined &&
+          all.size >= policy.maxSessions
+        const victim = isFull ? victimFor(principal) : undefined
+        return victim === undefined ? opening : Effect.andThen(makeRoom(principal, victim), opening)
+      })
+    },
     find: (id, principal) =>
       Effect.suspend(() => {
         const session = byDigest.get(digestOf(id))

@@ -10,6 +10,7 @@ import * as Tracer from "effect/Tracer"
 import { eventually } from "./support/eventually.ts"
 import { open } from "./support/hosted.ts"
 import { RawClient } from "./support/rawClient.ts"
+import { converse, request } from "./support/rawSocket.ts"
 
 const ready = (options: Parameters<typeof open>[0] = {}) =>
   Effect.gen(function*() {
@@ -23,7 +24,7 @@ const ready = (options: Parameters<typeof open>[0] = {}) =>
         const response = await fetch(`http://127.0.0.1:${port}${path}`, { method, headers, signal })
         return { status: response.status, text: await response.text() }
       })
-    return { ...host, client, ask }
+    return { ...host, adminPort: port, client, ask }
   })
 
 describe("the operators' port", () => {
@@ -106,6 +107,23 @@ describe("the operators' port", () => {
       assert.strictEqual((yield* ask("/readyz")).status, 503)
       check = Effect.succeed(true)
       assert.deepStrictEqual(yield* ask("/readyz"), { status: 200, text: "ready\n" })
+    }))
+
+  it.live("is asked for health by any name, as balancers ask by an address, and tells nothing else by it", () =>
+    Effect.gen(function*() {
+      const { adminPort } = yield* ready()
+      const said = (target: string, lines: ReadonlyArray<string>) =>
+        converse(adminPort, request("GET", target, [...lines, "Connection: close"]))
+      for (const lines of [["Host: 10.0.3.17:9464"], ["Host: ip-10-0-3-17.ec2.internal"], ["Host: [fd00::1]"], []]) {
+        for (const [target, text] of [["/healthz", "ok"], ["/readyz", "ready"]] as const) {
+          const answer = yield* said(target, lines)
+          assert.strictEqual(answer.status, 200, `${target} ${lines}`)
+          assert.match(answer.text, new RegExp(`\r\n\r\n${text}\n$`))
+        }
+        for (const target of ["/", "/sessions", "/metrics", "/healthz/../sessions", "/healthz/sessions"]) {
+          assert.notStrictEqual((yield* said(target, lines)).status, 200, `${target} ${lines}`)
+        }
+      }
     }))
 
   it.live("lets nobody in who was not meant, and listens for strangers only with tokens", () =>

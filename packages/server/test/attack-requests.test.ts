@@ -54,7 +54,7 @@ describe("a page in a browser", () => {
           const { status } = yield* knock(method, target, [], `Host: ${name}`)
           assert.strictEqual(status, 403, `${method} ${target} of ${name}`)
         }
-        for (const target of ["/healthz", "/sessions", "/metrics"]) {
+        for (const target of ["/", "/sessions", "/metrics"]) {
           const { status } = yield* converse(adminPort, request("GET", target, [`Host: ${name}`]))
           assert.strictEqual(status, 403, `${target} of ${name}`)
         }

@@ -52,7 +52,7 @@ describe("a session", () => {
       const { origin } = yield* open({ legacySse: true, auth: McpHost.bearerTokens(tokens) })
       const events = eventsOf(yield* new RawClient(`${origin}/sse`, bearer("ann")).send(undefined, {}, "GET"))
       yield* eventually("the address", () => events.seen.length > 0)
-      const address = `${origin}${events.seen[0]?.data ?? ""}`
+      const address = new URL(events.seen[0]?.data ?? "", `${origin}/sse`).href
       assert.strictEqual((yield* new RawClient(address).request("initialize", initialize)).status, 401)
       const stolen = yield* new RawClient(address, bearer("bob")).request("initialize", initialize)
       const invented = yield* new RawClient(`${origin}/message?sessionId=x`, bearer("bob")).request("initialize")

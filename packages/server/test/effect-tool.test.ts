@@ -16,6 +16,7 @@ import * as References from "effect/References"
 import * as Schema from "effect/Schema"
 import { eventually, until } from "./support/eventually.ts"
 import { eventsOf, RawClient } from "./support/rawClient.ts"
+import { recorded } from "./support/recorded.ts"
 
 class Greeting extends Context.Service<Greeting, { readonly word: string }>()("test/Greeting") {}
 class Refused extends Data.TaggedError("Refused") {
@@ -185,6 +186,17 @@ describe("a tool that is an Effect", () => {
         content: [{ type: "text", text: "the tool has failed; see the server's log" }]
       })
     }))
+
+  it.live("is logged with the stack of what it died of, which its client is not told", () =>
+    recorded((logged) =>
+      Effect.gen(function*() {
+        const { answer } = yield* ready
+        assert.notInclude(JSON.stringify(yield* answer("die")), "secret of the house")
+        const line = logged.find((line) => line.includes("the tool die has failed"))
+        assert.include(line, "Error: secret of the house")
+        assert.match(line ?? "", /\n +at .*effect-tool\.test\.ts/)
+      })
+    ))
 
   it.live("outlives its client and its session when another Scope owns it, and what it says then is a no-op", () =>
     Effect.gen(function*() {

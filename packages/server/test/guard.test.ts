@@ -3,8 +3,11 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Authenticator from "@holdfast/server/Authenticator"
 import * as Guard from "@holdfast/server/Guard"
 import * as McpHost from "@holdfast/server/McpHost"
+import * as Config from "effect/Config"
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Redacted from "effect/Redacted"
 import * as http from "node:http"
 import { open } from "./support/hosted.ts"
@@ -65,7 +68,8 @@ const options: Guard.GuardOptions = {
 const ownOrigins: Readonly<Record<string, ReadonlyArray<string>>> = {
   "localhost:8080": ["http://localhost:8080"],
   "127.0.0.1:8080": ["http://127.0.0.1:8080"],
-  "mcp.example.org": ["https://mcp.example.org"]
+  "mcp.example.org": ["https://mcp.example.org"],
+  "mcp.example.org:443": ["https://mcp.example.org"]
 }
 
 describe("the guard", () => {
@@ -133,10 +137,51 @@ describe("the guard", () => {
         const error = yield* Effect.flip(Layer.build(McpHost.layerHttp({ server, port: 0, host })))
         assert.strictEqual("reason" in error ? error.reason?._tag : undefined, "UnsafeBind")
       }
+    }))
+
+  it.effect("warns where other machines are served, and allowedHosts has no name for them to use", () =>
+    Effect.gen(function*() {
+      const lines: Array<string> = []
       const auth = yield* Authenticator.bearerTokens({ me: Redacted.make("0123456789abcdef") })
-      yield* Guard.checkBind("0.0.0.0", { auth })
+      yield* Effect.gen(function*() {
+        yield* Guard.checkBind("0.0.0.0", { auth, allowedHosts: ["mcp.example.org"] })
+        yield* Guard.checkBind("127.0.0.1", {})
+        assert.deepStrictEqual(lines, [])
+        yield* Guard.checkBind("0.0.0.0", { auth })
+      }).pipe(Effect.provide(Logger.layer([Logger.make(({ message }) => void lines.push(String(message)))])))
+      assert.lengthOf(lines, 1)
+      assert.include(lines[0], "allowedHosts")
+    }))
+
+  it.live("names the name that allowedHosts lacks, to the client and once in the log", () =>
+    Effect.gen(function*() {
+      const lines: Array<string> = []
+      yield* Effect.gen(function*() {
+        const { port } = yield* open()
+        for (const host of ["mcp.example.org", "MCP.example.org", "other.example.org"]) {
+          const { body, status } = yield* answerTo(port, host)
+          assert.strictEqual(status, 403)
+          assert.include(body, host.toLowerCase())
+          assert.include(body, "allowedHosts")
+        }
+        for (let i = 0; i < 40; i++) yield* answerTo(port, `made-up-${i}.example`)
+      }).pipe(Effect.provide(Logger.layer([Logger.make(({ message }) => void lines.push(String(message)))])))
+      const about = (name: string) => lines.filter((line) => line.includes(name)).length
+      assert.deepStrictEqual([about("mcp.example.org"), about("other.example.org")], [1, 1])
+      assert.isBelow(about("made-up"), 16)
     }))
 })
+
+/** What a server answers to a request by this name. */
+const answerTo = (port: number, host: string) =>
+  Effect.callback<{ readonly status: number; readonly body: string }>((resume) => {
+    const request = http.get({ port, host: "127.0.0.1", path: "/mcp", headers: { host } }, (response) => {
+      let body = ""
+      response.setEncoding("utf8").on("data", (chunk: string) => body += chunk)
+        .once("end", () => resume(Effect.succeed({ status: response.statusCode ?? 0, body })))
+    })
+    request.once("error", () => resume(Effect.succeed({ status: 0, body: "" })))
+  })
 
 const tokens = { ann: Redacted.make("token-of-ann-0123456789"), bob: Redacted.make("token-of-bob-0123456789") }
 const bearer = (name: keyof typeof tokens) => ({ authorization: `Bearer ${Redacted.value(tokens[name])}` })
@@ -187,6 +232,17 @@ describe("a server that asks who it is", () => {
         const error = yield* Effect.flip(Authenticator.bearerTokens(known))
         assert.strictEqual("reason" in error ? error.reason?._tag : undefined, "ServerOptionInvalid")
         assert.notInclude(error.message, "short")
+      }
+    }))
+
+  it.effect("a variable for tokens that is not set is named in a sentence", () =>
+    Effect.gen(function*() {
+      const asked = [Config.Redacted("SCAN_TOKENS"), Config.nested(Config.Redacted("TOKENS"), "SCAN")]
+      for (const tokens of asked) {
+        const error = yield* Effect.flip(Authenticator.bearerTokens(tokens)).pipe(
+          Effect.provideService(ConfigProvider.ConfigProvider, ConfigProvider.fromUnknown({}))
+        )
+        assert.strictEqual(error.message, "auth: expected tokens in the variable SCAN_TOKENS, got none: it is not set")
       }
     }))
 })

@@ -84,7 +84,10 @@ describe("an initialize that is never answered", () => {
       const host = yield* open({ server: reserved().server, legacySse: true, ...soon, halfOpenTimeout: "500 millis" })
       const events = eventsOf(yield* new RawClient(`${host.origin}/sse`).send(undefined, {}, "GET"))
       yield* eventually("the endpoint", () => events.seen.length > 0)
-      const accepted = yield* new RawClient(`${host.origin}${events.seen[0]?.data}`).request("initialize", hello)
+      const accepted = yield* new RawClient(new URL(events.seen[0]?.data ?? "", `${host.origin}/sse`).href).request(
+        "initialize",
+        hello
+      )
       assert.strictEqual(accepted.status, 202)
       yield* eventually("the end", events.isOver)
       assert.match(events.messages().at(-1)?.error?.message ?? "", /half-open/)

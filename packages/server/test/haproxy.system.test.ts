@@ -380,7 +380,7 @@ describe("docs/replicas.md, run by HAProxy", () => {
       for (const [replica, name] of [[both.a, ofA], [both.b, ofB]] as const) {
         const events = eventsOf(yield* new RawClient(`${origin}/sse`, headersOf(name)).send(undefined, {}, "GET"))
         yield* eventually("the address", () => events.seen.length > 0)
-        const poster = new RawClient(`${origin}${events.seen[0]?.data ?? ""}`, headersOf(name))
+        const poster = new RawClient(new URL(events.seen[0]?.data ?? "", `${origin}/sse`).href, headersOf(name))
         const params = { protocolVersion: "2024-11-05", capabilities: {}, clientInfo: { name: "raw", version: "1" } }
         assert.strictEqual((yield* poster.request("initialize", params)).status, 202)
         yield* eventually("the answer", () => events.messages().length === 1)

@@ -42,7 +42,7 @@ const openSse = (options: Parameters<typeof open>[0] = {}) =>
     const events = eventsOf(yield* client.send(undefined, {}, "GET"))
     yield* eventually("the endpoint", () => events.seen.length > 0)
     const endpoint = events.seen[0]?.data ?? ""
-    return { ...host, endpoint, events, poster: new RawClient(`${host.origin}${endpoint}`) }
+    return { ...host, endpoint, events, poster: new RawClient(new URL(endpoint, `${host.origin}/sse`).href) }
   })
 
 describe("a stream that a client opens", () => {
@@ -236,7 +236,7 @@ describe("HTTP+SSE", () => {
       const headers = { "content-type": "application/json", "content-length": body.length }
       const status = yield* Effect.acquireRelease(
         Effect.sync(() => {
-          const request = http.request(`${origin}${endpoint}`, { method: "POST", port, headers })
+          const request = http.request(new URL(endpoint, `${origin}/sse`), { method: "POST", port, headers })
           let code = 0
           request.on("response", (response) => {
             code = response.statusCode ?? 0

@@ -266,7 +266,7 @@ describe("a client of the old transport", () => {
       })
       const events = eventsOf(yield* new RawClient(`${origin}/sse`).send(undefined, {}, "GET"))
       yield* eventually("the endpoint", () => events.seen.length > 0)
-      const client = new RawClient(`${origin}${events.seen[0]?.data}`)
+      const client = new RawClient(new URL(events.seen[0]?.data ?? "", `${origin}/sse`).href)
       yield* client.notify("notifications/initialized")
       yield* eventually("its stream was cut", events.isOver)
       yield* Effect.repeat(registry.snapshot, { until: ({ sessions }) => sessions.length === 0 })

@@ -35,7 +35,7 @@ const overSse = ({ origin }: Host) =>
   Effect.gen(function*() {
     const events = eventsOf(yield* new RawClient(`${origin}/sse`).send(undefined, {}, "GET"))
     yield* eventually("the address", () => events.seen.length > 0)
-    const client = new RawClient(`${origin}${events.seen[0]?.data ?? ""}`)
+    const client = new RawClient(new URL(events.seen[0]?.data ?? "", `${origin}/sse`).href)
     const clientInfo = { name: "raw", version: "1" }
     yield* client.request("initialize", { protocolVersion: "2024-11-05", capabilities: {}, clientInfo })
     yield* eventually("the handshake's answer", () => events.messages().length > 0)

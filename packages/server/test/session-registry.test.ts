@@ -172,13 +172,64 @@ describe("a registry of sessions", () => {
       const registry = yield* SessionRegistry.make({ maxSessions: 3, maxSessionsPerPrincipal: 2 })
       const open = (name: string) => active(registry, { ...opened, principal: Principal.make(name) })
       const first = yield* open("a")
-      yield* open("a")
+      const second = yield* open("a")
       assert.deepInclude((yield* Effect.flip(open("a"))).reason, { _tag: "SessionLimit", limit: 2, principal: "a" })
       yield* open("b")
-      assert.deepInclude((yield* Effect.flip(open("c"))).reason, { _tag: "SessionLimit", limit: 3 })
-      yield* first.session.close("client")
+      yield* open("c")
+      assert.strictEqual(yield* first.session.closed, "limit")
+      assert.deepInclude((yield* Effect.flip(open("d"))).reason, { _tag: "SessionLimit", limit: 3 })
+      yield* second.session.close("client")
       yield* open("a")
       assert.strictEqual((yield* registry.snapshot).refused, 2)
+    }))
+
+  it.effect("leaves room beside one principal by default, unless there is none but one", () =>
+    Effect.gen(function*() {
+      const registry = yield* SessionRegistry.make({ maxSessions: 4 })
+      const open = (name: string) => active(registry, { ...opened, principal: Principal.make(name) })
+      for (let n = 0; n < 3; n++) yield* open("a")
+      assert.deepInclude((yield* Effect.flip(open("a"))).reason, { limit: 3, principal: "a" })
+      yield* open("b")
+      const alone = yield* SessionRegistry.make({ maxSessions: 4 })
+      for (let n = 0; n < 4; n++) yield* active(alone)
+      assert.deepInclude((yield* Effect.flip(active(alone))).reason, { limit: 4 })
+    }))
+
+  it.effect("a principal with few sessions gets one of a full server: the most idle one of the principal with most goes", () =>
+    Effect.gen(function*() {
+      const registry = yield* SessionRegistry.make({ maxSessions: 4, maxSessionsPerPrincipal: 4 })
+      const open = (name: string) => active(registry, { ...opened, principal: Principal.make(name) })
+      const streaming = yield* open("a")
+      const release = streaming.session.holdStream()
+      const busy = yield* open("a")
+      const answered = busy.session.holdRequest()
+      yield* open("a")
+      yield* TestClock.adjust("1 second")
+      yield* open("a")
+      // Of the idle ones the older; then the last idle one; then one with a stream. Never one with a request in flight.
+      yield* open("b")
+      assert.deepStrictEqual(yield* stateOf(registry), ["1 active", "2 active", "4 active", "5 active"])
+      yield* open("c")
+      assert.deepStrictEqual(yield* stateOf(registry), ["1 active", "2 active", "5 active", "6 active"])
+      yield* open("d")
+      assert.deepStrictEqual(yield* stateOf(registry), ["2 active", "5 active", "6 active", "7 active"])
+      // Nobody has two more than the next.
+      assert.deepInclude((yield* Effect.flip(open("e"))).reason, { _tag: "SessionLimit", limit: 4 })
+      assert.deepInclude((yield* Effect.flip(open("a"))).reason, { _tag: "SessionLimit", limit: 4 })
+      assert.deepInclude((yield* registry.snapshot).closed, { limit: 3 })
+      release()
+      answered()
+    }))
+
+  it.effect("of many that come at once to a full server, none takes more than its share", () =>
+    Effect.gen(function*() {
+      const registry = yield* SessionRegistry.make({ maxSessions: 20, maxSessionsPerPrincipal: 20 })
+      const open = (name: string) => active(registry, { ...opened, principal: Principal.make(name) })
+      for (let n = 0; n < 20; n++) yield* open("a")
+      yield* Effect.forEach(Array.from({ length: 40 }), () => Effect.exit(open("b")), { concurrency: "unbounded" })
+      const count = (name: string) =>
+        Effect.map(registry.snapshot, ({ sessions }) => sessions.filter(({ principal }) => principal === name).length)
+      assert.deepStrictEqual([yield* count("a"), yield* count("b")], [10, 10])
     }))
 
   it.effect("counts a session until all that it held is released: to come and go makes no room for more", () =>

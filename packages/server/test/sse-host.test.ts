@@ -12,7 +12,7 @@ const connect = Effect.gen(function*() {
   const client = new RawClient(`${host.origin}/sse`)
   const events = eventsOf(yield* client.send(undefined, {}, "GET"))
   yield* eventually("the address", () => events.seen.length > 0)
-  const address = `${host.origin}${events.seen[0]?.data ?? ""}`
+  const address = new URL(events.seen[0]?.data ?? "", `${host.origin}/sse`).href
   return { ...host, events, address, poster: new RawClient(address) }
 })
 

@@ -132,7 +132,7 @@ describe("the answer to a stateless request", () => {
       const fiber = yield* Effect.forkChild(plain.begin("slow", {}, { meta }), { startImmediately: true })
       yield* eventually("it arrived", () => waiting.length === 1)
       const other = yield* new StatelessClient(url).begin("slow")
-      assert.strictEqual(other.headers.get("cache-control"), "no-cache, no-transform")
+      assert.strictEqual(other.headers.get("cache-control"), "no-cache, no-store, no-transform")
       const events = eventsOf(other)
       yield* eventually("some heartbeats", () => events.comments() > 3)
       for (const go of waiting) go()

@@ -14,6 +14,7 @@ import {
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Exit from "effect/Exit"
+import { isNativeError } from "node:util/types"
 import type { Scenario } from "./PoolScenario.ts"
 import * as SimulatedConnector from "./SimulatedConnector.ts"
 import * as Simulation from "./Simulation.ts"
@@ -270,7 +271,7 @@ export class PoolAuditor {
       if (reason._tag === "Interrupt") continue
       const thrown = reason._tag === "Die" ? reason.defect : reason.error
       if (!(thrown instanceof SimulatedConnector.SimulatedDefect)) {
-        const words = thrown instanceof Error ? thrown.stack ?? thrown.message : String(thrown)
+        const words = isNativeError(thrown) ? thrown.stack ?? thrown.message : String(thrown)
         this.check(false, "the machine does not throw", `${line}: ${words}`)
         continue
       }
@@ -438,7 +439,7 @@ export class PoolAuditor {
     this.check(
       false,
       "the machine does not throw",
-      error instanceof Error ? error.stack ?? error.message : String(error)
+      isNativeError(error) ? error.stack ?? error.message : String(error)
     )
   }
 

@@ -89,7 +89,7 @@ export const call = (mcp: Client, name: string, args: object): Effect.Effect<Rec
       Effect.map(({ content, isError, structuredContent }) => {
         if (isError === true) throw new Error(`${name}: ${JSON.stringify(content)}`)
         const [first] = content
-        const said = structuredContent ?? (first?.type === "text" ? JSON.parse(first.text) : undefined)
+        const said = structuredContent ?? (first !== undefined && "text" in first ? JSON.parse(first.text) : undefined)
         return typeof said === "object" ? { ...said } : {}
       })
     )

@@ -3,10 +3,11 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { fstatSync, readFileSync, write } from "node:fs"
+import { fstatSync, write } from "node:fs"
 import type { WriteStream } from "node:tty"
 import { getSystemErrorMessage } from "node:util"
 import { type Output, OutputUnwritable, Shell, StdinUnreadable } from "../Shell.ts"
+import { version } from "./version.ts"
 
 /** The process's own streams. */
 export const layer: Layer.Layer<Shell> = Layer.effect(
@@ -15,7 +16,7 @@ export const layer: Layer.Layer<Shell> = Layer.effect(
     const stderr = output(process.stderr)
     return {
       directory: process.cwd(),
-      version: readVersion(),
+      version,
       stdout: output(process.stdout),
       // Said in `Shell`: there is nowhere left to complain.
       stderr: { ...stderr, write: (text: string) => Effect.ignore(stderr.write(text)) },
@@ -85,11 +86,3 @@ const readStdin: Effect.Effect<string, StdinUnreadable> = Effect.callback((resum
     process.stdin.off("data", onData).off("end", onEnd).off("error", onError).pause()
   })
 })
-
-/** From our own package.json, which is one folder up from the sources and from `dist` alike. */
-const readVersion = (): string => {
-  const manifest: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"))
-  return typeof manifest === "object" && manifest !== null && "version" in manifest
-    ? String(manifest.version)
-    : "unknown"
-}

@@ -7,6 +7,7 @@
  */
 import { Buffer } from "node:buffer"
 import * as fs from "node:fs"
+import { isNativeError } from "node:util/types"
 import * as pathText from "./pathText.ts"
 
 /** Why something was not read. */
@@ -110,7 +111,7 @@ export const bytesOf = (root: string, relative: string, maxBytes: number): Buffe
 
 /** In words. */
 export const reasonOf = (error: unknown): Reason => {
-  const code = error instanceof Error && "code" in error ? String(error.code) : String(error)
+  const code = isNativeError(error) && "code" in error ? String(error.code) : String(error)
   return reasons[code] ?? `it cannot be read: ${code}`
 }
 

@@ -2,6 +2,7 @@
  * Reads JSON that a person has written: says in which line and column it is none, and quotes no more of it than one character.
  */
 import * as Effect from "effect/Effect"
+import { isNativeError } from "node:util/types"
 
 export interface NotJson {
   /** From 1 on. */
@@ -46,7 +47,7 @@ const isBeginning = (text: string): boolean => {
     JSON.parse(text)
     return true
   } catch (error) {
-    const message = error instanceof Error ? error.message : ""
+    const message = isNativeError(error) ? error.message : ""
     if (/end of JSON|Unterminated/.test(message)) return true
     return Number(/at position (\d+)/.exec(message)?.[1] ?? -1) >= text.length
   }

@@ -1,4 +1,5 @@
 /** Patterns on RE2's engine: time in proportion to the text, whatever the pattern. */
+import { isNativeError } from "node:util/types"
 import { RE2JS } from "re2js"
 
 /** A pattern made ready. `ignoreCase`: in any case. */
@@ -10,7 +11,7 @@ export const problemOf = (pattern: string, use: "find" | "test"): string | undef
   try {
     if (compile(pattern).test("") && use === "find") return "matches nothing at all, which is everywhere"
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error)
+    const message = isNativeError(error) ? error.message : String(error)
     const advice = /\(\?(?:<?[=!])/.test(pattern) ? "; the engine has no lookahead and no lookbehind" : ""
     return `is no regular expression of RE2: ${message}${advice}`
   }

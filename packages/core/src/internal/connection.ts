@@ -154,6 +154,10 @@ export class Connection<K, C, E> implements Standing {
   monitor: Fiber.Fiber<unknown, unknown> | undefined = undefined
   /** Waits for the connector to retire it. */
   retirement: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  /** Is opened beside it, and given to callers in its place as long as it is open. */
+  successor: Connection<K, C, E> | undefined = undefined
+  /** Told once how opening it has ended. */
+  onSettled: ((value: C | undefined) => void) | undefined = undefined
   /** It was given up while it was being opened. */
   isAbandoned = false
   /** It closes to make room, and has not done so yet. */

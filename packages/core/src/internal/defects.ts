@@ -70,7 +70,7 @@ export class Defects {
 const placeOf = (defect: unknown): string => {
   try {
     const thrown = Cause.isCause(defect) ? Cause.squash(defect) : defect
-    if (!(thrown instanceof Error)) return String(thrown)
+    if (typeof thrown !== "object" || thrown === null || !("stack" in thrown)) return String(thrown)
     const frames = String(thrown.stack).split("\n").filter((line) => line.trimStart().startsWith("at "))
     return frames.length === 0 ? String(thrown) : frames.slice(0, 2).join("\n")
   } catch {

@@ -20,7 +20,7 @@ import type { Dialled } from "../Connector.ts"
 import type { Deadline } from "../Deadlines.ts"
 
 export interface KeepaliveOptions<E> {
-  readonly dialled: Dialled<unknown, E>
+  readonly dialled: Pick<Dialled<unknown, E>, "inFlight" | "received">
   readonly probe: Effect.Effect<void, E>
   readonly interval: number
   readonly timeout: number

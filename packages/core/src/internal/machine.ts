@@ -12,7 +12,8 @@
  * - the outbox: what a piece of it throws is told in the log, and the next piece runs.
  *
  * Two promises each have one place:
- * - **Every dial is started by `admit`**, in the order of the line: the key with the oldest demand gets the next free place.
+ * - **Every dial is started by `admit`**, in the order of the line: the key with the oldest demand gets the next free place. One that
+ *   is to take the place of an open connection needs none, and is started by `succeed`.
  * - **No dial follows a failure without a pause**: every failed dial and every loss goes through `penalise`, and `claimOf` lets no
  *   key into the line while one of its slots serves a penalty. The pause is left out for a connection that was open for at least
  *   as long, and once for one that expired (`mayReopen`). A failure for good of a key that is not kept warm has no pause: all who
@@ -33,7 +34,7 @@ import * as PubSub from "effect/PubSub"
 import * as Scope from "effect/Scope"
 import * as Backoff from "../Backoff.ts"
 import * as ConnectionState from "../ConnectionState.ts"
-import type { Connector, Dialled } from "../Connector.ts"
+import type { Connector, Dialled, Succeed } from "../Connector.ts"
 import type { Deadline, Deadlines } from "../Deadlines.ts"
 import {
   AcquireTimeout,
@@ -103,6 +104,8 @@ export class Machine<K, C, E> {
   /** Open while no connection is left. */
   readonly quiet: Latch.Latch = Latch.makeUnsafe(true)
   state: PoolSnapshot["state"] = "Open"
+  /** How long the drain that was asked for waits for leases; undefined: as long as the policy of each key says. */
+  drainGrace: number | undefined = undefined
   /** Connections not yet `Closed`, being opened ones included: what `maxConnections` limits. */
   connections = 0
   /** How many of them are closing to make room for those in line. */
@@ -363,6 +366,7 @@ export class Machine<K, C, E> {
     for (const slot of entry.slots) {
       const connection = slot.connection
       if (slot.state._tag !== "Ready" || connection === undefined || connection.leases >= entry.leaseLimit) continue
+      if (isSucceeded(connection)) continue
       // A suspect one is better than none: it may be busy only.
       if (best === undefined || isBetter(connection, best)) best = connection
     }
@@ -467,6 +471,7 @@ export class Machine<K, C, E> {
 
   /** Lets a key join the line, move in it or leave it. To be called after anything `claimOf` depends on has changed. */
   private queue(entry: Entry<K, C, E>): void {
+    this.trim(entry)
     const claim = this.claimOf(entry)
     if (claim === undefined) this.line.remove(entry)
     else this.line.put(entry, claim)
@@ -564,7 +569,7 @@ export class Machine<K, C, E> {
   // Dialling
   // ---------------------------------------------------------------------------------------------
 
-  private dial(entry: Entry<K, C, E>, slot: Slot<K, C, E>): void {
+  private dial(entry: Entry<K, C, E>, slot: Slot<K, C, E>): Connection<K, C, E> {
     const connection = new Connection(++this.ids, slot, Scope.makeUnsafe("sequential"), this.now())
     slot.connection = connection
     slot.lingering++
@@ -584,6 +589,7 @@ export class Machine<K, C, E> {
       "a dial could not be started",
       () => this.event(entry, connection, () => this.start(connection))
     )
+    return connection
   }
 
   private start(connection: Connection<K, C, E>): void {
@@ -640,6 +646,7 @@ export class Machine<K, C, E> {
     if (retired !== undefined) {
       next("a connection could not be watched", () => this.watchRetirement(connection, retired))
     }
+    this.settled(connection, dialled.value)
     next("a connection could not be leased", () => {
       if (!isOpen(connection)) return
       this.pump(entry)
@@ -665,10 +672,13 @@ export class Machine<K, C, E> {
     )
   }
 
-  private watchRetirement(connection: Connection<K, C, E>, retired: Effect.Effect<void>): void {
+  private watchRetirement(
+    connection: Connection<K, C, E>,
+    retired: (succeed: Succeed<C>) => Effect.Effect<void>
+  ): void {
     if (!isOpen(connection)) return
     const { entry } = connection
-    const fiber = this.fork(retired)
+    const fiber = this.fork(Effect.suspend(() => retired(this.succeed(connection))))
     connection.retirement = fiber
     fiber.addObserver((exit) =>
       this.event(entry, connection, () => {
@@ -678,6 +688,45 @@ export class Machine<K, C, E> {
         }
       })
     )
+  }
+
+  /** Opens a connection beside this one, in a slot of its own, which goes when one of the two is gone. */
+  private succeed(connection: Connection<K, C, E>): Succeed<C> {
+    const { entry } = connection
+    return Effect.callback((resume) =>
+      this.event(entry, connection, () => {
+        const isServingPenalty = entry.slots.some(({ timer }) => timer !== undefined)
+        if (!isOpen(connection) || this.state !== "Open" || entry.isExclusiveResource || isServingPenalty) {
+          return this.outbox.put(entry.label, "a succession threw", () => resume(Effect.undefined))
+        }
+        const slot = new Slot(++this.ids, entry, this.now())
+        entry.sole = undefined
+        entry.slots.push(slot)
+        const successor = this.dial(entry, slot)
+        connection.successor = successor
+        const retire = Effect.sync(() => this.move(() => this.retire(successor, "invalidated")))
+        successor.onSettled = (value) => resume(Effect.succeed(value === undefined ? undefined : { value, retire }))
+      })
+    )
+  }
+
+  /** To the connection that it is to succeed, if there is one. */
+  private settled(connection: Connection<K, C, E>, value: C | undefined): void {
+    const { entry, onSettled } = connection
+    if (onSettled === undefined) return
+    connection.onSettled = undefined
+    this.outbox.put(entry.label, "a succession threw", () => onSettled(value))
+  }
+
+  /** Takes out slots that a succession has added, as soon as one of the two connections is gone. */
+  private trim(entry: Entry<K, C, E>): void {
+    for (let i = entry.slots.length - 1; i >= 0 && entry.slots.length > entry.policy.maxConnectionsPerKey; i--) {
+      const slot = entry.slots[i]
+      if (slot === undefined || slot.state._tag !== "Idle") continue
+      this.transitions.slot(slot, SlotState.closed, undefined)
+      entry.slots.splice(i, 1)
+      this.refreshSole(entry)
+    }
   }
 
   private dialFailed(connection: Connection<K, C, E>, failure: Failure<E>): void {
@@ -917,7 +966,11 @@ export class Machine<K, C, E> {
     const { entry } = slot
     // Callers of an exclusive resource wait for it to be gone, so a forgotten lease must not block them for ever.
     entry.sole = undefined
-    const grace = reason === "drain" || entry.isExclusiveResource ? entry.policy.drainTimeout : Number.POSITIVE_INFINITY
+    const grace = reason === "drain"
+      ? this.drainGrace ?? entry.policy.drainTimeout
+      : entry.isExclusiveResource
+      ? entry.policy.drainTimeout
+      : Number.POSITIVE_INFINITY
     if (reason === "evicted") {
       connection.isMakingRoom = true
       this.makingRoom++
@@ -929,6 +982,7 @@ export class Machine<K, C, E> {
       slot.connection = undefined
       this.transitions.slot(slot, this.state === "Open" ? SlotState.idle : SlotState.closed, reason)
     }
+    this.trim(entry)
     if (connection.leases === 0) this.close(connection, reason)
     else connection.drainDeadline = this.arm(grace, entry, connection, () => this.close(connection, reason))
   }
@@ -942,6 +996,7 @@ export class Machine<K, C, E> {
       connection.isAbandoned = true
       slot.abandoned++
     }
+    this.settled(connection, undefined)
     this.transitions.connection(connection, ConnectionState.closing, cause)
     this.draining.delete(connection)
     this.idle.remove(connection)
@@ -1105,13 +1160,16 @@ export class Machine<K, C, E> {
     })
   }
 
-  /** Refuses new leases, retires everything, and after `timeout` closes what is still leased. */
-  readonly drain = (timeout: number): Effect.Effect<void> =>
+  /** Refuses new leases, retires everything, and after `timeout`, or else after each key's own, closes what is still leased. */
+  readonly drain = (timeout?: number): Effect.Effect<void> =>
     Effect.suspend(() => {
-      if (this.state === "Open") this.move(() => this.beginDrain())
-      const closeTimeout = this.options.policy.closeTimeout
+      if (this.state === "Open") {
+        this.drainGrace = timeout
+        this.move(() => this.beginDrain())
+      }
+      const { closeTimeout, drainTimeout } = this.options.policy
       return this.quiet.await.pipe(
-        Effect.timeoutOption(Duration.millis(timeout)),
+        Effect.timeoutOption(Duration.millis(timeout ?? drainTimeout)),
         Effect.andThen(Effect.sync(() => this.move(() => this.closeAll()))),
         Effect.andThen(Effect.timeoutOption(this.quiet.await, Duration.millis(closeTimeout))),
         Effect.andThen(Effect.sync(() => {
@@ -1119,6 +1177,16 @@ export class Machine<K, C, E> {
         }))
       )
     })
+
+  /** Refuses new leases, and closes what is not to be waited for at the end of the Scope. */
+  readonly endScope: Effect.Effect<void> = Effect.sync(() =>
+    this.move(() => {
+      if (this.state === "Open") this.beginDrain()
+      for (const connection of [...this.draining]) {
+        if (!connection.entry.policy.drainOnClose) this.close(connection, "drain")
+      }
+    })
+  )
 
   private beginDrain(): void {
     this.state = "Draining"
@@ -1152,6 +1220,10 @@ const isFree = <K, C, E>(connection: Connection<K, C, E>, entry: Entry<K, C, E>)
 
 const isBetter = <K, C, E>(a: Connection<K, C, E>, b: Connection<K, C, E>): boolean =>
   a.state === b.state ? a.leases < b.leases : a.state === ConnectionState.healthy
+
+/** Another one is open beside it, or will be soon. */
+const isSucceeded = <K, C, E>({ successor }: Connection<K, C, E>): boolean =>
+  successor?.state._tag === "Open" || successor?.state._tag === "Opening"
 
 /** A function, because the compiler believes that a field checked once stays as it was. */
 const isOpen = <K, C, E>(connection: Connection<K, C, E>): boolean => connection.state._tag === "Open"

@@ -24,7 +24,7 @@ export interface FakeConnector extends Connector.Connector<string, FakeConnectio
   /** What a probe does. Set before dialling; without it there is none. */
   probe: Effect.Effect<void, FakeError> | undefined
   /** When the connector retires a connection, by its id. Set before dialling; without it never. */
-  retired: ((id: number) => Effect.Effect<void>) | undefined
+  retired: ((id: number, succeed: Connector.Succeed<FakeConnection>) => Effect.Effect<void>) | undefined
   received: number
   inFlight: number
   /** What closing does. */
@@ -84,7 +84,7 @@ export const make = (options: { readonly exclusiveResource?: boolean } = {}): Fa
           lose: (message) => Effect.asVoid(Deferred.succeed(lost, new FakeError({ message })))
         },
         closed: Deferred.await(lost),
-        ...(self.retired !== undefined && { retired: self.retired(id) }),
+        retired: self.retired === undefined ? undefined : (succeed) => self.retired?.(id, succeed) ?? Effect.never,
         probe: self.probe === undefined ? undefined : Effect.suspend(() => self.probe ?? Effect.void),
         received: () => self.received,
         inFlight: () => self.inFlight

@@ -9,6 +9,7 @@ import * as Context from "effect/Context"
 import * as crypto from "node:crypto"
 import * as fs from "node:fs"
 import * as os from "node:os"
+import { isNativeError } from "node:util/types"
 
 /** A process, as it is written into the store. */
 export interface Identity {
@@ -63,7 +64,7 @@ const isGone = (pid: number): boolean => {
     return false
   } catch (error) {
     // EPERM: it lives, and belongs to somebody else.
-    return error instanceof Error && "code" in error && error.code === "ESRCH"
+    return isNativeError(error) && "code" in error && error.code === "ESRCH"
   }
 }
 

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Reactivity from "effect/reactivity/Reactivity"
 import * as Redacted from "effect/Redacted"
 import type { SqlError } from "effect/sql/SqlError"
+import { isNativeError } from "node:util/types"
 import { JobError, JobStoreUnavailable, type StoreProblem } from "../JobError.ts"
 import * as SqlStore from "./sqlStore.ts"
 
@@ -73,6 +74,6 @@ const problem = ({ reason }: SqlError): { readonly problem: StoreProblem; readon
   const code = typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : ""
   return {
     problem: problems[code] ?? kinds[reason._tag] ?? "failed",
-    detail: cause instanceof Error ? cause.message : reason.message ?? reason._tag
+    detail: isNativeError(cause) ? cause.message : reason.message ?? reason._tag
   }
 }

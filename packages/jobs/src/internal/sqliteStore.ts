@@ -5,6 +5,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as SqlClient from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
+import { isNativeError } from "node:util/types"
 import { JobError, JobStoreUnavailable, type StoreProblem } from "../JobError.ts"
 import * as NodeSqlite from "./NodeSqlite.ts"
 import * as SqlStore from "./sqlStore.ts"
@@ -50,5 +51,5 @@ const problems: Readonly<Record<number, StoreProblem>> = {
 const problem = ({ reason }: SqlError): { readonly problem: StoreProblem; readonly detail: string } => {
   const { cause } = reason
   const code = typeof cause === "object" && cause !== null && "errcode" in cause ? Number(cause.errcode) & 0xff : 0
-  return { problem: problems[code] ?? "failed", detail: cause instanceof Error ? cause.message : String(cause) }
+  return { problem: problems[code] ?? "failed", detail: isNativeError(cause) ? cause.message : String(cause) }
 }

@@ -2,15 +2,20 @@
  * Wraps the platform: the sockets under an HTTP link, undici's, and the proxies that the environment names.
  *
  * undici's two timeouts are off: a tool may think for longer than five minutes, and deadlines are kept elsewhere. Idle sockets
- * are let go earlier than the common servers do it (Node and uvicorn after 5 s), or a request could meet a closing one.
+ * are let go earlier than the common servers do it (Node and uvicorn after 5 s), or a request could meet a closing one. A socket whose
+ * time passes while the program is busy, so that no timer runs, is let go as well: undici looks at the clock before it sends.
  *
  * Proxies: `HTTP_PROXY`, `HTTPS_PROXY` (without it `HTTP_PROXY` serves both) and `NO_PROXY`; of two spellings the one in small
  * letters counts. They are read once per link.
+ *
+ * **Gotchas**: a bundler takes `#undici` for another build of it, made by `scripts/build.ts` with these three exports only.
  */
+import { Agent, buildConnector, EnvHttpProxyAgent } from "#undici"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent } from "undici"
+import { isNativeError } from "node:util/types"
+import type { Dispatcher } from "undici"
 
 export interface HttpProxies {
   readonly httpProxy?: string | undefined
@@ -121,7 +126,7 @@ export const dispatch = (
   try {
     via.dispatch(request, handler)
   } catch (error) {
-    handler.onResponseError?.(unsent, error instanceof Error ? error : new Error(String(error)))
+    handler.onResponseError?.(unsent, isNativeError(error) ? error : new Error(String(error)))
   }
 }
 
@@ -142,7 +147,7 @@ export const describeError = (error: unknown): string => {
   const code = codeOf(error)
   const known = code === undefined ? undefined : descriptions.get(code)
   if (known !== undefined) return known
-  const message = error instanceof Error ? error.message : String(error)
+  const message = isNativeError(error) ? error.message : String(error)
   return code === undefined || message.includes(code) ? message : `${message} (${code})`
 }
 
@@ -163,4 +168,4 @@ const descriptions: ReadonlyMap<string, string> = new Map([
 ])
 
 const codeOf = (error: unknown): string | undefined =>
-  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined
+  isNativeError(error) && "code" in error && typeof error.code === "string" ? error.code : undefined

@@ -29,8 +29,8 @@ export interface ExchangeHost extends ReconnectionHost {
   readonly audience: Audience
   /** Takes the values of headers out of a text that was written elsewhere. */
   readonly conceal: (text: string) => string
-  /** For the answer of the exchange itself. */
-  readonly receive: (frame: JsonRpc.Incoming | JsonRpc.Malformed) => void
+  /** For the answer to what was posted. */
+  readonly receive: (frame: JsonRpc.Incoming | JsonRpc.Malformed, exchange: HttpExchange) => void
   /** For everything else: it may be the answer that another exchange waits for. */
   readonly receiveStray: (frame: JsonRpc.Incoming | JsonRpc.Malformed) => void
   /** Whether a broken stream can be resumed: not from revision 2026-07-28 on. */
@@ -86,8 +86,8 @@ export class HttpExchange extends HttpEvents {
   #resumption: HttpResumption | undefined
   /** An error that does not say what it is about. Another message may still be the answer. */
   #complaint: JsonRpc.Failure | undefined
-  /** The response has brought a message that is neither the answer nor a complaint. */
   #hasBegun = false
+  #status = 0
 
   constructor(outbound: Outbound, host: ExchangeHost, sessionId: string | undefined, redirections = 0) {
     super()
@@ -95,6 +95,16 @@ export class HttpExchange extends HttpEvents {
     this.#host = host
     this.sessionId = sessionId
     this.redirections = redirections
+  }
+
+  /** The response has brought a message that is neither the answer nor a complaint. */
+  get hasBegun(): boolean {
+    return this.#hasBegun
+  }
+
+  /** Of the response; 0 until there is one. */
+  get status(): number {
+    return this.#status
   }
 
   get isQueued(): boolean {
@@ -163,7 +173,7 @@ export class HttpExchange extends HttpEvents {
       return this.#host.receiveStray(frame)
     }
     if (this.isAwaitingAnswer) this.#state = "settled"
-    this.#host.receive(frame)
+    this.#host.receive(frame, this)
   }
 
   /** No answer has come, but perhaps a complaint that does not say about what: it can only be about what was posted here. */
@@ -177,7 +187,7 @@ export class HttpExchange extends HttpEvents {
       this.#host.onErrorBody(this, 200, JSON.stringify({ jsonrpc: "2.0", id: null, error }))
     ) return
     this.#state = "settled"
-    this.#host.receive({ ...this.#complaint, id })
+    this.#host.receive({ ...this.#complaint, id }, this)
   }
 
   /** The answer has come on another way than our own response: nothing more is waited for here. */
@@ -201,6 +211,7 @@ export class HttpExchange extends HttpEvents {
   protected responded(status: number, headers: IncomingHttpHeaders): void {
     if (this.#isAborted || status < 200) return
     if (this.#state === "started") this.#state = "reading"
+    this.#status = status
     this.#isRefused = status >= 300
     this.#host.onResponse(this, status, headers)
     this.#body = this.#reader(status, headers)

@@ -1,7 +1,7 @@
 /** How long to wait before a stream of events is asked for again: what the server says, but never less than the back-off. */
 import * as Backoff from "@holdfast/core/Backoff"
 
-/** DESIGN §5: 250 ms × 1.6, ±20 %, at most 30 s. */
+/** 250 ms × 1.6, ±20 %, at most 30 s. */
 const policy = { initial: 250, factor: 1.6, max: 30_000, jitter: 0.2 } as const
 
 const longestMillis = 3_600_000

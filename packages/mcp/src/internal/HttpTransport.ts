@@ -21,11 +21,10 @@ import * as Concealment from "./Concealment.ts"
 import { backgroundOf } from "./HttpAgent.ts"
 import type { HttpSender } from "./HttpAuthorization.ts"
 import { HttpCookies } from "./HttpCookies.ts"
-import { HttpDoubt } from "./HttpDoubt.ts"
+import { aboutOf, HttpDoubt } from "./HttpDoubt.ts"
 import type { EventStreamRequest } from "./HttpEventStream.ts"
 import { type ExchangeHost, HttpExchange } from "./HttpExchange.ts"
 import { HttpHeaders } from "./HttpHeaders.ts"
-import { pauseMillis } from "./HttpPause.ts"
 import { HttpPush, type PushHost } from "./HttpPush.ts"
 import { endSession } from "./HttpSessionEnd.ts"
 import * as HttpStatus from "./HttpStatus.ts"
@@ -51,9 +50,6 @@ const lingerMillis = 2000
 /** A server that does not say within this time that it took a frame without an answer will not say it. */
 const acceptanceMillis = 60_000
 const graceMillis = 500
-/** How long a handshake is held up by refusals that say when to come back, where nobody says how long it may take. */
-const handshakeMillis = 20_000
-const ofHandshake: ReadonlySet<string> = new Set(["initialize", "server/discover", "notifications/initialized"])
 
 export class HttpTransport implements Link, ExchangeHost, PushHost {
   readonly maxMessageBytes: number
@@ -69,12 +65,9 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
   readonly #push: HttpPush
   readonly #cookies = new HttpCookies()
   readonly doubts = new HttpDoubt()
-  readonly #openedAt: number
   #concealCookies: Concealment.Conceal = (text) => text
   /** The server has taken `notifications/initialized`. */
   #isGreeted = false
-  /** Refusals of the handshake that were waited for. */
-  #postponed = 0
   #url: URL
   #state: State = { _tag: "Open" }
   #received = 0
@@ -94,7 +87,6 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
     this.#headers = new HttpHeaders(this.#url, options.headers)
     const conceal = Concealment.make(this.#headers.secrets)
     this.conceal = (text) => this.#concealCookies(services.sender.conceal(conceal(text)))
-    this.#openedAt = this.uptimeMillis()
     this.#push = new HttpPush(this)
   }
 
@@ -136,6 +128,7 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
   }
 
   readonly forget = (id: JsonRpc.RequestId): void => {
+    this.doubts.forget(id)
     this.#exchangeOf(id)?.abort()
   }
 
@@ -159,15 +152,19 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
     )
   })
 
-  readonly receive = (frame: JsonRpc.Incoming | JsonRpc.Malformed): void => {
-    if (frame._tag === "Success") this.doubts.answered()
-    if (this.#state._tag !== "Closed") this.audience.received(frame)
+  readonly receive = (frame: JsonRpc.Incoming | JsonRpc.Malformed, exchange?: HttpExchange): void => {
+    if (exchange !== undefined) {
+      if (frame._tag === "Success") this.doubts.answered(aboutOf(exchange.outbound))
+      else if (frame._tag === "Failure" && this.#isHeld(exchange, frame)) return
+    }
+    this.#deliver(frame)
   }
 
   readonly receiveStray = (frame: JsonRpc.Incoming | JsonRpc.Malformed): void => {
     const id = answeredBy(frame)
-    if (id !== undefined && id !== null) this.#exchangeOf(id)?.settle()
-    this.receive(frame)
+    const exchange = id === undefined || id === null ? undefined : this.#exchangeOf(id)
+    exchange?.settle()
+    this.receive(frame, exchange)
   }
 
   readonly onBytes = (count: number, isRefusal: boolean): void => {
@@ -236,8 +233,6 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
     if (verdict !== undefined) return this.#doubt(exchange, refusal, verdict)
     const answer = HttpStatus.answerIn(refusal, exchange.outbound.id)
     if (answer !== undefined) {
-      this.#suspect(answer, status)
-      this.doubts.refused(status)
       return exchange.receive(answer)
     }
     const target = HttpStatus.redirection(refusal, this.#url)
@@ -249,8 +244,7 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
       return this.#dispatch(exchange.again())
     }
     const failure = HttpStatus.failureOf(refusal, this.#url, this.nowMillis())
-    if (failure._tag === "Rejected" && this.#postpone(exchange, failure.retryAfterMillis)) return
-    this.doubts.refused(status)
+    this.doubts.refused(status, aboutOf(exchange.outbound))
     exchange.fail(failure)
   }
 
@@ -258,10 +252,6 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
     const verdict = this.#verdictOn(exchange.sessionId, status, body)
     if (verdict === "lost") this.#refuse(exchange, { status, body })
     else if (verdict !== undefined) this.#doubt(exchange, { status, headers: {}, body }, verdict)
-    else {
-      const frame = JsonRpc.decode(body)
-      if (frame._tag === "Failure" && exchange.sessionId !== undefined) this.#suspect(frame, status)
-    }
     return verdict !== undefined
   }
 
@@ -302,19 +292,6 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
     return cookie === own || cookie === undefined ? headers : { ...headers, cookie }
   }
 
-  /** A part of the handshake that is refused for now is said again by itself, as long as the handshake may take. */
-  #postpone(exchange: HttpExchange, retryAfterMillis: number | undefined): boolean {
-    if (retryAfterMillis === undefined || this.#state._tag !== "Open") return false
-    if (!ofHandshake.has(exchange.outbound.method)) return false
-    const pause = pauseMillis({ failures: ++this.#postponed, retryMillis: undefined, retryAfterMillis }, this.random())
-    const limit = this.#options.handshakeTimeout ?? handshakeMillis
-    if (this.uptimeMillis() - this.#openedAt + pause >= limit) return false
-    const next = exchange.again()
-    this.#exchanges.set(next.outbound, next)
-    this.#limit(next, pause, () => this.#dispatch(next))
-    return true
-  }
-
   #exchangeOf(id: JsonRpc.RequestId): HttpExchange | undefined {
     for (const [outbound, exchange] of this.#exchanges) if (outbound.id === id) return exchange
     return undefined
@@ -347,7 +324,7 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
   #doubt(exchange: HttpExchange, refusal: HttpStatus.Refusal, verdict: "named" | "stated"): void {
     const { description } = lostSession(refusal)
     const { status } = refusal
-    this.doubts.raise({ _tag: "Named", description: this.conceal(description) })
+    this.doubts.raise({ _tag: "Named", description: this.conceal(description), about: aboutOf(exchange.outbound) })
     exchange.fail(
       verdict === "stated" || HttpStatus.isUnexecuted(refusal)
         ? { _tag: "Lost", delivery: "Refused", description, status }
@@ -355,12 +332,30 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
     )
   }
 
-  #suspect(answer: JsonRpc.Failure, status: number): void {
-    if (!SessionLost.isSuspicious(answer, status)) return
-    this.doubts.raise({
-      _tag: "Refused",
-      description: this.conceal(lostSession({ status, body: answer.error.message }).description)
-    })
+  /** Looks at an error that answers a request. True: it waits until it is known whether it speaks for the session. */
+  #isHeld({ hasBegun, outbound, sessionId, status }: HttpExchange, answer: JsonRpc.Failure): boolean {
+    const about = aboutOf(outbound)
+    const { error: { code, message } } = answer
+    if (status >= 400) this.doubts.refused(status, about)
+    if (sessionId === undefined && !this.#isGreeted) return false
+    if (!SessionLost.isSuspicious(answer, status)) {
+      if (status < 400) this.doubts.failed(about, code, `it answers every request with error ${code}`)
+      return false
+    }
+    const description = this.conceal(lostSession({ status, body: message }).description)
+    // A ping decides the doubt. A stream that has brought progress is that of a call which has begun.
+    const isHeld = outbound.id !== undefined && outbound.method !== "ping" && !hasBegun &&
+      this.doubts.hold(outbound.id, {
+        deliver: () => this.#deliver(answer),
+        refuse: () => this.audience.failed(outbound, { _tag: "Lost", delivery: "Refused", description, status })
+      })
+    // It may be decided before this returns.
+    this.doubts.raise({ _tag: "Refused", description, about })
+    return isHeld
+  }
+
+  #deliver(frame: JsonRpc.Incoming | JsonRpc.Malformed): void {
+    if (this.#state._tag !== "Closed") this.audience.received(frame)
   }
 
   /** The server does not know the session that this exchange has named. */
@@ -397,6 +392,7 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
   #finish(reason: LinkClosed): void {
     if (this.#state._tag === "Closed") return
     if (this.#state._tag === "Leaving") this.#state.grace.cancel()
+    this.doubts.deliverAll()
     this.#state = { _tag: "Closed" }
     this.#push.stop()
     this.audience.closed(reason)

@@ -31,8 +31,8 @@ import { again, type Teller, type Wished } from "./Teller.ts"
 
 const method = "subscriptions/listen"
 
-/** How long a server has to say what it will tell. */
-const patience = "2 seconds"
+/** The time in which a server says what it will tell, in milliseconds; half the deadline of a read, if that is less. */
+const patience = 2000
 
 /** What lasted this long has earned a short pause again. */
 const provenMillis = 10_000
@@ -55,10 +55,13 @@ type Opened =
 export interface ModernTellerOptions {
   readonly connection: McpConnection
   readonly wished: Wished
+  /** Of a read, in milliseconds. */
+  readonly deadline: number
 }
 
 export class ModernTeller implements Teller {
   readonly #options: ModernTellerOptions
+  readonly #patience: number
   readonly #heard = new Set<string>()
   /** What this server has told of at any time. */
   readonly #proven = new Set<string>()
@@ -77,6 +80,7 @@ export class ModernTeller implements Teller {
 
   constructor(options: ModernTellerOptions) {
     this.#options = options
+    this.#patience = Math.min(patience, options.deadline / 2)
   }
 
   hears(uri: string): boolean {
@@ -236,7 +240,7 @@ export class ModernTeller implements Teller {
       )
       return yield* Effect.raceAllFirst([
         Effect.map(
-          Effect.timeoutOption(Deferred.await(acknowledged), this.#isSilent ? 0 : patience),
+          Effect.timeoutOption(Deferred.await(acknowledged), this.#isSilent ? 0 : this.#patience),
           (word): Opened => {
             this.#isSilent = word._tag === "None"
             const honoured = word._tag === "Some" ? word.value : uris

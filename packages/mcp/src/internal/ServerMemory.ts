@@ -22,7 +22,7 @@ export interface ServerNotes {
   budget: ReplayBudget.ReplayBudget | undefined
   /** The stack of the mistake of the program that connecting broke of last, once it was told. */
   toldStack: string | undefined
-  /** When a connection to it was retired last because the server seemed not to know it; monotonic milliseconds. */
+  /** When it was last connected anew because it seemed not to know a connection; monotonic milliseconds. */
   renewedAt: number
 }
 

@@ -1,12 +1,13 @@
 /**
  * Whether a server has forgotten the session that a request named.
  *
- * The protocol prescribes 404. The official SDK itself says 400, "Bad Request: Server not initialized"; others say it with 401,
- * 410, 422, 500, 503, or with 200 and a JSON-RPC error. So the words count, whatever the status: a text that speaks of a session
- * and, close to it, of something wrong with it, or of a missing `initialize`.
+ * The protocol prescribes 404, and 410 says the same. The official SDK itself says 400, "Bad Request: Server not initialized"; others
+ * say it with 401, 422, 500, 503, or with 200 and a JSON-RPC error. So the words count, whatever the status: a text that speaks of a
+ * session and, close to it, of something wrong with it, or of a missing `initialize`.
  *
  * Two things are no such word: a JSON-RPC error under the id of our very call, which is an answer unless its status refuses the call
- * and it says nothing else, and a refusal that is about load (429). Other answers that speak so are a suspicion: a ping decides.
+ * and it says nothing else, and a refusal that is about load (429). An answer that says nothing else is a suspicion: it waits until a
+ * ping has decided.
  *
  * @see https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#session-management
  */
@@ -28,7 +29,7 @@ export const isSessionLost: SessionLostClassifier = (status, body) => {
   const frame = JsonRpc.decode(body)
   const isFailure = frame._tag === "Failure"
   if (isFailure && isOurs(frame.id)) return isDressedUp(status, frame.error.message)
-  if (status === 404) return true
+  if (status === 404 || status === 410) return true
   if (status === 407 || status === 429) return false
   // A success is the server's word on the session only where it is an error that could not even be given an id.
   if (status < 400) return isFailure && namesSession(frame.error.message)
@@ -57,9 +58,11 @@ export const isUngreeted: SessionLostClassifier = (status, body) => {
 export const isSuspicious = ({ error }: JsonRpc.Failure, status: number): boolean =>
   status >= 400 ? namesSession(error.message) : wholly.test(error.message.slice(0, longestSentence).trim())
 
-/** A refusal that bears our id: 404 and 503 refuse by themselves, any other 4xx only with the bare sentence. */
+/** A refusal that bears our id: 404, 410 and 503 refuse by themselves, any other 4xx only with the bare sentence. */
 const isDressedUp = (status: number, words: string): boolean =>
-  status === 404 || status === 503 ? namesSession(words) : status >= 400 && status < 500 && wholly.test(words.trim())
+  status === 404 || status === 410 || status === 503
+    ? namesSession(words)
+    : status >= 400 && status < 500 && wholly.test(words.trim())
 
 /** A classifier of the user's, whose own failure is told of once and leaves the question to the one above. */
 export const guarded = (
@@ -103,4 +106,4 @@ const greeting =
   /\b(?:not (?:yet |been )*initiali[sz]ed|un-?initiali[sz]ed|before initiali[sz]ation|(?:re-?)?initiali[sz]e (?:first|again)|please (?:re-?connect|re-?initiali[sz]e))\b/i
 
 const wholly =
-  /^(?:bad request|not found|error)?[:\s]*(?:server not initiali[sz]ed|(?:no|in-?valid|un-?known|expired|missing)(?: or \w+)?(?: valid| active)?(?: mcp)?[- ]session(?:[- ]id)?(?: provided)?|(?:mcp[- ])?session(?:[- ]id)? (?:is |was |has )?(?:not found|expired|terminated|closed|in-?valid|un-?known|does not exist))[.!]?$/i
+  /^(?:bad request|not found|error)?[:\s]*(?:server not initiali[sz]ed|received request before initiali[sz]ation was complete|(?:no|in-?valid|un-?known|expired|missing)(?: or \w+)?(?: valid| active)?(?: mcp)?[- ]session(?:[- ]id)?(?: provided)?|(?:mcp[- ])?session(?:[- ]id)? (?:is |was |has )?(?:not found|expired|terminated|closed|in-?valid|un-?known|does not exist))[.!]?$/i

@@ -17,7 +17,8 @@ import { type Refusal, refusalBytes } from "./HttpStatus.ts"
 export interface PostHost {
   readonly audience: Audience
   readonly onBytes: (count: number) => void
-  readonly failureOf: (refusal: Refusal) => LinkFailure
+  /** What to do with a frame that was answered by a status other than 2xx. */
+  readonly onRefusal: (post: SsePost, refusal: Refusal) => void
   /** The server took the frame. */
   readonly onTaken: (post: SsePost) => void
   /** Called once, after everything else. */
@@ -26,6 +27,8 @@ export interface PostHost {
 
 export class SsePost extends HttpEvents {
   readonly outbound: Outbound
+  /** How often the frame was sent on to another path so far. */
+  readonly redirections: number
   readonly #host: PostHost
   #isStarted = false
   #isSettled = false
@@ -33,10 +36,17 @@ export class SsePost extends HttpEvents {
   #controller: Dispatcher.DispatchController | undefined
   #body: Body = discard
 
-  constructor(outbound: Outbound, host: PostHost) {
+  constructor(outbound: Outbound, host: PostHost, redirections = 0) {
     super()
     this.outbound = outbound
     this.#host = host
+    this.redirections = redirections
+  }
+
+  /** The POST that repeats this one after a redirection. The fate of the frame passes to it. */
+  again(): SsePost {
+    this.#isSettled = true
+    return new SsePost(this.outbound, this.#host, this.redirections + 1)
   }
 
   /** Nothing has left yet. */
@@ -65,7 +75,7 @@ export class SsePost extends HttpEvents {
     if (this.#isOver) return controller.abort(new Error("no longer wanted"))
     this.#controller = controller
     this.#isStarted = true
-    this.#host.audience.handedOff(this.outbound)
+    if (this.redirections === 0) this.#host.audience.handedOff(this.outbound)
   }
 
   protected responded(status: number, headers: IncomingHttpHeaders): void {
@@ -73,7 +83,7 @@ export class SsePost extends HttpEvents {
     if (status < 200) return
     if (status < 300) return this.#taken()
     this.#body = collect(refusalBytes, (bytes) => {
-      this.fail(this.#host.failureOf({ status, headers, body: bytes.toString() }))
+      if (!this.#isSettled) this.#host.onRefusal(this, { status, headers, body: bytes.toString() })
       this.#end()
     })
   }

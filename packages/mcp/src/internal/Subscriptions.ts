@@ -142,7 +142,7 @@ export class Subscriptions {
         onHeard: (uri) => this.heard(fingerprint, teller, uri)
       }
       const teller: Teller = connection.era === "modern"
-        ? new ModernTeller({ connection, wished })
+        ? new ModernTeller({ connection, wished, deadline: target.deadlines.read })
         : new LegacyTeller({ connection, wished, deadline: target.deadlines.read })
       return Effect.andThen(this.#enter(fingerprint, connection, teller), teller.begin)
     })

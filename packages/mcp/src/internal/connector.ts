@@ -8,6 +8,7 @@ import type * as Scope from "effect/Scope"
 import { connect, type ConnectOptions, type McpConnection } from "../McpConnection.ts"
 import { ConnectionLost, type ConnectReason } from "../McpRuntimeError.ts"
 import { defective, kindOf, stackOf } from "./defective.ts"
+import { openerOf } from "./memoryEndpoints.ts"
 import { withoutName } from "./naming.ts"
 import * as Retirement from "./retirement.ts"
 import type { ServerMemory } from "./ServerMemory.ts"
@@ -32,10 +33,14 @@ export interface Context
  */
 const backstopMillis = 5000
 
-/** The policy the pool works with. Connections of a target that is gone are not kept for anybody. */
+/**
+ * The policy the pool works with. Connections of a target that is gone are not kept for anybody. A server in memory is a test's: its
+ * clock may stand still, and then a drain would never end.
+ */
 export const poolPolicy = (target: Target, isGone: boolean): Target["policy"] => ({
   ...target.policy,
   ...(isGone && { idleTimeout: 0 }),
+  ...(openerOf(target.endpoint) !== undefined && { drainOnClose: false }),
   connectTimeout: target.policy.connectTimeout + backstopMillis
 })
 

@@ -14,6 +14,7 @@ import type * as Scope from "effect/Scope"
 import { type FSWatcher, watch } from "node:fs"
 import * as fs from "node:fs/promises"
 import { dirname, join, parse, resolve, sep } from "node:path"
+import { isNativeError } from "node:util/types"
 
 /** A folder that cannot be watched. `code` is the system's. */
 export class Unwatchable extends Data.TaggedError("Unwatchable")<{
@@ -126,4 +127,4 @@ const identityOf = (folder: string): Promise<string | undefined> =>
   )
 
 const codeOf = (error: unknown): string =>
-  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "unknown"
+  isNativeError(error) && "code" in error && typeof error.code === "string" ? error.code : "unknown"

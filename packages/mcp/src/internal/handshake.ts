@@ -7,6 +7,9 @@
  * error: a gateway's 5xx and a page of HTML say nothing about the era. Who is thought to be legacy, but may have changed, is asked the
  * legacy way first.
  *
+ * A server that refuses for now, and says when to come back (429, or 408, 425 and 503 with `Retry-After`), is asked the same again then,
+ * if that is in time. It is never asked sooner than the back-off says.
+ *
  * A server that refuses the revision of `initialize` is asked again: with the newest of those it names, or with the next older one
  * when it names none.
  *
@@ -17,12 +20,14 @@ import { decodeInitializeResult } from "@holdfast/protocol/Messages"
 import * as ModernEra from "@holdfast/protocol/ModernEra"
 import * as Revision from "@holdfast/protocol/Revision"
 import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import * as Schedule from "effect/Schedule"
 import type { ClientHandlers } from "../ClientHandlers.ts"
 import type { Link } from "../Link.ts"
 import type { CallFailure, Era } from "../McpConnection.ts"
-import { HandshakeFailed } from "../McpRuntimeError.ts"
+import { HandshakeFailed, type HttpRejected } from "../McpRuntimeError.ts"
 import * as Refusals from "./handshakeRefusals.ts"
 import type { Multiplexer } from "./Multiplexer.ts"
 import { capabilitiesOf } from "./Responder.ts"
@@ -48,6 +53,8 @@ export interface HandshakeOptions {
   readonly hasAuthorizer: boolean
   readonly clientInfo: Messages.Implementation
   readonly handlers: ClientHandlers
+  /** How many milliseconds there are to wait for a server that says when to come back. */
+  readonly patience: () => number
   /** Asked at every modern request: how verbose the server is to be while it serves it. */
   readonly logLevel: () => string | undefined
 }
@@ -77,6 +84,21 @@ const patience = "2 seconds"
 /** How long a server may take to open its own stream before the connection is used without. */
 const pushPatience = "1 second"
 
+/** The back-off of dials, which a server may lengthen. */
+const pauses = (left: () => number) =>
+  Schedule.min([Schedule.exponential("250 millis", 1.6), Schedule.spaced("30 seconds")]).pipe(
+    Schedule.jittered,
+    Schedule.setInputType<CallFailure>(),
+    Schedule.modifyDelay(({ duration, input }) => Effect.succeed(Duration.max(duration, retryAfterOf(input)))),
+    Schedule.while(({ duration, input }) => isForNow(input) && Duration.toMillis(duration) < left())
+  )
+
+const isForNow = (failure: CallFailure): failure is HttpRejected =>
+  failure._tag === "HttpRejected" && failure.retryAfterMillis !== undefined
+
+const retryAfterOf = (failure: CallFailure): Duration.Duration =>
+  Duration.millis(isForNow(failure) ? failure.retryAfterMillis ?? 0 : 0)
+
 export const make = (
   options: HandshakeOptions,
   link: Link,
@@ -84,6 +106,7 @@ export const make = (
 ): Record<Era | "auto" | "legacy first", Handshake> => {
   const { clientInfo, handlers, hasAuthorizer, logLevel, protocolVersion: pinned, server, spoken: known } = options
   const capabilities = capabilitiesOf(handlers)
+  const patiently = <A>(said: Effect.Effect<A, CallFailure>) => Effect.retry(said, pauses(options.patience))
   const failed = (description: string) => new HandshakeFailed({ server, description })
   const spoken = [...Revision.modern, ...Revision.legacy].join(", ")
 
@@ -101,8 +124,11 @@ export const make = (
   }
 
   const modern: Handshake = Effect.suspend(() => {
-    speakModern()
-    const discover = multiplexer.request("server/discover", {}, {})
+    const ask = Effect.suspend(() => {
+      speakModern()
+      return multiplexer.request("server/discover", {}, {})
+    })
+    const discover = patiently(ask)
     // One that refuses the revision and names it in the same breath is asked once more.
     const asked = Effect.catchIf(
       discover,
@@ -151,7 +177,7 @@ export const make = (
         yield* Effect.logWarning(`${server}: the answer to initialize: ${oddity}`)
       }
       link.setProtocolVersion(protocolVersion)
-      yield* multiplexer.notify("notifications/initialized", undefined)
+      yield* patiently(multiplexer.notify("notifications/initialized", undefined))
       // A question that a server asks before there is a way for it is lost, and the call that needs the answer with it.
       if (Object.keys(capabilities).length > 0 && link.pushAnswered !== undefined) {
         yield* Effect.timeoutOption(link.pushAnswered, pushPatience)
@@ -165,11 +191,12 @@ export const make = (
   /** Ends: each time there is one revision less to ask with. */
   const initialize = (revision: string, refused: ReadonlyArray<string>): Handshake => {
     const tried = [...refused, revision]
-    return Effect.suspend(() => {
+    const ask = Effect.suspend(() => {
       link.setProtocolVersion(undefined)
       multiplexer.speak(undefined)
       return multiplexer.request("initialize", { protocolVersion: revision, capabilities, clientInfo }, {})
-    }).pipe(Effect.matchEffect({
+    })
+    return patiently(ask).pipe(Effect.matchEffect({
       onSuccess: (answer) => accepted(answer, revision),
       onFailure: (failure) => {
         const next = pinned === undefined ? Refusals.nextRevision(failure, tried) : undefined

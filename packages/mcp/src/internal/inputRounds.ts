@@ -3,7 +3,8 @@
  * its questions, and is sent the same request again, with the answers and the state it gave.
  *
  * Each round is a request of its own, but the call is one: a server that has asked has begun, so a later round that was never sent
- * leaves the call in doubt, and the pool does not begin it again. The call's hard deadline holds over all rounds and between them.
+ * leaves the call in doubt, and the pool does not begin it again. A later round that is refused for now is sent again after the pause
+ * that the server names. The call's hard deadline holds over all rounds and between them.
  */
 import * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import * as ModernEra from "@holdfast/protocol/ModernEra"
@@ -106,9 +107,15 @@ const fulfillingOnce =
       return Effect.timeoutOrElse(effect, { duration: afterMillis, orElse: () => Effect.fail(late) })
     }
 
-    const send = (number: number, more: object): Effect.Effect<unknown, CallFailure> => {
+    const send = (number: number, more: object, refusals = 0): Effect.Effect<unknown, CallFailure> => {
       const sent = request(method, { ...params, ...more }, options)
-      return number === 1 ? sent : Effect.mapError(sent, (failure) => begun(server, method, failure))
+      if (number === 1) return sent
+      return Effect.catch(sent, (failure) => {
+        const pause = failure._tag === "HttpRejected" ? failure.retryAfterMillis : undefined
+        return pause === undefined || pause >= left(options) || refusals === maxRounds
+          ? Effect.fail(begun(server, method, failure))
+          : Effect.andThen(inTime(Effect.sleep(pause)), Effect.suspend(() => send(number, more, refusals + 1)))
+      })
     }
 
     const round = (number: number, more: object): Effect.Effect<unknown, CallFailure> =>

@@ -5,9 +5,11 @@ import * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import type * as Messages from "@holdfast/protocol/Messages"
 import * as ModernEra from "@holdfast/protocol/ModernEra"
 import * as Revision from "@holdfast/protocol/Revision"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import { isNativeError } from "node:util/types"
 import type { Handler, MemoryCall, MemoryServerOptions, MemoryTool } from "../testing.ts"
 import type { MemoryPeer } from "./memoryLink.ts"
 
@@ -99,16 +101,13 @@ const answer = (handlers: ReadonlyMap<string, Handler>, call: MemoryCall): Effec
   return Effect.suspend(() => handler(params, call)).pipe(
     Effect.map((result) => ({ jsonrpc: "2.0", id, result })),
     Effect.catch((error) => Effect.succeed({ jsonrpc: "2.0", id, error })),
-    Effect.catchDefect((defect) =>
-      Effect.succeed({
-        jsonrpc: "2.0",
-        id,
-        error: {
-          code: JsonRpc.errorCode.internalError,
-          message: defect instanceof Error ? defect.message : String(defect)
-        }
-      })
-    ),
+    Effect.catchDefect((defect) => {
+      const message = isNativeError(defect) ? defect.message : String(defect)
+      const error = { code: JsonRpc.errorCode.internalError, message }
+      // The client learns no more than that. It may be an assertion of the test's, and a test wants the place.
+      const told = Effect.logError(`a server in memory: ${method} died`, Cause.die(defect))
+      return Effect.as(told, { jsonrpc: "2.0", id, error })
+    }),
     Effect.map((message) => connection.send(message))
   )
 }

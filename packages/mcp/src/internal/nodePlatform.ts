@@ -9,8 +9,8 @@ import { Buffer } from "node:buffer"
 import { createReadStream } from "node:fs"
 import * as fs from "node:fs/promises"
 import { availableParallelism, homedir } from "node:os"
-import { fileURLToPath } from "node:url"
 import { parseEnv } from "node:util"
+import { isNativeError } from "node:util/types"
 
 /** A file that cannot be read. `code` is the operating system's, such as ENOENT. */
 export class FileUnreadable extends Data.TaggedError("FileUnreadable")<{
@@ -67,16 +67,5 @@ export const workingDirectory: Effect.Effect<string> = Effect.sync(() => process
 /** How many processors this process may use. */
 export const processors: Effect.Effect<number> = Effect.sync(() => availableParallelism())
 
-/** The version of this package, as servers are told it. */
-export const packageVersion: Effect.Effect<string> = Effect.suspend(() =>
-  Effect.flatMap(
-    readTextFile(fileURLToPath(new URL("../../package.json", import.meta.url))),
-    (text) => Effect.try({ try: () => String(JSON.parse(text).version), catch: () => "no JSON" })
-  )
-).pipe(
-  // A bundler leaves no package.json behind: a client without a version is still a client.
-  Effect.orElseSucceed(() => "0.0.0")
-)
-
 const codeOf = (error: unknown): string =>
-  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "unknown"
+  isNativeError(error) && "code" in error && typeof error.code === "string" ? error.code : "unknown"

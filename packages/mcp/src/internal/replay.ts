@@ -288,12 +288,15 @@ export class Replay {
   }
 
   /**
-   * Waits until the connection that lost the call is out of the pool's hands, or for a pause when it stays open: the next
-   * attempt must not be given the very same dead connection. Without a connection for a pause, whatever happens.
+   * Waits until the connection that lost the call is out of the pool's hands, or another one is given in its place, or for a pause
+   * when it stays: the next attempt must not be given the very same dead connection. Without a connection for a pause, whatever happens.
    */
   private settle(used: McpConnection | undefined, { breathe }: Trouble, left: number): Effect.Effect<void> {
     const pause = Effect.timeoutOption(
-      used === undefined ? breathe : Effect.raceFirst(breathe, used.closed),
+      used === undefined ? breathe : Effect.raceFirst(
+        breathe,
+        used.doubts === undefined ? used.closed : Effect.raceFirst(used.closed, used.doubts.passed)
+      ),
       Duration.millis(left)
     )
     // The pool heard of the loss before us, but acts on it in a fiber of its own: let it run first.

@@ -4,12 +4,16 @@
  * Promises
  * - A doubt costs at most one new handshake per `minUptime` and server, however many connections have it.
  * - Refusals that do not speak of the session decide nothing: a `ping` does. One tool that answers 422 costs nobody a session.
- * - The calls in flight are untouched: the connection is retired, and closed when the last of them is over.
+ * - The old connection lives until the new one has answered a request like the one that was refused. Where that one is refused in
+ *   the same way, or cannot be opened, the old connection stays, and the new one goes.
+ * - The calls in flight are untouched: a connection that is retired is closed when the last of them is over.
  *
- * **Gotcha**: the old connection is out of circulation as soon as it is retired, and not only when its successor has answered: what
- * follows meets the new handshake, or the pool's back-off when that fails.
+ * As long as the new connection is open and not decided about, callers are given it. Where none of them asks the same again, a ping on
+ * the old connection decides.
  */
+import type { Succeed, Successor } from "@holdfast/core/Connector"
 import type { Deadlines } from "@holdfast/core/Deadlines"
+import * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Doubt } from "../Link.ts"
@@ -35,34 +39,56 @@ export const question = (connection: McpConnection): Effect.Effect<unknown, Call
 export const make = (
   connection: McpConnection,
   { deadlines, minUptime, notes, patience }: RetirementOptions
-): Effect.Effect<void> | undefined => {
+): ((succeed: Succeed<McpConnection>) => Effect.Effect<void>) | undefined => {
   const { doubts, server } = connection
   if (doubts === undefined || deadlines === undefined) return undefined
-  const retired = (doubt: Doubt) =>
-    Effect.logInfo(`${server}: is connected anew: ${doubt.description}`).pipe(Effect.annotateLogs(annotation, server))
-  const look: Effect.Effect<void> = Effect.flatMap(doubts.next, (doubt) => {
-    const wait = Math.max(0, notes.renewedAt + minUptime - deadlines.now())
-    // By then it may know us again.
-    const isKnown = doubt._tag === "Named" && wait === 0 ? Effect.succeed(false) : answers(connection, patience)
-    return Effect.andThen(
-      wait === 0 ? Effect.void : Effect.sleep(Duration.millis(wait)),
-      Effect.flatMap(isKnown, (known) => {
-        // Another connection of this server may have been first.
-        if (!known && notes.renewedAt + minUptime > deadlines.now()) return look
-        if (!known) {
-          notes.renewedAt = deadlines.now()
-          return retired(doubt)
-        }
-        doubts.dispel()
-        return look
+  const tell = (words: string) => Effect.logInfo(`${server}: ${words}`).pipe(Effect.annotateLogs(annotation, server))
+  /** Whether the new connection is better than this one. */
+  const isBetter = (doubt: Doubt, { value }: Successor<McpConnection>): Effect.Effect<boolean> => {
+    const verdict = value.doubts?.trial(doubt.about) ?? Effect.never
+    // Whoever was refused may ask it now.
+    doubts.pass()
+    return Effect.timeoutOrElse(verdict, {
+      duration: Duration.millis(patience),
+      orElse: () => Effect.map(answers(connection, patience, doubt), (isKnown) => !isKnown)
+    })
+  }
+  return (succeed) => {
+    const renew = (doubt: Doubt): Effect.Effect<void> =>
+      Effect.flatMap(succeed, (successor) => {
+        if (successor === undefined) return stay
+        return Effect.flatMap(isBetter(doubt, successor), (isSo) =>
+          isSo ? Effect.void : tell("the new connection is refused like the old one, which stays").pipe(
+            Effect.andThen(successor.retire),
+            Effect.andThen(stay)
+          ))
       })
-    )
-  })
-  return look
+    const stay: Effect.Effect<void> = Effect.suspend(() => {
+      doubts.dispel()
+      return look
+    })
+    const look: Effect.Effect<void> = Effect.gen(function*() {
+      const doubt = yield* doubts.next
+      const isKnown = answers(connection, patience, doubt)
+      if (doubt._tag === "Refused" && (yield* isKnown)) return yield* stay
+      const wait = notes.renewedAt + minUptime - deadlines.now()
+      if (wait > 0) {
+        yield* Effect.sleep(Duration.millis(wait))
+        // By now it may know us again.
+        if (yield* isKnown) return yield* stay
+      }
+      // Another connection of this server may have been first.
+      if (notes.renewedAt + minUptime > deadlines.now()) return yield* look
+      notes.renewedAt = deadlines.now()
+      yield* tell(`is connected anew: ${doubt.description}`)
+      return yield* renew(doubt)
+    })
+    return look
+  }
 }
 
 /** False only when the server refuses the question: one that is busy, or overloaded, may know us well. */
-const answers = (connection: McpConnection, patience: number): Effect.Effect<boolean> =>
+const answers = (connection: McpConnection, patience: number, { code }: Doubt): Effect.Effect<boolean> =>
   question(connection).pipe(
     Effect.as(true),
     Effect.catch((failure) => {
@@ -72,9 +98,12 @@ const answers = (connection: McpConnection, patience: number): Effect.Effect<boo
           return Effect.succeed(false)
         case "HttpRejected":
           return Effect.succeed([401, 403, 407, 408, 425, 429].includes(failure.status))
-        // A ping is about no session but this one.
+        // A ping is about no session but this one, and there are servers without it.
         case "ServerError":
-          return Effect.succeed(!namesSession(failure.description))
+          return Effect.succeed(
+            failure.code === JsonRpc.errorCode.methodNotFound ||
+              (failure.code !== code && !namesSession(failure.description))
+          )
         case "InvalidAnswer":
         case "TooBusy":
         case "DeadlineExceeded":

@@ -201,9 +201,7 @@ export class McpAuditor extends LifeAuditor implements Books {
         return wrongs?.has("rejected") === true
       case "OutcomeUnknown":
         return this.isClosing || wrongs?.has("gateway") === true || this.#hasDied(asked) ||
-          this.wasReplaced(asked.server, asked.at) ||
-          // A later round of a call that asked for input, and found no place among the others in flight.
-          reason.description.startsWith("it had asked for input")
+          this.wasReplaced(asked.server, asked.at)
       case "UnknownServer":
         // Who is not told yet when another config is taken asks for the server that bears the name then.
         return !asked.wasConfigured || (asked.what === "subscribe" && this.wasReplaced(asked.server, asked.at))

@@ -83,8 +83,7 @@ export const draw = (seed: number): Scenario => {
   return {
     isCalm,
     policy,
-    // A list or a subscription has more time than a server that acknowledges nothing is waited for (2 s).
-    deadlines: { idle: random.int(2000, 5000), hard: random.int(3000, 8000), read: random.int(2500, 5000) },
+    deadlines: { idle: random.int(2000, 5000), hard: random.int(3000, 8000), read: random.int(2000, 5000) },
     servers,
     isEraStated: random.chance(0.3),
     callers: random.int(2, 10),

@@ -25,9 +25,9 @@ export interface SpyHttp {
   onGet: (response: http.ServerResponse, request: http.IncomingMessage) => void
   /** What becomes of a DELETE. Default: the session is forgotten. */
   onDelete: (response: http.ServerResponse, sessionId: string) => void
-  /** Sessions it knows. A request of another one is answered `lostSession`. */
+  /** Sessions it knows. A request of another one is answered `lostSession`; "ID" in its body is the id of the request. */
   readonly sessions: Set<string>
-  lostSession: { readonly status: number; readonly body: string }
+  lostSession: { readonly status: number; readonly body: string; readonly contentType?: string }
   /** Stops listening and cuts every connection. */
   readonly stop: Effect.Effect<void>
   /** Stops listening; open connections go on. */
@@ -64,8 +64,9 @@ const listen = ({ answers, hasSessions = true, initialize }: SpyHttpOptions): Ef
         if (override !== undefined) return override(response, frame)
         if (frame.method !== "initialize" && hasSessions && !self.sessions.has(String(sessionId))) {
           spy.received.push(frame)
-          const { body, status } = self.lostSession
-          return void response.writeHead(status, { "content-type": "application/json" }).end(body)
+          const { body, contentType = "application/json", status } = self.lostSession
+          return void response.writeHead(status, { "content-type": contentType })
+            .end(body.replace("ID", String(frame.id)))
         }
         serve(frame, response)
       })

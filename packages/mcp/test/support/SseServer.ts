@@ -17,6 +17,8 @@ export interface SseServer {
   greeting: string
   /** Refuses the stream with this status. */
   refusal: number | undefined
+  /** Sends requests to this path elsewhere. */
+  readonly redirections: Map<string, { readonly status: number; readonly location: string }>
   /** Answers a POST. Default: 202, and the answer over the stream if it is a request. */
   onPost: (message: { readonly id?: unknown; readonly method?: string }, response: http.ServerResponse) => void
   /** Answers a POST to another address than that of the messages, as of a client that expects Streamable HTTP. Default: 405. */
@@ -32,6 +34,8 @@ export const make = Effect.acquireRelease(
     const server = http.createServer((request, response) => {
       requests.push(`${request.method} ${request.url}`)
       headers.push(request.headers)
+      const { location, status } = subject.redirections.get(`${request.method} ${request.url}`) ?? {}
+      if (status !== undefined) return void response.writeHead(status, { location }).end("elsewhere")
       if (request.method === "GET") {
         if (subject.refusal !== undefined) return void response.writeHead(subject.refusal).end()
         response.writeHead(200, { "content-type": "text/event-stream" }).write(subject.greeting)
@@ -57,6 +61,7 @@ export const make = Effect.acquireRelease(
       stream: undefined,
       greeting: "event: endpoint\ndata: /messages?session=1\n\n",
       refusal: undefined,
+      redirections: new Map(),
       send,
       onStreamPost: (response) => void response.writeHead(405).end("Method Not Allowed"),
       onPost: ({ id, method }, response) => {

@@ -1,8 +1,12 @@
-/** An MCP server over HTTP that ends when it is killed: `node mortalHttpProgram.ts <port>`. Says on stdout when it listens, and where. */
+/**
+ * An MCP server over HTTP that ends when it is killed: `node mortalHttpProgram.ts <port> [<idle>]`. Says on stdout when it listens, and
+ * where. With `idle` it closes sockets that were idle for so many milliseconds, although it promises to keep them for three seconds.
+ */
 import * as http from "node:http"
 import * as spyBehaviour from "./spyBehaviour.ts"
 
-const [, , port = "0"] = process.argv
+const [, , port = "0", idle] = process.argv
+const promise = idle === undefined ? {} : { connection: "keep-alive", "keep-alive": "timeout=3" }
 const spy = spyBehaviour.make()
 
 const server = http.createServer((request, response) => {
@@ -18,10 +22,13 @@ const server = http.createServer((request, response) => {
       send: (message) => {
         answer = message
       },
-      done: () => void response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer))
+      done: () =>
+        void response.writeHead(200, { "content-type": "application/json", ...promise }).end(JSON.stringify(answer))
     })
   })
 })
+
+if (idle !== undefined) Object.assign(server, { keepAliveTimeout: Number(idle), keepAliveTimeoutBuffer: 0 })
 
 server.listen(Number(port), "127.0.0.1", () => {
   const address = server.address()

@@ -42,6 +42,13 @@ const tool = (id: number | string, { _meta, arguments: args = {}, name }: ToolPa
       return void process.kill(process.pid, "SIGKILL")
     case "refuse":
       return void send({ id, error: { code: -32042, message: "not like this", data: { field: "name" } } })
+    /** Written by hand: JavaScript has no such number. */
+    case "count": {
+      const structured = `{"id":9007199254740993,"all":[18446744073709551615,7],"deep":{"er":-9007199254740993}}`
+      return void process.stdout.write(
+        `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":{"content":[],"structuredContent":${structured}}}\n`
+      )
+    }
     case "fail":
       return void send({ id, result: { ...text("the disk is full"), isError: true } })
     case "say":
@@ -54,7 +61,7 @@ const tool = (id: number | string, { _meta, arguments: args = {}, name }: ToolPa
   }
 }
 
-const names = ["burst", "hold", "release", "die", "refuse", "fail", "say", "received", "pid"]
+const names = ["burst", "hold", "release", "die", "refuse", "count", "fail", "say", "received", "pid"]
 const answers: Readonly<Record<string, object>> = {
   initialize: {
     protocolVersion: "2025-11-25",

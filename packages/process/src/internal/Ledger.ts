@@ -18,6 +18,7 @@ import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
 import process from "node:process"
+import { isNativeError } from "node:util/types"
 import * as ProcFs from "./ProcFs.ts"
 import * as Tag from "./Tag.ts"
 
@@ -115,7 +116,7 @@ export const open = (options: LedgerOptions): Ledger | undefined => {
       write()
     } catch (error) {
       isBroken = true
-      options.onFault(`${directory} cannot be used: ${error instanceof Error ? error.message : String(error)}`)
+      options.onFault(`${directory} cannot be used: ${isNativeError(error) ? error.message : String(error)}`)
     }
   }
 
@@ -256,4 +257,4 @@ const read = (file: string): string | undefined => {
 }
 
 const codeOf = (error: unknown): string | undefined =>
-  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined
+  isNativeError(error) && "code" in error && typeof error.code === "string" ? error.code : undefined

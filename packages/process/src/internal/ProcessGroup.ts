@@ -15,6 +15,7 @@
 import type { ChildProcess } from "node:child_process"
 import * as fs from "node:fs"
 import process from "node:process"
+import { isNativeError } from "node:util/types"
 import * as ProcFs from "./ProcFs.ts"
 
 export interface ProcessGroup {
@@ -107,4 +108,4 @@ const isLivingMember = (pid: number, group: number): boolean => {
 }
 
 const codeOf = (error: unknown): string | undefined =>
-  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined
+  isNativeError(error) && "code" in error && typeof error.code === "string" ? error.code : undefined

@@ -9,6 +9,7 @@
 import { Buffer } from "node:buffer"
 import * as fs from "node:fs"
 import * as path from "node:path"
+import { isNativeError } from "node:util/types"
 import type { ProcessErrorReason } from "../ProcessError.ts"
 import { BadWorkingDirectory, CommandNotFound, NotExecutable, ResourceExhausted, SpawnFailed } from "../ProcessError.ts"
 
@@ -105,4 +106,4 @@ const mayAccess = (file: string, mode: number): boolean => {
 }
 
 const errorCode = (error: unknown): string =>
-  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "UNKNOWN"
+  isNativeError(error) && "code" in error && typeof error.code === "string" ? error.code : "UNKNOWN"

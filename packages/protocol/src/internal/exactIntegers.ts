@@ -9,10 +9,11 @@
 /** ECMAScript's "JSON.parse source text access", which the compiler's library does not know yet. */
 interface ExactJSON {
   readonly rawJSON: (text: string) => object
+  readonly isRawJSON: (value: unknown) => value is { readonly rawJSON: string }
 }
 
-// Node has it since version 21.
-const { rawJSON } = JSON as unknown as ExactJSON
+// Node has these two since version 21.
+export const { isRawJSON, rawJSON } = JSON as unknown as ExactJSON
 
 /** Puts the exact `structuredContent` into what `JSON.parse` has made of the text: a message, or a batch of them. */
 export const keepExact = (parsed: unknown, text: string): void => {

@@ -29,6 +29,8 @@ export class Conversation {
   readonly session: SessionShape
   /** Set by the server's side: where the client's messages go. */
   onMessage: (message: Message, origin?: Origin) => void = () => {}
+  /** Called when the last request that waited has its answer. */
+  onQuiet: () => void = () => {}
   /** Settled on by `initialize`. */
   revision: string | undefined
   readonly push: OutStream
@@ -64,6 +66,11 @@ export class Conversation {
   /** Requests of this id are being served already. */
   readonly isServing = (id: JsonRpc.RequestId): boolean => this.#exchanges.has(id)
 
+  /** A request waits for its answer. */
+  get isWaiting(): boolean {
+    return this.#exchanges.size > 0
+  }
+
   get exchanges(): Iterable<Exchange> {
     return new Set(this.#exchanges.values())
   }
@@ -84,6 +91,7 @@ export class Conversation {
         onDone: () => {
           for (const id of ids) if (this.#exchanges.get(id) === made) this.#exchanges.delete(id)
           for (const release of releases) release()
+          if (!this.isWaiting) this.onQuiet()
         }
       })
       exchange = made

@@ -7,10 +7,12 @@
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { eventStream } from "./httpAnswers.ts"
 
 export type SinkEnd = "ended" | "slow reader" | "replaced" | "vanished" | "client left"
 
@@ -109,6 +111,16 @@ export class EventSink {
     Queue.offerUnsafe(this.#queue, bytes)
   }
 }
+
+/** A stream that is whole at once, for a client that takes no JSON. */
+export const wholeStream = (
+  messages: ReadonlyArray<string>,
+  headers: Readonly<Record<string, string>> = {}
+): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.text(messages.map((message) => frame(undefined, message, "message")).join(""), {
+    ...eventStream,
+    headers: { ...eventStream.headers, ...headers }
+  })
 
 const encoder = new TextEncoder()
 

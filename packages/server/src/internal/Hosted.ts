@@ -10,6 +10,7 @@ import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import { Session, type SessionShape, type SessionTransport } from "../Session.ts"
 import { McpServerError, SessionNotFound } from "../SessionError.ts"
+import type { SessionPolicy } from "../SessionPolicy.ts"
 import type { SessionRegistry } from "../SessionRegistry.ts"
 import { complain, complainOf } from "./complain.ts"
 import { Conversation } from "./Conversation.ts"
@@ -20,6 +21,13 @@ import { releaseTimeout } from "./SessionEntry.ts"
 export interface Opened {
   readonly id: Redacted.Redacted
   readonly conversation: Conversation
+}
+
+/** A server for the answers to one request over HTTP. */
+export interface Brief<S extends Speaker> {
+  readonly conversation: Conversation
+  readonly speaker: S
+  readonly receive: Receive
 }
 
 export interface Hosted {
@@ -34,6 +42,15 @@ export interface Hosted {
     principal: Principal,
     transport: SessionTransport,
     use: (opened: Opened) => Effect.Effect<A>
+  ) => Effect.Effect<A, McpServerError>
+  /**
+   * Makes a server that is gone once the conversation of `use` waits for no answer any more. A client that goes away earlier stops it only as long
+   * as nothing was handed over.
+   */
+  readonly openBrief: <A, S extends Speaker>(
+    principal: Principal,
+    speakerOf: (conversation: Conversation) => S,
+    use: (brief: Brief<S>) => Effect.Effect<A>
   ) => Effect.Effect<A, McpServerError>
   readonly find: (id: string, principal: Principal) => Effect.Effect<Conversation, McpServerError>
   /** Makes the server of a session. Returns where the client's messages go; without a server the session is closed. */
@@ -119,6 +136,16 @@ export const make = Effect.fnUntraced(function*(
       })
     )
 
+  const converse = (session: SessionShape, policy: SessionPolicy): Conversation => {
+    const conversation = new Conversation(session, policy, now)
+    conversations.set(session, conversation)
+    session.onClosing((reason) => {
+      conversations.delete(session)
+      conversation.close(reason)
+    })
+    return conversation
+  }
+
   return {
     registry,
     revisions,
@@ -131,12 +158,7 @@ export const make = Effect.fnUntraced(function*(
     open: (principal, transport, use) =>
       Effect.uninterruptibleMask((restore) =>
         Effect.flatMap(registry.open({ principal, transport }), ({ id, session }) => {
-          const conversation = new Conversation(session, registry.policy, now)
-          conversations.set(session, conversation)
-          session.onClosing((reason) => {
-            conversations.delete(session)
-            conversation.close(reason)
-          })
+          const conversation = converse(session, registry.policy)
           return Effect.onInterrupt(
             restore(Effect.flatMap(start(session, conversation), (receive) => {
               conversation.onMessage = receive
@@ -144,6 +166,26 @@ export const make = Effect.fnUntraced(function*(
             })),
             // Not waited for: nobody does any more.
             () => Effect.forkDetach(session.close("client"), { startImmediately: true })
+          )
+        })
+      ),
+    openBrief: (principal, speakerOf, use) =>
+      Effect.uninterruptibleMask((restore) =>
+        Effect.flatMap(registry.open({ principal, transport: "stateless" }), ({ session }) => {
+          // Nobody can come back to any of it.
+          const conversation = converse(session, { ...registry.policy, maxReplayBytes: 0 })
+          const speaker = speakerOf(conversation)
+          // The handler's last steps come first: it is not to be told that it was aborted when it has done its work.
+          conversation.onQuiet = () => fork(Effect.andThen(Effect.yieldNow, session.close("done")))
+          const used = Effect.flatMap(start(session, speaker), (receive) => use({ conversation, receive, speaker }))
+          return Effect.ensuring(
+            restore(used),
+            Effect.suspend(() =>
+              conversation.isWaiting
+                ? Effect.void
+                // Not waited for: nothing of it is left to be said.
+                : Effect.forkDetach(session.close("done"), { startImmediately: true })
+            )
           )
         })
       ),

@@ -16,7 +16,7 @@ import { cut } from "./cutConnection.ts"
 import { sessionNotFound } from "./errorCodes.ts"
 import { EventSink } from "./EventSink.ts"
 import type { Hosted, Opened } from "./Hosted.ts"
-import { refusal } from "./httpAnswers.ts"
+import { eventStream, eventStreamHead, notAllowed, refusal } from "./httpAnswers.ts"
 import { originOf } from "./Origin.ts"
 import { readMessage } from "./readMessage.ts"
 import { isOver, maxBatch, notStarted, refuse, unavailable } from "./StreamableHttp.ts"
@@ -29,17 +29,40 @@ export const open = (
   hosted: Hosted,
   request: Request,
   principal: Principal,
-  messagePath: string
-): Effect.Effect<Response> =>
-  Effect.catch(
-    hosted.open(principal, "sse", (opened) => begin(hosted, request, messagePath, opened)),
+  paths: SsePaths
+): Effect.Effect<Response> => {
+  // A client that asks for the head only is given no session.
+  if (request.method === "HEAD") return Effect.succeed(eventStreamHead)
+  if (request.method !== "GET") return Effect.succeed(notAllowed(methods.stream))
+  return Effect.catch(
+    hosted.open(principal, "sse", (opened) => begin(hosted, request, paths, opened)),
     (error) => Effect.succeed(unavailable(error))
   )
+}
+
+/** Where this transport is served. */
+export interface SsePaths {
+  readonly stream: `/${string}`
+  readonly messages: `/${string}`
+}
+
+/** What may be asked at either path. */
+export const methods = { stream: "GET, HEAD, OPTIONS", messages: "POST, OPTIONS" }
+
+/**
+ * Where to post, from where the client is: it may know this server under another path, and then a path that begins at the root would lead
+ * elsewhere.
+ */
+const referenceTo = ({ messages, stream }: SsePaths, { url }: Request): string => {
+  const [asked = ""] = url.split("?")
+  const levels = stream.split("/").length - 2 + (asked.endsWith("/") ? 1 : 0)
+  return "../".repeat(levels) + messages.slice(1)
+}
 
 const begin = Effect.fnUntraced(function*(
   hosted: Hosted,
   request: Request,
-  messagePath: string,
+  paths: SsePaths,
   { conversation, id }: Opened
 ): Effect.fn.Return<Response> {
   const { session } = conversation
@@ -51,12 +74,9 @@ const begin = Effect.fnUntraced(function*(
     if (end === "slow reader" || end === "vanished") cut(request.source)
     Effect.runForkWith(services)(session.close(end === "slow reader" || end === "vanished" ? end : "client"))
   })
-  sink.event(undefined, `${messagePath}?sessionId=${Redacted.value(id)}`, "endpoint")
+  sink.event(undefined, `${referenceTo(paths, request)}?sessionId=${Redacted.value(id)}`, "endpoint")
   conversation.speakOver(sink)
-  return HttpServerResponse.stream(sink.body, {
-    contentType: "text/event-stream",
-    headers: { "cache-control": "no-cache, no-transform", "x-accel-buffering": "no" }
-  })
+  return HttpServerResponse.stream(sink.body, eventStream)
 })
 
 /** Takes a message. Its answer comes over the stream. */
@@ -65,6 +85,7 @@ export const post = Effect.fnUntraced(function*(
   request: Request,
   principal: Principal
 ): Effect.fn.Return<Response> {
+  if (request.method !== "POST") return notAllowed(methods.messages)
   const query = request.url.indexOf("?")
   const id = new URLSearchParams(query < 0 ? "" : request.url.slice(query)).get("sessionId") ?? ""
   const found = yield* Effect.result(hosted.find(id, principal))

@@ -16,13 +16,14 @@ import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import type { SessionShape } from "../Session.ts"
 import type { McpServerError } from "../SessionError.ts"
+import { acceptedBy, refuseFormat } from "./accept.ts"
 import type { Conversation, Message } from "./Conversation.ts"
 import { cut } from "./cutConnection.ts"
 import { sessionNotFound } from "./errorCodes.ts"
-import { EventSink } from "./EventSink.ts"
+import { EventSink, wholeStream } from "./EventSink.ts"
 import type { Exchange } from "./Exchange.ts"
 import type { Hosted, Opened } from "./Hosted.ts"
-import { refusal, retryAfter } from "./httpAnswers.ts"
+import { eventStream, eventStreamHead, notAllowed, refusal, retryAfter } from "./httpAnswers.ts"
 import { originOf } from "./Origin.ts"
 import { type OutStream, parseEventId } from "./OutStream.ts"
 import { type Fault, readMessage } from "./readMessage.ts"
@@ -33,11 +34,9 @@ type Response = HttpServerResponse.HttpServerResponse
 type Request = HttpServerRequest.HttpServerRequest
 
 export const maxBatch = 100
+/** What may be asked at the path of Streamable HTTP. */
+export const methods = "GET, HEAD, POST, DELETE, OPTIONS"
 const sessionHeader = "mcp-session-id"
-const eventStream = {
-  contentType: "text/event-stream",
-  headers: { "cache-control": "no-cache, no-transform", "x-accel-buffering": "no" }
-} as const
 
 /** Answers one request that the guard has let pass. */
 export const handle = (
@@ -50,19 +49,29 @@ export const handle = (
     case "POST":
       return post(hosted, stateless, request, principal)
     case "GET":
+    case "HEAD":
       return get(hosted, request, principal)
     case "DELETE":
       return remove(hosted, request, principal)
     default:
-      return Effect.succeed(refusal(405, "method not allowed", { headers: { allow: "POST, GET, DELETE" } }))
+      return Effect.succeed(notAllowed(methods))
   }
 }
 
-const post = Effect.fnUntraced(function*(
+/** What becomes of the messages of a POST that are of a revision with sessions. */
+export interface LegacyPost {
+  readonly serve: (messages: ReadonlyArray<Message>, isBatch: boolean) => Effect.Effect<Response>
+  /** One of them is none. */
+  readonly onFault?: (fault: Fault) => Effect.Effect<void>
+}
+
+/** Reads a POST, and answers what belongs to no revision, or to one without sessions. */
+export const takePost = Effect.fnUntraced(function*(
   hosted: Hosted,
   stateless: ServeStateless,
   request: Request,
-  principal: Principal
+  principal: Principal,
+  { onFault = () => Effect.void, serve }: LegacyPost
 ): Effect.fn.Return<Response> {
   const body = yield* Effect.result(request.text)
   if (body._tag === "Failure") {
@@ -80,7 +89,11 @@ const post = Effect.fnUntraced(function*(
   const messages: Array<Message> = []
   for (const one of isBatch ? frame.frames : [frame]) {
     const message = readMessage(one)
-    if (message._tag === "Fault") return yield* refuseFault(hosted, request, principal, message)
+    if (message._tag === "Fault") {
+      yield* onFault(message)
+      const code = message.reason === "not JSON" ? JsonRpc.errorCode.parseError : JsonRpc.errorCode.invalidRequest
+      return refusal(400, message.reason, { code })
+    }
     messages.push(message)
   }
   const said = request.headers["mcp-protocol-version"]
@@ -97,37 +110,56 @@ const post = Effect.fnUntraced(function*(
   if (messages.length > maxBatch) {
     return refusal(400, `a batch holds ${maxBatch} messages at most`, { code: JsonRpc.errorCode.invalidRequest })
   }
-  const initialize = messages.find(isInitialize)
-  if (initialize !== undefined) {
-    return isBatch
-      ? refusal(400, "initialize comes alone", { code: JsonRpc.errorCode.invalidRequest })
-      : yield* open(hosted, request, principal, initialize)
+  if (isBatch && messages.some(isInitialize)) {
+    return refusal(400, "initialize comes alone", { code: JsonRpc.errorCode.invalidRequest })
   }
-  const found = yield* conversationOf(hosted, request, principal)
-  if (HttpServerResponse.isHttpServerResponse(found)) return found
-  // Revisions from 2025-06-18 on have no batches.
-  if (isBatch && found.revision !== undefined && found.revision >= "2025-06-18") {
-    return refusal(400, "this revision of the protocol has no batches", { code: JsonRpc.errorCode.invalidRequest })
-  }
-  return yield* exchange(hosted, request, found, messages, isBatch)
+  return refuseFormat(request, messages) ?? (yield* serve(messages, isBatch))
 })
 
-const refuseFault = Effect.fnUntraced(function*(
+const post = (
+  hosted: Hosted,
+  stateless: ServeStateless,
+  request: Request,
+  principal: Principal
+): Effect.Effect<Response> =>
+  takePost(hosted, stateless, request, principal, {
+    serve: (messages, isBatch) => serveInSession(hosted, request, principal, messages, isBatch),
+    onFault: (fault) => failQuestion(hosted, request, principal, fault)
+  })
+
+const serveInSession = Effect.fnUntraced(function*(
   hosted: Hosted,
   request: Request,
   principal: Principal,
-  { failure, reason }: Fault
+  messages: ReadonlyArray<Message>,
+  isBatch: boolean
 ): Effect.fn.Return<Response> {
-  if (failure !== undefined) {
-    const found = yield* conversationOf(hosted, request, principal)
-    if (!HttpServerResponse.isHttpServerResponse(found) && !isOver(found.session)) found.fail(failure)
-  }
-  const code = reason === "not JSON" ? JsonRpc.errorCode.parseError : JsonRpc.errorCode.invalidRequest
-  return refusal(400, reason, { code })
+  const initialize = messages.find(isInitialize)
+  if (initialize !== undefined) return yield* open(hosted, request, principal, initialize)
+  const found = yield* conversationOf(hosted, request, principal)
+  if (HttpServerResponse.isHttpServerResponse(found)) return found
+  // Revisions from 2025-06-18 on have no batches.
+  if (isBatch && found.revision !== undefined && found.revision >= "2025-06-18") return noBatches()
+  return yield* exchange(hosted, request, found, messages, isBatch)
+})
+
+export const noBatches = (): Response =>
+  refusal(400, "this revision of the protocol has no batches", { code: JsonRpc.errorCode.invalidRequest })
+
+/** An answer that is none fails the question that it was to answer. */
+const failQuestion = Effect.fnUntraced(function*(
+  hosted: Hosted,
+  request: Request,
+  principal: Principal,
+  { failure }: Fault
+): Effect.fn.Return<void> {
+  if (failure === undefined) return
+  const found = yield* conversationOf(hosted, request, principal)
+  if (!HttpServerResponse.isHttpServerResponse(found) && !isOver(found.session)) found.fail(failure)
 })
 
 /** Hands messages over, and waits for what becomes of them. */
-const exchange = Effect.fnUntraced(function*(
+export const exchange = Effect.fnUntraced(function*(
   hosted: Hosted,
   request: Request,
   conversation: Conversation,
@@ -135,7 +167,7 @@ const exchange = Effect.fnUntraced(function*(
   isBatch: boolean,
   headers: Readonly<Record<string, string>> = {}
 ): Effect.fn.Return<Response> {
-  const acceptsStream = accepts(request, "text/event-stream")
+  const { stream: acceptsStream } = acceptedBy(request)
   const origin = yield* originOf(request, conversation.session.principal)
   // Nothing comes between this and what it decides on.
   const refused = refuse(hosted, conversation, messages)
@@ -177,6 +209,7 @@ const answerOf = (
         return stream(hosted, request, conversation, decision.stream, { headers, isPrimed: true })
       }
       const { answers, isBatch } = decision
+      if (!acceptedBy(request).json) return Effect.succeed(wholeStream(answers, headers))
       return Effect.succeed(
         HttpServerResponse.text(isBatch ? `[${answers.join(",")}]` : answers[0] ?? "", {
           contentType: "application/json",
@@ -241,12 +274,14 @@ const get = Effect.fnUntraced(function*(
   request: Request,
   principal: Principal
 ): Effect.fn.Return<Response> {
-  if (!accepts(request, "text/event-stream")) {
+  if (!acceptedBy(request).stream) {
     return refusal(406, "a GET is answered by a stream of events: accept text/event-stream")
   }
   const found = yield* conversationOf(hosted, request, principal)
   if (HttpServerResponse.isHttpServerResponse(found)) return found
   if (hosted.registry.isDraining()) return refusal(503, "the server is shutting down", { headers: retryAfter(5) })
+  // Nothing of the stream goes to a client that asks for its head only.
+  if (request.method === "HEAD") return eventStreamHead
   const last = request.headers["last-event-id"]
   if (last === undefined || last === "") return yield* stream(hosted, request, found, found.push, { isPrimed: true })
   const at = parseEventId(last)
@@ -343,14 +378,4 @@ const isModern = (message: Message): boolean => {
   if (typeof params !== "object" || params === null || !("_meta" in params)) return false
   const { _meta } = params
   return typeof _meta === "object" && _meta !== null && ModernEra.metaKey.protocolVersion in _meta
-}
-
-export const accepts = ({ headers }: Request, type: string): boolean => {
-  const accept = headers["accept"]
-  if (accept === undefined) return true
-  const family = `${type.slice(0, type.indexOf("/"))}/*`
-  return accept.split(",").some((part) => {
-    const [name = "", ...parameters] = part.split(";").map((text) => text.trim().toLowerCase())
-    return [type, family, "*/*"].includes(name) && !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter))
-  })
 }

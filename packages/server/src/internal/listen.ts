@@ -3,6 +3,7 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as Effect from "effect/Effect"
 import * as HttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
+import { isNativeError } from "node:util/types"
 import { ListenFailed, McpServerError } from "../SessionError.ts"
 import type { NodeServer } from "./nodeServer.ts"
 
@@ -25,6 +26,6 @@ export const listen = (
   )
 
 const wordsOf = (cause: unknown): { readonly code: string; readonly description: string } => ({
-  code: cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : "",
-  description: cause instanceof Error ? cause.message : String(cause)
+  code: isNativeError(cause) && "code" in cause && typeof cause.code === "string" ? cause.code : "",
+  description: isNativeError(cause) ? cause.message : String(cause)
 })

@@ -146,7 +146,7 @@ const program = Effect.fnUntraced(function*(
   const client: SseWorld = {
     random,
     serve: (request, who) => StreamableHttp.handle(hosted, refuseStateless, request, who),
-    open: (request, who) => LegacySse.open(hosted, request, who, "/message"),
+    open: (request, who) => LegacySse.open(hosted, request, who, { stream: "/sse", messages: "/message" }),
     post: (request, who) => LegacySse.post(hosted, request, who),
     isDraining: registry.isDraining,
     // A server that cannot be made is given five seconds to let go of what it holds.
@@ -178,7 +178,9 @@ const program = Effect.fnUntraced(function*(
     if (length > policy.maxSessions) violate("there are no more sessions than allowed", `${length}`)
     for (const who of ["a", "b"]) {
       const count = seen.sessions.filter(({ principal }) => principal === who).length
-      if (count > policy.maxSessionsPerPrincipal) violate("nobody has more sessions than allowed", `${who}: ${count}`)
+      if (count > (policy.maxSessionsPerPrincipal ?? 0)) {
+        violate("nobody has more sessions than allowed", `${who}: ${count}`)
+      }
     }
     for (const one of seen.sessions) {
       const { ageMillis, idleMillis, inFlight, openStreams, session, state } = one

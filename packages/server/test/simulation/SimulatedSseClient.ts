@@ -103,7 +103,7 @@ export class SimulatedSseClient {
     Effect.asVoid(this.#send(endpoint, { jsonrpc: "2.0", id, result: {} }))
 
   readonly #send = (endpoint: string, message: object) => {
-    const empty = HttpClientRequest.make("POST")(`http://127.0.0.1${endpoint}`)
+    const empty = HttpClientRequest.make("POST")(`http://127.0.0.1/${endpoint}`)
     const request = HttpServerRequest.fromClientRequest(HttpClientRequest.bodyText(empty, JSON.stringify(message)))
     const nothing = { onHead: () => {}, onEvent: () => Effect.void }
     return SimulatedHttp.exchange(this.#world.post(request, this.#principal), nothing)

@@ -107,7 +107,7 @@ const overSse: Open = (server, options) =>
       const events = eventsOf(yield* stream.send(undefined, {}, "GET"))
       yield* Effect.addFinalizer(() => Effect.sync(() => events.leave()))
       yield* eventually("the endpoint", () => events.seen.length > 0)
-      const poster = new RawClient(`${origin}${events.seen[0]?.data ?? ""}`)
+      const poster = new RawClient(new URL(events.seen[0]?.data ?? "", `${origin}/sse`).href)
       let last = 100
       const isAnswer = (id: Id) => (message: Message) => message.method === undefined && message.id === id
       const ask: Attacker["ask"] = (method, params = {}, id = ++last) =>

@@ -14,7 +14,7 @@ export interface Probe {
   readonly httpGet: {
     readonly port: string
     readonly path: string
-    readonly httpHeaders: ReadonlyArray<{ readonly name: string; readonly value: string }>
+    readonly httpHeaders?: ReadonlyArray<{ readonly name: string; readonly value: string }>
   }
 }
 

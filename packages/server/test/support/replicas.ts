@@ -47,8 +47,7 @@ export const openReplica = (options: Partial<McpHost.HttpOptions>) =>
     const scope = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
     const steer = steering()
     let adminPort = 0
-    // The name that the examples' probes say: in them the port is the default.
-    const admin = { port: 0, allowedHosts: ["localhost:9464"], onListen: (port: number) => void (adminPort = port) }
+    const admin = { port: 0, onListen: (port: number) => void (adminPort = port) }
     // The clients call the balancer by its address.
     const host = yield* Scope.provide(
       open({ server: workingServer(steer), allowedHosts: ["127.0.0.1"], admin, ...options }, "Warn", byTheWall),

@@ -7,6 +7,7 @@
  */
 import * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import type * as Messages from "@holdfast/protocol/Messages"
+import * as NearestNumbers from "@holdfast/protocol/NearestNumbers"
 import * as Revision from "@holdfast/protocol/Revision"
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js"
 import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js"
@@ -17,6 +18,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { isNativeError } from "node:util/types"
 import type { Endpoint } from "../../Endpoint.ts"
 import type { McpConnections } from "../../McpConnections.ts"
 import { McpRuntimeError } from "../../McpRuntimeError.ts"
@@ -221,7 +223,7 @@ export class PooledTransport implements Transport {
         const { progressToken, rest } = withoutProgressToken(params)
         return this.#connections.request(this.#server, { method, params: rest }, {
           ...(progressToken !== undefined && { onProgress: (progress) => onProgress(progressToken, progress) })
-        })
+        }).pipe(Effect.map(withNearestNumbers))
       }
     }
   }
@@ -273,7 +275,7 @@ export class PooledTransport implements Transport {
       this.onmessage?.({ jsonrpc: "2.0", ...message } as JSONRPCMessage)
     } catch (error) {
       try {
-        this.onerror?.(error instanceof Error ? error : new Error(String(error)))
+        this.onerror?.(isNativeError(error) ? error : new Error(String(error)))
       } catch (another) {
         this.#complain("onerror", another)
       }
@@ -293,6 +295,13 @@ export class PooledTransport implements Transport {
 const revisionFor = (asked: unknown, agreed: string): string => {
   if (typeof asked === "string" && Revision.isLegacy(asked) && asked < agreed) return asked
   return Revision.isLegacy(agreed) ? agreed : Revision.latestLegacy
+}
+
+/** What clients of the SDK and the schemas of their tools know of numbers are numbers. */
+const withNearestNumbers = (result: unknown): unknown => {
+  const { structuredContent } = membersOf(result)
+  const numbers = NearestNumbers.nearest(structuredContent)
+  return numbers === structuredContent ? result : { ...membersOf(result), structuredContent: numbers }
 }
 
 const membersOf = (value: unknown): Members =>

@@ -10,6 +10,7 @@
 import { auth, type OAuthClientProvider } from "@modelcontextprotocol/sdk/client/auth.js"
 import { OAuthError, ServerError } from "@modelcontextprotocol/sdk/server/auth/errors.js"
 import * as Effect from "effect/Effect"
+import { isNativeError } from "node:util/types"
 import { AuthorizationRefused } from "../../AuthorizationRefused.ts"
 
 export type { OAuthClientProvider }
@@ -79,7 +80,7 @@ const withoutDetour = (
 const describe = (error: unknown): string => {
   if (error instanceof ServerError) return "the authorization server failed or answered with something that is no OAuth"
   if (error instanceof OAuthError) return `the authorization server refused: ${error.errorCode}`
-  if (error instanceof Error && error.name === "ZodError") return "the authorization server's answer is no OAuth"
+  if (isNativeError(error) && error.name === "ZodError") return "the authorization server's answer is no OAuth"
   return describeNetwork(error)
 }
 
@@ -91,9 +92,9 @@ const outageIn = ({ headers, ok, status }: Response): string | undefined => {
 }
 
 const describeNetwork = (error: unknown): string => {
-  const cause = error instanceof Error ? error.cause : undefined
+  const cause = isNativeError(error) ? error.cause : undefined
   const code = typeof cause === "object" && cause !== null && "code" in cause ? ` (${String(cause.code)})` : ""
-  return error instanceof TypeError
+  return isNativeError(error) && error.name === "TypeError"
     ? `the authorization server cannot be reached${code}`
     : "the authorization did not succeed, for a reason that may hold secrets and is not shown"
 }

@@ -10,10 +10,11 @@ import type { Principal } from "@holdfast/protocol/Principal"
 import * as Effect from "effect/Effect"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import { type Accepted, acceptedBy, refuseFormat } from "../accept.ts"
 import { cut } from "../cutConnection.ts"
-import type { SinkEnd } from "../EventSink.ts"
+import { type SinkEnd, wholeStream } from "../EventSink.ts"
 import type { Hosted } from "../Hosted.ts"
-import { retryAfter } from "../httpAnswers.ts"
+import { eventStream, retryAfter } from "../httpAnswers.ts"
 import { originOf } from "../Origin.ts"
 import { HttpReply } from "./HttpReply.ts"
 import * as StatelessServer from "./StatelessServer.ts"
@@ -31,17 +32,16 @@ export type ServeStateless = (
 
 export interface StatelessOptions extends StatelessServer.StatelessServerOptions {
   readonly hosted: Pick<Hosted, "registry" | "start" | "onHeartbeat" | "now">
-  readonly acceptsStream: (request: Request) => boolean
 }
 
 export const make = Effect.fnUntraced(function*(options: StatelessOptions): Effect.fn.Return<ServeStateless> {
-  const { acceptsStream, hosted } = options
+  const { hosted } = options
   const { policy } = hosted.registry
   const fork = Effect.runForkWith(yield* Effect.context())
   const serve = yield* StatelessServer.make<Response>(options)
 
   /** Waits for what becomes of a request: one answer, or a stream that ends with it. */
-  const converse = (request: Request, canStream: boolean): Wire<Response>["converse"] =>
+  const converse = (request: Request, accepted: Accepted): Wire<Response>["converse"] =>
     Effect.fnUntraced(function*(session, begin): Effect.fn.Return<Response> {
       const releases: Array<() => void> = []
       const onEnd = (end: SinkEnd): void => {
@@ -50,7 +50,7 @@ export const make = Effect.fnUntraced(function*(options: StatelessOptions): Effe
         if (end === "slow reader" || end === "client left") fork(session.close(end === "client left" ? "client" : end))
       }
       const reply = yield* HttpReply.make({
-        acceptsStream: canStream,
+        acceptsStream: accepted.stream,
         openedAt: hosted.now(),
         maxBufferedBytes: policy.maxBufferedBytes,
         onEnd
@@ -58,7 +58,9 @@ export const make = Effect.fnUntraced(function*(options: StatelessOptions): Effe
       releases.push(hosted.onHeartbeat((now) => reply.beat(now, policy.heartbeatInterval)))
       begin(reply)
       const decision = yield* Effect.onInterrupt(reply.decision, () => Effect.sync(() => reply.abandon()))
-      if (decision._tag === "Json") return toResponse(decision)
+      if (decision._tag === "Json") {
+        return accepted.json || decision.status !== 200 ? toResponse(decision) : wholeStream([decision.text])
+      }
       if (reply.isOpen) releases.push(session.holdStream())
       return HttpServerResponse.stream(reply.sink.body, eventStream)
     })
@@ -66,21 +68,18 @@ export const make = Effect.fnUntraced(function*(options: StatelessOptions): Effe
   return Effect.fnUntraced(function*(message, request, principal): Effect.fn.Return<Response> {
     // Notifications have no effect without a session, answers have no question.
     if (message._tag !== "Request") return HttpServerResponse.empty({ status: 202 })
-    const canStream = acceptsStream(request)
+    const refused = refuseFormat(request, [message])
+    if (refused !== undefined) return refused
+    const accepted = acceptedBy(request)
     return yield* serve(message, principal, {
       headers: request.headers,
       origin: yield* originOf(request, principal),
-      canStream,
-      answer: toResponse,
-      converse: converse(request, canStream)
+      canStream: accepted.stream,
+      answer: (answer) => accepted.json || answer.status !== 200 ? toResponse(answer) : wholeStream([answer.text]),
+      converse: converse(request, accepted)
     })
   })
 })
-
-const eventStream = {
-  contentType: "text/event-stream",
-  headers: { "cache-control": "no-cache, no-transform", "x-accel-buffering": "no" }
-} as const
 
 const toResponse = ({ retryAfter: seconds, status, text }: Answer): Response =>
   HttpServerResponse.text(text, {

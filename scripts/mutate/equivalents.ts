@@ -1,0 +1,14 @@
+/**
+ * Mutants that change nothing a test could notice, each with the reason. A mutant is known by its file, its operator and what it changes
+ * into what, as `pnpm mutate` prints them; so an entry outlives lines that move, and covers each place that reads the same. An entry that no
+ * mutant of its package matches is reported, as it has outlived the code it was about.
+ */
+export interface Equivalent {
+  readonly file: string
+  readonly operator: string
+  readonly from: string
+  readonly to: string
+  readonly reason: string
+}
+
+export const equivalents: ReadonlyArray<Equivalent> = []
