@@ -27,6 +27,9 @@ describe("a secret", () => {
       assert.deepInclude(finding, { rule: "secretlint-npm", path: "a/b.ts", line: 7, column: 12, severity: "critical" })
       assert.strictEqual(finding?.excerpt, "npm_… (40 characters)")
       assert.notInclude(JSON.stringify(finding), npmToken.slice(0, 8))
+      const short = only([rule({ pattern: "pin=([0-9]+)", keywords: ["pin="] })])
+      const { found: [pin] } = yield* find("pin=123456", { matcher: short })
+      assert.strictEqual(pin?.excerpt, "1… (6 characters)")
     }))
 
   it.effect("is found once and in its column, wherever the pieces and parts of a text begin", () =>

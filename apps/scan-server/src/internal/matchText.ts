@@ -171,7 +171,7 @@ export const make = (set: RuleSet, key: string): Matcher => {
           path,
           line,
           column,
-          excerpt: `${secret.slice(0, 4)}… (${secret.length} characters)`,
+          excerpt: excerptOf(secret),
           fingerprint: fingerprint(key, by.id, path, secret),
           ...commit !== undefined && { commit }
         })
@@ -220,6 +220,10 @@ export const make = (set: RuleSet, key: string): Matcher => {
   }
   return { document }
 }
+
+/** Of a short password four characters would be most of it. */
+const excerptOf = (secret: string): string =>
+  `${secret.slice(0, Math.min(4, Math.floor(secret.length / 4)))}… (${secret.length} characters)`
 
 /** Keyed: without the key nothing can be tried against it. */
 const fingerprint = (key: string, rule: string, path: string, secret: string): string =>
