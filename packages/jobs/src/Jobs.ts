@@ -28,7 +28,7 @@ import {
 } from "./JobError.ts"
 import { isEnded, type JobState } from "./JobState.ts"
 import type { JobStatus } from "./JobStatus.ts"
-import { JobStore, type StoredJob } from "./JobStore.ts"
+import type { JobStore, StoredJob } from "./JobStore.ts"
 
 /** Who asks. */
 export interface Asker {
@@ -89,12 +89,11 @@ const fail = (reason: Reason) => Effect.fail(new JobError({ reason }))
 const ownerOf = (asker: Asker | undefined): string => (asker?.owner ?? Principal.local).id
 
 const make = Effect.gen(function*() {
-  const store = yield* JobStore
   const engine = yield* Engine
   const host = yield* JobHost
 
   const find = Effect.fnUntraced(function*(id: string, asker: Asker | undefined) {
-    const job = (yield* store.read([id]))[0]
+    const job = (yield* engine.read([id]))[0]
     if (job === undefined || job.owner !== ownerOf(asker)) return yield* fail(new JobNotFound({ id }))
     return job
   })
@@ -105,7 +104,7 @@ const make = Effect.gen(function*() {
         JsonText.encode(job.payload, payload),
         ({ expected }) => fail(new JobDataInvalid({ kind: job.name, part: "payload", expected }))
       )
-      const accepted = yield* store.insert({
+      const accepted = yield* engine.start({
         id: host.newId(),
         kind: job.name,
         version: job.version,
@@ -114,13 +113,12 @@ const make = Effect.gen(function*() {
         payload: text,
         maxQueued: job.maxQueued
       })
-      if (accepted.isNew) engine.nudge(job.name)
-      return accepted.job.id
+      return accepted.id
     }),
     status: Effect.fn("Jobs.status")(function*(id, asker) {
       return toStatus(yield* find(id, asker))
     }),
-    progress: (id, asker) => Stream.unwrap(Effect.as(find(id, asker), Stream.map(engine.watchers.watch(id), toStatus))),
+    progress: (id, asker) => Stream.unwrap(Effect.as(find(id, asker), Stream.map(engine.watch(id), toStatus))),
     result: Effect.fn("Jobs.result")(function*(kind, id, asker) {
       const job = yield* find(id, asker)
       // The id of another kind's job is no id of this kind.
@@ -132,7 +130,7 @@ const make = Effect.gen(function*() {
         )
       switch (job.state) {
         case "succeeded":
-          return yield* decode("result", kind.success, (yield* store.result(id)) ?? "null")
+          return yield* decode("result", kind.success, (yield* engine.result(id)) ?? "null")
         case "failed": {
           if (job.failure?.error !== undefined) {
             return yield* Effect.flatMap(decode("error", kind.error, job.failure.error), Effect.fail)
@@ -148,14 +146,12 @@ const make = Effect.gen(function*() {
     cancel: Effect.fn("Jobs.cancel")(function*(id, asker) {
       const job = yield* find(id, asker)
       if (isEnded(job.state)) return toStatus(job)
-      if (yield* store.requestCancel(id)) engine.ended(job.kind, "cancelled")
-      engine.cancel(id)
-      engine.watchers.nudge()
-      yield* Effect.timeoutOption(Stream.runDrain(engine.watchers.watch(id)), cancelPatience)
+      yield* engine.cancel(job)
+      yield* Effect.timeoutOption(Stream.runDrain(engine.watch(id)), cancelPatience)
       return toStatus(yield* find(id, asker))
     }),
     list: Effect.fn("Jobs.list")(function*(options) {
-      const jobs = yield* store.list({
+      const jobs = yield* engine.list({
         owner: ownerOf(options),
         kind: options?.kind,
         states: options?.states,
@@ -166,7 +162,7 @@ const make = Effect.gen(function*() {
     remove: Effect.fn("Jobs.remove")(function*(id, asker) {
       const { percent, state } = yield* find(id, asker)
       if (!isEnded(state)) return yield* fail(new JobNotFinished({ id, state, percent }))
-      yield* store.remove(id)
+      yield* engine.remove(id)
     }),
     storeTrouble: Effect.sync(engine.trouble)
   }

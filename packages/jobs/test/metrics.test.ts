@@ -9,6 +9,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as TestClock from "effect/testing/TestClock"
 import * as fs from "node:fs"
+import { on, Rows } from "./support/Rows.ts"
 
 const options = { version: 1, payload: { to: Schema.Int }, success: Schema.Int, concurrency: 1 } as const
 const Count = Job.make("count", options)
@@ -97,7 +98,7 @@ describe("the metrics of jobs", () => {
     isolated(Effect.gen(function*() {
       let isOut = false
       const begun = Deferred.makeUnsafe<void>()
-      const store = yield* JobStore
+      const store = yield* Rows
       const down = new JobError({
         reason: new JobStoreUnavailable({ store: "s", operation: "do it", problem: "full", detail: "no space" })
       })
@@ -107,7 +108,7 @@ describe("the metrics of jobs", () => {
         Effect.as(Deferred.succeed(begun, undefined), to).pipe(
           Effect.andThen(Effect.never)
         )
-      ).pipe(Layer.provide(Layer.succeed(JobStore, { ...store, renew })))
+      ).pipe(Layer.provide(on({ ...store, renew })))
       const stranger = { id: "stranger", identity: { machine: "elsewhere", pid: 1, birth: "" } }
       yield* store.renew(stranger, 1000)
       yield* store.insert({
@@ -144,11 +145,11 @@ describe("the metrics of jobs", () => {
         assert.strictEqual(lost.of("losses"), 1)
         assert.strictEqual(lost.of("running"), 0)
       }).pipe(Effect.provide(layer, { local: true }))
-    })).pipe(Effect.provide(JobStore.layerMemory)))
+    })).pipe(Effect.provide(Rows.layerMemory)))
 
   it.effect("count a job that is ended without having run as finished, and not as begun", () =>
     isolated(Effect.gen(function*() {
-      const store = yield* JobStore
+      const store = yield* Rows
       const Fragile = Job.make("count", { ...options, maxCrashes: 1 })
       yield* store.insert({
         id: "a",
@@ -166,10 +167,10 @@ describe("the metrics of jobs", () => {
         assert.strictEqual(of("finished", { kind: "count", state: "failed" }), 1)
         assert.deepStrictEqual(["attempts", "retries", "takeovers"].map((id) => of(id)), [0, 0, 1])
       }).pipe(Effect.provide(
-        Fragile.toLayer(({ to }) => Effect.succeed(to)).pipe(Layer.provide(Layer.succeed(JobStore, store))),
+        Fragile.toLayer(({ to }) => Effect.succeed(to)).pipe(Layer.provide(on(store))),
         { local: true }
       ))
-    })).pipe(Effect.provide(JobStore.layerMemory)))
+    })).pipe(Effect.provide(Rows.layerMemory)))
 
   it.effect("are all in the document, each of its kind, and no others", () =>
     isolated(

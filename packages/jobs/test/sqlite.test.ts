@@ -1,5 +1,4 @@
 import { assert, describe, it } from "@effect/vitest"
-import { JobStore } from "@holdfast/jobs"
 import type { NewJob } from "@holdfast/jobs/JobStore"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -12,10 +11,11 @@ import { DatabaseSync } from "node:sqlite"
 import * as NodeSqlite from "../src/internal/NodeSqlite.ts"
 import { tables } from "../src/internal/sqlFormat.ts"
 import * as SqliteStore from "../src/internal/sqliteStore.ts"
+import { Rows } from "./support/Rows.ts"
 import { temporaryDirectory, temporaryFile } from "./support/temporaryFile.ts"
 
 const storeIn = (file: string) =>
-  Effect.map(Layer.build(JobStore.layerSqlite(file)), (context) => Context.get(context, JobStore))
+  Effect.map(Layer.build(Rows.layerSqlite(file)), (context) => Context.get(context, Rows))
 
 /** What opening a store and reading all of it comes to, if it fails. */
 const failureOf = (file: string) =>

@@ -1,12 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
-import { isEnded, type JobError, JobStore } from "@holdfast/jobs"
+import { isEnded, type JobError } from "@holdfast/jobs"
 import { edges } from "@holdfast/jobs/JobState"
-import type { Hold, Outcome, Store, StoredJob } from "@holdfast/jobs/JobStore"
+import type { StoredJob } from "@holdfast/jobs/JobStore"
 import { SeededRandom } from "@holdfast/testkit"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as TestClock from "effect/testing/TestClock"
+import type { Hold, Outcome, Store } from "../src/internal/Store.ts"
+import { Rows } from "./support/Rows.ts"
 
 /** One operation, drawn once and done on both stores. */
 interface Operation {
@@ -113,8 +115,8 @@ describe("whatever happens", () => {
       let claims = 0
       for (let seed = 1; seed <= 15; seed++) {
         const random = SeededRandom.make(seed)
-        const memory = Context.get(yield* Layer.build(Layer.fresh(JobStore.layerMemory)), JobStore)
-        const sqlite = Context.get(yield* Layer.build(JobStore.layerSqlite(":memory:")), JobStore)
+        const memory = Context.get(yield* Layer.build(Layer.fresh(Rows.layerMemory)), Rows)
+        const sqlite = Context.get(yield* Layer.build(Rows.layerSqlite(":memory:")), Rows)
         const ids: Array<string> = []
         const holds: Array<Hold> = []
         const trace: Array<string> = []

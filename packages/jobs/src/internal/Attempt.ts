@@ -6,9 +6,10 @@ import type * as Fiber from "effect/Fiber"
 import type { Job } from "../Job.ts"
 import type { JobError } from "../JobError.ts"
 import type { JobRun, StepOptions } from "../JobRun.ts"
-import type { ClaimedJob, Hold, Progress, Store, StoredFailure } from "../JobStore.ts"
+import type { StoredFailure } from "../JobStore.ts"
 import { cutOff } from "./failures.ts"
 import * as JsonText from "./JsonText.ts"
+import type { ClaimedJob, Hold, Progress, Store } from "./Store.ts"
 
 /**
  * Why an attempt ends before its time: somebody cancelled the job, the process hands it back, or another runner has it. The

@@ -12,7 +12,8 @@ import * as Stream from "effect/Stream"
 import { JobError, JobNotFound } from "../JobError.ts"
 import * as JobPolicy from "../JobPolicy.ts"
 import { isEnded } from "../JobState.ts"
-import type { Store, StoredJob } from "../JobStore.ts"
+import type { StoredJob } from "../JobStore.ts"
+import type { Store } from "./Store.ts"
 
 interface Watcher {
   readonly queue: Queue.Queue<StoredJob, JobError | Cause.Done>

@@ -7,9 +7,10 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type { Job } from "../Job.ts"
 import type { JobRun } from "../JobRun.ts"
-import type { Outcome, StoredFailure } from "../JobStore.ts"
+import type { StoredFailure } from "../JobStore.ts"
 import * as Attempt from "./Attempt.ts"
 import * as JsonText from "./JsonText.ts"
+import type { Outcome } from "./Store.ts"
 
 /** The code of the job, from payload to outcome. */
 export const execute = Effect.fnUntraced(function*<Name extends string, Payload, Success, Failure, Data>(

@@ -5,8 +5,9 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { JobError, JobQueueFull } from "../JobError.ts"
 import { isEnded, move } from "../JobState.ts"
-import type { Claim, ClaimRequest, Former, Hold, Outcome, Runner, Store, StoredJob, StoredStep } from "../JobStore.ts"
+import type { StoredJob } from "../JobStore.ts"
 import { crashed, outdated } from "./failures.ts"
+import type { Claim, ClaimRequest, Former, Hold, Outcome, Runner, Store, StoredStep } from "./Store.ts"
 
 type Mutable<A> = { -readonly [K in keyof A]: A[K] }
 

@@ -12,20 +12,11 @@ import type { Fragment } from "effect/sql/Statement"
 import * as crypto from "node:crypto"
 import { JobError, JobQueueFull, JobStoreTooNew, JobStoreUnavailable, type StoreProblem } from "../JobError.ts"
 import type { JobState } from "../JobState.ts"
-import type {
-  Claim,
-  ClaimRequest,
-  Former,
-  Hold,
-  Outcome,
-  Store,
-  StoredFailure,
-  StoredJob,
-  StoredStep
-} from "../JobStore.ts"
+import type { StoredFailure, StoredJob } from "../JobStore.ts"
 import { crashed, outdated } from "./failures.ts"
 import type { Identity } from "./JobHost.ts"
 import { type ColumnTypes, formats, tables } from "./sqlFormat.ts"
+import type { Claim, ClaimRequest, Former, Hold, Outcome, Store, StoredStep } from "./Store.ts"
 
 export interface Dialect {
   /** For messages; no secrets. */

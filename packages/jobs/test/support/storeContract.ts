@@ -1,15 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { JobError } from "@holdfast/jobs"
-import { JobStore } from "@holdfast/jobs"
-import type { Claim, ClaimRequest, Hold, NewJob, Runner, Store } from "@holdfast/jobs/JobStore"
+import type { NewJob } from "@holdfast/jobs/JobStore"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
+import type { Claim, ClaimRequest, Hold, Runner, Store } from "../../src/internal/Store.ts"
+import { Rows } from "./Rows.ts"
 
 /** A store under test. */
 export interface Subject {
   readonly name: string
   /** A new and empty one. */
-  readonly layer: Layer.Layer<JobStore, JobError>
+  readonly layer: Layer.Layer<Rows, JobError>
   /** `it.effect` where the store goes by the test's clock, `it.live` where it goes by its own. */
   readonly test: typeof it.effect | typeof it.live
   readonly elapse: (millis: number) => Effect.Effect<void>
@@ -55,7 +56,7 @@ const only = (store: Store, id: string) =>
 /** What every store promises. */
 export const storeContract = ({ elapse, layer, name, test }: Subject): void => {
   const promise = (sentence: string, f: (store: Store) => Effect.Effect<void, unknown>) =>
-    test(sentence, () => Effect.provide(Effect.flatMap(JobStore, f), layer))
+    test(sentence, () => Effect.provide(Effect.flatMap(Rows, f), layer))
 
   describe(`a store in ${name}`, () => {
     promise("keeps a job as it was accepted", (store) =>
