@@ -6,13 +6,13 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
-import { stepName } from "./support/CountJob.ts"
-import * as Postgres from "./support/Postgres.ts"
-import { Rows } from "./support/Rows.ts"
-import { storeContract } from "./support/storeContract.ts"
-import { temporaryFile } from "./support/temporaryFile.ts"
-import { until } from "./support/until.ts"
-import * as Worker from "./support/WorkerProcess.ts"
+import { stepName } from "../support/CountJob.ts"
+import * as Postgres from "../support/Postgres.ts"
+import { temporaryFile } from "../support/temporaryFile.ts"
+import { until } from "../support/until.ts"
+import * as Worker from "../support/WorkerProcess.ts"
+import { Rows } from "./LeaseRows.ts"
+import { storeContract } from "./storeContract.ts"
 
 const scope = Scope.makeUnsafe()
 let running: Effect.Success<typeof Postgres.start> | undefined
@@ -52,7 +52,10 @@ describe("a store in Postgres", () => {
           owner: `owner ${i % 4}`,
           key: undefined,
           payload: "{}",
-          maxQueued: 100
+          maxQueued: 100,
+          again: false,
+          delayMillis: 0,
+          deadlineMillis: undefined
         })
       }
       const taken = yield* Effect.forEach(all, (store, index) =>

@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as TestClock from "effect/testing/TestClock"
-import { type Host, JobHost } from "../src/internal/JobHost.ts"
-import * as OtherRunners from "../src/internal/OtherRunners.ts"
-import type { Store } from "../src/internal/Store.ts"
-import { Rows } from "./support/Rows.ts"
+import { type Host, JobHost } from "../../src/internal/JobHost.ts"
+import type { Store } from "../../src/internal/lease/LeaseStore.ts"
+import * as OtherRunners from "../../src/internal/lease/OtherRunners.ts"
+import { Rows } from "./LeaseRows.ts"
 
 const lease = 10_000
 const identity = { machine: "m", pid: 7, birth: "1" }
@@ -14,7 +14,18 @@ const watched = Effect.fnUntraced(function*(host: Partial<Host> = {}, wrong = 0)
   const store: Store = yield* Rows
   const renew = store.renew({ id: "one", identity }, lease - wrong)
   yield* renew
-  yield* store.insert({ id: "a", kind: "k", version: 1, owner: "o", key: undefined, payload: "1", maxQueued: 9 })
+  yield* store.insert({
+    id: "a",
+    kind: "k",
+    version: 1,
+    owner: "o",
+    key: undefined,
+    payload: "1",
+    maxQueued: 9,
+    again: false,
+    delayMillis: 0,
+    deadlineMillis: undefined
+  })
   yield* store.claim({ runner: "one", kind: "k", version: 1, onOldVersion: "restart", maxCrashes: 3 })
   const others = yield* OtherRunners.make(
     store,
