@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import { on, Rows } from "./support/Rows.ts"
 import { until } from "./support/until.ts"
 
 const Scan = Job.make("scan", {
@@ -272,8 +273,8 @@ describe("the trouble of a store", () => {
   it.live("is told by whoever asks how an unfinished job is, and not of one that has ended", () => {
     let isOut = false
     const troubled = Layer.effect(
-      JobStore,
-      Effect.map(JobStore, (store) => {
+      Rows,
+      Effect.map(Rows, (store) => {
         const down = new JobError({
           reason: new JobStoreUnavailable({
             store: "/var/lib/jobs.db",
@@ -285,7 +286,7 @@ describe("the trouble of a store", () => {
         const held: typeof store.held = (runner) => Effect.suspend(() => isOut ? Effect.fail(down) : store.held(runner))
         return { ...store, held }
       })
-    ).pipe(Layer.provide(JobStore.layerMemory))
+    ).pipe(Layer.provide(Rows.layerMemory), (rows) => Layer.provide(Rows.jobStore, rows))
     const gate = Deferred.makeUnsafe<void>()
     const kind = Scan.toLayer(({ path }) =>
       Effect.as(path === "quick" ? Effect.void : Deferred.await(gate), { files: 1, at: new Date(0) })
@@ -321,7 +322,7 @@ describe("the trouble of a store", () => {
 
   it.live("is told to callers without where it is", () =>
     Effect.gen(function*() {
-      const store = yield* JobStore
+      const store = yield* Rows
       const trouble = new JobError({
         reason: new JobStoreUnavailable({
           store: "/var/lib/jobs.db",
@@ -330,12 +331,12 @@ describe("the trouble of a store", () => {
           detail: "disk is full"
         })
       })
-      const troubled = Layer.succeed(JobStore, { ...store, list: () => Effect.fail(trouble) })
+      const troubled = on({ ...store, list: () => Effect.fail(trouble) })
       const { isError, text } = yield* Effect.scoped(Effect.flatMap(session(), ({ call }) => call("list_scans"))).pipe(
         Effect.provide(Jobs.layer.pipe(Layer.provide(troubled)))
       )
       assert.isTrue(isError)
       assert.include(text, "their store has no room left; what was started is not lost")
       assert.notInclude(text, "/var/lib")
-    }).pipe(Effect.provide(JobStore.layerMemory)))
+    }).pipe(Effect.provide(Rows.layerMemory)))
 })

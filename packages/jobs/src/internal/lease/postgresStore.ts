@@ -9,11 +9,15 @@ import * as Reactivity from "effect/reactivity/Reactivity"
 import * as Redacted from "effect/Redacted"
 import type { SqlError } from "effect/sql/SqlError"
 import { isNativeError } from "node:util/types"
-import { JobError, JobStoreUnavailable, type StoreProblem } from "../JobError.ts"
+import { JobError, JobStoreUnavailable, type StoreProblem } from "../../JobError.ts"
+import * as LeaseEngine from "./LeaseEngine.ts"
 import * as SqlStore from "./sqlStore.ts"
 
 /** Any number, the same in all programs that migrate a store. */
 const formatLock = 4_817_203_311
+
+/** The store and the engine that goes by its leases. */
+export const jobStore = (config: PgClient.PgPoolConfig) => Effect.map(make(config), LeaseEngine.over)
 
 /** Connects; disconnected with the Scope. */
 export const make = Effect.fnUntraced(function*(config: PgClient.PgPoolConfig) {

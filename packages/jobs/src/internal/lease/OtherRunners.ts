@@ -10,9 +10,9 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type { JobError } from "../JobError.ts"
-import type { Former, Store } from "../JobStore.ts"
-import type { Host, Identity } from "./JobHost.ts"
+import type { JobError } from "../../JobError.ts"
+import type { Host, Identity } from "../JobHost.ts"
+import type { Former, Store } from "./LeaseStore.ts"
 
 interface Seen {
   readonly identity: Identity

@@ -10,21 +10,12 @@ import type * as SqlClient from "effect/sql/SqlClient"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import type { Fragment } from "effect/sql/Statement"
 import * as crypto from "node:crypto"
-import { JobError, JobQueueFull, JobStoreTooNew, JobStoreUnavailable, type StoreProblem } from "../JobError.ts"
-import type { JobState } from "../JobState.ts"
-import type {
-  Claim,
-  ClaimRequest,
-  Former,
-  Hold,
-  Outcome,
-  Store,
-  StoredFailure,
-  StoredJob,
-  StoredStep
-} from "../JobStore.ts"
-import { crashed, outdated } from "./failures.ts"
-import type { Identity } from "./JobHost.ts"
+import { JobError, JobQueueFull, JobStoreTooNew, JobStoreUnavailable, type StoreProblem } from "../../JobError.ts"
+import type { JobState } from "../../JobState.ts"
+import type { StoredFailure, StoredJob } from "../../JobStore.ts"
+import { crashed, outdated } from "../failures.ts"
+import type { Identity } from "../JobHost.ts"
+import type { Claim, ClaimRequest, Former, Hold, Outcome, Store, StoredStep } from "./LeaseStore.ts"
 import { type ColumnTypes, formats, tables } from "./sqlFormat.ts"
 
 export interface Dialect {
@@ -442,6 +433,9 @@ const toJob = (row: Row): StoredJob => ({
   data: row.data ?? undefined,
   // Written by `finish` from a StoredFailure.
   failure: row.failure === null ? undefined : JSON.parse(row.failure) as StoredFailure,
+  question: undefined,
+  startsAt: undefined,
+  deadlineAt: undefined,
   revision: row.revision,
   createdAt: row.created_at,
   startedAt: row.started_at ?? undefined,

@@ -6,12 +6,13 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
-import { stepName } from "./support/CountJob.ts"
-import * as Postgres from "./support/Postgres.ts"
-import { storeContract } from "./support/storeContract.ts"
-import { temporaryFile } from "./support/temporaryFile.ts"
-import { until } from "./support/until.ts"
-import * as Worker from "./support/WorkerProcess.ts"
+import { stepName } from "../support/CountJob.ts"
+import * as Postgres from "../support/Postgres.ts"
+import { temporaryFile } from "../support/temporaryFile.ts"
+import { until } from "../support/until.ts"
+import * as Worker from "../support/WorkerProcess.ts"
+import { Rows } from "./LeaseRows.ts"
+import { storeContract } from "./storeContract.ts"
 
 const scope = Scope.makeUnsafe()
 let running: Effect.Success<typeof Postgres.start> | undefined
@@ -20,14 +21,14 @@ afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
 
 let databases = 0
 /** A database of its own in the one server. */
-const fresh: Layer.Layer<JobStore, JobError> = Layer.unwrap(Effect.gen(function*() {
+const fresh: Layer.Layer<Rows, JobError> = Layer.unwrap(Effect.gen(function*() {
   if (running === undefined) throw new Error("Postgres does not run")
   const database = `test_${++databases}`
   yield* Effect.orDie(running.admin(`CREATE DATABASE ${database}`))
   return layerOf(running.socket, database)
 }))
 const layerOf = (socket: string, database: string) =>
-  JobStore.layerPostgres({ path: socket, username: "jobs", database, maxConnections: 4 })
+  Rows.layerPostgres({ path: socket, username: "jobs", database, maxConnections: 4 })
 
 storeContract({ name: "Postgres", layer: fresh, test: it.live, elapse: (millis) => Effect.sleep(millis) })
 
@@ -39,7 +40,7 @@ describe("a store in Postgres", () => {
       yield* admin("CREATE DATABASE many")
       const stores = yield* Effect.forEach(
         Array.from({ length: 6 }),
-        () => Effect.map(Layer.build(layerOf(socket, "many")), (context) => Effect.provideContext(JobStore, context)),
+        () => Effect.map(Layer.build(layerOf(socket, "many")), (context) => Effect.provideContext(Rows, context)),
         { concurrency: "unbounded" }
       )
       const all = yield* Effect.all(stores)
@@ -51,7 +52,10 @@ describe("a store in Postgres", () => {
           owner: `owner ${i % 4}`,
           key: undefined,
           payload: "{}",
-          maxQueued: 100
+          maxQueued: 100,
+          again: false,
+          delayMillis: 0,
+          deadlineMillis: undefined
         })
       }
       const taken = yield* Effect.forEach(all, (store, index) =>
@@ -109,7 +113,7 @@ describe("three programs on three machines", () => {
             leaseMillis: 0
           })
         const victim = yield* on("a", 3)
-        const store = Context.get(yield* Layer.build(layerOf(socket, "machines")), JobStore)
+        const store = Context.get(yield* Layer.build(layerOf(socket, "machines")), Rows)
         const ids = [...new Set(Worker.lines(log).map(({ job }) => job))]
         assert.strictEqual(ids.length, 3)
         const attempts = Effect.map(store.read(ids), (jobs) => jobs.map(({ attempt }) => attempt))
@@ -154,7 +158,7 @@ describe("three programs on three machines", () => {
           leaseMillis: 0
         })
       const first = yield* on("a", 2)
-      const store = Context.get(yield* Layer.build(layerOf(socket, "order_")), JobStore)
+      const store = Context.get(yield* Layer.build(layerOf(socket, "order_")), Rows)
       const ids = [...new Set(Worker.lines(log).map(({ job }) => job))]
       const attempts = Effect.map(store.read(ids), (jobs) => jobs.map(({ attempt }) => attempt))
       yield* until(attempts, (all) => all.every((attempt) => attempt === 1))

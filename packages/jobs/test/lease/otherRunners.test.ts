@@ -1,20 +1,31 @@
 import { assert, describe, it } from "@effect/vitest"
-import { JobStore } from "@holdfast/jobs"
-import type { Store } from "@holdfast/jobs/JobStore"
 import * as Effect from "effect/Effect"
 import * as TestClock from "effect/testing/TestClock"
-import { type Host, JobHost } from "../src/internal/JobHost.ts"
-import * as OtherRunners from "../src/internal/OtherRunners.ts"
+import { type Host, JobHost } from "../../src/internal/JobHost.ts"
+import type { Store } from "../../src/internal/lease/LeaseStore.ts"
+import * as OtherRunners from "../../src/internal/lease/OtherRunners.ts"
+import { Rows } from "./LeaseRows.ts"
 
 const lease = 10_000
 const identity = { machine: "m", pid: 7, birth: "1" }
 
 /** One runner, with a job, that is looked at once a second; `wrong` is how far its clock is behind. */
 const watched = Effect.fnUntraced(function*(host: Partial<Host> = {}, wrong = 0) {
-  const store: Store = yield* JobStore
+  const store: Store = yield* Rows
   const renew = store.renew({ id: "one", identity }, lease - wrong)
   yield* renew
-  yield* store.insert({ id: "a", kind: "k", version: 1, owner: "o", key: undefined, payload: "1", maxQueued: 9 })
+  yield* store.insert({
+    id: "a",
+    kind: "k",
+    version: 1,
+    owner: "o",
+    key: undefined,
+    payload: "1",
+    maxQueued: 9,
+    again: false,
+    delayMillis: 0,
+    deadlineMillis: undefined
+  })
   yield* store.claim({ runner: "one", kind: "k", version: 1, onOldVersion: "restart", maxCrashes: 3 })
   const others = yield* OtherRunners.make(
     store,
@@ -34,8 +45,8 @@ const watched = Effect.fnUntraced(function*(host: Partial<Host> = {}, wrong = 0)
   return { store, others, renew, seconds, look: others.look }
 })
 
-const promise = (sentence: string, test: Effect.Effect<void, unknown, JobStore>) =>
-  it.effect(sentence, () => Effect.provide(test, JobStore.layerMemory))
+const promise = (sentence: string, test: Effect.Effect<void, unknown, Rows>) =>
+  it.effect(sentence, () => Effect.provide(test, Rows.layerMemory))
 
 describe("another runner", () => {
   promise(

@@ -1,0 +1,77 @@
+/**
+ * The tables of a store in SQL, as numbered formats. A new one is added at the end; what is written is never changed.
+ */
+
+/** Where SQLite and Postgres differ in the tables. */
+export interface ColumnTypes {
+  /** A number that the database counts up. */
+  readonly counter: string
+}
+
+const prefix = "holdfast_job"
+
+/** Names of the tables, apart from those of a program that shares its database. */
+export const tables = {
+  jobs: `${prefix}s`,
+  steps: `${prefix}_steps`,
+  runners: `${prefix}_runners`,
+  turns: `${prefix}_turns`,
+  format: `${prefix}_format`
+}
+
+/** Statements that bring a store from the format before to this one. */
+export const formats: ReadonlyArray<(types: ColumnTypes) => ReadonlyArray<string>> = [
+  ({ counter }) => [
+    `CREATE TABLE ${tables.jobs} (
+      number ${counter},
+      id TEXT NOT NULL UNIQUE,
+      kind TEXT NOT NULL,
+      version INTEGER NOT NULL,
+      owner TEXT NOT NULL,
+      idempotency TEXT,
+      payload TEXT NOT NULL,
+      state TEXT NOT NULL,
+      attempt INTEGER NOT NULL,
+      crashes INTEGER NOT NULL,
+      fence INTEGER NOT NULL,
+      runner TEXT,
+      is_cancelling INTEGER NOT NULL,
+      percent DOUBLE PRECISION NOT NULL,
+      message TEXT,
+      data TEXT,
+      result TEXT,
+      failure TEXT,
+      revision INTEGER NOT NULL,
+      created_at DOUBLE PRECISION NOT NULL,
+      started_at DOUBLE PRECISION,
+      finished_at DOUBLE PRECISION,
+      updated_at DOUBLE PRECISION NOT NULL
+    )`,
+    `CREATE UNIQUE INDEX ${tables.jobs}_key ON ${tables.jobs} (kind, owner, idempotency)`,
+    `CREATE INDEX ${tables.jobs}_queue ON ${tables.jobs} (kind, state, owner, number)`,
+    `CREATE INDEX ${tables.jobs}_owner ON ${tables.jobs} (owner, number)`,
+    `CREATE INDEX ${tables.jobs}_running ON ${tables.jobs} (runner) WHERE state = 'running'`,
+    `CREATE INDEX ${tables.jobs}_finished ON ${tables.jobs} (finished_at) WHERE finished_at IS NOT NULL`,
+    `CREATE TABLE ${tables.steps} (
+      job TEXT NOT NULL,
+      name TEXT NOT NULL,
+      is_done INTEGER NOT NULL,
+      is_unsafe INTEGER NOT NULL,
+      fence INTEGER NOT NULL,
+      value TEXT,
+      PRIMARY KEY (job, name)
+    )`,
+    `CREATE TABLE ${tables.runners} (
+      id TEXT PRIMARY KEY,
+      identity TEXT NOT NULL,
+      alive_until DOUBLE PRECISION NOT NULL
+    )`,
+    `CREATE TABLE ${tables.turns} (
+      kind TEXT NOT NULL,
+      owner TEXT NOT NULL,
+      turn INTEGER NOT NULL,
+      asked_at DOUBLE PRECISION NOT NULL,
+      PRIMARY KEY (kind, owner)
+    )`
+  ]
+]
