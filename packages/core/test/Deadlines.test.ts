@@ -94,7 +94,7 @@ describe("Deadlines", () => {
       const { int } = SeededRandom.make(7)
       const start = deadlines.now()
       const durations = [...new Set(Array.from({ length: 1000 }, () => int(1, 1_000_000)))]
-      const fired: Array<readonly [millis: number, at: number]> = []
+      const fired: Array<ReadonlyArray<number>> = []
       const armed = durations.map((millis) =>
         [millis, deadlines.arm(millis, () => fired.push([millis, deadlines.now() - start]))] as const
       )
