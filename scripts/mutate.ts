@@ -164,11 +164,13 @@ const survey = async (files: ReadonlyArray<string>): Promise<Reach> => {
     : {}
   const keyed = new Map(files.map((file) => [file, keyOfTests(file)]))
   const fresh = files.filter((file) => known[keyed.get(file) ?? ""] === undefined)
-  if (fresh.length > 0) {
-    const { lines } = await vitest({ mode: "survey", files: fresh }, (_, began) => began + 60 * minutes)
+  // Some at a time, so that a run that is ended early has not been for nothing.
+  for (let next = 0; next < fresh.length; next += 6) {
+    const some = fresh.slice(next, next + 6)
+    const { lines } = await vitest({ mode: "survey", files: some }, (_, began) => began + 30 * minutes)
     const broken = lines.find((line) => line.kind === "broken")
     if (broken !== undefined) throw new Error(`a test fails without any mutant: ${broken.test}\n${broken.why}`)
-    for (const file of fresh) {
+    for (const file of some) {
       const own = lines.filter((line) => "file" in line && line.file === file)
       if (!own.some((line) => line.kind === "reached")) {
         throw new Error(`no test of ${file} ran:\n${Fs.readFileSync(output, "utf8")}`)
