@@ -234,6 +234,22 @@ describe("probes", () => {
       assert.match((yield* lastFailureOf(Effect.never)) ?? "", /^no sign of life for 140\d\d ms$/)
     }))
 
+  it.effect("need a connector that can probe, and nothing else of it", () =>
+    Effect.gen(function*() {
+      const connector = FakeConnector.make()
+      let probes = 0
+      connector.probe = Effect.sync(() => void probes++)
+      const pool = yield* watched({
+        ...connector,
+        dial: (key) =>
+          Effect.map(connector.dial(key), ({ closed, probe, value }) => ({ closed, value, ...(probe && { probe }) }))
+      })
+      yield* pool.warm("a")
+      yield* TestClock.adjust("30 seconds")
+      assert.strictEqual(probes, 3)
+      assert.strictEqual((yield* pool.snapshot).connections, 1)
+    }))
+
   it.effect("go on after one that was late, if bytes came meanwhile", () =>
     Effect.gen(function*() {
       const connector = FakeConnector.make()
