@@ -57,12 +57,17 @@ Fs.mkdirSync(work, { recursive: true })
 const read = (file: string): string => Fs.readFileSync(Path.join(root, file), "utf8")
 const hashOf = (...texts: ReadonlyArray<string>): string => createHash("sha256").update(texts.join("\n")).digest("hex")
 
-const nameOf = ({ file, from, operator, to }: Equivalent | Mutant): string => [file, operator, from, to].join("\n")
+const nameOf = ({ file, from, operator, to }: Mutant): string => [file, operator, from, to].join("\n")
 
 const all = Fs.globSync(`${home}/src/**/*.ts`, { cwd: root }).toSorted().flatMap((file): ReadonlyArray<Mutant> =>
   mutationsOf(file, read(file)).mutations
     .map((mutation, index) => ({ ...mutation, file, index }))
 )
+/** The line of code it changes. */
+const codeOf = ({ file, line }: Mutant): string => (read(file).split("\n")[line - 1] ?? "").trim()
+const excuseOf = ({ code, file, from, operator, to }: Equivalent): string => [file, code, operator, from, to].join("\n")
+const isExcused = (mutant: Mutant): boolean => excused.has(excuseOf({ ...mutant, code: codeOf(mutant), reason: "" }))
+const excused = new Set(equivalents.map(excuseOf))
 const seen = new Map<string, number>()
 const ranked = all.map((mutant) => {
   const name = nameOf(mutant)
@@ -72,9 +77,9 @@ const ranked = all.map((mutant) => {
 }).toSorted((left, right) => (left.rank < right.rank ? -1 : 1))
 const mutants = ranked.slice(0, Number(values.sample)).map(({ mutant }) => mutant)
   .filter(({ file }) => values.file === undefined || file.includes(values.file))
-const excused = new Set(equivalents.map(nameOf))
+const known = new Set(all.filter(isExcused).map((mutant) => excuseOf({ ...mutant, code: codeOf(mutant), reason: "" })))
 for (const entry of equivalents) {
-  if (entry.file.startsWith(`${home}/`) && !seen.has(nameOf(entry))) {
+  if (entry.file.startsWith(`${home}/`) && !known.has(excuseOf(entry))) {
     console.log(`no mutant is this equivalent any more: ${entry.file} ${entry.operator}: ${entry.from} -> ${entry.to}`)
   }
 }
@@ -86,7 +91,7 @@ const keyOf = (mutant: Mutant): string => `${nameOf(mutant)}\n${mutant.line}`
 const before: Readonly<Record<string, Fate>> = values.survivors ? JSON.parse(Fs.readFileSync(report, "utf8")) : {}
 const fates = new Map<number, Fate>()
 for (const [id, mutant] of mutants.entries()) {
-  const fate = excused.has(nameOf(mutant)) ? "equivalent" : before[keyOf(mutant)]
+  const fate = isExcused(mutant) ? "equivalent" : before[keyOf(mutant)]
   if (fate === "killed" || fate === "out of time" || fate === "equivalent") fates.set(id, fate)
 }
 const isAlive = (id: number): boolean => !fates.has(id)
@@ -164,11 +169,13 @@ const survey = async (files: ReadonlyArray<string>): Promise<Reach> => {
     : {}
   const keyed = new Map(files.map((file) => [file, keyOfTests(file)]))
   const fresh = files.filter((file) => known[keyed.get(file) ?? ""] === undefined)
-  if (fresh.length > 0) {
-    const { lines } = await vitest({ mode: "survey", files: fresh }, (_, began) => began + 60 * minutes)
+  // Some at a time, so that a run that is ended early has not been for nothing.
+  for (let next = 0; next < fresh.length; next += 6) {
+    const some = fresh.slice(next, next + 6)
+    const { lines } = await vitest({ mode: "survey", files: some }, (_, began) => began + 30 * minutes)
     const broken = lines.find((line) => line.kind === "broken")
     if (broken !== undefined) throw new Error(`a test fails without any mutant: ${broken.test}\n${broken.why}`)
-    for (const file of fresh) {
+    for (const file of some) {
       const own = lines.filter((line) => "file" in line && line.file === file)
       if (!own.some((line) => line.kind === "reached")) {
         throw new Error(`no test of ${file} ran:\n${Fs.readFileSync(output, "utf8")}`)
@@ -231,10 +238,12 @@ const tryEach = async (file: string, reach: Reach): Promise<void> => {
     }
     const { lines } = await vitest(
       { mode: "each", files: [file], tests: alone === undefined ? tests : { [alone.test]: [alone.mutant] } },
-      (soFar, began) => {
+      (soFar) => {
         const last = soFar.at(-1)
         // The process judges for itself, unless it is busy for ever.
-        return last?.kind === "trying" ? Fs.statSync(said).mtimeMs + 2 * last.limit + 10_000 : began + 30 * minutes
+        return last?.kind === "trying"
+          ? Fs.statSync(said).mtimeMs + 2 * last.limit + 10_000
+          : Fs.statSync(said).mtimeMs + 5 * minutes
       }
     )
     alone = undefined
@@ -333,7 +342,7 @@ for (const [id, mutant] of printed) {
   const fate = fates.get(id)
   if (fate !== "survived" && fate !== "not reached") continue
   console.log(`\n${mutant.file}:${mutant.line}  ${mutant.operator}${fate === "survived" ? "" : `, ${fate}`}`)
-  console.log(`  - ${mutant.from}\n  + ${mutant.to}`)
+  console.log(`    ${codeOf(mutant)}\n  - ${mutant.from}\n  + ${mutant.to}`)
 }
 const killed = counts.killed + counts["out of time"]
 const total = mutants.length - counts.equivalent

@@ -1,10 +1,12 @@
 /**
- * Mutants that change nothing a test could notice, each with the reason. A mutant is known by its file, its operator and what it changes
- * into what, as `pnpm mutate` prints them; so an entry outlives lines that move, and covers each place that reads the same. An entry that no
+ * Mutants that change nothing a test could notice, each with the reason. A mutant is known by its file, the line of code it changes,
+ * its operator and what becomes of what, as `pnpm mutate` prints them; so an entry outlives lines that move. An entry that no
  * mutant of its package matches is reported, as it has outlived the code it was about.
  */
 export interface Equivalent {
   readonly file: string
+  /** The line of code. */
+  readonly code: string
   readonly operator: string
   readonly from: string
   readonly to: string
