@@ -182,8 +182,43 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
   },
   {
     file: "apps/scan-server/src/internal/scanFiles.ts",
-    allows: ["io"],
+    allows: ["io", "promises"],
     reason: "files read in a thread of its own, where waiting for the disk harms nobody"
+  },
+  {
+    file: "apps/scan-server/src/internal/listFiles.ts",
+    allows: ["io"],
+    reason: "folders read in such a thread"
+  },
+  {
+    file: "apps/scan-server/src/internal/openInside.ts",
+    allows: ["io"],
+    reason: "judges a path by its descriptor, which no service of Effect's gives"
+  },
+  {
+    file: "apps/scan-server/src/internal/gitHistory.ts",
+    allows: ["process", "io", "promises"],
+    reason: "reads what git tells, in such a thread"
+  },
+  {
+    file: "apps/scan-server/src/internal/matchText.ts",
+    allows: ["promises"],
+    reason: "the matcher runs in such a thread, and secretlint answers by promises"
+  },
+  {
+    file: "apps/scan-server/src/internal/secretlintPreset.ts",
+    allows: ["promises"],
+    reason: "secretlint answers by promises"
+  },
+  {
+    file: "apps/scan-server/src/internal/nodeRandom.ts",
+    allows: ["randomness"],
+    reason: "keys of fingerprints are secrets: they come from the platform's generator"
+  },
+  {
+    file: "apps/scan-server/src/internal/nodeScanMain.ts",
+    allows: ["process"],
+    reason: "the start and end of the program that makes one scan: arguments and exit code"
   },
   {
     file: "apps/scan-server/src/internal/nodeThreads.ts",
@@ -192,7 +227,7 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
   },
   {
     file: "apps/scan-server/src/internal/scanWorker.ts",
-    allows: ["process"],
+    allows: ["process", "promises"],
     reason: "the other side of such a thread"
   },
   {

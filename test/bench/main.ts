@@ -1,5 +1,5 @@
 /**
- * `pnpm bench [core] [process] [mcp] [server]`: figures beside what they are compared with, in one run, with the gate each has to meet.
+ * `pnpm bench [core] [process] [mcp] [server] [scan]`: figures beside what they are compared with, in one run, with the gate each has to meet.
  *
  * Ratios mean something on any machine, nanoseconds only on this one. Figures of different runs are not to be compared.
  *
@@ -22,13 +22,16 @@ import { closeCost } from "./process/CloseCost.ts"
 import { reaperCost } from "./process/ReaperCost.ts"
 import { spawnCost } from "./process/SpawnCost.ts"
 import * as Report from "./Report.ts"
+import { scanPrecision } from "./scan/ScanPrecision.ts"
+import { scanRates } from "./scan/ScanRates.ts"
 import { serverCalls } from "./server/ServerCalls.ts"
 
 const benchmarks: Readonly<Record<string, Readonly<Record<string, Effect.Effect<void, unknown>>>>> = {
   core: { leaseCost, deadlineCost, spike, manyKeys, manyConnections },
   process: { spawnCost, closeCost, reaperCost },
   mcp: { stdioCalls, httpCalls, reuseCost, exactNumbers },
-  server: { serverCalls }
+  server: { serverCalls },
+  scan: { scanRates, scanPrecision }
 }
 
 const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(benchmarks)

@@ -109,9 +109,9 @@ const story = (tell: (doing: string) => void) =>
       }
       yield* Effect.sleep("500 millis")
     }
-    const { result } = yield* Scans.call(mcp, "get_scan_results", { id })
+    const report = yield* Scans.call(mcp, "get_scan_results", { id })
     yield* row("the scan is complete")
-    const { bytes, files, total } = readReport(result)
+    const { bytes, files, total } = readReport(report)
     yield* say(`  ${files} files, ${(bytes / 1e6).toFixed(0)} MB read, ${total} findings`)
     const isMonotone = (percents: ReadonlyArray<number>) =>
       percents.every((p, i) => i === 0 || p >= (percents[i - 1] ?? 0))

@@ -16,8 +16,7 @@ const isHalfway = ({ percent }: Scans.Seen): boolean => percent > 15
 
 const complete = (mcp: Scans.Client, id: unknown) =>
   Effect.gen(function*() {
-    const { result } = yield* Scans.call(mcp, "get_scan_results", { id })
-    const text = JSON.stringify(result)
+    const text = JSON.stringify(yield* Scans.call(mcp, "get_scan_results", { id }))
     assert.match(text, /"files":\d{3,}/)
     return text
   })

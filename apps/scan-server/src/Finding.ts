@@ -18,30 +18,53 @@ export const Finding = Schema.Struct({
   /** The first four characters of what was found, and how long it is. */
   excerpt: Schema.String,
   /** The same for the same secret at the same place of the same file: what baselines are made of. */
-  fingerprint: Schema.String
+  fingerprint: Schema.String,
+  /** The commit that brought it, where a history was scanned. */
+  commit: Schema.optionalKey(Schema.String)
 })
 export type Finding = typeof Finding.Type
+
+/** What was to be read, and was not, or not to its end. */
+export const NotRead = Schema.Struct({
+  /** Relative to the root; a byte of a name that is no UTF-8 as `\\xE9`. */
+  path: Schema.String,
+  reason: Schema.String
+})
+export type NotRead = typeof NotRead.Type
 
 /** The result of a scan. */
 export const Report = Schema.Struct({
   root: Schema.String,
+  /** Files that were read to their end. */
   files: Schema.Int,
   bytes: Schema.Finite,
-  /** Files that were left out: binary, unreadable, or too slow for a rule. */
+  /** Whether everything was read. Files that hold no text do not count. */
+  isComplete: Schema.Boolean,
+  /** What was not read: files without text, and all that `notRead` lists or would list. */
   skipped: Schema.Int,
+  /** What was not read and should have been, 200 at most; `notReadTotal` counts all. */
+  notRead: Schema.Array(NotRead),
+  notReadTotal: Schema.Int,
+  /** Findings that allow lists, comments and the baseline set aside. */
+  allowed: Schema.Int,
+  known: Schema.Int,
   /** How many there are of each. */
   bySeverity: Schema.Record(Schema.String, Schema.Int),
   byRule: Schema.Record(Schema.String, Schema.Int),
-  /** The worst first, 1000 at most; `total` counts all. */
+  /** The worst first, 5000 at most; `total` counts all. */
   findings: Schema.Array(Finding),
   total: Schema.Int
 })
 export type Report = typeof Report.Type
 
-/** How many findings a report lists. */
-export const maxListed = 1000
+/** How many findings a report lists: as many as GitHub shows of one run in SARIF. */
+export const maxListed = 5000
 
-const rank: Readonly<Record<Severity, number>> = { critical: 0, high: 1, medium: 2, low: 3 }
+/** How much that was not read it lists. */
+export const maxNotRead = 200
+
+/** The worst is 0. */
+export const rank: Readonly<Record<Severity, number>> = { critical: 0, high: 1, medium: 2, low: 3 }
 
 /** The worst first; then by place, so that the same tree gives the same report. */
 export const inOrder = (findings: ReadonlyArray<Finding>): ReadonlyArray<Finding> =>

@@ -9,8 +9,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
+import * as Baseline from "./Baseline.ts"
+import * as FingerprintKey from "./FingerprintKey.ts"
 import * as ServerOf from "./internal/sdk/scanServer.ts"
-import { ScanLive } from "./ScanJob.ts"
+import * as ScanJob from "./ScanJob.ts"
 import * as Scanner from "./Scanner.ts"
 import * as ScanRules from "./ScanRules.ts"
 
@@ -40,7 +42,17 @@ const flags = {
   ),
   rules: Flag.String("rules").pipe(
     Flag.withMetavar("file"),
-    Flag.withDescription("A JSON file with rules of your own"),
+    Flag.withDescription("Rules and allow lists of your own: JSON, or a configuration of gitleaks (.toml)"),
+    Flag.optional
+  ),
+  baseline: Flag.String("baseline").pipe(
+    Flag.withMetavar("file"),
+    Flag.withDescription("Findings that are known, and not told again; made by holdfast-scan --write-baseline"),
+    Flag.optional
+  ),
+  key: Flag.String("key").pipe(
+    Flag.withMetavar("file"),
+    Flag.withDescription("The key of fingerprints; made if it is not there. Default: the database's name and .key"),
     Flag.optional
   ),
   jsonLogs: Flag.Boolean("json-logs").pipe(
@@ -74,15 +86,19 @@ export const command = (version: string) =>
   CliCommand.make(
     "holdfast-scan-server",
     flags,
-    ({ database, jsonLogs, port, root, rules: file, sse, stdio, threads }) =>
+    ({ baseline, database, jsonLogs, key: keyFile, port, root, rules: file, sse, stdio, threads }) =>
       Effect.gen(function*() {
         const roots = root.length === 0 ? ["."] : root
         const rules = yield* ScanRules.load(Option.getOrUndefined(file))
-        const scans = ScanLive.pipe(
-          Layer.provide(Scanner.layer({ roots, rules, threads })),
-          Layer.provide(JobStore.layerSqlite(database))
-        )
-        const server = ServerOf.make(version, rules)
+        const runner = Layer.unwrap(Effect.gen(function*() {
+          // A database that cannot be used is told of before a key is made beside it.
+          yield* JobStore
+          const key = yield* FingerprintKey.load(Option.getOrElse(keyFile, () => `${database}.key`))
+          const known = Option.isNone(baseline) ? new Set<string>() : yield* Baseline.load(baseline.value, key)
+          return Layer.provide(ScanJob.layer(known), Scanner.layer({ roots, rules, threads, key }))
+        }))
+        const scans = Layer.provide(runner, JobStore.layerSqlite(database))
+        const server = ServerOf.make(version, ScanRules.described(rules))
         // Its servers remember nothing: whatever lasts is a job.
         const stateless = { keep: 16 }
         if (stdio) return yield* Effect.asVoid(Effect.provide(StdioHost.run({ server, stateless }), scans))

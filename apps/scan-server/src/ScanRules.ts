@@ -1,201 +1,77 @@
 /**
- * What a scan looks for. Each rule is data: a pattern, words without which it need not be tried, and what it must and must not match.
+ * What a scan looks for, and what it leaves alone. Rules are data: a pattern, words without which it is not tried, and what the find must
+ * be like. The built-in ones are beside this (`BuiltInRules`, `SecretlintRules`); rules of one's own come from a file: JSON in the form of
+ * `RuleFile`, or a configuration of gitleaks.
  *
- * Patterns are matched line by line, by every file of a tree: they have no nested repetition, and what they repeat is bounded. Rules of
- * your own come from a JSON file; a pattern that takes too long over a file costs that file, not the server (see `Scanner`).
+ * Gotchas: patterns run on RE2's engine, whose time is in proportion to the text whatever the pattern. It has no lookahead, no
+ * lookbehind and no back reference: a file with one of them is refused.
  */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Schema from "effect/Schema"
-import { isNativeError } from "node:util/types"
+import { builtInAllowLists, builtInRules } from "./BuiltInRules.ts"
 import { Severity } from "./Finding.ts"
 import { parseJson } from "./internal/parseJson.ts"
+import { secretlintRules } from "./SecretlintRules.ts"
 
 export interface ScanRule {
   readonly id: string
   readonly name: string
   readonly severity: Severity
-  /** A regular expression, without delimiters and flags. The group `secret`, or the whole match, is what was found. */
-  readonly pattern: string
-  /** The pattern is tried on lines that hold one of them, in any case. None: on all. */
+  /**
+   * A regular expression of RE2. What was found is its group `secret`, else the first group that matched, else the whole match. Without
+   * one the rule finds files by their path.
+   */
+  readonly pattern?: string | undefined
+  /** Which group is the secret, if it is not as said above. */
+  readonly group?: number | undefined
+  /** A regular expression that the path of the file must match, relative to the root of the scan. */
+  readonly path?: string | undefined
+  /** The pattern is tried near one of them, in any case. None: everywhere. */
   readonly keywords: ReadonlyArray<string>
+  /** Whether the pattern matches in any case. Default: case counts. */
+  readonly ignoreCase?: boolean | undefined
   /** Bits per character that what was found must have at least. Default: any. */
   readonly entropy?: number | undefined
-  readonly examples: { readonly match: string; readonly noMatch: string }
+  /** A match may span lines. Default: patterns are matched line by line. */
+  readonly multiline?: boolean | undefined
+  /** Yields to any rule that knows better what the same text is. */
+  readonly generic?: boolean | undefined
+  readonly allow?: ReadonlyArray<AllowList> | undefined
 }
 
-/** Put together, so that no scanner takes these examples for what they show. */
-const join = (...parts: ReadonlyArray<string>): string => parts.join("")
+/** What is left alone, though a rule finds it. Of the lists in it one must match, or with `every` each that is not empty. */
+export interface AllowList {
+  readonly every?: boolean | undefined
+  /** Only for what these rules find. Default: all. */
+  readonly rules?: ReadonlyArray<string> | undefined
+  /** Regular expressions for the path of the file. */
+  readonly paths?: ReadonlyArray<string> | undefined
+  /** Regular expressions for the secret, or for what `target` says. */
+  readonly regexes?: ReadonlyArray<string> | undefined
+  readonly target?: "secret" | "match" | "line" | undefined
+  /** Words that the secret holds, in any case. */
+  readonly stopwords?: ReadonlyArray<string> | undefined
+  /** Commits of a history, by their whole name. */
+  readonly commits?: ReadonlyArray<string> | undefined
+}
 
-const letters = "Zm9vYmFyQmF6MTIzNDU2Nzg5MGFiY2RlZmdoaWprbG1ub3A"
+/** All that a scan goes by. */
+export interface RuleSet {
+  readonly rules: ReadonlyArray<ScanRule>
+  readonly allow: ReadonlyArray<AllowList>
+}
 
-/** The rules that are always there. */
-export const builtIn: ReadonlyArray<ScanRule> = [
-  {
-    id: "private-key",
-    name: "Private key",
-    severity: "critical",
-    pattern: "-----BEGIN (?:RSA |EC |DSA |OPENSSH |PGP |ENCRYPTED )?PRIVATE KEY(?: BLOCK)?-----",
-    keywords: ["private key"],
-    examples: {
-      match: join("-----BEGIN RSA PRIV", "ATE KEY-----"),
-      noMatch: "-----BEGIN PUBLIC KEY-----"
-    }
-  },
-  {
-    id: "aws-access-key",
-    name: "AWS access key id",
-    severity: "critical",
-    pattern: "\\b(?<secret>(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16})\\b",
-    keywords: ["akia", "asia", "abia", "acca"],
-    examples: { match: join("id = AKIA", "Z2J4NQ5RTW6XYABC"), noMatch: "AKIALOWERCASEonly" }
-  },
-  {
-    id: "aws-secret-key",
-    name: "AWS secret access key",
-    severity: "critical",
-    pattern: "aws.{0,20}(?:secret|key).{0,20}[=:]\\s{0,4}[\"']?(?<secret>[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])",
-    keywords: ["aws"],
-    entropy: 4,
-    examples: {
-      match: join("aws_secret_access_key = \"wJalrXUtnFEMI", "K7MDENGbPxRfiCYq8Zt2LmN0pQx\""),
-      noMatch: "aws_secret_access_key = \"<your key>\""
-    }
-  },
-  {
-    id: "gcp-api-key",
-    name: "Google API key",
-    severity: "high",
-    pattern: "\\b(?<secret>AIza[0-9A-Za-z_-]{35})(?![0-9A-Za-z_-])",
-    keywords: ["aiza"],
-    examples: { match: join("key=AIza", "SyD3xAmPl3K3yF0rT3stsOnly1234567890"), noMatch: "AIzaTooShort" }
-  },
-  {
-    id: "gcp-service-account",
-    name: "Google service account",
-    severity: "critical",
-    pattern: "\"type\"\\s{0,4}:\\s{0,4}\"service_account\"",
-    keywords: ["service_account"],
-    examples: { match: "  \"type\": \"service_account\",", noMatch: "\"type\": \"user_account\"" }
-  },
-  {
-    id: "azure-storage-key",
-    name: "Azure storage account key",
-    severity: "critical",
-    pattern: "AccountKey=(?<secret>[A-Za-z0-9+/]{86}==)",
-    keywords: ["accountkey="],
-    examples: {
-      match: join("AccountName=x;AccountKey=", letters.slice(0, 43), letters.slice(0, 43), "=="),
-      noMatch: "AccountKey=secret"
-    }
-  },
-  {
-    id: "github-token",
-    name: "GitHub token",
-    severity: "critical",
-    pattern: "\\b(?<secret>gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{82})\\b",
-    keywords: ["ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"],
-    examples: { match: join("token: gh", "p_", letters.slice(0, 36)), noMatch: "ghp_short" }
-  },
-  {
-    id: "gitlab-token",
-    name: "GitLab token",
-    severity: "critical",
-    pattern: "\\b(?<secret>glpat-[A-Za-z0-9_-]{20})(?![A-Za-z0-9_-])",
-    keywords: ["glpat-"],
-    examples: { match: join("glp", "at-", letters.slice(0, 20)), noMatch: "glpat-short" }
-  },
-  {
-    id: "slack-token",
-    name: "Slack token",
-    severity: "high",
-    pattern: "\\b(?<secret>xox[abeoprs]-[0-9]{10,13}-[0-9A-Za-z-]{10,80})",
-    keywords: ["xox"],
-    examples: { match: join("xo", "xb-123456789012-", letters.slice(0, 24)), noMatch: "xoxb-not-a-token" }
-  },
-  {
-    id: "slack-webhook",
-    name: "Slack webhook",
-    severity: "medium",
-    pattern: "hooks\\.slack\\.com/services/(?<secret>T[A-Z0-9]{8,12}/B[A-Z0-9]{8,12}/[A-Za-z0-9]{24})",
-    keywords: ["hooks.slack.com"],
-    examples: {
-      match: join("https://hooks.sl", "ack.com/services/T12345678/B12345678/", letters.slice(0, 24)),
-      noMatch: "https://hooks.slack.com/services/"
-    }
-  },
-  {
-    id: "stripe-key",
-    name: "Stripe key",
-    severity: "critical",
-    pattern: "\\b(?<secret>(?:sk|rk)_live_[0-9A-Za-z]{24,99})\\b",
-    keywords: ["_live_"],
-    examples: { match: join("sk_li", "ve_", letters.slice(0, 24)), noMatch: join("sk_te", "st_", letters.slice(0, 24)) }
-  },
-  {
-    id: "npm-token",
-    name: "npm token",
-    severity: "critical",
-    pattern: "\\b(?<secret>npm_[A-Za-z0-9]{36})\\b",
-    keywords: ["npm_"],
-    entropy: 3.5,
-    examples: { match: join("_authToken=np", "m_", letters.slice(0, 36)), noMatch: "npm_config_registry" }
-  },
-  {
-    id: "openai-key",
-    name: "API key of a language model",
-    severity: "high",
-    pattern: "\\b(?<secret>sk-(?:ant-|proj-)?[A-Za-z0-9_-]{40,160})(?![A-Za-z0-9_-])",
-    keywords: ["sk-"],
-    entropy: 4,
-    examples: { match: join("sk-pr", "oj-", letters), noMatch: "sk-learn" }
-  },
-  {
-    id: "jwt",
-    name: "JSON web token",
-    severity: "medium",
-    pattern: "\\b(?<secret>eyJ[A-Za-z0-9_-]{10,500}\\.eyJ[A-Za-z0-9_-]{10,1000}\\.[A-Za-z0-9_-]{20,500})",
-    keywords: ["eyj"],
-    examples: {
-      match: join("Bearer ey", "JhbGciOiJIUzI1NiJ9.ey", "JzdWIiOiIxMjM0NTYifQ.", letters.slice(0, 43)),
-      noMatch: "eyJhbGciOiJIUzI1NiJ9"
-    }
-  },
-  {
-    id: "password-in-url",
-    name: "Password in a url",
-    severity: "high",
-    pattern:
-      "\\b[a-z][a-z0-9+.-]{1,15}://[^\\s:@/\"'<>{}$]{1,60}:(?<secret>[^\\s:@/\"'<>{}$*]{6,100})@[a-zA-Z0-9.-]{3,}",
-    keywords: ["://"],
-    entropy: 2.5,
-    examples: {
-      match: join("postgres://app:S3cr3t", "Pa55@db.internal/app"),
-      noMatch: "postgres://app:${PASSWORD}@db/app"
-    }
-  },
-  {
-    id: "assigned-secret",
-    name: "Secret assigned in code",
-    severity: "medium",
-    pattern:
-      "(?:passwd|password|secret|token|api_?key|access_?key)[\"']?\\s{0,4}[:=]\\s{0,4}[\"'](?<secret>[^\"'\\s]{12,120})[\"']",
-    keywords: ["passw", "secret", "token", "key"],
-    entropy: 3.7,
-    examples: {
-      match: join("password = \"kP9x!vR2", "mW7zQ4tB\""),
-      noMatch: "password = \"changeme\""
-    }
-  },
-  {
-    id: "shell-download",
-    name: "Download that is run at once",
-    severity: "low",
-    pattern: "\\b(?:curl|wget)\\b[^|\\n]{1,200}\\|\\s{0,4}(?:sudo\\s{1,4})?(?:ba|z|da)?sh\\b",
-    keywords: ["curl", "wget"],
-    examples: { match: "curl -fsSL https://example.org/install | sh", noMatch: "curl -o file https://example.org" }
-  }
+/** What is always there. */
+export const builtIn: RuleSet = { rules: builtInRules, allow: builtInAllowLists }
+
+/** The rules of a set by name, those of secretlint with them. */
+export const described = (
+  { rules }: RuleSet
+): ReadonlyArray<{ readonly id: string; readonly name: string; readonly severity: Severity }> => [
+  ...secretlintRules,
+  ...rules
 ]
 
 /** A rule file cannot be used. Says where in it, and what was expected. */
@@ -212,18 +88,31 @@ export class RulesInvalid extends Data.TaggedError("RulesInvalid")<{
   }
 }
 
+const Texts = Schema.optionalKey(Schema.Array(Schema.String))
+
 const RuleFile = Schema.Struct({
-  rules: Schema.Array(Schema.Struct({
+  rules: Schema.optionalKey(Schema.Array(Schema.Struct({
     id: Schema.String.check(Schema.isPattern(/^[a-z0-9][a-z0-9-]{0,60}$/)),
     name: Schema.String,
     severity: Severity,
     pattern: Schema.String,
-    keywords: Schema.optionalKey(Schema.Array(Schema.String)),
+    path: Schema.optionalKey(Schema.String),
+    keywords: Texts,
+    ignoreCase: Schema.optionalKey(Schema.Boolean),
     entropy: Schema.optionalKey(Schema.Finite)
-  }))
+  }))),
+  allow: Schema.optionalKey(Schema.Array(Schema.Struct({
+    every: Schema.optionalKey(Schema.Boolean),
+    rules: Texts,
+    paths: Texts,
+    regexes: Texts,
+    target: Schema.optionalKey(Schema.Literals(["secret", "match", "line"])),
+    stopwords: Texts,
+    commits: Texts
+  })))
 })
 
-/** The built-in rules and those of a file, if one is named. Fails with `RulesInvalid`. */
+/** The built-in rules and those of a file, if one is named: what ends in `.toml` is a configuration of gitleaks. Fails with `RulesInvalid`. */
 export const load = Effect.fn("ScanRules.load")(function*(file: string | undefined) {
   if (file === undefined) return builtIn
   const fail = (problem: string) => new RulesInvalid({ file, problem })
@@ -238,29 +127,47 @@ export const load = Effect.fn("ScanRules.load")(function*(file: string | undefin
       )
     )
   )
-  const json = yield* Effect.mapError(parseJson(text), (place) => new RulesInvalid({ file, ...place }))
-  const decoded = yield* Schema.decodeUnknownEffect(RuleFile, { errors: "all" })(json).pipe(
-    Effect.mapError((error) => fail(inWords(error.message)))
-  )
-  const known = new Set(builtIn.map(({ id }) => id))
-  const own: Array<ScanRule> = []
-  for (const { entropy, id, keywords = [], ...rule } of decoded.rules) {
+  // Neither is loaded by a server that has no rules to read.
+  const { problemOf } = yield* Effect.promise(() => import("./internal/pattern.ts"))
+  const own: RuleSet = file.endsWith(".toml")
+    ? yield* Effect.promise(() => import("./internal/gitleaksConfig.ts")).pipe(
+      Effect.flatMap(({ parse }) => parse(text)),
+      Effect.mapError((place) => new RulesInvalid({ file, ...place, problem: inWords(place.problem) }))
+    )
+    : yield* Effect.mapError(parseJson(text), (place) => new RulesInvalid({ file, ...place })).pipe(
+      Effect.flatMap((json) =>
+        Effect.mapError(
+          Schema.decodeUnknownEffect(RuleFile, { errors: "all" })(json),
+          (error) => fail(inWords(error.message))
+        )
+      ),
+      Effect.map(({ allow = [], rules = [] }) => ({
+        rules: rules.map(({ keywords = [], ...rule }) => ({ ...rule, keywords })),
+        allow
+      }))
+    )
+  const known = new Set<string>()
+  for (const { allow = [], id, path, pattern } of own.rules) {
     if (known.has(id)) return yield* fail(`there are two rules "${id}"`)
     known.add(id)
-    const problem = problemOf(rule.pattern)
-    if (problem !== undefined) return yield* fail(`the pattern of "${id}" ${problem}`)
-    own.push({ ...rule, id, keywords, entropy, examples: { match: "", noMatch: "" } })
+    if (pattern !== undefined) {
+      const problem = problemOf(pattern, "find")
+      if (problem !== undefined) return yield* fail(`the pattern of "${id}" ${problem}`)
+    }
+    for (const one of [path ?? [], allow.flatMap(patternsOf)].flat()) {
+      const problem = problemOf(one, "test")
+      if (problem !== undefined) return yield* fail(`the pattern ${JSON.stringify(one)} of "${id}" ${problem}`)
+    }
   }
-  return [...builtIn, ...own]
+  for (const one of own.allow.flatMap(patternsOf)) {
+    const problem = problemOf(one, "test")
+    if (problem !== undefined) return yield* fail(`the pattern ${JSON.stringify(one)} of an allow list ${problem}`)
+  }
+  // A rule of one's own takes the place of a built-in one of the same id.
+  return {
+    rules: [...builtIn.rules.filter(({ id }) => !known.has(id)), ...own.rules],
+    allow: [...builtIn.allow, ...own.allow]
+  }
 })
 
-/** Why a pattern is not taken. */
-const problemOf = (pattern: string): string | undefined => {
-  try {
-    if (new RegExp(pattern, "gd").test("")) return "matches nothing at all, which is everywhere"
-  } catch (error) {
-    return `is no regular expression: ${isNativeError(error) ? error.message : String(error)}`
-  }
-  // A repeated group that repeats inside may take time without end over one line.
-  return /\((?:[^()\\]|\\.)*[+*](?:[^()\\]|\\.)*\)[+*{]/.test(pattern) ? "repeats what already repeats" : undefined
-}
+const patternsOf = ({ paths = [], regexes = [] }: AllowList): ReadonlyArray<string> => [...paths, ...regexes]

@@ -2,9 +2,11 @@
  * Scans trees of source files for secrets, in threads of its own, so that whoever serves it stays responsive.
  *
  * Promises
- * - Only what lies under an allowed root is read, links resolved; anything else is `RootNotAllowed`.
+ * - Only what lies under an allowed root is read, links resolved; anything else is `RootNotAllowed`. What is swapped for a link between a
+ *   look and the next is not followed.
  * - A tree is planned as batches, and a batch scanned at a time: each can be stored as a step of a job, and none is scanned twice.
- * - Memory does not depend on the size of files. A file over which a pattern takes too long is left out, and counted.
+ * - Memory does not depend on the size of files.
+ * - What was not read is listed with its reason: a folder, a file, a file over a part of which a pattern takes too long.
  * - Interrupting a scan ends the threads that work for it at once.
  */
 import * as Context from "effect/Context"
@@ -18,10 +20,14 @@ import * as Path from "effect/Path"
 import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
-import { Finding } from "./Finding.ts"
+import { Finding, NotRead } from "./Finding.ts"
+import * as FingerprintKey from "./FingerprintKey.ts"
+import type { Listed, ListedFile } from "./internal/listFiles.ts"
 import * as Threads from "./internal/nodeThreads.ts"
-import type { ListedFile, Scanned } from "./internal/scanFiles.ts"
-import type { ScanRule } from "./ScanRules.ts"
+import * as pathText from "./internal/pathText.ts"
+import type { Scanned } from "./internal/scanFiles.ts"
+import type { Task } from "./internal/scanWorker.ts"
+import type { RuleSet } from "./ScanRules.ts"
 
 /** What is to be scanned is not under any root that the server was given, or is not there. Which of them is not said. */
 export class RootNotAllowed extends Data.TaggedError("RootNotAllowed")<{
@@ -50,23 +56,35 @@ export const Batch = Schema.Struct({
 })
 export type Batch = typeof Batch.Type
 
+/** What is scanned of a tree. */
+export const Plan = Schema.Struct({
+  batches: Schema.Array(Batch),
+  /** Folders that could not be looked into. */
+  notRead: Schema.Array(NotRead)
+})
+export type Plan = typeof Plan.Type
+
 /** What one batch has brought. */
 export const BatchResult = Schema.Struct({
   findings: Schema.Array(Finding),
   files: Schema.Int,
   bytes: Schema.Finite,
-  skipped: Schema.Int
+  binary: Schema.Int,
+  allowed: Schema.Int,
+  notRead: Schema.Array(NotRead)
 })
 export type BatchResult = typeof BatchResult.Type
 
 export interface ScannerOptions {
   /** Folders that may be scanned, with everything in them. */
   readonly roots: ReadonlyArray<string>
-  readonly rules: ReadonlyArray<ScanRule>
+  readonly rules: RuleSet
+  /** What fingerprints are made with. Default: a key of its own, so that those of two scanners differ. */
+  readonly key?: string | undefined
   /** Threads. Default: 2. */
   readonly threads?: number | undefined
-  /** How much of the processor one file may take. What a busy machine makes it wait does not count. Default: 10 seconds. */
-  readonly fileTimeout?: Duration.Input | undefined
+  /** How much of the processor 256 KiB of a file may take. What a busy machine makes it wait does not count. Default: 10 seconds. */
+  readonly partTimeout?: Duration.Input | undefined
 }
 
 /** The service. */
@@ -74,13 +92,15 @@ export class Scanner extends Context.Service<Scanner, {
   /** The real path of a folder that may be scanned. A relative one is meant from the first root. */
   readonly resolve: (root: string) => Effect.Effect<string, RootNotAllowed>
   /** The files of a folder, in batches of about 8 MB. The root is real and allowed: see `resolve`. */
-  readonly plan: (root: string) => Effect.Effect<ReadonlyArray<Batch>>
+  readonly plan: (root: string) => Effect.Effect<Plan>
   readonly scan: (root: string, batch: Batch) => Effect.Effect<BatchResult>
+  /** What the commits of its git repository have ever added. */
+  readonly history: (root: string) => Effect.Effect<BatchResult>
   /** How many batches are scanned at once. */
   readonly threads: number
 }>()("@holdfast/scan-server/Scanner") {}
 
-/** How often it is looked what a file has taken. */
+/** How often it is looked what a part has taken. */
 const lookInterval = "50 millis"
 
 const maxBatchFiles = 250
@@ -88,8 +108,8 @@ const maxBatchBytes = 8 * 1024 * 1024
 
 /** Makes a scanner, whose threads live as long as the Scope. Fails with `RootUnusable`. */
 export const make = Effect.fnUntraced(function*(options: ScannerOptions) {
-  const { fileTimeout = "10 seconds", rules, threads = 2 } = options
-  const limit = Duration.toMillis(Duration.fromInputUnsafe(fileTimeout))
+  const { key = yield* FingerprintKey.random, partTimeout = "10 seconds", rules, threads = 2 } = options
+  const limit = Duration.toMillis(Duration.fromInputUnsafe(partTimeout))
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const scope = yield* Effect.scope
@@ -113,7 +133,7 @@ export const make = Effect.fnUntraced(function*(options: ScannerOptions) {
   const free = yield* Queue.unbounded<{ readonly thread: Threads.Thread; readonly scope: Scope.Closeable }>()
   const open = Effect.gen(function*() {
     const own = yield* Scope.fork(scope)
-    return { thread: yield* Scope.provide(Threads.make(rules), own), scope: own }
+    return { thread: yield* Scope.provide(Threads.make({ rules, key }), own), scope: own }
   })
   yield* Effect.forEach(Array.from({ length: threads }), () => Effect.flatMap(open, (one) => Queue.offer(free, one)))
 
@@ -131,47 +151,51 @@ export const make = Effect.fnUntraced(function*(options: ScannerOptions) {
           )
     )
 
-  /** Scans until a file takes too long or kills the thread; then goes on behind that file with another thread. */
-  const scan = (root: string, paths: ReadonlyArray<string>): Effect.Effect<Scanned> => {
+  /** Fails, with the file it was at, when a part of it, or one folder, takes too long or kills the thread. */
+  const attempt = <Answer>(task: Task) => {
     // None, until the thread has begun: what it takes to start is no file's time.
-    let at = -1
-    const attempt = withThread((thread) => {
-      const task = { _tag: "Scan", root, paths } as const
-      // The thread answers a scan with what it scanned.
-      const scanned = thread.run(task, (index) => void (at = index)) as Effect.Effect<Scanned, Threads.ThreadEnded>
+    let at = { file: -1, part: 0 }
+    return withThread((thread) => {
+      // The caller names what the thread answers such a task with.
+      const answer = thread.run(task, (file, part) => void (at = { file, part })) as Effect.Effect<
+        Answer,
+        Threads.ThreadEnded
+      >
       const look = Effect.map(thread.processorMillis, (millis) => ({ at, millis }))
-      const tooLong: Effect.Effect<undefined> = Effect.gen(function*() {
+      const tooLong = Effect.gen(function*() {
         let begun = yield* look
         yield* look.pipe(
           Effect.delay(lookInterval),
           Effect.repeat({
             until: (now) => {
               if (now.at !== begun.at) begun = now
-              return now.at >= 0 && now.millis - begun.millis >= limit
+              return now.at.file >= 0 && now.millis - begun.millis >= limit
             }
           })
         )
-        return undefined
-      })
-      return Effect.raceFirst(scanned, tooLong)
-    }).pipe(Effect.catch(() => Effect.undefined))
-    return Effect.flatMap(attempt, (done) => {
-      if (done !== undefined) return Effect.succeed(done)
-      // A thread that ended before it began has ended over the first file, as far as can be known.
-      const lost = Math.max(0, at)
-      const [before, after] = [paths.slice(0, lost), paths.slice(lost + 1)]
-      return Effect.zipWith(
-        before.length === 0 ? Effect.succeed(nothing) : scan(root, before),
-        after.length === 0 ? Effect.succeed(nothing) : scan(root, after),
-        (a, b) => ({
-          findings: [...a.findings, ...b.findings],
-          files: a.files + b.files,
-          bytes: a.bytes + b.bytes,
-          skipped: a.skipped + b.skipped + 1
+        return yield* Effect.fail({
+          description: `a part of it took more than ${Duration.format(Duration.millis(limit))} of the processor`
         })
+      })
+      return Effect.raceFirst(answer, tooLong)
+    }).pipe(
+      // A thread that ended before it began has ended over the first file, as far as can be known.
+      Effect.mapError(({ description }) => ({ description, lost: Math.max(0, at.file) }))
+    )
+  }
+
+  /** Goes on behind a file that takes too long, with another thread. */
+  const scan = (root: string, paths: ReadonlyArray<string>): Effect.Effect<Scanned> =>
+    Effect.catch(attempt<Scanned>({ _tag: "Scan", root, paths }), ({ description, lost }) => {
+      const notRead = [{ path: pathText.show(paths[lost] ?? ""), reason: description }]
+      return Effect.zipWith(
+        rest(root, paths.slice(0, lost)),
+        rest(root, paths.slice(lost + 1)),
+        (a, b) => sum([a, { ...nothing, notRead }, b])
       )
     })
-  }
+  const rest = (root: string, paths: ReadonlyArray<string>) =>
+    paths.length === 0 ? Effect.succeed(nothing) : scan(root, paths)
 
   return Scanner.of({
     threads,
@@ -187,17 +211,35 @@ export const make = Effect.fnUntraced(function*(options: ScannerOptions) {
         return type === "Directory" ? real : yield* refused
       }),
     plan: (root) =>
-      withThread((thread) => thread.run({ _tag: "List", root })).pipe(
-        // A thread that ends while it lists has met a fault of ours.
-        Effect.catch(({ description }) => Effect.die(new Error(`listing ${root}: ${description}`))),
-        // The thread answers a list with files.
-        Effect.map((files) => inBatches(files as ReadonlyArray<ListedFile>))
+      attempt<Listed>({ _tag: "List", root }).pipe(
+        Effect.map(({ files, notRead }) => ({ batches: inBatches(files), notRead })),
+        Effect.catch(({ description }) =>
+          Effect.succeed({
+            batches: [],
+            notRead: [{ path: ".", reason: `its files cannot be listed: ${description}` }]
+          })
+        )
       ),
-    scan: (root, { paths }) => scan(root, paths)
+    scan: (root, { paths }) => scan(root, paths),
+    history: (root) =>
+      Effect.catch(
+        attempt<Scanned>({ _tag: "History", root }),
+        ({ description }) => Effect.succeed({ ...nothing, notRead: [{ path: ".git", reason: description }] })
+      )
   })
 })
 
-const nothing: Scanned = { findings: [], files: 0, bytes: 0, skipped: 0 }
+/** Batches together. */
+export const sum = (results: ReadonlyArray<BatchResult>): BatchResult => ({
+  findings: results.flatMap(({ findings }) => findings),
+  files: results.reduce((sum, { files }) => sum + files, 0),
+  bytes: results.reduce((sum, { bytes }) => sum + bytes, 0),
+  binary: results.reduce((sum, { binary }) => sum + binary, 0),
+  allowed: results.reduce((sum, { allowed }) => sum + allowed, 0),
+  notRead: results.flatMap(({ notRead }) => notRead)
+})
+
+const nothing = sum([])
 
 const inBatches = (files: ReadonlyArray<ListedFile>): ReadonlyArray<Batch> => {
   const batches: Array<{ paths: Array<string>; bytes: number }> = []

@@ -1,4 +1,7 @@
+export * as Baseline from "./Baseline.ts"
 export * as Finding from "./Finding.ts"
+export * as FingerprintKey from "./FingerprintKey.ts"
 export * as Sarif from "./Sarif.ts"
 export * as Scanner from "./Scanner.ts"
+export * as ScanReport from "./ScanReport.ts"
 export * as ScanRules from "./ScanRules.ts"

@@ -1,79 +1,51 @@
-/** What each rule finds, and what it leaves alone. */
+/** Rules of one's own: in JSON, and as configurations of gitleaks. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
 import * as path from "node:path"
-import type { Finding } from "../src/Finding.ts"
-import { compile, entropyOf, matchLine } from "../src/internal/matchLines.ts"
+import * as MatchText from "../src/internal/matchText.ts"
 import * as ScanRules from "../src/ScanRules.ts"
+import { find } from "./support/matching.ts"
 import { temporaryFolder } from "./support/temporaryFolder.ts"
 
-const find = (line: string, rules = ScanRules.builtIn): ReadonlyArray<Finding> => {
-  const found: Array<Finding> = []
-  matchLine(compile(rules), "a/b.ts", line, 7, found)
-  return found
-}
+const load = (content: unknown, name = "rules.json") =>
+  Effect.gen(function*() {
+    const folder = yield* temporaryFolder
+    const file = path.join(folder, name)
+    fs.writeFileSync(file, typeof content === "string" ? content : JSON.stringify(content))
+    return yield* ScanRules.load(file)
+  }).pipe(Effect.provide(NodeServices.layer))
 
-describe("the built-in rules", () => {
-  for (const rule of ScanRules.builtIn) {
-    it(`${rule.id} finds what it is for, and not what only looks like it`, () => {
-      assert.include(find(rule.examples.match).map((finding) => finding.rule), rule.id)
-      assert.notInclude(find(rule.examples.noMatch).map((finding) => finding.rule), rule.id)
-    })
-  }
-
-  it("say where it is, and never what it is", () => {
-    const { match } = ScanRules.builtIn.find(({ id }) => id === "github-token")?.examples ?? { match: "" }
-    const secret = match.slice(match.indexOf("gh"))
-    const [finding] = find(`const x = "${secret}"`)
-    assert.deepInclude(finding, { path: "a/b.ts", line: 7, column: 12, severity: "critical" })
-    assert.strictEqual(finding?.excerpt, `${secret.slice(0, 4)}… (40 characters)`)
-    assert.notInclude(JSON.stringify(finding), secret.slice(0, 12))
-  })
-
-  it("find a secret once wherever it lies in a line without end, across the borders of its parts too", () => {
-    const { match } = ScanRules.builtIn.find(({ id }) => id === "gitlab-token")?.examples ?? { match: "" }
-    for (let at = 0; at < 50_000; at += 997) {
-      const line = `${"x ".repeat(at / 2)}${match} ${"y ".repeat(20_000)}`
-      const found = find(line).filter(({ rule }) => rule === "gitlab-token")
-      assert.lengthOf(found, 1, String(at))
-      assert.strictEqual(found[0]?.column, line.indexOf(match) + 1)
-    }
-  })
-
-  it("take time in proportion to what they read", () => {
-    const hostile = ["password=\"", "a".repeat(200_000), "://", "a:".repeat(100_000), "eyJ", "eyJ.".repeat(50_000)]
-      .join("")
-    const begun = process.cpuUsage()
-    find(hostile)
-    find(hostile)
-    const { user } = process.cpuUsage(begun)
-    // A pattern that is not linear takes minutes over this.
-    assert.isBelow(user / 1e6, 20)
-  })
-
-  it("entropy is that of the characters", () => {
-    assert.strictEqual(entropyOf("aaaa"), 0)
-    assert.strictEqual(entropyOf("abcd"), 2)
-  })
-})
+const rulesOf = (set: ScanRules.RuleSet, text: string, place: MatchText.Place = { path: "a.txt" }) =>
+  Effect.map(
+    find(text, { matcher: MatchText.make(set, "key"), ...place }),
+    ({ found }) => found.map(({ rule }) => rule)
+  )
 
 describe("a file of rules", () => {
-  const load = (content: unknown) =>
-    Effect.gen(function*() {
-      const folder = yield* temporaryFolder
-      const file = path.join(folder, "rules.json")
-      fs.writeFileSync(file, typeof content === "string" ? content : JSON.stringify(content))
-      return yield* ScanRules.load(file)
-    }).pipe(Effect.provide(NodeServices.layer))
   const own = { id: "house", name: "House", severity: "low", pattern: "HOUSE-(?<secret>[0-9]{6})" }
 
   it.live("adds to what is there", () =>
     Effect.gen(function*() {
-      const rules = yield* load({ rules: [own] })
-      assert.lengthOf(rules, ScanRules.builtIn.length + 1)
-      assert.deepInclude(find("id HOUSE-123456", rules)[0], { rule: "house", column: 10 })
+      const set = yield* load({ rules: [own] })
+      assert.lengthOf(set.rules, ScanRules.builtIn.rules.length + 1)
+      assert.deepStrictEqual(yield* rulesOf(set, "id HOUSE-123456"), ["house"])
+      assert.deepStrictEqual(yield* rulesOf(set, "id house-123456"), [])
+    }))
+
+  it.live("takes the place of a built-in rule of the same id", () =>
+    Effect.gen(function*() {
+      const set = yield* load({ rules: [{ ...own, id: "jwt" }] })
+      assert.lengthOf(set.rules, ScanRules.builtIn.rules.length)
+      assert.deepStrictEqual(yield* rulesOf(set, "id HOUSE-123456"), ["jwt"])
+    }))
+
+  it.live("has allow lists, for the built-in rules too", () =>
+    Effect.gen(function*() {
+      const token = `key = AKIA${"Z2J4NQ5RTW6XYABC"}`
+      assert.deepStrictEqual(yield* rulesOf(ScanRules.builtIn, token), ["aws-access-key"])
+      assert.deepStrictEqual(yield* rulesOf(yield* load({ allow: [{ stopwords: ["nq5rtw"] }] }), token), [])
     }))
 
   it.live("that cannot be used says where it is wrong", () =>
@@ -83,14 +55,101 @@ describe("a file of rules", () => {
           ["{", "JSON"],
           [{ rules: [{ ...own, severity: "huge" }] }, "severity"],
           [{ rules: [{ ...own, pattern: "(" }] }, "no regular expression"],
+          [{ rules: [{ ...own, pattern: "x(?!y)" }] }, "no lookahead"],
           [{ rules: [{ ...own, pattern: "x*" }] }, "matches nothing at all"],
-          [{ rules: [{ ...own, pattern: "(a+)+$" }] }, "repeats what already repeats"],
-          [{ rules: [own, own] }, "two rules"]
+          [{ rules: [{ ...own, path: "(" }] }, "no regular expression"],
+          [{ rules: [own, own] }, "two rules"],
+          [{ allow: [{ regexes: ["["] }] }, "allow list"]
         ] as const
       ) {
         const { message } = yield* Effect.flip(load(content))
         assert.include(message, words)
         assert.include(message, "rules.json")
+      }
+    }))
+})
+
+describe("a configuration of gitleaks", () => {
+  const toml = (text: string) => load(text, "gitleaks.toml")
+  const rule = `[[rules]]
+id = "house-token"
+description = "House"
+regex = '''(?i)\\bhouse_([a-z0-9]{8})(?:['"\\s]|$)'''
+entropy = 2
+keywords = ["house_"]
+`
+
+  it.live("brings its rules: flags in groups, the secret's group, entropy, keywords, paths", () =>
+    Effect.gen(function*() {
+      const set = yield* toml(`${rule}
+[[rules]]
+id = "second-group"
+regex = '''(left)-(right)'''
+secretGroup = 2
+[[rules]]
+id = "key-file"
+path = '''\\.p12$'''
+[[rules]]
+id = "in-path"
+regex = '''in-path-[0-9]+'''
+path = '''\\.cfg$'''
+`)
+      assert.deepStrictEqual(yield* rulesOf(set, "x = \"HOUSE_a1b2c3d4\""), ["house-token"])
+      assert.deepStrictEqual(yield* rulesOf(set, "x = \"house_aaaaaaaa\""), [])
+      assert.deepStrictEqual(yield* rulesOf(set, "left-right"), ["second-group"])
+      assert.deepStrictEqual(yield* rulesOf(set, "x", { path: "a/b.p12" }), ["key-file"])
+      assert.deepStrictEqual(yield* rulesOf(set, "in-path-1"), [])
+      assert.deepStrictEqual(yield* rulesOf(set, "in-path-1", { path: "a.cfg" }), ["in-path"])
+      const named = ScanRules.described(set).find(({ id }) => id === "house-token")
+      assert.deepInclude(named, { name: "House", severity: "high" })
+    }))
+
+  it.live("brings its allow lists, of both forms: of a rule, of several, of all", () =>
+    Effect.gen(function*() {
+      const text = "a house_a1b2c3d4\n"
+      const seen = (allow: string) => Effect.flatMap(toml(allow), (set) => rulesOf(set, text, { path: "src/a.txt" }))
+      const other = `[[rules]]\nid = "other"\nregex = '''zzzz'''\n`
+      for (
+        const allow of [
+          `${rule}[rules.allowlist]\nstopwords = ["a1b2"]\n`,
+          `${rule}[[rules.allowlists]]\nregexes = ['''^a1''']\n`,
+          `${rule}[[rules.allowlists]]\nregexTarget = "match"\nregexes = ['''house_''']\n`,
+          `${rule}[[rules.allowlists]]\nregexTarget = "line"\nregexes = ['''^a ''']\n`,
+          `${rule}[[rules.allowlists]]\ncondition = "AND"\npaths = ['''^src/''']\nstopwords = ["a1b2"]\n`,
+          `[allowlist]\npaths = ['''^src/''']\n${rule}`,
+          `[[allowlists]]\ntargetRules = ["house-token"]\npaths = ['''^src/''']\n${rule}`
+        ]
+      ) assert.deepStrictEqual(yield* seen(allow), [], allow)
+      for (
+        const allow of [
+          `${rule}[[rules.allowlists]]\ncondition = "AND"\npaths = ['''^doc/''']\nstopwords = ["a1b2"]\n`,
+          `[[allowlists]]\ntargetRules = ["other"]\npaths = ['''^src/''']\n${rule}${other}`,
+          `${rule}${other}[[rules.allowlists]]\nstopwords = ["a1b2"]\n`
+        ]
+      ) assert.deepStrictEqual(yield* seen(allow), ["house-token"], allow)
+    }))
+
+  it.live("leaves out the rules that it disables, and may extend the default", () =>
+    Effect.gen(function*() {
+      const set = yield* toml(`[extend]\nuseDefault = true\ndisabledRules = ["house-token"]\n${rule}`)
+      assert.deepStrictEqual(yield* rulesOf(set, "house_a1b2c3d4"), [])
+      assert.lengthOf(set.rules, ScanRules.builtIn.rules.length)
+    }))
+
+  it.live("that cannot be used says where it is wrong", () =>
+    Effect.gen(function*() {
+      for (
+        const [content, words] of [
+          ["[[rules]]\nid = \n", "gitleaks.toml:2:6"],
+          ["[[rules]]\nid = 1\n", "id"],
+          ["[extend]\npath = \"x.toml\"\n", "extend.path"],
+          ["[[rules]]\nid = \"a\"\nregex = '''x'''\n[[rules.required]]\nid = \"b\"\n", "requires others"],
+          ["[[rules]]\nid = \"a\"\nregex = '''('''\n", "no regular expression"],
+          ["[[rules]]\nid = \"a\"\nregex = '''x'''\n[rules.allowlist]\npaths = ['''(''']\n", "no regular expression"]
+        ] as const
+      ) {
+        const { message } = yield* Effect.flip(toml(content))
+        assert.include(message, words)
       }
     }))
 })

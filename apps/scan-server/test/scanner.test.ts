@@ -6,14 +6,13 @@ import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import * as fs from "node:fs"
 import * as path from "node:path"
-import { countBy, inOrder, type Report } from "../src/Finding.ts"
-import * as Sarif from "../src/Sarif.ts"
+import { inOrder } from "../src/Finding.ts"
 import * as Scanner from "../src/Scanner.ts"
+import * as ScanReport from "../src/ScanReport.ts"
 import * as ScanRules from "../src/ScanRules.ts"
+import { git } from "./support/git.ts"
+import { npmToken as secret } from "./support/matching.ts"
 import { plant, temporaryFolder } from "./support/temporaryFolder.ts"
-
-const example = (id: string): string => ScanRules.builtIn.find((rule) => rule.id === id)?.examples.match ?? ""
-const secret = example("npm-token")
 
 const scanning = (
   files: Readonly<Record<string, string | Uint8Array>>,
@@ -24,23 +23,34 @@ const scanning = (
     const root = path.join(folder, "tree")
     plant(root, files)
     const scanner = yield* Scanner.make({ roots: [root], rules: ScanRules.builtIn, threads: 1, ...options })
-    const whole = Effect.gen(function*() {
-      const real = yield* scanner.resolve(".")
-      const batches = yield* scanner.plan(real)
-      const results = yield* Effect.forEach(batches, (batch) => scanner.scan(real, batch), {
-        concurrency: scanner.threads
-      })
-      return {
-        paths: batches.flatMap(({ paths }) => paths),
-        findings: inOrder(results.flatMap(({ findings }) => findings)),
-        skipped: results.reduce((sum, { skipped }) => sum + skipped, 0)
-      }
-    })
-    return { folder, root, scanner, whole }
+    const planned = Effect.flatMap(scanner.resolve("."), (real) =>
+      Effect.map(scanner.plan(real), (plan) => ({ real, ...plan })))
+    const scan = ({ batches, notRead, real }: Effect.Success<typeof planned>) =>
+      Effect.map(
+        Effect.forEach(batches, (batch) =>
+          scanner.scan(real, batch), { concurrency: scanner.threads }),
+        (results) => ({
+          ...ScanReport.make(real, notRead, results, new Set()),
+          paths: batches.flatMap(({ paths }) => paths)
+        })
+      )
+    return { folder, root, scanner, planned, scan, whole: Effect.flatMap(planned, scan) }
   })
 
 const live = (name: string, test: () => Effect.Effect<void, unknown, NodeServices.NodeServices | Scope.Scope>) =>
   it.live(name, () => Effect.provide(test(), NodeServices.layer))
+
+const places = (findings: ReadonlyArray<{ readonly path: string; readonly line: number; readonly column: number }>) =>
+  findings.map(({ column, line, path }) => `${path}:${line}:${column}`)
+
+const canMake = (folder: Buffer): boolean => {
+  try {
+    fs.mkdirSync(folder)
+    return true
+  } catch {
+    return false
+  }
+}
 
 describe("a scan", () => {
   live("reads what git would keep, in order, and leaves out the rest", () =>
@@ -57,13 +67,53 @@ describe("a scan", () => {
         "src/a.ts": "nothing\n",
         "logo.png": new Uint8Array([0, 1, 2, ...Buffer.from(secret)])
       })
-      const { findings, paths, skipped } = yield* whole
+      const { files, findings, isComplete, paths, skipped } = yield* whole
       assert.deepStrictEqual(paths, [".gitignore", "keep.log", "logo.png", "src/.gitignore", "src/a.ts", "src/b.ts"])
-      assert.deepStrictEqual(findings.filter(({ rule }) => rule === "npm-token").map((one) => one.path), [
-        "keep.log",
-        "src/b.ts"
-      ])
-      assert.strictEqual(skipped, 1)
+      assert.deepStrictEqual(places(findings), ["keep.log:1:1", "src/b.ts:1:16"])
+      // A picture is no text, and nothing that should have been read.
+      assert.deepStrictEqual({ files, skipped, isComplete }, { files: 5, skipped: 1, isComplete: true })
+    }))
+
+  live("reads what `.gitignore` leaves out if its name tells of secrets", () =>
+    Effect.gen(function*() {
+      const ignored = [
+        ".env",
+        ".env.local",
+        "certs/server.pem",
+        "id_rsa",
+        "infra/prod.tfvars",
+        "out/.npmrc",
+        "secrets.yml"
+      ]
+      const { whole } = yield* scanning({
+        ".gitignore": ".env*\n*.pem\nid_rsa\n*.tfvars\nsecrets.yml\nout/\nnode_modules/\n",
+        ...Object.fromEntries(ignored.map((name) => [name, secret])),
+        "out/bundle.js": secret,
+        // Of what others have published nothing is looked into.
+        "node_modules/x/.env": secret
+      })
+      assert.deepStrictEqual((yield* whole).findings.map(({ path }) => path), ignored)
+    }))
+
+  live("reads what was added to git by force, whatever version its index has", () =>
+    Effect.gen(function*() {
+      for (const version of [2, 4]) {
+        const { root, whole } = yield* scanning({
+          ".gitignore": "build/\n*.gen\n",
+          "build/kept/a.js": secret,
+          "build/b.js": secret,
+          "kept.gen": secret,
+          "other.gen": secret
+        })
+        git(root, "init", "-q")
+        git(root, "add", "-f", "build/kept/a.js", "kept.gen")
+        git(root, "update-index", "--index-version", String(version))
+        assert.deepStrictEqual(
+          (yield* whole).findings.map(({ path }) => path),
+          ["build/kept/a.js", "kept.gen"],
+          `${version}`
+        )
+      }
     }))
 
   live("stays within its roots, whatever is asked for and wherever links lead", () =>
@@ -80,36 +130,146 @@ describe("a scan", () => {
       assert.deepStrictEqual((yield* whole).paths, ["in/a.ts"])
     }))
 
+  live("stays within its root, whatever is swapped for a link after it was listed", () =>
+    Effect.gen(function*() {
+      const { folder, planned, root, scan } = yield* scanning({
+        "deep/in/a.txt": "fine",
+        "b.txt": "fine",
+        "gone.txt": "fine",
+        "kept.txt": secret
+      })
+      plant(folder, { "outside/in/a.txt": secret, "outside/b.txt": secret })
+      const plan = yield* planned
+      fs.renameSync(path.join(root, "deep"), path.join(folder, "away"))
+      fs.symlinkSync(path.join(folder, "outside"), path.join(root, "deep"))
+      fs.rmSync(path.join(root, "b.txt"))
+      fs.symlinkSync(path.join(folder, "outside/b.txt"), path.join(root, "b.txt"))
+      fs.rmSync(path.join(root, "gone.txt"))
+      const { findings, isComplete, notRead } = yield* scan(plan)
+      assert.deepStrictEqual(findings.map((one) => one.path), ["kept.txt"])
+      assert.isFalse(isComplete)
+      assert.deepStrictEqual(notRead, [
+        { path: "b.txt", reason: "it is a link now" },
+        { path: "deep/in/a.txt", reason: "it leads out of the root: something was swapped for a link" },
+        { path: "gone.txt", reason: "it is gone" }
+      ])
+    }))
+
+  live("stays within its root when the root itself is swapped for a link", () =>
+    Effect.gen(function*() {
+      const { folder, planned, root, scan, scanner } = yield* scanning({ "a.txt": "fine" })
+      plant(folder, { "outside/a.txt": secret })
+      const plan = yield* planned
+      fs.renameSync(root, path.join(folder, "away"))
+      fs.symlinkSync(path.join(folder, "outside"), root)
+      assert.deepStrictEqual((yield* scan(plan)).findings, [])
+      assert.deepStrictEqual((yield* scanner.plan(plan.real)).batches, [])
+    }))
+
   live("finds what lies across the parts that a large file is read in", () =>
     Effect.gen(function*() {
       const parts = Array.from({ length: 6 }, (_, i) => `${"x".repeat(256 * 1024 - 20 + i * 7)}\n${secret}\n`)
-      const { whole } = yield* scanning({ "big.txt": parts.join(""), "line.txt": `${"z ".repeat(6_000_000)}${secret}` })
+      const line = `${"z ".repeat(5_000_000)}${secret}`
+      const { whole } = yield* scanning({ "big.txt": parts.join(""), "line.txt": line })
       const { findings } = yield* whole
-      assert.deepStrictEqual(countBy(findings, "rule"), { "npm-token": 7 })
-      assert.deepStrictEqual(findings.map(({ line }) => line), [2, 4, 6, 8, 10, 12, 1])
+      assert.deepStrictEqual(places(findings), [
+        ...[2, 4, 6, 8, 10, 12].map((number) => `big.txt:${number}:1`),
+        "line.txt:1:10000001"
+      ])
+    }))
+
+  live("reads UTF-16, with a mark and without, and counts no mark into a column", () =>
+    Effect.gen(function*() {
+      const text = `größer\r\nkey = ${secret}\r\n`
+      const little = Buffer.from(text, "utf16le")
+      const marked = Buffer.from(`\ufeff${text}`, "utf16le")
+      const { whole } = yield* scanning({
+        "be.txt": Buffer.from(marked).swap16(),
+        "le.txt": marked,
+        "plain-be.txt": Buffer.from(little).swap16(),
+        "plain-le.txt": little,
+        "utf8.txt": `\ufeff${secret}`
+      })
+      const { findings, skipped } = yield* whole
+      assert.deepStrictEqual(places(findings), [
+        ...["be", "le", "plain-be", "plain-le"].map((name) => `${name}.txt:2:7`),
+        "utf8.txt:1:1"
+      ])
+      assert.strictEqual(skipped, 0)
+    }))
+
+  live("lists what it could not read with the reason, and is not complete", () =>
+    Effect.gen(function*() {
+      const { root, whole } = yield* scanning({ "locked/a.ts": secret, "pipe/x": "", "z.ts": secret })
+      fs.chmodSync(path.join(root, "locked"), 0)
+      const isRoot = process.getuid?.() === 0
+      const { findings, isComplete, notRead, notReadTotal, skipped } = yield* Effect.ensuring(
+        whole,
+        Effect.sync(() => fs.chmodSync(path.join(root, "locked"), 0o755))
+      )
+      // The superuser may read everything.
+      const expected = isRoot ? [] : [{ path: "locked", reason: "no permission" }]
+      assert.deepStrictEqual(notRead, expected)
+      assert.deepStrictEqual([isComplete, notReadTotal, skipped], [isRoot, expected.length, expected.length])
+      assert.include(findings.map(({ path }) => path), "z.ts")
+    }))
+
+  live("reads files whose names are no UTF-8, and shows their bytes", () =>
+    Effect.gen(function*() {
+      const { root, whole } = yield* scanning({ "a.txt": "fine" })
+      const bytes = (...parts: ReadonlyArray<string | number>) =>
+        Buffer.concat(parts.map((part) => typeof part === "string" ? Buffer.from(part) : Buffer.from([part])))
+      // A disk that has no such names has no such files.
+      if (!canMake(bytes(root, "/ä", 0xff))) return
+      fs.writeFileSync(bytes(root, "/ä", 0xff, "/", 0xe9, "😀.txt"), secret)
+      fs.writeFileSync(bytes(root, "/new\nline"), secret)
+      const { findings, isComplete } = yield* whole
+      assert.deepStrictEqual(places(findings), ["new\nline:1:1", "ä\\xFF/\\xE9😀.txt:1:1"])
+      assert.isTrue(isComplete)
     }))
 
   live(
-    "leaves out a file over which a pattern takes for ever, and goes on with the others",
+    "leaves out a file over a part of which a pattern takes too long, says so, and goes on with the others",
     () =>
       Effect.gen(function*() {
+        // Linear, and slow all the same: of these letters each place is the beginning of what may match. It takes ten times the limit.
         const slow = {
           id: "slow",
           name: "Slow",
           severity: "low",
-          pattern: "(?:a|aa)*b$",
+          pattern: "a[ab]{900}[^ab]",
           keywords: [],
-          examples: { match: "", noMatch: "" }
+          multiline: true
         } as const
-        const { whole } = yield* scanning(
-          { "1.ts": secret, "2.ts": "a".repeat(60), "3.ts": secret },
-          { rules: [...ScanRules.builtIn, slow], fileTimeout: "300 millis" }
-        )
-        const { findings, skipped } = yield* whole
+        let seed = 1
+        const letters = Array.from({ length: 250_000 }, () => {
+          seed = (Math.imul(seed, 1_103_515_245) + 12_345) & 0x7fff_ffff
+          return (seed >> 16) % 2 === 0 ? "a" : "b"
+        })
+        const { whole } = yield* scanning({ "1.ts": secret, "2.ts": letters.join(""), "3.ts": secret }, {
+          rules: { ...ScanRules.builtIn, rules: [...ScanRules.builtIn.rules, slow] },
+          partTimeout: "1 second"
+        })
+        const { files, findings, isComplete, notRead } = yield* whole
         assert.deepStrictEqual(findings.map((one) => one.path), ["1.ts", "3.ts"])
-        assert.strictEqual(skipped, 1)
+        assert.deepStrictEqual(notRead, [{ path: "2.ts", reason: "a part of it took more than 1s of the processor" }])
+        assert.deepStrictEqual([files, isComplete], [2, false])
       })
   )
+
+  live("of a tree with a folder that takes too long to list ends, and says so", () =>
+    Effect.gen(function*() {
+      // Each name is held against each pattern. It takes more than twenty times the limit.
+      const patterns = Array.from({ length: 50_000 }, (_, index) => `*x${index}y*.log`).join("\n")
+      const names = Array.from({ length: 20 }, (_, index) => [`${index}.log`, ""] as const)
+      const { whole } = yield* scanning({ ".gitignore": patterns, ...Object.fromEntries(names) }, {
+        partTimeout: "100 millis"
+      })
+      const { isComplete, notRead } = yield* whole
+      assert.deepStrictEqual(notRead.map(({ path }) => path), ["."])
+      assert.include(notRead[0]?.reason, "cannot be listed: a part of it took more than 100ms of the processor")
+      assert.isFalse(isComplete)
+    }))
 
   live("that is interrupted leaves its threads to the next one", () =>
     Effect.gen(function*() {
@@ -123,33 +283,68 @@ describe("a scan", () => {
       }
       assert.lengthOf((yield* whole).findings, 1)
     }))
+})
 
-  live("is told in SARIF as code hosts want it", () =>
+describe("a history", () => {
+  live("tells what any commit has added, once, with the commit it came in by", () =>
     Effect.gen(function*() {
-      const { root, whole } = yield* scanning({ "src/sp ace.ts": `\n  ${secret}`, "b.sh": example("shell-download") })
-      const { findings } = yield* whole
-      const report: Report = {
-        root,
-        files: 2,
-        bytes: 0,
-        skipped: 0,
-        bySeverity: countBy(findings, "severity"),
-        byRule: countBy(findings, "rule"),
-        findings,
-        total: findings.length
+      const { root, scanner, whole } = yield* scanning({ "a b.txt": `one\n${secret}\n`, "sub/ü.txt": "fine\n" })
+      git(root, "init", "-q")
+      git(root, "add", ".")
+      git(root, "commit", "-qm", "first")
+      const first = git(root, "rev-parse", "HEAD").trim()
+      plant(root, { "a b.txt": `zero\none\n${secret}\n`, "sub/ü.txt": `++ a\n-- b\nkey: ${secret}` })
+      git(root, "commit", "-qam", "second")
+      const second = git(root, "rev-parse", "HEAD").trim()
+      plant(root, { "a b.txt": "clean\n", "sub/ü.txt": "clean\n" })
+      git(root, "commit", "-qam", "third")
+      assert.deepStrictEqual((yield* whole).findings, [])
+      const { findings, notRead } = yield* scanner.history(root)
+      assert.deepStrictEqual(notRead, [])
+      assert.deepStrictEqual(
+        inOrder(findings).map(({ column, commit, line, path }) => [path, line, column, commit]),
+        [["a b.txt", 2, 1, first], ["sub/ü.txt", 3, 6, second]]
+      )
+      // Of a folder only what is under it is told, relative to it.
+      const below = yield* scanner.history(path.join(root, "sub"))
+      assert.deepStrictEqual(below.findings.map(({ path }) => path), ["ü.txt"])
+    }))
+
+  live("runs no program that the repository names", () =>
+    Effect.gen(function*() {
+      const { folder, root, scanner } = yield* scanning({
+        "a.txt": `${secret}\n`,
+        ".gitattributes": "*.txt diff=own\n"
+      })
+      git(root, "init", "-q")
+      git(root, "add", ".")
+      git(root, "commit", "-qm", "first")
+      const trace = path.join(folder, "ran")
+      const program = path.join(folder, "program.sh")
+      fs.writeFileSync(program, `#!/bin/sh\necho "$0 $@" >> ${trace}\ncat "$1" 2>/dev/null\n`, { mode: 0o755 })
+      for (
+        const name of [
+          "diff.external",
+          "diff.own.command",
+          "diff.own.textconv",
+          "core.fsmonitor",
+          "core.pager",
+          "gpg.program"
+        ]
+      ) {
+        git(root, "config", name, program)
       }
-      const document = JSON.parse(JSON.stringify(Sarif.fromReport(report, ScanRules.builtIn)))
-      assert.strictEqual(document.version, "2.1.0")
-      const [{ results, tool }] = document.runs
-      assert.deepStrictEqual(tool.driver.rules.map(({ id }: { id: string }) => id), ["npm-token", "shell-download"])
-      assert.lengthOf(results, findings.length)
-      for (const result of results) {
-        assert.strictEqual(tool.driver.rules[result.ruleIndex].id, result.ruleId)
-        assert.include(["error", "warning", "note"], result.level)
-        assert.match(result.partialFingerprints["secret/v1"], /^[0-9a-f]{32}$/)
-      }
-      const { artifactLocation, region } = results[0].locations[0].physicalLocation
-      assert.deepStrictEqual([artifactLocation.uri, region.startLine], ["src/sp%20ace.ts", 2])
-      assert.notInclude(JSON.stringify(document), secret.slice(-20))
+      git(root, "config", "log.showSignature", "true")
+      git(root, "config", "diff.noprefix", "true")
+      assert.deepStrictEqual((yield* scanner.history(root)).findings.map(({ path }) => path), ["a.txt"])
+      assert.isFalse(fs.existsSync(trace))
+    }))
+
+  live("that cannot be read is told of", () =>
+    Effect.gen(function*() {
+      const { root, scanner } = yield* scanning({ "a.txt": "fine" })
+      const { notRead } = yield* scanner.history(root)
+      assert.strictEqual(notRead[0]?.path, ".git")
+      assert.include(notRead[0]?.reason, "not a git repository")
     }))
 })

@@ -3,13 +3,17 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as path from "node:path"
+import { npmToken } from "./support/matching.ts"
 import { eventually, type Message, start } from "./support/stdioServer.ts"
 import { plant, temporaryFolder } from "./support/temporaryFolder.ts"
 
 const begun = Effect.gen(function*() {
   const folder = yield* temporaryFolder
   const database = path.join(yield* temporaryFolder, "scans.db")
-  plant(folder, { "key.pem": `-----BEGIN RSA ${"PRIVATE"} KEY-----\n`, "plain.txt": "nothing\n" })
+  const key = `-----BEGIN RSA ${"PRIVATE"} KEY-----\n${
+    "MIIEowIBAAKCAQEA0Z3VS5JJcds3xfn/ygWyF8PbnGy5AHB4hZ9Q\n".repeat(3)
+  }`
+  plant(folder, { "key.pem": key, "plain.txt": "nothing\n" })
   return { folder, database, server: yield* start(folder, database) }
 })
 
@@ -66,7 +70,7 @@ describe("the scan server over stdio", () => {
     }))
 
   // Clients give a start and its first answer five seconds together, on machines that are busy with a whole test run, too.
-  it.live("has loaded nothing of HTTP, and started no thread, when it answers what it can do", () =>
+  it.live("has loaded nothing of HTTP and of what matches, and started no thread, when it answers what it can do", () =>
     Effect.gen(function*() {
       const folder = yield* temporaryFolder
       plant(folder, { "plain.txt": "nothing\n" })
@@ -76,10 +80,59 @@ describe("the scan server over stdio", () => {
       yield* server.handshake
       yield* server.ask("tools/list")
       assert.match(server.stderr(), /loads .*StdioHost/)
-      assert.notMatch(server.stderr(), /loads .*(?:McpHost|HttpServer|scanWorker)/)
+      assert.notMatch(
+        server.stderr(),
+        /loads .*(?:McpHost|HttpServer|scanWorker|secretlint-rule|@secretlint|re2js|smol-toml)/
+      )
       const { id } = answerOf(yield* server.ask("tools/call", call("run_scan", { path: "." })))
       yield* server.ask("tools/call", call("get_scan_progress", { id, wait_seconds: 20 }))
       yield* eventually("a thread has started", () => /loads .*scanWorker/.test(server.stderr()))
+      assert.strictEqual(yield* server.ended, 0)
+    }))
+
+  it.live("tells results once, as text, page by page, the worst first", () =>
+    Effect.gen(function*() {
+      const { folder, server } = yield* begun
+      plant(
+        folder,
+        Object.fromEntries(
+          Array.from(
+            { length: 7 },
+            (_, index) => [`${index}.txt`, index === 3 ? "token = \"q8Zt2LmN0pQxW7\"" : npmToken]
+          )
+        )
+      )
+      yield* server.handshake
+      const { id } = answerOf(yield* server.ask("tools/call", call("run_scan", { path: "." })))
+      yield* server.ask("tools/call", call("get_scan_progress", { id, wait_seconds: 20 }))
+      const page = (args: object) =>
+        Effect.map(server.ask("tools/call", call("get_scan_results", { id, ...args })), ({ result }) => {
+          assert.isUndefined(result?.["structuredContent"])
+          const [{ text }] = JSON.parse(JSON.stringify(result?.["content"]))
+          return JSON.parse(text)
+        })
+      const whole = yield* page({})
+      assert.deepInclude(whole, { total: 8, files: 9, isComplete: true, bySeverity: { critical: 7, medium: 1 } })
+      assert.isUndefined(whole.next)
+      const first = yield* page({ limit: 5 })
+      const second = yield* page({ limit: 5, offset: first.next })
+      assert.deepStrictEqual([...first.findings, ...second.findings], whole.findings)
+      assert.deepStrictEqual([first.next, second.next], [5, undefined])
+      assert.strictEqual(whole.findings[7].path, "3.txt")
+      assert.lengthOf((yield* page({ severity: "critical" })).findings, 7)
+      assert.strictEqual(yield* server.ended, 0)
+    }))
+
+  it.live("says of a scan that is complete but for some files how many it could not read", () =>
+    Effect.gen(function*() {
+      const { server } = yield* begun
+      yield* server.handshake
+      // This folder has no history.
+      const { id } = answerOf(yield* server.ask("tools/call", call("run_scan", { path: ".", history: true })))
+      const seen = yield* server.ask("tools/call", call("get_scan_progress", { id, wait_seconds: 20 }))
+      assert.deepInclude(answerOf(seen), { state: "succeeded", message: "2 files, 1 findings, 1 not read" })
+      const shown = yield* server.ask("tools/call", call("get_scan_results", { id }))
+      assert.include(JSON.stringify(shown), "not a git repository")
       assert.strictEqual(yield* server.ended, 0)
     }))
 })

@@ -102,6 +102,18 @@ const live = (sentence: string, test: Effect.Effect<void, unknown, Jobs | JobSto
 
 describe("the tools of a job", () => {
   live(
+    "are five for a kind that never asks, and whose results have a tool of their own",
+    Effect.gen(function*() {
+      const mcp = new McpServer({ name: "scanner", version: "1.0.0" })
+      yield* JobTools.register(mcp, Scan, { results: false, answer: false })
+      const client = yield* connected(mcp)
+      const { tools } = yield* Effect.promise(() => client.listTools())
+      const left = names.filter((name) => name !== "get_scan_results" && name !== "answer_scan")
+      assert.deepStrictEqual(tools.map(({ name }) => name), left)
+    })
+  )
+
+  live(
     "are seven, with schemas, hints, and words on how often to ask",
     Effect.gen(function*() {
       const { client } = yield* session()

@@ -82,13 +82,15 @@ export const connect = (url: string, era: "legacy" | "modern" = "legacy") =>
 
 export type Client = McpConnections["Service"]
 
-/** A tool's structured answer. */
+/** A tool's structured answer, or what its text says in JSON. */
 export const call = (mcp: Client, name: string, args: object): Effect.Effect<Record<string, unknown>> =>
   Effect.orDie(mcp.callTool("scan", { name, arguments: { ...args } }, { idempotent: true, deadline: "5 minutes" }))
     .pipe(
       Effect.map(({ content, isError, structuredContent }) => {
         if (isError === true) throw new Error(`${name}: ${JSON.stringify(content)}`)
-        return typeof structuredContent === "object" ? { ...structuredContent } : {}
+        const [first] = content
+        const said = structuredContent ?? (first !== undefined && "text" in first ? JSON.parse(first.text) : undefined)
+        return typeof said === "object" ? { ...said } : {}
       })
     )
 

@@ -2,12 +2,11 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Worker } from "node:worker_threads"
-import type { ScanRule } from "../ScanRules.ts"
-import type { Task } from "./scanWorker.ts"
+import type { Task, WorkerData } from "./scanWorker.ts"
 
 export interface Thread {
-  /** Does one task. `onFile` is told of the file it begins with. Interrupting it, or its death, ends the thread. */
-  readonly run: (task: Task, onFile?: (index: number) => void) => Effect.Effect<unknown, ThreadEnded>
+  /** Does one task. `onPart` is told of each part of each file that it begins with. Interrupting it, or its death, ends the thread. */
+  readonly run: (task: Task, onPart?: (file: number, part: number) => void) => Effect.Effect<unknown, ThreadEnded>
   readonly isAlive: () => boolean
   /** Milliseconds of the processor it has had so far, also while a pattern keeps it from everything else. None while it does not run. */
   readonly processorMillis: Effect.Effect<number>
@@ -19,10 +18,12 @@ export interface ThreadEnded {
   readonly description: string
 }
 
-type Said = { readonly _tag: "At"; readonly index: number } | { readonly _tag: "Done"; readonly answer: unknown }
+type Said =
+  | { readonly _tag: "At"; readonly file: number; readonly part: number }
+  | { readonly _tag: "Done"; readonly answer: unknown }
 
 /** The thread itself starts with its first task: a server that is only asked what it can do starts none. */
-export const make = (rules: ReadonlyArray<ScanRule>): Effect.Effect<Thread, never, Scope.Scope> =>
+export const make = (data: WorkerData): Effect.Effect<Thread, never, Scope.Scope> =>
   Effect.map(
     Effect.acquireRelease(
       Effect.sync((): { worker: Worker | undefined; isAlive: boolean } => ({ worker: undefined, isAlive: true })),
@@ -38,14 +39,14 @@ export const make = (rules: ReadonlyArray<ScanRule>): Effect.Effect<Thread, neve
           onFailure: () => 0
         })
       }),
-      run: (task, onFile) =>
+      run: (task, onPart) =>
         Effect.callback<unknown, ThreadEnded>((resume) => {
           const ended = (description: string): void => {
             quiet()
             resume(Effect.fail<ThreadEnded>({ _tag: "ThreadEnded", description }))
           }
           const onMessage = (said: Said): void => {
-            if (said._tag === "At") return onFile?.(said.index)
+            if (said._tag === "At") return onPart?.(said.file, said.part)
             quiet()
             resume(Effect.succeed(said.answer))
           }
@@ -55,7 +56,7 @@ export const make = (rules: ReadonlyArray<ScanRule>): Effect.Effect<Thread, neve
             thread.worker?.off("message", onMessage).off("error", onError).off("exit", onExit)
           }
           if (!thread.isAlive) return ended("the thread has ended")
-          const worker = thread.worker ??= start(rules, () => void (thread.isAlive = false))
+          const worker = thread.worker ??= start(data, () => void (thread.isAlive = false))
           worker.on("message", onMessage).on("error", onError).on("exit", onExit)
           worker.postMessage(task)
           return Effect.suspend(() => {
@@ -67,7 +68,7 @@ export const make = (rules: ReadonlyArray<ScanRule>): Effect.Effect<Thread, neve
     })
   )
 
-const start = (rules: ReadonlyArray<ScanRule>, onExit: () => void): Worker => {
+const start = (workerData: WorkerData, onExit: () => void): Worker => {
   const program = new URL(import.meta.url.endsWith(".ts") ? "./scanWorker.ts" : "./scanWorker.js", import.meta.url)
-  return new Worker(program, { workerData: { rules } }).once("exit", onExit)
+  return new Worker(program, { workerData }).once("exit", onExit)
 }

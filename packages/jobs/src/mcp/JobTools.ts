@@ -35,6 +35,10 @@ export interface Options<R> {
   readonly tasks?: JobTasks.JobTasks | undefined
   /** Hints for the tool that starts a job, such as `readOnlyHint` and `destructiveHint`. */
   readonly annotations?: ToolAnnotations | undefined
+  /** Whether there is a tool for results. `false` for a kind whose results need one of its own (pages, filters) under the same name. Default: `true`. */
+  readonly results?: boolean | undefined
+  /** Whether there is a tool that answers questions of a job. `false` for a kind that never asks. Default: `true`. */
+  readonly answer?: boolean | undefined
 }
 
 const longestWaitSeconds = 30
@@ -199,36 +203,38 @@ export const register = Effect.fnUntraced(function*<Name extends string, Payload
       })
   })
 
-  add({
-    name: names.results,
-    title: `Results of one ${words}`,
-    description:
-      `What the ${words} of this id came to, once it has succeeded; the same each time. Before that it says how far the job ` +
-      `is, and is no error; an error is a job that failed or was cancelled.`,
-    input: Schema.Struct({ id: Id }),
-    output: Schema.Struct({
-      ...Status.fields,
-      isFinished: Schema.Boolean,
-      result: Schema.optionalKey(Schema.toCodecJson(job.success))
-    }),
-    annotations: { readOnlyHint: true, idempotentHint: true, openWorldHint: false },
-    handler: ({ id }, call) =>
-      Effect.gen(function*() {
-        const who = yield* asker(call.authInfo)
-        const status = yield* statusOf(id, who)
-        if (status.state === "failed" || status.state === "cancelled") {
-          return yield* McpTask.failure(`${job.name} ${id} ${sentence(status)}.`)
-        }
-        if (status.state !== "succeeded") {
-          const waits = butWaits(yield* waitingFor(jobs, status))
-          const text = `${job.name} ${id} has no results yet: it ${sentence(status)}${waits}. ${advice}`
-          return answered<Results>(text, { ...toStatus(status), isFinished: false })
-        }
-        const result = yield* resultOf(jobs, job, id, who)
-        const text = yield* Effect.orDie(JsonText.encode(job.success, result))
-        return answered<Results>(text, { ...toStatus(status), isFinished: true, result })
-      })
-  })
+  if (options.results !== false) {
+    add({
+      name: names.results,
+      title: `Results of one ${words}`,
+      description:
+        `What the ${words} of this id came to, once it has succeeded; the same each time. Before that it says how far the job ` +
+        `is, and is no error; an error is a job that failed or was cancelled.`,
+      input: Schema.Struct({ id: Id }),
+      output: Schema.Struct({
+        ...Status.fields,
+        isFinished: Schema.Boolean,
+        result: Schema.optionalKey(Schema.toCodecJson(job.success))
+      }),
+      annotations: { readOnlyHint: true, idempotentHint: true, openWorldHint: false },
+      handler: ({ id }, call) =>
+        Effect.gen(function*() {
+          const who = yield* asker(call.authInfo)
+          const status = yield* statusOf(id, who)
+          if (status.state === "failed" || status.state === "cancelled") {
+            return yield* McpTask.failure(`${job.name} ${id} ${sentence(status)}.`)
+          }
+          if (status.state !== "succeeded") {
+            const waits = butWaits(yield* waitingFor(jobs, status))
+            const text = `${job.name} ${id} has no results yet: it ${sentence(status)}${waits}. ${advice}`
+            return answered<Results>(text, { ...toStatus(status), isFinished: false })
+          }
+          const result = yield* resultOf(jobs, job, id, who)
+          const text = yield* Effect.orDie(JsonText.encode(job.success, result))
+          return answered<Results>(text, { ...toStatus(status), isFinished: true, result })
+        })
+    })
+  }
 
   add({
     name: names.cancel,
@@ -285,26 +291,28 @@ export const register = Effect.fnUntraced(function*<Name extends string, Payload
       })
   })
 
-  add({
-    name: names.answer,
-    title: `Answer a question of one ${words}`,
-    description:
-      `Answers what the ${words} of this id asks; ${names.progress} tells the question, its name and the JSON schema of an answer.`,
-    input: Schema.Struct({
-      id: Id,
-      question: Schema.String.annotate({ description: "The name of the question." }),
-      answer: Schema.Json.annotate({ description: "As the schema of the question says." })
-    }),
-    output: Polled,
-    annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
-    handler: ({ answer, id, question }, call) =>
-      Effect.gen(function*() {
-        const who = yield* asker(call.authInfo)
-        yield* statusOf(id, who)
-        yield* jobs.answer(id, question, answer, who)
-        return yield* polled(jobs, yield* statusOf(id, who), (says) => `${says}. ${advice}`)
-      })
-  })
+  if (options.answer !== false) {
+    add({
+      name: names.answer,
+      title: `Answer a question of one ${words}`,
+      description:
+        `Answers what the ${words} of this id asks; ${names.progress} tells the question, its name and the JSON schema of an answer.`,
+      input: Schema.Struct({
+        id: Id,
+        question: Schema.String.annotate({ description: "The name of the question." }),
+        answer: Schema.Json.annotate({ description: "As the schema of the question says." })
+      }),
+      output: Polled,
+      annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
+      handler: ({ answer, id, question }, call) =>
+        Effect.gen(function*() {
+          const who = yield* asker(call.authInfo)
+          yield* statusOf(id, who)
+          yield* jobs.answer(id, question, answer, who)
+          return yield* polled(jobs, yield* statusOf(id, who), (says) => `${says}. ${advice}`)
+        })
+    })
+  }
 
   const { annotations, description, principal, tasks } = options
   tasks?.offer(mcp, job, {
