@@ -109,7 +109,6 @@ export class JobStore extends Context.Service<JobStore, JobStoreShape>()("@holdf
   static readonly layerPostgres = (config: PgPoolConfig): Layer.Layer<JobStore, JobError> =>
     Layer.effect(
       this,
-      Effect.flatMap(Effect.promise(() => import("./internal/postgresStore.ts")), ({ make }) =>
-        Effect.map(make(config), LocalEngine.over))
+      Effect.flatMap(Effect.promise(() => import("./internal/cluster/clusterStore.ts")), ({ make }) => make(config))
     )
 }

@@ -31,7 +31,7 @@ const buffered = 16
 const batch = 500
 
 /** Lives as long as the Scope. */
-export const make = Effect.fnUntraced(function*(store: Store) {
+export const make = Effect.fnUntraced(function*(store: Pick<Store, "read">) {
   const { pollInterval } = yield* JobPolicy.JobPolicy
   const watched = new Map<string, Set<Watcher>>()
   const isWatched = Latch.makeUnsafe(false)
