@@ -256,10 +256,13 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
     if (verdict === "restart") {
       yield* persist(table.restart(run.hold, kind.version))
       isWork.openUnsafe()
-      return
+      return verdict
     }
-    if (verdict !== undefined) return yield* settle(run, verdict)
-    if (job.isCancelling) return yield* settle(run, cancelled)
+    const known = verdict ?? (job.isCancelling ? cancelled : undefined)
+    if (known !== undefined) {
+      yield* settle(run, known)
+      return known
+    }
     const surroundings: Run.Surroundings = {
       table,
       persist,
@@ -277,8 +280,7 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
     // Stopped before its first line.
     const outcome = Exit.isSuccess(exit) ? exit.value : run.intent === "cancel" ? cancelled : "hand back"
     yield* settle(run, outcome)
-    // What is handed back is no end of the workflow: the next holder of the lane goes on with it.
-    if (outcome === "hand back") return yield* Effect.never
+    return outcome
   })
 
   /** Room for one job more, and the job again if it is not the queue that it came from. */
@@ -289,10 +291,10 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
       const isFresh = entry !== undefined && now() - entry.at < leaseMillis / 2
       return yield* Effect.gen(function*() {
         const taken = isFresh ? { ...entry.job, former: undefined } : yield* persist(table.take(id, execution, runner))
-        if (taken === undefined) return
+        if (taken === undefined) return undefined
         yield* account(taken, taken.former)
         onChange()
-        yield* body(taken, execution)
+        return yield* body(taken, execution)
       }).pipe(Effect.ensuring(slots.release(1)))
     })
   const leave = (lane: string) => {
@@ -323,6 +325,9 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
           if (run?.execution === execution) runs.delete(id)
           leave(lane)
         })
+      ).pipe(
+        // What is handed back is no end of the workflow: the next holder of the lane goes on with it.
+        Effect.flatMap((outcome) => outcome === "hand back" ? Effect.never : Effect.void)
       )
     })).pipe(Scope.provide(scope), Effect.provideContext(services))
 
