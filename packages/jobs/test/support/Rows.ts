@@ -1,11 +1,9 @@
-import type { PgPoolConfig } from "@effect/sql-pg/PgClient"
 import { type JobError, JobStore } from "@holdfast/jobs"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as LocalEngine from "../../src/internal/LocalEngine.ts"
 import { makeMemoryStore } from "../../src/internal/memoryStore.ts"
-import * as PostgresStore from "../../src/internal/postgresStore.ts"
 import * as SqliteStore from "../../src/internal/sqliteStore.ts"
 import type { Store } from "../../src/internal/Store.ts"
 
@@ -14,8 +12,6 @@ export class Rows extends Context.Service<Rows, Store>()("@holdfast/jobs/test/Ro
   static readonly layerMemory: Layer.Layer<Rows> = Layer.sync(this, makeMemoryStore)
   static readonly layerSqlite = (file: string): Layer.Layer<Rows, JobError> =>
     Layer.effect(this, SqliteStore.make(file))
-  static readonly layerPostgres = (config: PgPoolConfig): Layer.Layer<Rows, JobError> =>
-    Layer.effect(this, PostgresStore.make(config))
   /** The store of jobs that has these rows. */
   static readonly jobStore: Layer.Layer<JobStore, never, Rows> = Layer.effect(
     JobStore,

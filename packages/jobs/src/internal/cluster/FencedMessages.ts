@@ -7,32 +7,30 @@
 import { PersistenceError } from "effect/cluster/ClusterError"
 import * as MessageStorage from "effect/cluster/MessageStorage"
 import * as SqlMessageStorage from "effect/cluster/SqlMessageStorage"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as SqlClient from "effect/sql/SqlClient"
-import type { tablesIn } from "./format.ts"
+import { nowIn, type tablesIn } from "./format.ts"
 
 export interface Options {
   readonly sql: SqlClient.SqlClient
   readonly tables: ReturnType<typeof tablesIn>
-  readonly address: string
+  readonly runner: string
   readonly leaseDuration: Duration.Duration
 }
 
-export const make = Effect.fnUntraced(function*({ address, leaseDuration, sql, tables }: Options) {
+export const make = Effect.fnUntraced(function*({ leaseDuration, runner, sql, tables }: Options) {
   const encoded = yield* SqlMessageStorage.makeEncodedStorage({ prefix: tables.cluster })
   const messages = sql(tables.messages)
   const replies = sql(tables.replies)
-  const locks = sql(tables.locks)
-  const seconds = sql.literal(`${Math.ceil(Duration.toSeconds(leaseDuration))}`)
+  const lanes = sql(tables.lanes)
   const saveReply: MessageStorage.Encoded["saveReply"] = (reply) => {
     if (reply._tag !== "WithExit") return encoded.saveReply(reply)
     return sql<{ readonly id: string }>`WITH
       held AS MATERIALIZED (
-        SELECT m.id FROM ${messages} m JOIN ${locks} l ON l.shard_id = m.shard_id
-        WHERE m.id = ${reply.requestId} AND l.address = ${address}
-          AND l.acquired_at >= NOW() - INTERVAL '${seconds} seconds' FOR SHARE OF l
+        SELECT m.id FROM ${messages} m JOIN ${lanes} l ON l.lane = m.shard_id
+        WHERE m.id = ${reply.requestId} AND l.runner = ${runner} AND l.until >= ${sql.literal(nowIn)} FOR SHARE OF l
       ),
       answered AS (
         UPDATE ${messages} SET processed = TRUE, last_reply_id = ${reply.id}

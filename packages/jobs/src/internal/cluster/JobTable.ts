@@ -11,13 +11,13 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as SqlClient from "effect/sql/SqlClient"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
-import type { Fragment } from "effect/sql/Statement"
 import * as crypto from "node:crypto"
 import { JobDataInvalid, JobError, JobQueueFull, JobStoreUnavailable, type StoreProblem } from "../../JobError.ts"
 import type { Ended, JobState } from "../../JobState.ts"
 import type { ListRequest, NewJob, StoredFailure, StoredJob } from "../../JobStore.ts"
+import type { Identity } from "../JobHost.ts"
 import type { Backlog, Hold, Outcome, Progress } from "../Store.ts"
-import type { tablesIn } from "./format.ts"
+import { nowIn, type tablesIn } from "./format.ts"
 
 /** A job as its runner gets it. */
 export interface TakenJob extends StoredJob {
@@ -71,10 +71,9 @@ export const tooLarge = (text: string | undefined): string | undefined => {
 
 export const make = (
   sql: SqlClient.SqlClient,
-  { leaseDuration, name, problemOf, tables }: {
+  { name, problemOf, tables }: {
     readonly name: string
     readonly tables: ReturnType<typeof tablesIn>
-    readonly leaseDuration: Duration.Duration
     readonly problemOf: (error: SqlError) => { readonly problem: StoreProblem; readonly detail: string }
   }
 ) => {
@@ -83,21 +82,17 @@ export const make = (
   const turns = sql(tables.turns)
   const messages = sql(tables.messages)
   const replies = sql(tables.replies)
-  const locks = sql(tables.locks)
+  const lanes = sql(tables.lanes)
+  const runners = sql(tables.runners)
   const turn = sql.literal(`nextval('${tables.turn}')`)
   const newcomersFirst = sql.literal("100")
-  const now = sql.literal("(extract(epoch from clock_timestamp()) * 1000)::float8")
+  const now = sql.literal(nowIn)
   const columns = sql.literal(
     [
       "id, kind, version, owner, state, attempt, crashes, fence, is_cancelling, percent, message, data, failure",
       "revision, created_at, started_at, finished_at, updated_at"
     ].join(", ")
   )
-  const leaseSeconds = sql.literal(`${Math.ceil(Duration.toSeconds(leaseDuration))}`)
-  const isLocked = (lane: Fragment, but: string) =>
-    sql`EXISTS (SELECT 1 FROM ${locks} l WHERE l.shard_id = ${lane} AND l.address <> ${but}
-      AND l.acquired_at >= NOW() - INTERVAL '${leaseSeconds} seconds')`
-
   const operation = (does: string) => <A>(effect: Effect.Effect<A, SqlError | JobError>): Effect.Effect<A, JobError> => {
     const unavailable = (error: SqlError) =>
       Effect.fail(
@@ -242,7 +237,7 @@ export const make = (
       }).pipe(operation("look for a job")),
     /** Takes a bound job again, for a runner that has its lane; `undefined` if it has ended or is another execution's by now. */
     take: (id: string, execution: string, runner: string) =>
-      sql<Row & { readonly payload: string; readonly former: string | null }>`WITH before AS MATERIALIZED (
+      sql<Row & { readonly payload: string; readonly former: string | null; readonly identity: string | null }>`WITH before AS MATERIALIZED (
           SELECT number, runner AS former, state AS was FROM ${jobs}
           WHERE id = ${id} AND execution = ${execution} AND state IN ('queued', 'running') FOR UPDATE
         )
@@ -250,8 +245,17 @@ export const make = (
           crashes = crashes + CASE WHEN before.was = 'running' AND before.former <> ${runner} THEN 1 ELSE 0 END,
           revision = revision + 1, updated_at = ${now}
         FROM before WHERE j.number = before.number
-        RETURNING ${columns}, payload, before.former`.pipe(
-        Effect.map(([row]) => row === undefined ? undefined : { ...toTaken(row), former: row.former ?? undefined }),
+        RETURNING ${columns}, payload, before.former, (SELECT identity FROM ${runners} r WHERE r.id = before.former) AS identity`.pipe(
+        Effect.map(([row]) =>
+          row === undefined ? undefined : {
+            ...toTaken(row),
+            former: row.former === null || row.former === runner ? undefined : {
+              runner: row.former,
+              // Written when it registered.
+              identity: row.identity === null ? undefined : JSON.parse(row.identity) as Identity
+            }
+          }
+        ),
         operation("take a job over")
       ),
     /** Back into the queue as a job of this version that no runner has had, without its journal. False if the hold is lost. */
@@ -320,7 +324,9 @@ export const make = (
     requestCancel: (id: string): Effect.Effect<Ended | undefined, JobError> =>
       sql.withTransaction(Effect.gen(function*() {
         const [job] = yield* sql<Row & { readonly is_new: boolean; readonly is_run: boolean }>`SELECT ${columns},
-          state = 'queued' AND execution IS NULL AS is_new, state = 'running' AND ${isLocked(sql`${jobs}.lane`, "")} AS is_run
+          state = 'queued' AND execution IS NULL AS is_new, state = 'running' AND EXISTS (
+            SELECT 1 FROM ${lanes} l WHERE l.lane = ${jobs}.lane AND l.until >= ${now}
+          ) AS is_run
           FROM ${jobs} WHERE id = ${id} AND state IN ('queued', 'running') FOR UPDATE`
         if (job === undefined) return undefined
         if (job.is_run) {
@@ -362,24 +368,6 @@ export const make = (
         yield* sql`DELETE FROM ${steps} WHERE ${sql.in("job", rows.map(({ id }) => id))}`
         return rows.length
       })).pipe(operation("remove old jobs")),
-    /**
-     * Lanes with unfinished jobs that no living runner holds, and none of whose jobs is of a newer version than this; no more than
-     * so many.
-     */
-    orphans: (kind: string, version: number, address: string, limit: number) =>
-      sql<{ readonly lane: string }>`SELECT lane FROM ${jobs} WHERE kind = ${kind} AND execution IS NOT NULL
-        AND finished_at IS NULL AND NOT ${isLocked(sql`${jobs}.lane`, address)}
-        GROUP BY lane HAVING MAX(version) <= ${version} LIMIT ${limit}`.pipe(
-        Effect.map((rows) => rows.map(({ lane }) => lane)),
-        operation("look for jobs without a runner")
-      ),
-    /** Those of these lanes that have unfinished jobs. */
-    busy: (kind: string, lanes: ReadonlyArray<string>) =>
-      sql<{ readonly lane: string }>`SELECT DISTINCT lane FROM ${jobs} WHERE kind = ${kind} AND execution IS NOT NULL
-        AND finished_at IS NULL AND ${sql.in("lane", lanes)}`.pipe(
-        Effect.map((rows) => new Set(rows.map(({ lane }) => lane))),
-        operation("look for jobs without a runner")
-      ),
     /** The bound jobs of lanes: their engine is told again of each, in case that their first runner died before it was. */
     boundTo: (kind: string, lanes: ReadonlyArray<string>) =>
       sql<{ readonly id: string; readonly execution: string }>`SELECT id, execution FROM ${jobs} WHERE kind = ${kind}

@@ -12,14 +12,12 @@ import * as ClusterSchema from "effect/cluster/ClusterSchema"
 import * as ClusterWorkflowEngine from "effect/cluster/ClusterWorkflowEngine"
 import * as EntityId from "effect/cluster/EntityId"
 import { MessageStorage } from "effect/cluster/MessageStorage"
-import { RunnerAddress } from "effect/cluster/RunnerAddress"
 import * as RunnerHealth from "effect/cluster/RunnerHealth"
 import * as Runners from "effect/cluster/Runners"
 import { RunnerStorage } from "effect/cluster/RunnerStorage"
 import * as Sharding from "effect/cluster/Sharding"
 import * as ShardingConfig from "effect/cluster/ShardingConfig"
 import * as Snowflake from "effect/cluster/Snowflake"
-import * as SqlRunnerStorage from "effect/cluster/SqlRunnerStorage"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -41,7 +39,7 @@ import type { JobError } from "../../JobError.ts"
 import type { JobRun } from "../../JobRun.ts"
 import type { Policy } from "../../JobPolicy.ts"
 import { crashed, outdated } from "../failures.ts"
-import type { Host } from "../JobHost.ts"
+import type { Host, Identity } from "../JobHost.ts"
 import type { KindNumbers } from "../publishMetrics.ts"
 import type { Outcome, Progress } from "../Store.ts"
 import type { StoreTrouble } from "../StoreTrouble.ts"
@@ -54,7 +52,7 @@ import * as Run from "./Run.ts"
 
 export interface Surroundings {
   readonly sql: SqlClient.SqlClient
-  /** For leases: statements that need no session. */
+  /** For leases alone. */
   readonly leases: SqlClient.SqlClient
   readonly table: JobTable
   readonly tables: ReturnType<typeof tablesIn>
@@ -84,13 +82,17 @@ export interface KindRunner {
 /** A job that was taken over has its own lane; more than these would make a takeover lumpy, not faster. */
 const mostLanes = 8
 
+/** The runner that had a job before. */
+interface Former {
+  readonly runner: string
+  readonly identity: Identity | undefined
+}
+
 interface Claimed {
   readonly job: TakenJob
   readonly lane: string
   readonly at: number
 }
-
-const address = (id: string) => RunnerAddress.make({ host: id, port: 0 })
 
 export const make = Effect.fnUntraced(function*<Name extends string, Payload, Success, Failure, Data>(
   kind: Job<Name, Payload, Success, Failure, Data>,
@@ -125,7 +127,7 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
   const scope = yield* Scope.make()
   const config: ShardingConfig.ShardingConfig["Service"] = {
     ...ShardingConfig.defaults,
-    runnerAddress: Option.some(address(runner)),
+    runnerAddress: Option.some(Lanes.addressOf(runner)),
     shardsPerGroup: Lanes.lanesOfKind,
     availableShardGroups: [kind.name],
     assignedShardGroups: [kind.name],
@@ -139,21 +141,20 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
     maxResidentEntities: "unbounded",
     simulateRemoteSerialization: false
   }
-  const lanesOf = Effect.gen(function*() {
-    const lanes = yield* Lanes.make(yield* RunnerStorage, {
-      table,
-      kind: kind.name,
-      version: kind.version,
-      address: address(runner),
-      leaseDuration: policy.leaseDuration,
-      wanted: Math.min(concurrency, mostLanes),
-      room: () => isClosing ? 0 : concurrency - present,
-      onAdopted: (more) => {
-        adopted = [...adopted, ...more]
-        isAdopting.openUnsafe()
-      }
-    })
-    return Context.make(RunnerStorage, lanes.storage).pipe(Context.add(HeldLanes, lanes))
+  const lanes = yield* Lanes.make({
+    sql: leases,
+    tables,
+    kind: kind.name,
+    version: kind.version,
+    runner,
+    identity: host.identity,
+    leaseDuration: policy.leaseDuration,
+    wanted: Math.min(concurrency, mostLanes),
+    room: () => isClosing ? 0 : concurrency - present,
+    onAdopted: (more) => {
+      adopted = [...adopted, ...more]
+      isAdopting.openUnsafe()
+    }
   })
   const cluster = ClusterWorkflowEngine.layer.pipe(
     Layer.provideMerge(Sharding.layer),
@@ -161,15 +162,10 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
     Layer.provideMerge(
       Layer.effect(
         MessageStorage,
-        FencedMessages.make({ sql, tables, address: `${runner}:0`, leaseDuration: policy.leaseDuration })
+        FencedMessages.make({ sql, tables, runner, leaseDuration: policy.leaseDuration })
       ).pipe(Layer.provide(Snowflake.layerGenerator))
     ),
-    Layer.provideMerge(
-      Layer.effectContext(lanesOf).pipe(
-        Layer.provide(SqlRunnerStorage.layerStorage({ prefix: tables.cluster })),
-        Layer.provide(Layer.succeed(SqlClient.SqlClient, leases))
-      )
-    ),
+    Layer.provideMerge(Layer.succeed(RunnerStorage, lanes.storage)),
     Layer.provide([RunnerHealth.layerNoop, NodeCrypto.layerDigest]),
     Layer.provide(Layer.succeed(SqlClient.SqlClient, sql)),
     Layer.provideMerge(Layer.succeed(ShardingConfig.ShardingConfig, config))
@@ -177,7 +173,6 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
   const services = yield* Layer.buildWithMemoMap(cluster, yield* Layer.makeMemoMap, scope)
   const engine = Context.get(services, WorkflowEngine)
   const sharding = Context.get(services, Sharding.Sharding)
-  const lanes = Context.get(services, HeldLanes)
 
   /** The engine knows each execution once, however often it is told. */
   const dispatch = (job: string, execution: string) =>
@@ -200,14 +195,16 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
     return undefined
   }
 
-  const account = (job: TakenJob, former: string | undefined) =>
+  const account = (job: TakenJob, former: Former | undefined) =>
     Effect.suspend(() => {
       numbers.attempts++
       if (job.attempt > 1) numbers.retries++
-      if (former === undefined || former === runner) return Effect.void
+      if (former === undefined) return Effect.void
       numbers.takeovers++
+      const where = former.identity === undefined ? "" : `, process ${former.identity.pid} of ${former.identity.machine}`
       return Effect.logWarning(
-        `job ${job.id} (${kind.name}) taken over from runner ${former}, whose lease is over; this is attempt ${job.attempt}`
+        `job ${job.id} (${kind.name}) taken over from runner ${former.runner}${where}: its lease is over; ` +
+          `this is attempt ${job.attempt}`
       )
     })
 
@@ -421,5 +418,3 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
 const cancelled: Outcome = { state: "cancelled" }
 const handBackPatience = Duration.seconds(5)
 const closePatience = Duration.seconds(5)
-
-class HeldLanes extends Context.Service<HeldLanes, Lanes.Lanes>()("@holdfast/jobs/cluster/HeldLanes") {}

@@ -147,31 +147,18 @@ export const make = Effect.fnUntraced(function*({ config, deadline, maxConnectio
     }
   )
   const reserve = Effect.map(within(pool.reserve), connectionOf)
-  const client = (transactionAcquirer: typeof reserve) =>
-    SqlClient.make({
-      driver: "pg",
-      acquirer: acquire,
-      transactionAcquirer,
-      compiler: PgClient.makeCompiler(),
-      spanAttributes: [["db.system.name", "postgresql"]],
-      beginTransaction: "BEGIN ISOLATION LEVEL READ COMMITTED",
-      prepareTransactionControls: true,
-      commit,
-      releaseSavepoint: (name) => `RELEASE SAVEPOINT ${name}`
-    }).pipe(Effect.provide(Reactivity.layer))
-  /** Takes a connection for each statement, also where a session is asked for: for statements that need none. */
-  const borrowing: Connection = {
-    execute: (...args) => Effect.scoped(Effect.flatMap(acquire, (connection) => connection.execute(...args))),
-    executeUnprepared: (...args) =>
-      Effect.scoped(Effect.flatMap(acquire, (connection) => connection.executeUnprepared(...args))),
-    executeRaw: (...args) => Effect.scoped(Effect.flatMap(acquire, (connection) => connection.executeRaw(...args))),
-    executeValues: (...args) =>
-      Effect.scoped(Effect.flatMap(acquire, (connection) => connection.executeValues(...args))),
-    executeValuesUnprepared: (...args) =>
-      Effect.scoped(Effect.flatMap(acquire, (connection) => connection.executeValuesUnprepared(...args))),
-    executeStream: () => Stream.die(new Error("statements of jobs are not streamed"))
-  }
-  return { sql: yield* client(reserve), sessionless: yield* client(Effect.succeed(borrowing)), isDirect }
+  const sql = yield* SqlClient.make({
+    driver: "pg",
+    acquirer: acquire,
+    transactionAcquirer: reserve,
+    compiler: PgClient.makeCompiler(),
+    spanAttributes: [["db.system.name", "postgresql"]],
+    beginTransaction: "BEGIN ISOLATION LEVEL READ COMMITTED",
+    prepareTransactionControls: true,
+    commit,
+    releaseSavepoint: (name) => `RELEASE SAVEPOINT ${name}`
+  }).pipe(Effect.provide(Reactivity.layer))
+  return { sql, isDirect }
 })
 
 /** A pool between, which knows none of the server's parameters. */

@@ -58,7 +58,7 @@ export const make = Effect.fnUntraced(function*({ migrate = true, schema, ...con
       const policy = yield* JobPolicy
       const host = yield* JobHost
       const trouble = yield* StoreTrouble.make(name, Duration.toMillis(policy.leaseDuration))
-      const table = JobTable.make(sql, { name, tables, leaseDuration: policy.leaseDuration, problemOf })
+      const table = JobTable.make(sql, { name, tables, problemOf })
       const watchers = yield* Watchers.make(table)
       const kinds = new Map<string, KindRunner.KindRunner>()
       const metrics = yield* publishMetrics(policy.name, {
@@ -98,10 +98,11 @@ export const make = Effect.fnUntraced(function*({ migrate = true, schema, ...con
         watchers.nudge()
         yield* Effect.sleep(policy.progressInterval)
       })
-      /** Also what shows that all is well again. */
+      const beats = Effect.asVoid(leases.sql`SELECT 1`).pipe(Effect.catchTag("SqlError", unavailable("reach it")))
+      /** Also what shows that all is well, or is not, when nothing else is asked of the database. */
       const reconcile = Effect.gen(function*() {
         for (const kind of kinds.values()) yield* trouble.attempted(kind.reconcile)
-        yield* trouble.attempted(Effect.asVoid(table.read(["-"])))
+        yield* trouble.attempted(beats)
         yield* Effect.sleep(Duration.times(policy.pollInterval, 0.5))
       })
       const clean = Effect.gen(function*() {
@@ -157,7 +158,7 @@ export const make = Effect.fnUntraced(function*({ migrate = true, schema, ...con
               }
               const runner = yield* KindRunner.make(kind, run, {
                 sql,
-                leases: leases.sessionless,
+                leases: leases.sql,
                 table,
                 tables,
                 trouble,

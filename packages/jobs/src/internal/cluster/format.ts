@@ -1,16 +1,19 @@
 /**
- * The tables in Postgres: ours, which everything that is asked about jobs is answered from, and those of `effect/cluster`, which only
- * the engine looks at. All are made here, so that an operator can make them by hand: cluster's own migrations need the right to
+ * The tables in Postgres: ours, which everything that is asked about jobs is answered from, and cluster's messages and replies, which
+ * only the engine looks at. All are made here, so that an operator can make them by hand: cluster's own migrations need the right to
  * create things at every start, and know no schema.
  *
- * **Gotchas**: cluster's tables are those of effect 4.1, plus the index by entity that the removal of old jobs needs. A test compares
- * them with what its migrations make.
+ * **Gotchas**: `_messages` and `_replies` are those of effect 4.1, plus the index by entity that the removal of old jobs needs. A test
+ * compares them with what its migrations make.
  */
 
-/** Tables begin with this; cluster's are `<prefix>_messages` and so on. */
+/** Tables begin with this. */
 export const prefix = "holdfast_job"
 
 export const supported = 2
+
+/** The one clock of all who share the store: milliseconds of the epoch. */
+export const nowIn = "(extract(epoch from clock_timestamp()) * 1000)::float8"
 
 /** Names, in the schema if there is one. */
 export const tablesIn = (schema: string | undefined) => {
@@ -25,7 +28,8 @@ export const tablesIn = (schema: string | undefined) => {
     messages: `${within}_messages`,
     replies: `${within}_replies`,
     runners: `${within}_runners`,
-    locks: `${within}_locks`,
+    lanes: `${within}_lanes`,
+    /** As cluster takes it, which adds `_messages` and `_replies`. */
     cluster: within
   }
 }
@@ -72,7 +76,7 @@ export const statements = (schema: string | undefined): ReadonlyArray<string> =>
     `CREATE UNIQUE INDEX ${prefix}s_key ON ${jobs} (kind, owner, idempotency)`,
     `CREATE INDEX ${prefix}s_queue ON ${jobs} (kind, owner, version, number)
       WHERE state = 'queued' AND execution IS NULL`,
-    `CREATE INDEX ${prefix}s_lanes ON ${jobs} (kind, lane) WHERE execution IS NOT NULL AND finished_at IS NULL`,
+    `CREATE INDEX ${prefix}s_bound ON ${jobs} (kind, lane) WHERE execution IS NOT NULL AND finished_at IS NULL`,
     `CREATE INDEX ${prefix}s_owner ON ${jobs} (owner, number)`,
     `CREATE INDEX ${prefix}s_finished ON ${jobs} (finished_at) WHERE finished_at IS NOT NULL`,
     `CREATE TABLE ${steps} (job TEXT NOT NULL, name TEXT NOT NULL, fence INTEGER NOT NULL, PRIMARY KEY (job, name))`,
@@ -125,18 +129,14 @@ export const statements = (schema: string | undefined): ReadonlyArray<string> =>
     )`,
     `CREATE INDEX ${prefix}_replies_request_lookup_idx ON ${replies} (request_id, kind, acked)`,
     `CREATE TABLE ${of(`${prefix}_runners`)} (
-      machine_id SERIAL PRIMARY KEY,
-      address VARCHAR(255) NOT NULL,
-      runner TEXT NOT NULL,
-      healthy BOOLEAN NOT NULL DEFAULT TRUE,
-      last_heartbeat TIMESTAMP NOT NULL DEFAULT NOW(),
-      UNIQUE (address)
+      id TEXT PRIMARY KEY,
+      machine INTEGER NOT NULL UNIQUE,
+      kind TEXT NOT NULL,
+      identity TEXT NOT NULL,
+      alive_until DOUBLE PRECISION NOT NULL
     )`,
-    `CREATE TABLE ${of(`${prefix}_locks`)} (
-      shard_id VARCHAR(50) PRIMARY KEY,
-      address VARCHAR(255) NOT NULL,
-      acquired_at TIMESTAMP NOT NULL
-    )`,
+    `CREATE TABLE ${of(`${prefix}_lanes`)} (lane TEXT PRIMARY KEY, runner TEXT NOT NULL, until DOUBLE PRECISION NOT NULL)`,
+    `CREATE INDEX ${prefix}_lanes_runner ON ${of(`${prefix}_lanes`)} (runner)`,
     `INSERT INTO ${of(`${prefix}_format`)} (format) VALUES (${supported})`
   ]
 }
