@@ -15,6 +15,7 @@ import { MessageStorage } from "effect/cluster/MessageStorage"
 import * as RunnerHealth from "effect/cluster/RunnerHealth"
 import * as Runners from "effect/cluster/Runners"
 import { RunnerStorage } from "effect/cluster/RunnerStorage"
+import * as ShardId from "effect/cluster/ShardId"
 import * as Sharding from "effect/cluster/Sharding"
 import * as ShardingConfig from "effect/cluster/ShardingConfig"
 import * as Snowflake from "effect/cluster/Snowflake"
@@ -182,17 +183,16 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
       Effect.orDie
     )
 
+  const laneOf = (execution: string) => sharding.getShardId(EntityId.make(execution), kind.name).toString()
   /** The lane with the fewest jobs, and an execution that cluster places there. */
   const place = (): { readonly lane: string; readonly execution: string } | undefined => {
-    const free = [...lanes.held()].toSorted((a, b) => (perLane.get(a) ?? 0) - (perLane.get(b) ?? 0))
-    for (const lane of free) {
-      for (;;) {
-        const execution = host.newId()
-        const shard = sharding.getShardId(EntityId.make(execution), kind.name)
-        if (shard.toString() === lane) return sharding.hasShardId(shard) ? { lane, execution } : undefined
-      }
+    const free = [...lanes.held()].filter((lane) => sharding.hasShardId(ShardId.fromString(lane))).toSorted((a, b) => (perLane.get(a) ?? 0) - (perLane.get(b) ?? 0))
+    const [lane] = free
+    if (lane === undefined) return undefined
+    for (;;) {
+      const execution = host.newId()
+      if (laneOf(execution) === lane) return { lane, execution }
     }
-    return undefined
   }
 
   const account = (job: TakenJob, former: Former | undefined) =>
@@ -306,8 +306,6 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
     perLane.set(lane, (perLane.get(lane) ?? 0) + 1)
     isIdle.closeUnsafe()
   }
-  const laneOf = (execution: string) => sharding.getShardId(EntityId.make(execution), kind.name).toString()
-
   yield* engine.register(entity, ({ job: id }, execution) =>
     Effect.suspend(() => {
       if (isClosing) return Effect.never
@@ -351,7 +349,7 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
       }
     }))
     // Until the first lanes are its own it looks more often: that takes a moment only.
-    yield* Effect.timeoutOption(isWork.await, lanes.held().size === 0 ? "50 millis" : policy.pollInterval)
+    yield* Effect.timeoutOption(isWork.await, place() === undefined ? "50 millis" : policy.pollInterval)
   })
   /** Their former runner may have died before the engine knew of them. */
   const adopt = Effect.gen(function*() {
