@@ -1,0 +1,115 @@
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
+import * as BlackHole from "./support/blackHole.ts"
+import * as Worker from "./support/ClusterWorker.ts"
+import * as Postgres from "./support/Postgres.ts"
+import { temporaryFile } from "./support/temporaryFile.ts"
+import { until } from "./support/until.ts"
+
+const scope = Scope.makeUnsafe()
+let running: Effect.Success<typeof Postgres.start> | undefined
+beforeAll(() => Effect.runPromise(Effect.map(Scope.provide(Postgres.start, scope), (it) => void (running = it))))
+afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
+
+let databases = 0
+/** A database of its own in the one server, and a log. */
+const place = Effect.gen(function*() {
+  if (running === undefined) throw new Error("Postgres does not run")
+  const { admin, socket } = running
+  const database = `faults_${++databases}`
+  yield* Effect.orDie(admin(`CREATE DATABASE ${database}`))
+  const log = yield* temporaryFile("log.ndjson")
+  const on = (name: string, more: Partial<Worker.Options> = {}) =>
+    Worker.start({ name, log, kinds: ["work"], postgres: { path: socket, database }, ...more })
+  return { admin, socket, database, log, on, lines: Effect.sync(() => Worker.lines(log)) }
+})
+
+/** The machine may be busy with other things: bounds are as much longer as a program takes longer to start than a second. */
+const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function*() {
+    const begun = performance.now()
+    const value = yield* effect
+    return { value, slowness: Math.max(1, (performance.now() - begun) / 1000) }
+  })
+
+describe("jobs in Postgres", () => {
+  it.live("of a killed program are taken over within 12 seconds, while every other program answers for them", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { lines, log, on } = yield* place
+      const victim = yield* on("a")
+      const ids = yield* Effect.all([1, 2, 3].map(() => victim.start("work", 30, 1000)))
+      yield* until(lines, (all) => ids.every((id) => all.some(({ job, what }) => job === id && what === "begin")))
+      const { slowness, value: [b, c] } = yield* timed(Effect.all([on("b"), on("c", { isClient: true })], { concurrency: 2 }))
+      const polls: Array<number> = []
+      const polling = yield* Effect.forkChild(Effect.forever(Effect.gen(function*() {
+        const begun = performance.now()
+        for (const node of [b, c]) assert.strictEqual((yield* node.status(ids[0]!)).id, ids[0])
+        polls.push(performance.now() - begun)
+        yield* Effect.sleep("200 millis")
+      })))
+      yield* victim.signal("SIGKILL")
+      yield* victim.ended
+      const killed = Date.now()
+      const before = Worker.lines(log).length
+      const again = yield* until(
+        Effect.map(lines, (all) => all.slice(before).filter(({ what }) => what === "begin")),
+        (begun) => ids.every((id) => begun.some(({ job }) => job === id)),
+        `${12 * slowness} seconds`
+      )
+      const took = Math.max(...ids.map((id) => again.find(({ job }) => job === id)!.at)) - killed
+      console.log(`taken over ${took} ms after the kill; the slowest poll of both took ${Math.round(Math.max(...polls))} ms`)
+      yield* Fiber.interrupt(polling)
+      assert.isAtLeast(polls.length, 5)
+    })))
+
+  it.live("of a program that is cut off are stopped there before another program begins them", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { database, lines, on, socket } = yield* place
+      const hole = yield* BlackHole.make({ path: socket })
+      const a = yield* on("a", { postgres: { host: "127.0.0.1", port: hole.port, database } })
+      const id = yield* a.start("work", 3, 60_000)
+      yield* until(lines, (all) => all.some(({ what }) => what === "begin"))
+      yield* on("b")
+      const cut = Date.now()
+      yield* hole.swallow
+      const all = yield* until(lines, (all) => all.some(({ name, what }) => name === "b" && what === "begin"), "60 seconds")
+      const stopped = all.find(({ name, what }) => name === "a" && what === "stopped")
+      console.log(
+        `stopped ${(stopped?.at ?? 0) - cut} ms after the cut, begun again after ${
+          (all.find(({ name }) => name === "b")?.at ?? 0) - cut
+        } ms`
+      )
+      assert.deepStrictEqual(Worker.overlaps(all), [])
+      assert.isDefined(stopped)
+      assert.include(JSON.stringify(yield* a.trouble), "unreachable")
+      const told = Date.now()
+      yield* a.signal("SIGTERM")
+      yield* a.ended
+      console.log(`ended ${Date.now() - told} ms after SIGTERM`)
+      assert.isBelow(Date.now() - told, 15_000)
+      assert.strictEqual(id, all[0]?.job)
+    })))
+
+  it.live("disturb no job that runs when a program joins, and one that ends in order is followed within two seconds", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { lines, on } = yield* place
+      const a = yield* on("a")
+      const ids = yield* Effect.all([1, 2, 3, 4].map(() => a.start("work", 1, 60_000)))
+      yield* until(lines, (all) => ids.every((id) => all.some(({ job }) => job === id)))
+      const { slowness, value: b } = yield* timed(on("b"))
+      const late = yield* b.start("work", 1, 10)
+      yield* until(lines, (all) => all.some(({ job, what }) => job === late && what === "done"), `${2 * slowness} seconds`)
+      assert.deepStrictEqual((yield* lines).filter(({ what }) => what === "stopped"), [])
+      yield* a.signal("SIGTERM")
+      yield* a.ended
+      yield* until(
+        Effect.map(lines, (all) => new Set(all.filter(({ name, what }) => name === "b" && what === "begin").map(({ job }) => job))),
+        (begun) => ids.every((id) => begun.has(id)),
+        `${2 * slowness} seconds`
+      )
+      assert.deepStrictEqual(Worker.overlaps(yield* lines), [])
+    })))
+})
