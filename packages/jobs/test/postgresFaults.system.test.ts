@@ -40,7 +40,7 @@ describe("jobs in Postgres", () => {
     Effect.scoped(Effect.gen(function*() {
       const { lines, log, on } = yield* place
       const victim = yield* on("a")
-      const ids = yield* Effect.all([1, 2, 3].map(() => victim.start("work", 30, 1000)))
+      const ids = yield* Effect.forEach([1, 2, 3], () => victim.start("work", 30, 1000))
       yield* until(lines, (all) => ids.every((id) => all.some(({ job, what }) => job === id && what === "begin")))
       const { slowness, value: [b, c] } = yield* timed(Effect.all([on("b"), on("c", { isClient: true })], { concurrency: 2 }))
       const polls: Array<number> = []
@@ -97,7 +97,7 @@ describe("jobs in Postgres", () => {
     Effect.scoped(Effect.gen(function*() {
       const { lines, on } = yield* place
       const a = yield* on("a")
-      const ids = yield* Effect.all([1, 2, 3, 4].map(() => a.start("work", 1, 60_000)))
+      const ids = yield* Effect.forEach([1, 2, 3, 4], () => a.start("work", 1, 60_000))
       yield* until(lines, (all) => ids.every((id) => all.some(({ job }) => job === id)))
       const { slowness, value: b } = yield* timed(on("b"))
       const late = yield* b.start("work", 1, 10)
@@ -110,6 +110,29 @@ describe("jobs in Postgres", () => {
         (begun) => ids.every((id) => begun.has(id)),
         `${2 * slowness} seconds`
       )
+      assert.deepStrictEqual(Worker.overlaps(yield* lines), [])
+    })))
+
+  it.live("go on, and are accepted, when connections go silent and new ones work; meanwhile the trouble is told", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { database, lines, on, socket } = yield* place
+      const hole = yield* BlackHole.make({ path: socket })
+      const a = yield* on("a", { postgres: { host: "127.0.0.1", port: hole.port, database } })
+      const long = yield* a.start("work", 60, 500)
+      yield* until(lines, (all) => all.some(({ what }) => what === "begin"))
+      yield* hole.swallow
+      yield* hole.openTo({ path: socket })
+      const silent = Date.now()
+      yield* until(a.trouble, (trouble) => trouble !== null, "15 seconds")
+      console.log(`told ${Date.now() - silent} ms after the connections went silent`)
+      const id = yield* until(
+        Effect.orElseSucceed(a.start("work", 1, 10), () => ""),
+        (id) => id !== "",
+        "60 seconds"
+      )
+      yield* until(lines, (all) => all.some(({ job, what }) => job === id && what === "done"), "60 seconds")
+      yield* until(lines, (all) => all.some(({ job, what }) => job === long && what === "done"))
+      yield* until(a.trouble, (trouble) => trouble === null, "60 seconds")
       assert.deepStrictEqual(Worker.overlaps(yield* lines), [])
     })))
 })

@@ -76,13 +76,13 @@ const answer = (question: Question) =>
   })
 
 const program = Effect.gen(function*() {
-  const jobs = yield* Jobs
+  const runFork = Effect.runCallbackWith(yield* Effect.context<Jobs>())
   const lines = readline.createInterface({ input: process.stdin })
   const say = (line: unknown) => process.stdout.write(`${JSON.stringify(line)}\n`)
   lines.on("line", (line) => {
     // What `ClusterWorker.ask` wrote.
     const { number, question } = JSON.parse(line) as { readonly number: number; readonly question: Question }
-    Effect.runCallback(Effect.provideService(answer(question), Jobs, jobs), {
+    runFork(answer(question), {
       onExit: (exit) =>
         say(Exit.isSuccess(exit) ? { number, ok: exit.value } : { number, failed: Cause.pretty(exit.cause) })
     })

@@ -10,9 +10,11 @@
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Latch from "effect/Latch"
 import * as Schema from "effect/Schema"
 import * as Activity from "effect/workflow/Activity"
 import type { WorkflowEngine, WorkflowInstance } from "effect/workflow/WorkflowEngine"
@@ -61,6 +63,8 @@ export interface Surroundings {
   readonly onStep: () => void
 }
 
+const storePatience = Duration.seconds(1)
+
 /** What is kept of a step that was run: its value, or that it has to be run again. */
 const Kept = Schema.Struct({ isDone: Schema.Boolean, value: Schema.optional(Schema.String) })
 
@@ -96,6 +100,7 @@ export const toJobRun = <Data>(
       const number = (tries.get(name) ?? 0) + 1
       tries.set(name, number)
       const stopped = Deferred.makeUnsafe<void>()
+      const inner = Latch.makeUnsafe(true)
       let cause: Cause.Cause<E> | undefined
       const activity = Activity.make({
         name,
@@ -107,8 +112,13 @@ export const toJobRun = <Data>(
           Effect.provideContext(context),
           Effect.map((value): typeof Kept.Type => value === undefined ? { isDone: true } : { isDone: true, value }),
           // In a fiber of its own: what is stopped in it is no interrupt of the activity.
-          (body) => Effect.flatMap(Effect.forkChild(body, { startImmediately: true }), (fiber) =>
-            Effect.onInterrupt(Fiber.await(fiber), () => Fiber.interrupt(fiber))),
+          (body) =>
+            Effect.gen(function*() {
+              inner.closeUnsafe()
+              const fiber = yield* Effect.forkChild(body, { startImmediately: true })
+              fiber.addObserver(() => void inner.openUnsafe())
+              return yield* Effect.onInterrupt(Fiber.await(fiber), () => Fiber.interrupt(fiber))
+            }),
           Effect.map((exit) => {
             if (Exit.isSuccess(exit)) return exit.value
             cause = exit.cause
@@ -125,7 +135,14 @@ export const toJobRun = <Data>(
           )
           const fiber = yield* Effect.forkChild(interruptible(asked), { startImmediately: true })
           return yield* interruptible(Fiber.join(fiber)).pipe(
-            Effect.onInterrupt(() => Effect.andThen(Deferred.succeed(stopped, undefined), Fiber.await(fiber)))
+            Effect.onInterrupt(() =>
+              Deferred.succeed(stopped, undefined).pipe(
+                Effect.andThen(inner.await),
+                // That it was stopped is stored, if that is possible: not by an engine that has lost the lane.
+                Effect.andThen(Effect.timeoutOption(Fiber.await(fiber), storePatience)),
+                Effect.andThen(Fiber.interrupt(fiber))
+              )
+            )
           )
         })
       )
