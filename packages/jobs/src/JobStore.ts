@@ -8,6 +8,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import * as format from "./internal/cluster/format.ts"
 import type { EngineShape } from "./internal/Engine.ts"
 import * as LocalEngine from "./internal/LocalEngine.ts"
 import { makeMemoryStore } from "./internal/memoryStore.ts"
@@ -67,6 +68,14 @@ export interface ListRequest {
   readonly limit: number
 }
 
+/** Where Postgres is, and how it is used. `maxConnections` (10) does not count the two that renew leases. */
+export interface PostgresConfig extends PgPoolConfig {
+  /** The schema of the tables. Default: what `search_path` finds. */
+  readonly schema?: string | undefined
+  /** Whether the tables are made if they are not there. `false`: for a role that may not. Default: true. */
+  readonly migrate?: boolean | undefined
+}
+
 /** A store of jobs. */
 export interface JobStoreShape {
   /** For messages: a path or a host, no secrets. */
@@ -106,9 +115,12 @@ export class JobStore extends Context.Service<JobStore, JobStoreShape>()("@holdf
    * export const layer = JobStore.layerPostgres({ url: Redacted.make("postgres://jobs@db.example.org/jobs") })
    * ```
    */
-  static readonly layerPostgres = (config: PgPoolConfig): Layer.Layer<JobStore, JobError> =>
+  static readonly layerPostgres = (config: PostgresConfig): Layer.Layer<JobStore, JobError> =>
     Layer.effect(
       this,
       Effect.flatMap(Effect.promise(() => import("./internal/cluster/clusterStore.ts")), ({ make }) => make(config))
     )
+
+  /** The statements that make the tables, for those who run them by hand; see `migrate`. */
+  static readonly postgresSql = (schema?: string): string => `${format.statements(schema).join(";\n\n")};\n`
 }

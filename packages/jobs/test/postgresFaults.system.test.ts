@@ -14,6 +14,8 @@ let running: Effect.Success<typeof Postgres.start> | undefined
 beforeAll(() => Effect.runPromise(Effect.map(Scope.provide(Postgres.start, scope), (it) => void (running = it))))
 afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
 
+type Server = Effect.Success<typeof Postgres.start>
+
 let databases = 0
 /** A database of its own in the one server, and a log. */
 const place = Effect.gen(function*() {
@@ -134,5 +136,93 @@ describe("jobs in Postgres", () => {
       yield* until(lines, (all) => all.some(({ job, what }) => job === long && what === "done"))
       yield* until(a.trouble, (trouble) => trouble === null, "60 seconds")
       assert.deepStrictEqual(Worker.overlaps(yield* lines), [])
+    })))
+
+  it.live("of a program that is frozen for longer than its lease are run on by another, and end once", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { lines, on } = yield* place
+      const a = yield* on("a")
+      const b = yield* on("b", { isClient: true })
+      // Long enough that it is not over when the program is woken.
+      const id = yield* a.start("work", 1, 30_000)
+      yield* until(lines, (all) => all.some(({ what }) => what === "begin"))
+      yield* a.signal("SIGSTOP")
+      yield* on("b")
+      yield* until(lines, (all) => all.some(({ name, what }) => name === "b" && what === "begin"), "60 seconds")
+      yield* a.signal("SIGCONT")
+      const woken = Date.now()
+      const all = yield* until(lines, (all) => all.some(({ job, what }) => job === id && what === "done"))
+      const last = all.findLast(({ name }) => name === "a")
+      console.log(`the frozen program did its last ${(last?.at ?? 0) - woken} ms after it was woken`)
+      assert.strictEqual(last?.what, "stopped")
+      const dones = all.filter(({ what }) => what === "done").map(({ name }) => name)
+      assert.deepStrictEqual(dones, ["b"])
+      assert.strictEqual((yield* b.status(id)).state, "succeeded")
+    })))
+
+  const outages = {
+    "is restarted": { begin: (it: Server) => it.stop, end: (it: Server) => it.begin },
+    "is frozen": { begin: (it: Server) => it.freeze, end: (it: Server) => it.thaw },
+    "is read-only": {
+      begin: (it: Server) =>
+        Effect.andThen(it.admin("ALTER SYSTEM SET default_transaction_read_only = on"), it.admin("SELECT pg_reload_conf()")),
+      end: (it: Server) =>
+        Effect.andThen(
+          it.admin("ALTER SYSTEM RESET default_transaction_read_only"),
+          it.admin("SELECT pg_reload_conf()")
+        )
+    }
+  }
+  for (const [what, outage] of Object.entries(outages)) {
+    it.live(`lose nothing and end once when the database ${what}, and a program that is told to ends within 15 seconds`, () =>
+      Effect.scoped(Effect.gen(function*() {
+        if (running === undefined) throw new Error("Postgres does not run")
+        const { lines, on } = yield* place
+        const a = yield* on("a")
+        const b = yield* on("b")
+        const ids = yield* Effect.forEach([1, 2, 3, 4], () => a.start("work", 8, 500))
+        yield* until(lines, (all) => all.filter(({ what }) => what === "end").length >= 4)
+        const begun = Date.now()
+        yield* outage.begin(running)
+        yield* until(a.trouble, (trouble) => trouble !== null, "30 seconds")
+        console.log(`told ${Date.now() - begun} ms after the database began to be out of order`)
+        yield* a.signal("SIGTERM")
+        const told = Date.now()
+        yield* a.ended
+        const took = Date.now() - told
+        console.log(`ended ${took} ms after SIGTERM`)
+        yield* outage.end(running)
+        yield* until(lines, (all) => ids.every((id) => all.some(({ job, what }) => job === id && what === "done")))
+        for (const id of ids) assert.strictEqual((yield* b.status(id)).state, "succeeded")
+        const all = yield* lines
+        assert.strictEqual(all.filter(({ what }) => what === "done").length, ids.length)
+        assert.deepStrictEqual(Worker.overlaps(all), [])
+        assert.isBelow(took, 15_000)
+      })))
+  }
+
+  it.live("are run by programs that have their kinds and no others, old and new together, without a step that runs twice", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { lines, on } = yield* place
+      const old = yield* on("old", { kinds: ["alpha", "beta"] })
+      const one = yield* Effect.forEach(["alpha", "beta"], (kind) => old.start(kind, 6, 500))
+      const next = yield* on("new", { kinds: ["beta", "gamma", "aaa"], version: 2 })
+      const two = yield* Effect.forEach(["beta", "gamma", "aaa"], (kind) => next.start(kind, 6, 500))
+      // A kind that only the old program has, asked of the new one: it waits for a program that has it.
+      const three = yield* next.start("alpha", 2, 100)
+      yield* old.signal("SIGTERM")
+      yield* old.ended
+      const [alpha = "", beta = ""] = one
+      yield* until(lines, (all) => [beta, ...two].every((id) => all.some(({ job, what }) => job === id && what === "done")))
+      assert.include(["queued", "running"], (yield* next.status(alpha)).state)
+      const late = yield* on("late", { kinds: ["alpha"] })
+      yield* until(lines, (all) => [alpha, three].every((id) => all.some(({ job, what }) => job === id && what === "done")))
+      const all = yield* lines
+      assert.deepStrictEqual(Worker.overlaps(all), [])
+      assert.deepStrictEqual(
+        all.filter(({ job, name }) => name === "new" && (job === alpha || job === three)),
+        []
+      )
+      assert.strictEqual((yield* late.status(three)).state, "succeeded")
     })))
 })

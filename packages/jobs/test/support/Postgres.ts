@@ -48,26 +48,51 @@ export const start = Effect.gen(function*() {
     if ((fs.statSync(passed).mode & 0o001) === 0) fs.chmodSync(passed, fs.statSync(passed).mode | 0o011)
   }
   yield* run(path.join(folder, "initdb"), ["-D", data, "-U", "jobs", "-A", "trust", "--no-sync"])
-  yield* Effect.acquireRelease(
-    Effect.sync(() =>
-      childProcess.spawn(
-        path.join(folder, "postgres"),
-        ["-D", data, "-k", socket, "-c", "listen_addresses=", "-c", "max_connections=60"],
-        { stdio: "ignore", cwd: "/", ...someone }
-      )
-    ),
-    (child) =>
-      Effect.callback<void>((resume) => {
-        if (child.exitCode !== null || child.signalCode !== null) return resume(Effect.void)
-        child.once("exit", () => resume(Effect.void))
-        // A fast shutdown: connections are cut.
-        child.kill("SIGINT")
-      })
-  )
-  yield* run(path.join(folder, "pg_isready"), ["-h", socket, "-U", "jobs"]).pipe(
+  const spawn = () =>
+    childProcess.spawn(
+      path.join(folder, "postgres"),
+      ["-D", data, "-k", socket, "-c", "listen_addresses=", "-c", "max_connections=100"],
+      { stdio: "ignore", cwd: "/", ...someone }
+    )
+  const isReady = run(path.join(folder, "pg_isready"), ["-h", socket, "-U", "jobs"]).pipe(
     Effect.retry(Schedule.spaced("100 millis").pipe(Schedule.upTo({ duration: "2 minutes" })))
   )
+  let child = spawn()
+  /** All of its processes. */
+  const signal = (name: NodeJS.Signals) =>
+    Effect.sync(() => {
+      const children = childProcess.spawnSync("pgrep", ["-P", String(child.pid)], { encoding: "utf8" }).stdout
+      for (const pid of [child.pid, ...children.split("\n").map(Number)]) {
+        if (pid === undefined || pid === 0) continue
+        try {
+          process.kill(pid, name)
+        } catch {
+          // It has ended meanwhile.
+        }
+      }
+    })
+  const stop = Effect.callback<void>((resume) => {
+    if (child.exitCode !== null || child.signalCode !== null) return resume(Effect.void)
+    child.once("exit", () => resume(Effect.void))
+    // A fast shutdown: connections are cut.
+    child.kill("SIGINT")
+  })
+  yield* Effect.addFinalizer(() => Effect.andThen(signal("SIGCONT"), stop))
+  yield* isReady
   const admin = (statement: string) =>
-    run(path.join(folder, "psql"), ["-h", socket, "-U", "jobs", "-d", "postgres", "-c", statement])
-  return { socket: path.join(socket, ".s.PGSQL.5432"), folder: socket, admin }
+    run(path.join(folder, "psql"), [
+      ...["-h", socket, "-U", "jobs", "-d", "postgres"],
+      // Also of a server that is read-only for all others.
+      ...["-c", "SET default_transaction_read_only = off", "-c", statement]
+    ])
+  return {
+    socket: path.join(socket, ".s.PGSQL.5432"),
+    folder: socket,
+    admin,
+    stop,
+    begin: Effect.andThen(Effect.sync(() => void (child = spawn())), isReady),
+    /** It answers nothing, and closes nothing. */
+    freeze: signal("SIGSTOP"),
+    thaw: signal("SIGCONT")
+  }
 })

@@ -12,7 +12,7 @@ import type * as SqlClient from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { JobError, JobStoreTooNew, JobStoreUnavailable, type StoreProblem } from "../../JobError.ts"
 import { JobPolicy } from "../../JobPolicy.ts"
-import type { JobStoreShape } from "../../JobStore.ts"
+import type { JobStoreShape, PostgresConfig } from "../../JobStore.ts"
 import type { EngineShape } from "../Engine.ts"
 import { JobHost } from "../JobHost.ts"
 import { publishMetrics } from "../publishMetrics.ts"
@@ -23,11 +23,6 @@ import * as JobTable from "./JobTable.ts"
 import * as KindRunner from "./KindRunner.ts"
 import * as PgSql from "./PgSql.ts"
 
-export interface Config extends PgPoolConfig {
-  readonly schema?: string | undefined
-  readonly migrate?: boolean | undefined
-}
-
 /** Any number, the same in all programs that make the tables. */
 const formatLock = 4_817_203_311
 
@@ -35,8 +30,11 @@ const formatLock = 4_817_203_311
 const deadline = Duration.seconds(5)
 
 /** Opens the store; closed with the Scope. */
-export const make = Effect.fnUntraced(function*({ migrate = true, schema, ...config }: Config) {
+export const make = Effect.fnUntraced(function*({ migrate = true, schema, ...config }: PostgresConfig) {
   const name = nameOf(config)
+  if (schema !== undefined && !/^[a-z_][a-z0-9_]*$/.test(schema)) {
+    return yield* unusable(name, `"${schema}" is no name for a schema: lower case letters, digits and underscores`)
+  }
   const tables = tablesIn(schema)
   /** Told of each statement that failed, once there is an engine. */
   const observers = new Set<(error: SqlError) => void>()
@@ -207,7 +205,10 @@ const prepare = (
     // Without a lock and without writing: a role that may do neither can use tables that are there.
     if (yield* check(yield* found)) return
     if (!migrate) {
-      return yield* unusable(name, "its tables are not there, and `migrate` is false; make them with the SQL of `JobStore.postgresSql`")
+      return yield* unusable(
+        name,
+        "its tables are not there, and `migrate` is false: have them made with the SQL of `JobStore.postgresSql`, docs/postgres.md"
+      )
     }
     yield* sql.withTransaction(Effect.gen(function*() {
       yield* sql`SELECT pg_advisory_xact_lock(${formatLock})`
