@@ -14,13 +14,19 @@ import * as LocalEngine from "./internal/LocalEngine.ts"
 import { makeMemoryStore } from "./internal/memoryStore.ts"
 import type { JobError } from "./JobError.ts"
 import type { JobState } from "./JobState.ts"
-import type { JobFailure } from "./JobStatus.ts"
+import type { JobFailure, JobQuestion } from "./JobStatus.ts"
 
 /** What is kept of a failure: what everybody may read, the typed error as JSON, and the whole cause for the operator. */
 export interface StoredFailure extends JobFailure {
   /** The typed error, encoded by the kind's `error` schema. */
   readonly error?: string | undefined
   readonly cause?: string | undefined
+}
+
+/** A question of a job, as it is kept while it is open. */
+export interface StoredQuestion extends JobQuestion {
+  /** What was wrong with the last answer. */
+  readonly problem?: string | undefined
 }
 
 /**
@@ -42,8 +48,14 @@ export interface StoredJob {
   /** JSON. */
   readonly data: string | undefined
   readonly failure: StoredFailure | undefined
+  /** The question whose answer it waits for. */
+  readonly question: StoredQuestion | undefined
   /** Grows with every change. */
   readonly revision: number
+  /** It is not begun before this time. */
+  readonly startsAt: number | undefined
+  /** It fails if it has not ended by this time. */
+  readonly deadlineAt: number | undefined
   readonly createdAt: number
   readonly startedAt: number | undefined
   readonly finishedAt: number | undefined
@@ -59,6 +71,11 @@ export interface NewJob {
   readonly payload: string
   /** As many of this kind and owner may be queued. */
   readonly maxQueued: number
+  /** A job of the same key that failed or was cancelled gives up its key: a new job takes it. */
+  readonly again: boolean
+  readonly delayMillis: number
+  /** Counted from its acceptance. */
+  readonly deadlineMillis: number | undefined
 }
 
 export interface ListRequest {
@@ -93,7 +110,8 @@ export class JobStore extends Context.Service<JobStore, JobStoreShape>()("@holdf
    * Jobs live in an SQLite file, made if it does not exist: they survive the death of the process at any moment. Several
    * processes of one machine may share it. Fails with `JobStoreUnavailable` or `JobStoreTooNew`. Needs `node:sqlite`.
    *
-   * Gotchas: the directory must be writable (the file has two companions, `-wal` and `-shm`) and on a local disk.
+   * Gotchas: the directory must be writable and on a local disk: beside the file are two companions, `-wal` and `-shm`, and a folder with the
+   * locks of the programs that run, `-runners`. A program that hangs keeps its jobs; its end is what lets others have them.
    */
   static readonly layerSqlite = (filename: string): Layer.Layer<JobStore, JobError> =>
     Layer.effect(

@@ -109,7 +109,6 @@ const sometimesOut = (isOut: () => boolean) =>
         finish: (...args: Parameters<typeof store.finish>) => orDown(store.finish(...args)),
         release: (...args: Parameters<typeof store.release>) => orDown(store.release(...args)),
         claim: (...args: Parameters<typeof store.claim>) => orDown(store.claim(...args)),
-        renew: (...args: Parameters<typeof store.renew>) => orDown(store.renew(...args)),
         report: (...args: Parameters<typeof store.report>) => orDown(store.report(...args))
       }
     })
@@ -215,16 +214,17 @@ describe("a runner", () => {
       )
       const id = yield* Effect.provideContext(Effect.flatMap(Jobs, (jobs) => jobs.start(Count, { to: 3 })), live)
       yield* Deferred.await(begun)
-      for (const { id } of yield* store.runners) yield* store.retire(id)
+      for (const { id } of yield* store.runners) yield* store.leave(id)
+      yield* store.enroll({ id: "other", identity: { machine: "m", pid: 1, birth: "" } })
       const claim = yield* store.claim({
         runner: "other",
         kind: "count",
         version: 1,
         onOldVersion: "restart",
-        maxCrashes: 10
+        maxCrashes: 10,
+        suspects: "take"
       })
       assert.strictEqual(claim._tag, "Claimed")
-      yield* store.renew({ id: "other", identity: { machine: "m", pid: 1, birth: "" } }, 600_000)
       yield* TestClock.adjust("3 seconds")
       assert.strictEqual(interrupted, 1)
       const [job] = yield* store.read([id])

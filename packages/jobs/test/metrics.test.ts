@@ -15,6 +15,8 @@ const options = { version: 1, payload: { to: Schema.Int }, success: Schema.Int, 
 const Count = Job.make("count", options)
 const Crunch = Job.make("crunch", options)
 
+const request = { kind: "count", version: 1, onOldVersion: "restart", maxCrashes: 10, suspects: "take" } as const
+
 /** A metric registry of the test's own. */
 const isolated = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.provideService(effect, Metric.MetricRegistry, new Map())
@@ -102,15 +104,14 @@ describe("the metrics of jobs", () => {
       const down = new JobError({
         reason: new JobStoreUnavailable({ store: "s", operation: "do it", problem: "full", detail: "no space" })
       })
-      const renew: typeof store.renew = (...args) =>
-        Effect.suspend(() => isOut ? Effect.fail(down) : store.renew(...args))
+      const held: typeof store.held = (...args) => Effect.suspend(() => isOut ? Effect.fail(down) : store.held(...args))
       const layer = Count.toLayer(({ to }) =>
         Effect.as(Deferred.succeed(begun, undefined), to).pipe(
           Effect.andThen(Effect.never)
         )
-      ).pipe(Layer.provide(on({ ...store, renew })))
+      ).pipe(Layer.provide(on({ ...store, held })))
       const stranger = { id: "stranger", identity: { machine: "elsewhere", pid: 1, birth: "" } }
-      yield* store.renew(stranger, 1000)
+      yield* Effect.scoped(store.enroll(stranger))
       yield* store.insert({
         id: "a",
         kind: "count",
@@ -118,9 +119,11 @@ describe("the metrics of jobs", () => {
         owner: "local",
         key: undefined,
         payload: `{"to":1}`,
-        maxQueued: 9
+        maxQueued: 9,
+        again: false,
+        delayMillis: 0,
+        deadlineMillis: undefined
       })
-      const request = { kind: "count", version: 1, onOldVersion: "restart", maxCrashes: 10 } as const
       assert.strictEqual((yield* store.claim({ ...request, runner: "stranger" }))._tag, "Claimed")
       yield* Effect.gen(function*() {
         const jobs = yield* Jobs
@@ -137,9 +140,9 @@ describe("the metrics of jobs", () => {
         yield* TestClock.adjust("1 minute")
         assert.strictEqual((yield* scrape).of("store_troubled", {}), 0)
         assert.isUndefined(yield* jobs.storeTrouble)
-        for (const { id } of yield* store.runners) yield* store.retire(id)
+        for (const { id } of yield* store.runners) yield* store.leave(id)
+        yield* store.enroll(stranger)
         yield* store.claim({ ...request, runner: "stranger" })
-        yield* store.renew(stranger, 600_000)
         yield* TestClock.adjust("3 seconds")
         const lost = yield* scrape
         assert.strictEqual(lost.of("losses"), 1)
@@ -158,9 +161,14 @@ describe("the metrics of jobs", () => {
         owner: "local",
         key: undefined,
         payload: `{"to":1}`,
-        maxQueued: 9
+        maxQueued: 9,
+        again: false,
+        delayMillis: 0,
+        deadlineMillis: undefined
       })
-      yield* store.claim({ runner: "gone", kind: "count", version: 1, onOldVersion: "restart", maxCrashes: 10 })
+      const gone = { id: "gone", identity: { machine: "elsewhere", pid: 1, birth: "" } }
+      yield* Effect.scoped(store.enroll(gone))
+      yield* store.claim({ ...request, runner: "gone" })
       yield* Effect.gen(function*() {
         yield* TestClock.adjust("3 seconds")
         const { of } = yield* scrape

@@ -9,7 +9,7 @@ import * as fs from "node:fs"
 import * as path from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import * as NodeSqlite from "../src/internal/NodeSqlite.ts"
-import { tables } from "../src/internal/sqlFormat.ts"
+import { formats, tables } from "../src/internal/sqlFormat.ts"
 import * as SqliteStore from "../src/internal/sqliteStore.ts"
 import { Rows } from "./support/Rows.ts"
 import { temporaryDirectory, temporaryFile } from "./support/temporaryFile.ts"
@@ -38,7 +38,10 @@ const job = (id: string, payload = "{}"): NewJob => ({
   owner: "alice",
   key: undefined,
   payload,
-  maxQueued: 100_000
+  maxQueued: 100_000,
+  again: false,
+  delayMillis: 0,
+  deadlineMillis: undefined
 })
 
 const holdingTheLock = (file: string) =>
@@ -146,7 +149,7 @@ describe("a store in an SQLite file", () => {
       raw.exec(`UPDATE ${tables.format} SET format = 99`)
       assert.deepInclude(yield* failureOf(file), { _tag: "JobStoreTooNew", found: 99 })
       assert.strictEqual(raw.prepare(`SELECT id FROM ${tables.jobs}`).all().length, 1)
-      raw.exec(`UPDATE ${tables.format} SET format = 1`)
+      raw.exec(`UPDATE ${tables.format} SET format = ${formats.length}`)
       assert.strictEqual((yield* (yield* storeIn(file)).read(["a"])).length, 1)
     })))
 

@@ -28,6 +28,10 @@ export interface EngineShape {
   readonly list: (request: ListRequest) => Effect.Effect<ReadonlyArray<StoredJob>, JobError>
   /** Ends a job that waits; asks for the end of one that runs, wherever that is. Does not wait for it. */
   readonly cancel: (job: StoredJob) => Effect.Effect<void, JobError>
+  /**
+   * Answers what the job asks, with JSON. Fails with `JobNotAsking`, or with `JobDataInvalid` where this process runs it and knows better.
+   */
+  readonly answer: (job: StoredJob, question: string, value: string) => Effect.Effect<void, JobError>
   /** Forgets an ended job and its key. False if it has not ended. */
   readonly remove: (id: string) => Effect.Effect<boolean, JobError>
   /** The job as it is and whenever it changes, to its end. Fails with `JobNotFound` once it is removed. */

@@ -22,7 +22,7 @@ export const files = Effect.map(temporaryDirectory, (directory) => ({
   log: path.join(directory, "log.ndjson")
 }))
 export const storeIn = (database: string) =>
-  Effect.map(Layer.build(Rows.layerSqlite(database)), (context) => Context.get(context, Rows))
+  Effect.map(Layer.build(Rows.layerSqlite(database)), (context): Store => Context.get(context, Rows))
 
 export const acceptedIn = (log: string) =>
   Worker.lines(log).flatMap(({ job, what }) => what === "accepted" ? [job] : [])

@@ -21,6 +21,7 @@ import * as ShardingConfig from "effect/cluster/ShardingConfig"
 import * as Snowflake from "effect/cluster/Snowflake"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -31,7 +32,6 @@ import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
-import * as Semaphore from "effect/Semaphore"
 import * as SqlClient from "effect/sql/SqlClient"
 import * as Workflow from "effect/workflow/Workflow"
 import { WorkflowEngine, WorkflowInstance } from "effect/workflow/WorkflowEngine"
@@ -39,6 +39,9 @@ import type { Job } from "../../Job.ts"
 import type { JobError } from "../../JobError.ts"
 import type { JobRun } from "../../JobRun.ts"
 import type { Policy } from "../../JobPolicy.ts"
+import * as Attempt from "../Attempt.ts"
+import { conclude } from "../conclude.ts"
+import { execute } from "../execute.ts"
 import { crashed, outdated } from "../failures.ts"
 import type { Host, Identity } from "../JobHost.ts"
 import type { KindNumbers } from "../publishMetrics.ts"
@@ -46,10 +49,10 @@ import type { Outcome, Progress } from "../Store.ts"
 import type { StoreTrouble } from "../StoreTrouble.ts"
 import * as FencedMessages from "./FencedMessages.ts"
 import type { tablesIn } from "./format.ts"
-import type { JobTable, TakenJob } from "./JobTable.ts"
+import { type JobTable, kept, type TakenJob } from "./JobTable.ts"
+import * as keep from "./keep.ts"
 import * as Lanes from "./Lanes.ts"
-import { outcomeOf } from "./outcomeOf.ts"
-import * as Run from "./Run.ts"
+import type { Place, Places } from "./Places.ts"
 
 export interface Surroundings {
   readonly sql: SqlClient.SqlClient
@@ -61,17 +64,21 @@ export interface Surroundings {
   readonly policy: Policy
   readonly host: Host
   readonly numbers: KindNumbers
+  readonly places: Places
   /** A job may have changed. */
   readonly onChange: () => void
   readonly onProgress: () => void
 }
 
 export interface KindRunner {
+  readonly priority: number
   readonly running: () => number
-  /** There may be a job to take. */
-  readonly nudge: () => void
+  /** Takes jobs from the queue while there is room. False if it has no lane yet: that takes a moment. */
+  readonly fill: Effect.Effect<boolean, JobError>
   /** Stops the job if it runs here. The table must know already. */
   readonly cancel: (id: string) => void
+  /** The question of the job that is open, if it runs here. */
+  readonly asking: (id: string) => Attempt.Attempt["asking"]
   /** Progress that is not written yet. */
   readonly unwritten: () => ReadonlyArray<Progress>
   /** Looks what the table says of the jobs that run here. */
@@ -80,7 +87,7 @@ export interface KindRunner {
   readonly close: Effect.Effect<void>
 }
 
-/** A job that was taken over has its own lane; more than these would make a takeover lumpy, not faster. */
+/** A job that was taken over has its own lane, if it can be: then a dead runner's jobs are taken over by several. */
 const mostLanes = 8
 
 /** The runner that had a job before. */
@@ -89,16 +96,18 @@ interface Former {
   readonly identity: Identity | undefined
 }
 
+/** Taken from the queue, and not begun yet. */
 interface Claimed {
   readonly job: TakenJob
   readonly lane: string
+  readonly place: Place
   readonly at: number
 }
 
 export const make = Effect.fnUntraced(function*<Name extends string, Payload, Success, Failure, Data>(
   kind: Job<Name, Payload, Success, Failure, Data>,
   code: (payload: Payload, job: JobRun<Data>) => Effect.Effect<Success, Failure>,
-  { host, leases, numbers, onChange, onProgress, policy, sql, table, tables, trouble }: Surroundings
+  { host, leases, numbers, onChange, onProgress, places, policy, sql, table, tables, trouble }: Surroundings
 ) {
   const { attempted, persist } = trouble
   const clock = yield* Clock.Clock
@@ -106,18 +115,15 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
   const leaseMillis = Duration.toMillis(policy.leaseDuration)
   const runner = host.newId()
   const concurrency = kind.concurrency ?? host.cores
-  const slots = Semaphore.makeUnsafe(concurrency)
-  const isWork = Latch.makeUnsafe(true)
   const isAdopting = Latch.makeUnsafe(false)
-  /** Taken from the queue here, and not begun yet. */
+  const isIdle = Latch.makeUnsafe(true)
   const claimed = new Map<string, Claimed>()
-  const runs = new Map<string, Run.Run>()
+  const attempts = new Map<string, Attempt.Attempt>()
+  /** Jobs that are here, those that wait for a place included. */
+  const present = new Set<string>()
   const perLane = new Map<string, number>()
   let adopted: ReadonlyArray<string> = []
-  /** Jobs that were begun, and those that wait for room to be. */
-  let present = 0
   let isClosing = false
-  const isIdle = Latch.makeUnsafe(true)
 
   const entity = Workflow.make(kind.name, {
     payload: { job: Schema.String },
@@ -126,22 +132,6 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
   }).annotate(ClusterSchema.ShardGroup, () => kind.name)
 
   const scope = yield* Scope.make()
-  const config: ShardingConfig.ShardingConfig["Service"] = {
-    ...ShardingConfig.defaults,
-    runnerAddress: Option.some(Lanes.addressOf(runner)),
-    shardsPerGroup: Lanes.lanesOfKind,
-    availableShardGroups: [kind.name],
-    assignedShardGroups: [kind.name],
-    shardLockDisableAdvisory: true,
-    shardLockExpiration: policy.leaseDuration,
-    shardLockRefreshInterval: policy.renewInterval,
-    entityMessagePollInterval: policy.pollInterval,
-    refreshAssignmentsInterval: policy.pollInterval,
-    entityRegistrationTimeout: "1 hour",
-    entityTerminationTimeout: "1 second",
-    maxResidentEntities: "unbounded",
-    simulateRemoteSerialization: false
-  }
   const lanes = yield* Lanes.make({
     sql: leases,
     tables,
@@ -151,7 +141,7 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
     identity: host.identity,
     leaseDuration: policy.leaseDuration,
     wanted: Math.min(concurrency, mostLanes),
-    room: () => isClosing ? 0 : concurrency - present,
+    room: () => isClosing ? 0 : Math.max(0, concurrency - present.size),
     onAdopted: (more) => {
       adopted = [...adopted, ...more]
       isAdopting.openUnsafe()
@@ -169,7 +159,22 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
     Layer.provideMerge(Layer.succeed(RunnerStorage, lanes.storage)),
     Layer.provide([RunnerHealth.layerNoop, NodeCrypto.layerDigest]),
     Layer.provide(Layer.succeed(SqlClient.SqlClient, sql)),
-    Layer.provideMerge(Layer.succeed(ShardingConfig.ShardingConfig, config))
+    Layer.provideMerge(Layer.succeed(ShardingConfig.ShardingConfig, {
+      ...ShardingConfig.defaults,
+      runnerAddress: Option.some(Lanes.addressOf(runner)),
+      shardsPerGroup: Lanes.lanesOfKind,
+      availableShardGroups: [kind.name],
+      assignedShardGroups: [kind.name],
+      shardLockDisableAdvisory: true,
+      shardLockExpiration: policy.leaseDuration,
+      shardLockRefreshInterval: policy.renewInterval,
+      entityMessagePollInterval: policy.pollInterval,
+      refreshAssignmentsInterval: policy.pollInterval,
+      entityRegistrationTimeout: "1 hour",
+      entityTerminationTimeout: "1 second",
+      maxResidentEntities: "unbounded",
+      simulateRemoteSerialization: false
+    }))
   )
   const services = yield* Layer.buildWithMemoMap(cluster, yield* Layer.makeMemoMap, scope)
   const engine = Context.get(services, WorkflowEngine)
@@ -184,15 +189,27 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
     )
 
   const laneOf = (execution: string) => sharding.getShardId(EntityId.make(execution), kind.name).toString()
+  const ready = () => [...lanes.held()].filter((lane) => sharding.hasShardId(ShardId.fromString(lane)))
   /** The lane with the fewest jobs, and an execution that cluster places there. */
-  const place = (): { readonly lane: string; readonly execution: string } | undefined => {
-    const free = [...lanes.held()].filter((lane) => sharding.hasShardId(ShardId.fromString(lane))).toSorted((a, b) => (perLane.get(a) ?? 0) - (perLane.get(b) ?? 0))
-    const [lane] = free
+  const spot = (): Pick<Claimed, "lane"> & { readonly execution: string } | undefined => {
+    const [lane] = ready().toSorted((a, b) => (perLane.get(a) ?? 0) - (perLane.get(b) ?? 0))
     if (lane === undefined) return undefined
     for (;;) {
       const execution = host.newId()
       if (laneOf(execution) === lane) return { lane, execution }
     }
+  }
+  const enter = (execution: string, lane: string) => {
+    if (present.has(execution)) return
+    present.add(execution)
+    perLane.set(lane, (perLane.get(lane) ?? 0) + 1)
+    isIdle.closeUnsafe()
+  }
+  const leave = (execution: string, lane: string) => {
+    if (!present.delete(execution)) return
+    perLane.set(lane, (perLane.get(lane) ?? 1) - 1)
+    if (present.size === 0) isIdle.openUnsafe()
+    onChange()
   }
 
   const account = (job: TakenJob, former: Former | undefined) =>
@@ -208,117 +225,113 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
       )
     })
 
-  /** Whether a job that was taken over can be run by this code. */
+  /** What a job comes to that cannot be run by this code, or as it was begun. */
   const admit = Effect.fnUntraced(function*(job: TakenJob) {
     if (job.crashes >= kind.maxCrashes) return { state: "failed", failure: crashed(job.crashes) } satisfies Outcome
-    if (job.version >= kind.version || kind.onOldVersion === "finish") return undefined
-    const isUnsafe = kind.onOldVersion === "restart" && (yield* persist(table.hasUnsafeSteps(job.id)))
-    if (kind.onOldVersion === "fail" || isUnsafe) {
-      return { state: "failed", failure: outdated(job, { kind: kind.name, version: kind.version }) } satisfies Outcome
-    }
-    return "restart"
+    if (job.version >= kind.version || kind.onOldVersion === "finish" || job.ending !== undefined) return undefined
+    if (kind.onOldVersion === "restart" && !(yield* persist(table.isBeyondRestart(job.id)))) return "restart"
+    return { state: "failed", failure: outdated(job, { kind: kind.name, version: kind.version }) } satisfies Outcome
   })
 
-  const tellLost = ({ job }: Run.Run) =>
+  const tellLost = ({ job }: Attempt.Attempt) =>
     Effect.suspend(() => {
       numbers.losses++
       return Effect.logWarning(
         `job ${job.id} (${kind.name}) is no longer of this runner, ${runner}: another has taken it or ended it`
       )
     })
-  const settle = Effect.fnUntraced(function*(run: Run.Run, outcome: Outcome | "hand back" | "lost") {
-    if (outcome === "lost") return yield* tellLost(run)
-    if (outcome === "hand back") {
-      yield* attempted(Effect.asVoid(table.release(run.hold)))
-      return
-    }
-    if (run.unwritten !== undefined) {
-      const { unwritten } = run
-      run.unwritten = undefined
+  const settle = Effect.fnUntraced(function*(attempt: Attempt.Attempt, outcome: Outcome | "hand back" | "lost") {
+    if (outcome === "lost") return yield* tellLost(attempt)
+    if (outcome === "hand back") return yield* attempted(Effect.asVoid(table.release(attempt.hold)))
+    if (attempt.unwritten !== undefined) {
+      const { unwritten } = attempt
+      attempt.unwritten = undefined
       yield* attempted(table.report([unwritten]))
     }
-    if (!(yield* persist(table.finish(run.hold, outcome)))) return yield* tellLost(run)
+    if (!(yield* persist(table.finish(attempt.hold, outcome)))) return yield* tellLost(attempt)
     numbers.finished[outcome.state]++
     if (outcome.state === "failed") {
-      yield* Effect.logDebug(`job ${run.job.id} (${kind.name}) failed: ${outcome.failure.message}`)
+      yield* Effect.logDebug(`job ${attempt.job.id} (${kind.name}) failed: ${outcome.failure.message}`)
     }
   })
 
-  const body = Effect.fnUntraced(function*(job: TakenJob, execution: string) {
-    const run = Run.make(job, execution)
+  const surroundings = (services: Context.Context<WorkflowEngine | WorkflowInstance>, held: { place: Place }) => ({
+    store: table,
+    clock,
+    persist,
+    keep: keep.make({ table, services, persist, onStep: () => void numbers.steps++ }),
+    onProgress,
+    onStep: () => undefined,
+    onWaiting: () => held.place.leave(),
+    place: (attempt: Attempt.Attempt) => {
+      const place = places.queue(kind.name, concurrency, () => {
+        attempt.isWaiting = false
+      })
+      held.place = place
+      return { granted: place.granted, withdraw: place.leave }
+    }
+  } satisfies Attempt.Surroundings)
+
+  const run = Effect.fnUntraced(function*(job: TakenJob, held: { place: Place }) {
+    const attempt = Attempt.make(job)
     const inside = yield* Effect.context<WorkflowEngine | WorkflowInstance>()
-    runs.set(job.id, run)
-    // What a run of a former version's job comes to is known without running it.
     const verdict = yield* admit(job)
     if (verdict === "restart") {
-      yield* persist(table.restart(run.hold, kind.version))
-      isWork.openUnsafe()
+      yield* persist(table.restart(attempt.hold, kind.version))
       return verdict
     }
-    const known = verdict ?? (job.isCancelling ? cancelled : undefined)
-    if (known !== undefined) {
-      yield* settle(run, known)
-      return known
+    const isOver = verdict ?? (job.ending !== undefined && !job.hasUndo ? job.ending : undefined)
+    if (isOver !== undefined) {
+      yield* settle(attempt, isOver)
+      return isOver
     }
-    const surroundings: Run.Surroundings = {
-      table,
+    attempts.set(job.id, attempt)
+    if (isClosing) Attempt.intend(attempt, "hand back")
+    const concluding = yield* conclude(attempt, execute(kind, code, attempt, surroundings(inside, held)), {
+      store: table,
       persist,
-      services: inside,
-      onProgress,
-      onStep: () => void numbers.steps++
-    }
-    const fiber = yield* Effect.forkChild(
-      outcomeOf(kind, job.payload, (payload) => code(payload, Run.toJobRun(run, kind, surroundings)), () => run.intent),
-      { startImmediately: true }
-    )
-    run.fiber = fiber
-    if (run.intent !== "run") fiber.interruptUnsafe()
-    const exit = yield* Effect.onInterrupt(Fiber.await(fiber), () => Fiber.interrupt(fiber))
-    // Stopped before its first line.
-    const outcome = Exit.isSuccess(exit) ? exit.value : run.intent === "cancel" ? cancelled : "hand back"
-    yield* settle(run, outcome)
+      now,
+      scope: yield* Effect.scope
+    }).pipe(Effect.uninterruptible, Effect.forkChild({ startImmediately: true }))
+    // Cluster stops what is in a lane that it has lost, and waits for that.
+    const outcome = yield* Effect.onInterrupt(Fiber.join(concluding), () => {
+      Attempt.intend(attempt, "lost")
+      return Fiber.await(concluding)
+    })
+    yield* settle(attempt, outcome)
     return outcome
   })
 
-  /** Room for one job more, and the job again if it is not the queue that it came from. */
+  /** A place, and the job again if it is not the queue that it came from. */
   const begin = (id: string, execution: string, entry: Claimed | undefined) =>
-    Effect.gen(function*() {
-      if (entry === undefined) yield* slots.take(1)
-      // A job that was claimed a while ago may have been another's since.
-      const isFresh = entry !== undefined && now() - entry.at < leaseMillis / 2
-      return yield* Effect.gen(function*() {
-        const taken = isFresh ? { ...entry.job, former: undefined } : yield* persist(table.take(id, execution, runner))
-        if (taken === undefined) return undefined
-        yield* account(taken, taken.former)
-        onChange()
-        return yield* body(taken, execution)
-      }).pipe(Effect.ensuring(slots.release(1)))
-    })
-  const leave = (lane: string) => {
-    present--
-    perLane.set(lane, (perLane.get(lane) ?? 1) - 1)
-    if (present === 0) isIdle.openUnsafe()
-    isWork.openUnsafe()
-    onChange()
-  }
-  const enter = (lane: string) => {
-    present++
-    perLane.set(lane, (perLane.get(lane) ?? 0) + 1)
-    isIdle.closeUnsafe()
-  }
+    Effect.acquireUseRelease(
+      Effect.sync(() => ({ place: entry?.place ?? places.queue(kind.name, concurrency) })),
+      (held) =>
+        Effect.gen(function*() {
+          yield* Deferred.await(held.place.granted)
+          // A job that was claimed a while ago may have been another's since.
+          const isFresh = entry !== undefined && now() - entry.at < leaseMillis / 2
+          const taken = isFresh ? { ...entry.job, former: undefined } : yield* persist(table.take(id, execution, runner))
+          if (taken === undefined) return undefined
+          yield* account(taken, taken.former)
+          onChange()
+          return yield* Effect.scoped(run(taken, held))
+        }),
+      (held) => Effect.sync(() => held.place.leave())
+    )
+
   yield* engine.register(entity, ({ job: id }, execution) =>
     Effect.suspend(() => {
       if (isClosing) return Effect.never
       const entry = claimed.get(execution)
       claimed.delete(execution)
       const lane = laneOf(execution)
-      if (entry === undefined) enter(lane)
+      enter(execution, lane)
       return Effect.ensuring(
         begin(id, execution, entry),
         Effect.sync(() => {
-          const run = runs.get(id)
-          if (run?.execution === execution) runs.delete(id)
-          leave(lane)
+          attempts.delete(id)
+          leave(execution, lane)
         })
       ).pipe(
         // What is handed back is no end of the workflow: the next holder of the lane goes on with it.
@@ -327,29 +340,29 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
     })).pipe(Scope.provide(scope), Effect.provideContext(services))
 
   /** Taken and remembered, or neither: then it is told to the engine, as often as it takes. */
-  const claim = Effect.uninterruptible(Effect.gen(function*() {
-    const spot = place()
-    const job = spot === undefined ? undefined : yield* table.claim(kind.name, kind.version, { runner, ...spot })
-    if (spot === undefined || job === undefined) return undefined
-    claimed.set(spot.execution, { job, lane: spot.lane, at: now() })
-    enter(spot.lane)
-    return { id: job.id, execution: spot.execution }
-  }))
-  const takeWork = Effect.gen(function*() {
-    isWork.closeUnsafe()
-    yield* attempted(Effect.gen(function*() {
-      while (!isClosing && (yield* slots.takeIfAvailable(1))) {
-        const taken = yield* Effect.onError(claim, () => slots.release(1))
-        if (taken === undefined) {
-          yield* slots.release(1)
-          return
-        }
-        yield* dispatch(taken.id, taken.execution)
-        onChange()
-      }
+  const claim = (place: Place) =>
+    Effect.uninterruptible(Effect.gen(function*() {
+      const chosen = spot()
+      const job = chosen === undefined ? undefined : yield* table.claim(kind.name, kind.version, { runner, ...chosen })
+      if (chosen === undefined || job === undefined) return undefined
+      claimed.set(chosen.execution, { job, lane: chosen.lane, place, at: now() })
+      enter(chosen.execution, chosen.lane)
+      return { id: job.id, execution: chosen.execution }
     }))
-    // Until the first lanes are its own it looks more often: that takes a moment only.
-    yield* Effect.timeoutOption(isWork.await, place() === undefined ? "50 millis" : policy.pollInterval)
+  const fill = Effect.gen(function*() {
+    for (;;) {
+      if (isClosing) return true
+      if (ready().length === 0) return false
+      const place = places.take(kind.name, concurrency)
+      if (place === undefined) return true
+      const taken = yield* Effect.onError(claim(place), () => Effect.sync(place.leave))
+      if (taken === undefined) {
+        place.leave()
+        return true
+      }
+      yield* dispatch(taken.id, taken.execution)
+      onChange()
+    }
   })
   /** Their former runner may have died before the engine knew of them. */
   const adopt = Effect.gen(function*() {
@@ -358,53 +371,68 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
     const some = adopted
     adopted = []
     for (const { execution, id } of yield* persist(table.boundTo(kind.name, some))) {
-      if (!runs.has(id)) yield* dispatch(id, execution)
+      if (!present.has(execution)) yield* dispatch(id, execution)
     }
   })
+  yield* Effect.forkIn(Effect.forever(adopt), scope)
   /** Claimed, and lost with its lane before it was begun. */
-  const forgetLost = Effect.suspend(() => {
-    const lost = [...claimed].filter(([, { at, lane }]) => now() - at > leaseMillis && !lanes.held().has(lane))
-    for (const [execution, { lane }] of lost) {
+  const forgetLost = () => {
+    for (const [execution, { at, lane, place }] of claimed) {
+      if (now() - at <= leaseMillis || lanes.held().has(lane)) continue
       claimed.delete(execution)
-      leave(lane)
+      place.leave()
+      leave(execution, lane)
     }
-    return slots.release(lost.length)
-  })
-  const inScope = Effect.forkIn(scope)
-  yield* inScope(Effect.forever(takeWork))
-  yield* inScope(Effect.forever(adopt))
+  }
 
   const kindRunner: KindRunner = {
-    running: () => runs.size,
-    nudge: () => void isWork.openUnsafe(),
+    priority: kind.priority,
+    running: () => places.taken(kind.name),
+    fill,
     cancel: (id) => {
-      const run = runs.get(id)
-      if (run !== undefined) Run.stop(run, "cancel")
+      const attempt = attempts.get(id)
+      if (attempt !== undefined) Attempt.intend(attempt, "cancel")
     },
+    asking: (id) => attempts.get(id)?.asking,
     unwritten: () =>
-      [...runs.values()].flatMap((run) => {
-        const { unwritten } = run
-        run.unwritten = undefined
+      [...attempts.values()].flatMap((attempt) => {
+        const { unwritten } = attempt
+        attempt.unwritten = undefined
         return unwritten === undefined ? [] : [unwritten]
       }),
     reconcile: Effect.gen(function*() {
-      yield* forgetLost
-      const mine = [...runs.values()]
+      forgetLost()
+      const mine = [...attempts.values()]
       if (mine.length === 0) return
       const holds = new Map((yield* table.holds(mine.map(({ job }) => job.id))).map((hold) => [hold.id, hold]))
-      for (const run of mine) {
-        const hold = holds.get(run.job.id)
-        if (runs.get(run.job.id) !== run) continue
-        if (hold?.fence !== run.hold.fence) Run.stop(run, "lost")
-        else if (hold.isCancelling) Run.stop(run, "cancel")
+      for (const attempt of mine) {
+        if (attempts.get(attempt.job.id) !== attempt) continue
+        const hold = holds.get(attempt.job.id)
+        if (hold?.fence !== attempt.hold.fence) {
+          Attempt.intend(attempt, "lost")
+          continue
+        }
+        if (hold.isCancelling) Attempt.intend(attempt, "cancel")
+        const { asking } = attempt
+        // It is asked before it waits: only an answer takes the question away again.
+        if (asking !== undefined && attempt.isWaiting && hold.question !== kept(asking.name)) asking.isAnswered.openUnsafe()
       }
     }),
     close: Effect.gen(function*() {
       isClosing = true
       lanes.close()
-      for (const run of runs.values()) Run.stop(run, "hand back")
-      for (const { job } of claimed.values()) yield* attempted(Effect.asVoid(table.release({ id: job.id, fence: job.fence })))
-      yield* Effect.timeoutOption(isIdle.await, handBackPatience)
+      for (const attempt of attempts.values()) Attempt.intend(attempt, "hand back")
+      const unbegun = [...claimed]
+      claimed.clear()
+      const handBack = Effect.gen(function*() {
+        for (const [execution, { job, lane, place }] of unbegun) {
+          yield* attempted(Effect.asVoid(table.release({ id: job.id, fence: job.fence })))
+          place.leave()
+          leave(execution, lane)
+        }
+        yield* isIdle.await
+      })
+      yield* Effect.timeoutOption(handBack, handBackPatience)
       // What the database does not answer by then is left behind: leases end by themselves.
       const closing = yield* Effect.forkDetach(Scope.close(scope, Exit.void), { startImmediately: true })
       yield* Effect.timeoutOption(Fiber.await(closing), closePatience)
@@ -413,6 +441,5 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
   return kindRunner
 })
 
-const cancelled: Outcome = { state: "cancelled" }
 const handBackPatience = Duration.seconds(5)
 const closePatience = Duration.seconds(5)

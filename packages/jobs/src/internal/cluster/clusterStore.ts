@@ -10,7 +10,7 @@ import * as Latch from "effect/Latch"
 import * as Redacted from "effect/Redacted"
 import type * as SqlClient from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
-import { JobError, JobStoreTooNew, JobStoreUnavailable, type StoreProblem } from "../../JobError.ts"
+import { JobDataInvalid, JobError, JobNotAsking, JobStoreTooNew, JobStoreUnavailable, type StoreProblem } from "../../JobError.ts"
 import { JobPolicy } from "../../JobPolicy.ts"
 import type { JobStoreShape, PostgresConfig } from "../../JobStore.ts"
 import type { EngineShape } from "../Engine.ts"
@@ -20,7 +20,9 @@ import * as StoreTrouble from "../StoreTrouble.ts"
 import * as Watchers from "../Watchers.ts"
 import { statements, supported, tablesIn } from "./format.ts"
 import * as JobTable from "./JobTable.ts"
+import * as JsonText from "../JsonText.ts"
 import * as KindRunner from "./KindRunner.ts"
+import * as Places from "./Places.ts"
 import * as PgSql from "./PgSql.ts"
 
 /** Any number, the same in all programs that make the tables. */
@@ -63,6 +65,8 @@ export const make = Effect.fnUntraced(function*({ migrate = true, schema, ...con
         running: (kind) => kinds.get(kind)?.running() ?? 0,
         isTroubled: () => trouble.present() !== undefined
       })
+      const isWork = Latch.makeUnsafe(true)
+      const places = Places.make(policy.concurrency, () => void isWork.openUnsafe())
       const isProgress = Latch.makeUnsafe(false)
       const isTrouble = Latch.makeUnsafe(false)
       let met: SqlError | undefined
@@ -103,6 +107,26 @@ export const make = Effect.fnUntraced(function*({ migrate = true, schema, ...con
         yield* trouble.attempted(beats)
         yield* Effect.sleep(Duration.times(policy.pollInterval, 0.5))
       })
+      /** Kinds of a higher priority first. */
+      const findWork = Effect.gen(function*() {
+        isWork.closeUnsafe()
+        let hasLanes = true
+        for (const kind of [...kinds.values()].toSorted((a, b) => b.priority - a.priority)) {
+          yield* trouble.attempted(Effect.map(kind.fill, (isReady) => {
+            hasLanes &&= isReady
+          }))
+        }
+        // The first lanes of a runner take a moment only.
+        yield* Effect.timeoutOption(isWork.await, hasLanes ? policy.pollInterval : "50 millis")
+      })
+      const lookAtClock = Effect.gen(function*() {
+        yield* trouble.attempted(Effect.map(table.awaken, ({ begun, ended }) => {
+          for (const kind of ended) metrics.of(kind).finished.failed++
+          if (begun.length > 0) isWork.openUnsafe()
+          if (begun.length + ended.length > 0) watchers.nudge()
+        }))
+        yield* Effect.sleep(policy.pollInterval)
+      })
       const clean = Effect.gen(function*() {
         let removed = 0
         do {
@@ -122,6 +146,8 @@ export const make = Effect.fnUntraced(function*({ migrate = true, schema, ...con
       yield* Effect.forkScoped(Effect.forever(tellTrouble))
       yield* Effect.forkScoped(Effect.forever(writeProgress))
       yield* Effect.forkScoped(Effect.forever(reconcile))
+      yield* Effect.forkScoped(Effect.forever(findWork))
+      yield* Effect.forkScoped(Effect.forever(lookAtClock))
       yield* Effect.forkScoped(Effect.forever(countWaiting))
       yield* Effect.forkScoped(
         Effect.forever(Effect.andThen(trouble.attempted(clean), Effect.sleep(policy.cleanInterval)))
@@ -132,7 +158,7 @@ export const make = Effect.fnUntraced(function*({ migrate = true, schema, ...con
           Effect.map(table.insert(job), (accepted) => {
             if (accepted.isNew) {
               metrics.of(job.kind)
-              kinds.get(job.kind)?.nudge()
+              isWork.openUnsafe()
             }
             return accepted.job
           }),
@@ -146,6 +172,20 @@ export const make = Effect.fnUntraced(function*({ migrate = true, schema, ...con
           const ended = yield* table.requestCancel(id)
           if (ended !== undefined) metrics.of(kind).finished[ended]++
           kinds.get(kind)?.cancel(id)
+          watchers.nudge()
+        }),
+        answer: Effect.fnUntraced(function*({ id, kind }, question, value) {
+          const asking = kinds.get(kind)?.asking(id)
+          if (asking?.name === question) {
+            yield* Effect.mapError(
+              JsonText.decode(asking.schema, value),
+              ({ expected }) => new JobError({ reason: new JobDataInvalid({ kind, part: "answer", expected }) })
+            )
+          }
+          if (!(yield* table.answer(id, question, value))) {
+            return yield* new JobError({ reason: new JobNotAsking({ id, question }) })
+          }
+          if (asking?.name === question) asking.isAnswered.openUnsafe()
           watchers.nudge()
         }),
         register: (kind, run) =>
@@ -163,10 +203,15 @@ export const make = Effect.fnUntraced(function*({ migrate = true, schema, ...con
                 policy,
                 host,
                 numbers: metrics.of(kind.name),
-                onChange: watchers.nudge,
+                places,
+                onChange: () => {
+                  isWork.openUnsafe()
+                  watchers.nudge()
+                },
                 onProgress: () => void isProgress.openUnsafe()
               })
               kinds.set(kind.name, runner)
+              isWork.openUnsafe()
               return runner
             }),
             (runner) =>
