@@ -2,6 +2,18 @@
  * Where jobs are kept, and the engine that runs them there.
  *
  * A store is chosen by a layer; `Jobs` and the kinds' layers find its engine through it, and keep the same promises on each.
+ *
+ * On Postgres the engine is `effect/workflow` on `effect/cluster`. A lease table of our own was not enough where machines share: a runner
+ * that was cut off from the database went on with its step for ever, while another ran the same step. A cluster's runner stops what it runs
+ * before its lease is over. Four things once spoke against it. Two runners with one address ran a step twice: each runner has an address of
+ * its own. An interrupted workflow lets its step finish: here the body of a step is stopped, and the step kept as one to be tried again.
+ * Finished runs are never removed: one DELETE with an index of ours removes them. A step's commit was bound to no fence: it is now one
+ * statement that reads and locks the lease.
+ *
+ * What is ours in it: the table that answers everything that is asked about jobs, the queue (cluster places work by a hash, not where there is
+ * room), and which shards a runner takes (cluster deals them anew when one joins, and stops what runs in them).
+ *
+ * **Gotchas**: memory and SQLite are for one machine, where the kernel says which process is dead; see `internal/Store.ts`.
  */
 import type { PgPoolConfig } from "@effect/sql-pg/PgClient"
 import * as Context from "effect/Context"
