@@ -5,6 +5,7 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as BlackHole from "./support/blackHole.ts"
 import * as Worker from "./support/ClusterWorker.ts"
+import * as OutsideStore from "./support/OutsideStore.ts"
 import * as Postgres from "./support/Postgres.ts"
 import { temporaryFile } from "./support/temporaryFile.ts"
 import { until } from "./support/until.ts"
@@ -138,26 +139,48 @@ describe("jobs in Postgres", () => {
       assert.deepStrictEqual(Worker.overlaps(yield* lines), [])
     })))
 
-  it.live("of a program that is frozen for longer than its lease are run on by another, and end once", () =>
+  it.live("of a program that is frozen for longer than its lease are run on by another; the frozen one changes nothing any more", () =>
     Effect.scoped(Effect.gen(function*() {
       const { lines, on } = yield* place
-      const a = yield* on("a")
+      const outside = yield* OutsideStore.make
       const b = yield* on("b", { isClient: true })
       // Long enough that it is not over when the program is woken.
+      const a = yield* on("a", { outside: outside.port })
       const id = yield* a.start("work", 1, 30_000)
       yield* until(lines, (all) => all.some(({ what }) => what === "begin"))
+      const first = yield* until(Effect.sync(() => outside.writes.at(-1)?.fence ?? 0), (fence) => fence > 0)
       yield* a.signal("SIGSTOP")
-      yield* on("b")
-      yield* until(lines, (all) => all.some(({ name, what }) => name === "b" && what === "begin"), "60 seconds")
+      yield* on("c", { outside: outside.port })
+      const second = yield* until(Effect.sync(() => outside.writes.at(-1)?.fence ?? 0), (fence) => fence !== first, "60 seconds")
+      assert.isAbove(second, first)
       yield* a.signal("SIGCONT")
       const woken = Date.now()
       const all = yield* until(lines, (all) => all.some(({ job, what }) => job === id && what === "done"))
       const last = all.findLast(({ name }) => name === "a")
       console.log(`the frozen program did its last ${(last?.at ?? 0) - woken} ms after it was woken`)
       assert.strictEqual(last?.what, "stopped")
-      const dones = all.filter(({ what }) => what === "done").map(({ name }) => name)
-      assert.deepStrictEqual(dones, ["b"])
+      assert.deepStrictEqual(all.filter(({ what }) => what === "done").map(({ name }) => name), ["c"])
       assert.strictEqual((yield* b.status(id)).state, "succeeded")
+      // Whatever the old runner wrote after the new one was refused, in this store as in ours.
+      const taken = outside.writes.filter(({ isTaken }) => isTaken).map(({ fence }) => fence)
+      assert.deepStrictEqual(taken, taken.toSorted((one, two) => one - two))
+    })))
+
+  it.live("that are cancelled when their program is dead are undone by the next, each step once", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { lines, on } = yield* place
+      const a = yield* on("a")
+      const id = yield* a.start("work", 3, 500)
+      yield* until(lines, (all) => all.some(({ step, what }) => step === "step 3" && what === "begin"))
+      yield* a.signal("SIGKILL")
+      yield* a.ended
+      const b = yield* on("b")
+      assert.isTrue((yield* b.cancel(id)).isCancelling)
+      yield* until(b.status(id), ({ state }) => state === "cancelled", "60 seconds")
+      const all = yield* lines
+      const undone = all.filter(({ what }) => what === "undone").map(({ name, step }) => `${name} ${step}`)
+      assert.deepStrictEqual(undone, ["b step 2", "b step 1"])
+      assert.notInclude(all.filter(({ name }) => name === "b").map(({ what }) => what), "begin")
     })))
 
   const outages = {
@@ -205,14 +228,15 @@ describe("jobs in Postgres", () => {
     Effect.scoped(Effect.gen(function*() {
       const { lines, on } = yield* place
       const old = yield* on("old", { kinds: ["alpha", "beta"] })
-      const one = yield* Effect.forEach(["alpha", "beta"], (kind) => old.start(kind, 6, 500))
+      // The first is not over when its program ends.
+      const one = yield* Effect.all([old.start("alpha", 1, 20_000), old.start("beta", 6, 500)])
       const next = yield* on("new", { kinds: ["beta", "gamma", "aaa"], version: 2 })
       const two = yield* Effect.forEach(["beta", "gamma", "aaa"], (kind) => next.start(kind, 6, 500))
       // A kind that only the old program has, asked of the new one: it waits for a program that has it.
       const three = yield* next.start("alpha", 2, 100)
       yield* old.signal("SIGTERM")
       yield* old.ended
-      const [alpha = "", beta = ""] = one
+      const [alpha, beta] = one
       yield* until(lines, (all) => [beta, ...two].every((id) => all.some(({ job, what }) => job === id && what === "done")))
       assert.include(["queued", "running"], (yield* next.status(alpha)).state)
       const late = yield* on("late", { kinds: ["alpha"] })

@@ -15,6 +15,8 @@ export interface Options {
   readonly log: string
   readonly kinds: ReadonlyArray<string>
   readonly version?: number
+  /** The port of a store of others that its steps write into. */
+  readonly outside?: number
   /** It only asks. */
   readonly isClient?: boolean
 }
@@ -29,7 +31,7 @@ export type Question =
 export interface Line {
   readonly name: string
   readonly at: number
-  readonly what: "begin" | "end" | "stopped" | "done"
+  readonly what: "begin" | "end" | "stopped" | "done" | "undone" | "refused"
   readonly job: string
   readonly step: string
 }

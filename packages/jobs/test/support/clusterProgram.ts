@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as fs from "node:fs"
 import * as readline from "node:readline"
@@ -38,16 +39,25 @@ const liveOf = (kind: ReturnType<typeof kindOf>) =>
         yield* job.step(
           step,
           Effect.gen(function*() {
+            const fence = yield* job.fence
             tell({ what: "begin", job: job.id, step })
-            yield* Effect.sleep(millis)
+            yield* options.outside === undefined ? Effect.sleep(millis) : writing(options.outside, job.id, fence, millis)
             tell({ what: "end", job: job.id, step })
-          }).pipe(Effect.onInterrupt(() => Effect.sync(() => tell({ what: "stopped", job: job.id, step }))))
+          }).pipe(Effect.onInterrupt(() => Effect.sync(() => tell({ what: "stopped", job: job.id, step })))),
+          { compensate: () => Effect.sync(() => tell({ what: "undone", job: job.id, step })) }
         )
         yield* job.progress({ percent: number / steps * 100 })
       }
       tell({ what: "done", job: job.id, step: "" })
       return steps
     })
+  )
+
+/** Writes into a store of others, again and again, with the fence that it got when it began. */
+const writing = (port: number, job: string, fence: number, millis: number) =>
+  Effect.promise(() => fetch(`http://127.0.0.1:${port}/${job}/${fence}`, { method: "PUT" })).pipe(
+    Effect.tap(({ ok }) => Effect.sync(() => ok ? undefined : tell({ what: "refused", job, step: `fence ${fence}` }))),
+    Effect.repeat(Schedule.spaced("100 millis").pipe(Schedule.upTo({ duration: millis })))
   )
 
 const kinds = options.kinds.map(kindOf)

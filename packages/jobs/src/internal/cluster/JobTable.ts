@@ -80,6 +80,9 @@ interface Row {
 /** The largest text that is stored, whatever the kind says: what the database takes must be what its clients can read again. */
 export const maxTextBytes = 64 * 2 ** 20
 
+/** Any number, the same in all programs. */
+const clockLock = 4_817_203_312
+
 /** As Postgres keeps it: it has no NUL, and no half of a character. */
 const plain = (text: string): string => text.toWellFormed().replaceAll("\u0000", "\ufffd")
 
@@ -237,6 +240,11 @@ export const make = (
         ORDER BY number DESC LIMIT ${limit}`.pipe(
         Effect.map((rows) => rows.map(toJob)),
         operation("list jobs")
+      ),
+    isWaiting: (kind: string, version: number) =>
+      sql`SELECT 1 AS one FROM ${turns} WHERE kind = ${kind} AND waiting > 0 AND version <= ${version} LIMIT 1`.pipe(
+        Effect.map(isAny),
+        operation("look for a job")
       ),
     /** Takes the first job of the owner whose turn it is, and moves that owner to the end. */
     claim: (kind: string, version: number, { execution, lane, runner }: Taking) =>
@@ -478,22 +486,30 @@ export const make = (
         operation("count the jobs that wait")
       ),
     /** Lets begin what has waited for its time, and ends what is past its deadline in the queue: the kinds of those. */
-    awaken: sql.withTransaction(Effect.gen(function*() {
-      const due = yield* sql<Row>`UPDATE ${jobs} SET is_delayed = FALSE, revision = revision + 1, updated_at = ${now}
-        WHERE number IN (SELECT number FROM ${jobs} WHERE is_delayed AND starts_at <= ${now}
-          ORDER BY starts_at LIMIT 100 FOR UPDATE SKIP LOCKED) AND state = 'queued' RETURNING ${columns}`
-      for (const job of due) {
-        yield* sql`UPDATE ${turns} SET waiting = waiting + 1, delayed = delayed - 1,
-          turn = CASE WHEN waiting = 0 THEN ${turn} ELSE turn END
-          WHERE kind = ${job.kind} AND owner = ${job.owner} AND version = ${job.version}`
-      }
-      const late = yield* sql<Row & { readonly is_delayed: boolean }>`UPDATE ${jobs} SET state = 'failed',
-        failure = ${JSON.stringify(pastDeadline.failure)}, ${over}
-        WHERE number IN (SELECT number FROM ${jobs} WHERE state = 'queued' AND execution IS NULL AND deadline_at <= ${now}
-          ORDER BY deadline_at LIMIT 100 FOR UPDATE SKIP LOCKED) RETURNING ${columns}, is_delayed`
-      for (const job of late) yield* leaveQueue(job, job.is_delayed)
-      return { begun: due.map(({ kind }) => kind), ended: late.map(({ kind }) => kind) }
-    })).pipe(operation("look at the clock")),
+    awaken: Effect.gen(function*() {
+      const any = yield* sql`SELECT 1 AS one FROM ${jobs} WHERE is_delayed AND starts_at <= ${now}
+        UNION ALL SELECT 1 FROM ${jobs} WHERE state = 'queued' AND execution IS NULL AND deadline_at <= ${now} LIMIT 1`
+      if (!isAny(any)) return { begun: [], ended: [] }
+      return yield* sql.withTransaction(Effect.gen(function*() {
+        // By one program at a time: two would wait for each other's owners.
+        const [lock] = yield* sql<{ readonly is_mine: boolean }>`SELECT pg_try_advisory_xact_lock(${clockLock}) AS is_mine`
+        if (lock?.is_mine !== true) return { begun: [], ended: [] }
+        const due = yield* sql<Row>`UPDATE ${jobs} SET is_delayed = FALSE, revision = revision + 1, updated_at = ${now}
+          WHERE number IN (SELECT number FROM ${jobs} WHERE is_delayed AND starts_at <= ${now}
+            ORDER BY starts_at LIMIT 100 FOR UPDATE SKIP LOCKED) AND state = 'queued' RETURNING ${columns}`
+        for (const job of due) {
+          yield* sql`UPDATE ${turns} SET waiting = waiting + 1, delayed = delayed - 1,
+            turn = CASE WHEN waiting = 0 THEN ${turn} ELSE turn END
+            WHERE kind = ${job.kind} AND owner = ${job.owner} AND version = ${job.version}`
+        }
+        const late = yield* sql<Row & { readonly is_delayed: boolean }>`UPDATE ${jobs} SET state = 'failed',
+          failure = ${JSON.stringify(pastDeadline.failure)}, ${over}
+          WHERE number IN (SELECT number FROM ${jobs} WHERE state = 'queued' AND execution IS NULL AND deadline_at <= ${now}
+            ORDER BY deadline_at LIMIT 100 FOR UPDATE SKIP LOCKED) RETURNING ${columns}, is_delayed`
+        for (const job of late) yield* leaveQueue(job, job.is_delayed)
+        return { begun: due.map(({ kind }) => kind), ended: late.map(({ kind }) => kind) }
+      }))
+    }).pipe(operation("look at the clock")),
     /** Removes jobs that ended longer ago than this, and what the engine kept of them: some at a time. */
     clean: (retention: Duration.Duration) =>
       sql.withTransaction(Effect.gen(function*() {

@@ -349,13 +349,17 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
       enter(chosen.execution, chosen.lane)
       return { id: job.id, execution: chosen.execution }
     }))
+  /** The last look found nothing: the next one is the cheap one. */
+  let isQuiet = false
   const fill = Effect.gen(function*() {
     for (;;) {
       if (isClosing) return true
       if (ready().length === 0) return false
+      if (isQuiet && !(yield* table.isWaiting(kind.name, kind.version))) return true
       const place = places.take(kind.name, concurrency)
       if (place === undefined) return true
       const taken = yield* Effect.onError(claim(place), () => Effect.sync(place.leave))
+      isQuiet = taken === undefined
       if (taken === undefined) {
         place.leave()
         return true

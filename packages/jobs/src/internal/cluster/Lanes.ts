@@ -20,6 +20,7 @@ import * as ShardId from "effect/cluster/ShardId"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import type * as SqlClient from "effect/sql/SqlClient"
 import type { Identity } from "../JobHost.ts"
@@ -82,8 +83,8 @@ export const make = Effect.fnUntraced(function*(options: Options) {
   const fresh = Effect.gen(function*() {
     const missing = options.wanted - held.size
     if (missing <= 0) return []
-    const drawn = Array.from({ length: missing }, () =>
-      ShardId.make(kind, 1 + Math.floor(Math.random() * lanesOfKind)).toString())
+    const draw = Effect.map(Random.nextIntBetween(1, lanesOfKind), (number) => ShardId.make(kind, number).toString())
+    const drawn = yield* Effect.replicateEffect(draw, missing)
     const busy = yield* sql<{ readonly lane: string }>`SELECT DISTINCT lane FROM ${jobs} WHERE kind = ${kind}
       AND execution IS NOT NULL AND finished_at IS NULL AND ${sql.in("lane", drawn)}`
     return drawn.filter((lane) => !busy.some((other) => other.lane === lane))

@@ -4,6 +4,7 @@
  * What is asked about jobs is answered from the table, by every process, whether it runs jobs or not. The clock is the database's.
  */
 import type { PgPoolConfig } from "@effect/sql-pg/PgClient"
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
@@ -57,6 +58,7 @@ export const make = Effect.fnUntraced(function*({ migrate = true, schema, ...con
     engine: Effect.gen(function*() {
       const policy = yield* JobPolicy
       const host = yield* JobHost
+      const clock = yield* Clock.Clock
       const trouble = yield* StoreTrouble.make(name, Duration.toMillis(policy.leaseDuration))
       const table = JobTable.make(sql, { name, tables, problemOf })
       const watchers = yield* Watchers.make(table)
@@ -102,9 +104,11 @@ export const make = Effect.fnUntraced(function*({ migrate = true, schema, ...con
       })
       const beats = Effect.asVoid(leases.sql`SELECT 1`).pipe(Effect.catchTag("SqlError", unavailable("reach it")))
       /** Also what shows that all is well, or is not, when nothing else is asked of the database. */
+      let isBeat = true
       const reconcile = Effect.gen(function*() {
         for (const kind of kinds.values()) yield* trouble.attempted(kind.reconcile)
-        yield* trouble.attempted(beats)
+        if (isBeat) yield* trouble.attempted(beats)
+        isBeat = !isBeat
         yield* Effect.sleep(Duration.times(policy.pollInterval, 0.5))
       })
       /** Kinds of a higher priority first. */
@@ -138,7 +142,7 @@ export const make = Effect.fnUntraced(function*({ migrate = true, schema, ...con
         yield* trouble.attempted(Effect.gen(function*() {
           for (const kind of metrics.kinds()) {
             const backlog = yield* table.backlog(kind)
-            metrics.of(kind).backlog = { ...backlog, at: Date.now() }
+            metrics.of(kind).backlog = { ...backlog, at: clock.currentTimeMillisUnsafe() }
           }
         }))
         yield* Effect.sleep(policy.renewInterval)
