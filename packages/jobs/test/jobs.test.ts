@@ -21,6 +21,8 @@ const Count = Job.make("count", {
   concurrency: 2
 })
 
+/** Lets everything that can run do so, without time passing. */
+const settle = TestClock.adjust(0)
 const now = { startImmediately: true } as const
 const ended = (id: string, asker = {}) =>
   Effect.gen(function*() {
@@ -233,6 +235,194 @@ describe("a runner", () => {
       yield* Scope.close(scope, Exit.void)
       assert.strictEqual((yield* store.read([id]))[0]?.state, "running")
     }).pipe(Effect.provide(Rows.layerMemory))
+  })
+})
+
+describe("a job that may have killed its process", () => {
+  const Work = Job.make("work", {
+    version: 1,
+    payload: { name: Schema.String },
+    success: Schema.Void,
+    concurrency: 4,
+    maxCrashes: 3
+  })
+
+  /** A program dies twice over these jobs, and over nothing else. */
+  const twiceDead = (names: ReadonlyArray<string>) =>
+    Effect.gen(function*() {
+      const store = yield* Rows
+      for (const name of names) {
+        yield* store.insert({
+          id: name,
+          kind: "work",
+          version: 1,
+          owner: "local",
+          key: undefined,
+          payload: JSON.stringify({ name }),
+          maxQueued: 9,
+          again: false,
+          delayMillis: 0,
+          deadlineMillis: undefined
+        })
+      }
+      for (let death = 0; death < 2; death++) {
+        for (const _ of names) {
+          yield* store.claim({
+            runner: "dead",
+            kind: "work",
+            version: 1,
+            onOldVersion: "finish",
+            maxCrashes: 3,
+            suspects: "pass over"
+          })
+        }
+        yield* store.bury("dead")
+      }
+      return store
+    })
+
+  it.effect("is tried alone: when what runs has ended, and without anything beside it until it has completed a step", () => {
+    const log: Array<string> = []
+    const gates = new Map<string, Deferred.Deferred<void>>()
+    const gate = (name: string) => {
+      const known = gates.get(name) ?? Deferred.makeUnsafe<void>()
+      gates.set(name, known)
+      return known
+    }
+    return Effect.gen(function*() {
+      const store = yield* twiceDead(["suspect a", "suspect b"])
+      yield* Effect.gen(function*() {
+        const jobs = yield* Jobs
+        yield* jobs.start(Work, { name: "early" })
+        yield* settle
+        // The pause of the suspects is over while another one runs.
+        yield* TestClock.adjust("2 seconds")
+        yield* jobs.start(Work, { name: "late" })
+        yield* TestClock.adjust("2 seconds")
+        assert.deepStrictEqual(log, ["early"])
+        yield* Deferred.succeed(gate("early"), undefined)
+        yield* TestClock.adjust("2 seconds")
+        assert.deepStrictEqual(log, ["early", "suspect a"])
+        yield* Deferred.succeed(gate("suspect a step"), undefined)
+        yield* TestClock.adjust("2 seconds")
+        // It has completed a step: it is no suspect any more, and the next one is tried when it has ended.
+        assert.deepStrictEqual(log, ["early", "suspect a", "suspect a stepped"])
+        yield* Deferred.succeed(gate("suspect a"), undefined)
+        yield* TestClock.adjust("2 seconds")
+        assert.deepStrictEqual(log.slice(3), ["suspect b"])
+        yield* Deferred.succeed(gate("suspect b step"), undefined)
+        yield* TestClock.adjust("2 seconds")
+        assert.deepStrictEqual(log.slice(4), ["suspect b stepped", "late"])
+      }).pipe(Effect.provide(
+        Work.toLayer(({ name }, job) =>
+          Effect.gen(function*() {
+            log.push(name)
+            if (name.startsWith("suspect")) {
+              yield* job.step("one", Deferred.await(gate(`${name} step`)))
+              log.push(`${name} stepped`)
+            }
+            yield* Deferred.await(gate(name))
+          })
+        ).pipe(Layer.provide(on(store)))
+      ))
+    }).pipe(Effect.provide(Rows.layerMemory))
+  })
+
+  it.effect("keeps others waiting for a while only, before it begins and while it runs", () => {
+    const log: Array<string> = []
+    return Effect.gen(function*() {
+      const store = yield* twiceDead(["suspect a", "suspect b"])
+      yield* Effect.gen(function*() {
+        const jobs = yield* Jobs
+        yield* jobs.start(Work, { name: "endless" })
+        yield* TestClock.adjust("2 seconds")
+        yield* jobs.start(Work, { name: "late" })
+        yield* TestClock.adjust("20 seconds")
+        assert.deepStrictEqual(log, ["endless"])
+        yield* TestClock.adjust("20 seconds")
+        assert.deepStrictEqual(log, ["endless", "late"])
+        for (const { id, state } of yield* jobs.list()) if (state === "running") yield* jobs.cancel(id)
+        yield* TestClock.adjust("2 seconds")
+        assert.deepStrictEqual(log.slice(2), ["suspect a"])
+        yield* jobs.start(Work, { name: "last" })
+        yield* TestClock.adjust("20 seconds")
+        assert.deepStrictEqual(log.slice(3), [])
+        yield* TestClock.adjust("90 seconds")
+        assert.include(log, "last")
+      }).pipe(Effect.provide(
+        Work.toLayer(({ name }) => Effect.andThen(Effect.sync(() => log.push(name)), Effect.never)).pipe(
+          Layer.provide(on(store))
+        )
+      ))
+    }).pipe(Effect.provide(Rows.layerMemory))
+  })
+})
+
+describe("kinds", () => {
+  it.effect("of a higher priority go first where the jobs of all kinds are limited", () => {
+    const log: Array<string> = []
+    const kind = <const Name extends string>(name: Name, priority: number) =>
+      Job.make(name, { version: 1, payload: {}, success: Schema.Void, priority, concurrency: 2 })
+    const Low = kind("low", 0)
+    const High = kind("high", 1)
+    const gates: Array<Deferred.Deferred<void>> = []
+    const run = (name: string) => () =>
+      Effect.suspend(() => {
+        log.push(name)
+        const gate = Deferred.makeUnsafe<void>()
+        gates.push(gate)
+        return Deferred.await(gate)
+      })
+    return Effect.gen(function*() {
+      const jobs = yield* Jobs
+      for (let i = 0; i < 3; i++) yield* jobs.start(Low, {})
+      for (let i = 0; i < 3; i++) yield* jobs.start(High, {})
+      for (let i = 0; i < 6; i++) {
+        yield* TestClock.adjust("1 second")
+        const gate = gates[i]
+        assert.lengthOf(gates, i + 1)
+        if (gate !== undefined) yield* Deferred.succeed(gate, undefined)
+      }
+      assert.deepStrictEqual(log, ["high", "high", "high", "low", "low", "low"])
+    }).pipe(provide(
+      Layer.merge(Low.toLayer(run("low")), High.toLayer(run("high"))).pipe(
+        Layer.provide(JobPolicy.layer({ concurrency: 1 }))
+      )
+    ))
+  })
+})
+
+describe("data that the store can never take", () => {
+  it.effect("fails its job at once, and the store is not in trouble for it", () => {
+    const never = new JobError({
+      reason: new JobStoreUnavailable({ store: "s", operation: "o", problem: "unstorable", detail: "too big" })
+    })
+    const refusing = Layer.effect(
+      Rows,
+      Effect.map(Rows, (store) => ({
+        ...store,
+        commitStep: (...args: Parameters<typeof store.commitStep>) =>
+          args[2] === `"step"` ? Effect.fail(never) : store.commitStep(...args),
+        finish: (...args: Parameters<typeof store.finish>) =>
+          args[1].state === "succeeded" && args[1].result === "3" ? Effect.fail(never) : store.finish(...args)
+      }))
+    ).pipe(Layer.provide(Rows.layerMemory), (rows) => Layer.provide(Rows.jobStore, rows))
+    return Effect.gen(function*() {
+      const jobs = yield* Jobs
+      for (const to of [3, 4]) {
+        const { failure } = yield* ended(yield* jobs.start(Count, { to }))
+        assert.strictEqual(failure?.kind, "data")
+        assert.notInclude(failure?.message, "too big")
+      }
+      assert.strictEqual((yield* ended(yield* jobs.start(Count, { to: 5 }))).state, "succeeded")
+      assert.isUndefined(yield* jobs.storeTrouble)
+    }).pipe(Effect.provide(
+      Count.toLayer(({ to }, job) =>
+        to === 4 ? Effect.as(job.step("s", Effect.succeed("step")), to) : Effect.succeed(to)
+      ).pipe(
+        Layer.provide(refusing)
+      )
+    ))
   })
 })
 

@@ -22,7 +22,15 @@ const Scan = Job.make("scan", {
   idempotencyKey: ({ path }) => path
 })
 
-const names = ["run_scan", "get_scan_progress", "get_scan_results", "cancel_scan", "list_scans"]
+const names = [
+  "run_scan",
+  "get_scan_progress",
+  "get_scan_results",
+  "cancel_scan",
+  "list_scans",
+  "remove_scan",
+  "answer_scan"
+]
 
 interface Value {
   readonly id: string
@@ -94,19 +102,22 @@ const live = (sentence: string, test: Effect.Effect<void, unknown, Jobs | JobSto
 
 describe("the tools of a job", () => {
   live(
-    "are five, with schemas, hints, and words on how often to ask",
+    "are seven, with schemas, hints, and words on how often to ask",
     Effect.gen(function*() {
       const { client } = yield* session()
       const { tools } = yield* Effect.promise(() => client.listTools())
       assert.deepStrictEqual(tools.map(({ name }) => name), names)
-      const [run, progress, results, cancel, list] = tools
+      const [run, progress, results, cancel, list, remove, answer] = tools
       assert.deepStrictEqual(run?.inputSchema.required, ["path"])
       assert.deepInclude(run?.inputSchema.properties?.["path"], { type: "string", description: "What to scan." })
       assert.deepInclude(run?.annotations, { idempotentHint: true, readOnlyHint: true })
       assert.deepInclude(progress?.annotations, { readOnlyHint: true })
       assert.deepInclude(cancel?.annotations, { destructiveHint: true, idempotentHint: true })
       assert.deepInclude(list?.annotations, { readOnlyHint: true })
-      for (const tool of [run, progress, results, cancel, list]) assert.isDefined(tool?.outputSchema)
+      assert.deepInclude(run?.inputSchema.properties?.["again"], { type: "boolean" })
+      assert.deepInclude(remove?.annotations, { destructiveHint: true })
+      assert.deepInclude(answer?.annotations, { readOnlyHint: false })
+      for (const tool of [run, progress, results, cancel, list, remove, answer]) assert.isDefined(tool?.outputSchema)
       assert.include(JSON.stringify(results?.outputSchema), "files")
       assert.match(run?.description ?? "", /every 3 seconds/)
     })

@@ -94,6 +94,7 @@ export const over = Effect.fnUntraced(
     const steps = sql.literal(tables.steps)
     const runners = sql.literal(tables.runners)
     const turns = sql.literal(tables.turns)
+    const ready = sql.literal(`${tables.jobs}_ready`)
     const columns = sql.literal(
       "id, kind, version, owner, state, attempt, crashes, suspicions, fence, is_cancelling, percent, message, data, failure, " +
         "question, ending, revision, created_at, starts_at, deadline_at, started_at, finished_at, updated_at"
@@ -216,14 +217,14 @@ export const over = Effect.fnUntraced(
       }
     )
 
-    /** Some steps of the job, then the job. False if nothing is left of it. */
-    const removeSome = (id: string) =>
+    /** So many steps of the job, and the job when none is left. How much of that was not needed; 0 if there may be more. */
+    const removeSome = (id: string, most: number) =>
       Effect.gen(function*() {
         const removed = yield* sql`DELETE FROM ${steps} WHERE rowid IN
-          (SELECT rowid FROM ${steps} WHERE job = ${id} LIMIT ${removedAtOnce}) RETURNING 1 AS one`
-        if (removed.length === removedAtOnce) return true
+          (SELECT rowid FROM ${steps} WHERE job = ${id} LIMIT ${most}) RETURNING 1 AS one`
+        if (removed.length === most) return 0
         yield* sql`DELETE FROM ${jobs} WHERE id = ${id}`
-        return false
+        return most - removed.length
       })
 
     const enrolled = new Map<string, Runner>()
@@ -298,7 +299,10 @@ export const over = Effect.fnUntraced(
         const name = "look for a job"
         const next = (from: SqlClient.SqlClient) => {
           const others = request.suspects === "pass over" ? sql`AND crashes = 0 AND suspicions < 2` : sql``
-          return from<Row>`SELECT ${columns} FROM ${jobs} WHERE ${isReady(request.kind, request.version)} ${others}
+          // By itself the planner may sort all that waits.
+          return from<Row>`SELECT ${columns} FROM ${jobs} INDEXED BY ${ready} WHERE ${
+            isReady(request.kind, request.version)
+          } ${others}
             ORDER BY turn, number LIMIT 1`
         }
         return Effect.gen(function*() {
@@ -541,7 +545,7 @@ export const over = Effect.fnUntraced(
           const name = "remove a job"
           const [row] = yield* read(name)(sql<Id>`SELECT id FROM ${jobs} WHERE id = ${id} AND finished_at IS NOT NULL`)
           if (row === undefined) return false
-          while (yield* durable(name)(removeSome(id))) yield* Effect.yieldNow
+          while ((yield* durable(name)(removeSome(id, removedAtOnce))) === 0) yield* Effect.yieldNow
           return true
         }),
       backlog: (kind) =>
@@ -562,16 +566,20 @@ export const over = Effect.fnUntraced(
         const old = sql<Id>`SELECT id FROM ${jobs} WHERE finished_at < ${before} ORDER BY finished_at LIMIT 20`
         const cleaned = loose(name)(Effect.gen(function*() {
           let isMore = false
+          let left = removedAtOnce
           for (const { id } of yield* old) {
             isMore = true
-            if (yield* removeSome(id)) return true
+            left = yield* removeSome(id, left)
+            if (left === 0) return true
           }
           const forgotten = yield* sql`DELETE FROM ${turns} WHERE rowid IN
-            (SELECT rowid FROM ${turns} WHERE asked_at < ${before} LIMIT ${removedAtOnce}) RETURNING 1 AS one`
+            (SELECT rowid FROM ${turns} WHERE asked_at < ${before} LIMIT ${left}) RETURNING 1 AS one`
           return isMore || forgotten.length > 0
         }))
         return Effect.gen(function*() {
           const isMore = yield* cleaned
+          // Either may come to a checkpoint of the log.
+          yield* Effect.yieldNow
           yield* read(name)(sql.unsafe("PRAGMA incremental_vacuum(100)"))
           if (isMore || locks === undefined) return isMore
           const known = new Set((yield* read(name)(sql<Id>`SELECT id FROM ${runners}`)).map(({ id }) => id))

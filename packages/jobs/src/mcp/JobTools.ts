@@ -247,6 +247,28 @@ export const register = Effect.fnUntraced(function*<Name extends string, Payload
   })
 
   add({
+    name: names.list,
+    title: `List every ${words}`,
+    description: `Every ${words} of the caller, the newest first; ended ones are kept for some days.`,
+    input: Schema.Struct({
+      states: Schema.optionalKey(Schema.Array(JobState).annotate({ description: "Only these. Default: all." })),
+      limit: Schema.optionalKey(
+        Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1000 })).annotate({ description: "Default: 20." })
+      )
+    }),
+    output: Schema.Struct({ jobs: Schema.Array(Status) }),
+    annotations: { readOnlyHint: true, idempotentHint: true, openWorldHint: false },
+    handler: ({ limit = 20, states }, call) =>
+      Effect.gen(function*() {
+        const who = yield* asker(call.authInfo)
+        const all = yield* jobs.list({ ...who, kind: job.name, states, limit })
+        const lines = all.map((status) => `${status.id}  ${sentence(status)}, started ${timeOf(status.createdAt)}`)
+        const text = lines.length === 0 ? `no ${job.name} yet` : lines.join("\n")
+        return { text, value: { jobs: all.map(toStatus) } }
+      })
+  })
+
+  add({
     name: names.remove,
     title: `Remove one ${words}`,
     description:
@@ -281,28 +303,6 @@ export const register = Effect.fnUntraced(function*<Name extends string, Payload
         yield* statusOf(id, who)
         yield* jobs.answer(id, question, answer, who)
         return yield* polled(jobs, yield* statusOf(id, who), (says) => `${says}. ${advice}`)
-      })
-  })
-
-  add({
-    name: names.list,
-    title: `List every ${words}`,
-    description: `Every ${words} of the caller, the newest first; ended ones are kept for some days.`,
-    input: Schema.Struct({
-      states: Schema.optionalKey(Schema.Array(JobState).annotate({ description: "Only these. Default: all." })),
-      limit: Schema.optionalKey(
-        Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1000 })).annotate({ description: "Default: 20." })
-      )
-    }),
-    output: Schema.Struct({ jobs: Schema.Array(Status) }),
-    annotations: { readOnlyHint: true, idempotentHint: true, openWorldHint: false },
-    handler: ({ limit = 20, states }, call) =>
-      Effect.gen(function*() {
-        const who = yield* asker(call.authInfo)
-        const all = yield* jobs.list({ ...who, kind: job.name, states, limit })
-        const lines = all.map((status) => `${status.id}  ${sentence(status)}, started ${timeOf(status.createdAt)}`)
-        const text = lines.length === 0 ? `no ${job.name} yet` : lines.join("\n")
-        return { text, value: { jobs: all.map(toStatus) } }
       })
   })
 
