@@ -2,12 +2,25 @@
  * Where jobs are kept, and the engine that runs them there.
  *
  * A store is chosen by a layer; `Jobs` and the kinds' layers find its engine through it, and keep the same promises on each.
+ *
+ * On Postgres the engine is `effect/workflow` on `effect/cluster`. A lease table of our own was not enough where machines share: a runner
+ * that was cut off from the database went on with its step for ever, while another ran the same step. A cluster's runner stops what it runs
+ * before its lease is over. Four things once spoke against it. Two runners with one address ran a step twice: each runner has an address of
+ * its own. An interrupted workflow lets its step finish: here the body of a step is stopped, and the step kept as one to be tried again.
+ * Finished runs are never removed: one DELETE with an index of ours removes them. A step's commit was bound to no fence: it is now one
+ * statement that reads and locks the lease.
+ *
+ * What is ours in it: the table that answers everything that is asked about jobs, the queue (cluster places work by a hash, not where there is
+ * room), and which shards a runner takes (cluster deals them anew when one joins, and stops what runs in them).
+ *
+ * **Gotchas**: memory and SQLite are for one machine, where the kernel says which process is dead; see `internal/Store.ts`.
  */
 import type { PgPoolConfig } from "@effect/sql-pg/PgClient"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import * as format from "./internal/cluster/format.ts"
 import type { EngineShape } from "./internal/Engine.ts"
 import * as LocalEngine from "./internal/LocalEngine.ts"
 import { makeMemoryStore } from "./internal/memoryStore.ts"
@@ -84,6 +97,14 @@ export interface ListRequest {
   readonly limit: number
 }
 
+/** Where Postgres is, and how it is used. `maxConnections` (10) does not count the two that renew leases. */
+export interface PostgresConfig extends PgPoolConfig {
+  /** The schema of the tables. Default: what `search_path` finds. */
+  readonly schema?: string | undefined
+  /** Whether the tables are made if they are not there. `false`: for a role that may not. Default: true. */
+  readonly migrate?: boolean | undefined
+}
+
 /** A store of jobs. */
 export interface JobStoreShape {
   /** For messages: a path or a host, no secrets. */
@@ -124,10 +145,12 @@ export class JobStore extends Context.Service<JobStore, JobStoreShape>()("@holdf
    * export const layer = JobStore.layerPostgres({ url: Redacted.make("postgres://jobs@db.example.org/jobs") })
    * ```
    */
-  static readonly layerPostgres = (config: PgPoolConfig): Layer.Layer<JobStore, JobError> =>
+  static readonly layerPostgres = (config: PostgresConfig): Layer.Layer<JobStore, JobError> =>
     Layer.effect(
       this,
-      Effect.flatMap(Effect.promise(() => import("./internal/lease/postgresStore.ts")), ({ jobStore }) =>
-        jobStore(config))
+      Effect.flatMap(Effect.promise(() => import("./internal/cluster/clusterStore.ts")), ({ make }) => make(config))
     )
+
+  /** The statements that make the tables, for those who run them by hand; see `migrate`. */
+  static readonly postgresSql = (schema?: string): string => `${format.statements(schema).join(";\n\n")};\n`
 }

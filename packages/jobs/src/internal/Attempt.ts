@@ -95,8 +95,17 @@ export const intend = (attempt: Attempt, intent: Exclude<Intent, "run">): void =
   attempt.work?.interruptUnsafe()
 }
 
+/** Runs the body of a step once per job and name, and returns the text that it returned, which is kept. */
+export type Keep = <E, R>(
+  attempt: Attempt,
+  step: { readonly name: string; readonly isSafe: boolean; readonly isCompensable: boolean },
+  body: Effect.Effect<string | undefined, E, R>
+) => Effect.Effect<string | undefined, E, R>
+
 export interface Surroundings {
-  readonly store: Store
+  readonly store: Pick<Store, "step" | "beginStep" | "commitStep" | "setAlarm" | "ask" | "setWaiting" | "check">
+  /** Of an engine that keeps what steps return itself. Default: it is kept in the store. */
+  readonly keep?: Keep | undefined
   readonly clock: Clock.Clock
   /** Repeats what the store could not do until it can; interruptible while it waits. */
   readonly persist: <A>(effect: Effect.Effect<A, JobError>) => Effect.Effect<A>
@@ -116,7 +125,7 @@ const maxMessage = 2000
 export const toRun = <Data>(
   attempt: Attempt,
   kind: Pick<Job<string, unknown, unknown, unknown, Data>, "progress" | "maxDataBytes">,
-  { clock, onProgress, onStep, onWaiting, persist, place, store }: Surroundings
+  { clock, keep, onProgress, onStep, onWaiting, persist, place, store }: Surroundings
 ): Effect.Effect<JobRun<Data>> =>
   Effect.map(Semaphore.make(1), (questions): JobRun<Data> => {
     const { hold, job } = attempt
@@ -187,6 +196,19 @@ export const toRun = <Data>(
             step: name,
             effect: Effect.suspend(() => Effect.provideContext(Effect.scoped(compensate(value)), context))
           })
+        }
+        if (keep !== undefined) {
+          const body = Effect.flatMap(
+            whileBusy(executed(name, effect, options)),
+            (value) => toText(name, value, options, kind.maxDataBytes)
+          )
+          const isCompensable = compensate !== undefined
+          const step = { name, isSafe: options.safe !== false, isCompensable }
+          const value = yield* restore(name, yield* keep(attempt, step, body), options)
+          // Only a job that is to end can have steps that are undone.
+          const stored = isCompensable && job.ending !== undefined ? yield* persist(store.step(job.id, name)) : undefined
+          if (stored?._tag !== "Done" || stored.compensation !== "done") remember(value)
+          return value
         }
         const stored = yield* persist(store.step(job.id, name))
         if (stored?._tag === "Done") {

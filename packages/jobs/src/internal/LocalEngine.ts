@@ -12,7 +12,6 @@
  * A job that may have killed its process is tried alone: the runner takes nothing else until what it runs has ended, then runs
  * that job by itself until it has completed a step. Both have an end (`patienceMillis`), as jobs may wait for each other.
  */
-import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
@@ -27,12 +26,13 @@ import { JobPolicy } from "../JobPolicy.ts"
 import type { JobStoreShape } from "../JobStore.ts"
 import * as Attempt from "./Attempt.ts"
 import type { EngineShape } from "./Engine.ts"
-import { execute, outcomeOf } from "./execute.ts"
-import { notUndone, unstorable } from "./failures.ts"
+import { conclude } from "./conclude.ts"
+import { execute } from "./execute.ts"
+import { unstorable } from "./failures.ts"
 import { JobHost } from "./JobHost.ts"
 import * as JsonText from "./JsonText.ts"
 import { publishMetrics } from "./publishMetrics.ts"
-import type { ClaimedJob, ClaimRequest, Outcome, Store, Unsuccessful } from "./Store.ts"
+import type { ClaimedJob, ClaimRequest, Outcome, Store } from "./Store.ts"
 import * as StoreTrouble from "./StoreTrouble.ts"
 import * as Watchers from "./Watchers.ts"
 
@@ -145,50 +145,6 @@ const make = Effect.fnUntraced(function*(store: Store) {
       )
     })
 
-  /** Runs that so that an intent interrupts it, in a fiber of its own: what comes after it still happens. */
-  const working = <A>(attempt: Attempt.Attempt, effect: Effect.Effect<A>) =>
-    Effect.gen(function*() {
-      const fiber = yield* Effect.forkIn(Effect.interruptible(effect), jobs)
-      attempt.work = fiber
-      const isOver = attempt.isUndoing
-        ? attempt.intent === "hand back" || attempt.intent === "lost"
-        : attempt.intent !== "run"
-      if (isOver) fiber.interruptUnsafe()
-      const { deadlineAt } = attempt.job
-      if (deadlineAt !== undefined && !attempt.isUndoing && attempt.job.ending === undefined) {
-        const left = Math.max(0, deadlineAt - now())
-        const isInTime = yield* Effect.timeoutOption(Fiber.await(fiber), left)
-        if (isInTime._tag === "None") Attempt.intend(attempt, "deadline")
-      }
-      return yield* Fiber.await(fiber)
-    })
-
-  /** Undoes the steps that are done, the last first. What the job ends with, or nothing if it is to end in another process. */
-  const undo = Effect.fnUntraced(function*(attempt: Attempt.Attempt, outcome: Unsuccessful) {
-    if (attempt.undos.length === 0) return outcome
-    attempt.isUndoing = true
-    attempt.isWaiting = false
-    if (attempt.job.ending === undefined && !(yield* persist(store.beginEnding(attempt.hold, outcome)))) return "lost"
-    const broken: Array<string> = []
-    let cause: Cause.Cause<never> = Cause.empty
-    for (const { effect, step } of attempt.undos.toReversed()) {
-      const exit = yield* working(attempt, effect)
-      if (Exit.isFailure(exit)) {
-        if (attempt.intent === "hand back" || attempt.intent === "lost") return attempt.intent
-        broken.push(step)
-        cause = exit.cause
-        yield* Effect.logError(
-          `job ${attempt.job.id} (${attempt.job.kind}): step "${step}" could not be undone`,
-          exit.cause
-        )
-      }
-      if (!(yield* persist(store.commitCompensation(attempt.hold, step)))) return "lost"
-    }
-    return broken.length === 0
-      ? outcome
-      : { state: "failed", failure: notUndone(broken, Cause.pretty(cause)) } satisfies Unsuccessful
-  })
-
   const launch = Effect.fnUntraced(function*(kind: Kind, job: ClaimedJob) {
     const attempt = Attempt.make(job)
     // Taken in the moment in which the process began to end: it goes back as it came.
@@ -196,12 +152,7 @@ const make = Effect.fnUntraced(function*(store: Store) {
     if (job.isAlone) state.aloneSince = now()
     attempts.set(job.id, attempt)
     const program = Effect.gen(function*() {
-      const exit = yield* working(attempt, kind.run(attempt))
-      if (attempt.intent === "lost") return
-      const outcome = Exit.isSuccess(exit) ? exit.value : outcomeOf(attempt, exit.cause)
-      const isEnding = job.ending !== undefined && attempt.intent !== "hand back"
-      const end = isEnding ? job.ending : outcome
-      const last = end === "hand back" || end.state === "succeeded" ? end : yield* undo(attempt, end)
+      const last = yield* conclude(attempt, kind.run(attempt), { store, persist, now, scope: jobs })
       if (last !== "lost") yield* settle(attempt, last)
     }).pipe(
       Effect.exit,

@@ -200,7 +200,7 @@ export const chargedOf = <A extends { readonly isAlone: boolean; readonly isWait
   return busy.find(({ isAlone }) => isAlone) ?? (busy.length === 1 ? busy[0] : undefined)
 }
 
-export const pastDeadline: Unsuccessful = {
+export const pastDeadline: Extract<Unsuccessful, { readonly state: "failed" }> = {
   state: "failed",
   failure: { kind: "deadline", message: "it did not end before its deadline; start it again with more time" }
 }

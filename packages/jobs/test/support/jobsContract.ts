@@ -254,7 +254,10 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
         const jobs = yield* Jobs
         const id = yield* jobs.start(Count, { to: 3 })
         yield* eventually(jobs.status(id), ({ state }) => state === "running")
-        const early = yield* Effect.forkChild(Stream.runCollect(jobs.progress(id)), now)
+        const isWatching = Deferred.makeUnsafe<void>()
+        const watched = Stream.tap(jobs.progress(id), () => Deferred.succeed(isWatching, undefined))
+        const early = yield* Effect.forkChild(Stream.runCollect(watched), now)
+        yield* reached(isWatching)
         yield* Deferred.succeed(first, undefined)
         yield* eventually(jobs.status(id), ({ percent }) => percent === 40)
         const late = yield* Effect.forkChild(Stream.runCollect(jobs.progress(id)), now)

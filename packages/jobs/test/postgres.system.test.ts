@@ -1,0 +1,209 @@
+import { PgClient } from "@effect/sql-pg"
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { Job, JobPolicy, Jobs, JobStore } from "@holdfast/jobs"
+import * as NodeCrypto from "@effect/platform-node/NodeCrypto"
+import type { PostgresConfig } from "@holdfast/jobs/JobStore"
+import * as Principal from "@holdfast/protocol/Principal"
+import * as SqlMessageStorage from "effect/cluster/SqlMessageStorage"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
+import * as SqlClient from "effect/sql/SqlClient"
+import * as Postgres from "./support/Postgres.ts"
+import { until } from "./support/until.ts"
+
+/** Every plan is logged. */
+const settings = {
+  session_preload_libraries: "auto_explain",
+  "auto_explain.log_min_duration": "0",
+  "auto_explain.log_nested_statements": "on"
+}
+
+const scope = Scope.makeUnsafe()
+let running: Effect.Success<typeof Postgres.start> | undefined
+beforeAll(() =>
+  Effect.runPromise(Effect.map(Scope.provide(Postgres.startWith(settings), scope), (it) => void (running = it)))
+)
+afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
+
+let databases = 0
+const place = Effect.gen(function*() {
+  if (running === undefined) throw new Error("Postgres does not run")
+  const database = `store_${++databases}`
+  yield* Effect.orDie(running.admin(`CREATE DATABASE ${database}`))
+  return { ...running, database, config: { path: running.socket, username: "jobs", database } }
+})
+
+const Count = Job.make("count", { version: 1, payload: { to: Schema.Int }, success: Schema.Int })
+const CountLive = Count.toLayer(({ to }, job) => job.step("double", Effect.succeed(to * 2)))
+
+const opened = (config: PostgresConfig) => Effect.scoped(Layer.build(JobStore.layerPostgres(config)))
+/** What a job comes to on that store. */
+const works = (config: PostgresConfig) =>
+  Effect.gen(function*() {
+    const jobs = yield* Jobs
+    const id = yield* jobs.start(Count, { to: 4 })
+    yield* until(jobs.status(id), ({ state }) => state === "succeeded")
+    assert.strictEqual(yield* jobs.result(Count, id), 8)
+  }).pipe(Effect.provide(CountLive.pipe(Layer.provide(JobStore.layerPostgres(config))), { local: true }))
+
+describe("a store in Postgres", () => {
+  it.live("says so when it cannot be reached, where it is, and not the password", () =>
+    Effect.gen(function*() {
+      const url = Redacted.make("postgres://jobs:s3cret@127.0.0.1:1/some")
+      const { message, reason } = yield* Effect.flip(opened({ url }))
+      assert.deepInclude(reason, { _tag: "JobStoreUnavailable", problem: "unreachable" })
+      assert.include(message, "127.0.0.1:1/some")
+      assert.notInclude(JSON.stringify(reason), "s3cret")
+    }))
+
+  it.live("is opened by many at once on an empty database", () =>
+    Effect.gen(function*() {
+      const { config } = yield* place
+      yield* Effect.forEach(Array.from({ length: 6 }), () => opened(config), { concurrency: "unbounded" })
+      yield* works(config)
+    }))
+
+  it.live("is used by a role that may make no tables, once they are there; before it says what is missing", () =>
+    Effect.gen(function*() {
+      const { admin, config, database } = yield* place
+      yield* admin("CREATE ROLE app LOGIN")
+      yield* admin("REVOKE CREATE ON SCHEMA public FROM PUBLIC", database)
+      const app = { ...config, username: "app" }
+      assert.include((yield* Effect.flip(opened(app))).message, "permission denied")
+      const { message } = yield* Effect.flip(opened({ ...app, migrate: false }))
+      assert.include(message, "JobStore.postgresSql")
+      yield* admin(JobStore.postgresSql(), database)
+      yield* admin("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO app", database)
+      yield* admin("GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO app", database)
+      yield* works({ ...app, migrate: false })
+    }))
+
+  it.live("has a schema of its own when it is asked to, whatever the search path", () =>
+    Effect.gen(function*() {
+      const { config } = yield* place
+      yield* works({ ...config, schema: "mine" })
+      yield* works({ ...config, schema: "mine", startupParameters: { search_path: "nowhere" } })
+      const { message } = yield* Effect.flip(opened({ ...config, schema: "not-mine" }))
+      assert.include(message, "is no name for a schema")
+    }))
+
+  it.live("works behind PgBouncer in transaction mode, for two programs", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { config, database, folder } = yield* place
+      const path = yield* Postgres.bouncer(folder, database)
+      yield* Effect.forEach(Array.from({ length: 2 }), () => works({ ...config, path }), { concurrency: 2 })
+    })))
+
+  it.live("has the tables of messages that the engine's own migrations make", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { admin, config, database } = yield* place
+      yield* admin(JobStore.postgresSql("ours"), database)
+      yield* admin("CREATE SCHEMA theirs", database)
+      const columns = Effect.gen(function*() {
+        const sql = yield* SqlClient.SqlClient
+        yield* Layer.build(
+          SqlMessageStorage.layerMigrations({ prefix: "holdfast_job" }).pipe(Layer.provide(NodeCrypto.layerDigest))
+        )
+        const of = (schema: string) =>
+          sql`SELECT table_name, column_name, data_type, character_maximum_length, is_nullable FROM information_schema.columns
+            WHERE table_schema = ${schema} AND table_name IN ('holdfast_job_messages', 'holdfast_job_replies')
+            ORDER BY table_name, column_name`
+        const indexes = (schema: string) =>
+          sql<{ readonly definition: string }>`SELECT indexdef AS definition FROM pg_indexes WHERE schemaname = ${schema}
+            AND tablename IN ('holdfast_job_messages', 'holdfast_job_replies')`.pipe(
+            Effect.map((rows) => rows.map(({ definition }) => definition.replace(/^.* USING /, "")).toSorted())
+          )
+        return { of, indexes }
+      })
+      const { indexes, of } = yield* columns.pipe(
+        Effect.provide(PgClient.layer({ ...config, startupParameters: { search_path: "theirs" } }))
+      )
+      const read = <A, E>(effect: Effect.Effect<A, E>) => effect
+      assert.deepStrictEqual(yield* read(of("ours")), yield* read(of("theirs")))
+      const ours = yield* indexes("ours")
+      for (const index of yield* indexes("theirs")) assert.include(ours, index)
+    })))
+
+  it.live("looks at no table from end to end, with a hundred thousand jobs of ten thousand owners", () =>
+    Effect.gen(function*() {
+      const { admin, config, database, log } = yield* place
+      yield* opened(config)
+      const now = "extract(epoch from clock_timestamp()) * 1000"
+      yield* admin(
+        `INSERT INTO holdfast_jobs (id, kind, version, owner, payload, state, attempt, crashes, fence, execution, lane, is_cancelling,
+          percent, revision, created_at, finished_at, updated_at)
+        SELECT 'job ' || n, 'count', 1, 'owner ' || n % 10000, '{"to":1}', CASE WHEN n % 10 = 0 THEN 'queued' ELSE 'succeeded' END,
+          1, 0, 1, CASE WHEN n % 10 = 0 THEN NULL ELSE 'execution ' || n END, CASE WHEN n % 10 = 0 THEN NULL ELSE 'count:1' END,
+          FALSE, 0, 1, ${now}, CASE WHEN n % 10 = 0 THEN NULL ELSE ${now} - n * 10000 END, ${now}
+        FROM generate_series(1, 100000) AS n`,
+        database
+      )
+      yield* admin(
+        `INSERT INTO holdfast_job_turns (kind, owner, version, waiting, delayed, turn)
+        SELECT kind, owner, version, COUNT(*), 0, MIN(number) FROM holdfast_jobs WHERE state = 'queued' GROUP BY 1, 2, 3`,
+        database
+      )
+      yield* admin(
+        `INSERT INTO holdfast_job_messages (id, message_id, shard_id, entity_type, entity_id, kind, tag, processed, request_id)
+        SELECT n, 'message ' || n, 'count:1', 'Workflow/count', 'execution ' || n, 0, 'run', TRUE, n
+        FROM generate_series(1, 100000) AS n`,
+        database
+      )
+      yield* admin(
+        `INSERT INTO holdfast_job_replies (id, kind, request_id, payload) SELECT n, 0, n, '{}' FROM generate_series(1, 100000) AS n`,
+        database
+      )
+      yield* admin("ANALYZE", database)
+      const before = (yield* log).length
+      yield* Effect.gen(function*() {
+        const jobs = yield* Jobs
+        const first = yield* jobs.start(Count, { to: 1 })
+        yield* jobs.start(Count, { to: 1 }, { delay: "100 millis", deadline: "1 hour" })
+        yield* until(jobs.status(first), ({ state }) => state === "succeeded")
+        const other = yield* jobs.start(Count, { to: 1 }, { owner: Principal.make("owner 7"), delay: "1 hour" })
+        yield* jobs.cancel(other, { owner: Principal.make("owner 7") })
+        yield* jobs.list({ owner: Principal.make("owner 7"), states: ["succeeded"], kind: "count" })
+        yield* jobs.remove(first)
+        yield* Effect.sleep("3 seconds")
+      }).pipe(Effect.provide(
+        CountLive.pipe(
+          Layer.provide(JobStore.layerPostgres(config)),
+          Layer.provide(JobPolicy.layer({ retention: "100 seconds" }))
+        ),
+        { local: true }
+      ))
+      const plans = (yield* log).slice(before)
+      assert.match(plans, /Index (Only )?Scan using holdfast_jobs_queue/)
+      const large = /Seq Scan on (?:public\.)?holdfast_job(?:s|_messages|_replies|_turns|_steps)\b/
+      const scanning = plans.split(/\n(?=\S*\d{4}-\d\d-\d\d )/).filter((entry) => large.test(entry))
+      assert.deepStrictEqual(scanning, [])
+    }), 120_000)
+
+  it.live("removes what ended longer ago than the retention with all that its engine kept, and nothing else", () =>
+    Effect.gen(function*() {
+      const { config } = yield* place
+      const left = Effect.gen(function*() {
+        const sql = yield* SqlClient.SqlClient
+        const count = (table: string) =>
+          Effect.map(sql<{ readonly n: number }>`SELECT COUNT(*)::integer AS n FROM ${sql(table)}`, ([row]) => row?.n)
+        return yield* Effect.forEach(["holdfast_jobs", "holdfast_job_messages", "holdfast_job_replies"], count)
+      }).pipe(Effect.provide(PgClient.layer(config)), Effect.orDie)
+      yield* works(config)
+      const [jobs, messages] = yield* left
+      assert.deepStrictEqual([jobs, messages], [1, 2])
+      yield* until(left, (counts) => counts.every((n) => n === 0)).pipe(
+        Effect.provide(
+          Jobs.layer.pipe(
+            Layer.provide(JobStore.layerPostgres(config)),
+            Layer.provide(JobPolicy.layer({ retention: 0, cleanInterval: "100 millis" }))
+          ),
+          { local: true }
+        )
+      )
+    }))
+})
+
