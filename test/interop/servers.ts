@@ -13,6 +13,8 @@ import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import { execFileSync } from "node:child_process"
 import { randomUUID } from "node:crypto"
 import * as fs from "node:fs"
@@ -107,7 +109,8 @@ const ask = ({ args, cwd, env }: Command): Effect.Effect<Asked, unknown> =>
       yield* mcp.request("it", { method: "tools/list" }, { deadline: limit })
       return { tools, time, pids: [before, yield* pid] }
     })
-    return yield* Effect.provide(work, layer(config))
+    // What it would log is in the table.
+    return yield* Effect.provide(work, Layer.provide(layer(config), Logger.layer([])))
   })
 
 /** The official client, version 1: lists, and closes. */

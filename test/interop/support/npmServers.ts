@@ -1,5 +1,5 @@
 /**
- * Real MCP servers on npm that need no account, no network and no browser to say what their tools are. Chosen so that many authors, SDKs
+ * Real MCP servers on npm that need no account, no network, no browser and no build step to say what their tools are. Chosen so that many authors, SDKs
  * and ways to write schemas are among them. Their versions are pinned; what they depend on is as npm resolves it that night.
  */
 export interface NpmServer {
@@ -28,27 +28,21 @@ export const npmServers: ReadonlyArray<NpmServer> = [
   { name: "chrome-devtools-mcp", version: "1.11.0" },
   { name: "@playwright/mcp", version: "0.0.83" },
   { name: "next-devtools-mcp", version: "0.4.0" },
-  { name: "@wonderwhy-er/desktop-commander", version: "0.2.52" },
   { name: "mcp-server-code-runner", version: "0.1.8" },
   { name: "mcp-server-kubernetes", version: "4.1.7" },
   { name: "mcp-mermaid", version: "0.4.1" },
   { name: "@openbnb/mcp-server-airbnb", version: "0.3.0" },
   { name: "@cyanheads/git-mcp-server", version: "2.15.3" },
   { name: "@mui/mcp", version: "0.1.6" },
-  { name: "mcp-deepwiki", version: "0.0.10" },
   { name: "@agent-infra/mcp-server-filesystem", version: "1.2.29", args: ["--allowed-directories", "<folder>"] },
   { name: "@sylphx/pdf-reader-mcp", version: "2.4.0" },
-  { name: "@j0hanz/filesystem-mcp", version: "2.5.0", args: ["<folder>"] },
   { name: "mcp-fetch-server", version: "1.1.2" },
   { name: "time-mcp", version: "1.0.6" },
   { name: "@kimtaeyoon83/mcp-server-youtube-transcript", version: "0.1.1" },
-  { name: "mcp-sqlite", version: "1.0.9", args: ["<folder>/it.db"] },
   { name: "mcp-server-commands", version: "0.5.0" },
   { name: "@allpepper/memory-bank-mcp", version: "0.2.2", env: { MEMORY_BANK_ROOT: "<folder>" } },
   { name: "@agent-infra/mcp-server-commands", version: "1.2.18" },
-  { name: "@ark-ui/mcp", version: "1.3.0" },
   { name: "@angiejones/mcp-selenium", version: "0.2.3" },
   { name: "@accesslint/mcp", version: "0.11.1" },
-  { name: "@anaisbetts/mcp-installer", version: "0.5.0" },
-  { name: "@sveltejs/mcp", version: "0.1.26" }
+  { name: "@anaisbetts/mcp-installer", version: "0.5.0" }
 ]

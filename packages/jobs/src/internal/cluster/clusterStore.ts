@@ -11,20 +11,27 @@ import * as Latch from "effect/Latch"
 import * as Redacted from "effect/Redacted"
 import type * as SqlClient from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
-import { JobDataInvalid, JobError, JobNotAsking, JobStoreTooNew, JobStoreUnavailable, type StoreProblem } from "../../JobError.ts"
+import {
+  JobDataInvalid,
+  JobError,
+  JobNotAsking,
+  JobStoreTooNew,
+  JobStoreUnavailable,
+  type StoreProblem
+} from "../../JobError.ts"
 import { JobPolicy } from "../../JobPolicy.ts"
 import type { JobStoreShape, PostgresConfig } from "../../JobStore.ts"
 import type { EngineShape } from "../Engine.ts"
 import { JobHost } from "../JobHost.ts"
+import * as JsonText from "../JsonText.ts"
 import { publishMetrics } from "../publishMetrics.ts"
 import * as StoreTrouble from "../StoreTrouble.ts"
 import * as Watchers from "../Watchers.ts"
 import { statements, supported, tablesIn } from "./format.ts"
 import * as JobTable from "./JobTable.ts"
-import * as JsonText from "../JsonText.ts"
 import * as KindRunner from "./KindRunner.ts"
-import * as Places from "./Places.ts"
 import * as PgSql from "./PgSql.ts"
+import * as Places from "./Places.ts"
 
 /** Any number, the same in all programs that make the tables. */
 const formatLock = 4_817_203_311
@@ -42,7 +49,7 @@ export const make = Effect.fnUntraced(function*({ migrate = true, schema, ...con
   /** Told of each statement that failed, once there is an engine. */
   const observers = new Set<(error: SqlError) => void>()
   const observe = (error: SqlError | undefined) => {
-    if (error !== undefined) for (const told of observers) told(error)
+    if (error !== undefined) { for (const told of observers) told(error) }
   }
   const unavailable = (operation: string) => (error: SqlError) =>
     Effect.fail(new JobError({ reason: new JobStoreUnavailable({ store: name, operation, ...problemOf(error) }) }))
@@ -218,8 +225,7 @@ export const make = Effect.fnUntraced(function*({ migrate = true, schema, ...con
               isWork.openUnsafe()
               return runner
             }),
-            (runner) =>
-              Effect.andThen(runner.close, Effect.sync(() => void kinds.delete(kind.name)))
+            (runner) => Effect.andThen(runner.close, Effect.sync(() => void kinds.delete(kind.name)))
           ).pipe(Effect.asVoid)
       }
       return engine
