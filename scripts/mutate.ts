@@ -5,7 +5,8 @@
  *
  * `pnpm mutate server --sample 300 --seed 1` takes as many, chosen by the seed; the same change of the code is chosen again although other
  * code has changed. `--survivors` tries only what survived the last time, also after a run that was ended early; `--file StdioHost` only mutants
- * of files named so; `--quick` leaves out tests that take longer than half a second.
+ * of files named so; `--quick` leaves out tests that take longer than half a second; `--tests replay,policy` runs only
+ * test files named so, which tells what those alone notice.
  *
  * Unit tests first, in processes that try one mutant after the other. What is reached outside of a test's body (while a module is loaded, in
  * another process) has a test run of its own. Integration tests are run for what no unit test reaches. One test process at a time.
@@ -38,7 +39,8 @@ const { positionals, values } = parseArgs({
     seed: { type: "string", default: "1" },
     survivors: { type: "boolean", default: false },
     quick: { type: "boolean", default: false },
-    file: { type: "string" }
+    file: { type: "string" },
+    tests: { type: "string" }
   }
 })
 const home = ["packages/", "apps/", ""].map((folder) => `${folder}${positionals[0]}`)
@@ -307,7 +309,10 @@ const anywhereIn = (reach: Reach): IsReached => (id, file) =>
 
 const undecided = new Set<number>()
 const began = Date.now()
-const ofTests = (pattern: string): ReadonlyArray<string> => Fs.globSync(`${home}/test/**/${pattern}`, { cwd: root })
+const wantedTests = values.tests?.split(",")
+const ofTests = (pattern: string): ReadonlyArray<string> =>
+  Fs.globSync(`${home}/test/**/${pattern}`, { cwd: root })
+    .filter((file) => wantedTests === undefined || wantedTests.some((name) => file.includes(name)))
 const integration = ofTests("*.integration.test.ts")
 const others = new Set([...integration, ...ofTests("*.{long,system}.test.ts")])
 const unit = ofTests("*.test.ts").filter((file) => !others.has(file))
