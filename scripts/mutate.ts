@@ -274,13 +274,14 @@ const tryWhole = async (id: number, files: ReadonlyArray<string>, reach: Reach):
   save()
 }
 
-/** Of what a test file reaches, how much is in this source: tests that are about it are likely to notice. */
+/** Of what a test file reaches, how much is in this source: tests that are about it are likely to notice. One of its name comes first. */
 const shareOf = (file: string, source: string | undefined, reach: Reach): number => {
   const reached = new Set([
     ...reach.elsewhere.get(file) ?? [],
     ...(reach.tests.get(file) ?? []).flatMap((test) => test.mutants)
   ])
-  return [...reached].filter((id) => mutants[id]?.file === source).length / reached.size
+  const isNamesake = source !== undefined && Path.basename(file).startsWith(`${Path.basename(source, ".ts")}.`)
+  return (isNamesake ? 1 : 0) + [...reached].filter((id) => mutants[id]?.file === source).length / reached.size
 }
 
 /** Tries what is reached outside of the bodies of tests: the files most likely to notice first, one by one. */
