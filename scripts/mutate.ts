@@ -88,7 +88,10 @@ for (const entry of equivalents) {
 
 /** What became of each, by its name and place: kept for `--survivors`. */
 const report = Path.join(work, "report.json")
-const keyOf = (mutant: Mutant): string => `${nameOf(mutant)}\n${mutant.line}`
+const keyOf = (mutant: Mutant): string => {
+  const column = mutant.start - read(mutant.file).lastIndexOf("\n", mutant.start - 1)
+  return `${nameOf(mutant)}\n${mutant.line}:${column}`
+}
 // Written by the last run.
 const before: Readonly<Record<string, Fate>> = values.survivors ? JSON.parse(Fs.readFileSync(report, "utf8")) : {}
 const fates = new Map<number, Fate>()
