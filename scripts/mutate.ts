@@ -5,7 +5,8 @@
  *
  * `pnpm mutate server --sample 300 --seed 1` takes as many, chosen by the seed; the same change of the code is chosen again although other
  * code has changed. `--survivors` tries only what survived the last time, also after a run that was ended early; `--file StdioHost` only mutants
- * of files named so; `--quick` leaves out tests that take longer than half a second.
+ * of files named so; `--quick` leaves out tests that take longer than half a second; `--tests replay,policy` runs only
+ * test files named so, which tells what those alone notice.
  *
  * Unit tests first, in processes that try one mutant after the other. What is reached outside of a test's body (while a module is loaded, in
  * another process) has a test run of its own. Integration tests are run for what no unit test reaches. One test process at a time.
@@ -38,7 +39,8 @@ const { positionals, values } = parseArgs({
     seed: { type: "string", default: "1" },
     survivors: { type: "boolean", default: false },
     quick: { type: "boolean", default: false },
-    file: { type: "string" }
+    file: { type: "string" },
+    tests: { type: "string" }
   }
 })
 const home = ["packages/", "apps/", ""].map((folder) => `${folder}${positionals[0]}`)
@@ -86,7 +88,10 @@ for (const entry of equivalents) {
 
 /** What became of each, by its name and place: kept for `--survivors`. */
 const report = Path.join(work, "report.json")
-const keyOf = (mutant: Mutant): string => `${nameOf(mutant)}\n${mutant.line}`
+const keyOf = (mutant: Mutant): string => {
+  const column = mutant.start - read(mutant.file).lastIndexOf("\n", mutant.start - 1)
+  return `${nameOf(mutant)}\n${mutant.line}:${column}`
+}
 // Written by the last run.
 const before: Readonly<Record<string, Fate>> = values.survivors ? JSON.parse(Fs.readFileSync(report, "utf8")) : {}
 const fates = new Map<number, Fate>()
@@ -272,13 +277,14 @@ const tryWhole = async (id: number, files: ReadonlyArray<string>, reach: Reach):
   save()
 }
 
-/** Of what a test file reaches, how much is in this source: tests that are about it are likely to notice. */
+/** Of what a test file reaches, how much is in this source: tests that are about it are likely to notice. One of its name comes first. */
 const shareOf = (file: string, source: string | undefined, reach: Reach): number => {
   const reached = new Set([
     ...reach.elsewhere.get(file) ?? [],
     ...(reach.tests.get(file) ?? []).flatMap((test) => test.mutants)
   ])
-  return [...reached].filter((id) => mutants[id]?.file === source).length / reached.size
+  const isNamesake = source !== undefined && Path.basename(file).startsWith(`${Path.basename(source, ".ts")}.`)
+  return (isNamesake ? 1 : 0) + [...reached].filter((id) => mutants[id]?.file === source).length / reached.size
 }
 
 /** Tries what is reached outside of the bodies of tests: the files most likely to notice first, one by one. */
@@ -307,7 +313,10 @@ const anywhereIn = (reach: Reach): IsReached => (id, file) =>
 
 const undecided = new Set<number>()
 const began = Date.now()
-const ofTests = (pattern: string): ReadonlyArray<string> => Fs.globSync(`${home}/test/**/${pattern}`, { cwd: root })
+const wantedTests = values.tests?.split(",")
+const ofTests = (pattern: string): ReadonlyArray<string> =>
+  Fs.globSync(`${home}/test/**/${pattern}`, { cwd: root })
+    .filter((file) => wantedTests === undefined || wantedTests.some((name) => file.includes(name)))
 const integration = ofTests("*.integration.test.ts")
 const others = new Set([...integration, ...ofTests("*.{long,system}.test.ts")])
 const unit = ofTests("*.test.ts").filter((file) => !others.has(file))

@@ -73,6 +73,8 @@ describe("restart intensity over a long time", () => {
     assert.deepStrictEqual(at.map((now) => rule.record(now)), [false, false, true, true, false, true])
     rule.reset()
     assert.isFalse(rule.record(1500))
+    const strict = RestartIntensity.make({ limit: 1, window: 1000 })
+    assert.deepStrictEqual([0, 1, 2, 1001.5].map((now) => strict.record(now)), [false, true, true, true])
   })
 })
 
