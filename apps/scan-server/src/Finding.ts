@@ -15,7 +15,7 @@ export const Finding = Schema.Struct({
   line: Schema.Int,
   /** From 1, in characters. */
   column: Schema.Int,
-  /** The first four characters of what was found, and how long it is. */
+  /** How what was found begins, four characters or a quarter of it at most, and how long it is. */
   excerpt: Schema.String,
   /** The same for the same secret at the same place of the same file: what baselines are made of. */
   fingerprint: Schema.String,

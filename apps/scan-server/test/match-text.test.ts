@@ -27,6 +27,9 @@ describe("a secret", () => {
       assert.deepInclude(finding, { rule: "secretlint-npm", path: "a/b.ts", line: 7, column: 12, severity: "critical" })
       assert.strictEqual(finding?.excerpt, "npm_… (40 characters)")
       assert.notInclude(JSON.stringify(finding), npmToken.slice(0, 8))
+      const short = only([rule({ pattern: "pin=([0-9]+)", keywords: ["pin="] })])
+      const { found: [pin] } = yield* find("pin=123456", { matcher: short })
+      assert.strictEqual(pin?.excerpt, "1… (6 characters)")
     }))
 
   it.effect("is found once and in its column, wherever the pieces and parts of a text begin", () =>
@@ -66,11 +69,11 @@ describe("a secret", () => {
       assert.lengthOf((yield* find("BEGIN\nEND", { matcher: only([{ ...across, multiline: false }]) })).found, 0)
     }))
 
-  it.effect("that goes on behind the piece it was sought in is not cut", () =>
+  it.effect("of many thousand characters is whole, in a line without end, too", () =>
     Effect.gen(function*() {
-      const matcher = only([rule({ pattern: "k-(?P<secret>[a-z]{5,1000})", keywords: ["k-"] })])
-      const { found } = yield* find(`k-${"a".repeat(900)} ${"z ".repeat(5_000)}`, { matcher })
-      assert.deepStrictEqual(found.map(({ excerpt }) => excerpt), ["aaaa… (900 characters)"])
+      const matcher = only([rule({ pattern: "k-(?P<secret>[a-z]+)", keywords: ["k-"] })])
+      const { found } = yield* find(`k-${"a".repeat(9000)} ${"z ".repeat(20_000)}`, { matcher })
+      assert.deepStrictEqual(found.map(({ excerpt }) => excerpt), ["aaaa… (9000 characters)"])
     }))
 
   it.effect("has the same fingerprint for the same key only", () =>

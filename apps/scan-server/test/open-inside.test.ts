@@ -8,6 +8,18 @@ import { plant, temporaryFolder } from "./support/temporaryFolder.ts"
 
 const systems = { "as Linux tells of descriptors": undefined, "as other systems do": "/nowhere" }
 
+describe("a path that was swapped after it was opened", () => {
+  it.live("is not what was opened, though it is inside again", () =>
+    Effect.gen(function*() {
+      const root = yield* temporaryFolder
+      plant(root, { "a.txt": "one", "b.txt": "other" })
+      const descriptor = fs.openSync(path.join(root, "a.txt"), "r")
+      assert.isTrue(openInside.isSame(root, Buffer.from(path.join(root, "a.txt")), descriptor))
+      assert.isFalse(openInside.isSame(root, Buffer.from(path.join(root, "b.txt")), descriptor))
+      fs.closeSync(descriptor)
+    }))
+})
+
 for (const [name, proc] of Object.entries(systems)) {
   describe(`under a root, ${name}`, () => {
     const tried = (file: string, root: string): string => {

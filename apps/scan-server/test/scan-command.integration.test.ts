@@ -75,7 +75,7 @@ describe("holdfast-scan", () => {
       )
       assert.deepStrictEqual(lines?.stdout.split("\n"), [
         "src/a.ts:1:12  critical  secretlint-npm  npm_… (40 characters)",
-        "src/b.ts:1:16  medium  assigned-secret  q8Zt… (14 characters)",
+        "src/b.ts:1:16  medium  assigned-secret  q8Z… (14 characters)",
         "2 files, 2 findings",
         ""
       ])
@@ -108,21 +108,6 @@ describe("holdfast-scan", () => {
       })
       assert.include(other.stderr, "made with another key")
       assert.strictEqual(other.code, 2)
-    }))
-
-  it.live("has fingerprints that nothing can be tried against without the key", () =>
-    Effect.gen(function*() {
-      const folder = yield* planted
-      const fingerprints = (key: string) =>
-        Effect.map(run(folder, ["--format", "json"], { HOLDFAST_SCAN_KEY: key }), ({ stdout }) =>
-          JSON.parse(stdout).findings.map(({ fingerprint }: { readonly fingerprint: string }) =>
-            fingerprint
-          ))
-      const one = yield* fingerprints("one key of some length")
-      assert.deepStrictEqual(yield* fingerprints("one key of some length"), one)
-      const others = yield* fingerprints("two key of some length")
-      assert.lengthOf(others, 2)
-      for (const other of others) assert.notInclude(one, other)
     }))
 
   it.live("scans what commits have added, with `--history`", () =>

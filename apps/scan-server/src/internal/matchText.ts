@@ -18,9 +18,8 @@ const owned = 256 * 1024
 /** How much it sees before that, and behind it: no private key, and no other secret, is longer. */
 const before = 2 * 1024
 const behind = 16 * 1024
-/** How far from its keyword a rule of single lines is tried. */
+/** How far before its keyword a rule of single lines is tried; behind it as far as any. */
 const lineBefore = 1024
-const lineBehind = 4 * 1024
 
 /** Where a rule matches a piece of text. */
 interface Match {
@@ -112,7 +111,7 @@ export const make = (set: RuleSet, key: string): Matcher => {
           const range = ranges[index] ??= []
           const last = range[range.length - 1] ?? -1
           const isBlock = detectors[index]?.multiline === true
-          const until = isBlock ? Math.min(text.length, end + behind) : Math.min(lineEnd, end + lineBehind)
+          const until = Math.min(isBlock ? text.length : lineEnd, end + behind)
           if (until <= last) continue
           const begin = Math.max(isBlock ? 0 : lineBegin, start - (isBlock ? before : lineBefore))
           if (begin <= last) range[range.length - 1] = until
@@ -132,8 +131,6 @@ export const make = (set: RuleSet, key: string): Matcher => {
           for (const match of Symbol.iterator in matches ? matches : await matches) {
             const secretStart = begin + match.secretStart
             if (secretStart < from || (!isLast && secretStart >= to)) continue
-            // What ends where a piece was cut may go on behind it.
-            if (match.end === piece.length && isCut(text, until) && !(isLast && until === text.length)) continue
             hits.push({ ...match, start: begin + match.start, end: begin + match.end, secretStart, by, order })
           }
         }
@@ -171,7 +168,7 @@ export const make = (set: RuleSet, key: string): Matcher => {
           path,
           line,
           column,
-          excerpt: `${secret.slice(0, 4)}… (${secret.length} characters)`,
+          excerpt: excerptOf(secret),
           fingerprint: fingerprint(key, by.id, path, secret),
           ...commit !== undefined && { commit }
         })
@@ -221,13 +218,15 @@ export const make = (set: RuleSet, key: string): Matcher => {
   return { document }
 }
 
+/** Of a short password four characters would be most of it. */
+const excerptOf = (secret: string): string =>
+  `${secret.slice(0, Math.min(4, Math.floor(secret.length / 4)))}… (${secret.length} characters)`
+
 /** Keyed: without the key nothing can be tried against it. */
 const fingerprint = (key: string, rule: string, path: string, secret: string): string =>
   createHmac("sha256", key).update(`${rule}\0${path}\0${secret}`).digest("hex").slice(0, 32)
 
 const commentsThatAllow = /holdfast-scan:allow|gitleaks:allow|secretlint-disable-line/
-
-const isCut = (text: string, at: number): boolean => at > 0 && text[at] !== "\n" && text[at - 1] !== "\n"
 
 const linesOf = (text: string): Array<number> => {
   const ranges: Array<number> = []
@@ -235,8 +234,8 @@ const linesOf = (text: string): Array<number> => {
     const newline = text.indexOf("\n", at)
     const end = newline < 0 ? text.length : newline
     // A line without end is tried in pieces that overlap.
-    for (let begin = at; begin < end; begin += lineBehind) {
-      ranges.push(Math.max(at, begin - lineBefore), Math.min(end, begin + lineBehind + lineBefore))
+    for (let begin = at; begin < end; begin += behind) {
+      ranges.push(Math.max(at, begin - lineBefore), Math.min(end, begin + behind + lineBefore))
     }
     at = end + 1
   }
@@ -248,7 +247,7 @@ const lineAround = (text: string, at: number): string => {
   const newline = text.indexOf("\n", at)
   return text.slice(
     Math.max(text.lastIndexOf("\n", at - 1) + 1, at - lineBefore),
-    Math.min(newline < 0 ? text.length : newline, at + lineBehind)
+    Math.min(newline < 0 ? text.length : newline, at + behind)
   )
 }
 

@@ -62,7 +62,7 @@ const open = (root: string, relative: string, flags: number, proc: string): Open
 }
 
 /** Without `/proc`: what the path means now is inside, and is what was opened. */
-const isSame = (root: string, path: Buffer, descriptor: number): boolean => {
+export const isSame = (root: string, path: Buffer, descriptor: number): boolean => {
   const real = fs.realpathSync(path, { encoding: "buffer" })
   const [now, opened] = [fs.statSync(real, { bigint: true }), fs.fstatSync(descriptor, { bigint: true })]
   return isInside(root, real) && now.dev === opened.dev && now.ino === opened.ino
