@@ -45,7 +45,9 @@ describe("jobs in Postgres", () => {
       const victim = yield* on("a")
       const ids = yield* Effect.forEach([1, 2, 3], () => victim.start("work", 30, 1000))
       yield* until(lines, (all) => ids.every((id) => all.some(({ job, what }) => job === id && what === "begin")))
-      const { slowness, value: [b, c] } = yield* timed(Effect.all([on("b"), on("c", { isClient: true })], { concurrency: 2 }))
+      const { slowness, value: [b, c] } = yield* timed(
+        Effect.all([on("b"), on("c", { isClient: true })], { concurrency: 2 })
+      )
       const polls: Array<number> = []
       const polling = yield* Effect.forkChild(Effect.forever(Effect.gen(function*() {
         const begun = performance.now()
@@ -63,7 +65,9 @@ describe("jobs in Postgres", () => {
         `${12 * slowness} seconds`
       )
       const took = Math.max(...ids.map((id) => again.find(({ job }) => job === id)!.at)) - killed
-      console.log(`taken over ${took} ms after the kill; the slowest poll of both took ${Math.round(Math.max(...polls))} ms`)
+      console.log(
+        `taken over ${took} ms after the kill; the slowest poll of both took ${Math.round(Math.max(...polls))} ms`
+      )
       yield* Fiber.interrupt(polling)
       assert.isAtLeast(polls.length, 5)
     })))
@@ -78,7 +82,11 @@ describe("jobs in Postgres", () => {
       yield* on("b")
       const cut = Date.now()
       yield* hole.swallow
-      const all = yield* until(lines, (all) => all.some(({ name, what }) => name === "b" && what === "begin"), "60 seconds")
+      const all = yield* until(
+        lines,
+        (all) => all.some(({ name, what }) => name === "b" && what === "begin"),
+        "60 seconds"
+      )
       const stopped = all.find(({ name, what }) => name === "a" && what === "stopped")
       console.log(
         `stopped ${(stopped?.at ?? 0) - cut} ms after the cut, begun again after ${
@@ -104,12 +112,19 @@ describe("jobs in Postgres", () => {
       yield* until(lines, (all) => ids.every((id) => all.some(({ job }) => job === id)))
       const { slowness, value: b } = yield* timed(on("b"))
       const late = yield* b.start("work", 1, 10)
-      yield* until(lines, (all) => all.some(({ job, what }) => job === late && what === "done"), `${2 * slowness} seconds`)
+      yield* until(
+        lines,
+        (all) => all.some(({ job, what }) => job === late && what === "done"),
+        `${2 * slowness} seconds`
+      )
       assert.deepStrictEqual((yield* lines).filter(({ what }) => what === "stopped"), [])
       yield* a.signal("SIGTERM")
       yield* a.ended
       yield* until(
-        Effect.map(lines, (all) => new Set(all.filter(({ name, what }) => name === "b" && what === "begin").map(({ job }) => job))),
+        Effect.map(
+          lines,
+          (all) => new Set(all.filter(({ name, what }) => name === "b" && what === "begin").map(({ job }) => job))
+        ),
         (begun) => ids.every((id) => begun.has(id)),
         `${2 * slowness} seconds`
       )
@@ -151,7 +166,11 @@ describe("jobs in Postgres", () => {
       const first = yield* until(Effect.sync(() => outside.writes.at(-1)?.fence ?? 0), (fence) => fence > 0)
       yield* a.signal("SIGSTOP")
       yield* on("c", { outside: outside.port })
-      const second = yield* until(Effect.sync(() => outside.writes.at(-1)?.fence ?? 0), (fence) => fence !== first, "60 seconds")
+      const second = yield* until(
+        Effect.sync(() => outside.writes.at(-1)?.fence ?? 0),
+        (fence) => fence !== first,
+        "60 seconds"
+      )
       assert.isAbove(second, first)
       yield* a.signal("SIGCONT")
       const woken = Date.now()
@@ -188,7 +207,10 @@ describe("jobs in Postgres", () => {
     "is frozen": { begin: (it: Server) => it.freeze, end: (it: Server) => it.thaw },
     "is read-only": {
       begin: (it: Server) =>
-        Effect.andThen(it.admin("ALTER SYSTEM SET default_transaction_read_only = on"), it.admin("SELECT pg_reload_conf()")),
+        Effect.andThen(
+          it.admin("ALTER SYSTEM SET default_transaction_read_only = on"),
+          it.admin("SELECT pg_reload_conf()")
+        ),
       end: (it: Server) =>
         Effect.andThen(
           it.admin("ALTER SYSTEM RESET default_transaction_read_only"),
@@ -237,10 +259,16 @@ describe("jobs in Postgres", () => {
       yield* old.signal("SIGTERM")
       yield* old.ended
       const [alpha, beta] = one
-      yield* until(lines, (all) => [beta, ...two].every((id) => all.some(({ job, what }) => job === id && what === "done")))
+      yield* until(
+        lines,
+        (all) => [beta, ...two].every((id) => all.some(({ job, what }) => job === id && what === "done"))
+      )
       assert.include(["queued", "running"], (yield* next.status(alpha)).state)
       const late = yield* on("late", { kinds: ["alpha"] })
-      yield* until(lines, (all) => [alpha, three].every((id) => all.some(({ job, what }) => job === id && what === "done")))
+      yield* until(
+        lines,
+        (all) => [alpha, three].every((id) => all.some(({ job, what }) => job === id && what === "done"))
+      )
       const all = yield* lines
       assert.deepStrictEqual(Worker.overlaps(all), [])
       assert.deepStrictEqual(

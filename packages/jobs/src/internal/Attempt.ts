@@ -206,7 +206,9 @@ export const toRun = <Data>(
           const step = { name, isSafe: options.safe !== false, isCompensable }
           const value = yield* restore(name, yield* keep(attempt, step, body), options)
           // Only a job that is to end can have steps that are undone.
-          const stored = isCompensable && job.ending !== undefined ? yield* persist(store.step(job.id, name)) : undefined
+          const stored = isCompensable && job.ending !== undefined
+            ? yield* persist(store.step(job.id, name))
+            : undefined
           if (stored?._tag !== "Done" || stored.compensation !== "done") remember(value)
           return value
         }

@@ -11,7 +11,9 @@ import { fileURLToPath } from "node:url"
 
 export interface Options {
   readonly name: string
-  readonly postgres: { readonly database: string } & ({ readonly path: string } | { readonly host: string; readonly port: number })
+  readonly postgres:
+    & { readonly database: string }
+    & ({ readonly path: string } | { readonly host: string; readonly port: number })
   readonly log: string
   readonly kinds: ReadonlyArray<string>
   readonly version?: number
@@ -111,7 +113,9 @@ export const start = (options: Options) =>
           waiting.delete(number)
           resume(
             // The type of what is asked.
-            said.failed === undefined ? Effect.succeed(said.ok as A) : Effect.fail(new NoAnswer({ message: said.failed }))
+            said.failed === undefined
+              ? Effect.succeed(said.ok as A)
+              : Effect.fail(new NoAnswer({ message: said.failed }))
           )
         })
         child.stdin.write(`${JSON.stringify({ number, question })}\n`)

@@ -41,7 +41,9 @@ const liveOf = (kind: ReturnType<typeof kindOf>) =>
           Effect.gen(function*() {
             const fence = yield* job.fence
             tell({ what: "begin", job: job.id, step })
-            yield* options.outside === undefined ? Effect.sleep(millis) : writing(options.outside, job.id, fence, millis)
+            yield* options.outside === undefined
+              ? Effect.sleep(millis)
+              : writing(options.outside, job.id, fence, millis)
             tell({ what: "end", job: job.id, step })
           }).pipe(Effect.onInterrupt(() => Effect.sync(() => tell({ what: "stopped", job: job.id, step })))),
           { compensate: () => Effect.sync(() => tell({ what: "undone", job: job.id, step })) }

@@ -16,7 +16,16 @@ import { JobDataTooLarge, JobError, JobQueueFull, JobStoreUnavailable, type Stor
 import type { Ended, JobState } from "../../JobState.ts"
 import type { ListRequest, NewJob, StoredFailure, StoredJob, StoredQuestion } from "../../JobStore.ts"
 import type { Identity } from "../JobHost.ts"
-import { type Backlog, type ClaimedJob, type Hold, type Outcome, pastDeadline, type Progress, type StoredStep, type Unsuccessful } from "../Store.ts"
+import {
+  type Backlog,
+  type ClaimedJob,
+  type Hold,
+  type Outcome,
+  pastDeadline,
+  type Progress,
+  type StoredStep,
+  type Unsuccessful
+} from "../Store.ts"
 import { nowIn, type tablesIn } from "./format.ts"
 
 /** A job as its runner gets it. */
@@ -114,23 +123,25 @@ export const make = (
       "failure, question, question_name, starts_at, deadline_at, revision, created_at, started_at, finished_at, updated_at"
     ].join(", ")
   )
-  const operation = (does: string) => <A>(effect: Effect.Effect<A, SqlError | JobError>): Effect.Effect<A, JobError> => {
-    const unavailable = (error: SqlError) =>
-      Effect.fail(
-        new JobError({ reason: new JobStoreUnavailable({ store: name, operation: does, ...problemOf(error) }) })
+  const operation =
+    (does: string) => <A>(effect: Effect.Effect<A, SqlError | JobError>): Effect.Effect<A, JobError> => {
+      const unavailable = (error: SqlError) =>
+        Effect.fail(
+          new JobError({ reason: new JobStoreUnavailable({ store: name, operation: does, ...problemOf(error) }) })
+        )
+      return effect.pipe(
+        Effect.catchTag("SqlError", unavailable),
+        // A transaction that could not be rolled back either is told so by a defect.
+        Effect.catchDefect((defect) => isSqlError(defect) ? unavailable(defect) : Effect.die(defect)),
+        // Spans are of the operations of `Jobs`; a poll costs less without one per statement.
+        Effect.withTracerEnabled(false)
       )
-    return effect.pipe(
-      Effect.catchTag("SqlError", unavailable),
-      // A transaction that could not be rolled back either is told so by a defect.
-      Effect.catchDefect((defect) => isSqlError(defect) ? unavailable(defect) : Effect.die(defect)),
-      // Spans are of the operations of `Jobs`; a poll costs less without one per statement.
-      Effect.withTracerEnabled(false)
-    )
-  }
+    }
   const isAny = (rows: ReadonlyArray<unknown>): boolean => rows.length > 0
   const held = ({ fence, id }: Hold) => sql`id = ${id} AND fence = ${fence} AND state = 'running'`
   /** What the end of a job sets, whichever it is. */
-  const over = sql`runner = NULL, question = NULL, question_name = NULL, ending = NULL, is_cancelling = FALSE, fence = fence + 1, revision = revision + 1, finished_at = ${now},
+  const over =
+    sql`runner = NULL, question = NULL, question_name = NULL, ending = NULL, is_cancelling = FALSE, fence = fence + 1, revision = revision + 1, finished_at = ${now},
     updated_at = ${now}`
   /** One waits less. */
   const leaveQueue = ({ kind, owner, version }: Queued, isDelayed: boolean) => {
@@ -157,7 +168,9 @@ export const make = (
   /** Counts again what waits of the owner whose turn it is, and says whether there is such an owner. */
   const recount = (kind: string, version: number) =>
     Effect.gen(function*() {
-      const [next] = yield* sql<{ readonly owner: string; readonly version: number }>`SELECT owner, version FROM ${turns}
+      const [next] = yield* sql<
+        { readonly owner: string; readonly version: number }
+      >`SELECT owner, version FROM ${turns}
         WHERE kind = ${kind} AND waiting > 0 AND version <= ${version} ORDER BY turn LIMIT 1`
       if (next === undefined) return false
       yield* sql.withTransaction(Effect.gen(function*() {
@@ -166,18 +179,24 @@ export const make = (
         const counted = (isDelayed: boolean) =>
           sql`(SELECT COUNT(*)::integer FROM ${jobs} WHERE ${row} AND state = 'queued' AND execution IS NULL
             AND is_delayed = ${isDelayed})`
-        yield* sql`UPDATE ${turns} SET waiting = ${counted(false)}, delayed = ${counted(true)}, turn = ${turn} WHERE ${row}`
+        yield* sql`UPDATE ${turns} SET waiting = ${counted(false)}, delayed = ${
+          counted(true)
+        }, turn = ${turn} WHERE ${row}`
         yield* sql`DELETE FROM ${turns} WHERE ${row} AND waiting + delayed <= 0`
       }))
       return true
     })
   /** What the engine kept of executions. */
   const forget = (rows: ReadonlyArray<Executed>) => {
-    const executions = rows.flatMap(({ execution, executions }) => [...execution === null ? [] : [execution], ...executions])
+    const executions = rows.flatMap((
+      { execution, executions }
+    ) => [...execution === null ? [] : [execution], ...executions])
     return executions.length === 0
       ? Effect.void
       : Effect.andThen(
-        sql`DELETE FROM ${replies} r USING ${messages} m WHERE r.request_id = m.request_id AND ${sql.in("m.entity_id", executions)}`,
+        sql`DELETE FROM ${replies} r USING ${messages} m WHERE r.request_id = m.request_id AND ${
+          sql.in("m.entity_id", executions)
+        }`,
         sql`DELETE FROM ${messages} WHERE ${sql.in("entity_id", executions)}`
       )
   }
@@ -202,11 +221,15 @@ export const make = (
           if (known !== undefined) {
             yield* sql`UPDATE ${jobs} SET idempotency = NULL WHERE id = ${known.id} AND state IN ('failed', 'cancelled')`
           }
-          const [row] = yield* sql<Row>`INSERT INTO ${jobs} (id, kind, version, owner, idempotency, payload, state, attempt,
+          const [row] = yield* sql<
+            Row
+          >`INSERT INTO ${jobs} (id, kind, version, owner, idempotency, payload, state, attempt,
               crashes, fence, is_cancelling, percent, revision, is_delayed, starts_at, deadline_at, created_at, updated_at)
             SELECT ${job.id}, ${job.kind}, ${job.version}, ${job.owner}, ${key}, ${job.payload}, 'queued', 0, 0, 0, FALSE, 0, 1,
               ${isDelayed}, ${isDelayed ? sql`moment + ${job.delayMillis}` : sql.literal("NULL::float8")},
-              ${job.deadlineMillis === undefined ? sql.literal("NULL::float8") : sql`moment + ${job.deadlineMillis}`}, moment, moment
+              ${
+            job.deadlineMillis === undefined ? sql.literal("NULL::float8") : sql`moment + ${job.deadlineMillis}`
+          }, moment, moment
             FROM (SELECT ${now} AS moment) AS clock
             ON CONFLICT (kind, owner, idempotency) DO NOTHING RETURNING ${columns}`
           if (row === undefined) return undefined
@@ -281,7 +304,9 @@ export const make = (
       }).pipe(operation("look for a job")),
     /** Takes a bound job again, for a runner that has its lane; `undefined` if it has ended or is another execution's by now. */
     take: (id: string, execution: string, runner: string) =>
-      sql<Row & { readonly payload: string; readonly former: string | null; readonly identity: string | null }>`WITH before AS MATERIALIZED (
+      sql<
+        Row & { readonly payload: string; readonly former: string | null; readonly identity: string | null }
+      >`WITH before AS MATERIALIZED (
           SELECT number, runner AS former, state AS was FROM ${jobs}
           WHERE id = ${id} AND execution = ${execution} AND state IN ('queued', 'running') FOR UPDATE
         )
@@ -289,19 +314,20 @@ export const make = (
           crashes = crashes + CASE WHEN before.was = 'running' AND before.former <> ${runner} THEN 1 ELSE 0 END,
           revision = revision + 1, updated_at = ${now}
         FROM before WHERE j.number = before.number
-        RETURNING ${columns}, payload, before.former, (SELECT identity FROM ${runners} r WHERE r.id = before.former) AS identity`.pipe(
-        Effect.map(([row]) =>
-          row === undefined ? undefined : {
-            ...toTaken(row),
-            former: row.former === null || row.former === runner ? undefined : {
-              runner: row.former,
-              // Written when it registered.
-              identity: row.identity === null ? undefined : JSON.parse(row.identity) as Identity
+        RETURNING ${columns}, payload, before.former, (SELECT identity FROM ${runners} r WHERE r.id = before.former) AS identity`
+        .pipe(
+          Effect.map(([row]) =>
+            row === undefined ? undefined : {
+              ...toTaken(row),
+              former: row.former === null || row.former === runner ? undefined : {
+                runner: row.former,
+                // Written when it registered.
+                identity: row.identity === null ? undefined : JSON.parse(row.identity) as Identity
+              }
             }
-          }
+          ),
+          operation("take a job over")
         ),
-        operation("take a job over")
-      ),
     /** Back into the queue as a job of this version that no runner has had, without its journal. False if the hold is lost. */
     restart: (hold: Hold, version: number) =>
       sql.withTransaction(Effect.gen(function*() {
@@ -338,35 +364,42 @@ export const make = (
         )
       }
       return sql.withTransaction(Effect.gen(function*() {
-        const rows = yield* sql`UPDATE ${jobs} SET has_undo = has_undo OR ${isCompensable} WHERE ${held(hold)} RETURNING id`
+        const rows = yield* sql`UPDATE ${jobs} SET has_undo = has_undo OR ${isCompensable} WHERE ${
+          held(hold)
+        } RETURNING id`
         if (!isAny(rows)) return "lost" as const
         if (isSafe) return "begun" as const
         const [begun] = yield* sql<{ readonly fence: number }>`SELECT fence FROM ${steps}
           WHERE job = ${hold.id} AND name = ${kept(step)}`
         if (begun !== undefined && begun.fence !== hold.fence) return "cut off" as const
-        yield* sql`INSERT INTO ${steps} (job, name, fence, is_unsafe) VALUES (${hold.id}, ${kept(step)}, ${hold.fence}, TRUE)
+        yield* sql`INSERT INTO ${steps} (job, name, fence, is_unsafe) VALUES (${hold.id}, ${
+          kept(step)
+        }, ${hold.fence}, TRUE)
           ON CONFLICT (job, name) DO NOTHING`
         return "begun" as const
       })).pipe(operation("begin a step"))
     },
     /** What is kept here of steps: those that wait, those that must not be repeated, those that are undone. */
     step: (id: string, name: string): Effect.Effect<StoredStep | undefined, JobError> =>
-      sql<StepRow>`SELECT fence, is_done, is_undone, value FROM ${steps} WHERE job = ${id} AND name = ${kept(name)}`.pipe(
-        Effect.map(([row]) => {
-          if (row === undefined) return undefined
-          const value = row.value ?? undefined
-          return row.is_done || row.is_undone
-            ? { _tag: "Done" as const, value, compensation: row.is_undone ? "done" as const : "none" as const }
-            : { _tag: "Begun" as const, fence: row.fence, value }
-        }),
-        operation("read a step")
-      ),
+      sql<StepRow>`SELECT fence, is_done, is_undone, value FROM ${steps} WHERE job = ${id} AND name = ${kept(name)}`
+        .pipe(
+          Effect.map(([row]) => {
+            if (row === undefined) return undefined
+            const value = row.value ?? undefined
+            return row.is_done || row.is_undone
+              ? { _tag: "Done" as const, value, compensation: row.is_undone ? "done" as const : "none" as const }
+              : { _tag: "Begun" as const, fence: row.fence, value }
+          }),
+          operation("read a step")
+        ),
     beginStep: () => Effect.die(new Error("a step of this engine is begun by its activity")),
     /** The end of a sleep, or of a question. */
     commitStep: (hold: Hold, name: string, value: string | undefined) =>
       ifHeld(
         hold,
-        sql`INSERT INTO ${steps} (job, name, fence, is_done, value) VALUES (${hold.id}, ${kept(name)}, ${hold.fence}, TRUE,
+        sql`INSERT INTO ${steps} (job, name, fence, is_done, value) VALUES (${hold.id}, ${
+          kept(name)
+        }, ${hold.fence}, TRUE,
           ${value ?? null}) ON CONFLICT (job, name) DO UPDATE SET is_done = TRUE, value = excluded.value`
       ).pipe(operation("store a step")),
     setAlarm: (hold: Hold, name: string, at: number) =>
@@ -380,7 +413,9 @@ export const make = (
     ask: (hold: Hold, question: StoredQuestion) =>
       sql.withTransaction(Effect.gen(function*() {
         const rows = yield* sql`UPDATE ${jobs} SET question = ${JSON.stringify(question)},
-          question_name = ${kept(question.name)}, revision = revision + 1, updated_at = ${now} WHERE ${held(hold)} RETURNING id`
+          question_name = ${kept(question.name)}, revision = revision + 1, updated_at = ${now} WHERE ${
+          held(hold)
+        } RETURNING id`
         if (!isAny(rows)) return false
         yield* sql`INSERT INTO ${steps} (job, name, fence) VALUES (${hold.id}, ${kept(question.name)}, ${hold.fence})
           ON CONFLICT (job, name) DO UPDATE SET value = NULL, fence = excluded.fence`
@@ -410,7 +445,10 @@ export const make = (
       ).pipe(operation("store a step")),
     /** Its runners complete steps again. */
     clearCrashes: (hold: Hold) =>
-      sql`UPDATE ${jobs} SET crashes = 0 WHERE ${held(hold)} AND crashes > 0`.pipe(Effect.asVoid, operation("store a step")),
+      sql`UPDATE ${jobs} SET crashes = 0 WHERE ${held(hold)} AND crashes > 0`.pipe(
+        Effect.asVoid,
+        operation("store a step")
+      ),
     finish: (hold: Hold, outcome: Outcome) => {
       const result = outcome.state === "succeeded" ? outcome.result ?? null : null
       const failure = outcome.state === "failed" ? JSON.stringify(outcome.failure) : null
@@ -429,13 +467,17 @@ export const make = (
       Effect.forEach(
         reports,
         (report) =>
-          sql`UPDATE ${jobs} SET percent = GREATEST(percent, ${report.percent}), message = ${report.message === undefined ? null : plain(report.message)},
+          sql`UPDATE ${jobs} SET percent = GREATEST(percent, ${report.percent}), message = ${
+            report.message === undefined ? null : plain(report.message)
+          },
             data = ${report.data ?? null}, revision = revision + 1, updated_at = ${now} WHERE ${held(report)}`,
         { discard: true }
       ).pipe(operation("write progress")),
     /** What became of jobs of a runner: those that are still its own, and whether their end is asked for. */
     holds: (ids: ReadonlyArray<string>) =>
-      sql<Row>`SELECT id, fence, is_cancelling, question_name FROM ${jobs} WHERE ${sql.in("id", ids)} AND state = 'running'`.pipe(
+      sql<Row>`SELECT id, fence, is_cancelling, question_name FROM ${jobs} WHERE ${
+        sql.in("id", ids)
+      } AND state = 'running'`.pipe(
         Effect.map((rows) =>
           rows.map(({ fence, id, is_cancelling, question_name }) => ({
             id,
@@ -492,7 +534,9 @@ export const make = (
       if (!isAny(any)) return { begun: [], ended: [] }
       return yield* sql.withTransaction(Effect.gen(function*() {
         // By one program at a time: two would wait for each other's owners.
-        const [lock] = yield* sql<{ readonly is_mine: boolean }>`SELECT pg_try_advisory_xact_lock(${clockLock}) AS is_mine`
+        const [lock] = yield* sql<
+          { readonly is_mine: boolean }
+        >`SELECT pg_try_advisory_xact_lock(${clockLock}) AS is_mine`
         if (lock?.is_mine !== true) return { begun: [], ended: [] }
         const due = yield* sql<Row>`UPDATE ${jobs} SET is_delayed = FALSE, revision = revision + 1, updated_at = ${now}
           WHERE number IN (SELECT number FROM ${jobs} WHERE is_delayed AND starts_at <= ${now}
@@ -564,5 +608,9 @@ const toTaken = (row: Row & { readonly payload: string }): TakenJob => ({
   hasUndo: row.has_undo,
   isAlone: false,
   // Written by `beginEnding`. A job that was cancelled while no runner had it is undone by the one that gets it.
-  ending: row.ending !== null ? JSON.parse(row.ending) as Unsuccessful : row.is_cancelling ? { state: "cancelled" } : undefined
+  ending: row.ending !== null
+    ? JSON.parse(row.ending) as Unsuccessful
+    : row.is_cancelling
+    ? { state: "cancelled" }
+    : undefined
 })

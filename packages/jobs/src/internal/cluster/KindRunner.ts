@@ -8,6 +8,7 @@
  * A cluster per kind, because programs have different kinds: a runner must get no job that it has no code for.
  */
 import * as NodeCrypto from "@effect/platform-node/NodeCrypto"
+import * as Clock from "effect/Clock"
 import * as ClusterSchema from "effect/cluster/ClusterSchema"
 import * as ClusterWorkflowEngine from "effect/cluster/ClusterWorkflowEngine"
 import * as EntityId from "effect/cluster/EntityId"
@@ -19,7 +20,6 @@ import * as ShardId from "effect/cluster/ShardId"
 import * as Sharding from "effect/cluster/Sharding"
 import * as ShardingConfig from "effect/cluster/ShardingConfig"
 import * as Snowflake from "effect/cluster/Snowflake"
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
@@ -37,8 +37,8 @@ import * as Workflow from "effect/workflow/Workflow"
 import { WorkflowEngine, WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import type { Job } from "../../Job.ts"
 import type { JobError } from "../../JobError.ts"
-import type { JobRun } from "../../JobRun.ts"
 import type { Policy } from "../../JobPolicy.ts"
+import type { JobRun } from "../../JobRun.ts"
 import * as Attempt from "../Attempt.ts"
 import { conclude } from "../conclude.ts"
 import { execute } from "../execute.ts"
@@ -218,7 +218,9 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
       if (job.attempt > 1) numbers.retries++
       if (former === undefined) return Effect.void
       numbers.takeovers++
-      const where = former.identity === undefined ? "" : `, process ${former.identity.pid} of ${former.identity.machine}`
+      const where = former.identity === undefined
+        ? ""
+        : `, process ${former.identity.pid} of ${former.identity.machine}`
       return Effect.logWarning(
         `job ${job.id} (${kind.name}) taken over from runner ${former.runner}${where}: its lease is over; ` +
           `this is attempt ${job.attempt}`
@@ -311,7 +313,9 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
           yield* Deferred.await(held.place.granted)
           // A job that was claimed a while ago may have been another's since.
           const isFresh = entry !== undefined && now() - entry.at < leaseMillis / 2
-          const taken = isFresh ? { ...entry.job, former: undefined } : yield* persist(table.take(id, execution, runner))
+          const taken = isFresh
+            ? { ...entry.job, former: undefined }
+            : yield* persist(table.take(id, execution, runner))
           if (taken === undefined) return undefined
           yield* account(taken, taken.former)
           onChange()
@@ -419,7 +423,9 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
         if (hold.isCancelling) Attempt.intend(attempt, "cancel")
         const { asking } = attempt
         // It is asked before it waits: only an answer takes the question away again.
-        if (asking !== undefined && attempt.isWaiting && hold.question !== kept(asking.name)) asking.isAnswered.openUnsafe()
+        if (asking !== undefined && attempt.isWaiting && hold.question !== kept(asking.name)) {
+          asking.isAnswered.openUnsafe()
+        }
       }
     }),
     close: Effect.gen(function*() {

@@ -12,12 +12,12 @@
  * **Gotchas**: cluster asks for one shard alone before it stores a reply. That is not asked of the database: the reply is written
  * together with a check of the lease, see `FencedMessages`.
  */
+import * as Clock from "effect/Clock"
 import { PersistenceError } from "effect/cluster/ClusterError"
-import * as RunnerStorage from "effect/cluster/RunnerStorage"
 import { Runner } from "effect/cluster/Runner"
 import * as RunnerAddress from "effect/cluster/RunnerAddress"
+import * as RunnerStorage from "effect/cluster/RunnerStorage"
 import * as ShardId from "effect/cluster/ShardId"
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
@@ -101,7 +101,9 @@ export const make = Effect.fnUntraced(function*(options: Options) {
     register: () =>
       Effect.gen(function*() {
         yield* sql`DELETE FROM ${runners} WHERE alive_until < ${now} - ${3_600_000}`
-        const [row] = yield* sql<{ readonly machine: number }>`INSERT INTO ${runners} (id, machine, kind, identity, alive_until)
+        const [row] = yield* sql<
+          { readonly machine: number }
+        >`INSERT INTO ${runners} (id, machine, kind, identity, alive_until)
           SELECT ${runner}, number, ${kind}, ${JSON.stringify(options.identity)}, ${now} + ${leaseMillis}
           FROM generate_series(0, ${machines - 1}) AS number
           WHERE NOT EXISTS (SELECT 1 FROM ${runners} r WHERE r.machine = number) ORDER BY number LIMIT 1
@@ -143,16 +145,19 @@ export const make = Effect.fnUntraced(function*(options: Options) {
         if (isCheck && begun - refreshedAt < leaseMillis) return Effect.succeed(shards)
         return sql<{ readonly lane: string }>`WITH
           alive AS (UPDATE ${runners} SET alive_until = ${now} + ${leaseMillis} WHERE id = ${runner}),
-          mine AS (SELECT lane FROM ${lanes} WHERE runner = ${runner} AND ${sql.in("lane", shards)} ORDER BY lane FOR UPDATE)
-          UPDATE ${lanes} SET until = ${now} + ${leaseMillis} WHERE lane IN (SELECT lane FROM mine) RETURNING lane`.pipe(
-          Effect.map((rows) => {
-            refreshedAt = begun
-            const kept = rows.map(({ lane }) => lane)
-            for (const lane of shards) if (!kept.includes(lane)) held.delete(lane)
-            return kept
-          }),
-          untraced
-        )
+          mine AS (SELECT lane FROM ${lanes} WHERE runner = ${runner} AND ${
+          sql.in("lane", shards)
+        } ORDER BY lane FOR UPDATE)
+          UPDATE ${lanes} SET until = ${now} + ${leaseMillis} WHERE lane IN (SELECT lane FROM mine) RETURNING lane`
+          .pipe(
+            Effect.map((rows) => {
+              refreshedAt = begun
+              const kept = rows.map(({ lane }) => lane)
+              for (const lane of shards) if (!kept.includes(lane)) held.delete(lane)
+              return kept
+            }),
+            untraced
+          )
       }),
     release: (_, shard) => free([shard]),
     releaseAll: () =>

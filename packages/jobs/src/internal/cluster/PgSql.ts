@@ -9,8 +9,8 @@
  * **Gotchas**: a transaction that missed a deadline may have been committed. All that is written here can be written again.
  */
 import * as PgClient from "@effect/sql-pg/PgClient"
-import * as PgPool from "@effect/sql-pg/PgPool"
 import type { PgConnection } from "@effect/sql-pg/PgConnection"
+import * as PgPool from "@effect/sql-pg/PgPool"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -71,12 +71,19 @@ export const make = Effect.fnUntraced(function*({ config, deadline, maxConnectio
     })
   const limits = sessionLimits(deadline)
   const direct = yield* open(limits, true)
-  const isDirect = yield* Effect.scoped(Effect.flatMap(direct.get, (connection) =>
-    connection.queryValues("SELECT current_setting('statement_timeout') <> '0'", [], false))).pipe(
-      Effect.map(([row]) => row?.[0] === true),
-      Effect.catchIf(isUnsupportedParameter, () => Effect.succeed(false)),
-      Effect.timeoutOrElse({ duration: Duration.times(deadline, 2), orElse: () => Effect.fail(late("no answer", deadline)) })
+  const isDirect = yield* Effect.scoped(
+    Effect.flatMap(
+      direct.get,
+      (connection) => connection.queryValues("SELECT current_setting('statement_timeout') <> '0'", [], false)
     )
+  ).pipe(
+    Effect.map(([row]) => row?.[0] === true),
+    Effect.catchIf(isUnsupportedParameter, () => Effect.succeed(false)),
+    Effect.timeoutOrElse({
+      duration: Duration.times(deadline, 2),
+      orElse: () => Effect.fail(late("no answer", deadline))
+    })
+  )
   const pool = isDirect ? direct : yield* open({}, false)
 
   /** All that are open to a server that turned read-only are of that server. */
@@ -170,11 +177,14 @@ export const wordsOf = ({ reason }: SqlError): string =>
 
 /** Postgres answers the `COMMIT` of a transaction that failed with `ROLLBACK`. */
 const commit = (connection: Connection): Effect.Effect<void, SqlError> =>
-  Effect.flatMap(connection.executeRaw("COMMIT", []), (result) =>
-    typeof result === "object" && result !== null && "command" in result && result.command === "ROLLBACK"
-      ? Effect.fail(
-        new SqlError({
-          reason: new ConnectionError({ cause: new Error("the transaction was rolled back"), operation: "commit" })
-        })
-      )
-      : Effect.void)
+  Effect.flatMap(
+    connection.executeRaw("COMMIT", []),
+    (result) =>
+      typeof result === "object" && result !== null && "command" in result && result.command === "ROLLBACK"
+        ? Effect.fail(
+          new SqlError({
+            reason: new ConnectionError({ cause: new Error("the transaction was rolled back"), operation: "commit" })
+          })
+        )
+        : Effect.void
+  )

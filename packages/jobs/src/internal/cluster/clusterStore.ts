@@ -11,20 +11,27 @@ import * as Latch from "effect/Latch"
 import * as Redacted from "effect/Redacted"
 import type * as SqlClient from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
-import { JobDataInvalid, JobError, JobNotAsking, JobStoreTooNew, JobStoreUnavailable, type StoreProblem } from "../../JobError.ts"
+import {
+  JobDataInvalid,
+  JobError,
+  JobNotAsking,
+  JobStoreTooNew,
+  JobStoreUnavailable,
+  type StoreProblem
+} from "../../JobError.ts"
 import { JobPolicy } from "../../JobPolicy.ts"
 import type { JobStoreShape, PostgresConfig } from "../../JobStore.ts"
 import type { EngineShape } from "../Engine.ts"
 import { JobHost } from "../JobHost.ts"
+import * as JsonText from "../JsonText.ts"
 import { publishMetrics } from "../publishMetrics.ts"
 import * as StoreTrouble from "../StoreTrouble.ts"
 import * as Watchers from "../Watchers.ts"
 import { statements, supported, tablesIn } from "./format.ts"
 import * as JobTable from "./JobTable.ts"
-import * as JsonText from "../JsonText.ts"
 import * as KindRunner from "./KindRunner.ts"
-import * as Places from "./Places.ts"
 import * as PgSql from "./PgSql.ts"
+import * as Places from "./Places.ts"
 
 /** Any number, the same in all programs that make the tables. */
 const formatLock = 4_817_203_311
@@ -42,7 +49,7 @@ export const make = Effect.fnUntraced(function*({ migrate = true, schema, ...con
   /** Told of each statement that failed, once there is an engine. */
   const observers = new Set<(error: SqlError) => void>()
   const observe = (error: SqlError | undefined) => {
-    if (error !== undefined) for (const told of observers) told(error)
+    if (error !== undefined) { for (const told of observers) told(error) }
   }
   const unavailable = (operation: string) => (error: SqlError) =>
     Effect.fail(new JobError({ reason: new JobStoreUnavailable({ store: name, operation, ...problemOf(error) }) }))
@@ -139,13 +146,16 @@ export const make = Effect.fnUntraced(function*({ migrate = true, schema, ...con
         } while (removed > 0)
       })
       const countWaiting = Effect.gen(function*() {
+        const begun = clock.currentTimeMillisUnsafe()
         yield* trouble.attempted(Effect.gen(function*() {
           for (const kind of metrics.kinds()) {
             const backlog = yield* table.backlog(kind)
             metrics.of(kind).backlog = { ...backlog, at: clock.currentTimeMillisUnsafe() }
           }
         }))
-        yield* Effect.sleep(policy.renewInterval)
+        // However many owners wait, counting them is one fiftieth of what this program does.
+        const least = 2 * Duration.toMillis(policy.pollInterval)
+        yield* Effect.sleep(Math.min(60_000, Math.max(least, (clock.currentTimeMillisUnsafe() - begun) * 50)))
       })
       yield* Effect.forkScoped(Effect.forever(tellTrouble))
       yield* Effect.forkScoped(Effect.forever(writeProgress))
@@ -218,8 +228,7 @@ export const make = Effect.fnUntraced(function*({ migrate = true, schema, ...con
               isWork.openUnsafe()
               return runner
             }),
-            (runner) =>
-              Effect.andThen(runner.close, Effect.sync(() => void kinds.delete(kind.name)))
+            (runner) => Effect.andThen(runner.close, Effect.sync(() => void kinds.delete(kind.name)))
           ).pipe(Effect.asVoid)
       }
       return engine
@@ -236,7 +245,9 @@ const prepare = (
   const tables = tablesIn(schema)
   const quoted = tables.format.split(".").map((part) => `"${part}"`).join(".")
   const found = Effect.gen(function*() {
-    const [table] = yield* sql<{ readonly is_there: boolean }>`SELECT to_regclass(${quoted}) IS NOT NULL AS is_there`
+    // From a table, whose lock makes Postgres look again at what it knew of names: another program may have made the tables just now.
+    const [table] = yield* sql<{ readonly is_there: boolean }>`SELECT to_regclass(${quoted}) IS NOT NULL AS is_there
+      FROM pg_catalog.pg_class LIMIT 1`
     if (table?.is_there !== true) return 0
     const [row] = yield* sql<{ readonly format: number }>`SELECT format FROM ${sql(tables.format)}`
     return row?.format ?? 0

@@ -155,7 +155,9 @@ export const statements = (schema: string | undefined): ReadonlyArray<string> =>
       identity TEXT NOT NULL,
       alive_until DOUBLE PRECISION NOT NULL
     )`,
-    `CREATE TABLE ${of(`${prefix}_lanes`)} (lane TEXT PRIMARY KEY, runner TEXT NOT NULL, until DOUBLE PRECISION NOT NULL)`,
+    `CREATE TABLE ${
+      of(`${prefix}_lanes`)
+    } (lane TEXT PRIMARY KEY, runner TEXT NOT NULL, until DOUBLE PRECISION NOT NULL)`,
     `CREATE INDEX ${prefix}_lanes_runner ON ${of(`${prefix}_lanes`)} (runner)`,
     `INSERT INTO ${of(`${prefix}_format`)} (format) VALUES (${supported})`
   ]
