@@ -144,7 +144,8 @@ export const toRun = <Data>(
 }
 
 /** The engine for several machines that takes this one's place has them. */
-const notHere = (what: string) => Effect.die(new Error(`the engine on Postgres ${what}: keep such jobs in SQLite`))
+export const notHere = (what: string) =>
+  Effect.die(new Error(`the engine on Postgres ${what}: keep such jobs in SQLite`))
 
 const toText = <A>(
   name: string,

@@ -25,6 +25,7 @@ import { publishMetrics } from "../publishMetrics.ts"
 import * as StoreTrouble from "../StoreTrouble.ts"
 import * as Watchers from "../Watchers.ts"
 import * as Attempt from "./Attempt.ts"
+import { notHere } from "./Attempt.ts"
 import { execute, outcomeOf } from "./execute.ts"
 import type { Claim, ClaimedJob, Outcome, Store } from "./LeaseStore.ts"
 import * as OtherRunners from "./OtherRunners.ts"
@@ -296,6 +297,8 @@ const make = Effect.fnUntraced(function*(store: Store) {
       watchers.nudge()
     }),
     answer: ({ id }, question) => Effect.fail(new JobError({ reason: new JobNotAsking({ id, question }) })),
+    retry: () => notHere("runs no ended job again"),
+    steps: () => notHere("tells no steps"),
     watch: watchers.watch,
     trouble: trouble.present,
     register: (job, run) =>

@@ -154,7 +154,7 @@ export const makeMemoryStore = (): Store => {
       atomic(() =>
         ordered()
           .filter((row) =>
-            row.owner === owner && (kind ?? row.kind) === row.kind &&
+            (owner ?? row.owner) === row.owner && (kind ?? row.kind) === row.kind &&
             (states === undefined || states.includes(row.state))
           )
           .toReversed()

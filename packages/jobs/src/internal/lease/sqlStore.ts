@@ -226,7 +226,7 @@ export const make = Effect.fnUntraced(function*(sql: SqlClient.SqlClient, dialec
       ),
     list: ({ kind, limit, owner, states }) => {
       const conditions = [
-        sql`owner = ${owner}`,
+        owner === undefined ? sql`1 = 1` : sql`owner = ${owner}`,
         ...kind === undefined ? [] : [sql`kind = ${kind}`],
         ...states === undefined || states.length === 0 ? [] : [sql.in("state", states)]
       ]
