@@ -21,7 +21,7 @@ export class JobNotFound extends Schema.Error<JobNotFound>(id("JobNotFound"))({
   }
 }
 
-/** The job has no result yet, or cannot be removed while it is unfinished. */
+/** The job has no result yet, or cannot be removed while it is unfinished, or has succeeded and needs no other try. */
 export class JobNotFinished extends Schema.Error<JobNotFinished>(id("JobNotFinished"))({
   _tag: Schema.tag("JobNotFinished"),
   id: Schema.String,
@@ -29,6 +29,7 @@ export class JobNotFinished extends Schema.Error<JobNotFinished>(id("JobNotFinis
   percent: Schema.Finite
 }) {
   override get message(): string {
+    if (this.state === "succeeded") return `job ${this.id} has succeeded: it is not run again`
     const at = this.state === "queued" ? "waits for its turn" : `is running, ${Math.floor(this.percent)} % done`
     return `job ${this.id} ${at}; ask again later, or cancel it`
   }

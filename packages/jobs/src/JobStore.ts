@@ -91,7 +91,8 @@ export interface NewJob {
 }
 
 export interface ListRequest {
-  readonly owner: string
+  /** `undefined`: of all owners, for the operator. */
+  readonly owner: string | undefined
   readonly kind: string | undefined
   readonly states: ReadonlyArray<JobState> | undefined
   readonly limit: number

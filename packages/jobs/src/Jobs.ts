@@ -90,6 +90,14 @@ export interface JobsShape {
   readonly answer: (id: string, question: string, value: Schema.Json, asker?: Asker) => Effect.Effect<void, JobError>
   /** The asker's jobs, the newest first. */
   readonly list: (options?: ListOptions) => Effect.Effect<ReadonlyArray<JobStatus>, JobError>
+  /**
+   * Runs a job again that failed or was cancelled: a new job goes on behind the steps that are done, or at the step `from`. Its id. Fails with
+   * `JobNotFinished`.
+   */
+  readonly retry: (
+    id: string,
+    options?: Asker & { readonly from?: string | undefined }
+  ) => Effect.Effect<string, JobError>
   /** Forgets an ended job and its key. Fails with `JobNotFinished`. */
   readonly remove: (id: string, asker?: Asker) => Effect.Effect<void, JobError>
   /**
@@ -186,6 +194,9 @@ const make = Effect.gen(function*() {
         limit: Math.max(1, Math.min(1000, options?.limit ?? 100))
       })
       return jobs.map(toStatus)
+    }),
+    retry: Effect.fn("Jobs.retry")(function*(id, options) {
+      return (yield* engine.retry(yield* find(id, options), host.newId(), options?.from)).id
     }),
     remove: Effect.fn("Jobs.remove")(function*(id, asker) {
       const { percent, state } = yield* find(id, asker)

@@ -188,13 +188,14 @@ describe("jobs in Postgres", () => {
   it.live("that are cancelled when their program is dead are undone by the next, each step once", () =>
     Effect.scoped(Effect.gen(function*() {
       const { lines, on } = yield* place
+      const client = yield* on("client", { isClient: true })
       const a = yield* on("a")
-      const id = yield* a.start("work", 3, 500)
+      const id = yield* a.start("work", 3, 1000)
       yield* until(lines, (all) => all.some(({ step, what }) => step === "step 3" && what === "begin"))
       yield* a.signal("SIGKILL")
       yield* a.ended
+      assert.isTrue((yield* client.cancel(id)).isCancelling)
       const b = yield* on("b")
-      assert.isTrue((yield* b.cancel(id)).isCancelling)
       yield* until(b.status(id), ({ state }) => state === "cancelled", "60 seconds")
       const all = yield* lines
       const undone = all.filter(({ what }) => what === "undone").map(({ name, step }) => `${name} ${step}`)
@@ -264,7 +265,7 @@ describe("jobs in Postgres", () => {
         (all) => [beta, ...two].every((id) => all.some(({ job, what }) => job === id && what === "done"))
       )
       assert.include(["queued", "running"], (yield* next.status(alpha)).state)
-      const late = yield* on("late", { kinds: ["alpha"] })
+      const late = yield* on("late", { kinds: ["alpha"], version: 2 })
       yield* until(
         lines,
         (all) => [alpha, three].every((id) => all.some(({ job, what }) => job === id && what === "done"))

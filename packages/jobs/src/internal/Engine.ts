@@ -29,6 +29,13 @@ export interface EngineShape {
   /** Ends a job that waits; asks for the end of one that runs, wherever that is. Does not wait for it. */
   readonly cancel: (job: StoredJob) => Effect.Effect<void, JobError>
   /**
+   * A new job with the payload, owner and key of one that failed or was cancelled, and with its steps that are done, up to the one named. Steps that
+   * were undone, and those behind them, are done again. Fails with `JobNotFinished` for any other job.
+   */
+  readonly retry: (job: StoredJob, id: string, from: string | undefined) => Effect.Effect<StoredJob, JobError>
+  /** Names of the steps that are done, in their order. */
+  readonly steps: (id: string) => Effect.Effect<ReadonlyArray<string>, JobError>
+  /**
    * Answers what the job asks, with JSON. Fails with `JobNotAsking`, or with `JobDataInvalid` where this process runs it and knows better.
    */
   readonly answer: (job: StoredJob, question: string, value: string) => Effect.Effect<void, JobError>

@@ -21,7 +21,7 @@ import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
-import { JobDataInvalid, JobError, JobNotAsking } from "../JobError.ts"
+import { JobDataInvalid, JobError, JobNotAsking, JobNotFinished } from "../JobError.ts"
 import { JobPolicy } from "../JobPolicy.ts"
 import type { JobStoreShape } from "../JobStore.ts"
 import * as Attempt from "./Attempt.ts"
@@ -329,6 +329,14 @@ const make = Effect.fnUntraced(function*(store: Store) {
     result: store.result,
     list: store.list,
     remove: store.remove,
+    steps: store.steps,
+    retry: Effect.fnUntraced(function*({ id, kind, percent, state }, newId, from) {
+      const job = yield* store.retry(id, newId, from)
+      if (job === undefined) return yield* new JobError({ reason: new JobNotFinished({ id, state, percent }) })
+      metrics.of(kind)
+      isWork.openUnsafe()
+      return job
+    }),
     cancel: Effect.fnUntraced(function*({ id, kind }) {
       if (yield* store.requestCancel(id)) metrics.of(kind).finished.cancelled++
       const attempt = attempts.get(id)

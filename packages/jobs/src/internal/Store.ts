@@ -171,6 +171,14 @@ export interface Store {
   readonly report: (progress: ReadonlyArray<Progress>) => Effect.Effect<void, JobError>
   /** Ends a job that waits and has nothing to undo; asks the runner of any other. True if it has ended by that. */
   readonly requestCancel: (id: string) => Effect.Effect<boolean, JobError>
+  /** A new job like that one, with its steps up to this one; `undefined` if it did not fail and was not cancelled. */
+  readonly retry: (
+    id: string,
+    newId: string,
+    from: string | undefined
+  ) => Effect.Effect<StoredJob | undefined, JobError>
+  /** Names of the steps that are done, in the order in which they were begun. */
+  readonly steps: (id: string) => Effect.Effect<ReadonlyArray<string>, JobError>
   /** False if it has not ended. */
   readonly remove: (id: string) => Effect.Effect<boolean, JobError>
   /** Over all owners. */

@@ -45,6 +45,31 @@ interface Row extends Mutable<StoredJob> {
   readonly turn: number
 }
 
+/** What is the same of all jobs that were just accepted. */
+const fresh = {
+  state: "queued",
+  attempt: 0,
+  crashes: 0,
+  suspicions: 0,
+  isAlone: false,
+  isWaiting: false,
+  ending: undefined,
+  fence: 0,
+  runner: undefined,
+  isCancelling: false,
+  percent: 0,
+  message: undefined,
+  data: undefined,
+  question: undefined,
+  result: undefined,
+  failure: undefined,
+  revision: 1,
+  startsAt: undefined,
+  deadlineAt: undefined,
+  startedAt: undefined,
+  finishedAt: undefined
+} satisfies Partial<Row>
+
 interface StepRow {
   readonly isDone: boolean
   readonly isUnsafe: boolean
@@ -206,6 +231,7 @@ export const makeMemoryStore = (): Store => {
         const turn = Math.max((turns.get(key)?.turn ?? -1) + 1, queued.length === 0 ? 0 : least(queued))
         turns.set(key, { turn, at: now })
         const row: Row = {
+          ...fresh,
           id: job.id,
           number: ++count,
           kind: job.kind,
@@ -213,29 +239,10 @@ export const makeMemoryStore = (): Store => {
           owner: job.owner,
           key: job.key,
           payload: job.payload,
-          state: "queued",
           turn,
-          attempt: 0,
-          crashes: 0,
-          suspicions: 0,
-          isAlone: false,
-          isWaiting: false,
-          ending: undefined,
-          fence: 0,
-          runner: undefined,
-          isCancelling: false,
-          percent: 0,
-          message: undefined,
-          data: undefined,
-          question: undefined,
-          result: undefined,
-          failure: undefined,
-          revision: 1,
           createdAt: now,
           startsAt: job.delayMillis > 0 ? now + job.delayMillis : undefined,
           deadlineAt: job.deadlineMillis === undefined ? undefined : now + job.deadlineMillis,
-          startedAt: undefined,
-          finishedAt: undefined,
           updatedAt: now
         }
         rows.set(row.id, row)
@@ -253,7 +260,7 @@ export const makeMemoryStore = (): Store => {
       atomic(() =>
         ordered()
           .filter((row) =>
-            row.owner === owner && (kind ?? row.kind) === row.kind &&
+            (owner ?? row.owner) === row.owner && (kind ?? row.kind) === row.kind &&
             (states === undefined || states.length === 0 || states.includes(row.state))
           )
           .toReversed()
@@ -420,6 +427,38 @@ export const makeMemoryStore = (): Store => {
         else change(row, now, { isCancelling: true, startsAt: undefined })
         return isOver
       }),
+    retry: (id, newId, from) =>
+      atomic((now) => {
+        const old = rows.get(id)
+        if (old === undefined || old.state !== "failed" && old.state !== "cancelled") return undefined
+        const { key, kind, owner, payload, version } = old
+        old.key = undefined
+        const turnOf = turnKey(kind, owner)
+        const queued = ordered().filter((row) => row.kind === kind && row.state === "queued")
+        const turn = Math.max((turns.get(turnOf)?.turn ?? -1) + 1, queued.length === 0 ? 0 : least(queued))
+        turns.set(turnOf, { turn, at: now })
+        const row: Row = {
+          ...fresh,
+          id: newId,
+          number: ++count,
+          kind,
+          version,
+          owner,
+          key,
+          payload,
+          turn,
+          createdAt: now,
+          updatedAt: now
+        }
+        rows.set(newId, row)
+        const kept = stepsOf(newId)
+        for (const [name, step] of steps.get(id) ?? []) {
+          if (name === from || step.compensation === "done") break
+          if (step.isDone) kept.set(name, step)
+        }
+        return copy(row)
+      }),
+    steps: (id) => atomic(() => [...steps.get(id) ?? []].flatMap(([name, { isDone }]) => isDone ? [name] : [])),
     remove: (id) =>
       atomic(() => {
         const row = rows.get(id)

@@ -218,6 +218,18 @@ export const over = Effect.fnUntraced(
       }
     )
 
+    /** One after the owner's last, but not before what is queued. */
+    const nextTurn = (kind: string, owner: string, at: number) =>
+      Effect.gen(function*() {
+        const [place] = yield* sql<{ readonly turn: number }>`SELECT MAX(
+        COALESCE((SELECT turn + 1 FROM ${turns} WHERE kind = ${kind} AND owner = ${owner}), 0),
+        COALESCE((SELECT MIN(turn) FROM ${jobs} WHERE kind = ${kind} AND state = 'queued'), 0)) AS turn`
+        const turn = place?.turn ?? 0
+        yield* sql`INSERT INTO ${turns} (kind, owner, turn, asked_at) VALUES (${kind}, ${owner}, ${turn}, ${at})
+        ON CONFLICT (kind, owner) DO UPDATE SET turn = excluded.turn, asked_at = excluded.asked_at`
+        return turn
+      })
+
     /** So many steps of the job, and the job when none is left. How much of that was not needed; 0 if there may be more. */
     const removeSome = (id: string, most: number) =>
       Effect.gen(function*() {
@@ -252,12 +264,7 @@ export const over = Effect.fnUntraced(
             WHERE kind = ${job.kind} AND state = 'queued' AND owner = ${job.owner} LIMIT 1 OFFSET ${job.maxQueued - 1}`
           if (isHeld(waiting)) return yield* fail(new JobQueueFull({ kind: job.kind, limit: job.maxQueued }))
           if (known !== undefined) yield* sql`UPDATE ${jobs} SET idempotency = NULL WHERE id = ${known.id}`
-          const [place] = yield* sql<{ readonly turn: number }>`SELECT MAX(
-            COALESCE((SELECT turn + 1 FROM ${turns} WHERE kind = ${job.kind} AND owner = ${job.owner}), 0),
-            COALESCE((SELECT MIN(turn) FROM ${jobs} WHERE kind = ${job.kind} AND state = 'queued'), 0)) AS turn`
-          const turn = place?.turn ?? 0
-          yield* sql`INSERT INTO ${turns} (kind, owner, turn, asked_at) VALUES (${job.kind}, ${job.owner}, ${turn}, ${at})
-            ON CONFLICT (kind, owner) DO UPDATE SET turn = excluded.turn, asked_at = excluded.asked_at`
+          const turn = yield* nextTurn(job.kind, job.owner, at)
           const [row] = yield* sql<
             Row
           >`INSERT INTO ${jobs} (id, kind, version, owner, idempotency, payload, turn, starts_at,
@@ -287,7 +294,7 @@ export const over = Effect.fnUntraced(
         )),
       list: ({ kind, limit, owner, states }) => {
         const conditions = [
-          sql`owner = ${owner}`,
+          owner === undefined ? sql`1 = 1` : sql`owner = ${owner}`,
           ...kind === undefined ? [] : [sql`kind = ${kind}`],
           ...states === undefined || states.length === 0 ? [] : [sql.in("state", states)]
         ]
@@ -541,6 +548,40 @@ export const over = Effect.fnUntraced(
             WHERE id = ${id} AND state IN ('queued', 'running')`
           return false
         })),
+      retry: (id, newId, from) =>
+        durable("run a job again")(Effect.gen(function*() {
+          const at = now()
+          const [old] = yield* sql<
+            Row
+          >`SELECT ${columns} FROM ${jobs} WHERE id = ${id} AND state IN ('failed', 'cancelled')`
+          if (old === undefined) return undefined
+          const [kept] = yield* sql<
+            { readonly idempotency: string | null }
+          >`SELECT idempotency FROM ${jobs} WHERE id = ${id}`
+          yield* sql`UPDATE ${jobs} SET idempotency = NULL WHERE id = ${id}`
+          const turn = yield* nextTurn(old.kind, old.owner, at)
+          const [row] = yield* sql<
+            Row
+          >`INSERT INTO ${jobs} (id, kind, version, owner, idempotency, payload, turn, state, attempt,
+              crashes, fence, is_cancelling, percent, revision, created_at, updated_at)
+            SELECT ${newId}, kind, version, owner, ${
+            kept?.idempotency ?? null
+          }, payload, ${turn}, 'queued', 0, 0, 0, 0, 0, 1, ${at}, ${at}
+            FROM ${jobs} WHERE id = ${id} RETURNING ${columns}`
+          yield* sql`INSERT INTO ${steps} (job, name, is_done, is_unsafe, fence, value, compensation)
+            SELECT ${newId}, name, is_done, is_unsafe, fence, value, compensation FROM ${steps}
+            WHERE job = ${id} AND is_done = 1 AND rowid < COALESCE(
+              (SELECT MIN(rowid) FROM ${steps} WHERE job = ${id} AND (name = ${
+            from ?? null
+          } OR compensation = 2)), 9223372036854775807)
+            ORDER BY rowid`
+          return row === undefined ? undefined : toJob(row)
+        })),
+      steps: (id) =>
+        read("read the steps of a job")(Effect.map(
+          reader<{ readonly name: string }>`SELECT name FROM ${steps} WHERE job = ${id} AND is_done = 1 ORDER BY rowid`,
+          (rows) => rows.map(({ name }) => name)
+        )),
       remove: (id) =>
         Effect.gen(function*() {
           const name = "remove a job"

@@ -232,6 +232,34 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
       )
     })
 
+    test("goes to the job that goes on where one failed, or at a step that is wanted again", () => {
+      const log: Array<string> = []
+      let isBroken = true
+      return Effect.gen(function*() {
+        const jobs = yield* Jobs
+        const first = yield* jobs.start(Keyed, { path: "/a" })
+        assert.strictEqual((yield* ended(first)).state, "failed")
+        isBroken = false
+        const second = yield* jobs.retry(first)
+        assert.strictEqual((yield* ended(second)).state, "succeeded")
+        assert.deepStrictEqual(log, ["one", "two", "two"])
+        assert.strictEqual(yield* jobs.start(Keyed, { path: "/a" }), second)
+        assert.strictEqual((yield* reasonOf(jobs.retry(second)))._tag, "JobNotFinished")
+        assert.strictEqual((yield* reasonOf(jobs.retry(first, bob)))._tag, "JobNotFound")
+        yield* ended(yield* jobs.retry(first, { from: "one" }))
+        assert.deepStrictEqual(log.slice(3), ["one", "two"])
+      }).pipe(provide(Keyed.toLayer(({ path }, job) =>
+        Effect.gen(function*() {
+          yield* job.step("one", Effect.sync(() => log.push("one")))
+          yield* job.step(
+            "two",
+            Effect.suspend(() => (log.push("two"), isBroken) ? Effect.die(new Error("no")) : Effect.void)
+          )
+          return path
+        })
+      )))
+    })
+
     test("is free again when its job was removed", () => {
       let runs = 0
       return Effect.gen(function*() {

@@ -536,6 +536,44 @@ export const storeContract = ({ elapse, layer, name, test }: Subject): void => {
         assert.strictEqual((yield* only(store, failed)).failure?.kind, "version")
       }))
 
+    promise(
+      "runs a job again with the steps that are done, up to the one that is wanted or was undone",
+      (store) =>
+        Effect.gen(function*() {
+          yield* store.insert(job({ key: "k", owner: "bob", payload: `{"path":"/x"}` }))
+          const old = yield* claimed(store)
+          assert.isUndefined(yield* store.retry(old.id, "early", undefined))
+          yield* store.beginStep(old, "one")
+          yield* store.commitStep(old, "one", "1", false)
+          yield* store.setAlarm(old, "nap", 5)
+          yield* store.commitStep(old, "two", "2", true)
+          yield* store.commitStep(old, "three", "3", true)
+          assert.deepStrictEqual(yield* store.steps(old.id), ["one", "two", "three"])
+          yield* store.commitCompensation(old, "three")
+          yield* store.finish(old, { state: "failed", failure: { kind: "error", message: "no" } })
+          const again = yield* store.retry(old.id, "again", undefined)
+          assert.deepInclude(again, { id: "again", owner: "bob", state: "queued", attempt: 0, failure: undefined })
+          assert.deepStrictEqual(yield* store.steps("again"), ["one", "two"])
+          assert.deepInclude(yield* store.step("again", "two"), { _tag: "Done", value: "2", compensation: "due" })
+          // The key is the new one's, and the old one stays as it is.
+          assert.strictEqual((yield* store.insert(job({ key: "k", owner: "bob" }))).job.id, "again")
+          assert.strictEqual((yield* only(store, old.id)).state, "failed")
+          yield* store.retry(old.id, "from two", "two")
+          assert.deepStrictEqual(yield* store.steps("from two"), ["one"])
+          yield* store.retry(old.id, "from one", "one")
+          assert.deepStrictEqual(yield* store.steps("from one"), [])
+          assert.strictEqual((yield* claimed(store)).payload, `{"path":"/x"}`)
+          assert.isUndefined(yield* store.retry("nobody", "x", undefined))
+        })
+    )
+
+    promise("lists the jobs of all owners when none is named", (store) =>
+      Effect.gen(function*() {
+        for (const owner of ["a", "b"]) yield* store.insert(job({ owner }))
+        const all = yield* store.list({ owner: undefined, kind: undefined, states: undefined, limit: 10 })
+        assert.deepStrictEqual(all.map(({ owner }) => owner), ["b", "a"])
+      }))
+
     promise("counts what waits of a kind, and how long the oldest has", (store) =>
       Effect.gen(function*() {
         yield* store.enroll(runner("one"))

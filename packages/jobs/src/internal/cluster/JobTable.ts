@@ -8,7 +8,9 @@
  * that had its turn goes to the end, and behind those that come in the next hundred turns; one without waiting jobs has no row.
  */
 import * as Duration from "effect/Duration"
+import * as Snowflake from "effect/cluster/Snowflake"
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import type * as SqlClient from "effect/sql/SqlClient"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import * as crypto from "node:crypto"
@@ -32,6 +34,8 @@ import { nowIn, type tablesIn } from "./format.ts"
 export interface TakenJob extends ClaimedJob {
   readonly crashes: number
   readonly hasUndo: boolean
+  /** It goes on behind steps of another job, which are kept in the table. */
+  readonly isSeeded: boolean
 }
 
 /** The executions of a job: the present one, and those before it was started over. */
@@ -70,6 +74,7 @@ interface Row {
   readonly fence: number
   readonly is_cancelling: boolean
   readonly has_undo: boolean
+  readonly is_seeded: boolean
   readonly ending: string | null
   readonly question: string | null
   readonly question_name: string | null
@@ -88,6 +93,9 @@ interface Row {
 
 /** The largest text that is stored, whatever the kind says: what the database takes must be what its clients can read again. */
 export const maxTextBytes = 64 * 2 ** 20
+
+/** The name that was kept so. */
+const unkept = (name: string): string => name.startsWith("json:") ? String(JSON.parse(name.slice(5))) : name
 
 /** Any number, the same in all programs. */
 const clockLock = 4_817_203_312
@@ -119,7 +127,7 @@ export const make = (
   const now = sql.literal(nowIn)
   const columns = sql.literal(
     [
-      "id, kind, version, owner, state, attempt, crashes, fence, is_cancelling, has_undo, ending, percent, message, data",
+      "id, kind, version, owner, state, attempt, crashes, fence, is_cancelling, has_undo, is_seeded, ending, percent, message, data",
       "failure, question, question_name, starts_at, deadline_at, revision, created_at, started_at, finished_at, updated_at"
     ].join(", ")
   )
@@ -159,6 +167,12 @@ export const make = (
       ON CONFLICT (kind, owner, version) DO UPDATE SET waiting = t.waiting + excluded.waiting,
         delayed = t.delayed + excluded.delayed, turn = CASE WHEN t.waiting = 0 THEN excluded.turn ELSE t.turn END
       RETURNING waiting + delayed AS waiting`
+  const journalOf = (execution: string | null) =>
+    sql<{ readonly id: string; readonly asked: string; readonly kept: string }>`SELECT m.id::text AS id, m.payload AS asked,
+      r.payload AS kept FROM ${messages} m JOIN ${replies} r ON r.request_id = m.id
+      WHERE m.entity_id = ${execution ?? ""} AND m.tag = 'activity' ORDER BY m.rowid`.pipe(
+      Effect.map((rows) => rows.flatMap(journalled))
+    )
   const ifHeld = (hold: Hold, write: Effect.Effect<unknown, SqlError>) =>
     sql.withTransaction(Effect.gen(function*() {
       if (!isAny(yield* sql`SELECT 1 AS one FROM ${jobs} WHERE ${held(hold)} FOR UPDATE`)) return false
@@ -257,7 +271,7 @@ export const make = (
         operation("read a result")
       ),
     list: ({ kind, limit, owner, states }: ListRequest) =>
-      sql<Row>`SELECT ${columns} FROM ${jobs} WHERE owner = ${owner}
+      sql<Row>`SELECT ${columns} FROM ${jobs} WHERE ${owner === undefined ? sql.literal("TRUE") : sql`owner = ${owner}`}
         ${kind === undefined ? sql.literal("") : sql`AND kind = ${kind}`}
         ${states === undefined ? sql.literal("") : sql`AND ${sql.in("state", states)}`}
         ORDER BY number DESC LIMIT ${limit}`.pipe(
@@ -507,6 +521,57 @@ export const make = (
         if (job.is_new) yield* leaveQueue(job, job.is_delayed)
         return "cancelled" as const
       })).pipe(operation("cancel a job")),
+    /** A new job like that one, with its steps up to this one; `undefined` if it did not fail and was not cancelled. */
+    retry: (id: string, newId: string, from: string | undefined) =>
+      sql.withTransaction(Effect.gen(function*() {
+        const [old] = yield* sql<Row & { readonly execution: string | null; readonly idempotency: string | null }>`SELECT ${columns},
+          execution, idempotency FROM ${jobs} WHERE id = ${id} AND state IN ('failed', 'cancelled') FOR UPDATE`
+        if (old === undefined) return undefined
+        const done = yield* journalOf(old.execution)
+        const rows = yield* sql<StepRow & { readonly name: string; readonly begun_at: number }>`SELECT name, fence, is_done,
+          is_undone, value, begun_at FROM ${steps} WHERE job = ${id}`
+        const again = new Set(rows.filter(({ is_undone }) => is_undone).map(({ name }) => name))
+        if (from !== undefined) again.add(kept(from))
+        const seeds = [
+          ...done,
+          ...rows.flatMap(({ begun_at, is_done, name, value }) =>
+            is_done && !again.has(name) ? [{ name, begunAt: begun_at, value: value ?? undefined }] : []
+          )
+        ]
+        // Where the first of them was begun: what undoes a step has its row from later.
+        const cut = Math.min(...done.flatMap(({ begunAt, name }) => again.has(name) ? [begunAt] : []),
+          ...rows.flatMap(({ begun_at, is_undone, name }) => again.has(name) && !is_undone ? [begun_at] : []))
+        yield* sql`UPDATE ${jobs} SET idempotency = NULL WHERE id = ${id}`
+        const [row] = yield* sql<Row>`INSERT INTO ${jobs} (id, kind, version, owner, idempotency, payload, state, attempt, crashes,
+            fence, is_cancelling, percent, revision, is_seeded, created_at, updated_at)
+          SELECT ${newId}, kind, version, owner, ${old.idempotency}, payload, 'queued', 0, 0, 0, FALSE, 0, 1, TRUE, ${now}, ${now}
+          FROM ${jobs} WHERE id = ${id} RETURNING ${columns}`
+        if (row === undefined) return undefined
+        yield* joinQueue(row, false)
+        for (const { begunAt, name, value } of seeds) {
+          if (begunAt >= cut || again.has(name)) continue
+          yield* sql`INSERT INTO ${steps} (job, name, fence, is_done, value) VALUES (${newId}, ${name}, 0, TRUE, ${value ?? null})
+            ON CONFLICT (job, name) DO NOTHING`
+        }
+        return toJob(row)
+      })).pipe(operation("run a job again")),
+    /** Names of the steps that are done, in the order in which they were begun. */
+    steps: (id: string) =>
+      Effect.gen(function*() {
+        const [job] = yield* sql<{ readonly execution: string | null }>`SELECT execution FROM ${jobs} WHERE id = ${id}`
+        const rows = yield* sql<{ readonly name: string; readonly begun_at: number }>`SELECT name, begun_at FROM ${steps}
+          WHERE job = ${id} AND is_done`
+        const own = rows.map(({ begun_at, name }) => ({ name, begunAt: begun_at }))
+        return [...yield* journalOf(job?.execution ?? null), ...own].toSorted((a, b) => a.begunAt - b.begunAt)
+          .map(({ name }) => unkept(name))
+      }).pipe(operation("read the steps of a job")),
+    /** What a job that goes on behind the steps of another has of those. */
+    seeds: (id: string) =>
+      sql<{ readonly name: string; readonly value: string | null }>`SELECT name, value FROM ${steps}
+        WHERE job = ${id} AND is_done`.pipe(
+        Effect.map((rows) => new Map(rows.map(({ name, value }) => [name, value ?? undefined]))),
+        operation("read a step")
+      ),
     remove: (id: string) =>
       sql.withTransaction(Effect.gen(function*() {
         const rows = yield* sql<Executed>`DELETE FROM ${jobs}
@@ -606,11 +671,39 @@ const toTaken = (row: Row & { readonly payload: string }): TakenJob => ({
   payload: row.payload,
   crashes: row.crashes,
   hasUndo: row.has_undo,
+  isSeeded: row.is_seeded,
   isAlone: false,
-  // Written by `beginEnding`. A job that was cancelled while no runner had it is undone by the one that gets it.
-  ending: row.ending !== null
-    ? JSON.parse(row.ending) as Unsuccessful
-    : row.is_cancelling
-    ? { state: "cancelled" }
-    : undefined
+  ending: endingOf(row)
 })
+
+/** A job that was cancelled while no runner had it is undone by the one that gets it. */
+const endingOf = ({ ending, is_cancelling }: Row): Unsuccessful | undefined => {
+  if (ending === null) return is_cancelling ? { state: "cancelled" } : undefined
+  // Written by `beginEnding`.
+  return JSON.parse(ending) as Unsuccessful
+}
+
+/** What the engine kept of an execution of a step. */
+interface Journalled {
+  readonly name: string
+  readonly begunAt: number
+  readonly value: string | undefined
+}
+
+const StepAsked = Schema.fromJsonString(Schema.Struct({ name: Schema.String }))
+const StepKept = Schema.fromJsonString(Schema.Struct({
+  value: Schema.Struct({
+    exit: Schema.Struct({ value: Schema.Struct({ isDone: Schema.Literal(true), value: Schema.optional(Schema.String) }) })
+  })
+}))
+
+const journalled = (
+  { asked, id, kept }: { readonly id: string; readonly asked: string; readonly kept: string }
+): ReadonlyArray<Journalled> => {
+  const step = Schema.decodeOption(StepAsked)(asked)
+  const reply = Schema.decodeOption(StepKept)(kept)
+  // A step that failed or was stopped is none.
+  if (step._tag === "None" || reply._tag === "None") return []
+  const begunAt = Snowflake.timestamp(Snowflake.Snowflake(id))
+  return [{ name: step.value.name, begunAt, value: reply.value.value.exit.value.value }]
+}

@@ -84,7 +84,7 @@ export interface KindRunner {
   /** Looks what the table says of the jobs that run here. */
   readonly reconcile: Effect.Effect<void, JobError>
   /** Hands its jobs back and ends. Has an end itself, whatever the database does. */
-  readonly close: Effect.Effect<void>
+  readonly close: (patience: Duration.Duration) => Effect.Effect<void>
 }
 
 /** A job that was taken over has its own lane, if it can be: then a dead runner's jobs are taken over by several. */
@@ -257,11 +257,15 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
     }
   })
 
-  const surroundings = (services: Context.Context<WorkflowEngine | WorkflowInstance>, held: { place: Place }) => ({
+  const surroundings = (
+    services: Context.Context<WorkflowEngine | WorkflowInstance>,
+    seeds: ReadonlyMap<string, string | undefined>,
+    held: { place: Place }
+  ) => ({
     store: table,
     clock,
     persist,
-    keep: keep.make({ table, services, persist, onStep: () => void numbers.steps++ }),
+    keep: keep.make({ table, seeds, services, persist, onStep: () => void numbers.steps++ }),
     onProgress,
     onStep: () => undefined,
     onWaiting: () => held.place.leave(),
@@ -287,9 +291,10 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
       yield* settle(attempt, isOver)
       return isOver
     }
+    const seeds = job.isSeeded ? yield* persist(table.seeds(job.id)) : new Map<string, string | undefined>()
     attempts.set(job.id, attempt)
     if (isClosing) Attempt.intend(attempt, "hand back")
-    const concluding = yield* conclude(attempt, execute(kind, code, attempt, surroundings(inside, held)), {
+    const concluding = yield* conclude(attempt, execute(kind, code, attempt, surroundings(inside, seeds, held)), {
       store: table,
       persist,
       now,
@@ -428,7 +433,7 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
         }
       }
     }),
-    close: Effect.gen(function*() {
+    close: Effect.fnUntraced(function*(patience) {
       isClosing = true
       lanes.close()
       for (const attempt of attempts.values()) Attempt.intend(attempt, "hand back")
@@ -442,14 +447,11 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
         }
         yield* isIdle.await
       })
-      yield* Effect.timeoutOption(handBack, handBackPatience)
+      yield* Effect.timeoutOption(handBack, Duration.times(patience, 0.5))
       // What the database does not answer by then is left behind: leases end by themselves.
       const closing = yield* Effect.forkDetach(Scope.close(scope, Exit.void), { startImmediately: true })
-      yield* Effect.timeoutOption(Fiber.await(closing), closePatience)
+      yield* Effect.timeoutOption(Fiber.await(closing), Duration.times(patience, 0.5))
     })
   }
   return kindRunner
 })
-
-const handBackPatience = Duration.seconds(5)
-const closePatience = Duration.seconds(5)

@@ -15,6 +15,7 @@ import {
   JobDataInvalid,
   JobError,
   JobNotAsking,
+  JobNotFinished,
   JobStoreTooNew,
   JobStoreUnavailable,
   type StoreProblem
@@ -167,6 +168,14 @@ export const make = Effect.fnUntraced(function*({ migrate = true, schema, ...con
         Effect.forever(Effect.andThen(trouble.attempted(clean), Effect.sleep(policy.cleanInterval)))
       )
 
+      let closingSince = 0
+      /** Of all kinds together, one after the other: a program ends within seconds. */
+      const patience = () => {
+        const now = clock.currentTimeMillisUnsafe()
+        if (now - closingSince > 60_000) closingSince = now
+        return Duration.millis(Math.max(500, 10_000 - (now - closingSince)))
+      }
+
       const engine: EngineShape = {
         start: (job) =>
           Effect.map(table.insert(job), (accepted) => {
@@ -180,6 +189,14 @@ export const make = Effect.fnUntraced(function*({ migrate = true, schema, ...con
         result: table.result,
         list: table.list,
         remove: table.remove,
+        steps: table.steps,
+        retry: Effect.fnUntraced(function*({ id, kind, percent, state }, newId, from) {
+          const job = yield* table.retry(id, newId, from)
+          if (job === undefined) return yield* new JobError({ reason: new JobNotFinished({ id, state, percent }) })
+          metrics.of(kind)
+          isWork.openUnsafe()
+          return job
+        }),
         watch: watchers.watch,
         trouble: trouble.present,
         cancel: Effect.fnUntraced(function*({ id, kind }) {
@@ -228,7 +245,7 @@ export const make = Effect.fnUntraced(function*({ migrate = true, schema, ...con
               isWork.openUnsafe()
               return runner
             }),
-            (runner) => Effect.andThen(runner.close, Effect.sync(() => void kinds.delete(kind.name)))
+            (runner) => Effect.andThen(Effect.suspend(() => runner.close(patience())), Effect.sync(() => void kinds.delete(kind.name)))
           ).pipe(Effect.asVoid)
       }
       return engine

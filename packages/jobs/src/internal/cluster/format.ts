@@ -63,6 +63,7 @@ export const statements = (schema: string | undefined): ReadonlyArray<string> =>
       lane TEXT,
       is_cancelling BOOLEAN NOT NULL,
       has_undo BOOLEAN NOT NULL DEFAULT FALSE,
+      is_seeded BOOLEAN NOT NULL DEFAULT FALSE,
       ending TEXT,
       question_name TEXT,
       question TEXT,
@@ -97,6 +98,7 @@ export const statements = (schema: string | undefined): ReadonlyArray<string> =>
       is_done BOOLEAN NOT NULL DEFAULT FALSE,
       is_undone BOOLEAN NOT NULL DEFAULT FALSE,
       value TEXT,
+      begun_at DOUBLE PRECISION NOT NULL DEFAULT extract(epoch from clock_timestamp()) * 1000,
       PRIMARY KEY (job, name)
     )`,
     `CREATE TABLE ${turns} (

@@ -25,6 +25,8 @@ import { type JobTable, kept } from "./JobTable.ts"
 
 export interface Surroundings {
   readonly table: JobTable
+  /** What steps have returned that are not to be run. */
+  readonly seeds: ReadonlyMap<string, string | undefined>
   readonly services: Context.Context<WorkflowEngine | WorkflowInstance>
   readonly persist: <A>(effect: Effect.Effect<A, JobError>) => Effect.Effect<A>
   readonly onStep: () => void
@@ -36,7 +38,7 @@ const Kept = Schema.Struct({ isDone: Schema.Boolean, value: Schema.optional(Sche
 /** How long the engine may take to store that a step was stopped: it does not if it has lost the lane. */
 const patience = Duration.seconds(1)
 
-export const make = ({ onStep, persist, services, table }: Surroundings): Attempt.Keep => {
+export const make = ({ onStep, persist, seeds, services, table }: Surroundings): Attempt.Keep => {
   const tries = new Map<string, number>()
   const values = new Map<string, string | undefined>()
   let hasCrashed = true
@@ -57,6 +59,7 @@ export const make = ({ onStep, persist, services, table }: Surroundings): Attemp
     Effect.gen(function*() {
       const { name } = step
       if (values.has(name)) return values.get(name)
+      if (seeds.has(kept(name))) return seeds.get(kept(name))
       const context = yield* Effect.context<Effect.Services<typeof body>>()
       for (;;) {
         const number = (tries.get(name) ?? 0) + 1
