@@ -5,7 +5,8 @@
  *
  * `pnpm mutate server --sample 300 --seed 1` takes as many, chosen by the seed; the same change of the code is chosen again although other
  * code has changed. `--survivors` tries only what survived the last time, also after a run that was ended early; `--file StdioHost` only mutants
- * of files named so; `--quick` leaves out tests that take longer than half a second.
+ * of files named so; `--quick` leaves out tests that take longer than half a second; `--tests replay,policy` runs only
+ * test files named so, which tells what those alone notice.
  *
  * Unit tests first, in processes that try one mutant after the other. What is reached outside of a test's body (while a module is loaded, in
  * another process) has a test run of its own. Integration tests are run for what no unit test reaches. One test process at a time.
@@ -38,7 +39,8 @@ const { positionals, values } = parseArgs({
     seed: { type: "string", default: "1" },
     survivors: { type: "boolean", default: false },
     quick: { type: "boolean", default: false },
-    file: { type: "string" }
+    file: { type: "string" },
+    tests: { type: "string" }
   }
 })
 const home = ["packages/", "apps/", ""].map((folder) => `${folder}${positionals[0]}`)
@@ -57,12 +59,17 @@ Fs.mkdirSync(work, { recursive: true })
 const read = (file: string): string => Fs.readFileSync(Path.join(root, file), "utf8")
 const hashOf = (...texts: ReadonlyArray<string>): string => createHash("sha256").update(texts.join("\n")).digest("hex")
 
-const nameOf = ({ file, from, operator, to }: Equivalent | Mutant): string => [file, operator, from, to].join("\n")
+const nameOf = ({ file, from, operator, to }: Mutant): string => [file, operator, from, to].join("\n")
 
 const all = Fs.globSync(`${home}/src/**/*.ts`, { cwd: root }).toSorted().flatMap((file): ReadonlyArray<Mutant> =>
   mutationsOf(file, read(file)).mutations
     .map((mutation, index) => ({ ...mutation, file, index }))
 )
+/** The line of code it changes. */
+const codeOf = ({ file, line }: Mutant): string => (read(file).split("\n")[line - 1] ?? "").trim()
+const excuseOf = ({ code, file, from, operator, to }: Equivalent): string => [file, code, operator, from, to].join("\n")
+const isExcused = (mutant: Mutant): boolean => excused.has(excuseOf({ ...mutant, code: codeOf(mutant), reason: "" }))
+const excused = new Set(equivalents.map(excuseOf))
 const seen = new Map<string, number>()
 const ranked = all.map((mutant) => {
   const name = nameOf(mutant)
@@ -72,21 +79,24 @@ const ranked = all.map((mutant) => {
 }).toSorted((left, right) => (left.rank < right.rank ? -1 : 1))
 const mutants = ranked.slice(0, Number(values.sample)).map(({ mutant }) => mutant)
   .filter(({ file }) => values.file === undefined || file.includes(values.file))
-const excused = new Set(equivalents.map(nameOf))
+const known = new Set(all.filter(isExcused).map((mutant) => excuseOf({ ...mutant, code: codeOf(mutant), reason: "" })))
 for (const entry of equivalents) {
-  if (entry.file.startsWith(`${home}/`) && !seen.has(nameOf(entry))) {
+  if (entry.file.startsWith(`${home}/`) && !known.has(excuseOf(entry))) {
     console.log(`no mutant is this equivalent any more: ${entry.file} ${entry.operator}: ${entry.from} -> ${entry.to}`)
   }
 }
 
 /** What became of each, by its name and place: kept for `--survivors`. */
 const report = Path.join(work, "report.json")
-const keyOf = (mutant: Mutant): string => `${nameOf(mutant)}\n${mutant.line}`
+const keyOf = (mutant: Mutant): string => {
+  const column = mutant.start - read(mutant.file).lastIndexOf("\n", mutant.start - 1)
+  return `${nameOf(mutant)}\n${mutant.line}:${column}`
+}
 // Written by the last run.
 const before: Readonly<Record<string, Fate>> = values.survivors ? JSON.parse(Fs.readFileSync(report, "utf8")) : {}
 const fates = new Map<number, Fate>()
 for (const [id, mutant] of mutants.entries()) {
-  const fate = excused.has(nameOf(mutant)) ? "equivalent" : before[keyOf(mutant)]
+  const fate = isExcused(mutant) ? "equivalent" : before[keyOf(mutant)]
   if (fate === "killed" || fate === "out of time" || fate === "equivalent") fates.set(id, fate)
 }
 const isAlive = (id: number): boolean => !fates.has(id)
@@ -164,11 +174,13 @@ const survey = async (files: ReadonlyArray<string>): Promise<Reach> => {
     : {}
   const keyed = new Map(files.map((file) => [file, keyOfTests(file)]))
   const fresh = files.filter((file) => known[keyed.get(file) ?? ""] === undefined)
-  if (fresh.length > 0) {
-    const { lines } = await vitest({ mode: "survey", files: fresh }, (_, began) => began + 60 * minutes)
+  // Some at a time, so that a run that is ended early has not been for nothing.
+  for (let next = 0; next < fresh.length; next += 6) {
+    const some = fresh.slice(next, next + 6)
+    const { lines } = await vitest({ mode: "survey", files: some }, (_, began) => began + 30 * minutes)
     const broken = lines.find((line) => line.kind === "broken")
     if (broken !== undefined) throw new Error(`a test fails without any mutant: ${broken.test}\n${broken.why}`)
-    for (const file of fresh) {
+    for (const file of some) {
       const own = lines.filter((line) => "file" in line && line.file === file)
       if (!own.some((line) => line.kind === "reached")) {
         throw new Error(`no test of ${file} ran:\n${Fs.readFileSync(output, "utf8")}`)
@@ -231,10 +243,12 @@ const tryEach = async (file: string, reach: Reach): Promise<void> => {
     }
     const { lines } = await vitest(
       { mode: "each", files: [file], tests: alone === undefined ? tests : { [alone.test]: [alone.mutant] } },
-      (soFar, began) => {
+      (soFar) => {
         const last = soFar.at(-1)
         // The process judges for itself, unless it is busy for ever.
-        return last?.kind === "trying" ? Fs.statSync(said).mtimeMs + 2 * last.limit + 10_000 : began + 30 * minutes
+        return last?.kind === "trying"
+          ? Fs.statSync(said).mtimeMs + 2 * last.limit + 10_000
+          : Fs.statSync(said).mtimeMs + 5 * minutes
       }
     )
     alone = undefined
@@ -263,13 +277,14 @@ const tryWhole = async (id: number, files: ReadonlyArray<string>, reach: Reach):
   save()
 }
 
-/** Of what a test file reaches, how much is in this source: tests that are about it are likely to notice. */
+/** Of what a test file reaches, how much is in this source: tests that are about it are likely to notice. One of its name comes first. */
 const shareOf = (file: string, source: string | undefined, reach: Reach): number => {
   const reached = new Set([
     ...reach.elsewhere.get(file) ?? [],
     ...(reach.tests.get(file) ?? []).flatMap((test) => test.mutants)
   ])
-  return [...reached].filter((id) => mutants[id]?.file === source).length / reached.size
+  const isNamesake = source !== undefined && Path.basename(file).startsWith(`${Path.basename(source, ".ts")}.`)
+  return (isNamesake ? 1 : 0) + [...reached].filter((id) => mutants[id]?.file === source).length / reached.size
 }
 
 /** Tries what is reached outside of the bodies of tests: the files most likely to notice first, one by one. */
@@ -298,7 +313,10 @@ const anywhereIn = (reach: Reach): IsReached => (id, file) =>
 
 const undecided = new Set<number>()
 const began = Date.now()
-const ofTests = (pattern: string): ReadonlyArray<string> => Fs.globSync(`${home}/test/**/${pattern}`, { cwd: root })
+const wantedTests = values.tests?.split(",")
+const ofTests = (pattern: string): ReadonlyArray<string> =>
+  Fs.globSync(`${home}/test/**/${pattern}`, { cwd: root })
+    .filter((file) => wantedTests === undefined || wantedTests.some((name) => file.includes(name)))
 const integration = ofTests("*.integration.test.ts")
 const others = new Set([...integration, ...ofTests("*.{long,system}.test.ts")])
 const unit = ofTests("*.test.ts").filter((file) => !others.has(file))
@@ -333,7 +351,7 @@ for (const [id, mutant] of printed) {
   const fate = fates.get(id)
   if (fate !== "survived" && fate !== "not reached") continue
   console.log(`\n${mutant.file}:${mutant.line}  ${mutant.operator}${fate === "survived" ? "" : `, ${fate}`}`)
-  console.log(`  - ${mutant.from}\n  + ${mutant.to}`)
+  console.log(`    ${codeOf(mutant)}\n  - ${mutant.from}\n  + ${mutant.to}`)
 }
 const killed = counts.killed + counts["out of time"]
 const total = mutants.length - counts.equivalent

@@ -22,6 +22,7 @@ const needs: ReadonlyArray<Need> = [
       onPath("initdb") || (fs.existsSync("/usr/lib/postgresql") && fs.readdirSync("/usr/lib/postgresql").length > 0)
   },
   // Their folder is not on the `PATH` of everybody.
+  { package: "pgbouncer", isThere: () => onPath("pgbouncer") || fs.existsSync("/usr/sbin/pgbouncer") },
   { package: "nginx", isThere: () => onPath("nginx") || fs.existsSync("/usr/sbin/nginx") },
   { package: "haproxy", isThere: () => onPath("haproxy") || fs.existsSync("/usr/sbin/haproxy") },
   { package: "openssl", isThere: () => onPath("openssl") },

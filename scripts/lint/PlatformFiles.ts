@@ -156,6 +156,16 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
     reason: "the listening socket, with the limits and the end that Node's server does not have by itself"
   },
   {
+    file: "packages/jobs/src/internal/RunnerLocks.ts",
+    allows: ["io"],
+    reason: "an SQLite transaction on a file is the one lock that the kernel takes back from a dead process"
+  },
+  {
+    file: "packages/jobs/src/internal/StoreFile.ts",
+    allows: ["io"],
+    reason: "compares the files of an open database with those that have its name"
+  },
+  {
     file: "packages/jobs/src/internal/JobHost.ts",
     allows: ["randomness", "process", "io"],
     reason: "which process runs a job, and whether that process still lives: what no service knows"

@@ -20,7 +20,7 @@ const mutate = (files: Readonly<Record<string, string>>, ...options: ReadonlyArr
       ["scripts/mutate.ts", Path.relative(root, home), ...options],
       { cwd: root, encoding: "utf8" }
     )
-    const survivors = [...stdout.matchAll(/\n\S+\/src\/(\S+ {2}.+)\n {2}- (.+)\n {2}\+ (.+)/g)]
+    const survivors = [...stdout.matchAll(/\n\S+\/src\/(\S+ {2}.+)\n.+\n {2}- (.+)\n {2}\+ (.+)/g)]
       .map(([, place, from, to]) => `${place}: ${from} -> ${to}`)
     const sources = Object.keys(files).map((name) => [name, Fs.readFileSync(Path.join(home, name), "utf8")])
     return { status, stdout, stderr, survivors, sources: Object.fromEntries(sources) }

@@ -123,10 +123,18 @@ const answer = [seen, chain, sum, left]
   })
 
   it("does something else with one of them at work", () => {
-    const usual = JSON.stringify(compiled(source).run())
-    const removed = compiled(source, (operator) => operator === "statement removed")
-    assert.isAbove(removed.chosen.length, 5)
-    for (const id of removed.chosen) assert.notStrictEqual(JSON.stringify(removed.run(id)), usual)
+    const { chosen, run } = compiled(source, (operator) => operator === "statement removed")
+    const outcome = (id?: number): string => {
+      try {
+        return JSON.stringify(run(id))
+      } catch (error) {
+        return String(error)
+      }
+    }
+    assert.isAbove(chosen.length, 5)
+    for (const id of chosen) {
+      assert.notStrictEqual(outcome(id), outcome(), JSON.stringify(mutationsOf("a.ts", source).mutations[id]))
+    }
   })
 
   it("keeps the numbers of its lines", () => {
@@ -137,8 +145,8 @@ const answer = [seen, chain, sum, left]
   })
 
   const root = Path.resolve(import.meta.dirname, "../..")
-  it.each(["core", "server", "jobs"])("is TypeScript still: every file of packages/%s", (name) => {
-    for (const path of Fs.globSync(`packages/${name}/src/**/*.ts`, { cwd: root })) {
+  it("is TypeScript still: every file of packages/core", () => {
+    for (const path of Fs.globSync("packages/core/src/**/*.ts", { cwd: root })) {
       const text = Fs.readFileSync(Path.join(root, path), "utf8")
       const file = mutationsOf(path, text)
       const out = withMutants(text, file, new Map(file.mutations.map((_, index) => [index, index])))

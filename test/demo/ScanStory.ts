@@ -13,7 +13,7 @@ import { meanwhile, say } from "./Stage.ts"
 /** What happens, and from which percentage on. */
 const turns = [
   { from: 15, what: "client B is killed" },
-  { from: 25, what: "client B comes back, in a new session" },
+  { from: 25, what: "client B comes back, on a new connection" },
   { from: 50, what: "the server is killed (-9) and started again" }
 ] as const
 
@@ -67,7 +67,7 @@ const story = (tell: (doing: string) => void) =>
     const database = path.join(yield* Scans.temporaryFolder, "scans.db")
     let server = yield* Scans.start(Scans.tree, database)
     const { port } = new URL(server.url)
-    // One of each era: A has no session, B has one.
+    // One of each era, and none has a session.
     const mcp = yield* Scans.connect(server.url, "modern")
     const { id } = yield* Scans.call(mcp, "run_scan", { path: "." })
     const other = yield* Effect.acquireRelease(

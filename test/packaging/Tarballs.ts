@@ -46,7 +46,7 @@ export const run = (cwd: string, command: string, ...args: ReadonlyArray<string>
     encoding: "utf8",
     maxBuffer: 64 * 1024 * 1024,
     stdio: ["ignore", "pipe", "pipe"],
-    timeout: 300_000,
+    timeout: 600_000,
     env: cleanEnvironment()
   })
   if (status !== 0) {
@@ -70,7 +70,16 @@ export const install = (versions: Readonly<Record<string, string>>): Installatio
     const dependencies = Object.fromEntries(tarballs.map(({ manifest, path }) => [manifest.name, `file:${path}`]))
     const manifest = { private: true, type: "module", dependencies: { ...dependencies, ...versions } }
     Fs.writeFileSync(Path.join(folder, "package.json"), JSON.stringify(manifest))
-    run(folder, "npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts")
+    run(
+      folder,
+      "npm",
+      "install",
+      "--no-audit",
+      "--no-fund",
+      "--no-package-lock",
+      "--ignore-scripts",
+      "--prefer-offline"
+    )
     return { folder, tarballs, remove }
   } catch (error) {
     remove()

@@ -65,13 +65,34 @@ describe("a bundle of a program with a server on stdio and one over HTTP", () =>
   }
 
   it("that lacks the code for HTTP says so, and leaves the processor to others", () => {
-    // Without the condition `module` a bundler takes undici as Node does, and this one cannot carry it.
-    esbuild("unbundled.ts", "--format=esm", "--conditions=node", "--outfile=app/dist/unbundled.mjs")
-    const { failure } = JSON.parse(run(folder, process.execPath, "app/dist/unbundled.mjs")) as {
-      failure: string
+    const file = "app/dist/unbundled.cjs"
+    esbuild("unbundled.ts", "--format=cjs", "--external:#undici", `--outfile=${file}`)
+    const { failure } = JSON.parse(run(folder, process.execPath, file)) as { failure: string }
+    assert.match(failure, /^web: .*code for HTTP cannot be loaded: .*#undici/)
+  })
+})
+
+describe("a bundle of a server", () => {
+  it("serves on stdio, in ES modules and in CommonJS", () => {
+    const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "test", version: "1.0.0" } }
+    const input = `${JSON.stringify({ jsonrpc: "2.0", id: 1, method: "initialize", params })}\n`
+    for (const [format, end] of [["esm", "mjs"], ["cjs", "cjs"]] as const) {
+      const file = Path.join(folder, `app/dist/stdioHost.${end}`)
+      esbuild("stdioHost.ts", `--format=${format}`, `--outfile=${file}`)
+      const { status, stdout } = spawnSync(process.execPath, [file], { cwd: folder, input, encoding: "utf8" })
+      assert.strictEqual(status, 0)
+      assert.nestedPropertyVal(JSON.parse(stdout), "result.serverInfo.name", "bundled")
     }
-    assert.include(failure, "web: ")
-    assert.include(failure, "Dynamic require of \"node:")
+  })
+
+  it("serves over HTTP, in CommonJS, and in ES modules when it is given a require", () => {
+    const banner =
+      "import { createRequire as requireOf } from \"node:module\"; const require = requireOf(import.meta.url)"
+    esbuild("httpHost.ts", "--format=cjs", "--outfile=app/dist/httpHost.cjs")
+    esbuild("httpHost.ts", "--format=esm", `--banner:js=${banner}`, "--outfile=app/dist/httpHost.mjs")
+    for (const end of ["cjs", "mjs"]) {
+      assert.include(run(folder, process.execPath, `app/dist/httpHost.${end}`), "200\n")
+    }
   })
 })
 
@@ -107,23 +128,26 @@ describe("Jest", () => {
   it("runs tests of a program with servers, in a realm of its own", () => {
     for (const [, node] of nodes) {
       const jest = [bin("jest/bin/jest.js"), "--config", "jest/jest.config.json", "--ci"]
-      run(folder, node, "--experimental-vm-modules", ...jest)
+      assert.doesNotThrow(() => run(folder, node, "--experimental-vm-modules", ...jest))
     }
   })
 })
 
 describe("TypeScript", () => {
-  const compile = (typescript: string, ...flags: ReadonlyArray<string>): void =>
-    assert.strictEqual(run(folder, process.execPath, bin(`${typescript}/bin/tsc`), "-p", "tsconfig.json", ...flags), "")
+  /** What the compiler has to say about the program. */
+  const compile = (typescript: string, ...flags: ReadonlyArray<string>): string =>
+    run(folder, process.execPath, bin(`${typescript}/bin/tsc`), "-p", "tsconfig.json", ...flags)
 
   it("type-checks a program of its user, the newest and the oldest, and every declaration that it reads", () => {
-    compile("typescript")
-    compile("typescript-oldest")
+    assert.strictEqual(compile("typescript"), "")
+    assert.strictEqual(compile("typescript-oldest"), "")
   })
 
   it("finds the modules as bundlers and as Node 16 resolve them", () => {
-    compile("typescript", "--module", "ESNext", "--moduleResolution", "Bundler", "--skipLibCheck")
-    compile("typescript-oldest", "--module", "Node16", "--moduleResolution", "Node16", "--skipLibCheck")
+    const bundler = ["--module", "ESNext", "--moduleResolution", "Bundler", "--skipLibCheck"]
+    assert.strictEqual(compile("typescript", ...bundler), "")
+    const node16 = ["--module", "Node16", "--moduleResolution", "Node16", "--skipLibCheck"]
+    assert.strictEqual(compile("typescript-oldest", ...node16), "")
   })
 })
 

@@ -88,6 +88,28 @@ describe("Deadlines", () => {
       assert.strictEqual(sleeping, 0)
     }))
 
+  it.effect("a thousand distinct durations, many of them cancelled, fire in the order of expiry and leave nothing behind", () =>
+    Effect.gen(function*() {
+      const deadlines = yield* Deadlines.make
+      const { int } = SeededRandom.make(7)
+      const start = deadlines.now()
+      const durations = [...new Set(Array.from({ length: 1000 }, () => int(1, 1_000_000)))]
+      const fired: Array<ReadonlyArray<number>> = []
+      const armed = durations.map((millis) =>
+        [millis, deadlines.arm(millis, () => fired.push([millis, deadlines.now() - start]))] as const
+      )
+      // Enough for the empty queues to be cleared away in between, again and again.
+      const kept = armed.filter(([, deadline], i) => i % 4 === 0 || deadline.cancel()).map(([millis]) => millis)
+      // Queues that are not empty are still found.
+      for (const millis of kept) deadlines.arm(millis, () => fired.push([millis, deadlines.now() - start]))
+      assert.isAtMost(deadlines.queues(), 2 * kept.length + 64)
+      assert.strictEqual(deadlines.size(), 2 * kept.length)
+      yield* TestClock.adjust(1_000_000)
+      const expected = kept.toSorted((a, b) => a - b).flatMap((millis) => [[millis, millis], [millis, millis]])
+      assert.deepStrictEqual(fired, expected)
+      assert.deepStrictEqual([deadlines.size(), deadlines.queues()], [0, 0])
+    }))
+
   it.effect("whatever is armed, cancelled and renewed in whatever order, each fires at its time and no other", () =>
     Effect.gen(function*() {
       for (let seed = 0; seed < 200; seed++) {

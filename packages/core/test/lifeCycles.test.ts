@@ -17,6 +17,24 @@ describe("life cycles", () => {
     }
   })
 
+  it("have the edges of the design's tables, and no others", () => {
+    assert.deepStrictEqual(SlotState.legalEdges, {
+      Idle: ["Connecting", "Closed"],
+      Connecting: ["Ready", "Backoff", "Idle", "Closed"],
+      Ready: ["Idle", "Backoff", "Quarantined", "Closed"],
+      Backoff: ["Connecting", "Quarantined", "Idle", "Closed"],
+      Quarantined: ["Connecting", "Idle", "Closed"],
+      Closed: []
+    })
+    assert.deepStrictEqual(ConnectionState.legalEdges, {
+      Opening: ["Open", "Closing"],
+      Open: ["Draining", "Closing"],
+      Draining: ["Closing"],
+      Closing: ["Closed"],
+      Closed: []
+    })
+  })
+
   it("a slot is ready only after it was connecting, and quarantined only after a failure", () => {
     const into = (to: SlotState.SlotTag) =>
       Object.entries(SlotState.legalEdges).filter(([, edges]) => edges.includes(to)).map(([from]) => from)
@@ -45,6 +63,18 @@ describe("restart intensity", () => {
     assert.deepStrictEqual([0, 100, 200, 300].map((at) => fast.record(at)), [false, false, false, true])
     const slow = RestartIntensity.make({ limit: 3, window: 1000 })
     assert.isFalse([0, 400, 800, 1200, 1600, 2000, 2400].map((at) => slow.record(at)).includes(true))
+  })
+})
+
+describe("restart intensity over a long time", () => {
+  it("forgets the oldest failures first", () => {
+    const rule = RestartIntensity.make({ limit: 2, window: 1000 })
+    const at = [0, 100, 200, 1050, 1300, 1400]
+    assert.deepStrictEqual(at.map((now) => rule.record(now)), [false, false, true, true, false, true])
+    rule.reset()
+    assert.isFalse(rule.record(1500))
+    const strict = RestartIntensity.make({ limit: 1, window: 1000 })
+    assert.deepStrictEqual([0, 1, 2, 1001.5].map((now) => strict.record(now)), [false, true, true, true])
   })
 })
 

@@ -4,6 +4,7 @@
  * A kind is data. Any process may start, poll and cancel its jobs; those that provide `toLayer` run them.
  */
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
@@ -24,13 +25,15 @@ export interface ToolNames {
   readonly results: string
   readonly cancel: string
   readonly list: string
+  readonly remove: string
+  readonly answer: string
 }
 
 /** A kind of job with this payload, this success, this error, and this data in its progress. */
 export interface Job<out Name extends string, in out Payload, in out Success, in out Failure, in out Data> {
   readonly name: Name
   readonly version: number
-  readonly payload: Schema.Codec<Payload, unknown>
+  readonly payload: Schema.Codec<Payload, unknown> & { readonly fields: Schema.Struct.Fields }
   readonly success: Schema.Codec<Success, unknown>
   readonly error: Schema.Codec<Failure, unknown>
   readonly progress: Schema.Codec<Data, unknown>
@@ -38,6 +41,9 @@ export interface Job<out Name extends string, in out Payload, in out Success, in
   readonly concurrency: number | undefined
   readonly maxQueued: number
   readonly maxCrashes: number
+  readonly maxDataBytes: number
+  readonly priority: number
+  readonly deadline: Duration.Duration | undefined
   readonly onOldVersion: OnOldVersion
   readonly toolNames: ToolNames
   /**
@@ -80,8 +86,17 @@ export interface Options<Fields extends Schema.Struct.Fields, Success, Failure, 
   readonly concurrency?: number | undefined
   /** Jobs of one owner that wait at once. Default: 10 000. */
   readonly maxQueued?: number | undefined
-  /** A job fails when processes died over it this often without completing a step. Default: 10. */
+  /**
+   * A job fails when processes died over it this often without completing a step. A death that it shared with others is not counted: they are
+   * tried alone then. Default: 10.
+   */
   readonly maxCrashes?: number | undefined
+  /** The largest payload, result, step, answer or progress data, in bytes of JSON. Default: 4 MiB. */
+  readonly maxDataBytes?: number | undefined
+  /** Kinds of a higher one go first where `JobPolicy` limits the jobs of all kinds. Default: 0. */
+  readonly priority?: number | undefined
+  /** A job that has not ended so long after its acceptance fails, and is undone. Default: none. */
+  readonly deadline?: Duration.Input | undefined
   /**
    * `finish`: goes on with the present code and its stored steps. `restart`: starts over, unless a step that is not safe to
    * repeat was begun. `fail`: fails. Default: `restart`.
@@ -89,7 +104,7 @@ export interface Options<Fields extends Schema.Struct.Fields, Success, Failure, 
   readonly onOldVersion?: OnOldVersion | undefined
   /** The name for several, as `analyses` of `analysis`. Default: as English makes it of most: `scans`, `crunches`, `queries`. */
   readonly plural?: string | undefined
-  /** Default, for `scan`: `run_scan`, `get_scan_progress`, `get_scan_results`, `cancel_scan`, `list_scans`. */
+  /** Default, for `scan`: `run_scan`, `get_scan_progress`, `get_scan_results`, `cancel_scan`, `list_scans`, `remove_scan`, `answer_scan`. */
   readonly toolNames?: Partial<ToolNames> | undefined
 }
 
@@ -115,12 +130,13 @@ export const make = <
   positive(name, "concurrency", options.concurrency)
   positive(name, "maxQueued", options.maxQueued)
   positive(name, "maxCrashes", options.maxCrashes)
+  positive(name, "maxDataBytes", options.maxDataBytes)
   type Payload = Schema.Struct<Fields>["Type"]
   const kind: Job<Name, Payload, Success, Failure, Data> = {
     name,
     version: options.version,
     // Fields that need services to be decoded fail to compile where they are used: `Jobs.start` has none to give.
-    payload: Schema.Struct(options.payload) as unknown as Schema.Codec<Payload, unknown>,
+    payload: Schema.Struct(options.payload) as unknown as Job<Name, Payload, Success, Failure, Data>["payload"],
     success: options.success,
     // Without a schema `Failure` is `never`, which is what it decodes to.
     error: options.error ?? Schema.Never as unknown as Schema.Codec<Failure, unknown>,
@@ -130,6 +146,9 @@ export const make = <
     concurrency: options.concurrency,
     maxQueued: options.maxQueued ?? 10_000,
     maxCrashes: options.maxCrashes ?? 10,
+    maxDataBytes: options.maxDataBytes ?? 4 * 1024 * 1024,
+    priority: options.priority ?? 0,
+    deadline: options.deadline === undefined ? undefined : Duration.fromInputUnsafe(options.deadline),
     onOldVersion: options.onOldVersion ?? "restart",
     toolNames: {
       run: `run_${name}`,
@@ -137,6 +156,8 @@ export const make = <
       results: `get_${name}_results`,
       cancel: `cancel_${name}`,
       list: `list_${plural}`,
+      remove: `remove_${name}`,
+      answer: `answer_${name}`,
       ...options.toolNames
     },
     toLayer: <R>(run: (payload: Payload, job: JobRun<Data>) => Effect.Effect<Success, Failure, R>) => {

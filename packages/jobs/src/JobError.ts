@@ -21,7 +21,7 @@ export class JobNotFound extends Schema.Error<JobNotFound>(id("JobNotFound"))({
   }
 }
 
-/** The job has no result yet, or cannot be removed while it is unfinished. */
+/** The job has no result yet, or cannot be removed while it is unfinished, or has succeeded and needs no other try. */
 export class JobNotFinished extends Schema.Error<JobNotFinished>(id("JobNotFinished"))({
   _tag: Schema.tag("JobNotFinished"),
   id: Schema.String,
@@ -29,6 +29,7 @@ export class JobNotFinished extends Schema.Error<JobNotFinished>(id("JobNotFinis
   percent: Schema.Finite
 }) {
   override get message(): string {
+    if (this.state === "succeeded") return `job ${this.id} has succeeded: it is not run again`
     const at = this.state === "queued" ? "waits for its turn" : `is running, ${Math.floor(this.percent)} % done`
     return `job ${this.id} ${at}; ask again later, or cancel it`
   }
@@ -59,11 +60,36 @@ export class JobCancelled extends Schema.Error<JobCancelled>(id("JobCancelled"))
 export class JobDataInvalid extends Schema.Error<JobDataInvalid>(id("JobDataInvalid"))({
   _tag: Schema.tag("JobDataInvalid"),
   kind: Schema.String,
-  part: Schema.Literals(["payload", "result", "error"]),
+  part: Schema.Literals(["payload", "result", "error", "answer"]),
   expected: Schema.String
 }) {
   override get message(): string {
     return `${this.kind}: the ${this.part} does not fit its schema: ${this.expected}`
+  }
+}
+
+/** A payload, or an answer, is larger than the store is to take. Nothing was accepted. */
+export class JobDataTooLarge extends Schema.Error<JobDataTooLarge>(id("JobDataTooLarge"))({
+  _tag: Schema.tag("JobDataTooLarge"),
+  kind: Schema.String,
+  part: Schema.Literals(["payload", "answer"]),
+  bytes: Schema.Int,
+  limit: Schema.Int
+}) {
+  override get message(): string {
+    return `${this.kind}: the ${this.part} has ${this.bytes} bytes as JSON, the limit is ${this.limit}; ` +
+      "store it elsewhere and give the job its place, or raise maxDataBytes of the kind"
+  }
+}
+
+/** The job has not asked this, or has been answered. */
+export class JobNotAsking extends Schema.Error<JobNotAsking>(id("JobNotAsking"))({
+  _tag: Schema.tag("JobNotAsking"),
+  id: Schema.String,
+  question: Schema.String
+}) {
+  override get message(): string {
+    return `job ${this.id} does not wait for an answer to "${this.question}"; look at its status for what it asks`
   }
 }
 
@@ -79,7 +105,16 @@ export class JobQueueFull extends Schema.Error<JobQueueFull>(id("JobQueueFull"))
 }
 
 /** What is wrong with a store, as far as it can tell. */
-export const StoreProblem = Schema.Literals(["locked", "read-only", "full", "corrupt", "unreachable", "failed"])
+export const StoreProblem = Schema.Literals([
+  "locked",
+  "read-only",
+  "full",
+  "corrupt",
+  "unreachable",
+  "replaced",
+  "unstorable",
+  "failed"
+])
 export type StoreProblem = typeof StoreProblem.Type
 
 const hints: Readonly<Record<StoreProblem, string>> = {
@@ -88,6 +123,8 @@ const hints: Readonly<Record<StoreProblem, string>> = {
   full: "there is no room left; free some, nothing that was accepted is lost",
   corrupt: "it is no intact database; restore it from a backup, or move it away to start with an empty one",
   unreachable: "it cannot be opened; check its path or url, and that whoever runs this may use it",
+  replaced: "nothing more goes into it; start this program again to use the file that has its name now",
+  unstorable: "it can never take this; see the detail",
   failed: "see the detail"
 }
 
@@ -124,6 +161,8 @@ export const Reason = Schema.Union([
   JobFailed,
   JobCancelled,
   JobDataInvalid,
+  JobDataTooLarge,
+  JobNotAsking,
   JobQueueFull,
   JobStoreUnavailable,
   JobStoreTooNew

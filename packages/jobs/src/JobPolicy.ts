@@ -1,8 +1,7 @@
 /**
  * How often jobs look at their store, how long a runner is believed to live, how long finished jobs are kept.
  *
- * The defaults take a dead process's jobs over within 11 seconds (`leaseDuration` + `pollInterval`), and at once if the
- * process ran on the same machine. Replace them with `JobPolicy.layer({ … })`.
+ * Replace the defaults with `JobPolicy.layer({ … })`.
  */
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -17,6 +16,7 @@ export interface Policy {
   readonly renewInterval: Duration.Duration
   readonly retention: Duration.Duration
   readonly cleanInterval: Duration.Duration
+  readonly concurrency: number
 }
 
 /** The settings as they are given; each has a default. */
@@ -27,14 +27,16 @@ export interface PolicyInput {
   readonly pollInterval?: Duration.Input | undefined
   /** Progress of a running job is written at most this often. Default: 250 milliseconds. */
   readonly progressInterval?: Duration.Input | undefined
-  /** A runner that was not heard of for this long is dead, and its jobs are taken over. Default: 10 seconds. */
+  /** Postgres only: a runner that was not heard of for this long is dead, and its jobs are taken over. Default: 10 seconds. */
   readonly leaseDuration?: Duration.Input | undefined
-  /** How often a runner is heard of. Default: a fifth of `leaseDuration`. */
+  /** Postgres only: how often a runner is heard of. Default: a fifth of `leaseDuration`. */
   readonly renewInterval?: Duration.Input | undefined
   /** Finished jobs are removed after this time. Default: 7 days. */
   readonly retention?: Duration.Input | undefined
   /** How often they are looked for. Default: 1 hour. */
   readonly cleanInterval?: Duration.Input | undefined
+  /** Jobs of all kinds that run at once in one process; kinds of a higher `priority` go first. Default: no limit but the kinds' own. */
+  readonly concurrency?: number | undefined
 }
 
 /** The settings, with defaults for what is not given. */
@@ -47,7 +49,8 @@ export const make = (input: PolicyInput = {}): Policy => {
     leaseDuration,
     renewInterval: Duration.fromInputUnsafe(input.renewInterval ?? Duration.times(leaseDuration, 0.2)),
     retention: Duration.fromInputUnsafe(input.retention ?? "7 days"),
-    cleanInterval: Duration.fromInputUnsafe(input.cleanInterval ?? "1 hour")
+    cleanInterval: Duration.fromInputUnsafe(input.cleanInterval ?? "1 hour"),
+    concurrency: input.concurrency ?? Infinity
   }
 }
 

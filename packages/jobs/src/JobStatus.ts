@@ -9,12 +9,35 @@ export const JobFailure = Schema.Struct({
   /**
    * `error`: its own typed error. `defect`: its code broke. `version`: it is of an older version that no longer runs.
    * `crashes`: the processes that ran it died too often. `interrupted step`: a step that is not safe to repeat was cut off.
+   * `data`: a value of it is too large, or can never be stored. `timeout`: a step took longer than it may. `deadline`: the
+   * whole job did. `compensation`: it failed or was cancelled, and a step could not be undone.
    */
-  kind: Schema.Literals(["error", "defect", "version", "crashes", "interrupted step"]),
+  kind: Schema.Literals([
+    "error",
+    "defect",
+    "version",
+    "crashes",
+    "interrupted step",
+    "data",
+    "timeout",
+    "deadline",
+    "compensation"
+  ]),
   /** For whoever asked for the job: no internals. */
   message: Schema.String
 })
 export type JobFailure = typeof JobFailure.Type
+
+/** A question that a job has asked and that nobody has answered yet. */
+export const JobQuestion = Schema.Struct({
+  /** As the job names it; answers name it too. */
+  name: Schema.String,
+  /** For people. */
+  message: Schema.String,
+  /** The JSON schema of an answer. */
+  schema: Schema.Json
+})
+export type JobQuestion = typeof JobQuestion.Type
 
 /** A job at one moment. Times are milliseconds of the epoch. */
 export const JobStatus = Schema.Struct({
@@ -35,6 +58,12 @@ export const JobStatus = Schema.Struct({
   /** Somebody asked to cancel it, and it has not ended yet. */
   isCancelling: Schema.Boolean,
   failure: Schema.optionalKey(JobFailure),
+  /** It waits for the answer to this. */
+  question: Schema.optionalKey(JobQuestion),
+  /** It waits for this time. */
+  startsAt: Schema.optionalKey(Schema.Finite),
+  /** It fails if it has not ended by this time. */
+  deadlineAt: Schema.optionalKey(Schema.Finite),
   createdAt: Schema.Finite,
   startedAt: Schema.optionalKey(Schema.Finite),
   finishedAt: Schema.optionalKey(Schema.Finite),

@@ -1,36 +1,44 @@
 /**
- * Where jobs are kept: one interface, one contract that every store's tests run, three stores (memory, SQLite, Postgres).
+ * Where jobs are kept, and the engine that runs them there.
  *
- * How several processes share a store without doing anything twice: every process is a *runner* with an id of its own and a
- * lease that it renews. A running job names its runner and carries a *fence*, a number that grows whenever somebody takes the
- * job. Whatever a runner writes about a job is written in one transaction with the check that the fence is still its own; a
- * runner that slept through its lease finds that out at its next write, and stops. Completed steps are rows beside the job.
+ * A store is chosen by a layer; `Jobs` and the kinds' layers find its engine through it, and keep the same promises on each.
  *
- * Leases go by the store's clock, which may be wrong: for SQLite it is the wall clock of each process. So a runner whose lease
- * looks over is left alone while it is seen to renew it (`ClaimRequest.silent`).
+ * On Postgres the engine is `effect/workflow` on `effect/cluster`. A lease table of our own was not enough where machines share: a runner
+ * that was cut off from the database went on with its step for ever, while another ran the same step. A cluster's runner stops what it runs
+ * before its lease is over. Four things once spoke against it. Two runners with one address ran a step twice: each runner has an address of
+ * its own. An interrupted workflow lets its step finish: here the body of a step is stopped, and the step kept as one to be tried again.
+ * Finished runs are never removed: one DELETE with an index of ours removes them. A step's commit was bound to no fence: it is now one
+ * statement that reads and locks the lease.
  *
- * Why not `effect/workflow` on `effect/cluster`: two single runners with the default address executed one step twice; an
- * interrupted workflow lets the running step finish first, here a cancel is prompt; finished runs are never removed; and a
- * step's commit cannot be bound to a fence. The table below is smaller than what it would take to work around that, and it is
- * the same on SQLite and Postgres.
+ * What is ours in it: the table that answers everything that is asked about jobs, the queue (cluster places work by a hash, not where there is
+ * room), and which shards a runner takes (cluster deals them anew when one joins, and stops what runs in them).
  *
- * Gotchas: this is an interface between the engine and a store. Programs use `Jobs`.
+ * **Gotchas**: memory and SQLite are for one machine, where the kernel says which process is dead; see `internal/Store.ts`.
  */
 import type { PgPoolConfig } from "@effect/sql-pg/PgClient"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type { Identity } from "./internal/JobHost.ts"
+import type * as Scope from "effect/Scope"
+import * as format from "./internal/cluster/format.ts"
+import type { EngineShape } from "./internal/Engine.ts"
+import * as LocalEngine from "./internal/LocalEngine.ts"
 import { makeMemoryStore } from "./internal/memoryStore.ts"
 import type { JobError } from "./JobError.ts"
-import type { Ended, JobState } from "./JobState.ts"
-import type { JobFailure } from "./JobStatus.ts"
+import type { JobState } from "./JobState.ts"
+import type { JobFailure, JobQuestion } from "./JobStatus.ts"
 
 /** What is kept of a failure: what everybody may read, the typed error as JSON, and the whole cause for the operator. */
 export interface StoredFailure extends JobFailure {
   /** The typed error, encoded by the kind's `error` schema. */
   readonly error?: string | undefined
   readonly cause?: string | undefined
+}
+
+/** A question of a job, as it is kept while it is open. */
+export interface StoredQuestion extends JobQuestion {
+  /** What was wrong with the last answer. */
+  readonly problem?: string | undefined
 }
 
 /**
@@ -52,18 +60,18 @@ export interface StoredJob {
   /** JSON. */
   readonly data: string | undefined
   readonly failure: StoredFailure | undefined
+  /** The question whose answer it waits for. */
+  readonly question: StoredQuestion | undefined
   /** Grows with every change. */
   readonly revision: number
+  /** It is not begun before this time. */
+  readonly startsAt: number | undefined
+  /** It fails if it has not ended by this time. */
+  readonly deadlineAt: number | undefined
   readonly createdAt: number
   readonly startedAt: number | undefined
   readonly finishedAt: number | undefined
   readonly updatedAt: number
-}
-
-/** A job as its runner gets it. */
-export interface ClaimedJob extends StoredJob {
-  /** JSON. */
-  readonly payload: string
 }
 
 export interface NewJob {
@@ -75,146 +83,55 @@ export interface NewJob {
   readonly payload: string
   /** As many of this kind and owner may be queued. */
   readonly maxQueued: number
+  /** A job of the same key that failed or was cancelled gives up its key: a new job takes it. */
+  readonly again: boolean
+  readonly delayMillis: number
+  /** Counted from its acceptance. */
+  readonly deadlineMillis: number | undefined
 }
-
-/** The right to write about a running job: valid while nobody else has taken it. */
-export interface Hold {
-  readonly id: string
-  readonly fence: number
-}
-
-export interface ClaimRequest {
-  readonly runner: string
-  readonly kind: string
-  readonly version: number
-  readonly onOldVersion: "finish" | "restart" | "fail"
-  /** A job whose runners died this often without completing a step fails. */
-  readonly maxCrashes: number
-  /**
-   * Of the runners whose lease is over, those from which jobs may be taken; those the store does not know need not be named.
-   * Default: all.
-   */
-  readonly silent?: ReadonlyArray<string> | undefined
-}
-
-/** From whom a job was taken. */
-export interface Former {
-  readonly runner: string
-  /** How long ago its lease ended, in milliseconds; `undefined` if the store does not know the runner. */
-  readonly leaseOverMillis: number | undefined
-}
-
-/** One look for work: a job to run, a job that was settled instead (look again), or nothing to do. */
-export type Claim =
-  | { readonly _tag: "Claimed"; readonly job: ClaimedJob; readonly former?: Former }
-  | { readonly _tag: "Settled"; readonly id: string; readonly state: Ended; readonly former?: Former }
-  | { readonly _tag: "Nothing" }
-
-/** A step's row. `begun` is written only for steps that must not be repeated. */
-export type StoredStep =
-  | { readonly _tag: "Begun"; readonly fence: number }
-  | { readonly _tag: "Done"; readonly value: string | undefined }
-
-export interface Progress extends Hold {
-  readonly percent: number
-  readonly message: string | undefined
-  /** JSON. */
-  readonly data: string | undefined
-}
-
-export type Outcome =
-  | { readonly state: "succeeded"; readonly result: string | undefined }
-  | { readonly state: "failed"; readonly failure: StoredFailure }
-  | { readonly state: "cancelled" }
 
 export interface ListRequest {
-  readonly owner: string
+  /** `undefined`: of all owners, for the operator. */
+  readonly owner: string | undefined
   readonly kind: string | undefined
   readonly states: ReadonlyArray<JobState> | undefined
   readonly limit: number
 }
 
-export interface Runner {
-  readonly id: string
-  readonly identity: Identity
+/** Where Postgres is, and how it is used. `maxConnections` (10) does not count the two that renew leases. */
+export interface PostgresConfig extends PgPoolConfig {
+  /** The schema of the tables. Default: what `search_path` finds. */
+  readonly schema?: string | undefined
+  /** Whether the tables are made if they are not there. `false`: for a role that may not. Default: true. */
+  readonly migrate?: boolean | undefined
 }
 
-/** A runner as the store knows it. */
-export interface KnownRunner extends Runner {
-  /** The end of its lease, by the store's clock. Changes whenever the runner renews it. */
-  readonly until: number
-  /** Whether that has passed, by the same clock. */
-  readonly isOver: boolean
-}
-
-/** The jobs of a kind that wait. */
-export interface Backlog {
-  readonly queued: number
-  /** How long ago the oldest of them was accepted, in milliseconds; 0 if none waits. */
-  readonly oldestMillis: number
-}
-
-/** What a store does. Every effect is one transaction; each fails only with `JobQueueFull` or a store's own reasons. */
-export interface Store {
+/** A store of jobs. */
+export interface JobStoreShape {
   /** For messages: a path or a host, no secrets. */
   readonly name: string
-  /** Accepts a job, or finds the one of the same kind, owner and key. When it returns, the job survives a crash. */
-  readonly insert: (job: NewJob) => Effect.Effect<{ readonly job: StoredJob; readonly isNew: boolean }, JobError>
-  /** The jobs of these ids, in no order; what is not there is missing. */
-  readonly read: (ids: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<StoredJob>, JobError>
-  /** What a job has returned, as JSON. */
-  readonly result: (id: string) => Effect.Effect<string | undefined, JobError>
-  /** The newest first. */
-  readonly list: (request: ListRequest) => Effect.Effect<ReadonlyArray<StoredJob>, JobError>
-  /** Takes a dead runner's job, else the next queued one, owners in turn. */
-  readonly claim: (request: ClaimRequest) => Effect.Effect<Claim, JobError>
-  /** The runner lives, and will be believed to for this long. */
-  readonly renew: (runner: Runner, leaseMillis: number) => Effect.Effect<void, JobError>
-  /** All runners that did not leave and were not retired. */
-  readonly runners: Effect.Effect<ReadonlyArray<KnownRunner>, JobError>
-  /** The runner is dead: its lease ends now. */
-  readonly retire: (runner: string) => Effect.Effect<void, JobError>
-  /** The runner ends in order: its jobs are queued again. */
-  readonly leave: (runner: string) => Effect.Effect<void, JobError>
-  /** The running jobs of a runner. */
-  readonly held: (
-    runner: string
-  ) => Effect.Effect<ReadonlyArray<Hold & { readonly isCancelling: boolean }>, JobError>
-  readonly step: (id: string, name: string) => Effect.Effect<StoredStep | undefined, JobError>
-  /** False if the hold is lost: nothing was written. So with all that take a hold. */
-  readonly beginStep: (hold: Hold, name: string) => Effect.Effect<boolean, JobError>
-  readonly commitStep: (hold: Hold, name: string, value: string | undefined) => Effect.Effect<boolean, JobError>
-  readonly finish: (hold: Hold, outcome: Outcome) => Effect.Effect<boolean, JobError>
-  /** Back into the queue. */
-  readonly release: (hold: Hold) => Effect.Effect<boolean, JobError>
-  /** Lost holds are passed over. */
-  readonly report: (progress: ReadonlyArray<Progress>) => Effect.Effect<void, JobError>
-  /** Ends a job that nobody runs; asks the runner of one that runs. True if it has ended by that. */
-  readonly requestCancel: (id: string) => Effect.Effect<boolean, JobError>
-  /** False if it has not ended. */
-  readonly remove: (id: string) => Effect.Effect<boolean, JobError>
-  /** Over all owners. */
-  readonly backlog: (kind: string) => Effect.Effect<Backlog, JobError>
-  /** Removes up to 1000 jobs that ended longer ago than this. */
-  readonly clean: (retentionMillis: number) => Effect.Effect<number, JobError>
+  /** Begins to serve the jobs of the store; ends with the Scope, and hands back what it runs. */
+  readonly engine: Effect.Effect<EngineShape, JobError, Scope.Scope>
 }
 
 /** The store of the jobs of this program. */
-export class JobStore extends Context.Service<JobStore, Store>()("@holdfast/jobs/JobStore") {
+export class JobStore extends Context.Service<JobStore, JobStoreShape>()("@holdfast/jobs/JobStore") {
   /** Jobs live as long as the program. */
-  static readonly layerMemory: Layer.Layer<JobStore> = Layer.sync(this, makeMemoryStore)
+  static readonly layerMemory: Layer.Layer<JobStore> = Layer.sync(this, () => LocalEngine.over(makeMemoryStore()))
 
   /**
    * Jobs live in an SQLite file, made if it does not exist: they survive the death of the process at any moment. Several
    * processes of one machine may share it. Fails with `JobStoreUnavailable` or `JobStoreTooNew`. Needs `node:sqlite`.
    *
-   * Gotchas: the directory must be writable (the file has two companions, `-wal` and `-shm`) and on a local disk.
+   * Gotchas: the directory must be writable and on a local disk: beside the file are two companions, `-wal` and `-shm`, and a folder with the
+   * locks of the programs that run, `-runners`. A program that hangs keeps its jobs; its end is what lets others have them.
    */
   static readonly layerSqlite = (filename: string): Layer.Layer<JobStore, JobError> =>
     Layer.effect(
       this,
       // Loaded when it is wanted: other stores need no SQLite.
-      Effect.flatMap(Effect.promise(() => import("./internal/sqliteStore.ts")), ({ make }) => make(filename))
+      Effect.flatMap(Effect.promise(() => import("./internal/sqliteStore.ts")), ({ make }) =>
+        Effect.map(make(filename), LocalEngine.over))
     )
 
   /**
@@ -229,9 +146,12 @@ export class JobStore extends Context.Service<JobStore, Store>()("@holdfast/jobs
    * export const layer = JobStore.layerPostgres({ url: Redacted.make("postgres://jobs@db.example.org/jobs") })
    * ```
    */
-  static readonly layerPostgres = (config: PgPoolConfig): Layer.Layer<JobStore, JobError> =>
+  static readonly layerPostgres = (config: PostgresConfig): Layer.Layer<JobStore, JobError> =>
     Layer.effect(
       this,
-      Effect.flatMap(Effect.promise(() => import("./internal/postgresStore.ts")), ({ make }) => make(config))
+      Effect.flatMap(Effect.promise(() => import("./internal/cluster/clusterStore.ts")), ({ make }) => make(config))
     )
+
+  /** The statements that make the tables, for those who run them by hand; see `migrate`. */
+  static readonly postgresSql = (schema?: string): string => `${format.statements(schema).join(";\n\n")};\n`
 }

@@ -11,6 +11,7 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { Engine } from "./internal/Engine.ts"
 import { JobHost } from "./internal/JobHost.ts"
@@ -20,6 +21,7 @@ import type { Job } from "./Job.ts"
 import {
   JobCancelled,
   JobDataInvalid,
+  JobDataTooLarge,
   JobError,
   JobFailed,
   JobNotFinished,
@@ -28,12 +30,21 @@ import {
 } from "./JobError.ts"
 import { isEnded, type JobState } from "./JobState.ts"
 import type { JobStatus } from "./JobStatus.ts"
-import { JobStore, type StoredJob } from "./JobStore.ts"
+import type { JobStore, StoredJob } from "./JobStore.ts"
 
 /** Who asks. */
 export interface Asker {
   /** Default: `Principal.local`. */
   readonly owner?: Principal.Principal | undefined
+}
+
+export interface StartOptions extends Asker {
+  /** A job of the same idempotency key that failed or was cancelled is run again, as a new job. Default: false. */
+  readonly again?: boolean | undefined
+  /** It is not begun before this time has passed. Default: none. */
+  readonly delay?: Duration.Input | undefined
+  /** It fails, and is undone, if it has not ended after this time, the delay included. Default: the kind's. */
+  readonly deadline?: Duration.Input | undefined
 }
 
 export interface ListOptions extends Asker {
@@ -46,12 +57,12 @@ export interface ListOptions extends Asker {
 export interface JobsShape {
   /**
    * Accepts a job and returns its id at once. If the kind has an idempotency key, and the owner a job of that key, it is that
-   * job. Fails with `JobDataInvalid`, `JobQueueFull`, or a reason of the store.
+   * job. Fails with `JobDataInvalid`, `JobDataTooLarge`, `JobQueueFull`, or a reason of the store.
    */
   readonly start: <Name extends string, Payload, Success, Failure, Data>(
     job: Job<Name, Payload, Success, Failure, Data>,
     payload: Payload,
-    asker?: Asker
+    options?: StartOptions
   ) => Effect.Effect<string, JobError>
   /** How the job is. Fails with `JobNotFound`. */
   readonly status: (id: string, asker?: Asker) => Effect.Effect<JobStatus, JobError>
@@ -67,12 +78,26 @@ export interface JobsShape {
     asker?: Asker
   ) => Effect.Effect<Success, Failure | JobError>
   /**
-   * Cancels the job: its running step is interrupted. Returns how it is once it has ended, or after two seconds: a job of
-   * another process, or one that cleans up, may take longer. A job that has ended stays as it is.
+   * Cancels the job: its running step is interrupted at once, and the steps that are done are undone. Returns how it is once it has ended, or
+   * after two seconds: a job of another process, or one that is undone, may take longer. A job that has ended stays as it is.
    */
   readonly cancel: (id: string, asker?: Asker) => Effect.Effect<JobStatus, JobError>
+  /**
+   * Answers the question of this name that the job asks (`question` of its status), with JSON as the question's schema says. Fails with
+   * `JobNotAsking`, `JobDataInvalid` or `JobDataTooLarge`; an answer that does not fit and is taken all the same, by a process that does not run the
+   * job, is asked for again.
+   */
+  readonly answer: (id: string, question: string, value: Schema.Json, asker?: Asker) => Effect.Effect<void, JobError>
   /** The asker's jobs, the newest first. */
   readonly list: (options?: ListOptions) => Effect.Effect<ReadonlyArray<JobStatus>, JobError>
+  /**
+   * Runs a job again that failed or was cancelled: a new job goes on behind the steps that are done, or at the step `from`. Its id. Fails with
+   * `JobNotFinished`.
+   */
+  readonly retry: (
+    id: string,
+    options?: Asker & { readonly from?: string | undefined }
+  ) => Effect.Effect<string, JobError>
   /** Forgets an ended job and its key. Fails with `JobNotFinished`. */
   readonly remove: (id: string, asker?: Asker) => Effect.Effect<void, JobError>
   /**
@@ -89,38 +114,41 @@ const fail = (reason: Reason) => Effect.fail(new JobError({ reason }))
 const ownerOf = (asker: Asker | undefined): string => (asker?.owner ?? Principal.local).id
 
 const make = Effect.gen(function*() {
-  const store = yield* JobStore
   const engine = yield* Engine
   const host = yield* JobHost
 
   const find = Effect.fnUntraced(function*(id: string, asker: Asker | undefined) {
-    const job = (yield* store.read([id]))[0]
+    const job = (yield* engine.read([id]))[0]
     if (job === undefined || job.owner !== ownerOf(asker)) return yield* fail(new JobNotFound({ id }))
     return job
   })
 
   const jobs: JobsShape = {
-    start: Effect.fn("Jobs.start")(function*(job, payload, asker) {
+    start: Effect.fn("Jobs.start")(function*(job, payload, options = {}) {
       const text = yield* Effect.catch(
         JsonText.encode(job.payload, payload),
         ({ expected }) => fail(new JobDataInvalid({ kind: job.name, part: "payload", expected }))
       )
-      const accepted = yield* store.insert({
+      yield* bounded(job, "payload", text)
+      const deadline = options.deadline === undefined ? job.deadline : Duration.fromInputUnsafe(options.deadline)
+      const accepted = yield* engine.start({
         id: host.newId(),
         kind: job.name,
         version: job.version,
-        owner: ownerOf(asker),
+        owner: ownerOf(options),
         key: job.idempotencyKey?.(payload),
         payload: text,
-        maxQueued: job.maxQueued
+        maxQueued: job.maxQueued,
+        again: options.again ?? false,
+        delayMillis: Duration.toMillis(Duration.fromInputUnsafe(options.delay ?? 0)),
+        deadlineMillis: deadline === undefined ? undefined : Duration.toMillis(deadline)
       })
-      if (accepted.isNew) engine.nudge(job.name)
-      return accepted.job.id
+      return accepted.id
     }),
     status: Effect.fn("Jobs.status")(function*(id, asker) {
       return toStatus(yield* find(id, asker))
     }),
-    progress: (id, asker) => Stream.unwrap(Effect.as(find(id, asker), Stream.map(engine.watchers.watch(id), toStatus))),
+    progress: (id, asker) => Stream.unwrap(Effect.as(find(id, asker), Stream.map(engine.watch(id), toStatus))),
     result: Effect.fn("Jobs.result")(function*(kind, id, asker) {
       const job = yield* find(id, asker)
       // The id of another kind's job is no id of this kind.
@@ -132,7 +160,7 @@ const make = Effect.gen(function*() {
         )
       switch (job.state) {
         case "succeeded":
-          return yield* decode("result", kind.success, (yield* store.result(id)) ?? "null")
+          return yield* decode("result", kind.success, (yield* engine.result(id)) ?? "null")
         case "failed": {
           if (job.failure?.error !== undefined) {
             return yield* Effect.flatMap(decode("error", kind.error, job.failure.error), Effect.fail)
@@ -148,14 +176,18 @@ const make = Effect.gen(function*() {
     cancel: Effect.fn("Jobs.cancel")(function*(id, asker) {
       const job = yield* find(id, asker)
       if (isEnded(job.state)) return toStatus(job)
-      if (yield* store.requestCancel(id)) engine.ended(job.kind, "cancelled")
-      engine.cancel(id)
-      engine.watchers.nudge()
-      yield* Effect.timeoutOption(Stream.runDrain(engine.watchers.watch(id)), cancelPatience)
+      yield* engine.cancel(job)
+      yield* Effect.timeoutOption(Stream.runDrain(engine.watch(id)), cancelPatience)
       return toStatus(yield* find(id, asker))
     }),
+    answer: Effect.fn("Jobs.answer")(function*(id, question, value, asker) {
+      const job = yield* find(id, asker)
+      const text = JSON.stringify(value)
+      yield* bounded({ name: job.kind, maxDataBytes: maxAnswerBytes }, "answer", text)
+      yield* engine.answer(job, question, text)
+    }),
     list: Effect.fn("Jobs.list")(function*(options) {
-      const jobs = yield* store.list({
+      const jobs = yield* engine.list({
         owner: ownerOf(options),
         kind: options?.kind,
         states: options?.states,
@@ -163,15 +195,30 @@ const make = Effect.gen(function*() {
       })
       return jobs.map(toStatus)
     }),
+    retry: Effect.fn("Jobs.retry")(function*(id, options) {
+      return (yield* engine.retry(yield* find(id, options), host.newId(), options?.from)).id
+    }),
     remove: Effect.fn("Jobs.remove")(function*(id, asker) {
       const { percent, state } = yield* find(id, asker)
       if (!isEnded(state)) return yield* fail(new JobNotFinished({ id, state, percent }))
-      yield* store.remove(id)
+      yield* engine.remove(id)
     }),
     storeTrouble: Effect.sync(engine.trouble)
   }
   return jobs
 })
+
+const maxAnswerBytes = 1024 * 1024
+
+const bounded = (
+  kind: Pick<Job<string, never, never, never, never>, "name" | "maxDataBytes">,
+  part: "payload" | "answer",
+  text: string
+) => {
+  const bytes = Buffer.byteLength(text)
+  const { maxDataBytes: limit, name } = kind
+  return bytes > limit ? fail(new JobDataTooLarge({ kind: name, part, bytes, limit })) : Effect.void
+}
 
 const cancelPatience = Duration.seconds(2)
 
@@ -187,7 +234,12 @@ const toStatus = (job: StoredJob): JobStatus => ({
   ...job.data !== undefined && { data: JSON.parse(job.data) },
   isCancelling: job.isCancelling,
   ...job.failure !== undefined && { failure: { kind: job.failure.kind, message: job.failure.message } },
+  ...job.question !== undefined && {
+    question: { name: job.question.name, message: job.question.message, schema: job.question.schema }
+  },
   createdAt: job.createdAt,
+  ...job.startsAt !== undefined && { startsAt: job.startsAt },
+  ...job.deadlineAt !== undefined && { deadlineAt: job.deadlineAt },
   ...job.startedAt !== undefined && { startedAt: job.startedAt },
   ...job.finishedAt !== undefined && { finishedAt: job.finishedAt },
   updatedAt: job.updatedAt

@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import { on, Rows } from "./support/Rows.ts"
 import { until } from "./support/until.ts"
 
 const Scan = Job.make("scan", {
@@ -21,7 +22,15 @@ const Scan = Job.make("scan", {
   idempotencyKey: ({ path }) => path
 })
 
-const names = ["run_scan", "get_scan_progress", "get_scan_results", "cancel_scan", "list_scans"]
+const names = [
+  "run_scan",
+  "get_scan_progress",
+  "get_scan_results",
+  "cancel_scan",
+  "list_scans",
+  "remove_scan",
+  "answer_scan"
+]
 
 interface Value {
   readonly id: string
@@ -93,30 +102,34 @@ const live = (sentence: string, test: Effect.Effect<void, unknown, Jobs | JobSto
 
 describe("the tools of a job", () => {
   live(
-    "are four for a kind whose results have a tool of their own",
+    "are five for a kind that never asks, and whose results have a tool of their own",
     Effect.gen(function*() {
       const mcp = new McpServer({ name: "scanner", version: "1.0.0" })
-      yield* JobTools.register(mcp, Scan, { results: false })
+      yield* JobTools.register(mcp, Scan, { results: false, answer: false })
       const client = yield* connected(mcp)
       const { tools } = yield* Effect.promise(() => client.listTools())
-      assert.deepStrictEqual(tools.map(({ name }) => name), names.filter((name) => name !== "get_scan_results"))
+      const left = names.filter((name) => name !== "get_scan_results" && name !== "answer_scan")
+      assert.deepStrictEqual(tools.map(({ name }) => name), left)
     })
   )
 
   live(
-    "are five, with schemas, hints, and words on how often to ask",
+    "are seven, with schemas, hints, and words on how often to ask",
     Effect.gen(function*() {
       const { client } = yield* session()
       const { tools } = yield* Effect.promise(() => client.listTools())
       assert.deepStrictEqual(tools.map(({ name }) => name), names)
-      const [run, progress, results, cancel, list] = tools
+      const [run, progress, results, cancel, list, remove, answer] = tools
       assert.deepStrictEqual(run?.inputSchema.required, ["path"])
       assert.deepInclude(run?.inputSchema.properties?.["path"], { type: "string", description: "What to scan." })
       assert.deepInclude(run?.annotations, { idempotentHint: true, readOnlyHint: true })
       assert.deepInclude(progress?.annotations, { readOnlyHint: true })
       assert.deepInclude(cancel?.annotations, { destructiveHint: true, idempotentHint: true })
       assert.deepInclude(list?.annotations, { readOnlyHint: true })
-      for (const tool of [run, progress, results, cancel, list]) assert.isDefined(tool?.outputSchema)
+      assert.deepInclude(run?.inputSchema.properties?.["again"], { type: "boolean" })
+      assert.deepInclude(remove?.annotations, { destructiveHint: true })
+      assert.deepInclude(answer?.annotations, { readOnlyHint: false })
+      for (const tool of [run, progress, results, cancel, list, remove, answer]) assert.isDefined(tool?.outputSchema)
       assert.include(JSON.stringify(results?.outputSchema), "files")
       assert.match(run?.description ?? "", /every 3 seconds/)
     })
@@ -283,8 +296,8 @@ describe("the trouble of a store", () => {
   it.live("is told by whoever asks how an unfinished job is, and not of one that has ended", () => {
     let isOut = false
     const troubled = Layer.effect(
-      JobStore,
-      Effect.map(JobStore, (store) => {
+      Rows,
+      Effect.map(Rows, (store) => {
         const down = new JobError({
           reason: new JobStoreUnavailable({
             store: "/var/lib/jobs.db",
@@ -296,7 +309,7 @@ describe("the trouble of a store", () => {
         const held: typeof store.held = (runner) => Effect.suspend(() => isOut ? Effect.fail(down) : store.held(runner))
         return { ...store, held }
       })
-    ).pipe(Layer.provide(JobStore.layerMemory))
+    ).pipe(Layer.provide(Rows.layerMemory), (rows) => Layer.provide(Rows.jobStore, rows))
     const gate = Deferred.makeUnsafe<void>()
     const kind = Scan.toLayer(({ path }) =>
       Effect.as(path === "quick" ? Effect.void : Deferred.await(gate), { files: 1, at: new Date(0) })
@@ -332,7 +345,7 @@ describe("the trouble of a store", () => {
 
   it.live("is told to callers without where it is", () =>
     Effect.gen(function*() {
-      const store = yield* JobStore
+      const store = yield* Rows
       const trouble = new JobError({
         reason: new JobStoreUnavailable({
           store: "/var/lib/jobs.db",
@@ -341,12 +354,12 @@ describe("the trouble of a store", () => {
           detail: "disk is full"
         })
       })
-      const troubled = Layer.succeed(JobStore, { ...store, list: () => Effect.fail(trouble) })
+      const troubled = on({ ...store, list: () => Effect.fail(trouble) })
       const { isError, text } = yield* Effect.scoped(Effect.flatMap(session(), ({ call }) => call("list_scans"))).pipe(
         Effect.provide(Jobs.layer.pipe(Layer.provide(troubled)))
       )
       assert.isTrue(isError)
       assert.include(text, "their store has no room left; what was started is not lost")
       assert.notInclude(text, "/var/lib")
-    }).pipe(Effect.provide(JobStore.layerMemory)))
+    }).pipe(Effect.provide(Rows.layerMemory)))
 })

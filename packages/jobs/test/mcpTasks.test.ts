@@ -9,6 +9,9 @@ import {
   CallToolResultSchema,
   CancelTaskResultSchema,
   CreateTaskResultSchema,
+  type ElicitRequestFormParams,
+  ElicitRequestSchema,
+  type ElicitResult,
   GetTaskResultSchema,
   ListTasksResultSchema,
   ResultSchema
@@ -19,6 +22,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 
 const Scan = Job.make("scan", {
@@ -82,7 +86,7 @@ describe("a job as a task", () => {
       const { client } = yield* session("alice")
       const { tools } = yield* Effect.promise(() => client.listTools())
       assert.strictEqual(tools.find(({ name }) => name === "scan")?.execution?.taskSupport, "required")
-      assert.strictEqual(tools.length, 6)
+      assert.strictEqual(tools.length, 8)
       assert.isDefined(client.getServerCapabilities()?.tasks?.requests?.tools?.call)
     }).pipe(Effect.scoped, Effect.provide(ScanLive)))
 
@@ -194,4 +198,104 @@ describe("a job as a task", () => {
       assert.deepStrictEqual((yield* bob.list).tasks, [])
       assert.strictEqual((yield* alice.get(taskId)).status, "working")
     }).pipe(Effect.scoped, Effect.provide(ScanLive)))
+})
+
+describe("a job that asks", () => {
+  const Order = Job.make("order", { version: 1, payload: {}, success: Schema.String })
+  const OrderLive = Order.toLayer((_, job) =>
+    Effect.gen(function*() {
+      const size = yield* job.ask("size", Schema.Struct({ width: Schema.Int }), { message: "How wide?" })
+      const isSure = yield* job.ask("sure", Schema.Boolean)
+      return `${size.width} ${isSure}`
+    })
+  ).pipe(Layer.provide(JobStore.layerMemory))
+  const opened = (elicit?: (params: Record<string, unknown>) => ElicitResult) =>
+    Effect.gen(function*() {
+      const tasks = yield* JobTasks.make()
+      const mcp = new McpServer({ name: "shop", version: "1.0.0" }, tasks.serverOptions)
+      yield* JobTools.register(mcp, Order, { tasks })
+      const [ours, theirs] = InMemoryTransport.createLinkedPair()
+      const capabilities = { tasks: {}, ...elicit !== undefined && { elicitation: {} } }
+      const client = new Client({ name: "test", version: "1.0.0" }, { capabilities })
+      if (elicit !== undefined) client.setRequestHandler(ElicitRequestSchema, ({ params }) => elicit(params))
+      yield* Effect.promise(() => mcp.connect(ours))
+      yield* Effect.acquireRelease(
+        Effect.promise(() => client.connect(theirs)),
+        () => Effect.promise(() => client.close())
+      )
+      const request = { method: "tools/call", params: { name: "order", arguments: {}, task: {} } } as const
+      const { task } = yield* Effect.promise(() => client.request(request, CreateTaskResultSchema))
+      const { taskId } = task
+      const get = Effect.promise(() => client.request({ method: "tasks/get", params: { taskId } }, GetTaskResultSchema))
+      const asking = (name: string) =>
+        Effect.repeat(get, {
+          schedule: Schedule.spaced("20 millis"),
+          until: ({ _meta, status }) => status === "input_required" && JSON.stringify(_meta).includes(`"${name}"`)
+        })
+      return { client, taskId, asking, get }
+    })
+
+  it.live("is a task that needs input, with the form; its answers by name go on with it, and others are ignored", () =>
+    Effect.gen(function*() {
+      const { asking, client, taskId } = yield* opened()
+      const update = (inputResponses: Record<string, unknown>) =>
+        Effect.promise(() =>
+          client.request({ method: "tasks/update", params: { taskId, inputResponses } }, ResultSchema)
+        )
+      const { _meta } = yield* asking("size")
+      // As the protocol has it.
+      const requests = _meta?.["dev.holdfast/inputRequests"] as Record<
+        string,
+        { method: string; params: ElicitRequestFormParams }
+      >
+      assert.deepStrictEqual(Object.keys(requests), ["size"])
+      assert.strictEqual(requests["size"]?.method, "elicitation/create")
+      assert.deepInclude(requests["size"]?.params, { mode: "form", message: "How wide?" })
+      const { properties, required, type } = requests["size"]?.params.requestedSchema ?? {}
+      assert.deepStrictEqual([type, required, properties?.["width"]?.type], ["object", ["width"], "integer"])
+      yield* update({ other: { action: "accept", content: { width: 1 } } })
+      yield* update({ size: { action: "decline" } })
+      yield* asking("size")
+      yield* update({ size: { action: "accept", content: { width: 3 } } })
+      yield* asking("sure")
+      yield* update({ sure: { action: "accept", content: { answer: true } } })
+      const result = yield* Effect.promise(() =>
+        client.request({ method: "tasks/result", params: { taskId } }, CallToolResultSchema)
+      )
+      assert.deepStrictEqual(result.content, [{ type: "text", text: `"3 true"` }])
+    }).pipe(Effect.scoped, Effect.provide(OrderLive)))
+
+  it.live("asks the client that waits for its result, if it takes questions", () =>
+    Effect.gen(function*() {
+      const asked: Array<unknown> = []
+      const { client, taskId } = yield* opened(({ message, requestedSchema }) => {
+        asked.push(message)
+        const isForm = JSON.stringify(requestedSchema).includes("width")
+        return { action: "accept", content: isForm ? { width: 5 } : { answer: false } }
+      })
+      const result = yield* Effect.promise(() =>
+        client.request({ method: "tasks/result", params: { taskId } }, CallToolResultSchema)
+      )
+      assert.deepStrictEqual(result.content, [{ type: "text", text: `"5 false"` }])
+      assert.deepStrictEqual(asked, ["How wide?", "sure"])
+    }).pipe(Effect.scoped, Effect.provide(OrderLive)))
+
+  it.live("is answered by a tool, which says what does not fit", () =>
+    Effect.gen(function*() {
+      const { asking, client, taskId } = yield* opened()
+      yield* asking("size")
+      const call = (name: string, args: Record<string, unknown>) =>
+        Effect.promise(() => client.callTool({ name, arguments: { id: taskId, ...args } }))
+      const status = yield* call("get_order_progress", {})
+      assert.include(JSON.stringify(status.content), "How wide?")
+      assert.isTrue((yield* call("answer_order", { question: "size", answer: { width: "wide" } })).isError)
+      assert.isTrue((yield* call("answer_order", { question: "sure", answer: true })).isError)
+      assert.notStrictEqual((yield* call("answer_order", { question: "size", answer: { width: 2 } })).isError, true)
+      yield* asking("sure")
+      yield* call("answer_order", { question: "sure", answer: true })
+      yield* call("get_order_progress", { wait_seconds: 20 })
+      assert.deepInclude((yield* call("get_order_results", {})).structuredContent, { result: "2 true" })
+      assert.notStrictEqual((yield* call("remove_order", {})).isError, true)
+      assert.isTrue((yield* call("get_order_progress", {})).isError)
+    }).pipe(Effect.scoped, Effect.provide(OrderLive)))
 })

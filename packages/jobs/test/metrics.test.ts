@@ -9,10 +9,13 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as TestClock from "effect/testing/TestClock"
 import * as fs from "node:fs"
+import { on, Rows } from "./support/Rows.ts"
 
 const options = { version: 1, payload: { to: Schema.Int }, success: Schema.Int, concurrency: 1 } as const
 const Count = Job.make("count", options)
 const Crunch = Job.make("crunch", options)
+
+const request = { kind: "count", version: 1, onOldVersion: "restart", maxCrashes: 10, suspects: "take" } as const
 
 /** A metric registry of the test's own. */
 const isolated = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
@@ -97,19 +100,18 @@ describe("the metrics of jobs", () => {
     isolated(Effect.gen(function*() {
       let isOut = false
       const begun = Deferred.makeUnsafe<void>()
-      const store = yield* JobStore
+      const store = yield* Rows
       const down = new JobError({
         reason: new JobStoreUnavailable({ store: "s", operation: "do it", problem: "full", detail: "no space" })
       })
-      const renew: typeof store.renew = (...args) =>
-        Effect.suspend(() => isOut ? Effect.fail(down) : store.renew(...args))
+      const held: typeof store.held = (...args) => Effect.suspend(() => isOut ? Effect.fail(down) : store.held(...args))
       const layer = Count.toLayer(({ to }) =>
         Effect.as(Deferred.succeed(begun, undefined), to).pipe(
           Effect.andThen(Effect.never)
         )
-      ).pipe(Layer.provide(Layer.succeed(JobStore, { ...store, renew })))
+      ).pipe(Layer.provide(on({ ...store, held })))
       const stranger = { id: "stranger", identity: { machine: "elsewhere", pid: 1, birth: "" } }
-      yield* store.renew(stranger, 1000)
+      yield* Effect.scoped(store.enroll(stranger))
       yield* store.insert({
         id: "a",
         kind: "count",
@@ -117,9 +119,11 @@ describe("the metrics of jobs", () => {
         owner: "local",
         key: undefined,
         payload: `{"to":1}`,
-        maxQueued: 9
+        maxQueued: 9,
+        again: false,
+        delayMillis: 0,
+        deadlineMillis: undefined
       })
-      const request = { kind: "count", version: 1, onOldVersion: "restart", maxCrashes: 10 } as const
       assert.strictEqual((yield* store.claim({ ...request, runner: "stranger" }))._tag, "Claimed")
       yield* Effect.gen(function*() {
         const jobs = yield* Jobs
@@ -136,19 +140,19 @@ describe("the metrics of jobs", () => {
         yield* TestClock.adjust("1 minute")
         assert.strictEqual((yield* scrape).of("store_troubled", {}), 0)
         assert.isUndefined(yield* jobs.storeTrouble)
-        for (const { id } of yield* store.runners) yield* store.retire(id)
+        for (const { id } of yield* store.runners) yield* store.leave(id)
+        yield* store.enroll(stranger)
         yield* store.claim({ ...request, runner: "stranger" })
-        yield* store.renew(stranger, 600_000)
         yield* TestClock.adjust("3 seconds")
         const lost = yield* scrape
         assert.strictEqual(lost.of("losses"), 1)
         assert.strictEqual(lost.of("running"), 0)
       }).pipe(Effect.provide(layer, { local: true }))
-    })).pipe(Effect.provide(JobStore.layerMemory)))
+    })).pipe(Effect.provide(Rows.layerMemory)))
 
   it.effect("count a job that is ended without having run as finished, and not as begun", () =>
     isolated(Effect.gen(function*() {
-      const store = yield* JobStore
+      const store = yield* Rows
       const Fragile = Job.make("count", { ...options, maxCrashes: 1 })
       yield* store.insert({
         id: "a",
@@ -157,19 +161,24 @@ describe("the metrics of jobs", () => {
         owner: "local",
         key: undefined,
         payload: `{"to":1}`,
-        maxQueued: 9
+        maxQueued: 9,
+        again: false,
+        delayMillis: 0,
+        deadlineMillis: undefined
       })
-      yield* store.claim({ runner: "gone", kind: "count", version: 1, onOldVersion: "restart", maxCrashes: 10 })
+      const gone = { id: "gone", identity: { machine: "elsewhere", pid: 1, birth: "" } }
+      yield* Effect.scoped(store.enroll(gone))
+      yield* store.claim({ ...request, runner: "gone" })
       yield* Effect.gen(function*() {
         yield* TestClock.adjust("3 seconds")
         const { of } = yield* scrape
         assert.strictEqual(of("finished", { kind: "count", state: "failed" }), 1)
         assert.deepStrictEqual(["attempts", "retries", "takeovers"].map((id) => of(id)), [0, 0, 1])
       }).pipe(Effect.provide(
-        Fragile.toLayer(({ to }) => Effect.succeed(to)).pipe(Layer.provide(Layer.succeed(JobStore, store))),
+        Fragile.toLayer(({ to }) => Effect.succeed(to)).pipe(Layer.provide(on(store))),
         { local: true }
       ))
-    })).pipe(Effect.provide(JobStore.layerMemory)))
+    })).pipe(Effect.provide(Rows.layerMemory)))
 
   it.effect("are all in the document, each of its kind, and no others", () =>
     isolated(

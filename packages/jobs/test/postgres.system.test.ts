@@ -1,168 +1,212 @@
+import * as NodeCrypto from "@effect/platform-node/NodeCrypto"
+import { PgClient } from "@effect/sql-pg"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
-import { type JobError, JobStore } from "@holdfast/jobs"
-import * as Context from "effect/Context"
+import { Job, JobPolicy, Jobs, JobStore } from "@holdfast/jobs"
+import type { PostgresConfig } from "@holdfast/jobs/JobStore"
+import * as Principal from "@holdfast/protocol/Principal"
+import * as SqlMessageStorage from "effect/cluster/SqlMessageStorage"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
-import { stepName } from "./support/CountJob.ts"
+import * as SqlClient from "effect/sql/SqlClient"
 import * as Postgres from "./support/Postgres.ts"
-import { storeContract } from "./support/storeContract.ts"
-import { temporaryFile } from "./support/temporaryFile.ts"
 import { until } from "./support/until.ts"
-import * as Worker from "./support/WorkerProcess.ts"
+
+/** Every plan is logged. */
+const settings = {
+  session_preload_libraries: "auto_explain",
+  "auto_explain.log_min_duration": "0",
+  "auto_explain.log_nested_statements": "on"
+}
 
 const scope = Scope.makeUnsafe()
 let running: Effect.Success<typeof Postgres.start> | undefined
-beforeAll(() => Effect.runPromise(Effect.map(Scope.provide(Postgres.start, scope), (it) => void (running = it))))
+beforeAll(() =>
+  Effect.runPromise(Effect.map(Scope.provide(Postgres.startWith(settings), scope), (it) => void (running = it)))
+)
 afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
 
 let databases = 0
-/** A database of its own in the one server. */
-const fresh: Layer.Layer<JobStore, JobError> = Layer.unwrap(Effect.gen(function*() {
+const place = Effect.gen(function*() {
   if (running === undefined) throw new Error("Postgres does not run")
-  const database = `test_${++databases}`
+  const database = `store_${++databases}`
   yield* Effect.orDie(running.admin(`CREATE DATABASE ${database}`))
-  return layerOf(running.socket, database)
-}))
-const layerOf = (socket: string, database: string) =>
-  JobStore.layerPostgres({ path: socket, username: "jobs", database, maxConnections: 4 })
+  return { ...running, database, config: { path: running.socket, username: "jobs", database } }
+})
 
-storeContract({ name: "Postgres", layer: fresh, test: it.live, elapse: (millis) => Effect.sleep(millis) })
+const Count = Job.make("count", { version: 1, payload: { to: Schema.Int }, success: Schema.Int })
+const CountLive = Count.toLayer(({ to }, job) => job.step("double", Effect.succeed(to * 2)))
+
+const opened = (config: PostgresConfig) => Effect.scoped(Layer.build(JobStore.layerPostgres(config)))
+/** What a job comes to on that store. */
+const works = (config: PostgresConfig) =>
+  Effect.gen(function*() {
+    const jobs = yield* Jobs
+    const id = yield* jobs.start(Count, { to: 4 })
+    yield* until(jobs.status(id), ({ state }) => state === "succeeded")
+    assert.strictEqual(yield* jobs.result(Count, id), 8)
+  }).pipe(Effect.provide(CountLive.pipe(Layer.provide(JobStore.layerPostgres(config))), { local: true }))
 
 describe("a store in Postgres", () => {
-  it.live("is opened by many at once, and gives each job to one", () =>
-    Effect.scoped(Effect.gen(function*() {
-      if (running === undefined) throw new Error("Postgres does not run")
-      const { admin, socket } = running
-      yield* admin("CREATE DATABASE many")
-      const stores = yield* Effect.forEach(
-        Array.from({ length: 6 }),
-        () => Effect.map(Layer.build(layerOf(socket, "many")), (context) => Effect.provideContext(JobStore, context)),
-        { concurrency: "unbounded" }
-      )
-      const all = yield* Effect.all(stores)
-      for (let i = 0; i < 60; i++) {
-        yield* all[0]!.insert({
-          id: `${i}`,
-          kind: "scan",
-          version: 1,
-          owner: `owner ${i % 4}`,
-          key: undefined,
-          payload: "{}",
-          maxQueued: 100
-        })
-      }
-      const taken = yield* Effect.forEach(all, (store, index) =>
-        Effect.gen(function*() {
-          const runner = `runner ${index}`
-          yield* store.renew({ id: runner, identity: { machine: "m", pid: 1, birth: "" } }, 60_000)
-          const mine: Array<string> = []
-          for (let misses = 0; misses < 5;) {
-            const claim = yield* store.claim({
-              runner,
-              kind: "scan",
-              version: 1,
-              onOldVersion: "restart",
-              maxCrashes: 3
-            })
-            if (claim._tag === "Claimed") mine.push(claim.job.id)
-            else misses++
-          }
-          return mine
-        }), { concurrency: "unbounded" })
-      assert.strictEqual(taken.flat().length, 60)
-      assert.strictEqual(new Set(taken.flat()).size, 60)
-    })))
-
   it.live("says so when it cannot be reached, where it is, and not the password", () =>
     Effect.gen(function*() {
       const url = Redacted.make("postgres://jobs:s3cret@127.0.0.1:1/some")
-      const opened = Effect.scoped(Layer.build(JobStore.layerPostgres({ url, connectTimeout: "2 seconds" })))
-      const { message, reason } = yield* Effect.flip(opened)
+      const { message, reason } = yield* Effect.flip(opened({ url }))
       assert.deepInclude(reason, { _tag: "JobStoreUnavailable", problem: "unreachable" })
       assert.include(message, "127.0.0.1:1/some")
       assert.notInclude(JSON.stringify(reason), "s3cret")
     }))
-})
 
-describe("three programs on three machines", () => {
+  it.live("is opened by many at once on an empty database", () =>
+    Effect.gen(function*() {
+      const { config } = yield* place
+      yield* Effect.forEach(Array.from({ length: 6 }), () => opened(config), { concurrency: "unbounded" })
+      yield* works(config)
+    }))
+
+  it.live("is used by a role that may make no tables, once they are there; before it says what is missing", () =>
+    Effect.gen(function*() {
+      const { admin, config, database } = yield* place
+      yield* admin("CREATE ROLE app LOGIN")
+      yield* admin("REVOKE CREATE ON SCHEMA public FROM PUBLIC", database)
+      const app = { ...config, username: "app" }
+      assert.include((yield* Effect.flip(opened(app))).message, "permission denied")
+      const { message } = yield* Effect.flip(opened({ ...app, migrate: false }))
+      assert.include(message, "JobStore.postgresSql")
+      yield* admin(JobStore.postgresSql(), database)
+      yield* admin("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO app", database)
+      yield* admin("GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO app", database)
+      yield* works({ ...app, migrate: false })
+    }))
+
+  it.live("has a schema of its own when it is asked to, whatever the search path", () =>
+    Effect.gen(function*() {
+      const { config } = yield* place
+      yield* works({ ...config, schema: "mine" })
+      yield* works({ ...config, schema: "mine", startupParameters: { search_path: "nowhere" } })
+      const { message } = yield* Effect.flip(opened({ ...config, schema: "not-mine" }))
+      assert.include(message, "is no name for a schema")
+    }))
+
+  it.live("works behind PgBouncer in transaction mode, for two programs", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { config, database, folder } = yield* place
+      const path = yield* Postgres.bouncer(folder, database)
+      yield* Effect.forEach(Array.from({ length: 2 }), () => works({ ...config, path }), { concurrency: 2 })
+    })))
+
+  it.live("has the tables of messages that the engine's own migrations make", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { admin, config, database } = yield* place
+      yield* admin(JobStore.postgresSql("ours"), database)
+      yield* admin("CREATE SCHEMA theirs", database)
+      yield* Effect.gen(function*() {
+        const sql = yield* SqlClient.SqlClient
+        yield* Layer.build(SqlMessageStorage.layerMigrations({ prefix: "holdfast_job" }))
+        const names = sql.in(["holdfast_job_messages", "holdfast_job_replies"])
+        const columns = (schema: string) =>
+          sql`SELECT table_name, column_name, data_type, character_maximum_length, is_nullable FROM information_schema.columns
+            WHERE table_schema = ${schema} AND table_name IN ${names} ORDER BY table_name, column_name`
+        const indexes = (schema: string) =>
+          sql<
+            { readonly definition: string }
+          >`SELECT indexdef AS definition FROM pg_indexes WHERE schemaname = ${schema}
+            AND tablename IN ${names}`.pipe(
+            Effect.map((rows) => rows.map(({ definition }) => definition.replace(/^.* USING /, "")).toSorted())
+          )
+        assert.deepStrictEqual(yield* columns("ours"), yield* columns("theirs"))
+        const ours = yield* indexes("ours")
+        for (const index of yield* indexes("theirs")) assert.include(ours, index)
+      }).pipe(Effect.provide(PgClient.layer({ ...config, startupParameters: { search_path: "theirs" } })))
+    })))
+
   it.live(
-    "go on when one is killed, within 15 seconds, repeat no completed step, and answer for all jobs throughout",
+    "looks at no table from end to end, with a hundred thousand jobs of ten thousand owners",
     () =>
-      Effect.scoped(Effect.gen(function*() {
-        if (running === undefined) throw new Error("Postgres does not run")
-        const { admin, socket } = running
-        yield* admin("CREATE DATABASE machines")
-        const log = yield* temporaryFile("log.ndjson")
-        const steps = 20
-        const on = (machine: string, jobs: number) =>
-          Worker.start({
-            database: `${socket} machines`,
-            log,
-            name: machine,
-            machine,
-            jobs,
-            steps,
-            stepMillis: 1000,
-            leaseMillis: 0
-          })
-        const victim = yield* on("a", 3)
-        const store = Context.get(yield* Layer.build(layerOf(socket, "machines")), JobStore)
-        const ids = [...new Set(Worker.lines(log).map(({ job }) => job))]
-        assert.strictEqual(ids.length, 3)
-        const attempts = Effect.map(store.read(ids), (jobs) => jobs.map(({ attempt }) => attempt))
-        yield* until(attempts, (all) => all.every((attempt) => attempt === 1))
-        const begun = performance.now()
-        yield* Effect.forEach(["b", "c"], (machine) => on(machine, 0), { concurrency: 2 })
-        // On a machine where programs take longer to start than a second, everything may take as much longer.
-        const within = 15 * Math.max(1, (performance.now() - begun) / 1000)
-        yield* until(store.step(ids[0]!, stepName(2)), (step) => step?._tag === "Done")
-        const done = yield* Effect.forEach(ids, (id) => store.step(id, stepName(1)))
-        assert.isTrue(done.every((step) => step?._tag === "Done"))
-
-        yield* victim.signal("SIGKILL")
-        yield* victim.ended
-        const before = Worker.lines(log).length
-        // Each look is a poll of all jobs, answered while nobody runs them.
-        yield* until(attempts, (all) => all.length === 3 && all.every((attempt) => attempt === 2), `${within} seconds`)
-        yield* until(
-          Effect.sync(() => new Set(Worker.lines(log).slice(before).map(({ job }) => job)).size),
-          (count) => count === 3
+      Effect.gen(function*() {
+        const { admin, config, database, log } = yield* place
+        yield* opened(config)
+        const now = "extract(epoch from clock_timestamp()) * 1000"
+        yield* admin(
+          `INSERT INTO holdfast_jobs (id, kind, version, owner, payload, state, attempt, crashes, fence, execution, lane, is_cancelling,
+          percent, revision, created_at, finished_at, updated_at)
+        SELECT 'job ' || n, 'count', 1, 'owner ' || n % 10000, '{"to":1}', CASE WHEN n % 10 = 0 THEN 'queued' ELSE 'succeeded' END,
+          1, 0, 1, CASE WHEN n % 10 = 0 THEN NULL ELSE 'execution ' || n END, CASE WHEN n % 10 = 0 THEN NULL ELSE 'count:1' END,
+          FALSE, 0, 1, ${now}, CASE WHEN n % 10 = 0 THEN NULL ELSE ${now} - n * 10000 END, ${now}
+        FROM generate_series(1, 100000) AS n`,
+          database
         )
-        const repeated = Worker.lines(log).slice(before).filter(({ what }) => what === "begin").map(({ step }) => step)
-        assert.notInclude(repeated, stepName(1))
-      }))
+        yield* admin(
+          `INSERT INTO holdfast_job_turns (kind, owner, version, waiting, delayed, turn)
+        SELECT kind, owner, version, COUNT(*), 0, MIN(number) FROM holdfast_jobs WHERE state = 'queued' GROUP BY 1, 2, 3`,
+          database
+        )
+        yield* admin(
+          `INSERT INTO holdfast_job_messages (id, message_id, shard_id, entity_type, entity_id, kind, tag, processed, request_id)
+        SELECT n, 'message ' || n, 'count:1', 'Workflow/count', 'execution ' || n, 0, 'run', TRUE, n
+        FROM generate_series(1, 100000) AS n`,
+          database
+        )
+        yield* admin(
+          `INSERT INTO holdfast_job_replies (id, kind, request_id, payload) SELECT n, 0, n, '{}' FROM generate_series(1, 100000) AS n`,
+          database
+        )
+        yield* admin(
+          `INSERT INTO holdfast_job_steps (job, name, fence) SELECT 'job ' || n, 'step', 1 FROM generate_series(1, 100000) AS n`,
+          database
+        )
+        yield* admin("ANALYZE", database)
+        const before = (yield* log).length
+        yield* Effect.gen(function*() {
+          const jobs = yield* Jobs
+          const first = yield* jobs.start(Count, { to: 1 })
+          yield* jobs.start(Count, { to: 1 }, { delay: "100 millis", deadline: "1 hour" })
+          yield* until(jobs.status(first), ({ state }) => state === "succeeded")
+          const other = yield* jobs.start(Count, { to: 1 }, { owner: Principal.make("owner 7"), delay: "1 hour" })
+          yield* jobs.cancel(other, { owner: Principal.make("owner 7") })
+          yield* jobs.list({ owner: Principal.make("owner 7"), states: ["succeeded"], kind: "count" })
+          yield* jobs.remove(first)
+          yield* Effect.sleep("3 seconds")
+        }).pipe(Effect.provide(
+          CountLive.pipe(
+            Layer.provide(JobStore.layerPostgres(config)),
+            Layer.provide(JobPolicy.layer({ retention: "100 seconds" }))
+          ),
+          { local: true }
+        ))
+        const plans = (yield* log).slice(before)
+        assert.match(plans, /Index (Only )?Scan using holdfast_jobs_queue/)
+        // The owners that wait are counted for the metrics, all of them, and the less often the longer that takes.
+        const large = /Seq Scan on holdfast_job(?:s|_messages|_replies|_steps)\b/
+        const scanning = plans.split(/\n(?=\S*\d{4}-\d\d-\d\d )/).filter((entry) => large.test(entry))
+        assert.deepStrictEqual(scanning, [])
+      }),
+    120_000
   )
 
-  it.live("hand over within two seconds when one ends in order", () =>
-    Effect.scoped(Effect.gen(function*() {
-      if (running === undefined) throw new Error("Postgres does not run")
-      const { admin, socket } = running
-      yield* admin("CREATE DATABASE order_")
-      const log = yield* temporaryFile("log.ndjson")
-      const on = (machine: string, jobs: number) =>
-        Worker.start({
-          database: `${socket} order_`,
-          log,
-          name: machine,
-          machine,
-          jobs,
-          steps: 2,
-          stepMillis: 60_000,
-          leaseMillis: 0
-        })
-      const first = yield* on("a", 2)
-      const store = Context.get(yield* Layer.build(layerOf(socket, "order_")), JobStore)
-      const ids = [...new Set(Worker.lines(log).map(({ job }) => job))]
-      const attempts = Effect.map(store.read(ids), (jobs) => jobs.map(({ attempt }) => attempt))
-      yield* until(attempts, (all) => all.every((attempt) => attempt === 1))
-      const begun = performance.now()
-      yield* on("b", 0)
-      // Two seconds, or twice what a program takes to start where that is longer.
-      const start = performance.now() - begun
-      yield* first.signal("SIGTERM")
-      yield* until(attempts, (all) => all.every((attempt) => attempt === 2), `${Math.max(2, 2 * start / 1000)} seconds`)
-    })))
+  it.live("removes what ended longer ago than the retention with all that its engine kept, and nothing else", () =>
+    Effect.gen(function*() {
+      const { config } = yield* place
+      const left = Effect.gen(function*() {
+        const sql = yield* SqlClient.SqlClient
+        const count = (table: string) =>
+          Effect.map(sql<{ readonly n: number }>`SELECT COUNT(*)::integer AS n FROM ${sql(table)}`, ([row]) => row?.n)
+        return yield* Effect.forEach(["holdfast_jobs", "holdfast_job_messages", "holdfast_job_replies"], count)
+      }).pipe(Effect.provide(PgClient.layer(config)), Effect.orDie)
+      yield* works(config)
+      const [jobs, messages] = yield* left
+      assert.deepStrictEqual([jobs, messages], [1, 2])
+      yield* until(left, (counts) => counts.every((n) => n === 0)).pipe(
+        Effect.provide(
+          Jobs.layer.pipe(
+            Layer.provide(JobStore.layerPostgres(config)),
+            Layer.provide(JobPolicy.layer({ retention: 0, cleanInterval: "100 millis" }))
+          ),
+          { local: true }
+        )
+      )
+    }))
 })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { JobStore } from "@holdfast/jobs"
+import type { JobError } from "@holdfast/jobs"
 import type { NewJob } from "@holdfast/jobs/JobStore"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -10,12 +10,13 @@ import * as fs from "node:fs"
 import * as path from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import * as NodeSqlite from "../src/internal/NodeSqlite.ts"
-import { tables } from "../src/internal/sqlFormat.ts"
+import { formats, tables } from "../src/internal/sqlFormat.ts"
 import * as SqliteStore from "../src/internal/sqliteStore.ts"
+import { Rows } from "./support/Rows.ts"
 import { temporaryDirectory, temporaryFile } from "./support/temporaryFile.ts"
 
 const storeIn = (file: string) =>
-  Effect.map(Layer.build(JobStore.layerSqlite(file)), (context) => Context.get(context, JobStore))
+  Effect.map(Layer.build(Rows.layerSqlite(file)), (context) => Context.get(context, Rows))
 
 /** What opening a store and reading all of it comes to, if it fails. */
 const failureOf = (file: string) =>
@@ -38,7 +39,10 @@ const job = (id: string, payload = "{}"): NewJob => ({
   owner: "alice",
   key: undefined,
   payload,
-  maxQueued: 100_000
+  maxQueued: 100_000,
+  again: false,
+  delayMillis: 0,
+  deadlineMillis: undefined
 })
 
 const holdingTheLock = (file: string) =>
@@ -146,7 +150,7 @@ describe("a store in an SQLite file", () => {
       raw.exec(`UPDATE ${tables.format} SET format = 99`)
       assert.deepInclude(yield* failureOf(file), { _tag: "JobStoreTooNew", found: 99 })
       assert.strictEqual(raw.prepare(`SELECT id FROM ${tables.jobs}`).all().length, 1)
-      raw.exec(`UPDATE ${tables.format} SET format = 1`)
+      raw.exec(`UPDATE ${tables.format} SET format = ${formats.length}`)
       assert.strictEqual((yield* (yield* storeIn(file)).read(["a"])).length, 1)
     })))
 
@@ -161,5 +165,193 @@ describe("a store in an SQLite file", () => {
       assert.deepInclude(reason, { _tag: "JobStoreUnavailable", problem: "read-only" })
       assert.include(message, "check the permissions")
       assert.strictEqual((yield* store.read(["a", "b"])).length, 1)
+    })))
+
+  const replacements: Record<string, (file: string, backup: string) => void> = {
+    "removed": (file) => fs.rmSync(file),
+    "removed with its companions": (file) => {
+      for (const suffix of ["", "-wal", "-shm"]) fs.rmSync(file + suffix, { force: true })
+    },
+    "replaced by a backup": (file, backup) => fs.renameSync(backup, file),
+    "left without its log": (file) => fs.rmSync(`${file}-wal`)
+  }
+  for (const [what, replace] of Object.entries(replacements)) {
+    it.effect(`accepts nothing and says so when the file is ${what} while it is open; the next program goes on`, () =>
+      Effect.scoped(Effect.gen(function*() {
+        const file = yield* temporaryFile("jobs.db")
+        yield* Effect.scoped(Effect.flatMap(storeIn(file), (store) => store.insert(job("old"))))
+        fs.copyFileSync(file, `${file}.backup`)
+        yield* Effect.scoped(Effect.gen(function*() {
+          const store = yield* storeIn(file)
+          yield* store.insert(job("a"))
+          replace(file, `${file}.backup`)
+          for (const attempt of [store.insert(job("b")), store.read(["a"]), store.remove("a"), store.awaken]) {
+            const { message, reason } = yield* Effect.flip(attempt as Effect.Effect<unknown, JobError>)
+            assert.deepInclude(reason, { _tag: "JobStoreUnavailable", problem: "replaced" })
+            assert.match(message, /was (removed|replaced) while it was open.*start this program again/)
+          }
+        }))
+        if (what === "left without its log") return
+        const next = yield* storeIn(file)
+        assert.deepStrictEqual(yield* next.read(["b"]), [])
+        assert.lengthOf(yield* next.read(["old"]), what === "replaced by a backup" ? 1 : 0)
+        assert.isTrue((yield* next.insert(job("b"))).isNew)
+      })))
+  }
+
+  it.effect("keeps its log small, though another program has read for long", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const file = yield* temporaryFile("jobs.db")
+      const store = yield* storeIn(file)
+      const size = () => fs.statSync(`${file}-wal`).size
+      const fill = (name: string, count: number) =>
+        Effect.forEach(
+          Array.from({ length: count }, (_, index) => `${name} ${index}`),
+          (id) => store.insert(job(id, JSON.stringify("x".repeat(500_000))))
+        )
+      const reader = new DatabaseSync(file, { readOnly: true })
+      reader.exec("BEGIN")
+      reader.prepare(`SELECT COUNT(*) FROM ${tables.jobs}`).get()
+      yield* fill("during", 20)
+      const during = size()
+      reader.exec("COMMIT")
+      reader.close()
+      yield* fill("after", 20)
+      assert.isAbove(during, 8 * 1024 * 1024)
+      assert.isBelow(size(), during / 2)
+    })))
+
+  it.effect("removes what is old in small steps: each a bounded number of rows, however they lie", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const file = yield* temporaryFile("jobs.db")
+      const store = yield* storeIn(file)
+      const raw = new DatabaseSync(file)
+      yield* Effect.addFinalizer(() => Effect.sync(() => raw.close()))
+      yield* store.enroll({ id: "r", identity: { machine: "m", pid: 1, birth: "" } })
+      for (const id of ["few", "many", "none"]) {
+        yield* store.insert(job(id))
+        const claim = yield* store.claim({
+          runner: "r",
+          kind: "scan",
+          version: 1,
+          onOldVersion: "finish",
+          maxCrashes: 1,
+          suspects: "take"
+        })
+        assert.strictEqual(claim._tag === "Claimed" && claim.job.id, id)
+        if (claim._tag === "Claimed") yield* store.finish(claim.job, { state: "succeeded", result: "1" })
+      }
+      const insert = raw.prepare(
+        `INSERT INTO ${tables.steps} (job, name, is_done, is_unsafe, fence, value) VALUES (?, ?, 1, 0, 1, '1')`
+      )
+      raw.exec("BEGIN")
+      for (let step = 0; step < 1000; step++) {
+        insert.run("many", `step ${step}`)
+        if (step < 200) insert.run("few", `step ${step}`)
+      }
+      raw.exec("COMMIT")
+      const rows = () =>
+        Number(
+          raw.prepare(`SELECT (SELECT COUNT(*) FROM ${tables.steps}) + (SELECT COUNT(*) FROM ${tables.jobs}) AS n`)
+            .get()?.["n"]
+        )
+      yield* TestClock.adjust("8 days")
+      let before = rows()
+      let times = 0
+      let isMore = true
+      while (isMore) {
+        isMore = yield* store.clean(7 * 86_400_000)
+        assert.isAtMost(before - rows(), 320)
+        before = rows()
+        times++
+      }
+      assert.strictEqual(before, 0)
+      assert.isAtLeast(times, 4)
+      assert.isBelow(Number(raw.prepare("PRAGMA freelist_count").get()?.["freelist_count"]), 100)
+    })))
+
+  it.effect("goes by an index in every statement, and sorts nothing", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const file = yield* temporaryFile("jobs.db")
+      const statements = new Set<string>()
+      const { prepare } = DatabaseSync.prototype
+      yield* Effect.addFinalizer(() => Effect.sync(() => void (DatabaseSync.prototype.prepare = prepare)))
+      DatabaseSync.prototype.prepare = function(sql, ...options) {
+        statements.add(sql)
+        return prepare.call(this, sql, ...options)
+      }
+      const store = yield* storeIn(file)
+      const request = { runner: "r", kind: "scan", version: 2, onOldVersion: "restart", maxCrashes: 2 } as const
+      yield* store.enroll({ id: "r", identity: { machine: "m", pid: 1, birth: "" } })
+      const claimed = (suspects: "take" | "pass over") =>
+        Effect.gen(function*() {
+          const claim = yield* store.claim({ ...request, suspects })
+          if (claim._tag !== "Claimed") throw new Error(`expected a job, got ${claim._tag}`)
+          return claim.job
+        })
+      for (const [index, id] of ["a", "b", "c", "d"].entries()) {
+        yield* store.insert({ ...job(id), key: id, delayMillis: index, deadlineMillis: 1000 * (index + 1) })
+        yield* TestClock.adjust(index)
+        yield* store.awaken
+      }
+      const first = yield* claimed("take")
+      yield* store.beginStep(first, "s")
+      yield* store.commitStep(first, "s", "1", true)
+      yield* store.setAlarm(first, "t", 1)
+      yield* store.setWaiting(first, true)
+      yield* store.ask(first, { name: "q", message: "?", schema: {} })
+      yield* store.answer("a", "q", "1")
+      yield* store.check(first)
+      yield* store.report([{ ...first, percent: 1, message: undefined, data: undefined }])
+      yield* store.beginEnding(first, { state: "cancelled" })
+      yield* store.commitCompensation(first, "s")
+      yield* store.finish(first, { state: "cancelled" })
+      yield* store.release(yield* claimed("pass over"))
+      yield* claimed("pass over")
+      yield* store.held("r")
+      yield* store.bury("r")
+      yield* store.requestCancel("c")
+      yield* TestClock.adjust("10 days")
+      yield* store.awaken
+      yield* store.read(["a"])
+      yield* store.result("a")
+      yield* store.step("a", "s")
+      yield* store.list({ owner: "alice", kind: "scan", states: ["failed"], limit: 9 })
+      yield* store.backlog("scan")
+      yield* store.remove("a")
+      yield* store.leave("r")
+      while (yield* store.clean(1000)) yield* Effect.yieldNow
+      DatabaseSync.prototype.prepare = prepare
+      const raw = new DatabaseSync(file)
+      yield* Effect.addFinalizer(() => Effect.sync(() => raw.close()))
+      const plans = [...statements].filter((sql) => /^\s*(SELECT|UPDATE|DELETE|INSERT)/.test(sql)).map((sql) => ({
+        sql,
+        plan: raw.prepare(`EXPLAIN QUERY PLAN ${sql}`).all().map(({ detail }) => String(detail)).join("; ")
+      }))
+      assert.isAbove(plans.length, 30)
+      for (const { plan, sql } of plans) {
+        // The table of runners is as long as there are programs.
+        const large = [tables.jobs, tables.steps, tables.turns].join("|")
+        assert.notMatch(plan, new RegExp(`SCAN (${large})(?! USING COVERING)|TEMP B-TREE`), sql)
+      }
+    })))
+
+  it.effect("of the first format is brought to the present one, with its jobs", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const file = yield* temporaryFile("jobs.db")
+      const raw = new DatabaseSync(file)
+      yield* Effect.addFinalizer(() => Effect.sync(() => raw.close()))
+      for (const statement of formats[0] ?? []) raw.exec(statement)
+      raw.exec(`CREATE TABLE ${tables.format} (format INTEGER NOT NULL); INSERT INTO ${tables.format} VALUES (1)`)
+      const insert = raw.prepare(
+        `INSERT INTO ${tables.jobs} (id, kind, version, owner, payload, state, attempt, crashes, fence,
+        runner, is_cancelling, percent, revision, created_at, updated_at) VALUES (?, 'scan', 1, 'o', '{}', ?, 1, 0, 1, ?, 0, 0, 1, 1, 1)`
+      )
+      insert.run("queued", "queued", null)
+      // Its runner was retired by another program, which was to take its job.
+      insert.run("orphan", "running", "gone")
+      const store = yield* storeIn(file)
+      assert.deepStrictEqual((yield* store.read(["queued", "orphan"])).map(({ state }) => state), ["queued", "queued"])
+      yield* store.insert(job("new"))
     })))
 })

@@ -1,15 +1,15 @@
 import { it } from "@effect/vitest"
-import { JobStore } from "@holdfast/jobs"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as TestClock from "effect/testing/TestClock"
+import { Rows } from "./support/Rows.ts"
 import { storeContract } from "./support/storeContract.ts"
 import { temporaryFile } from "./support/temporaryFile.ts"
 
 const subjects = {
-  memory: JobStore.layerMemory,
-  "an SQLite file": Layer.unwrap(Effect.map(temporaryFile("jobs.db"), JobStore.layerSqlite)),
-  "SQLite in memory": JobStore.layerSqlite(":memory:")
+  memory: Rows.layerMemory,
+  "an SQLite file": Layer.unwrap(Effect.map(temporaryFile("jobs.db"), Rows.layerSqlite)),
+  "SQLite in memory": Rows.layerSqlite(":memory:")
 }
 
 for (const [name, layer] of Object.entries(subjects)) {

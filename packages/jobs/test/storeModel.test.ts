@@ -1,12 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
-import { isEnded, type JobError, JobStore } from "@holdfast/jobs"
+import { isEnded, type JobError } from "@holdfast/jobs"
 import { edges } from "@holdfast/jobs/JobState"
-import type { Hold, Outcome, Store, StoredJob } from "@holdfast/jobs/JobStore"
+import type { StoredJob } from "@holdfast/jobs/JobStore"
 import { SeededRandom } from "@holdfast/testkit"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as TestClock from "effect/testing/TestClock"
+import type { ClaimRequest, Hold, Outcome, Store, Unsuccessful } from "../src/internal/Store.ts"
+import { Rows } from "./support/Rows.ts"
 
 /** One operation, drawn once and done on both stores. */
 interface Operation {
@@ -34,11 +36,21 @@ const draw = (random: SeededRandom.SeededRandom, ids: Array<string>, holds: Arra
     version: random.int(1, 3),
     onOldVersion: random.pick<"finish" | "restart" | "fail">(["finish", "restart", "fail"]),
     maxCrashes: 3,
-    silent: random.pick([undefined, [], ["one"], ["one", "two", "three"]])
+    suspects: random.pick<ClaimRequest["suspects"]>(["take", "pass over", "wait for"])
   } as const
   const newId = `job ${ids.length}`
   const version = random.int(1, 2)
   const key = random.chance(0.3) ? random.pick(["k", "l"]) : undefined
+  const again = random.chance(0.5)
+  const delayMillis = random.chance(0.2) ? random.int(1, 5000) : 0
+  const deadlineMillis = random.chance(0.2) ? random.int(1, 9000) : undefined
+  const isCompensable = random.chance(0.3)
+  const isWaiting = random.chance(0.5)
+  const ending = random.pick<Unsuccessful>([{ state: "cancelled" }, {
+    state: "failed",
+    failure: { kind: "defect", message: "no" }
+  }])
+  const question = { name: step, message: "?", schema: {} }
   const outcome = random.pick<Outcome>([
     { state: "succeeded", result: `${percent}` },
     { state: "failed", failure: { kind: "defect", message: "no" } },
@@ -47,15 +59,36 @@ const draw = (random: SeededRandom.SeededRandom, ids: Array<string>, holds: Arra
   const operations: readonly [Operation, ...Array<Operation>] = [
     {
       name: `insert ${newId} of ${owner}`,
-      run: (store) => store.insert({ id: newId, kind, version, owner, key, payload: "{}", maxQueued: 4 })
+      run: (store) =>
+        store.insert({
+          id: newId,
+          kind,
+          version,
+          owner,
+          key,
+          payload: "{}",
+          maxQueued: 4,
+          again,
+          delayMillis,
+          deadlineMillis
+        })
     },
     { name: `claim for ${runner}`, run: (store) => store.claim(request) },
+    { name: `claim for ${runner} once more`, run: (store) => store.claim(request) },
     { name: `claim again for ${runner}`, run: (store) => store.claim(request) },
-    { name: `renew ${runner}`, run: (store) => store.renew({ id: runner, identity: here }, 1000) },
-    { name: `renew ${runner} for long`, run: (store) => store.renew({ id: runner, identity: here }, 10_000) },
+    { name: `bury ${runner}`, run: (store) => store.bury(runner) },
+    { name: "awaken", run: (store) => Effect.map(store.awaken, byId) },
+    { name: `wait ${isWaiting}`, run: (store) => store.setWaiting(hold, isWaiting) },
+    { name: `ask ${step}`, run: (store) => store.ask(hold, question) },
+    { name: `answer ${step} of ${id}`, run: (store) => store.answer(id, step, `${percent}`) },
+    { name: `answer ${step}`, run: (store) => store.answer(hold.id, step, `${percent}`) },
+    { name: `alarm ${step}`, run: (store) => store.setAlarm(hold, step, percent) },
+    { name: `end as ${ending.state}`, run: (store) => store.beginEnding(hold, ending) },
+    { name: `undo ${step}`, run: (store) => store.commitCompensation(hold, step) },
+    { name: "check", run: (store) => store.check(hold) },
     { name: `begin ${step}`, run: (store) => store.beginStep(hold, step) },
-    { name: `commit ${step}`, run: (store) => store.commitStep(hold, step, `${percent}`) },
-    { name: `commit ${step} too`, run: (store) => store.commitStep(hold, step, undefined) },
+    { name: `commit ${step}`, run: (store) => store.commitStep(hold, step, `${percent}`, isCompensable) },
+    { name: `commit ${step} too`, run: (store) => store.commitStep(hold, step, undefined, isCompensable) },
     { name: `step ${step} of ${id}`, run: (store) => store.step(id, step) },
     { name: `report ${percent}`, run: (store) => store.report([{ ...hold, percent, message: "m", data: undefined }]) },
     { name: "finish", run: (store) => store.finish(hold, outcome) },
@@ -66,19 +99,15 @@ const draw = (random: SeededRandom.SeededRandom, ids: Array<string>, holds: Arra
     { name: `list of ${owner}`, run: (store) => store.list({ owner, kind, states: undefined, limit: 5 }) },
     { name: `held by ${runner}`, run: (store) => Effect.map(store.held(runner), byId) },
     { name: `backlog of ${kind}`, run: (store) => store.backlog(kind) },
-    { name: "runners", run: (store) => Effect.map(store.runners, byId) },
     ...random.chance(0.2)
       ? [
-        { name: `retire ${runner}`, run: (store: Store) => store.retire(runner) },
         { name: `leave ${runner}`, run: (store: Store) => store.leave(runner) },
-        { name: "clean", run: (store: Store) => store.clean(20_000) }
+        { name: "clean", run: (store: Store) => Effect.repeat(store.clean(20_000), { while: (isMore) => isMore }) }
       ]
       : []
   ]
   return random.pick(operations)
 }
-
-const here = { machine: "here", pid: 1, birth: "2" }
 
 const byId = <A extends { readonly id: string }>(all: ReadonlyArray<A>) =>
   all.map(({ id, ...rest }) => ({ id, ...rest })).toSorted((a, b) => a.id < b.id ? -1 : 1)
@@ -113,8 +142,8 @@ describe("whatever happens", () => {
       let claims = 0
       for (let seed = 1; seed <= 15; seed++) {
         const random = SeededRandom.make(seed)
-        const memory = Context.get(yield* Layer.build(Layer.fresh(JobStore.layerMemory)), JobStore)
-        const sqlite = Context.get(yield* Layer.build(JobStore.layerSqlite(":memory:")), JobStore)
+        const memory = Context.get(yield* Layer.build(Layer.fresh(Rows.layerMemory)), Rows)
+        const sqlite = Context.get(yield* Layer.build(Rows.layerSqlite(":memory:")), Rows)
         const ids: Array<string> = []
         const holds: Array<Hold> = []
         const trace: Array<string> = []

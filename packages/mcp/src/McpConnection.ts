@@ -357,7 +357,9 @@ const openSse = (
 const loaded = <A>(load: () => Promise<A>): Effect.Effect<A, { readonly description: string }> =>
   Effect.tryPromise({
     try: load,
-    catch: (thrown) => ({ description: `this program's code for HTTP cannot be loaded: ${String(thrown)}` })
+    catch: (thrown) => ({
+      description: `this program's code for HTTP cannot be loaded: ${String(thrown).split("\n")[0]}`
+    })
   })
 
 const partsOf = ({ authorizer, headers, url }: HttpEndpoint | SseEndpoint) => ({ url, headers, authorizer })

@@ -80,7 +80,9 @@ export const make = Effect.fnUntraced(function*(
     Effect.tryPromise({
       try: () => import("./internal/sdk/authorize.ts"),
       catch: (thrown) =>
-        new AuthorizationRefused({ description: `this program's code for OAuth cannot be loaded: ${String(thrown)}` })
+        new AuthorizationRefused({
+          description: `this program's code for OAuth cannot be loaded: ${String(thrown).split("\n")[0]}`
+        })
     }).pipe(
       Effect.flatMap(({ authorize }) => authorize({ provider, serverUrl, ...details })),
       within(timeout)

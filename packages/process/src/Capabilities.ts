@@ -7,7 +7,7 @@
  * person. See docs/platforms.md.
  */
 import * as Effect from "effect/Effect"
-import { platform } from "node:process"
+import { pid, platform } from "node:process"
 import * as ReaperProcess from "./internal/ReaperProcess.ts"
 
 export interface Capabilities {
@@ -25,6 +25,11 @@ export interface Capabilities {
   readonly identity: "proc" | "ps" | "none"
   /** Whether what a dead runtime and its dead reaper left is found by the next one. */
   readonly janitor: boolean
+  /**
+   * What becomes of a descendant whose parent has ended, once it ends itself: an init takes note of it, or, where this program is the first process
+   * of its container, nobody does, and it stays in the process table as a zombie.
+   */
+  readonly orphans: "collected" | "zombies"
 }
 
 /** What the capabilities follow from. */
@@ -33,9 +38,11 @@ export interface Facts {
   readonly reaper: "sh" | "node"
   /** Whether /proc tells of all processes. */
   readonly hasProc: boolean
+  /** Whether this program is the first process of its container, which has no other init. */
+  readonly isInit?: boolean
 }
 
-export const of = ({ hasProc, platform, reaper }: Facts): Capabilities => {
+export const of = ({ hasProc, isInit = false, platform, reaper }: Facts): Capabilities => {
   const isWindows = platform === "win32"
   const look = hasProc ? "proc" : isWindows || reaper === "node" ? "none" : "ps"
   return {
@@ -45,7 +52,8 @@ export const of = ({ hasProc, platform, reaper }: Facts): Capabilities => {
     tags: look,
     reaper,
     identity: look,
-    janitor: hasProc
+    janitor: hasProc,
+    orphans: isInit ? "zombies" : "collected"
   }
 }
 
@@ -64,12 +72,12 @@ export const of = ({ hasProc, platform, reaper }: Facts): Capabilities => {
  */
 export const current: Effect.Effect<Capabilities> = Effect.sync(() => {
   const { kind, table } = ReaperProcess.detect()
-  return of({ platform, reaper: kind, hasProc: table === "proc" })
+  return of({ platform, reaper: kind, hasProc: table === "proc", isInit: pid === 1 })
 })
 
 /** What is weaker here than on Linux, a line each; nothing where nothing is. */
 export const describe = (capabilities: Capabilities): ReadonlyArray<string> => {
-  const { groups, identity, janitor, politeSignal, reaper, tags } = capabilities
+  const { groups, identity, janitor, orphans, politeSignal, reaper, tags } = capabilities
   return [
     ...(groups
       ? []
@@ -82,6 +90,11 @@ export const describe = (capabilities: Capabilities): ReadonlyArray<string> => {
       : ["descendants that leave their process group are not found"]),
     ...(identity === "none" ? ["a process number that was given to another process is not told apart"] : []),
     ...(janitor ? [] : ["what is left when this program and its reaper are killed at once is not cleaned up later"]),
+    ...(orphans === "collected"
+      ? []
+      : [
+        "this program is process 1, and Node takes no note of orphans that end: they stay as zombies; start it with an init (docker run --init)"
+      ]),
     ...(reaper === "sh" ? [] : ["the reaper is a Node process of about 40 MB: there is no /bin/sh"])
   ]
 }

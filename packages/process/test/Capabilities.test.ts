@@ -15,13 +15,18 @@ describe("capabilities", () => {
         tags: "proc",
         reaper: "sh",
         identity: "proc",
-        janitor: true
+        janitor: true,
+        orphans: "collected"
       })
     }))
 
   it("on Linux nothing is weaker, and elsewhere each weakness is a line", () => {
     const lines = (facts: Capabilities.Facts) => Capabilities.describe(Capabilities.of(facts))
     assert.isEmpty(lines({ platform: "linux", reaper: "sh", hasProc: true }))
+    assert.match(
+      lines({ platform: "linux", reaper: "sh", hasProc: true, isInit: true }).join(),
+      /^this program is process 1.*--init/
+    )
     const mac = lines({ platform: "darwin", reaper: "sh", hasProc: false })
     assert.deepStrictEqual(mac.map((line) => line.split(" ")[0]), ["descendants", "what"])
     const windows = lines({ platform: "win32", reaper: "node", hasProc: false }).join("\n")

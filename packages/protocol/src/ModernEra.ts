@@ -18,6 +18,12 @@ export const metaKey = {
   subscriptionId: "io.modelcontextprotocol/subscriptionId"
 } as const
 
+/**
+ * What a task of revision 2025-11-25 asks for, in the `_meta` of its `tasks/get`: the tasks extension tells it as `inputRequests`, and sends the answers by
+ * `tasks/update`. Ours, for servers whose tasks ask.
+ */
+export const taskInputKey = "dev.holdfast/inputRequests"
+
 /** The code of an error whose `data.supported` lists the revisions the server speaks. */
 export const unsupportedProtocolVersion = -32022
 

@@ -226,9 +226,19 @@ export const layerHttp = <R = never>(
  * a drain, which service managers take for a failure, and goes on waiting at the second signal.)
  *
  * An unhandled rejection is logged, and the program goes on: Node would end the process, and every session in it. An uncaught error is logged, and the
- * program drains, because its state is unknown then; its exit code is 1.
+ * program drains, because its state is unknown then; its exit code is 1. With `crashAtOnce` both end it at once. Only this entry handles them: an
+ * import of the library changes nothing. What reads stdout or stderr may go away without ending the program.
  */
-export const runMain = <A, E>(program: Effect.Effect<A, E>): void => NodeMain.run(program, { isEnd: false })
+export const runMain = <A, E>(program: Effect.Effect<A, E>, options: RunMainOptions = {}): void =>
+  NodeMain.run(program, { isEnd: false, ...options })
+
+export interface RunMainOptions {
+  /**
+   * Leaves stray rejections and uncaught errors to Node, which ends the process at once: for programs that would rather lose what is in flight than
+   * go on after a fault. Default: false.
+   */
+  readonly crashAtOnce?: boolean | undefined
+}
 
 /** What a server mounted elsewhere needs to know besides. */
 export interface MountOptions<R = never> extends RouteOptions<R> {

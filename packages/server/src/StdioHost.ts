@@ -6,12 +6,14 @@
  *   follows is of the one session, whose server is made when something is asked in it. A client may try one and go on with the other.
  * - `notifications/cancelled` aborts the handler, whichever era its request is of. Without a session nothing more is said of it.
  * - It ends when stdin ends, when stdout breaks, when the process that started it is gone and when the session's server closes itself,
- *   whatever timers and sockets would keep the program alive. Requests in flight may finish first, for as long as there is somebody to read
+ *   whatever timers and sockets would keep the program alive. Requests in flight may finish first, whether or not there is somebody to read
  *   the answers; what has none by then is answered by an error, and what listens by its result.
+ * - What others print to stdout goes to stderr and harms no message. A stderr that breaks ends nothing.
  * - What is said while a server is still being made waits for it. If the session's cannot be made, the program ends by that.
- * - A line that is no message is answered or ignored, and harms nobody.
+ * - A line that is no message is answered or passed over, and harms nobody.
  *
- * **Gotchas**: stdout belongs to the protocol. What a program logs must go to stderr: provide `layerLogger` of this module, or a logger of
+ * **Gotchas**: stdout belongs to the protocol. What writes to descriptor 1 itself (a child that inherits it, an addon) is not caught. What a
+ * program logs must go to stderr: provide `layerLogger` of this module, or a logger of
  * your own. A client that does not read has ended when 64 MiB wait for it: stdout counts as broken then. Of requests, questions and those who
  * listen there may be 10 000 at a time, and each has a server of its own: what is more is answered by an error. A question without a session
  * is open for five minutes.
@@ -28,7 +30,7 @@ import * as NodeMain from "./internal/nodeMain.ts"
 import * as NodeStdio from "./internal/nodeStdio.ts"
 import type { SdkServer } from "./internal/sdk/SessionServer.ts"
 import { serveStdio } from "./internal/serveStdio.ts"
-import type { StatelessOptions } from "./McpHost.ts"
+import type { RunMainOptions, StatelessOptions } from "./McpHost.ts"
 import type { Session } from "./Session.ts"
 import type { McpServerError } from "./SessionError.ts"
 import * as SessionRegistry from "./SessionRegistry.ts"
@@ -46,7 +48,7 @@ export interface StdioOptions<R = never> {
    * there is nothing but the session, and its server is made at once.
    */
   readonly stateless?: boolean | StatelessOptions | undefined
-  /** How long requests in flight may take when stdin has ended. Default: 5 seconds. */
+  /** How long requests in flight may take when stdin has ended, or stdout is broken. Default: 5 seconds. */
   readonly drainTimeout?: Duration.Input | undefined
 }
 
@@ -76,5 +78,5 @@ export const layerLogger: Layer.Layer<never> = Logger.layer([Logger.withConsoleE
  * StdioHost.runMain(StdioHost.run({ server: () => new McpServer({ name: "greeter", version: "1.0.0" }) }))
  * ```
  */
-export const runMain = <A, E>(program: Effect.Effect<A, E>): void =>
-  NodeMain.run(Effect.provide(program, layerLogger), { isEnd: true })
+export const runMain = <A, E>(program: Effect.Effect<A, E>, options: RunMainOptions = {}): void =>
+  NodeMain.run(Effect.provide(program, layerLogger), { isEnd: true, ...options })

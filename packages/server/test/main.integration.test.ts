@@ -15,10 +15,11 @@ interface Line {
   readonly message: string
 }
 
-const start = (port = 0) =>
+const start = (port = 0, args: ReadonlyArray<string> = []) =>
   Effect.acquireRelease(
     Effect.sync(() => {
-      const child = spawn(process.execPath, [program, String(port)], { stdio: ["ignore", "ignore", "pipe"] })
+      const child = spawn(process.execPath, [program, String(port), ...args], { stdio: ["ignore", "pipe", "pipe"] })
+      child.stdout.resume()
       let text = ""
       child.stderr.setEncoding("utf8").on("data", (chunk: string) => (text += chunk))
       const lines = (): ReadonlyArray<Line> => text.split("\n").slice(0, -1).map((line) => JSON.parse(line))
@@ -34,14 +35,15 @@ const start = (port = 0) =>
   )
 
 /** A server that listens, and a client with a session. */
-const ready = Effect.gen(function*() {
-  const server = yield* start()
+const readyWith = Effect.fnUntraced(function*(args: ReadonlyArray<string>) {
+  const server = yield* start(0, args)
   yield* eventually("it listens", () => server.said(/listening on/) !== undefined)
   const url = server.said(/listening on (http:\S+)$/)?.[1] ?? ""
   const client = new RawClient(url)
   yield* client.initialize()
   return { ...server, client, url }
 })
+const ready = readyWith([])
 
 describe("a server over HTTP as a process", () => {
   it.live("says where it listens, and when it drains and has drained, and exits with 0 at a signal", () =>
@@ -118,6 +120,30 @@ describe("a server over HTTP as a process", () => {
       assert.include(text(), "a loose error")
       assert.include(text(), "mainServer.ts")
       assert.isDefined(said(/draining: 1 request in flight/))
+    }))
+
+  for (const tool of ["stray", "loose"]) {
+    it.live(`ends at once by what nobody handles, if told so: ${tool}`, () =>
+      Effect.gen(function*() {
+        const { client, ended, text } = yield* readyWith(["--crash-at-once"])
+        const other = yield* Effect.forkChild(Effect.exit(client.call("never")), { startImmediately: true })
+        yield* eventually("it is called", () => text().includes("called"))
+        yield* Effect.ignoreCause(client.call(tool))
+        assert.strictEqual(yield* ended, 1)
+        assert.include(text(), tool === "stray" ? "a stray rejection" : "a loose error")
+        assert.notInclude(text(), "draining")
+        yield* Fiber.join(other)
+      }))
+  }
+
+  it.live("goes on when nobody reads what it prints any more", () =>
+    Effect.gen(function*() {
+      const { child, client, ended } = yield* ready
+      child.stdout.destroy()
+      child.stderr.destroy()
+      for (let n = 0; n < 3; n++) assert.strictEqual((yield* client.call("loud")).status, 200)
+      child.kill("SIGTERM")
+      assert.strictEqual(yield* ended, 0)
     }))
 
   it.live("says in one sentence that its port is in use, and exits with 1", () =>

@@ -9,11 +9,12 @@ import { StatelessClient, textOf } from "./support/statelessClient.ts"
 
 describe("tasks of a server with sessions", () => {
   const extension = { extensions: { "io.modelcontextprotocol/tasks": {} } }
-  const makeTasks = () => {
+  const makeTasks = (questions: Map<string, unknown> = new Map()) => {
     // Of all requests: a task outlives the one that began it.
     const store = new InMemoryTaskStore()
     const begun: Array<unknown> = []
     const asked: Array<string> = []
+    const answers: Array<unknown> = []
     const handle: Handle = async ({ method, params }, { requestId }) => {
       if (method === "tools/list") {
         const tool = (name: string, taskSupport?: string) => ({
@@ -28,7 +29,14 @@ describe("tasks of a server with sessions", () => {
       if (method === "tasks/get") {
         const task = await store.getTask(taskId)
         if (task === null) throw new McpError(-32602, "no such task")
-        return { ...task }
+        const question = questions.get(taskId)
+        if (question === undefined) return { ...task }
+        return { ...task, status: "input_required", _meta: { own: 1, "dev.holdfast/inputRequests": question } }
+      }
+      if (method === "tasks/update") {
+        questions.delete(taskId)
+        answers.push(params?.["inputResponses"])
+        return {}
       }
       if (method === "tasks/cancel") {
         await store.updateTaskStatus(taskId, "cancelled")
@@ -48,6 +56,7 @@ describe("tasks of a server with sessions", () => {
       store,
       begun,
       asked,
+      answers,
       server: answering({ tools: {}, tasks: { cancel: {}, requests: { tools: { call: {} } } } }, handle)
     }
   }
@@ -76,6 +85,41 @@ describe("tasks of a server with sessions", () => {
       assert.deepStrictEqual([status, message.error?.code], [400, -32021])
       assert.deepStrictEqual(message.error?.data, { requiredCapabilities: extension })
       assert.deepStrictEqual(begun, [{}, {}, undefined, undefined, undefined])
+      yield* isEmpty(host)
+    }))
+
+  it.live("that ask say what for, and get the answers; those that do not ask are not bothered with any", () =>
+    Effect.gen(function*() {
+      const questions = new Map<string, unknown>()
+      const { answers, server, store } = makeTasks(questions)
+      yield* Effect.addFinalizer(() => Effect.sync(() => store.cleanup()))
+      const host = yield* open({ server })
+      const client = new StatelessClient(host.url)
+      const { message } = yield* client.call("job", {}, { capabilities: extension })
+      const taskId = String(message.result?.["taskId"])
+      const request = (method: string, more: Record<string, unknown> = {}) =>
+        Effect.map(
+          client.outcome(method, { taskId, ...more }, { capabilities: extension }),
+          ({ message }) => message.result ?? message.error
+        )
+      const inputResponses = { size: { action: "accept", content: { width: 1 } } }
+      yield* request("tasks/update", { inputResponses })
+      assert.deepStrictEqual(answers, [])
+      const inputRequests = { size: { method: "elicitation/create", params: { message: "How wide?" } } }
+      questions.set(taskId, inputRequests)
+      const asking = yield* request("tasks/get")
+      assert.deepInclude(asking, { status: "input_required", inputRequests })
+      assert.notInclude(JSON.stringify(asking), "dev.holdfast")
+      yield* request("tasks/update")
+      assert.deepStrictEqual(answers, [])
+      assert.deepStrictEqual(yield* request("tasks/update", { inputResponses }), {
+        resultType: "complete",
+        _meta: infoOf("bare")
+      })
+      assert.deepStrictEqual(answers, [inputResponses])
+      const later = yield* request("tasks/get")
+      assert.deepInclude(later, { status: "working" })
+      assert.notProperty(later, "inputRequests")
       yield* isEmpty(host)
     }))
 

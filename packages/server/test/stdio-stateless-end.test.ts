@@ -91,15 +91,23 @@ describe("when nobody will ask anything more", () => {
       assert.include(client.answersTo("s1")[0]?.error?.message, "it was stopped")
     }))
 
-  it.live("nobody waits for anything when nobody could read it", () =>
+  it.live("what is in flight may finish though nobody can read it, for as long as it may take", () =>
     Effect.gen(function*() {
       for (const reason of ["stdout broke", "the parent died"] as const) {
         const { client, end, running, servers, steer } = yield* open({ drainTimeout: "1 hour" })
         client.beginCall("wait")
         yield* eventually("the handler runs", () => steer.waiting.length === 1)
         end(reason)
+        yield* Effect.yieldNow
+        steer.waiting[0]?.("for nobody")
         assert.strictEqual(yield* Fiber.join(running), reason)
-        assert.deepStrictEqual([steer.aborted, servers.alive], [1, 0])
+        assert.deepStrictEqual([steer.finished, servers.alive], [1, 0])
+        const stuck = yield* open({ drainTimeout: "10 millis" })
+        stuck.client.beginCall("wait")
+        yield* eventually("the handler runs", () => stuck.steer.waiting.length === 1)
+        stuck.end(reason)
+        assert.strictEqual(yield* Fiber.join(stuck.running), reason)
+        assert.deepStrictEqual([stuck.steer.aborted, stuck.servers.alive], [1, 0])
       }
     }))
 

@@ -13,4 +13,5 @@ export const serveHttp = <R>(
     const port = "port" in address ? address.port : options.port
     yield* Effect.logInfo(`scanning ${roots.join(", ")} for http://127.0.0.1:${port}/mcp`)
     return yield* Effect.never
-  }).pipe(Effect.provide(McpHost.layerHttp(options)))
+    // Scans are jobs: a session would hold nothing, and a restart is no event for clients that never begin a new one.
+  }).pipe(Effect.provide(McpHost.layerHttp({ ...options, sessions: false })))

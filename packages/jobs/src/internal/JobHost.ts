@@ -27,6 +27,8 @@ export interface Host {
   readonly identity: Identity
   /** Whether the process certainly is no more. */
   readonly isDead: (identity: Identity) => boolean
+  /** Whether the process was born before this machine was booted: known on Linux, of what never leaves the machine. */
+  readonly isOfEarlierBoot: (identity: Identity) => boolean
   /** Whether the process certainly is there, and not stopped. Both this and `isDead` are false of what cannot be told. */
   readonly isAlive: (identity: Identity) => boolean
 }
@@ -58,6 +60,9 @@ const machineName = (): string => {
   }
 }
 
+const isBootId = (text: string | undefined): boolean =>
+  text !== undefined && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text)
+
 const isGone = (pid: number): boolean => {
   try {
     process.kill(pid, 0)
@@ -80,6 +85,11 @@ const node = (): Host => {
       const now = statOf(pid)
       // A zombie is dead, only its parent has not looked yet.
       return now.state === "Z" || birth !== "" && now.birth !== "" && now.birth !== birth
+    },
+    isOfEarlierBoot: ({ machine }) => {
+      const [boot] = machine.split(" ")
+      const [own] = identity.machine.split(" ")
+      return isBootId(boot) && isBootId(own) && boot !== own
     },
     isAlive: ({ birth, machine, pid }) => {
       if (machine !== identity.machine || birth === "" || isGone(pid)) return false

@@ -29,6 +29,8 @@ export const durably = Effect.provideService(SqlClient.BeginTransaction, beginDu
 const statementWaitMillis = 5
 const patienceMillis = 5000
 const maxStatements = 200
+/** The log may grow while another program reads for long; when it is used again from its beginning, it is cut to this. */
+const maxLogBytes = 4 * 1024 * 1024
 
 /** Opens the file, which is made if it does not exist; `:memory:` is a database of its own. Closed with the Scope. */
 export const make = Effect.fnUntraced(function*(filename: string) {
@@ -40,6 +42,7 @@ export const make = Effect.fnUntraced(function*(filename: string) {
   yield* setUp("PRAGMA auto_vacuum = INCREMENTAL")
   yield* setUp("PRAGMA journal_mode = WAL")
   yield* setUp("PRAGMA synchronous = NORMAL")
+  yield* setUp(`PRAGMA journal_size_limit = ${maxLogBytes}`)
 
   const statements = new Map<string, StatementSync>()
   const prepare = (sql: string): StatementSync => {

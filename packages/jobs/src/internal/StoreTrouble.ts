@@ -57,7 +57,7 @@ export const make = Effect.fnUntraced(function*(store: string, calmMillis: numbe
       ),
     persist: (effect) =>
       effect.pipe(
-        Effect.tapError(failing),
+        Effect.tapError((error) => isTransient(error) ? failing(error) : Effect.void),
         Effect.retry({ schedule: backOff, while: isTransient }),
         Effect.tap(() => healed),
         Effect.orDie
@@ -67,7 +67,7 @@ export const make = Effect.fnUntraced(function*(store: string, calmMillis: numbe
 })
 
 const isTransient = ({ reason }: JobError): boolean =>
-  reason._tag === "JobStoreUnavailable" && reason.problem !== "corrupt"
+  reason._tag === "JobStoreUnavailable" && reason.problem !== "corrupt" && reason.problem !== "unstorable"
 
 const backOff = Schedule.exponential("100 millis").pipe(
   Schedule.modifyDelay(({ duration }) => Effect.succeed(Duration.min(duration, Duration.seconds(5)))),

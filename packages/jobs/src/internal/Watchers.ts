@@ -12,7 +12,8 @@ import * as Stream from "effect/Stream"
 import { JobError, JobNotFound } from "../JobError.ts"
 import * as JobPolicy from "../JobPolicy.ts"
 import { isEnded } from "../JobState.ts"
-import type { Store, StoredJob } from "../JobStore.ts"
+import type { StoredJob } from "../JobStore.ts"
+import type { Store } from "./Store.ts"
 
 interface Watcher {
   readonly queue: Queue.Queue<StoredJob, JobError | Cause.Done>
@@ -30,7 +31,7 @@ const buffered = 16
 const batch = 500
 
 /** Lives as long as the Scope. */
-export const make = Effect.fnUntraced(function*(store: Store) {
+export const make = Effect.fnUntraced(function*(store: Pick<Store, "read">) {
   const { pollInterval } = yield* JobPolicy.JobPolicy
   const watched = new Map<string, Set<Watcher>>()
   const isWatched = Latch.makeUnsafe(false)

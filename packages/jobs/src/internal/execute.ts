@@ -6,10 +6,13 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type { Job } from "../Job.ts"
+import { JobError } from "../JobError.ts"
 import type { JobRun } from "../JobRun.ts"
-import type { Outcome, StoredFailure } from "../JobStore.ts"
+import type { StoredFailure } from "../JobStore.ts"
 import * as Attempt from "./Attempt.ts"
+import { unstorable } from "./failures.ts"
 import * as JsonText from "./JsonText.ts"
+import { type Outcome, pastDeadline } from "./Store.ts"
 
 /** The code of the job, from payload to outcome. */
 export const execute = Effect.fnUntraced(function*<Name extends string, Payload, Success, Failure, Data>(
@@ -22,10 +25,14 @@ export const execute = Effect.fnUntraced(function*<Name extends string, Payload,
   if (payload._tag === "Failure") {
     return failed({ kind: "version", message: `its payload does not fit any more: ${payload.failure.expected}` })
   }
-  const exit = yield* Effect.exit(run(payload.success, Attempt.toRun(attempt, kind, surroundings)))
+  const given = yield* Attempt.toRun(attempt, kind, surroundings)
+  const exit = yield* Effect.exit(run(payload.success, given))
   if (Exit.isSuccess(exit)) {
     const text = yield* Effect.result(JsonText.encode(kind.success, exit.value))
-    if (text._tag === "Success") return { state: "succeeded", result: text.success }
+    if (text._tag === "Success") {
+      yield* Attempt.bounded("its result", text.success, kind.maxDataBytes)
+      return { state: "succeeded", result: text.success }
+    }
     return failed({
       kind: "defect",
       message: broken,
@@ -35,13 +42,17 @@ export const execute = Effect.fnUntraced(function*<Name extends string, Payload,
   const error = Cause.findErrorOption(exit.cause)
   if (Option.isNone(error)) return yield* Effect.failCause(Cause.fromReasons(exit.cause.reasons.filter(isNoFailure)))
   const text = yield* Effect.result(JsonText.encode(kind.error, error.value))
+  const encoded = text._tag === "Success" ? text.success : undefined
+  yield* Attempt.bounded("its error", encoded, kind.maxDataBytes)
   return failed({
     kind: "error",
-    message: wordsOf(error.value, text._tag === "Success" ? text.success : kind.name),
-    error: text._tag === "Success" ? text.success : undefined,
-    cause: Cause.pretty(exit.cause)
+    message: wordsOf(error.value, encoded ?? kind.name).slice(0, maxWords),
+    error: encoded,
+    cause: Cause.pretty(exit.cause).slice(0, kind.maxDataBytes)
   })
 })
+
+const maxWords = 10_000
 
 /** What an error of a job says of itself: its message, if it has one, else what it is made of. */
 const wordsOf = (error: unknown, text: string): string => {
@@ -59,8 +70,12 @@ export const outcomeOf = (attempt: Attempt.Attempt, cause: Cause.Cause<never>): 
     if (Cause.isDieReason(reason) && reason.defect instanceof Attempt.EngineFailure) {
       return failed(reason.defect.failure)
     }
+    if (Cause.isDieReason(reason) && reason.defect instanceof JobError) {
+      return failed(unstorable(reason.defect.message))
+    }
   }
   if (attempt.intent === "cancel") return { state: "cancelled" }
+  if (attempt.intent === "deadline") return pastDeadline
   if (attempt.intent === "hand back") return "hand back"
   return failed({ kind: "defect", message: broken, cause: Cause.pretty(cause) })
 }

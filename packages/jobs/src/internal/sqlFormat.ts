@@ -1,13 +1,6 @@
 /**
- * The tables of a store in SQL, as numbered formats. A new one is added at the end; what is written is never changed.
+ * The tables of a store in an SQLite file, as numbered formats. A new one is added at the end; what is written is never changed.
  */
-
-/** Where SQLite and Postgres differ in the tables. */
-export interface ColumnTypes {
-  /** A number that the database counts up. */
-  readonly counter: string
-}
-
 const prefix = "holdfast_job"
 
 /** Names of the tables, apart from those of a program that shares its database. */
@@ -20,10 +13,10 @@ export const tables = {
 }
 
 /** Statements that bring a store from the format before to this one. */
-export const formats: ReadonlyArray<(types: ColumnTypes) => ReadonlyArray<string>> = [
-  ({ counter }) => [
+export const formats: ReadonlyArray<ReadonlyArray<string>> = [
+  [
     `CREATE TABLE ${tables.jobs} (
-      number ${counter},
+      number INTEGER PRIMARY KEY AUTOINCREMENT,
       id TEXT NOT NULL UNIQUE,
       kind TEXT NOT NULL,
       version INTEGER NOT NULL,
@@ -73,5 +66,25 @@ export const formats: ReadonlyArray<(types: ColumnTypes) => ReadonlyArray<string
       asked_at DOUBLE PRECISION NOT NULL,
       PRIMARY KEY (kind, owner)
     )`
+  ],
+  // Runners are dead by their locks; jobs have a turn, a time to begin, a deadline, a question, an end that they are undone for.
+  [
+    `ALTER TABLE ${tables.jobs} ADD COLUMN turn INTEGER NOT NULL DEFAULT 0`,
+    `ALTER TABLE ${tables.jobs} ADD COLUMN suspicions INTEGER NOT NULL DEFAULT 0`,
+    `ALTER TABLE ${tables.jobs} ADD COLUMN is_alone INTEGER NOT NULL DEFAULT 0`,
+    `ALTER TABLE ${tables.jobs} ADD COLUMN is_waiting INTEGER NOT NULL DEFAULT 0`,
+    `ALTER TABLE ${tables.jobs} ADD COLUMN starts_at DOUBLE PRECISION`,
+    `ALTER TABLE ${tables.jobs} ADD COLUMN deadline_at DOUBLE PRECISION`,
+    `ALTER TABLE ${tables.jobs} ADD COLUMN question TEXT`,
+    `ALTER TABLE ${tables.jobs} ADD COLUMN ending TEXT`,
+    `ALTER TABLE ${tables.steps} ADD COLUMN compensation INTEGER NOT NULL DEFAULT 0`,
+    `CREATE INDEX ${tables.jobs}_ready ON ${tables.jobs} (kind, turn, number) WHERE state = 'queued' AND starts_at IS NULL`,
+    `CREATE INDEX ${tables.jobs}_waiting ON ${tables.jobs} (kind, turn) WHERE state = 'queued'`,
+    `CREATE INDEX ${tables.jobs}_starts ON ${tables.jobs} (starts_at) WHERE state = 'queued' AND starts_at IS NOT NULL`,
+    `CREATE INDEX ${tables.jobs}_deadline ON ${tables.jobs} (deadline_at) WHERE state = 'queued' AND deadline_at IS NOT NULL`,
+    // Of runners that were found dead by their leases: nobody would look for them any more.
+    `UPDATE ${tables.jobs} SET state = 'queued', runner = NULL, fence = fence + 1, revision = revision + 1
+      WHERE state = 'running' AND runner NOT IN (SELECT id FROM ${tables.runners})`,
+    `CREATE INDEX ${tables.turns}_asked ON ${tables.turns} (asked_at)`
   ]
 ]

@@ -5,6 +5,7 @@
  * never was. Cancelling a task cancels the job.
  */
 import type { ToolAnnotations } from "@holdfast/protocol/Messages"
+import { taskInputKey } from "@holdfast/protocol/ModernEra"
 import * as SdkTool from "@holdfast/server/SdkTool"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -14,8 +15,9 @@ import type { Job } from "../Job.ts"
 import type { JobError } from "../JobError.ts"
 import { Jobs } from "../Jobs.ts"
 import { isEnded } from "../JobState.ts"
-import type { JobStatus } from "../JobStatus.ts"
+import type { JobQuestion, JobStatus } from "../JobStatus.ts"
 import { type Asker, askerOf, type PrincipalOption } from "./askerOf.ts"
+import { answerIn, paramsOf } from "./elicitation.ts"
 import { butWaits, orRefused, pollAfterSeconds, resultOf, sentence, spoken, timeOf, waitingFor } from "./jobView.ts"
 
 /** How a kind is told to the model that may call it. */
@@ -87,20 +89,41 @@ export const make = Effect.fnUntraced(function*(
     }
     return yield* McpTask.notFound(id)
   })
+  /** An answer that comes too late is of no use, and no harm. */
+  const respond = (id: string, question: JobQuestion, result: unknown, who: Asker) => {
+    const answered = answerIn(question, result)
+    if (answered === undefined) return Effect.void
+    return Effect.catchReason(
+      jobs.answer(id, question.name, answered.answer, who),
+      "JobError",
+      "JobNotAsking",
+      () => Effect.void
+    )
+  }
   const tasks: McpTask.Tasks = {
     get: Effect.fnUntraced(function*(id, authInfo) {
       const { status } = yield* find(id, authInfo)
       return yield* told(status)
     }, orRefused),
-    result: Effect.fnUntraced(function*(id, authInfo) {
+    result: Effect.fnUntraced(function*(id, authInfo, elicit) {
       const { who } = yield* find(id, authInfo)
-      yield* Stream.runDrain(jobs.progress(id, who))
+      let asked: JobQuestion | undefined
+      yield* Stream.runForEach(jobs.progress(id, who), ({ question }) => {
+        // Once each: a client that declines is not asked for ever.
+        if (elicit === undefined || question === undefined || question.name === asked?.name) return Effect.void
+        asked = question
+        return Effect.flatMap(elicit(paramsOf(question)), (result) => respond(id, question, result, who))
+      })
       const { status } = yield* find(id, authInfo)
       const kind = kinds.get(status.kind)
       if (kind === undefined) return yield* McpTask.notFound(id)
       const isError = status.state !== "succeeded"
       const text = isError ? `${status.kind} ${id} ${sentence(status)}.` : yield* kind(id, who)
       return { isError, content: [{ type: "text" as const, text }] }
+    }, orRefused),
+    update: Effect.fnUntraced(function*(id, responses, authInfo) {
+      const { status: { question }, who } = yield* find(id, authInfo)
+      if (question !== undefined) yield* respond(id, question, responses[question.name], who)
     }, orRefused),
     cancel: Effect.fnUntraced(function*(id, authInfo) {
       const { status, who } = yield* find(id, authInfo)
@@ -166,9 +189,14 @@ const taskStates = {
   cancelled: "cancelled"
 } as const
 
-const toTask = (status: JobStatus, waits?: string): McpTask.Task => ({
+const toTask = (status: JobStatus, waits?: string): McpTask.Task & { readonly _meta?: Record<string, unknown> } => ({
   taskId: status.id,
-  status: taskStates[status.state],
+  status: status.question === undefined || status.isCancelling ? taskStates[status.state] : "input_required",
+  ...status.question !== undefined && {
+    _meta: {
+      [taskInputKey]: { [status.question.name]: { method: "elicitation/create", params: paramsOf(status.question) } }
+    }
+  },
   // Kept until it is cleaned up, which is not for the protocol to count.
   ttl: null,
   createdAt: timeOf(status.createdAt),

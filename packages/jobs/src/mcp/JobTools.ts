@@ -1,5 +1,5 @@
 /**
- * A kind of job as five tools of an MCP server: start, look, fetch, cancel, list.
+ * A kind of job as tools of an MCP server: start, look, fetch, cancel, list, remove; and answer, if its jobs ask.
  *
  * Starting returns the id at once; any later session of the same principal goes on with it: after a disconnect, from another
  * client, after a restart of the server. Looking may wait for news up to half a minute, and then tells the caller by progress
@@ -20,7 +20,7 @@ import type { Job } from "../Job.ts"
 import { JobError, JobNotFound } from "../JobError.ts"
 import { Jobs, type JobsShape } from "../Jobs.ts"
 import { isEnded, JobState } from "../JobState.ts"
-import type { JobStatus } from "../JobStatus.ts"
+import { JobQuestion, type JobStatus } from "../JobStatus.ts"
 import { type Asker, askerOf, type PrincipalOption } from "./askerOf.ts"
 import type * as JobTasks from "./JobTasks.ts"
 import { butWaits, orRefused, pollAfterSeconds, resultOf, sentence, spoken, timeOf, waitingFor } from "./jobView.ts"
@@ -37,6 +37,8 @@ export interface Options<R> {
   readonly annotations?: ToolAnnotations | undefined
   /** Whether there is a tool for results. `false` for a kind whose results need one of its own (pages, filters) under the same name. Default: `true`. */
   readonly results?: boolean | undefined
+  /** Whether there is a tool that answers questions of a job. `false` for a kind that never asks. Default: `true`. */
+  readonly answer?: boolean | undefined
 }
 
 const longestWaitSeconds = 30
@@ -52,6 +54,9 @@ const Status = Schema.Struct({
   message: Schema.optionalKey(Schema.String),
   data: Schema.optionalKey(Schema.Json),
   isCancelling: Schema.Boolean,
+  question: Schema.optionalKey(JobQuestion.annotate({ description: "The job waits for the answer to this." })),
+  startsAt: Schema.optionalKey(Time),
+  deadlineAt: Schema.optionalKey(Time),
   failure: Schema.optionalKey(Schema.String),
   attempt: Schema.Int,
   createdAt: Time,
@@ -71,7 +76,8 @@ const Polled = Schema.Struct({
 
 /**
  * Registers the tools of a kind on an SDK server, on which they run in the context of this call. By default they are called
- * `run_x`, `get_x_progress`, `get_x_results`, `cancel_x` and `list_` with the kind's plural; the kind may name them otherwise.
+ * `run_x`, `get_x_progress`, `get_x_results`, `cancel_x`, `remove_x`, `answer_x` and `list_` with the kind's plural; the kind may name them
+ * otherwise.
  *
  * @example
  * ```ts
@@ -100,6 +106,7 @@ export const register = Effect.fnUntraced(function*<Name extends string, Payload
   const asker = (yield* askerOf)(options.principal)
   const { toolNames: names } = job
   const words = spoken(job.name)
+  const { hasAgain, input } = startInput(job)
   type Results = Status & { readonly isFinished: boolean; readonly result?: Success }
   const advice = `Ask ${names.progress} every ${pollAfterSeconds} seconds or so, or let it wait for you.`
 
@@ -142,14 +149,16 @@ export const register = Effect.fnUntraced(function*<Name extends string, Payload
       `the caller, whatever happens to the connection. ${advice} ${names.results} has the results when it is done.` +
       (job.idempotencyKey === undefined
         ? ""
-        : " The same arguments give the same job, so that it is safe to ask again."),
-    input: job.payload,
+        : " The same arguments give the same job, so that it is safe to ask again; one that failed or was cancelled is run again."),
+    input,
     output: Polled,
     annotations: { idempotentHint: job.idempotencyKey !== undefined, ...options.annotations },
-    handler: (payload, call) =>
+    handler: (start, call) =>
       Effect.gen(function*() {
         const who = yield* asker(call.authInfo)
-        const id = yield* jobs.start(job, payload, who)
+        const { again = true, ...payload } = start
+        // Without `again` it is what the schema of the payload has.
+        const id = yield* jobs.start(job, (hasAgain ? payload : start) as Payload, { ...who, again: hasAgain && again })
         const status = yield* jobs.status(id, who)
         return yield* polled(jobs, status, (says) => `${says}. ${isEnded(status.state) ? "" : advice}`)
       })
@@ -265,6 +274,46 @@ export const register = Effect.fnUntraced(function*<Name extends string, Payload
       })
   })
 
+  add({
+    name: names.remove,
+    title: `Remove one ${words}`,
+    description:
+      `Forgets the ${words} of this id, which has ended, with its results. One that has not ended is to be cancelled before.`,
+    input: Schema.Struct({ id: Id }),
+    output: Schema.Struct({ id: Schema.String, isRemoved: Schema.Boolean }),
+    annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: false },
+    handler: ({ id }, call) =>
+      Effect.gen(function*() {
+        const who = yield* asker(call.authInfo)
+        yield* statusOf(id, who)
+        yield* jobs.remove(id, who)
+        return { text: `${job.name} ${id} is removed.`, value: { id, isRemoved: true } }
+      })
+  })
+
+  if (options.answer !== false) {
+    add({
+      name: names.answer,
+      title: `Answer a question of one ${words}`,
+      description:
+        `Answers what the ${words} of this id asks; ${names.progress} tells the question, its name and the JSON schema of an answer.`,
+      input: Schema.Struct({
+        id: Id,
+        question: Schema.String.annotate({ description: "The name of the question." }),
+        answer: Schema.Json.annotate({ description: "As the schema of the question says." })
+      }),
+      output: Polled,
+      annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
+      handler: ({ answer, id, question }, call) =>
+        Effect.gen(function*() {
+          const who = yield* asker(call.authInfo)
+          yield* statusOf(id, who)
+          yield* jobs.answer(id, question, answer, who)
+          return yield* polled(jobs, yield* statusOf(id, who), (says) => `${says}. ${advice}`)
+        })
+    })
+  }
+
   const { annotations, description, principal, tasks } = options
   tasks?.offer(mcp, job, {
     annotations,
@@ -274,6 +323,26 @@ export const register = Effect.fnUntraced(function*<Name extends string, Payload
       ((authInfo) => Effect.provideContext(Effect.map(asker(authInfo), ({ owner }) => owner), context))
   })
 })
+
+/** What the tool that starts a job is called with. */
+type Start<Payload> = Payload & { readonly again?: boolean }
+
+/** The payload, and beside its fields whether a job that did not succeed is run again, if there is a key by which it is known. */
+const startInput = <Payload>(
+  { idempotencyKey, payload }: Pick<Job<string, Payload, unknown, unknown, unknown>, "idempotencyKey" | "payload">
+): { readonly hasAgain: boolean; readonly input: Schema.Codec<Start<Payload>, unknown> } => {
+  // A payload that has a field of this name keeps it.
+  if (idempotencyKey === undefined || "again" in payload.fields) {
+    // Nothing is said of `again` by such a payload.
+    return { hasAgain: false, input: payload as Schema.Codec<Start<Payload>, unknown> }
+  }
+  const again = Schema.Boolean.annotate({
+    description: "Whether a job of the same arguments that failed or was cancelled is run again. Default: true."
+  })
+  const input = Schema.Struct({ ...payload.fields, again: Schema.optionalKey(again) })
+  // The fields of the payload and one more.
+  return { hasAgain: true, input: input as unknown as Schema.Codec<Start<Payload>, unknown> }
+}
 
 /** What a call comes to: `value` goes by the tool's `output`. */
 interface Answer<A> {
@@ -306,6 +375,9 @@ const toStatus = (status: JobStatus): Status => ({
   ...status.message !== undefined && { message: status.message },
   ...status.data !== undefined && { data: status.data },
   isCancelling: status.isCancelling,
+  ...status.question !== undefined && { question: status.question },
+  ...status.startsAt !== undefined && { startsAt: timeOf(status.startsAt) },
+  ...status.deadlineAt !== undefined && { deadlineAt: timeOf(status.deadlineAt) },
   ...status.failure !== undefined && { failure: status.failure.message },
   attempt: status.attempt,
   createdAt: timeOf(status.createdAt),

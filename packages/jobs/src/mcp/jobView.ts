@@ -37,6 +37,8 @@ const problems: Readonly<Record<StoreProblem, string>> = {
   full: "has no room left",
   corrupt: "is damaged",
   unreachable: "cannot be reached",
+  replaced: "was replaced while it was open",
+  unstorable: "cannot take this",
   failed: "is out of order"
 }
 
@@ -73,10 +75,14 @@ const wordsFor = (error: JobError): Effect.Effect<string> => {
 export const timeOf = (millis: number): string => new Date(millis).toISOString()
 
 /** Continues "the job …". */
-export const sentence = ({ failure, isCancelling, message, percent, state }: JobStatus): string => {
+export const sentence = (status: JobStatus): string => {
+  const { failure, isCancelling, message, percent, question, startsAt, state } = status
+  if (question !== undefined && !isCancelling) {
+    return `waits for an answer to "${question.name}": ${question.message}`
+  }
   switch (state) {
     case "queued":
-      return "is queued"
+      return startsAt === undefined ? "is queued" : `is queued until ${timeOf(startsAt)}`
     case "running": {
       const doing = isCancelling ? "is being cancelled" : "is running"
       return `${doing}: ${Math.floor(percent)} %${message === undefined ? "" : `, ${message}`}`

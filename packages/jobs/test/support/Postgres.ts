@@ -32,12 +32,13 @@ const run = (command: string, args: ReadonlyArray<string>) =>
     return status === 0 ? Effect.void : Effect.fail(new PostgresMissing({ message: `${command}: ${stderr}` }))
   })
 
-/** Runs until the Scope closes. */
-export const start = Effect.gen(function*() {
+/** Runs with these settings until the Scope closes. */
+export const startWith = Effect.fnUntraced(function*(settings: Readonly<Record<string, string>>) {
   const directory = yield* temporaryDirectory
   const folder = binaries()
   const data = path.join(directory, "data")
   const socket = path.join(directory, "s")
+  const log = path.join(directory, "log")
   for (const made of [data, socket]) {
     fs.mkdirSync(made)
     if (someone.uid !== undefined) fs.chownSync(made, someone.uid, someone.gid)
@@ -48,26 +49,101 @@ export const start = Effect.gen(function*() {
     if ((fs.statSync(passed).mode & 0o001) === 0) fs.chmodSync(passed, fs.statSync(passed).mode | 0o011)
   }
   yield* run(path.join(folder, "initdb"), ["-D", data, "-U", "jobs", "-A", "trust", "--no-sync"])
+  const spawn = () =>
+    childProcess.spawn(
+      path.join(folder, "postgres"),
+      [
+        ...["-D", data, "-k", socket],
+        ...Object.entries({ listen_addresses: "", max_connections: "100", ...settings }).flatMap(([name, value]) => [
+          "-c",
+          `${name}=${value}`
+        ])
+      ],
+      { stdio: ["ignore", "ignore", fs.openSync(log, "a")], cwd: "/", ...someone }
+    )
+  const isReady = run(path.join(folder, "pg_isready"), ["-h", socket, "-U", "jobs"]).pipe(
+    Effect.retry(Schedule.spaced("100 millis").pipe(Schedule.upTo({ duration: "2 minutes" })))
+  )
+  let child = spawn()
+  /** All of its processes. */
+  const signal = (name: NodeJS.Signals) =>
+    Effect.sync(() => {
+      const children = childProcess.spawnSync("pgrep", ["-P", String(child.pid)], { encoding: "utf8" }).stdout
+      for (const pid of [child.pid, ...children.split("\n").map(Number)]) {
+        if (pid === undefined || pid === 0) continue
+        try {
+          process.kill(pid, name)
+        } catch {
+          // It has ended meanwhile.
+        }
+      }
+    })
+  const stop = Effect.callback<void>((resume) => {
+    if (child.exitCode !== null || child.signalCode !== null) return resume(Effect.void)
+    child.once("exit", () => resume(Effect.void))
+    // A fast shutdown: connections are cut.
+    child.kill("SIGINT")
+  })
+  yield* Effect.addFinalizer(() => Effect.andThen(signal("SIGCONT"), stop))
+  yield* isReady
+  const admin = (statement: string, database = "postgres") =>
+    run(path.join(folder, "psql"), [
+      ...["-h", socket, "-U", "jobs", "-d", database, "-v", "ON_ERROR_STOP=1"],
+      // Also of a server that is read-only for all others.
+      ...["-c", "SET default_transaction_read_only = off", "-c", statement]
+    ])
+  return {
+    socket: path.join(socket, ".s.PGSQL.5432"),
+    folder: socket,
+    admin,
+    log: Effect.sync(() => fs.readFileSync(log, "utf8")),
+    stop,
+    begin: Effect.andThen(Effect.sync(() => void (child = spawn())), isReady),
+    /** It answers nothing, and closes nothing. */
+    freeze: signal("SIGSTOP"),
+    thaw: signal("SIGCONT")
+  }
+})
+
+export const start = startWith({})
+
+/** PgBouncer in transaction mode before the server whose socket is in that folder, in a folder of its own, until the Scope closes. */
+export const bouncer = Effect.fnUntraced(function*(server: string, database: string) {
+  const directory = yield* temporaryDirectory
+  if (someone.uid !== undefined) fs.chownSync(directory, someone.uid, someone.gid)
+  const file = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"].find((file) => fs.existsSync(file))
+  if (file === undefined) throw new Error("no PgBouncer: install Debian's package pgbouncer")
+  const users = path.join(directory, "users")
+  const config = path.join(directory, "pgbouncer.ini")
+  fs.writeFileSync(users, "\"jobs\" \"\"\n")
+  fs.writeFileSync(
+    config,
+    [
+      "[databases]",
+      `${database} = host=${server} dbname=${database} user=jobs`,
+      "[pgbouncer]",
+      "listen_addr =",
+      `unix_socket_dir = ${directory}`,
+      "auth_type = any",
+      `auth_file = ${users}`,
+      "pool_mode = transaction",
+      "default_pool_size = 3",
+      ""
+    ].join("\n")
+  )
   yield* Effect.acquireRelease(
-    Effect.sync(() =>
-      childProcess.spawn(
-        path.join(folder, "postgres"),
-        ["-D", data, "-k", socket, "-c", "listen_addresses=", "-c", "max_connections=60"],
-        { stdio: "ignore", cwd: "/", ...someone }
-      )
-    ),
+    Effect.sync(() => childProcess.spawn(file, [config], { stdio: "ignore", cwd: "/", ...someone })),
     (child) =>
       Effect.callback<void>((resume) => {
         if (child.exitCode !== null || child.signalCode !== null) return resume(Effect.void)
         child.once("exit", () => resume(Effect.void))
-        // A fast shutdown: connections are cut.
-        child.kill("SIGINT")
+        child.kill("SIGKILL")
       })
   )
-  yield* run(path.join(folder, "pg_isready"), ["-h", socket, "-U", "jobs"]).pipe(
-    Effect.retry(Schedule.spaced("100 millis").pipe(Schedule.upTo({ duration: "2 minutes" })))
+  const socket = path.join(directory, ".s.PGSQL.6432")
+  yield* Effect.suspend(() => fs.existsSync(socket) ? Effect.void : Effect.fail("not there yet")).pipe(
+    Effect.retry(Schedule.spaced("50 millis").pipe(Schedule.upTo({ duration: "1 minute" }))),
+    Effect.orDie
   )
-  const admin = (statement: string) =>
-    run(path.join(folder, "psql"), ["-h", socket, "-U", "jobs", "-d", "postgres", "-c", statement])
-  return { socket: path.join(socket, ".s.PGSQL.5432"), folder: socket, admin }
+  return socket
 })

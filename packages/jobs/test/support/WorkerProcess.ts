@@ -24,6 +24,8 @@ export interface Options {
   /** 0: the default policy. */
   readonly leaseMillis: number
   readonly machine?: string
+  /** What it is started by. */
+  readonly wrap?: ReadonlyArray<string>
   /** How far its clock is ahead of the others'. */
   readonly aheadMillis?: number
 }
@@ -41,12 +43,22 @@ const program = fileURLToPath(new URL("./worker.ts", import.meta.url))
 /** Starts one that is ready when this returns; killed with the Scope. */
 export const start = (options: Options) =>
   Effect.gen(function*() {
-    const { aheadMillis = 0, database, jobs, leaseMillis, log, machine = "", name, stepMillis, steps } = options
+    const { aheadMillis = 0, database, jobs, leaseMillis, log, machine = "", name, stepMillis, steps, wrap = [] } =
+      options
+    const [command = "", ...front] = [...wrap, process.execPath]
     const child = yield* Effect.acquireRelease(
       Effect.sync(() =>
         childProcess.spawn(
-          process.execPath,
-          [program, database, log, name, machine, ...[jobs, steps, stepMillis, leaseMillis, aheadMillis].map(String)],
+          command,
+          [
+            ...front,
+            program,
+            database,
+            log,
+            name,
+            machine,
+            ...[jobs, steps, stepMillis, leaseMillis, aheadMillis].map(String)
+          ],
           { stdio: ["ignore", "pipe", "pipe"] }
         )
       ),

@@ -1,13 +1,13 @@
 /** A program that runs jobs and is killed, as often as there is time for; and what tests of such programs share. */
 import { assert, describe, it } from "@effect/vitest"
-import { JobStore } from "@holdfast/jobs"
-import type { Store } from "@holdfast/jobs/JobStore"
 import { SeededRandom } from "@holdfast/testkit"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as path from "node:path"
+import type { Store } from "../../src/internal/Store.ts"
 import { stepName } from "./CountJob.ts"
+import { Rows } from "./Rows.ts"
 import { temporaryDirectory } from "./temporaryFile.ts"
 import { until } from "./until.ts"
 import * as Worker from "./WorkerProcess.ts"
@@ -22,7 +22,7 @@ export const files = Effect.map(temporaryDirectory, (directory) => ({
   log: path.join(directory, "log.ndjson")
 }))
 export const storeIn = (database: string) =>
-  Effect.map(Layer.build(JobStore.layerSqlite(database)), (context) => Context.get(context, JobStore))
+  Effect.map(Layer.build(Rows.layerSqlite(database)), (context): Store => Context.get(context, Rows))
 
 export const acceptedIn = (log: string) =>
   Worker.lines(log).flatMap(({ job, what }) => what === "accepted" ? [job] : [])

@@ -1,15 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { JobError } from "@holdfast/jobs"
-import { JobStore } from "@holdfast/jobs"
-import type { Claim, ClaimRequest, Hold, NewJob, Runner, Store } from "@holdfast/jobs/JobStore"
+import type { NewJob } from "@holdfast/jobs/JobStore"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import type { ClaimedJob, ClaimRequest, Runner, Store } from "../../src/internal/Store.ts"
+import { Rows } from "./Rows.ts"
 
 /** A store under test. */
 export interface Subject {
   readonly name: string
   /** A new and empty one. */
-  readonly layer: Layer.Layer<JobStore, JobError>
+  readonly layer: Layer.Layer<Rows, JobError>
   /** `it.effect` where the store goes by the test's clock, `it.live` where it goes by its own. */
   readonly test: typeof it.effect | typeof it.live
   readonly elapse: (millis: number) => Effect.Effect<void>
@@ -24,6 +26,9 @@ const job = (over: Partial<NewJob> = {}): NewJob => ({
   key: undefined,
   payload: `{"path":"/"}`,
   maxQueued: 100,
+  again: false,
+  delayMillis: 0,
+  deadlineMillis: undefined,
   ...over
 })
 const runner = (id: string): Runner => ({ id, identity: { machine: "here", pid: 1, birth: "2" } })
@@ -33,9 +38,9 @@ const request = (over: Partial<ClaimRequest> = {}): ClaimRequest => ({
   version: 1,
   onOldVersion: "restart",
   maxCrashes: 3,
+  suspects: "take",
   ...over
 })
-const lease = 300
 const tooLong = 400
 
 const claimed = (store: Store, over: Partial<ClaimRequest> = {}) =>
@@ -44,7 +49,6 @@ const claimed = (store: Store, over: Partial<ClaimRequest> = {}) =>
     if (claim._tag !== "Claimed") throw new Error(`expected a job to run, got ${claim._tag}`)
     return claim.job
   })
-const formerOf = (claim: Claim) => claim._tag === "Nothing" ? undefined : claim.former
 const only = (store: Store, id: string) =>
   Effect.gen(function*() {
     const [found] = yield* store.read([id])
@@ -54,8 +58,8 @@ const only = (store: Store, id: string) =>
 
 /** What every store promises. */
 export const storeContract = ({ elapse, layer, name, test }: Subject): void => {
-  const promise = (sentence: string, f: (store: Store) => Effect.Effect<void, unknown>) =>
-    test(sentence, () => Effect.provide(Effect.flatMap(JobStore, f), layer))
+  const promise = (sentence: string, f: (store: Store) => Effect.Effect<void, unknown, Scope.Scope>) =>
+    test(sentence, () => Effect.provide(Effect.flatMap(Rows, (store) => Effect.scoped(f(store))), layer))
 
   describe(`a store in ${name}`, () => {
     promise("keeps a job as it was accepted", (store) =>
@@ -71,7 +75,7 @@ export const storeContract = ({ elapse, layer, name, test }: Subject): void => {
         assert.isFalse(stored.isCancelling)
         assert.deepStrictEqual(yield* store.read(["nobody"]), [])
         assert.isUndefined(yield* store.result("nobody"))
-        yield* store.renew(runner("one"), lease)
+        yield* store.enroll(runner("one"))
         assert.strictEqual((yield* claimed(store)).payload, given.payload)
         assert.deepStrictEqual(yield* store.read([]), [])
       }))
@@ -101,7 +105,7 @@ export const storeContract = ({ elapse, layer, name, test }: Subject): void => {
         const error = yield* Effect.flip(store.insert(job({ maxQueued: 1 })))
         assert.strictEqual(error.reason._tag, "JobQueueFull")
         yield* store.insert(job({ maxQueued: 1, owner: "bob" }))
-        yield* store.renew(runner("one"), lease)
+        yield* store.enroll(runner("one"))
         yield* claimed(store)
         yield* claimed(store)
         yield* store.insert(job({ maxQueued: 1 }))
@@ -133,7 +137,7 @@ export const storeContract = ({ elapse, layer, name, test }: Subject): void => {
       Effect.gen(function*() {
         for (let i = 0; i < 12; i++) yield* store.insert(job({ owner: `owner ${i % 3}` }))
         const runners = ["a", "b", "c", "d"]
-        for (const id of runners) yield* store.renew(runner(id), 60_000)
+        for (const id of runners) yield* store.enroll(runner(id))
         const taken = yield* Effect.forEach(
           runners,
           (id) => Effect.forEach(Array.from({ length: 6 }), () => store.claim(request({ runner: id }))),
@@ -148,7 +152,7 @@ export const storeContract = ({ elapse, layer, name, test }: Subject): void => {
       "gives owners their turns, and each owner's jobs in the order they came",
       (store) =>
         Effect.gen(function*() {
-          yield* store.renew(runner("one"), 60_000)
+          yield* store.enroll(runner("one"))
           for (const owner of ["a", "a", "a", "a", "b", "b", "c"]) yield* store.insert(job({ owner }))
           const order: Array<string> = []
           const numbers = new Map<string, Array<number>>()
@@ -171,51 +175,20 @@ export const storeContract = ({ elapse, layer, name, test }: Subject): void => {
         assert.strictEqual((yield* store.claim(request()))._tag, "Nothing")
       }))
 
-    promise(
-      "takes nothing from a runner whose lease holds, and everything from one whose lease is over",
-      (store) =>
-        Effect.gen(function*() {
-          yield* store.insert(job())
-          yield* store.renew(runner("one"), lease)
-          const first = yield* claimed(store)
-          yield* store.renew(runner("two"), 60_000)
-          assert.strictEqual((yield* store.claim(request({ runner: "two" })))._tag, "Nothing")
-          yield* elapse(tooLong)
-          const second = yield* claimed(store, { runner: "two" })
-          assert.strictEqual(second.id, first.id)
-          assert.isAbove(second.fence, first.fence)
-          assert.strictEqual(second.attempt, 2)
-          assert.deepStrictEqual(yield* store.held("one"), [])
-          assert.deepStrictEqual((yield* store.held("two")).map(({ id }) => id), [first.id])
-        })
-    )
-
-    promise(
-      "never takes a job from its own runner, whose lease is over, and lets it finish if nobody took it",
-      (store) =>
-        Effect.gen(function*() {
-          yield* store.insert(job())
-          yield* store.renew(runner("one"), lease)
-          const hold = yield* claimed(store)
-          yield* elapse(tooLong)
-          assert.strictEqual((yield* store.claim(request()))._tag, "Nothing")
-          assert.isTrue(yield* store.commitStep(hold, "s", "1"))
-          assert.isTrue(yield* store.finish(hold, { state: "succeeded", result: "1" }))
-        })
-    )
-
     promise("writes nothing for a runner that lost its hold, in whatever it tries", (store) =>
       Effect.gen(function*() {
         yield* store.insert(job())
-        yield* store.renew(runner("one"), lease)
+        yield* store.enroll(runner("one"))
         const old = yield* claimed(store)
-        yield* store.retire("one")
-        yield* store.renew(runner("two"), 60_000)
+        yield* store.bury("one")
+        yield* store.enroll(runner("two"))
+        yield* elapse(1000)
+        yield* store.awaken
         yield* claimed(store, { runner: "two" })
         const before = yield* only(store, old.id)
         const hold = { id: old.id, fence: old.fence }
         assert.isFalse(yield* store.beginStep(hold, "s"))
-        assert.isFalse(yield* store.commitStep(hold, "s", "1"))
+        assert.isFalse(yield* store.commitStep(hold, "s", "1", false))
         assert.isFalse(yield* store.finish(hold, { state: "succeeded", result: "1" }))
         assert.isFalse(yield* store.release(hold))
         yield* store.report([{ ...hold, percent: 99, message: "mine", data: undefined }])
@@ -226,20 +199,20 @@ export const storeContract = ({ elapse, layer, name, test }: Subject): void => {
     promise("keeps what a step returned, and what has only begun apart from it", (store) =>
       Effect.gen(function*() {
         yield* store.insert(job())
-        yield* store.renew(runner("one"), lease)
+        yield* store.enroll(runner("one"))
         const { fence, id } = yield* claimed(store)
         assert.isUndefined(yield* store.step(id, "s"))
         assert.isTrue(yield* store.beginStep({ id, fence }, "s"))
         assert.deepInclude(yield* store.step(id, "s"), { _tag: "Begun", fence })
-        assert.isTrue(yield* store.commitStep({ id, fence }, "s", `{"a":"\u{1F600}"}`))
+        assert.isTrue(yield* store.commitStep({ id, fence }, "s", `{"a":"\u{1F600}"}`, false))
         assert.deepInclude(yield* store.step(id, "s"), { _tag: "Done", value: `{"a":"\u{1F600}"}` })
-        assert.isTrue(yield* store.commitStep({ id, fence }, "void", undefined))
+        assert.isTrue(yield* store.commitStep({ id, fence }, "void", undefined, false))
         assert.deepInclude(yield* store.step(id, "void"), { _tag: "Done", value: undefined })
       }))
 
     promise("ends a job once: with its result, its failure, or neither", (store) =>
       Effect.gen(function*() {
-        yield* store.renew(runner("one"), 60_000)
+        yield* store.enroll(runner("one"))
         const failure = { kind: "error", message: "no", error: `"e"`, cause: "because" } as const
         for (
           const outcome of [
@@ -268,7 +241,7 @@ export const storeContract = ({ elapse, layer, name, test }: Subject): void => {
       (store) =>
         Effect.gen(function*() {
           yield* store.insert(job())
-          yield* store.renew(runner("one"), 60_000)
+          yield* store.enroll(runner("one"))
           const { fence, id, revision } = yield* claimed(store)
           yield* store.report([{ id, fence, percent: 40.5, message: "a", data: "[1]" }])
           const first = yield* only(store, id)
@@ -285,7 +258,7 @@ export const storeContract = ({ elapse, layer, name, test }: Subject): void => {
       "cancels a job that waits at once, asks the runner of one that runs, and leaves an ended one",
       (store) =>
         Effect.gen(function*() {
-          yield* store.renew(runner("one"), lease)
+          yield* store.enroll(runner("one"))
           const waiting = (yield* store.insert(job())).job.id
           assert.isTrue(yield* store.requestCancel(waiting))
           assert.strictEqual((yield* only(store, waiting)).state, "cancelled")
@@ -295,29 +268,9 @@ export const storeContract = ({ elapse, layer, name, test }: Subject): void => {
           const { fence, id } = yield* claimed(store)
           assert.isFalse(yield* store.requestCancel(id))
           assert.deepInclude(yield* only(store, id), { state: "running", isCancelling: true })
-          assert.deepStrictEqual(yield* store.held("one"), [{ id, fence, isCancelling: true }])
+          assert.deepStrictEqual(yield* store.held("one"), [{ id, fence, isCancelling: true, question: undefined }])
           assert.isTrue(yield* store.release({ id, fence }))
           assert.deepInclude(yield* only(store, id), { state: "cancelled", isCancelling: false })
-        })
-    )
-
-    promise(
-      "ends a cancelled job whose runner is dead, whether asked before or after its death",
-      (store) =>
-        Effect.gen(function*() {
-          yield* store.renew(runner("one"), lease)
-          yield* store.insert(job())
-          yield* store.insert(job())
-          const before = yield* claimed(store)
-          const after = yield* claimed(store)
-          yield* store.requestCancel(before.id)
-          yield* elapse(tooLong)
-          yield* store.requestCancel(after.id)
-          assert.strictEqual((yield* only(store, after.id)).state, "cancelled")
-          const settled = yield* store.claim(request({ runner: "two" }))
-          assert.deepInclude(settled, { _tag: "Settled", id: before.id, state: "cancelled" })
-          assert.strictEqual(formerOf(settled)?.runner, "one")
-          assert.strictEqual((yield* only(store, before.id)).state, "cancelled")
         })
     )
 
@@ -325,52 +278,241 @@ export const storeContract = ({ elapse, layer, name, test }: Subject): void => {
       Effect.gen(function*() {
         yield* store.insert(job())
         for (let i = 1; i <= 5; i++) {
-          yield* store.renew(runner("one"), lease)
-          const { attempt, id } = yield* claimed(store, { maxCrashes: 1 })
-          assert.strictEqual(attempt, i)
-          yield* store.leave("one")
-          assert.strictEqual((yield* only(store, id)).state, "queued")
+          yield* Effect.scoped(Effect.gen(function*() {
+            yield* store.enroll(runner("one"))
+            const { attempt, id } = yield* claimed(store, { maxCrashes: 1, suspects: "pass over" })
+            assert.strictEqual(attempt, i)
+            yield* store.leave("one")
+            assert.strictEqual((yield* only(store, id)).state, "queued")
+          }))
           assert.deepStrictEqual(yield* store.runners, [])
         }
       }))
 
     promise(
-      "fails a job whose runners die over it without completing a step, and counts anew after one",
+      "knows which runners live, by the Scope they were enrolled in, and enters a living one that is missing",
       (store) =>
         Effect.gen(function*() {
-          const { job: { id } } = yield* store.insert(job())
-          const dieAfter = (runnerId: string, use: (hold: Hold) => Effect.Effect<unknown, JobError>) =>
-            Effect.gen(function*() {
-              yield* store.renew(runner(runnerId), lease)
-              yield* use(yield* claimed(store, { runner: runnerId }))
-              yield* store.retire(runnerId)
-            })
-          yield* dieAfter("a", () => Effect.void)
-          yield* dieAfter("b", () => Effect.void)
-          yield* dieAfter("c", (hold) => store.commitStep(hold, "s", undefined))
-          yield* dieAfter("d", () => Effect.void)
-          yield* dieAfter("e", () => Effect.void)
-          assert.deepStrictEqual(yield* store.claim(request()), {
-            _tag: "Settled",
-            id,
-            state: "failed",
-            former: { runner: "e", leaseOverMillis: undefined }
-          })
-          const { failure, state } = yield* only(store, id)
-          assert.strictEqual(state, "failed")
-          assert.strictEqual(failure?.kind, "crashes")
+          yield* store.enroll(runner("one"))
+          yield* Effect.scoped(store.enroll(runner("two")))
+          const all = yield* store.runners
+          assert.sameMembers(all.map(({ id }) => id), ["one", "two"])
+          for (const one of all) assert.strictEqual(yield* store.isDead(one), one.id === "two")
+          yield* store.bury("one")
+          yield* store.bury("two")
+          yield* store.runners
+          assert.deepStrictEqual(yield* store.runners, [runner("one")])
         })
     )
 
+    promise(
+      "queues the jobs of a runner that is buried, each with a higher fence, and cancels those that were to be",
+      (store) =>
+        Effect.gen(function*() {
+          yield* Effect.scoped(store.enroll(runner("one")))
+          for (let i = 0; i < 3; i++) yield* store.insert(job())
+          const first = yield* claimed(store)
+          const second = yield* claimed(store)
+          const third = yield* claimed(store)
+          yield* store.requestCancel(second.id)
+          yield* store.setWaiting(third, true)
+          const bequests = yield* store.bury("one")
+          assert.deepStrictEqual(
+            bequests.map(({ isCharged, state }) => [state, isCharged]),
+            [["queued", false], ["cancelled", false], ["queued", false]]
+          )
+          assert.deepStrictEqual(yield* store.bury("one"), [])
+          for (const { fence, id } of [first, third]) {
+            const again = yield* claimed(store, { runner: "two", suspects: "pass over" })
+            assert.strictEqual(again.id, id)
+            assert.isAbove(again.fence, fence)
+            assert.strictEqual(again.attempt, 2)
+          }
+        })
+    )
+
+    const dieOver = (store: Store, use: (job: ClaimedJob) => Effect.Effect<unknown, JobError> = () => Effect.void) =>
+      Effect.gen(function*() {
+        yield* elapse(tooLong)
+        yield* store.awaken
+        const taken = yield* claimed(store, { runner: "r" })
+        yield* use(taken)
+        const [bequest] = yield* store.bury("r")
+        return { taken, bequest }
+      })
+
+    promise(
+      "charges a job with a death that it alone can have caused: it waits longer each time, and fails",
+      (store) =>
+        Effect.gen(function*() {
+          const { job: { id } } = yield* store.insert(job())
+          const pauses: Array<number> = []
+          for (let i = 0; i < 3; i++) {
+            const { bequest, taken } = yield* dieOver(store)
+            assert.strictEqual(taken.isAlone, i > 0)
+            assert.isTrue(bequest?.isCharged)
+            const { startsAt, updatedAt } = yield* only(store, id)
+            pauses.push((startsAt ?? 0) - updatedAt)
+            assert.strictEqual((yield* store.claim(request()))._tag, "Nothing")
+            yield* elapse(pauses[i] ?? 0)
+          }
+          assert.deepStrictEqual(pauses, [1000, 2000, 4000])
+          yield* store.awaken
+          assert.deepStrictEqual(yield* store.claim(request()), { _tag: "Settled", id, state: "failed" })
+          assert.strictEqual((yield* only(store, id)).failure?.kind, "crashes")
+        })
+    )
+
+    promise("forgets the deaths over a job when it has completed a step", (store) =>
+      Effect.gen(function*() {
+        const { job: { id } } = yield* store.insert(job())
+        yield* dieOver(store)
+        yield* elapse(1000)
+        yield* dieOver(store, (hold) => store.commitStep(hold, "s", undefined, false))
+        const { startsAt, updatedAt } = yield* only(store, id)
+        assert.strictEqual((startsAt ?? 0) - updatedAt, 1000)
+      }))
+
+    promise(
+      "charges nobody with a death among several, and has them tried alone after a second one",
+      (store) =>
+        Effect.gen(function*() {
+          for (let i = 0; i < 2; i++) yield* store.insert(job())
+          for (let i = 0; i < 2; i++) {
+            yield* claimed(store, { suspects: "pass over" })
+            yield* claimed(store, { suspects: "pass over" })
+            const bequests = yield* store.bury("one")
+            assert.deepStrictEqual(bequests.map(({ isCharged }) => isCharged), [false, false])
+          }
+          yield* elapse(1000)
+          yield* store.awaken
+          assert.strictEqual((yield* store.claim(request({ suspects: "pass over" })))._tag, "Nothing")
+          assert.strictEqual((yield* store.claim(request({ suspects: "wait for" })))._tag, "Suspect")
+          const alone = yield* claimed(store)
+          assert.isTrue(alone.isAlone)
+          // Another one beside it is not charged with what the suspect does.
+          yield* store.insert(job())
+          yield* claimed(store, { suspects: "pass over" })
+          assert.deepStrictEqual((yield* store.bury("one")).map(({ isCharged }) => isCharged), [true, false])
+        })
+    )
+
+    promise("charges the one that did something, not those that only waited", (store) =>
+      Effect.gen(function*() {
+        for (let i = 0; i < 2; i++) yield* store.insert(job())
+        const first = yield* claimed(store)
+        yield* claimed(store)
+        yield* store.setWaiting(first, true)
+        assert.deepStrictEqual((yield* store.bury("one")).map(({ isCharged }) => isCharged), [false, true])
+        assert.isFalse((yield* claimed(store)).isAlone)
+      }))
+
+    promise(
+      "gives the key of a job that failed or was cancelled to a new one when it is wanted again",
+      (store) =>
+        Effect.gen(function*() {
+          const first = (yield* store.insert(job({ key: "k" }))).job.id
+          assert.strictEqual((yield* store.insert(job({ key: "k", again: true }))).job.id, first)
+          yield* store.requestCancel(first)
+          assert.strictEqual((yield* store.insert(job({ key: "k" }))).job.id, first)
+          const again = yield* store.insert(job({ key: "k", again: true }))
+          assert.isTrue(again.isNew)
+          assert.strictEqual((yield* only(store, first)).state, "cancelled")
+          assert.strictEqual((yield* store.insert(job({ key: "k" }))).job.id, again.job.id)
+          yield* store.enroll(runner("one"))
+          yield* store.finish(yield* claimed(store), { state: "succeeded", result: "1" })
+          assert.isFalse((yield* store.insert(job({ key: "k", again: true }))).isNew)
+        })
+    )
+
+    promise(
+      "keeps a job for its time, and fails one that is past its deadline in the queue",
+      (store) =>
+        Effect.gen(function*() {
+          const { job: late } = yield* store.insert(job({ delayMillis: 1000 }))
+          const { job: short } = yield* store.insert(job({ delayMillis: 5000, deadlineMillis: 1000 }))
+          assert.strictEqual(late.startsAt, late.createdAt + 1000)
+          assert.strictEqual(short.deadlineAt, short.createdAt + 1000)
+          assert.deepStrictEqual(yield* store.awaken, [])
+          assert.strictEqual((yield* store.claim(request()))._tag, "Nothing")
+          yield* elapse(1000)
+          assert.deepStrictEqual(yield* store.awaken, [{ id: short.id, kind: "scan" }])
+          assert.strictEqual((yield* only(store, short.id)).failure?.kind, "deadline")
+          assert.strictEqual((yield* claimed(store)).id, late.id)
+        })
+    )
+
+    promise(
+      "keeps the time that an alarm was set to first, and an answer until it is asked again",
+      (store) =>
+        Effect.gen(function*() {
+          yield* store.insert(job())
+          const hold = yield* claimed(store)
+          assert.strictEqual(yield* store.setAlarm(hold, "nap", 500), 500)
+          assert.strictEqual(yield* store.setAlarm(hold, "nap", 900), 500)
+          const question = { name: "name", message: "Your name?", schema: { type: "string" } }
+          assert.isFalse(yield* store.answer(hold.id, "name", `"x"`))
+          assert.isTrue(yield* store.ask(hold, question))
+          assert.deepStrictEqual((yield* only(store, hold.id)).question, question)
+          assert.deepStrictEqual((yield* store.held("one")).map(({ question }) => question), ["name"])
+          assert.isFalse(yield* store.answer(hold.id, "other", `"x"`))
+          // Also while it is in the queue.
+          yield* store.release(hold)
+          assert.isTrue(yield* store.answer(hold.id, "name", `"Ann"`))
+          assert.isFalse(yield* store.answer(hold.id, "name", `"Bob"`))
+          assert.isUndefined((yield* only(store, hold.id)).question)
+          assert.deepInclude(yield* store.step(hold.id, "name"), { _tag: "Begun", value: `"Ann"` })
+          yield* store.ask(yield* claimed(store), question)
+          assert.isUndefined(yield* store.step(hold.id, "name"))
+        })
+    )
+
+    promise(
+      "ends a job whose steps are to be undone only when a runner has undone them",
+      (store) =>
+        Effect.gen(function*() {
+          const { job: { id } } = yield* store.insert(job())
+          const first = yield* claimed(store)
+          yield* store.commitStep(first, "s", "1", true)
+          assert.deepInclude(yield* store.step(id, "s"), { _tag: "Done", compensation: "due" })
+          yield* store.release(first)
+          assert.isFalse(yield* store.requestCancel(id))
+          assert.deepInclude(yield* only(store, id), { state: "queued", isCancelling: true })
+          const second = yield* claimed(store)
+          assert.deepStrictEqual(second.ending, { state: "cancelled" })
+          yield* store.bury("one")
+          yield* elapse(1000)
+          yield* store.awaken
+          const third = yield* claimed(store)
+          assert.isTrue(yield* store.commitCompensation(third, "s"))
+          assert.deepInclude(yield* store.step(id, "s"), { compensation: "done" })
+          yield* store.release(third)
+          assert.strictEqual((yield* only(store, id)).state, "cancelled")
+        })
+    )
+
+    promise("keeps what a job is to end with for the runner that goes on with it", (store) =>
+      Effect.gen(function*() {
+        yield* store.insert(job({ deadlineMillis: 1 }))
+        const hold = yield* claimed(store)
+        yield* store.commitStep(hold, "s", "1", true)
+        const ending = { state: "failed", failure: { kind: "error", message: "no" } } as const
+        assert.isTrue(yield* store.beginEnding(hold, ending))
+        yield* store.release(hold)
+        yield* elapse(tooLong)
+        assert.deepStrictEqual(yield* store.awaken, [])
+        assert.deepStrictEqual((yield* claimed(store)).ending, ending)
+      }))
+
     promise("does with jobs of an older version what the kind says", (store) =>
       Effect.gen(function*() {
-        yield* store.renew(runner("one"), 60_000)
+        yield* store.enroll(runner("one"))
         const begin = (step: string, isUnsafe: boolean) =>
           Effect.gen(function*() {
             const { job: { id } } = yield* store.insert(job())
             const hold = yield* claimed(store)
             if (isUnsafe) yield* store.beginStep(hold, step)
-            yield* store.commitStep(hold, step, "1")
+            yield* store.commitStep(hold, step, "1", false)
             yield* store.report([{ ...hold, id, percent: 50, message: "m", data: undefined }])
             yield* store.release(hold)
             return id
@@ -395,59 +537,46 @@ export const storeContract = ({ elapse, layer, name, test }: Subject): void => {
       }))
 
     promise(
-      "tells the runners, each with its process, whether its lease is over, and when it renews it",
+      "runs a job again with the steps that are done, up to the one that is wanted or was undone",
       (store) =>
         Effect.gen(function*() {
-          yield* store.renew(runner("one"), lease)
-          yield* store.renew(runner("two"), 60_000)
-          const all = Effect.map(store.runners, (all) => new Map(all.map((runner) => [runner.id, runner])))
-          const before = yield* all
-          assert.sameMembers([...before.keys()], ["one", "two"])
-          assert.deepInclude(before.get("one"), { identity: runner("x").identity, isOver: false })
-          yield* elapse(tooLong)
-          const after = yield* all
-          assert.deepStrictEqual(after.get("one"), {
-            ...runner("one"),
-            until: before.get("one")?.until ?? 0,
-            isOver: true
-          })
-          assert.strictEqual(after.get("two")?.isOver, false)
-          yield* store.renew(runner("one"), 60_000)
-          const renewed = (yield* all).get("one")
-          assert.strictEqual(renewed?.isOver, false)
-          assert.isAbove(renewed?.until ?? 0, before.get("one")?.until ?? 0)
-          yield* store.retire("one")
-          assert.sameMembers([...(yield* all).keys()], ["two"])
+          yield* store.insert(job({ key: "k", owner: "bob", payload: `{"path":"/x"}` }))
+          const old = yield* claimed(store)
+          assert.isUndefined(yield* store.retry(old.id, "early", undefined))
+          yield* store.beginStep(old, "one")
+          yield* store.commitStep(old, "one", "1", false)
+          yield* store.setAlarm(old, "nap", 5)
+          yield* store.commitStep(old, "two", "2", true)
+          yield* store.commitStep(old, "three", "3", true)
+          assert.deepStrictEqual(yield* store.steps(old.id), ["one", "two", "three"])
+          yield* store.commitCompensation(old, "three")
+          yield* store.finish(old, { state: "failed", failure: { kind: "error", message: "no" } })
+          const again = yield* store.retry(old.id, "again", undefined)
+          assert.deepInclude(again, { id: "again", owner: "bob", state: "queued", attempt: 0, failure: undefined })
+          assert.deepStrictEqual(yield* store.steps("again"), ["one", "two"])
+          assert.deepInclude(yield* store.step("again", "two"), { _tag: "Done", value: "2", compensation: "due" })
+          // The key is the new one's, and the old one stays as it is.
+          assert.strictEqual((yield* store.insert(job({ key: "k", owner: "bob" }))).job.id, "again")
+          assert.strictEqual((yield* only(store, old.id)).state, "failed")
+          yield* store.retry(old.id, "from two", "two")
+          assert.deepStrictEqual(yield* store.steps("from two"), ["one"])
+          yield* store.retry(old.id, "from one", "one")
+          assert.deepStrictEqual(yield* store.steps("from one"), [])
+          assert.strictEqual((yield* claimed(store)).payload, `{"path":"/x"}`)
+          assert.isUndefined(yield* store.retry("nobody", "x", undefined))
         })
     )
 
-    promise(
-      "takes from those whose lease is over only what it may, and from whom the store does not know anything",
-      (store) =>
-        Effect.gen(function*() {
-          for (const id of ["one", "two", "three"]) {
-            yield* store.insert(job())
-            yield* store.renew(runner(id), lease)
-            yield* claimed(store, { runner: id })
-          }
-          yield* store.retire("three")
-          const from = (silent: ReadonlyArray<string>) =>
-            Effect.map(store.claim(request({ runner: "heir", silent })), formerOf)
-          assert.deepStrictEqual(yield* from([]), { runner: "three", leaseOverMillis: undefined })
-          assert.isUndefined(yield* from(["one", "two"]), "their leases hold")
-          yield* elapse(tooLong)
-          assert.isUndefined(yield* from([]))
-          const former = yield* from(["two"])
-          assert.strictEqual(former?.runner, "two")
-          assert.isAtLeast(former?.leaseOverMillis ?? -1, 0)
-          assert.isUndefined(yield* from(["two"]))
-          assert.strictEqual((yield* from(["one"]))?.runner, "one")
-        })
-    )
+    promise("lists the jobs of all owners when none is named", (store) =>
+      Effect.gen(function*() {
+        for (const owner of ["a", "b"]) yield* store.insert(job({ owner }))
+        const all = yield* store.list({ owner: undefined, kind: undefined, states: undefined, limit: 10 })
+        assert.deepStrictEqual(all.map(({ owner }) => owner), ["b", "a"])
+      }))
 
     promise("counts what waits of a kind, and how long the oldest has", (store) =>
       Effect.gen(function*() {
-        yield* store.renew(runner("one"), 60_000)
+        yield* store.enroll(runner("one"))
         assert.deepStrictEqual(yield* store.backlog("scan"), { queued: 0, oldestMillis: 0 })
         yield* store.insert(job())
         yield* elapse(tooLong)
@@ -464,12 +593,12 @@ export const storeContract = ({ elapse, layer, name, test }: Subject): void => {
 
     promise("removes ended jobs only, and old ones when they are looked for", (store) =>
       Effect.gen(function*() {
-        yield* store.renew(runner("one"), 60_000)
+        yield* store.enroll(runner("one"))
         const { job: { id } } = yield* store.insert(job({ key: "k" }))
         assert.isFalse(yield* store.remove(id))
         const hold = yield* claimed(store)
         assert.isFalse(yield* store.remove(id))
-        yield* store.commitStep(hold, "s", "1")
+        yield* store.commitStep(hold, "s", "1", false)
         yield* store.finish(hold, { state: "succeeded", result: "1" })
         assert.isTrue(yield* store.remove(id))
         assert.deepStrictEqual(yield* store.read([id]), [])
@@ -481,8 +610,7 @@ export const storeContract = ({ elapse, layer, name, test }: Subject): void => {
         yield* elapse(tooLong)
         const { job: { id: young } } = yield* store.insert(job({ owner: "bob" }))
         yield* store.requestCancel(young)
-        assert.strictEqual(yield* store.clean(lease), 1)
-        assert.strictEqual(yield* store.clean(lease), 0)
+        while (yield* store.clean(tooLong - 100)) yield* Effect.yieldNow
         assert.deepStrictEqual(yield* store.read([old.id]), [])
         assert.isDefined((yield* store.read([young]))[0])
         assert.strictEqual((yield* claimed(store)).owner, "alice")

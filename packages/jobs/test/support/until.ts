@@ -8,8 +8,8 @@ class NotSo extends Data.TaggedError("NotSo")<{ readonly message: string }> {}
 const isNotSo = (error: { readonly _tag: string }) => error._tag === "NotSo"
 
 /** Looks until it is so; fails with what it saw last. The bound only keeps a broken test from hanging, unless it is stated. */
-export const until = <A>(
-  look: Effect.Effect<A, JobError>,
+export const until = <A, E extends { readonly _tag: string } = JobError>(
+  look: Effect.Effect<A, E>,
   isSo: (seen: A) => boolean,
   within: `${number} seconds` = "120 seconds"
 ) =>

@@ -20,12 +20,18 @@ import { complainOf } from "./complain.ts"
 export interface MainOptions {
   /** Whether the end of the program is that of the process, whatever timers and sockets would keep it. A failure and a signal always are. */
   readonly isEnd: boolean
+  readonly crashAtOnce?: boolean | undefined
 }
 
 const signals = ["SIGINT", "SIGTERM"] as const
 
 /** Logs why it has failed: what is known by a sentence, what is not with all there is. */
-export const run = <A, E>(program: Effect.Effect<A, E>, { isEnd }: MainOptions): void => {
+export const run = <A, E>(
+  program: Effect.Effect<A, E>,
+  { crashAtOnce = false, isEnd }: MainOptions
+): void => {
+  // Whoever reads what a server prints may go; that ends no request.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", ignore)
   const main = Runtime.makeRunMain(({ fiber, teardown }) => {
     let isSignalled = false
     let isBroken = false
@@ -39,7 +45,7 @@ export const run = <A, E>(program: Effect.Effect<A, E>, { isEnd }: MainOptions):
       isBroken = true
       fiber.interruptUnsafe(fiber.id)
     }
-    process.on("unhandledRejection", onRejection).on("uncaughtException", onException)
+    if (!crashAtOnce) process.on("unhandledRejection", onRejection).on("uncaughtException", onException)
     const onSignal = (signal: typeof signals[number]): void => {
       if (isSignalled) process.exit(128 + constants.signals[signal])
       isSignalled = true
@@ -60,6 +66,8 @@ export const run = <A, E>(program: Effect.Effect<A, E>, { isEnd }: MainOptions):
     teardown: (exit, onExit) => onExit(Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause) ? 0 : 1)
   })
 }
+
+const ignore = (): void => {}
 
 /** The program's own loggers are within the program. */
 const toStderr = Logger.layer([Logger.withConsoleError(Logger.formatSimple)])

@@ -59,8 +59,17 @@ export const serveStdio = <R>(
       fork(complainOf("what the client said has broken the server", heard.failure))
       if (message._tag === "Request") refuse(message.id, JsonRpc.errorCode.internalError, "the request has failed")
     }
+    let isTold = false
+    const passOver = (line: string): void => {
+      if (isTold || line === "") return
+      isTold = true
+      fork(Effect.logWarning("a line on stdin that is no message was passed over; so are others", line.slice(0, 200)))
+    }
     yield* stdio.read({
-      onLine: (line) => {
+      onLine: (said) => {
+        const line = said.replace(marks, "")
+        // A banner, or what a shell has said: no client waits for an answer to it.
+        if (!/^(\{|\[\s*[{\]])/.test(line)) return passOver(line)
         const frame = JsonRpc.decode(line)
         for (const one of frame._tag === "Batch" ? frame.frames : [frame]) {
           const message = readMessage(one)
@@ -75,8 +84,8 @@ export const serveStdio = <R>(
     })
     const waited = Effect.gen(function*() {
       const end = yield* Effect.raceFirst(stdio.ended, Deferred.await(closed))
-      // With a broken stdout there is nobody to finish for.
-      if (end === "stdin ended") yield* Effect.timeoutOption(inFlight.quiet, drainTimeout)
+      // Without anybody to read the answers, too: what was asked for may be worth doing.
+      if (end !== "the server closed") yield* Effect.timeoutOption(inFlight.quiet, drainTimeout)
       return end
     })
     return yield* Effect.onExit(waited, (exit) =>
@@ -90,6 +99,10 @@ export const serveStdio = <R>(
 
 const whyOf = (cause: Cause.Cause<never>): string =>
   Cause.hasInterruptsOnly(cause) ? "it was stopped" : "it could not be made"
+
+/** What may stand before a message: byte order marks, the separators of JSON text sequences, what terminals add, and blanks. */
+// oxlint-disable-next-line no-control-regex -- These are control characters.
+const marks = /^[\s\u0000\u001e\ufeff]+/
 
 /** Newest first. */
 const revisions = [...Revision.modern, ...Revision.legacy]

@@ -34,6 +34,12 @@ const server = Effect.gen(function*() {
       }, 1)
       return "let go"
     }))
+  yield* EffectTool.register(mcp, "loud", {}, () =>
+    Effect.sync(() => {
+      process.stdout.write("loud")
+      process.stderr.write("loud")
+      return "printed"
+    }))
   yield* EffectTool.register(mcp, "late", {}, () =>
     Effect.sync(() => {
       // Whoever waits for an answer of it has no session any more.
@@ -47,5 +53,5 @@ const server = Effect.gen(function*() {
 McpHost.layerHttp({ server, port: Number(process.argv[2]) }).pipe(
   Layer.launch,
   Effect.provide(McpHost.layerJsonLogger),
-  McpHost.runMain
+  (program) => McpHost.runMain(program, { crashAtOnce: process.argv.includes("--crash-at-once") })
 )

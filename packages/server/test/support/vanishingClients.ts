@@ -75,6 +75,10 @@ const stateless = (method: string, params: { readonly name?: string; readonly [k
 })
 const callOf = (name: string, args: object = {}) => stateless("tools/call", { name, arguments: args })
 
+/** Bytes of heap: of what does not grow with sessions, and of what a session may leave. One that is not forgotten is thirty times as large. */
+const atMostOnce = 6 * 1024 * 1024
+const atMostEach = 1024
+
 export const define = (sessions: number) =>
   describe("a server whose clients vanish in every way", () => {
     it.live(`has nothing left of ${sessions} sessions`, () =>
@@ -193,6 +197,8 @@ export const define = (sessions: number) =>
         const grown = (heap() - before) / sessions
         const { closed, inFlight, openStreams, opened } = yield* registry.snapshot
         yield* Effect.sync(() => console.log(`${opened} sessions, ${grown.toFixed(0)} bytes of heap each left`, closed))
+        // What the platform compiles and keeps in the first minutes is there once, whatever the number of sessions.
+        assert.isAtMost(grown, atMostOnce / sessions + atMostEach)
         assert.isAtMost(opened, sessions + 100)
         assert.isAtLeast(opened, openersOf(sessions) + openersOf(100))
         assert.strictEqual(Object.values(closed).reduce((sum, count) => sum + count, 0), opened)

@@ -4,7 +4,7 @@ import { openMcp } from "@holdfast/mcp/promise"
 test("a server answers, what cannot be connected says why, and all of it ends", async () => {
   const mcp = await openMcp({
     mcpServers: {
-      local: { command: process.execPath, args: ["../server.mjs"] },
+      local: { command: process.execPath, args: ["server.mjs"] },
       missing: { command: "no-such-command" },
       web: { url: "http://127.0.0.1:1/mcp" }
     }

@@ -24,7 +24,8 @@ export const make = Effect.fnUntraced(function*(version: string, rules: Readonly
     tasks,
     description: "Scans a folder for private keys, cloud keys, tokens and passwords.",
     annotations: { readOnlyHint: true },
-    results: false
+    results: false,
+    answer: false
   })
   const jobs = yield* Jobs
   const { principal } = yield* Session

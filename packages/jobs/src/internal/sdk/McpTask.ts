@@ -14,11 +14,13 @@ import {
   CallToolRequestSchema,
   type CallToolResult,
   CancelTaskRequestSchema,
+  ElicitResultSchema,
   ErrorCode,
   GetTaskPayloadRequestSchema,
   GetTaskRequestSchema,
   ListTasksRequestSchema,
   RELATED_TASK_META_KEY,
+  RequestSchema,
   type ServerNotification,
   type ServerRequest,
   type Task,
@@ -28,6 +30,7 @@ import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import { z } from "zod"
 
 export type { AuthInfo, CallToolResult, McpServer, ServerOptions, Task }
 
@@ -45,11 +48,24 @@ export const badArguments = (message: string): Refused => new Refused({ code: Er
 
 export const failure = (message: string): Refused => new Refused({ code: ErrorCode.InternalError, message })
 
-/** The answers to `tasks/get`, `tasks/result`, `tasks/cancel` and `tasks/list`. */
+/** Asks the client of a request, which shows it to its user: what comes back, or nothing if that fails. */
+export type Elicit = (params: Readonly<Record<string, unknown>>) => Effect.Effect<unknown>
+
+/** The answers to `tasks/get`, `tasks/result`, `tasks/update`, `tasks/cancel` and `tasks/list`. */
 export interface Tasks {
   readonly get: (id: string, authInfo: AuthInfo | undefined) => Effect.Effect<Task, Refused>
-  /** Waits for its end. */
-  readonly result: (id: string, authInfo: AuthInfo | undefined) => Effect.Effect<CallToolResult, Refused>
+  /** Waits for its end, and asks the client meanwhile what the job asks, if the client takes questions. */
+  readonly result: (
+    id: string,
+    authInfo: AuthInfo | undefined,
+    elicit: Elicit | undefined
+  ) => Effect.Effect<CallToolResult, Refused>
+  /** Answers what the task asks for, by name; what answers nothing is ignored. */
+  readonly update: (
+    id: string,
+    responses: Readonly<Record<string, unknown>>,
+    authInfo: AuthInfo | undefined
+  ) => Effect.Effect<void, Refused>
   readonly cancel: (id: string, authInfo: AuthInfo | undefined) => Effect.Effect<Task, Refused>
   readonly list: (authInfo: AuthInfo | undefined) => Effect.Effect<Array<Task>, Refused>
 }
@@ -80,11 +96,34 @@ export const serve = ({ server }: McpServer, tasks: Tasks, context: Context.Cont
     GetTaskRequestSchema,
     ({ params }, extra) => run(extra, "tasks/get", tasks.get(params.taskId, extra.authInfo))
   )
+  const elicitOf = (taskId: string, { sendRequest }: Pick<Extra, "sendRequest">): Elicit | undefined => {
+    if (server.getClientCapabilities()?.elicitation === undefined) return undefined
+    return (params) =>
+      Effect.tryPromise((signal) =>
+        sendRequest(
+          {
+            method: "elicitation/create",
+            params: { ...params, _meta: { [RELATED_TASK_META_KEY]: { taskId } } }
+            // Made by `elicitation.paramsOf`; the schema of a question may be more than the SDK's forms.
+          } as ServerRequest,
+          ElicitResultSchema,
+          // A user may take long; the request ends with the one that it belongs to.
+          { signal, timeout: longestQuestion }
+        )
+      ).pipe(
+        Effect.catch((error) => Effect.as(Effect.logDebug(`a client was asked in vain: ${String(error)}`), undefined))
+      )
+  }
+  server.setRequestHandler(
+    UpdateTaskRequestSchema,
+    ({ params }, extra) =>
+      run(extra, "tasks/update", Effect.as(tasks.update(params.taskId, params.inputResponses, extra.authInfo), {}))
+  )
   server.setRequestHandler(GetTaskPayloadRequestSchema, ({ params: { taskId } }, extra) =>
     run(
       extra,
       "tasks/result",
-      Effect.map(tasks.result(taskId, extra.authInfo), (result) => ({
+      Effect.map(tasks.result(taskId, extra.authInfo, elicitOf(taskId, extra)), (result) => ({
         ...result,
         _meta: { ...result._meta, [RELATED_TASK_META_KEY]: { taskId } }
       }))
@@ -98,6 +137,14 @@ export const serve = ({ server }: McpServer, tasks: Tasks, context: Context.Cont
     ({ params }, extra) => run(extra, "tasks/cancel", tasks.cancel(params.taskId, extra.authInfo))
   )
 }
+
+const longestQuestion = 2_147_483_647
+
+/** Of the tasks extension of 2026-07-28, which the SDK does not know. */
+const UpdateTaskRequestSchema = RequestSchema.extend({
+  method: z.literal("tasks/update"),
+  params: z.looseObject({ taskId: z.string(), inputResponses: z.record(z.string(), z.unknown()) })
+})
 
 export interface TaskTool {
   readonly name: string
@@ -121,7 +168,7 @@ export const register = (mcp: McpServer, tool: TaskTool, tasks: Tasks, context: 
     {
       createTask,
       getTask: (_args, extra) => run(extra, name, tasks.get(extra.taskId, extra.authInfo)),
-      getTaskResult: (_args, extra) => run(extra, name, tasks.result(extra.taskId, extra.authInfo))
+      getTaskResult: (_args, extra) => run(extra, name, tasks.result(extra.taskId, extra.authInfo, undefined))
     }
   )
   creatorsOf(mcp).set(name, (args, extra) => registered.enabled ? createTask(args, extra) : undefined)

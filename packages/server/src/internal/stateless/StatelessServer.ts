@@ -184,7 +184,7 @@ export const make = <A>({ hosted, keep, revisions }: StatelessServerOptions): Ef
 
     /** What is answered without a handler of the server's. */
     const brief = Effect.fnUntraced(function*(
-      { capabilities, id, method, params }: StatelessRequest,
+      { answers, capabilities, id, method, params }: StatelessRequest,
       { greeting, standIn }: StandIn.Greeted
     ): Effect.fn.Return<Answer> {
       const { instructions, serverInfo } = greeting
@@ -197,7 +197,7 @@ export const make = <A>({ hosted, keep, revisions }: StatelessServerOptions): Ef
         return { status: 200, text: JsonRpc.encodeSuccess(id, toResult(method, found, serverInfo)) }
       }
       if (!takesTasks(capabilities)) return refusal(id, Tasks.undeclared)
-      const said = yield* Tasks.serve(standIn, method, params)
+      const said = yield* Tasks.serve(standIn, method, params, answers)
       return said._tag === "Success"
         ? { status: 200, text: JsonRpc.encodeSuccess(id, toResult(method, said.result, serverInfo)) }
         : refusal(id, { _tag: "Refused", ...toError(method, params, said.error) })

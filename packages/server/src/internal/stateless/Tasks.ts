@@ -7,7 +7,7 @@
  * @see https://modelcontextprotocol.io/seps/2663-tasks-extension
  */
 import * as JsonRpc from "@holdfast/protocol/JsonRpc"
-import { missingClientCapability, tasksExtension } from "@holdfast/protocol/ModernEra"
+import { missingClientCapability, taskInputKey, tasksExtension } from "@holdfast/protocol/ModernEra"
 import * as Effect from "effect/Effect"
 import { toTask } from "./results.ts"
 import type { Answered, StandIn } from "./StandIn.ts"
@@ -32,7 +32,8 @@ type Outcome =
 export const serve = Effect.fnUntraced(function*(
   standIn: StandIn,
   method: string,
-  { taskId }: JsonObject
+  { taskId }: JsonObject,
+  answers: ReadonlyMap<string, JsonObject>
 ): Effect.fn.Return<Outcome> {
   const found = yield* standIn.ask("tasks/get", { taskId })
   if (found._tag === "Failure") return found
@@ -45,15 +46,33 @@ export const serve = Effect.fnUntraced(function*(
       return acknowledged
     }
     case "tasks/update":
-      // Tasks here ask for nothing: whatever is sent answers no question, and is ignored as such.
-      return acknowledged
+      // What answers no question of the task is ignored, and a task that asks for nothing is not bothered with it.
+      if (answers.size === 0 || !isObject(questionsOf(task))) return acknowledged
+      return withoutResult(
+        yield* standIn.ask("tasks/update", { taskId, inputResponses: Object.fromEntries(answers) })
+      )
     default: {
-      if (isRunning || task["status"] === "cancelled") return success(toTask(task))
+      if (isRunning || task["status"] === "cancelled") return success(asking(task))
       const payload = yield* standIn.ask("tasks/result", { taskId })
       return success({ ...toTask(task), ...outcomeOf(payload) })
     }
   }
 })
+
+const questionsOf = ({ _meta }: JsonObject): unknown => isObject(_meta) ? _meta[taskInputKey] : undefined
+
+/** What the task asks for stands beside its status. */
+const asking = ({ _meta, ...task }: JsonObject): JsonObject => {
+  if (!isObject(_meta)) return toTask(task)
+  const { [taskInputKey]: inputRequests, ...meta } = _meta
+  return {
+    ...toTask(task),
+    ...(isObject(inputRequests) && { inputRequests }),
+    ...(Object.keys(meta).length > 0 && { _meta: meta })
+  }
+}
+
+const withoutResult = (answered: Answered): Outcome => answered._tag === "Failure" ? answered : acknowledged
 
 const ended: ReadonlySet<unknown> = new Set(["completed", "failed", "cancelled"])
 
