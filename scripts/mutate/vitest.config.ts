@@ -22,6 +22,8 @@ export default defineConfig({
     testTimeout: 300_000,
     hookTimeout: 300_000,
     include: [...plan.files],
+    // What was compiled for another plan has other mutants in it.
+    fsModuleCache: false,
     ...(plan.mode === "whole" ? { bail: 1 } : { runner: Path.join(here, "MutantRunner.ts") })
   }
 })
