@@ -19,6 +19,7 @@ import * as SqlClient from "effect/sql/SqlClient"
 import type { Connection } from "effect/sql/SqlConnection"
 import { ConnectionError, SqlError } from "effect/sql/SqlError"
 import * as Stream from "effect/Stream"
+import { isNativeError } from "node:util/types"
 
 export interface Options {
   readonly config: PgClient.PgPoolConfig
@@ -173,7 +174,7 @@ const isUnsupportedParameter = (error: SqlError): boolean =>
   codeOf(error) === "08P01" || /unsupported startup parameter/.test(wordsOf(error))
 
 export const wordsOf = ({ reason }: SqlError): string =>
-  reason.cause instanceof Error ? reason.cause.message : reason.message ?? reason._tag
+  isNativeError(reason.cause) ? reason.cause.message : reason.message ?? reason._tag
 
 /** Postgres answers the `COMMIT` of a transaction that failed with `ROLLBACK`. */
 const commit = (connection: Connection): Effect.Effect<void, SqlError> =>
