@@ -1,5 +1,5 @@
 /**
- * The official conformance suite over our host, with the suite's own fixtures as an SDK server of version 1: scenarios for servers that have
+ * The official conformance suite over our host, with the suite's own fixtures as an SDK server of version 1, and some of them as one of version 2: scenarios for servers that have
  * to do with sessions, streams, who gets in, and with what takes their place in revision 2026-07-28. What is not run is listed with its reason.
  */
 import { assert } from "@effect/vitest"
@@ -71,6 +71,25 @@ export const runs: ReadonlyArray<Run> = [
   ...modern.map((scenario) => ({ scenario, version: "2026-07-28" }))
 ]
 
+/** What a host has to do with, for a server of version 2 of the SDK. */
+export const runsOfVersion2: ReadonlyArray<Run> = [
+  ...[
+    "server-initialize",
+    "server-session-lifecycle",
+    "ping",
+    "logging-set-level",
+    "tools-list",
+    "tools-call-simple-text",
+    "tools-call-with-logging",
+    "tools-call-with-progress",
+    "tools-call-error"
+  ].map((scenario) => ({ scenario, version: "2025-11-25" })),
+  ...["tools-list", "tools-call-simple-text", "tools-call-with-progress", "tools-call-error"].map((scenario) => ({
+    scenario,
+    version: "2026-07-28"
+  }))
+]
+
 export const notRun = [
   [/^tasks-mrtr-input$/, "a task that asks while it runs: tasks of an SDK server of version 1 ask over sessions only"],
   [/^tasks-status-notifications$/, "the suite skips it itself: not written yet"],
@@ -81,22 +100,23 @@ export const notRun = [
   ]
 ] as const
 
-const host = Effect.acquireRelease(
-  Effect.callback<{ readonly port: string; readonly stop: () => void }>((resume) => {
-    const child = spawn(process.execPath, [path.join(import.meta.dirname, "server.ts")], {
-      stdio: ["ignore", "pipe", "inherit"]
-    })
-    child.stdout.setEncoding("utf8").once(
-      "data",
-      (port: string) => resume(Effect.succeed({ port: port.trim(), stop: () => child.kill("SIGTERM") }))
-    )
-  }),
-  ({ stop }) => Effect.sync(stop)
-)
+const host = (program: string) =>
+  Effect.acquireRelease(
+    Effect.callback<{ readonly port: string; readonly stop: () => void }>((resume) => {
+      const child = spawn(process.execPath, [path.join(import.meta.dirname, program)], {
+        stdio: ["ignore", "pipe", "inherit"]
+      })
+      child.stdout.setEncoding("utf8").once(
+        "data",
+        (port: string) => resume(Effect.succeed({ port: port.trim(), stop: () => child.kill("SIGTERM") }))
+      )
+    }),
+    ({ stop }) => Effect.sync(stop)
+  )
 
 /** Fails unless the suite finds nothing wrong in all of these. */
-export const nothingWrong = Effect.fnUntraced(function*(runs: ReadonlyArray<Run>) {
-  const { port } = yield* host
+export const nothingWrong = Effect.fnUntraced(function*(runs: ReadonlyArray<Run>, program = "server.ts") {
+  const { port } = yield* host(program)
   const outcomes = yield* Effect.forEach(runs, ({ scenario, version }) =>
     Effect.map(
       judge([

@@ -8,7 +8,7 @@
  * - a session ends by the client's word, by disuse, by the operator or with the server, once, and everything of it ends then;
  * - closing the layer drains: what is in flight may finish within `drainTimeout`, what is new is sent elsewhere (503).
  *
- * The server itself is the official SDK's `McpServer` (version 1), one for each session, made by an Effect that finds its `Session` in
+ * The server itself is the official SDK's `McpServer`, of version 1 or 2, one for each session, made by an Effect that finds its `Session` in
  * the context, or by a plain function.
  *
  * **Gotchas**: sessions live in this process. Behind a balancer requests must come back to the replica that has their session (by the

@@ -60,8 +60,16 @@ const run = (seed: number) =>
       const dice = random.next()
       if (dice < 0.25 || one === undefined) {
         const principal = Principal.make(random.next() < 0.5 ? "a" : "b")
+        const own = living.filter((each) => Principal.isSame(each.principal, principal))
+        const others = living.filter((each) => !own.includes(each))
+        const isFull = living.length >= limit
+        const isWithinShare = own.length < Math.floor(limit * 0.75)
+        // Those with a stream come last; of the others the one unused for longest comes first.
+        const [victim] = others.length < own.length + 2 ? [] : others.filter(({ requests }) => requests.length === 0)
+          .toSorted((a, b) => Math.min(a.streams.length, 1) - Math.min(b.streams.length, 1) || a.lastSeen - b.lastSeen)
         const result = yield* Effect.result(registry.open({ principal, transport: "streamable-http" }))
-        assert.strictEqual(result._tag === "Success", living.length < limit)
+        assert.strictEqual(result._tag === "Success", isWithinShare && (!isFull || victim !== undefined))
+        if (isFull && isWithinShare && victim !== undefined) gone(victim, "limit")
         if (result._tag === "Success") {
           opened++
           const { id, session } = result.success
@@ -135,7 +143,7 @@ const run = (seed: number) =>
     const { closed, sessions } = yield* registry.snapshot
     assert.isEmpty(sessions)
     assert.strictEqual(Object.values(closed).reduce((sum, count) => sum + count, 0), opened)
-    for (const reason of ["client", "operator", "stale", "half-open"] as const) {
+    for (const reason of ["client", "operator", "stale", "half-open", "limit"] as const) {
       assert.strictEqual(closed[reason], reasons.filter((each) => each === reason).length)
     }
     return closed
@@ -149,6 +157,6 @@ describe("a registry under random use", () => {
         for (const [reason, count] of Object.entries(yield* run(seed))) if (count > 0) met.add(reason)
       }
       // A simulation that meets nothing proves nothing.
-      assert.includeMembers([...met], ["client", "operator", "stale", "half-open", "drain"])
+      assert.includeMembers([...met], ["client", "operator", "stale", "half-open", "limit", "drain"])
     }))
 })

@@ -27,7 +27,13 @@ const schemas: Readonly<Record<string, Schema.Codec<unknown, unknown>>> = {
   recursive: Tree,
   holding: Schema.Struct({ tree: Tree, one: Point, other: Point }),
   either: Schema.Union([Schema.Struct({ a: Schema.String }), Schema.Struct({ b: Schema.Int })]),
-  record: Schema.Record(Schema.String, Schema.Int)
+  record: Schema.Record(Schema.String, Schema.Int),
+  anything: Schema.Struct({
+    data: Schema.Json.annotate({ description: "Whatever it is." }),
+    properties: Schema.Unknown,
+    list: Schema.Array(Schema.Json),
+    either: Schema.Union([Schema.Struct({ inner: Schema.Json }), Schema.Int])
+  })
 }
 
 const serverOf = (annotations: { readonly readOnlyHint: boolean }) => {
@@ -132,5 +138,30 @@ describe("the schema of a tool", () => {
       assert.deepStrictEqual((yield* list).map(schemasOf), before.map(schemasOf))
       const another = yield* listing(serverOf(annotations))
       assert.deepStrictEqual(yield* another.list, before)
+    }))
+
+  it.live("say of a member that it may be any JSON: one that says nothing is refused by some clients, and warned of by others", () =>
+    Effect.gen(function*() {
+      const client = yield* clientOf(serverOf({ readOnlyHint: true }))
+      const { tools } = yield* Effect.promise(() => client.listTools())
+      const silent: Array<string> = []
+      const words = new Set(["title", "description", "default", "examples", "$comment"])
+      const walk = (schema: unknown, place: string): void => {
+        if (typeof schema !== "object" || schema === null) return
+        if (Object.keys(schema).every((keyword) => words.has(keyword))) silent.push(place)
+        for (const [keyword, value] of Object.entries(schema)) {
+          if (["items", "not"].includes(keyword)) walk(value, `${place}/${keyword}`)
+          if (!["properties", "$defs", "anyOf", "oneOf", "allOf", "prefixItems"].includes(keyword)) continue
+          for (const [name, member] of Object.entries(value)) walk(member, `${place}/${keyword}/${name}`)
+        }
+      }
+      for (const { inputSchema, name, outputSchema } of tools) {
+        walk(inputSchema, `${name}/input`)
+        walk(outputSchema, `${name}/output`)
+      }
+      assert.deepStrictEqual(silent, [])
+      const { inputSchema } = tools.find(({ name }) => name === "anything") ?? {}
+      assert.strictEqual(Object.keys(inputSchema?.properties ?? {}).join(), "data,properties,list,either")
+      assert.deepInclude(inputSchema?.properties?.["data"], { description: "Whatever it is." })
     }))
 })

@@ -15,7 +15,7 @@ import type { Origin } from "../Origin.ts"
 import { guardProtocol, type OnFault } from "./guardProtocol.ts"
 import { fromSdkId, hear, say } from "./sdkMessages.ts"
 
-/** What we need of the SDK's `McpServer` or `Server`: version 1. */
+/** What we need of the SDK's `McpServer` or `Server`: versions 1 and 2 have it in common. */
 export interface SdkServer {
   readonly connect: (transport: Transport) => Promise<void>
   readonly close: () => Promise<void>

@@ -1,5 +1,5 @@
 /**
- * Requests of revision 2026-07-28, which has no sessions, served by servers of a revision that has them, whatever carries them.
+ * Compatibility: requests of revision 2026-07-28, which has no sessions, served by servers of a revision that has them, whatever carries them.
  *
  * Each request has a server of its own, made by the same factory that makes one for a session: what a server remembers can reach nobody
  * else, and what it says without naming a request can belong to one only. The SDK's own way for its version 2 is the same; it is not used
