@@ -329,6 +329,10 @@ describe("a store in an SQLite file", () => {
         plan: raw.prepare(`EXPLAIN QUERY PLAN ${sql}`).all().map(({ detail }) => String(detail)).join("; ")
       }))
       assert.isAbove(plans.length, 30)
+      // Jobs whose time has not come are not looked at, however many.
+      const claims = plans.filter(({ sql }) => sql.includes("ORDER BY turn, number"))
+      assert.lengthOf(claims, 2)
+      for (const { plan } of claims) assert.match(plan, /USING INDEX \w+_ready/)
       for (const { plan, sql } of plans) {
         // The table of runners is as long as there are programs.
         const large = [tables.jobs, tables.steps, tables.turns].join("|")

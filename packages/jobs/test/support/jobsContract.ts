@@ -645,37 +645,52 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
         ))))
     })
 
-    test("goes on in the next program, and undoes each step once", () => {
-      const log: Array<string> = []
-      const begun = Deferred.makeUnsafe<void>()
-      let isFirst = true
-      const live = Count.toLayer((_, job) =>
-        Effect.gen(function*() {
-          yield* job.step("one", Effect.succeed("1"), { compensate: () => Effect.sync(() => log.push("undo 1")) })
-          yield* job.step("two", Effect.succeed("2"), {
-            compensate: () =>
-              Effect.suspend(() => {
-                if (!isFirst) return Effect.sync(() => log.push("undo 2"))
-                isFirst = false
-                return Effect.andThen(Deferred.succeed(begun, undefined), Effect.never)
+    for (const how of ["fails", "is cancelled"] as const) {
+      test(`of a job that ${how} goes on in the next program: each step is undone once, and nothing else is done`, () => {
+        const log: Array<string> = []
+        const begun = Deferred.makeUnsafe<void>()
+        const undoing = Deferred.makeUnsafe<void>()
+        let isFirst = true
+        const live = Count.toLayer((_, job) =>
+          Effect.gen(function*() {
+            yield* job.step("one", Effect.succeed("1"), { compensate: () => Effect.sync(() => log.push("undo 1")) })
+            yield* job.step("two", Effect.succeed("2"), {
+              compensate: () =>
+                Effect.suspend(() => {
+                  if (!isFirst) return Effect.sync(() => log.push("undo 2"))
+                  isFirst = false
+                  return Effect.andThen(Deferred.succeed(undoing, undefined), Effect.never)
+                })
+            })
+            yield* job.step("three", Effect.succeed("3"), { compensate: () => Effect.sync(() => log.push("undo 3")) })
+            return yield* job.step(
+              "four",
+              Effect.gen(function*() {
+                log.push("four")
+                yield* Deferred.succeed(begun, undefined)
+                return yield* how === "fails" ? new Broken({ why: "no" }) : Effect.never
               })
+            )
           })
-          yield* job.step("three", Effect.succeed("3"), { compensate: () => Effect.sync(() => log.push("undo 3")) })
-          yield* job.step("four", Effect.sync(() => log.push("four")))
-          return yield* new Broken({ why: "no" })
-        })
-      )
-      return programs(live, (run) =>
-        Effect.gen(function*() {
-          const id = yield* run(Effect.gen(function*() {
-            const id = yield* (yield* Jobs).start(Count, { to: 1 })
-            yield* reached(begun)
-            return id
+        )
+        return programs(live, (run) =>
+          Effect.gen(function*() {
+            const id = yield* run(Effect.gen(function*() {
+              const jobs = yield* Jobs
+              const id = yield* jobs.start(Count, { to: 1 })
+              yield* reached(begun)
+              // It is undone for longer than the cancel waits.
+              if (how === "is cancelled") yield* Effect.forkChild(jobs.cancel(id), now)
+              yield* reached(undoing)
+              return id
+            }))
+            const { failure, state } = yield* run(ended(id))
+            assert.strictEqual(state, how === "fails" ? "failed" : "cancelled")
+            assert.deepStrictEqual(failure, how === "fails" ? { kind: "error", message: "broken: no" } : undefined)
+            assert.deepStrictEqual(log, ["four", "undo 3", "undo 2", "undo 1"])
           }))
-          assert.deepStrictEqual((yield* run(ended(id))).failure, { kind: "error", message: "broken: no" })
-          assert.deepStrictEqual(log, ["four", "undo 3", "undo 2", "undo 1"])
-        }))
-    })
+      })
+    }
 
     test("that breaks is told with the step, and the others are undone all the same", () => {
       const log: Array<string> = []
