@@ -45,7 +45,9 @@ const id = Argument.String("id").pipe(Argument.withDescription("The id of a job"
 
 const storeAt = (file: Option.Option<string>) =>
   Layer.unwrap(Effect.gen(function*() {
-    if (Option.isNone(file)) return JobStore.layerPostgres({ url: yield* Config.Redacted("HOLDFAST_JOBS_URL"), migrate: false })
+    if (Option.isNone(file)) {
+      return JobStore.layerPostgres({ url: yield* Config.Redacted("HOLDFAST_JOBS_URL"), migrate: false })
+    }
     const files = yield* FileSystem.FileSystem
     if (!(yield* files.exists(file.value))) {
       const detail = "there is no such file, and none is made"

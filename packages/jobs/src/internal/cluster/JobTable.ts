@@ -7,8 +7,8 @@
  * The queue is fair to owners at a cost that does not grow with them: a row per owner that waits, in the order of their turns. An owner
  * that had its turn goes to the end, and behind those that come in the next hundred turns; one without waiting jobs has no row.
  */
-import * as Duration from "effect/Duration"
 import * as Snowflake from "effect/cluster/Snowflake"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as SqlClient from "effect/sql/SqlClient"
@@ -168,7 +168,9 @@ export const make = (
         delayed = t.delayed + excluded.delayed, turn = CASE WHEN t.waiting = 0 THEN excluded.turn ELSE t.turn END
       RETURNING waiting + delayed AS waiting`
   const journalOf = (execution: string | null) =>
-    sql<{ readonly id: string; readonly asked: string; readonly kept: string }>`SELECT m.id::text AS id, m.payload AS asked,
+    sql<
+      { readonly id: string; readonly asked: string; readonly kept: string }
+    >`SELECT m.id::text AS id, m.payload AS asked,
       r.payload AS kept FROM ${messages} m JOIN ${replies} r ON r.request_id = m.id
       WHERE m.entity_id = ${execution ?? ""} AND m.tag = 'activity' ORDER BY m.rowid`.pipe(
       Effect.map((rows) => rows.flatMap(journalled))
@@ -524,11 +526,15 @@ export const make = (
     /** A new job like that one, with its steps up to this one; `undefined` if it did not fail and was not cancelled. */
     retry: (id: string, newId: string, from: string | undefined) =>
       sql.withTransaction(Effect.gen(function*() {
-        const [old] = yield* sql<Row & { readonly execution: string | null; readonly idempotency: string | null }>`SELECT ${columns},
+        const [old] = yield* sql<
+          Row & { readonly execution: string | null; readonly idempotency: string | null }
+        >`SELECT ${columns},
           execution, idempotency FROM ${jobs} WHERE id = ${id} AND state IN ('failed', 'cancelled') FOR UPDATE`
         if (old === undefined) return undefined
         const done = yield* journalOf(old.execution)
-        const rows = yield* sql<StepRow & { readonly name: string; readonly begun_at: number }>`SELECT name, fence, is_done,
+        const rows = yield* sql<
+          StepRow & { readonly name: string; readonly begun_at: number }
+        >`SELECT name, fence, is_done,
           is_undone, value, begun_at FROM ${steps} WHERE job = ${id}`
         const again = new Set(rows.filter(({ is_undone }) => is_undone).map(({ name }) => name))
         if (from !== undefined) again.add(kept(from))
@@ -539,10 +545,14 @@ export const make = (
           )
         ]
         // Where the first of them was begun: what undoes a step has its row from later.
-        const cut = Math.min(...done.flatMap(({ begunAt, name }) => again.has(name) ? [begunAt] : []),
-          ...rows.flatMap(({ begun_at, is_undone, name }) => again.has(name) && !is_undone ? [begun_at] : []))
+        const cut = Math.min(
+          ...done.flatMap(({ begunAt, name }) => again.has(name) ? [begunAt] : []),
+          ...rows.flatMap(({ begun_at, is_undone, name }) => again.has(name) && !is_undone ? [begun_at] : [])
+        )
         yield* sql`UPDATE ${jobs} SET idempotency = NULL WHERE id = ${id}`
-        const [row] = yield* sql<Row>`INSERT INTO ${jobs} (id, kind, version, owner, idempotency, payload, state, attempt, crashes,
+        const [row] = yield* sql<
+          Row
+        >`INSERT INTO ${jobs} (id, kind, version, owner, idempotency, payload, state, attempt, crashes,
             fence, is_cancelling, percent, revision, is_seeded, created_at, updated_at)
           SELECT ${newId}, kind, version, owner, ${old.idempotency}, payload, 'queued', 0, 0, 0, FALSE, 0, 1, TRUE, ${now}, ${now}
           FROM ${jobs} WHERE id = ${id} RETURNING ${columns}`
@@ -550,7 +560,9 @@ export const make = (
         yield* joinQueue(row, false)
         for (const { begunAt, name, value } of seeds) {
           if (begunAt >= cut || again.has(name)) continue
-          yield* sql`INSERT INTO ${steps} (job, name, fence, is_done, value) VALUES (${newId}, ${name}, 0, TRUE, ${value ?? null})
+          yield* sql`INSERT INTO ${steps} (job, name, fence, is_done, value) VALUES (${newId}, ${name}, 0, TRUE, ${
+            value ?? null
+          })
             ON CONFLICT (job, name) DO NOTHING`
         }
         return toJob(row)
@@ -559,7 +571,9 @@ export const make = (
     steps: (id: string) =>
       Effect.gen(function*() {
         const [job] = yield* sql<{ readonly execution: string | null }>`SELECT execution FROM ${jobs} WHERE id = ${id}`
-        const rows = yield* sql<{ readonly name: string; readonly begun_at: number }>`SELECT name, begun_at FROM ${steps}
+        const rows = yield* sql<
+          { readonly name: string; readonly begun_at: number }
+        >`SELECT name, begun_at FROM ${steps}
           WHERE job = ${id} AND is_done`
         const own = rows.map(({ begun_at, name }) => ({ name, begunAt: begun_at }))
         return [...yield* journalOf(job?.execution ?? null), ...own].toSorted((a, b) => a.begunAt - b.begunAt)
@@ -693,7 +707,9 @@ interface Journalled {
 const StepAsked = Schema.fromJsonString(Schema.Struct({ name: Schema.String }))
 const StepKept = Schema.fromJsonString(Schema.Struct({
   value: Schema.Struct({
-    exit: Schema.Struct({ value: Schema.Struct({ isDone: Schema.Literal(true), value: Schema.optional(Schema.String) }) })
+    exit: Schema.Struct({
+      value: Schema.Struct({ isDone: Schema.Literal(true), value: Schema.optional(Schema.String) })
+    })
   })
 }))
 

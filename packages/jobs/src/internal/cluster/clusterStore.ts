@@ -245,7 +245,11 @@ export const make = Effect.fnUntraced(function*({ migrate = true, schema, ...con
               isWork.openUnsafe()
               return runner
             }),
-            (runner) => Effect.andThen(Effect.suspend(() => runner.close(patience())), Effect.sync(() => void kinds.delete(kind.name)))
+            (runner) =>
+              Effect.andThen(
+                Effect.suspend(() => runner.close(patience())),
+                Effect.sync(() => void kinds.delete(kind.name))
+              )
           ).pipe(Effect.asVoid)
       }
       return engine
