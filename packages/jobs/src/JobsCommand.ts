@@ -4,7 +4,7 @@
  * Results go to stdout, as lines for people or as JSON. What a program that runs should do (cancel, begin a job that is tried again) it does at its next
  * look at the store.
  *
- * Gotchas: a store is never made by this command. On Postgres it lists, shows, cancels and removes.
+ * Gotchas: a store is never made by this command.
  */
 import * as Argument from "effect/cli/Argument"
 import * as CliCommand from "effect/cli/Command"
@@ -45,7 +45,9 @@ const id = Argument.String("id").pipe(Argument.withDescription("The id of a job"
 
 const storeAt = (file: Option.Option<string>) =>
   Layer.unwrap(Effect.gen(function*() {
-    if (Option.isNone(file)) return JobStore.layerPostgres({ url: yield* Config.Redacted("HOLDFAST_JOBS_URL") })
+    if (Option.isNone(file)) {
+      return JobStore.layerPostgres({ url: yield* Config.Redacted("HOLDFAST_JOBS_URL"), migrate: false })
+    }
     const files = yield* FileSystem.FileSystem
     if (!(yield* files.exists(file.value))) {
       const detail = "there is no such file, and none is made"

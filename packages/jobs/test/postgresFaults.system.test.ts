@@ -251,15 +251,15 @@ describe("jobs in Postgres", () => {
     Effect.scoped(Effect.gen(function*() {
       const { lines, on } = yield* place
       const old = yield* on("old", { kinds: ["alpha", "beta"] })
-      // The first is not over when its program ends.
-      const one = yield* Effect.all([old.start("alpha", 1, 20_000), old.start("beta", 6, 500)])
+      const beta = yield* old.start("beta", 6, 500)
       const next = yield* on("new", { kinds: ["beta", "gamma", "aaa"], version: 2 })
       const two = yield* Effect.forEach(["beta", "gamma", "aaa"], (kind) => next.start(kind, 6, 500))
+      const alpha = yield* old.start("alpha", 1, 20_000)
+      yield* until(lines, (all) => all.some(({ job }) => job === alpha))
       // A kind that only the old program has, asked of the new one: it waits for a program that has it.
       const three = yield* next.start("alpha", 2, 100)
       yield* old.signal("SIGTERM")
       yield* old.ended
-      const [alpha, beta] = one
       yield* until(
         lines,
         (all) => [beta, ...two].every((id) => all.some(({ job, what }) => job === id && what === "done"))

@@ -398,13 +398,18 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
     }
   }
 
+  /** What runs only to say how its steps are undone is not stopped for that: it would undo nothing. */
+  const cancel = (attempt: Attempt.Attempt) => {
+    if (attempt.job.ending === undefined) Attempt.intend(attempt, "cancel")
+  }
+
   const kindRunner: KindRunner = {
     priority: kind.priority,
     running: () => places.taken(kind.name),
     fill,
     cancel: (id) => {
       const attempt = attempts.get(id)
-      if (attempt !== undefined) Attempt.intend(attempt, "cancel")
+      if (attempt !== undefined) cancel(attempt)
     },
     asking: (id) => attempts.get(id)?.asking,
     unwritten: () =>
@@ -425,7 +430,7 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
           Attempt.intend(attempt, "lost")
           continue
         }
-        if (hold.isCancelling) Attempt.intend(attempt, "cancel")
+        if (hold.isCancelling) cancel(attempt)
         const { asking } = attempt
         // It is asked before it waits: only an answer takes the question away again.
         if (asking !== undefined && attempt.isWaiting && hold.question !== kept(asking.name)) {
