@@ -5,7 +5,7 @@
  * holds. Every taking makes its fence greater; whatever a runner writes about a job names the fence, in the statement that writes.
  *
  * The queue is fair to owners at a cost that does not grow with them: a row per owner that waits, in the order of their turns. An owner
- * that had its turn goes to the end, and behind those that come in the next hundred turns; one without waiting jobs has no row.
+ * that had its turn goes to the end, and behind those that come in the next hundred turns; after those its row is removed if nothing waits.
  */
 import * as Snowflake from "effect/cluster/Snowflake"
 import * as Duration from "effect/Duration"
@@ -155,17 +155,14 @@ export const make = (
   const leaveQueue = ({ kind, owner, version }: Queued, isDelayed: boolean) => {
     const column = sql.literal(isDelayed ? "delayed" : "waiting")
     const row = sql`kind = ${kind} AND owner = ${owner} AND version = ${version}`
-    return Effect.andThen(
-      sql`UPDATE ${turns} SET ${column} = ${column} - 1 WHERE ${row}`,
-      sql`DELETE FROM ${turns} WHERE ${row} AND waiting + delayed <= 0`
-    )
+    return sql`UPDATE ${turns} SET ${column} = ${column} - 1 WHERE ${row}`
   }
   /** How many jobs of the owner wait then. One that did not wait gets its turn after those that do. */
   const joinQueue = ({ kind, owner, version }: Queued, isDelayed: boolean) =>
     sql<{ readonly waiting: number }>`INSERT INTO ${turns} AS t (kind, owner, version, waiting, delayed, turn)
       VALUES (${kind}, ${owner}, ${version}, ${isDelayed ? 0 : 1}, ${isDelayed ? 1 : 0}, ${turn})
       ON CONFLICT (kind, owner, version) DO UPDATE SET waiting = t.waiting + excluded.waiting,
-        delayed = t.delayed + excluded.delayed, turn = CASE WHEN t.waiting = 0 THEN excluded.turn ELSE t.turn END
+        delayed = t.delayed + excluded.delayed, turn = CASE WHEN t.waiting = 0 THEN GREATEST(t.turn, excluded.turn) ELSE t.turn END
       RETURNING waiting + delayed AS waiting`
   const journalOf = (execution: string | null) =>
     sql<
@@ -198,7 +195,6 @@ export const make = (
         yield* sql`UPDATE ${turns} SET waiting = ${counted(false)}, delayed = ${
           counted(true)
         }, turn = ${turn} WHERE ${row}`
-        yield* sql`DELETE FROM ${turns} WHERE ${row} AND waiting + delayed <= 0`
       }))
       return true
     })
@@ -291,7 +287,7 @@ export const make = (
         for (let look = 0; look < 5; look++) {
           const [row] = yield* sql<Row & { readonly payload: string }>`WITH
             next AS MATERIALIZED (
-              SELECT owner, version, waiting, delayed FROM ${turns} WHERE kind = ${kind} AND waiting > 0
+              SELECT owner, version FROM ${turns} WHERE kind = ${kind} AND waiting > 0
                 AND version <= ${version} ORDER BY turn LIMIT 1 FOR UPDATE
             ),
             first AS MATERIALIZED (
@@ -299,14 +295,10 @@ export const make = (
               WHERE j.kind = ${kind} AND j.state = 'queued' AND j.execution IS NULL AND NOT j.is_delayed
               ORDER BY j.number LIMIT 1 FOR UPDATE OF j SKIP LOCKED
             ),
-            gone AS (
-              DELETE FROM ${turns} t USING next WHERE t.kind = ${kind} AND t.owner = next.owner
-                AND t.version = next.version AND next.waiting + next.delayed <= 1 AND EXISTS (SELECT 1 FROM first)
-            ),
             moved AS (
               UPDATE ${turns} t SET waiting = t.waiting - 1, turn = ${turn} + ${newcomersFirst} FROM next
               WHERE t.kind = ${kind} AND t.owner = next.owner AND t.version = next.version
-                AND next.waiting + next.delayed > 1 AND EXISTS (SELECT 1 FROM first)
+                AND EXISTS (SELECT 1 FROM first)
             )
             UPDATE ${jobs} SET state = 'running', runner = ${runner}, execution = ${execution}, lane = ${lane},
               attempt = attempt + 1, fence = fence + 1, revision = revision + 1, started_at = COALESCE(started_at, ${now}),
@@ -327,6 +319,7 @@ export const make = (
           WHERE id = ${id} AND execution = ${execution} AND state IN ('queued', 'running') FOR UPDATE
         )
         UPDATE ${jobs} j SET state = 'running', runner = ${runner}, attempt = attempt + 1, fence = fence + 1,
+          question = NULL, question_name = NULL,
           crashes = crashes + CASE WHEN before.was = 'running' AND before.former <> ${runner} THEN 1 ELSE 0 END,
           revision = revision + 1, updated_at = ${now}
         FROM before WHERE j.number = before.number
@@ -622,7 +615,7 @@ export const make = (
             ORDER BY starts_at LIMIT 100 FOR UPDATE SKIP LOCKED) AND state = 'queued' RETURNING ${columns}`
         for (const job of due) {
           yield* sql`UPDATE ${turns} SET waiting = waiting + 1, delayed = delayed - 1,
-            turn = CASE WHEN waiting = 0 THEN ${turn} ELSE turn END
+            turn = CASE WHEN waiting = 0 THEN GREATEST(turn, ${turn}) ELSE turn END
             WHERE kind = ${job.kind} AND owner = ${job.owner} AND version = ${job.version}`
         }
         const late = yield* sql<Row & { readonly is_delayed: boolean }>`UPDATE ${jobs} SET state = 'failed',
@@ -639,6 +632,9 @@ export const make = (
         const rows = yield* sql<Executed & { readonly id: string }>`DELETE FROM ${jobs}
           WHERE number IN (SELECT number FROM ${jobs} WHERE finished_at < ${now} - ${Duration.toMillis(retention)}
             ORDER BY finished_at LIMIT 200 FOR UPDATE SKIP LOCKED) RETURNING id, execution, executions`
+        yield* sql`DELETE FROM ${turns} WHERE (kind, owner, version) IN (SELECT kind, owner, version FROM ${turns}
+          WHERE waiting = 0 AND delayed = 0 AND turn <= (SELECT last_value FROM ${sql(tables.turnSequence)})
+          LIMIT 1000 FOR UPDATE SKIP LOCKED)`
         if (rows.length === 0) return 0
         yield* forget(rows)
         yield* sql`DELETE FROM ${steps} WHERE ${sql.in("job", rows.map(({ id }) => id))}`

@@ -24,6 +24,7 @@ export const tablesIn = (schema: string | undefined) => {
     turns: `${within}_turns`,
     /** As `nextval` takes it. */
     turn: schema === undefined ? `${prefix}_turn` : `"${schema}".${prefix}_turn`,
+    turnSequence: `${within}_turn`,
     format: `${within}_format`,
     messages: `${within}_messages`,
     replies: `${within}_replies`,
@@ -111,6 +112,7 @@ export const statements = (schema: string | undefined): ReadonlyArray<string> =>
       PRIMARY KEY (kind, owner, version)
     )`,
     `CREATE INDEX ${prefix}_turns_next ON ${turns} (kind, turn) WHERE waiting > 0`,
+    `CREATE INDEX ${prefix}_turns_idle ON ${turns} (turn) WHERE waiting = 0 AND delayed = 0`,
     `CREATE SEQUENCE ${of(`${prefix}_turn`)}`,
     `CREATE TABLE ${messages} (
       id BIGINT PRIMARY KEY,
