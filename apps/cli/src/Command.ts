@@ -144,5 +144,39 @@ const call = CliCommand.make(
   ])
 )
 
+const daemonRun = CliCommand.make(
+  "run",
+  {},
+  Effect.fnUntraced(function*() {
+    const { run } = yield* Effect.promise(() => import("./commands/daemon.ts"))
+    return yield* run
+  })
+).pipe(CliCommand.withDescription("Keep the daemon in the foreground, for containers, systemd and launchd"))
+
+const daemonStatus = CliCommand.make(
+  "status",
+  {},
+  Effect.fnUntraced(function*() {
+    const { json } = yield* root
+    const { status } = yield* Effect.promise(() => import("./commands/daemon.ts"))
+    yield* Ref.set(yield* Outcome, yield* status(json))
+  })
+).pipe(CliCommand.withDescription("Show what the daemon holds"))
+
+const daemonStop = CliCommand.make(
+  "stop",
+  {},
+  Effect.fnUntraced(function*() {
+    const { stop } = yield* Effect.promise(() => import("./commands/daemon.ts"))
+    yield* Ref.set(yield* Outcome, yield* stop())
+  })
+).pipe(CliCommand.withDescription("End the daemon and every server it holds"))
+
+const daemon = CliCommand.make("daemon").pipe(
+  CliCommand.withDescription("The process that holds servers for all programs of this user"),
+  CliCommand.annotate(Help.Usage, "holdfast daemon <run | status | stop>"),
+  CliCommand.withSubcommands([daemonRun, daemonStatus, daemonStop])
+)
+
 /** The whole command line. */
-export const command = root.pipe(CliCommand.withSubcommands([tools, call]))
+export const command = root.pipe(CliCommand.withSubcommands([tools, call, daemon]))
