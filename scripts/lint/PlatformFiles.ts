@@ -23,6 +23,11 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
     reason: "the program's start and end: arguments, signals, exit code"
   },
   {
+    file: "apps/cli/src/main.ts",
+    allows: ["process"],
+    reason: "the first word decides what is loaded"
+  },
+  {
     file: "apps/cli/src/internal/nodeShell.ts",
     allows: ["process", "io"],
     reason: "what the shell gives the command line program, as one service: streams, environment, files"
@@ -31,6 +36,21 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
     file: "packages/daemon/src/DaemonPlace.ts",
     allows: ["process", "io"],
     reason: "the files of the daemon, for programs that load no Effect"
+  },
+  {
+    file: "packages/daemon/src/Shim.ts",
+    allows: ["promises", "timers"],
+    reason: "a server over stdin and stdout that stands beside every host: it loads no Effect"
+  },
+  {
+    file: "apps/cli/src/internal/shimMain.ts",
+    allows: ["process", "io", "promises"],
+    reason: "the start and end of the program beside a host, which loads no Effect"
+  },
+  {
+    file: "apps/cli/src/internal/goWhereTheUserIs.ts",
+    allows: ["process"],
+    reason: "the working directory, before anything is loaded"
   },
   {
     file: "packages/daemon/src/DaemonClient.ts",

@@ -178,5 +178,45 @@ const daemon = CliCommand.make("daemon").pipe(
   CliCommand.withSubcommands([daemonRun, daemonStatus, daemonStop])
 )
 
+const sharing = {
+  shared: Flag.Boolean("shared").pipe(
+    Flag.withDescription("Share the process of a legacy server with other hosts at the same time"),
+    Flag.withDefault(false)
+  ),
+  "no-hand-on": Flag.Boolean("no-hand-on").pipe(
+    Flag.withDescription("End the process of a legacy server with this host, instead of handing it on"),
+    Flag.withDefault(false)
+  )
+}
+
+/** Only its help is from here: see `internal/shimMain.ts`. */
+const connect = CliCommand.make("connect", { ...sharing, server: Argument.String("server") }, () => Effect.void).pipe(
+  CliCommand.withDescription("Be a server of the config to a host, over stdin and stdout"),
+  CliCommand.annotate(Help.Usage, "holdfast connect [flags] <server>")
+)
+
+/** As `connect`. */
+const wrap = CliCommand.make(
+  "wrap",
+  {
+    ...sharing,
+    env: Flag.String("env").pipe(
+      Flag.withMetavar("names"),
+      Flag.withDescription(
+        "The environment variables that the server is given, instead of all but those of the session"
+      ),
+      Flag.optional
+    ),
+    name: Flag.String("name").pipe(Flag.withDescription("The server's name in messages"), Flag.optional),
+    words: Argument.String("command").pipe(Argument.variadic({ min: 1 }))
+  },
+  () => Effect.void
+).pipe(
+  CliCommand.withDescription(
+    "Be the server of this command to a host: shared with other hosts, and healed when it dies"
+  ),
+  CliCommand.annotate(Help.Usage, "holdfast wrap [flags] -- <command> [args…]")
+)
+
 /** The whole command line. */
-export const command = root.pipe(CliCommand.withSubcommands([tools, call, daemon]))
+export const command = root.pipe(CliCommand.withSubcommands([tools, call, connect, wrap, daemon]))

@@ -13,6 +13,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FiberHandle from "effect/FiberHandle"
 import * as FiberSet from "effect/FiberSet"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import type * as net from "node:net"
 import * as DaemonLock from "./DaemonLock.ts"
@@ -22,7 +23,10 @@ import * as Hello from "./Hello.ts"
 import { firstLine } from "./internal/firstLine.ts"
 import { listen } from "./internal/listener.ts"
 import { isSameSecret, newSecret, packageVersion, processId } from "./internal/nodePlatform.ts"
+import { resolveWish } from "./internal/resolveWish.ts"
 import { serveControl } from "./internal/serveControl.ts"
+import { serveServer } from "./internal/serveServer.ts"
+import * as ServerPool from "./ServerPool.ts"
 
 export interface DaemonOptions {
   readonly place: DaemonPlace.DaemonPlace
@@ -38,6 +42,15 @@ export interface DaemonStatus {
   readonly version: string
   readonly directory: string
   readonly sessions: ReadonlyArray<SessionStatus>
+  readonly servers: ReadonlyArray<ServerStatus>
+}
+
+/** A server's process that has been greeted. */
+export interface ServerStatus {
+  readonly name: string
+  readonly pid: number
+  /** How many use it now. */
+  readonly sessions: number
 }
 
 /** A client, in its own words. */
@@ -63,6 +76,8 @@ export const run = Effect.fnUntraced(
     const version = yield* packageVersion
     const stopped = Deferred.makeUnsafe<string>()
     const sessions = new Set<SessionStatus>()
+    // Before the sessions, so that it outlives them: they give back what they hold.
+    const pool = yield* ServerPool.make
     const idle = yield* FiberHandle.make<void, never>()
     const stop = (why: string): Effect.Effect<void> => Effect.asVoid(Deferred.succeed(stopped, why))
     const rest = Effect.suspend(() =>
@@ -74,7 +89,8 @@ export const run = Effect.fnUntraced(
       pid,
       version,
       directory: place.directory,
-      sessions: [...sessions]
+      sessions: [...sessions],
+      servers: pool.servers().map(({ mux, name, pid }) => ({ name, pid, sessions: mux.sessions }))
     }))
 
     const serve = (socket: net.Socket): Effect.Effect<void> =>
@@ -96,12 +112,18 @@ export const run = Effect.fnUntraced(
           }),
           () =>
             Effect.gen(function*() {
-              if (!("daemon" in hello.wants)) {
-                const message = "this daemon serves nothing but itself"
-                return yield* answer(socket, { holdfast: Hello.protocol, error: { code: "BadWish", message } })
+              const { wants } = hello
+              if ("daemon" in wants) {
+                yield* answer(socket, { holdfast: Hello.protocol, version, pid })
+                return yield* serveControl(socket, { version, status, stop: stop("it was told to") })
+              }
+              const wanted = yield* Effect.result(resolveWish(hello, wants))
+              if (Result.isFailure(wanted)) {
+                const { code, message } = wanted.failure
+                return yield* answer(socket, { holdfast: Hello.protocol, error: { code, message } })
               }
               yield* answer(socket, { holdfast: Hello.protocol, version, pid })
-              yield* serveControl(socket, { version, status, stop: stop("it was told to") })
+              yield* serveServer(socket, pool, wanted.success)
             }),
           () =>
             Effect.suspend(() => {

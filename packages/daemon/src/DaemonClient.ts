@@ -64,7 +64,7 @@ export const connect = async (options: ConnectOptions): Promise<DaemonConnection
         `the daemon does not answer; its socket is ${place.socket} and its log ${place.log}`
       )
     }
-    if (options.start !== false) await startDaemon(place, isThere)
+    if (options.start !== false) await startDaemon(place, options.environment ?? process.env, isThere)
     // Programs that wait for the same daemon do not look for it in step.
     await new Promise((resolve) => setTimeout(resolve, 10 + Math.random() * 20))
   }

@@ -27,6 +27,8 @@ import type { Link, LinkClosed, LinkReceiver } from "./Link.ts"
 export interface StdioLinkOptions extends SupervisedProcess.SpawnOptions {
   /** Longest message accepted. Default: 64 MiB. */
   readonly maxMessageBytes?: number | undefined
+  /** Given each line as it came, in the place of the receiver's messages: for programs that pass them on. Default: they are read. */
+  readonly onLine?: ((line: string) => void) | undefined
 }
 
 /**
@@ -43,6 +45,7 @@ export const make = Effect.fnUntraced(function*(
   const broken = yield* Deferred.make<string>()
   const boundary = yield* Boundary.here(options.command)
   const audience = new Audience(receiver, boundary)
+  const { onLine } = options
   let received = 0
   let isOpen = true
   let isReadable = true
@@ -62,7 +65,9 @@ export const make = Effect.fnUntraced(function*(
   const framing = LineFraming.make({
     maxLineBytes: options.maxMessageBytes,
     onLine: (line) => {
-      if (isOpen) unbatch(JsonRpc.decode(line), deliver)
+      if (!isOpen) return
+      if (onLine === undefined) unbatch(JsonRpc.decode(line), deliver)
+      else audience.line(onLine, line)
     },
     onFault: (fault) => deliver(faulty(fault))
   })

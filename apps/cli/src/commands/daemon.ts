@@ -27,6 +27,12 @@ export const status = Effect.fnUntraced(function*(json: boolean) {
   const { stdout } = yield* Shell
   const others = state.sessions.filter(({ wants }) => wants !== "the daemon")
   const lines = [`daemon ${state.version}, process ${state.pid}, in ${state.directory}`]
+  if (state.servers.length > 0) {
+    const rows = state.servers.map((
+      { name, pid, sessions }
+    ) => [printable(name), `process ${pid}`, `${sessions} in use`])
+    lines.push("", table(rows, { width: stdout.columns }))
+  }
   if (others.length > 0) {
     const rows = others.map(({ directory, pid, program, wants }) =>
       [wants, program, String(pid), directory].map(printable)

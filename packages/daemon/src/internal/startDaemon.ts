@@ -28,7 +28,11 @@ const patienceMillis = 30_000
  * Starts a daemon unless another program is about to. `isThere` is asked once the turn has come: whoever had it before may have
  * started one.
  */
-export const startDaemon = async (place: DaemonPlace, isThere: () => Promise<boolean>): Promise<void> => {
+export const startDaemon = async (
+  place: DaemonPlace,
+  environment: Readonly<Record<string, string | undefined>>,
+  isThere: () => Promise<boolean>
+): Promise<void> => {
   if (process.pid === 1) {
     throw new DaemonRefusal(
       "NoPlace",
@@ -39,19 +43,19 @@ export const startDaemon = async (place: DaemonPlace, isThere: () => Promise<boo
   if (lock === undefined || await isThere()) return
   const log = openLog(place)
   try {
-    await hearFrom(spawnDaemon(log), place)
+    await hearFrom(spawnDaemon(log, environment), place)
   } finally {
     fs.closeSync(log)
   }
 }
 
-const spawnDaemon = (log: number): ChildProcess => {
+const spawnDaemon = (log: number, environment: Readonly<Record<string, string | undefined>>): ChildProcess => {
   const own = fileURLToPath(import.meta.url)
   const main = path.join(path.dirname(own), "..", `main${path.extname(own)}`)
   return spawn(process.execPath, [main], {
     cwd: "/",
     detached: true,
-    env: daemonEnvironment(process.env),
+    env: daemonEnvironment(environment),
     stdio: ["ignore", log, log, "pipe"]
   })
 }
