@@ -24,6 +24,10 @@ const shared = {
     Flag.withDescription("The mcpServers JSON to use. Default: .mcp.json or mcp.json in the working directory"),
     Flag.optional
   ),
+  "no-daemon": Flag.Boolean("no-daemon").pipe(
+    Flag.withDescription("Start the servers for this command alone. HOLDFAST_NO_DAEMON=1 does the same for all"),
+    Flag.withDefault(false)
+  ),
   json: Flag.Boolean("json").pipe(
     Flag.withDescription("Print results, and errors on stderr, as JSON"),
     Flag.withDefault(false)
@@ -56,7 +60,7 @@ const root = CliCommand.make("holdfast").pipe(
         "    \"docs\": { \"url\": \"https://example.org/mcp\" }",
         "  }",
         "}",
-        "Each command starts the servers it needs, and ends them."
+        "A command is kept running for the next one by a daemon; see holdfast daemon --help."
       ]
     },
     { title: "EXIT CODES", rows: exitCodes.map(([code, meaning]) => [String(code), meaning.replaceAll("`", "")]) }
@@ -88,9 +92,9 @@ const tools = CliCommand.make(
     )
   },
   Effect.fnUntraced(function*(input) {
-    const { config, json } = yield* root
+    const { config, json, "no-daemon": direct } = yield* root
     const { run } = yield* Effect.promise(() => import("./commands/tools.ts"))
-    yield* Ref.set(yield* Outcome, yield* run({ ...input, config, json }))
+    yield* Ref.set(yield* Outcome, yield* run({ ...input, config, direct, json }))
   })
 ).pipe(
   CliCommand.withDescription("List the tools of all configured servers, or of one"),
@@ -127,9 +131,9 @@ const call = CliCommand.make(
     )
   },
   Effect.fnUntraced(function*(input) {
-    const { config, json } = yield* root
+    const { config, json, "no-daemon": direct } = yield* root
     const { run } = yield* Effect.promise(() => import("./commands/call.ts"))
-    yield* Ref.set(yield* Outcome, yield* run({ ...input, config, json }))
+    yield* Ref.set(yield* Outcome, yield* run({ ...input, config, direct, json }))
   })
 ).pipe(
   CliCommand.withDescription("Call a tool and print its text"),

@@ -67,6 +67,9 @@ interface Pending {
 /** Codes of errors that are not the server's own: those of `@holdfast/mcp/SdkTransport`. */
 export const errorCode = { notExecuted: -32000, outcomeUnknown: -32010 } as const
 
+/** What the message of an error ends with whose request may have run. */
+export const mayHaveRun = "; the request was sent and may have run"
+
 const maxRepeats = 2
 
 /** A server that is lost over and over again, before anything can be handed over, is no server. */
@@ -270,7 +273,7 @@ export class HostSession {
     const isUnknown = delivery === "Unknown"
     this.#answer(pending.id, {
       code: isUnknown ? errorCode.outcomeUnknown : errorCode.notExecuted,
-      message: isUnknown ? `${message}; the request was sent and may have run` : message,
+      message: isUnknown ? message + mayHaveRun : message,
       data: { reason: isUnknown ? "OutcomeUnknown" : reason, delivery }
     })
   }

@@ -11,6 +11,7 @@
 import { ConnectionPool, type Connector } from "@holdfast/core"
 import type { LinkClosed } from "@holdfast/mcp/Link"
 import { ConnectionLost, ServerExited } from "@holdfast/mcp/McpRuntimeError"
+import type { ProcessError } from "@holdfast/process/ProcessError"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -86,45 +87,57 @@ export const make: Effect.Effect<ServerPool, never, Scope.Scope> = Effect.gen(fu
       if (asked !== undefined && target.initialize !== undefined) {
         asking.delete(target.process)
         asked.isTaken = true
+        // Another client that asks the same is not to start another process for it.
+        refusals.set(memoryOf(target, "modern"), silence)
         Deferred.doneUnsafe(asked.taken, Effect.fail(refused(target, silence)))
-        return Effect.succeed(asked.process)
+        // It may still be starting.
+        return Deferred.await(asked.process)
       }
       const process = parked.get(target.process)
       parked.delete(target.process)
-      return process === undefined ? ServerProcess.start(target.wanted) : Effect.succeed(process)
+      return process === undefined
+        ? Effect.mapError(ServerProcess.start(target.wanted), (error) => unstarted(target, error))
+        : Effect.succeed(process)
     })
 
   const dial = Effect.fnUntraced(function*(target: ServerTarget) {
     const { initialize, wanted } = target
-    const memory = `${target.process} ${initialize === undefined ? "modern" : "legacy"}`
+    const memory = memoryOf(target, initialize === undefined ? "modern" : "legacy")
     const known = refusals.get(memory)
     if (known !== undefined) return yield* Effect.fail(refused(target, known))
     let isParked = false
     let asked: Asking | undefined
+    if (initialize === undefined) {
+      const mine: Asking = asked = { process: Deferred.makeUnsafe(), taken: Deferred.makeUnsafe(), isTaken: false }
+      asking.set(target.process, mine)
+      yield* Effect.addFinalizer(() =>
+        Effect.sync(() => asking.get(target.process) === mine && asking.delete(target.process))
+      )
+    }
     const process = yield* Effect.acquireRelease(
-      Effect.mapError(take(target), ({ message, reason, retryable }): ServerFailure => ({
-        reason: reason._tag,
-        message: `${wanted.name}: ${message}`,
-        treatment: retryable ? "retryable" : "permanent"
-      })),
+      Effect.onExit(take(target), (exit) => asked === undefined ? Effect.void : Deferred.done(asked.process, exit)),
       (process) => isParked || asked?.isTaken === true ? Effect.void : process.end
     )
     const answer = greet(target, process, initialize ?? discover)
-    const greeting = yield* (initialize !== undefined ? answer : Effect.suspend(() => {
-      const mine = asked = { process, taken: Deferred.makeUnsafe<never, ServerFailure>(), isTaken: false }
-      asking.set(target.process, mine)
-      return Effect.ensuring(
-        Effect.raceFirst(answer, Deferred.await(mine.taken)),
-        Effect.sync(() => asking.get(target.process) === mine && asking.delete(target.process))
-      )
-    })).pipe(
+    // One that was taken while it started is asked nothing here.
+    const settled = asked === undefined ? answer : asked.isTaken
+      ? Deferred.await(asked.taken)
+      : Effect.raceFirst(answer, Deferred.await(asked.taken))
+    const greeting = yield* settled.pipe(
       Effect.tapError(({ refusal }) => {
+        // What was taken for a refusal was not the server's own word.
+        const isLegacy = initialize !== undefined
+        if (isLegacy && refusals.get(memoryOf(target, "modern")) === silence) {
+          refusals.delete(memoryOf(target, "modern"))
+        }
         if (refusal === undefined || !isOfEra(refusal) || asked?.isTaken === true) return Effect.void
         refusals.set(memory, refusal)
         isParked = true
         return park(target, process)
       })
     )
+    // From here on it is a server of the modern era.
+    if (asked !== undefined && asking.get(target.process) === asked) asking.delete(target.process)
     let lost: ServerFailure | undefined
     const retired = Deferred.makeUnsafe<void>()
     const mux = new ServerMux({ toServer: process.send, isShared: target.isShared })
@@ -163,10 +176,21 @@ export const make: Effect.Effect<ServerPool, never, Scope.Scope> = Effect.gen(fu
 
 /** A process that has been asked the modern question. A client that says `initialize` instead of waiting for the answer takes it. */
 interface Asking {
-  readonly process: ServerProcess.ServerProcess
+  readonly process: Deferred.Deferred<ServerProcess.ServerProcess, ServerFailure>
   readonly taken: Deferred.Deferred<never, ServerFailure>
   isTaken: boolean
 }
+
+const memoryOf = ({ process }: ServerTarget, era: "legacy" | "modern"): string => `${process} ${era}`
+
+const unstarted = (
+  { wanted: { name } }: ServerTarget,
+  { message, reason, retryable }: ProcessError
+): ServerFailure => ({
+  reason: reason._tag,
+  message: `${name}: ${message}`,
+  treatment: retryable ? "retryable" : "permanent"
+})
 
 const greet = (
   target: ServerTarget,
