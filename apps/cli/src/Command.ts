@@ -60,7 +60,7 @@ const root = CliCommand.make("holdfast").pipe(
         "    \"docs\": { \"url\": \"https://example.org/mcp\" }",
         "  }",
         "}",
-        "A command is kept running for the next one by a daemon; see holdfast daemon --help."
+        "A daemon keeps the servers running for the next command."
       ]
     },
     { title: "EXIT CODES", rows: exitCodes.map(([code, meaning]) => [String(code), meaning.replaceAll("`", "")]) }
