@@ -61,7 +61,7 @@ export const importDirections: ReadonlyArray<ImportDirection> = [
   {
     folder: "packages/daemon",
     name: "@holdfast/daemon",
-    sources: ["packages/mcp", "packages/server"],
+    sources: ["packages/core", "packages/mcp", "packages/process", "packages/protocol", "packages/server"],
     tests: testkit
   },
   { folder: "packages/testkit", name: "@holdfast/testkit", sources: ["packages/core"], tests: [] },

@@ -28,9 +28,74 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
     reason: "the program's start and end: arguments, signals, exit code"
   },
   {
+    file: "apps/cli/src/main.ts",
+    allows: ["process"],
+    reason: "the first word decides what is loaded"
+  },
+  {
     file: "apps/cli/src/internal/nodeShell.ts",
     allows: ["process", "io"],
     reason: "what the shell gives the command line program, as one service: streams, environment, files"
+  },
+  {
+    file: "packages/daemon/src/DaemonPlace.ts",
+    allows: ["process", "io"],
+    reason: "the files of the daemon, for programs that load no Effect"
+  },
+  {
+    file: "packages/daemon/src/Shim.ts",
+    allows: ["promises", "timers"],
+    reason: "a server over stdin and stdout that stands beside every host: it loads no Effect"
+  },
+  {
+    file: "apps/cli/src/internal/shimMain.ts",
+    allows: ["process", "io", "promises"],
+    reason: "the start and end of the program beside a host, which loads no Effect"
+  },
+  {
+    file: "apps/cli/src/internal/goWhereTheUserIs.ts",
+    allows: ["process"],
+    reason: "the working directory, before anything is loaded"
+  },
+  {
+    file: "packages/daemon/src/DaemonClient.ts",
+    allows: ["process", "io", "promises", "timers", "time", "randomness"],
+    reason: "a bare client of a socket: programs that call it load no Effect"
+  },
+  {
+    file: "packages/daemon/src/DaemonControl.ts",
+    allows: ["promises", "timers", "time"],
+    reason: "a client of the daemon, with what that one returns"
+  },
+  {
+    file: "packages/daemon/src/DaemonProcess.ts",
+    allows: ["process", "io"],
+    reason: "the daemon as this process: signals, exit code, the pipe to its starter"
+  },
+  {
+    file: "packages/daemon/src/internal/startDaemon.ts",
+    allows: ["process", "io", "promises", "timers"],
+    reason: "starts a process that is to outlive this one, for programs that load no Effect"
+  },
+  {
+    file: "packages/daemon/src/internal/inherited.ts",
+    allows: ["process", "io"],
+    reason: "descriptors and umask of this process, which no service knows"
+  },
+  {
+    file: "packages/daemon/src/internal/listener.ts",
+    allows: ["io"],
+    reason: "the listening socket of the daemon"
+  },
+  {
+    file: "packages/daemon/src/internal/logFile.ts",
+    allows: ["io"],
+    reason: "a log that is written before anything else can happen, whatever becomes of the fibers"
+  },
+  {
+    file: "packages/daemon/src/internal/nodePlatform.ts",
+    allows: ["process", "io", "randomness"],
+    reason: "the daemon's own process, version and secrets"
   },
   {
     file: "packages/mcp/src/internal/HttpAgent.ts",

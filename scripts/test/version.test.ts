@@ -11,6 +11,8 @@ describe("the version that a package tells to others", () => {
     assert.deepStrictEqual(files, [
       "apps/cli/src/internal/version.ts",
       "apps/scan-server/src/internal/version.ts",
+      "packages/daemon/src/internal/version.ts",
+      "packages/jobs/src/internal/version.ts",
       "packages/mcp/src/internal/version.ts"
     ])
     for (const file of files) assert.strictEqual(Fs.readFileSync(Path.join(root, file), "utf8"), stampOf(root, file))

@@ -33,6 +33,8 @@ export default function setup(): () => Promise<void> {
   const tag = Path.basename(folder)
   process.env[tagName] = tag
   process.env["TMPDIR"] = folder
+  // A daemon outlives the program that has started it. Tests of it say otherwise.
+  process.env["HOLDFAST_NO_DAEMON"] = "1"
   process.env["NODE_COMPILE_CACHE"] = Path.join(folder, compileCache)
   return async () => {
     let processes = leftProcesses(tag, folder)

@@ -24,6 +24,10 @@ const shared = {
     Flag.withDescription("The mcpServers JSON to use. Default: .mcp.json or mcp.json in the working directory"),
     Flag.optional
   ),
+  "no-daemon": Flag.Boolean("no-daemon").pipe(
+    Flag.withDescription("Start the servers for this command alone. HOLDFAST_NO_DAEMON=1 does the same for all"),
+    Flag.withDefault(false)
+  ),
   json: Flag.Boolean("json").pipe(
     Flag.withDescription("Print results, and errors on stderr, as JSON"),
     Flag.withDefault(false)
@@ -56,7 +60,7 @@ const root = CliCommand.make("holdfast").pipe(
         "    \"docs\": { \"url\": \"https://example.org/mcp\" }",
         "  }",
         "}",
-        "Each command starts the servers it needs, and ends them."
+        "A daemon keeps the servers running for the next command."
       ]
     },
     { title: "EXIT CODES", rows: exitCodes.map(([code, meaning]) => [String(code), meaning.replaceAll("`", "")]) }
@@ -88,9 +92,9 @@ const tools = CliCommand.make(
     )
   },
   Effect.fnUntraced(function*(input) {
-    const { config, json } = yield* root
+    const { config, json, "no-daemon": direct } = yield* root
     const { run } = yield* Effect.promise(() => import("./commands/tools.ts"))
-    yield* Ref.set(yield* Outcome, yield* run({ ...input, config, json }))
+    yield* Ref.set(yield* Outcome, yield* run({ ...input, config, direct, json }))
   })
 ).pipe(
   CliCommand.withDescription("List the tools of all configured servers, or of one"),
@@ -127,9 +131,9 @@ const call = CliCommand.make(
     )
   },
   Effect.fnUntraced(function*(input) {
-    const { config, json } = yield* root
+    const { config, json, "no-daemon": direct } = yield* root
     const { run } = yield* Effect.promise(() => import("./commands/call.ts"))
-    yield* Ref.set(yield* Outcome, yield* run({ ...input, config, json }))
+    yield* Ref.set(yield* Outcome, yield* run({ ...input, config, direct, json }))
   })
 ).pipe(
   CliCommand.withDescription("Call a tool and print its text"),
@@ -144,5 +148,79 @@ const call = CliCommand.make(
   ])
 )
 
+const daemonRun = CliCommand.make(
+  "run",
+  {},
+  Effect.fnUntraced(function*() {
+    const { run } = yield* Effect.promise(() => import("./commands/daemon.ts"))
+    return yield* run
+  })
+).pipe(CliCommand.withDescription("Keep the daemon in the foreground, for containers, systemd and launchd"))
+
+const daemonStatus = CliCommand.make(
+  "status",
+  {},
+  Effect.fnUntraced(function*() {
+    const { json } = yield* root
+    const { status } = yield* Effect.promise(() => import("./commands/daemon.ts"))
+    yield* Ref.set(yield* Outcome, yield* status(json))
+  })
+).pipe(CliCommand.withDescription("Show what the daemon holds"))
+
+const daemonStop = CliCommand.make(
+  "stop",
+  {},
+  Effect.fnUntraced(function*() {
+    const { stop } = yield* Effect.promise(() => import("./commands/daemon.ts"))
+    yield* Ref.set(yield* Outcome, yield* stop())
+  })
+).pipe(CliCommand.withDescription("End the daemon and every server it holds"))
+
+const daemon = CliCommand.make("daemon").pipe(
+  CliCommand.withDescription("The process that holds servers for all programs of this user"),
+  CliCommand.annotate(Help.Usage, "holdfast daemon <run | status | stop>"),
+  CliCommand.withSubcommands([daemonRun, daemonStatus, daemonStop])
+)
+
+const sharing = {
+  shared: Flag.Boolean("shared").pipe(
+    Flag.withDescription("Share the process of a legacy server with other hosts at the same time"),
+    Flag.withDefault(false)
+  ),
+  "no-hand-on": Flag.Boolean("no-hand-on").pipe(
+    Flag.withDescription("End the process of a legacy server with this host, instead of handing it on"),
+    Flag.withDefault(false)
+  )
+}
+
+/** Only its help is from here: see `internal/shimMain.ts`. */
+const connect = CliCommand.make("connect", { ...sharing, server: Argument.String("server") }, () => Effect.void).pipe(
+  CliCommand.withDescription("Be a server of the config to a host, over stdin and stdout"),
+  CliCommand.annotate(Help.Usage, "holdfast connect [flags] <server>")
+)
+
+/** As `connect`. */
+const wrap = CliCommand.make(
+  "wrap",
+  {
+    ...sharing,
+    env: Flag.String("env").pipe(
+      Flag.withMetavar("names"),
+      Flag.withDescription(
+        "The environment variables that the server is given, instead of all but those of the session"
+      ),
+      Flag.optional
+    ),
+    name: Flag.String("name").pipe(Flag.withDescription("The server's name in messages"), Flag.optional),
+    words: Argument.String("command").pipe(Argument.variadic({ min: 1 }))
+  },
+  () => Effect.void
+).pipe(
+  CliCommand.withDescription(
+    "Be the server of this command to a host: shared with other hosts, and healed when it dies"
+  ),
+  CliCommand.annotate(Help.Usage, "holdfast wrap [flags] -- <command> [args…]")
+)
+
 /** The whole command line. */
-export const command = root.pipe(CliCommand.withSubcommands([tools, call]))
+export const command = root.pipe(CliCommand.withSubcommands([tools, call, connect, wrap, daemon]))

@@ -27,6 +27,8 @@ export interface Output<out E = never> {
 export class Shell extends Context.Service<Shell, {
   readonly directory: string
   readonly version: string
+  /** False: the user forbids the daemon (`HOLDFAST_NO_DAEMON`). */
+  readonly usesDaemon: boolean
   readonly stdout: Output<OutputUnwritable>
   /** Never fails: where a complaint cannot be told there is nowhere to tell that either. The exit code still says it. */
   readonly stderr: Output

@@ -5,11 +5,8 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as CliCommand from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
-import { createRequire } from "node:module"
+import { version } from "./internal/version.ts"
 import { command } from "./JobsCommand.ts"
-
-// The file is this package's own, and has a version.
-const { version } = createRequire(import.meta.url)("../package.json") as { readonly version: string }
 
 CliCommand.run(command, { version }).pipe(
   // Logs go to stderr: stdout carries results only.

@@ -38,6 +38,8 @@ import { type CallDeadlines, callDeadlines, policyInput } from "./internal/serve
 import type { Era } from "./McpConnection.ts"
 import { ConfigInvalid, McpRuntimeError } from "./McpRuntimeError.ts"
 
+export type { HostSharing } from "./internal/serverEntry.ts"
+
 /** One server of a config: what it is, how it is pooled, how long its calls may take, which of its tools are offered. */
 export interface ServerConfig extends Entry {
   readonly name: string

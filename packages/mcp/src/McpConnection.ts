@@ -179,12 +179,15 @@ export const connect = (options: ConnectOptions): Effect.Effect<McpConnection, C
   Dialing.dial(options, (options, course) =>
     connectOver(
       options,
-      (receiver, deadlines) =>
-        openerOf(options.endpoint)?.(options, receiver) ?? (options.endpoint._tag === "Stdio"
-          ? openStdio(options, options.endpoint, receiver)
-          : options.endpoint._tag === "Sse"
-          ? openSse(options, options.endpoint, receiver, deadlines, course)
-          : openHttp(options, options.endpoint, receiver, deadlines)),
+      (receiver, deadlines) => {
+        const { endpoint } = options
+        const direct = endpoint._tag === "Stdio"
+          ? openStdio(options, endpoint, receiver)
+          : endpoint._tag === "Sse"
+          ? openSse(options, endpoint, receiver, deadlines, course)
+          : openHttp(options, endpoint, receiver, deadlines)
+        return openerOf(endpoint)?.(options, receiver, direct) ?? direct
+      },
       course
     ))
 

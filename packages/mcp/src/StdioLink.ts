@@ -11,22 +11,17 @@
  */
 import type { ProcessError } from "@holdfast/process/ProcessError"
 import * as SupervisedProcess from "@holdfast/process/SupervisedProcess"
-import * as JsonRpc from "@holdfast/protocol/JsonRpc"
-import * as LineFraming from "@holdfast/protocol/LineFraming"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { Buffer } from "node:buffer"
-import { Audience } from "./internal/Audience.ts"
-import * as Boundary from "./internal/Boundary.ts"
-import * as FrameWriter from "./internal/FrameWriter.ts"
-import { faulty, unbatch } from "./internal/incoming.ts"
 import { HoldsProgram } from "./internal/Lifeline.ts"
 import type { Link, LinkClosed, LinkReceiver } from "./Link.ts"
+import * as StreamLink from "./StreamLink.ts"
 
 export interface StdioLinkOptions extends SupervisedProcess.SpawnOptions {
   /** Longest message accepted. Default: 64 MiB. */
   readonly maxMessageBytes?: number | undefined
+  /** Given each line as it came, in the place of the receiver's messages: for programs that pass them on. Default: they are read. */
+  readonly onLine?: ((line: string) => void) | undefined
 }
 
 /**
@@ -39,92 +34,20 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Link, ProcessError, Scope.Scope> {
   const child = yield* SupervisedProcess.spawn(options)
   if (!(yield* HoldsProgram)) child.unref()
-  const closed = yield* Deferred.make<LinkClosed>()
-  const broken = yield* Deferred.make<string>()
-  const boundary = yield* Boundary.here(options.command)
-  const audience = new Audience(receiver, boundary)
-  let received = 0
-  let isOpen = true
-  let isReadable = true
-
-  const deliver = (frame: JsonRpc.Incoming | JsonRpc.Malformed): void => {
-    if (isOpen) audience.received(frame)
-  }
-
-  const writer = FrameWriter.make({
-    output: child.stdin,
-    audience,
-    onBroken: ({ message }) => {
-      Deferred.doneUnsafe(broken, Effect.succeed(`its stdin can no longer be written to (${message})`))
-    }
-  })
-
-  const framing = LineFraming.make({
-    maxLineBytes: options.maxMessageBytes,
-    onLine: (line) => {
-      if (isOpen) unbatch(JsonRpc.decode(line), deliver)
-    },
-    onFault: (fault) => deliver(faulty(fault))
-  })
-
-  /** What cannot be read, such as a text longer than Node can make, is the end of the reading. */
-  const reading = (read: () => void): void => {
-    if (!isReadable) return
-    try {
-      read()
-    } catch (error) {
-      isReadable = false
-      boundary.report("the reading of its output", error)
-      Deferred.doneUnsafe(broken, Effect.succeed("its output could not be read"))
-    }
-  }
-
-  const finish = (reason: LinkClosed): void => {
-    if (!isOpen) return
-    // A line that we ourselves cut off is nobody's fault.
-    if (reason._tag !== "Released") reading(framing.end)
-    isOpen = false
-    audience.closed(reason)
-    writer.close(describe(reason))
-    Deferred.doneUnsafe(closed, Effect.succeed(reason))
-  }
-  yield* Effect.addFinalizer(() => Effect.sync(() => finish({ _tag: "Released" })))
-
-  child.stdout.on("data", (chunk: Buffer) => {
-    received += chunk.length
-    reading(() => writer.together(() => framing.push(chunk)))
-  })
-  child.stdout.once("end", () => Deferred.doneUnsafe(broken, Effect.succeed("it closed its stdout")))
-
   const ended = Effect.map(child.exit, (exit): LinkClosed => ({
     _tag: "ProcessEnded",
     end: { ...exit, stderrTail: child.stderrTail() }
   }))
-  const cutOff = Effect.flatMap(
-    Deferred.await(broken),
-    (description) => Effect.as(Effect.sleep("500 millis"), { _tag: "PipeBroken", description } as const)
-  )
-  yield* Effect.forkScoped(
-    Effect.flatMap(Effect.raceFirst(ended, cutOff), (reason) => Effect.sync(() => finish(reason))),
-    { startImmediately: true }
-  )
-
-  return {
-    post: writer.post,
-    withdraw: writer.withdraw,
-    forget: () => {},
-    isCongested: writer.isCongested,
-    setProtocolVersion: () => {},
-    closed: Deferred.await(closed),
-    received: () => received,
+  const { command, maxMessageBytes, onLine } = options
+  return yield* StreamLink.make({
+    name: command,
+    input: child.stdout,
+    output: child.stdin,
+    ended,
+    patience: "500 millis",
+    maxMessageBytes,
+    onLine,
     stderrTail: child.stderrTail,
     process: { pid: child.pid }
-  }
+  }, receiver)
 })
-
-const describe = (reason: LinkClosed): string =>
-  reason._tag === "ProcessEnded"
-    ? "the server's process ended"
-    : reason._tag === "PipeBroken"
-    ? reason.description
-    : "closed"

@@ -26,9 +26,10 @@ const said = (entry: object, holdfast: object = {}) =>
   Effect.map(McpConfig.decode({ mcpServers: { s: { ...entry, holdfast } } }), ({ servers }) => {
     const server = servers.get("s")
     assert.isDefined(server)
-    const { deadlines, endpoint, era, policy, protocolVersion = "newest" } = server
+    const { deadlines, endpoint, era, hosts, policy, protocolVersion = "newest" } = server
     const values: Record<string, unknown> = {
       ...policy,
+      ...hosts,
       era,
       protocolVersion,
       idleDeadline: deadlines.idle,

@@ -16,13 +16,15 @@ export interface ChildEnvironmentOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Inherit everything instead of the allow-list. Default: false. */
   readonly inheritEnv?: boolean
+  /** What there is to inherit, for a program that starts children in the place of others. Default: this program's environment. */
+  readonly parentEnv?: Readonly<Record<string, string | undefined>>
 }
 
 /**
  * The complete environment for a child of this program.
  */
 export const make = (options: ChildEnvironmentOptions = {}): Record<string, string> =>
-  select(process.env, process.platform, options)
+  select(options.parentEnv ?? process.env, process.platform, options)
 
 /**
  * Like `make`, for a given parent environment and platform.

@@ -61,6 +61,8 @@ export interface SpawnOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Inherit this program's whole environment instead of the allow-list of `ChildEnvironment`. Default: false. */
   readonly inheritEnv?: boolean
+  /** What there is to inherit. Default: this program's environment. */
+  readonly parentEnv?: Readonly<Record<string, string | undefined>>
   /** How long the process may take to exit once its stdin has ended. Default: 2 seconds. */
   readonly gracePeriod?: Duration.Input
   /** How long the group may take to exit after TERM. Default: 2 seconds. */

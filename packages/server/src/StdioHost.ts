@@ -55,11 +55,20 @@ export interface StdioOptions<R = never> {
 /** Serves until nobody listens any more, and says why that is. */
 export const run = <R = never>(
   options: StdioOptions<R>
+): Effect.Effect<NodeStdio.StdioEnd, McpServerError, Exclude<R, Session | Scope.Scope>> => over(options, NodeStdio.open)
+
+/** Lines from a client and to it, and what there is to know of their end. */
+export type Lines = NodeStdio.NodeStdio
+
+/** The same over other streams than those of this process, such as a socket. */
+export const over = <R = never>(
+  options: StdioOptions<R>,
+  open: Effect.Effect<Lines, never, Scope.Scope>
 ): Effect.Effect<NodeStdio.StdioEnd, McpServerError, Exclude<R, Session | Scope.Scope>> =>
   Effect.scoped(Effect.gen(function*() {
-    // Its client is there for as long as the process is: a handshake that is slow is not half-open.
+    // Its client is there for as long as the streams are: a handshake that is slow is not half-open.
     const registry = yield* SessionRegistry.make({ halfOpenTimeout: Number.POSITIVE_INFINITY })
-    return yield* serveStdio(options, registry, yield* NodeStdio.open)
+    return yield* serveStdio(options, registry, yield* open)
     // A Scope that is left out twice is left out: of generics the compiler does not know it.
   })) as Effect.Effect<NodeStdio.StdioEnd, McpServerError, Exclude<R, Session | Scope.Scope>>
 

@@ -2,7 +2,7 @@
  * `holdfast call <server> <tool> key=value…`: one tool call, its text on stdout.
  */
 import type { McpConfig } from "@holdfast/mcp/McpConfig"
-import { layer, McpConnections } from "@holdfast/mcp/McpConnections"
+import { McpConnections } from "@holdfast/mcp/McpConnections"
 import { McpRuntimeError, ToolDisabled } from "@holdfast/mcp/McpRuntimeError"
 import type * as Messages from "@holdfast/mcp/Messages"
 import * as ModelView from "@holdfast/mcp/ModelView"
@@ -15,6 +15,7 @@ import * as ConfigFile from "../ConfigFile.ts"
 import { ExitCode } from "../ExitCode.ts"
 import { findTool } from "../FindTool.ts"
 import * as Report from "../Report.ts"
+import * as Servers from "../Servers.ts"
 import * as ServerWord from "../ServerWord.ts"
 import { Shell } from "../Shell.ts"
 import { printable, styleOf } from "../Style.ts"
@@ -26,6 +27,8 @@ import { writeResult } from "../WriteResult.ts"
 
 export interface CallInput {
   readonly config: Option.Option<string>
+  /** Without the daemon. */
+  readonly direct: boolean
   readonly json: boolean
   readonly args: Option.Option<string>
   readonly deadline: Option.Option<Duration.Duration>
@@ -42,7 +45,6 @@ export const run = Effect.fnUntraced(function*(input: CallInput) {
   // What is wrong in itself is said before a server is started for it.
   const given = yield* ToolWords.read({ words, json: Option.getOrUndefined(input.args) })
   yield* refuseHidden(config, server, tool)
-  const { version } = yield* Shell
   // Only the server that is called: nothing of the others is looked at.
   const servers = new Map([...config.servers].filter(([name]) => name === server))
   const warnings = config.warnings.filter((warning) => warning.server === undefined || warning.server === server)
@@ -50,7 +52,7 @@ export const run = Effect.fnUntraced(function*(input: CallInput) {
     Effect.flatMap((result) => show(input, `${server}.${tool}`, result)),
     // Said while the server still lives: ending it may take seconds, and nobody should wait for them.
     Effect.catch((error) => Report.ending(error, input.json)),
-    Effect.provide(layer({ ...config, servers, warnings }, { clientInfo: { name: "holdfast", version } }))
+    Effect.provide(Servers.layer({ ...config, servers, warnings }, input.direct))
   )
 })
 

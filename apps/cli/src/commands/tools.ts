@@ -5,7 +5,7 @@
  * reported on stderr and decides the exit code.
  */
 import type { McpConfig } from "@holdfast/mcp/McpConfig"
-import { layer, McpConnections } from "@holdfast/mcp/McpConnections"
+import { McpConnections } from "@holdfast/mcp/McpConnections"
 import { McpRuntimeError } from "@holdfast/mcp/McpRuntimeError"
 import type * as Messages from "@holdfast/mcp/Messages"
 import * as ModelView from "@holdfast/mcp/ModelView"
@@ -19,6 +19,7 @@ import { type ExitCode, exitCodeOf } from "../ExitCode.ts"
 import { findTool } from "../FindTool.ts"
 import { InputSchema } from "../InputSchema.ts"
 import * as Report from "../Report.ts"
+import * as Servers from "../Servers.ts"
 import * as ServerWord from "../ServerWord.ts"
 import { Shell } from "../Shell.ts"
 import { firstLine, printable, styleOf } from "../Style.ts"
@@ -30,6 +31,8 @@ import { writeResult } from "../WriteResult.ts"
 
 export interface ToolsInput {
   readonly config: Option.Option<string>
+  /** Without the daemon. */
+  readonly direct: boolean
   readonly json: boolean
   readonly server: Option.Option<string>
   /** For each server, from its own start. */
@@ -53,11 +56,10 @@ export const run = Effect.fnUntraced(function*(input: ToolsInput) {
     Effect.fromResult(ServerWord.split(input.server.value, config)),
     (reason) => new McpRuntimeError({ reason })
   )
-  const { version } = yield* Shell
   return yield* (meant === undefined ? listing(input, config) : listingOf(input, config, meant)).pipe(
     // Said while the servers still live: ending them may take seconds, and nobody should wait for them.
     Effect.catch((error) => Report.ending(error, input.json)),
-    Effect.provide(layer(config, { clientInfo: { name: "holdfast", version } }))
+    Effect.provide(Servers.layer(config, input.direct))
   )
 })
 

@@ -11,6 +11,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import { ExitCode } from "../ExitCode.ts"
 import { run } from "../Program.ts"
+import { goWhereTheUserIs } from "./goWhereTheUserIs.ts"
 import * as NodeShell from "./nodeShell.ts"
 
 export const main = (): void => {
@@ -39,13 +40,4 @@ export const main = (): void => {
       () => process.stdout.write("", () => process.exit(isStopping ? ExitCode.interrupted : exitCode))
     )
   })
-}
-
-/**
- * `pnpm holdfast` in a clone runs in the clone's root, but its words and files mean the folder that it was called in. Any other
- * package's script means its own root, as its author wrote it.
- */
-const goWhereTheUserIs = (): void => {
-  const { INIT_CWD: calledFrom, npm_lifecycle_event: script, npm_package_name: owner } = process.env
-  if (owner === "holdfast-workspace" && script === "holdfast" && calledFrom !== undefined) process.chdir(calledFrom)
 }

@@ -17,6 +17,7 @@ export const layer: Layer.Layer<Shell> = Layer.effect(
     return {
       directory: process.cwd(),
       version,
+      usesDaemon: (process.env["HOLDFAST_NO_DAEMON"] ?? "") === "",
       stdout: output(process.stdout),
       // Said in `Shell`: there is nowhere left to complain.
       stderr: { ...stderr, write: (text: string) => Effect.ignore(stderr.write(text)) },

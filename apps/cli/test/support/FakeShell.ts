@@ -25,6 +25,13 @@ export const make = (
     columns: isTerminal ? columns : undefined,
     write: (text: string) => Effect.sync(() => void written.push(text))
   }
-  const shell = { directory, version: "0.0.0", stdout: output, stderr: output, stdin: Effect.succeed(stdin) }
+  const shell = {
+    directory,
+    version: "0.0.0",
+    usesDaemon: false,
+    stdout: output,
+    stderr: output,
+    stdin: Effect.succeed(stdin)
+  }
   return { written, layer: Layer.merge(Layer.succeed(Shell, shell), NodeServices.layer) }
 }

@@ -1,6 +1,7 @@
 /**
  * A stdio server that misbehaves as its argument says. Its tools: `echo {text}`, `fail` (answers isError), `die` (exits in the
  * call), `never` (answers nothing), `either {id} or {name}`. One that is `gated` notes its SPY_NAME in SPY_LOG and answers when there is a file SPY_GATE.
+ * One that is `recorded` notes its start and its calls in SPY_LOG.
  */
 import { appendFileSync, existsSync } from "node:fs"
 import { createInterface } from "node:readline"
@@ -12,6 +13,10 @@ if (mode === "crash") {
   process.exit(3)
 }
 const { SPY_GATE = "", SPY_LOG = "", SPY_NAME = "" } = process.env
+const note = (line: string): void => {
+  if (mode === "recorded") appendFileSync(SPY_LOG, `${line}\n`)
+}
+note(`start ${process.pid}`)
 if (mode === "gated") {
   appendFileSync(SPY_LOG, `${SPY_NAME}\n`)
   while (!existsSync(SPY_GATE)) await new Promise((resolve) => setTimeout(resolve, 5))
@@ -50,6 +55,7 @@ createInterface({ input: process.stdin }).on("line", (line) => {
     case "tools/list":
       return send({ id, result: { tools } })
     case "tools/call": {
+      note(`call ${params.name} ${params.arguments.text}`)
       const text = (value: string, isError = false) =>
         send({ id, result: { content: [{ type: "text", text: value }], isError } })
       if (params.name === "echo") return text(params.arguments.text.repeat(params.arguments.times ?? 1))

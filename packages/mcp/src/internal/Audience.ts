@@ -24,6 +24,15 @@ export class Audience {
     }
   }
 
+  /** A line that is passed on unread. */
+  line(receive: (line: string) => void, line: string): void {
+    try {
+      receive(line)
+    } catch (error) {
+      this.boundary.report("the receiver of a line", error)
+    }
+  }
+
   closed(reason: LinkClosed): void {
     try {
       this.#receiver.onClosed(reason)

@@ -50,6 +50,8 @@ const Options = Schema.Struct({
   protocolVersion: Schema.optionalKey(Schema.Literals(revisions)),
   reuse: Schema.optionalKey(Schema.Boolean),
   sharing: Schema.optionalKey(Schema.Literals(["shared", "exclusive"])),
+  shared: Schema.optionalKey(Schema.Boolean),
+  handOn: Schema.optionalKey(Schema.Boolean),
   waitForReady: Schema.optionalKey(Schema.Boolean),
   inheritEnv: Schema.optionalKey(Schema.Boolean),
   push: Schema.optionalKey(Schema.Boolean),

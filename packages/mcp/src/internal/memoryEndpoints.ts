@@ -1,6 +1,6 @@
 /**
- * Which endpoints are answered inside this program: how `testing` puts a server in the place of a process or a url, without any
- * other module knowing of it.
+ * Which endpoints are opened in a way of their own: how `testing` puts a server in the place of a process or a url, and `CustomLink` a
+ * connection of the caller's, without any other module knowing of it.
  *
  * Held weakly: an endpoint that nobody has any more takes its server with it.
  */
@@ -17,9 +17,11 @@ export interface OpenOptions {
   readonly maxMessageBytes?: number | undefined
 }
 
+/** `direct` opens the endpoint as if it had no opener. */
 export type Open = (
   options: OpenOptions,
-  receiver: LinkReceiver
+  receiver: LinkReceiver,
+  direct: Effect.Effect<Link, ConnectReason, Scope.Scope>
 ) => Effect.Effect<Link, ConnectReason, Scope.Scope>
 
 const openers = new WeakMap<Endpoint, Open>()

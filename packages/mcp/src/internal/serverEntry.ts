@@ -33,6 +33,16 @@ export interface Entry {
   readonly protocolVersion: string | undefined
   /** Which tools are offered and may be called. `undefined`: all of them. */
   readonly tools: ToolFilter | undefined
+  /** How the daemon of `@holdfast/daemon` shares its process. Default: not shared, and handed on. */
+  readonly hosts?: HostSharing | undefined
+}
+
+/** Which hosts one process of a server may have. */
+export interface HostSharing {
+  /** True: hosts share a process although its server is of the legacy era, which may keep state for a connection. */
+  readonly shared: boolean
+  /** False: the process ends with its host, and is not handed on to the next one. */
+  readonly handOn: boolean
 }
 
 /** Whether an entry is switched off, and where. */
@@ -85,7 +95,8 @@ export const decodeEntry = Effect.fnUntraced(function*(
   }
   const tools = yield* toolFilterOf(reader)
   const protocolVersion = yield* holdfastOptions.revisionOf(reader, said)
-  return { endpoint, policy, deadlines, era: said.era ?? "auto", protocolVersion, tools }
+  const hosts: HostSharing = { shared: said.shared ?? false, handOn: said.handOn ?? true }
+  return { endpoint, policy, deadlines, era: said.era ?? "auto", protocolVersion, tools, hosts }
 })
 
 type Transport = "stdio" | "http" | "sse"

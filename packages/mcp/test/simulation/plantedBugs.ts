@@ -40,8 +40,9 @@ const replace = (owner: object, name: string, make: (original: Method) => Method
 }
 
 /** Wraps every link. */
-const wrapLink = (wrap: (link: Link, receiver: LinkReceiver) => Link): Tamper => (open) => (options, receiver) =>
-  Effect.map(open(options, receiver), (link) => wrap(link, receiver))
+const wrapLink =
+  (wrap: (link: Link, receiver: LinkReceiver) => Link): Tamper => (open) => (options, receiver, direct) =>
+    Effect.map(open(options, receiver, direct), (link) => wrap(link, receiver))
 
 /** Wraps everything that goes out. What is wrapped stays the same object for `withdraw`. */
 const wrapOutbound = (wrap: (outbound: Outbound) => Outbound | undefined): Tamper =>
@@ -77,7 +78,7 @@ interface CallLike {
 }
 
 /** Whatever the server writes, frames that wait are told that they wait. */
-const toldWithEveryChunk: Tamper = (open) => (options, receiver) => {
+const toldWithEveryChunk: Tamper = (open) => (options, receiver, direct) => {
   const waiting = new Set<Outbound>()
   const told: LinkReceiver = {
     onMessage: (message) => {
@@ -100,7 +101,7 @@ const toldWithEveryChunk: Tamper = (open) => (options, receiver) => {
       }
     })
   })
-  return noted(open)(options, told)
+  return noted(open)(options, told, direct)
 }
 
 export const plantedBugs: ReadonlyArray<PlantedBug> = [
@@ -212,8 +213,8 @@ export const plantedBugs: ReadonlyArray<PlantedBug> = [
   },
   {
     name: "one caller's cancellation ends the connection for all",
-    tamper: (open) => (options, receiver) =>
-      Effect.map(open(options, receiver), (link) => ({
+    tamper: (open) => (options, receiver, direct) =>
+      Effect.map(open(options, receiver, direct), (link) => ({
         ...link,
         forget: (id: JsonRpc.RequestId) => {
           link.forget(id)
@@ -223,11 +224,12 @@ export const plantedBugs: ReadonlyArray<PlantedBug> = [
   },
   {
     name: "the server is not told of a cancellation",
-    tamper: (open) => (options, receiver) =>
+    tamper: (open) => (options, receiver, direct) =>
       Effect.map(
         wrapOutbound((outbound) => outbound.method === "notifications/cancelled" ? undefined : outbound)(open)(
           options,
-          receiver
+          receiver,
+          direct
         ),
         (link) => ({ ...link, forget: () => {} })
       )

@@ -1,0 +1,35 @@
+/**
+ * The servers of a config as a command reaches them: through the daemon, which keeps them for the next command, or started by this one.
+ *
+ * Servers behind urls outlive their callers anyway, and are connected to directly.
+ */
+import * as DaemonLink from "@holdfast/daemon/DaemonLink"
+import type { McpConfig } from "@holdfast/mcp/McpConfig"
+import * as McpConnections from "@holdfast/mcp/McpConnections"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { Shell } from "./Shell.ts"
+
+/** `direct`: every server is started by this command, and ends with it. */
+export const layer = (config: McpConfig, direct: boolean) =>
+  Layer.unwrap(Effect.gen(function*() {
+    const { stderr, usesDaemon, version } = yield* Shell
+    const isThroughDaemon = usesDaemon && !direct
+    let isTold = false
+    const onDirect = (why: string): Effect.Effect<void> =>
+      Effect.suspend(() => {
+        if (isTold) return Effect.void
+        isTold = true
+        return stderr.write(`holdfast: without the daemon: ${why}\n`)
+      })
+    const servers = [...config.servers].map(([name, server]) => {
+      const { endpoint } = server
+      return [
+        name,
+        isThroughDaemon && endpoint._tag === "Stdio"
+          ? { ...server, endpoint: DaemonLink.through(endpoint, { program: "holdfast", onDirect }) }
+          : server
+      ] as const
+    })
+    return McpConnections.layer({ ...config, servers: new Map(servers) }, { clientInfo: { name: "holdfast", version } })
+  }))

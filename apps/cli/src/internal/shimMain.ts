@@ -1,0 +1,136 @@
+/**
+ * Wraps the platform: `holdfast connect <server>` and `holdfast wrap -- <command> [args…]` as this process.
+ *
+ * Nothing of Effect is loaded: there is one of these beside every host, and it is to be small.
+ */
+import * as DaemonPlace from "@holdfast/daemon/DaemonPlace"
+import { DaemonRefusal } from "@holdfast/daemon/DaemonRefusal"
+import type { Wish } from "@holdfast/daemon/Hello"
+import * as Shim from "@holdfast/daemon/Shim"
+import { spawn } from "node:child_process"
+import { existsSync } from "node:fs"
+import * as path from "node:path"
+import { parseArgs } from "node:util"
+import { isNativeError } from "node:util/types"
+import { goWhereTheUserIs } from "./goWhereTheUserIs.ts"
+
+/** As in `ExitCode`, which is not loaded here. */
+const exitCode = { usage: 2, config: 3, cannotConnect: 4 } as const
+
+interface Words {
+  readonly wants: Wish
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly shared: boolean | undefined
+  readonly handOn: boolean | undefined
+}
+
+/** What is wrong with the words, and how to exit. */
+class Misused extends Error {
+  readonly exitCode: number
+
+  constructor(message: string, code: number = exitCode.usage) {
+    super(message)
+    this.exitCode = code
+  }
+}
+
+/** Whether the words are for this program. Help is the other's. */
+export const isShim = ([word, ...rest]: ReadonlyArray<string>): boolean => {
+  const end = rest.indexOf("--")
+  const own = end < 0 ? rest : rest.slice(0, end)
+  return (word === "connect" || word === "wrap") && !own.includes("--help") && !own.includes("-h")
+}
+
+/** Serves until the host has gone. */
+export const main = async (argv: ReadonlyArray<string>): Promise<void> => {
+  goWhereTheUserIs()
+  try {
+    const words = argv[0] === "wrap" ? wrapWords(argv.slice(1)) : connectWords(argv.slice(1))
+    const place = placeOf(words)
+    if (place === undefined) return
+    await Shim.run({ ...words, place, program: `holdfast ${argv[0]}`, input: process.stdin, output: process.stdout })
+    process.exit(0)
+  } catch (error) {
+    const isKnown = error instanceof Misused || error instanceof DaemonRefusal || isOfParseArgs(error)
+    if (!isKnown) throw error
+    process.stderr.write(`holdfast: ${error.message}\n`)
+    process.exitCode = error instanceof Misused
+      ? error.exitCode
+      : error instanceof DaemonRefusal
+      ? exitCode.cannotConnect
+      : exitCode.usage
+  }
+}
+
+/** Undefined: there is no place for a daemon, and the command has been started without one. */
+const placeOf = ({ wants }: Words): DaemonPlace.DaemonPlace | undefined => {
+  const isForbidden = (process.env["HOLDFAST_NO_DAEMON"] ?? "") !== ""
+  try {
+    if (!isForbidden) return DaemonPlace.open()
+  } catch (error) {
+    if (!(error instanceof DaemonRefusal) || !("endpoint" in wants)) throw error
+    process.stderr.write(`holdfast: ${error.message}; the server runs for this host alone\n`)
+  }
+  if (!("endpoint" in wants)) {
+    throw new Misused("connect needs the daemon, which HOLDFAST_NO_DAEMON forbids", exitCode.cannotConnect)
+  }
+  const { args, command } = wants.endpoint
+  const child = spawn(command, args, { stdio: "inherit" })
+  child.once("error", ({ message }) => {
+    process.stderr.write(`holdfast: ${message}\n`)
+    process.exitCode = exitCode.cannotConnect
+  })
+  child.once("exit", (code, signal) => process.exit(code ?? (signal === null ? 1 : 128)))
+  return undefined
+}
+
+const sharing = {
+  shared: { type: "boolean" },
+  "no-hand-on": { type: "boolean" }
+} as const
+
+const connectWords = (argv: ReadonlyArray<string>): Words => {
+  const { positionals, values } = parseArgs({
+    args: [...argv],
+    allowPositionals: true,
+    options: { ...sharing, config: { type: "string", short: "c" } }
+  })
+  const [server, ...more] = positionals
+  if (server === undefined || more.length > 0) throw new Misused("say which server: holdfast connect [flags] <server>")
+  const config = values.config ?? [".mcp.json", "mcp.json"].find((name) => existsSync(name))
+  if (config === undefined) {
+    throw new Misused(`no config: there is neither .mcp.json nor mcp.json in ${process.cwd()}`, exitCode.config)
+  }
+  return {
+    wants: { server, config: path.resolve(config) },
+    environment: process.env,
+    shared: values.shared,
+    handOn: values["no-hand-on"] === true ? false : undefined
+  }
+}
+
+const wrapWords = (argv: ReadonlyArray<string>): Words => {
+  const end = argv.indexOf("--")
+  const [command, ...args] = end < 0 ? [] : argv.slice(end + 1)
+  if (command === undefined) throw new Misused("say which command: holdfast wrap [flags] -- <command> [args…]")
+  const { values } = parseArgs({
+    args: argv.slice(0, end),
+    options: { ...sharing, env: { type: "string" }, name: { type: "string" } }
+  })
+  const { env, name, shared } = values
+  const kept = env?.split(",").map((each) => each.trim())
+  return {
+    wants: { endpoint: { command, args, cwd: process.cwd(), inheritEnv: true }, name },
+    environment: kept === undefined ? process.env : Object.fromEntries(
+      Object.entries(process.env).filter(([variable]) => kept.includes(variable) || always.includes(variable))
+    ),
+    shared,
+    handOn: values["no-hand-on"] === true ? false : undefined
+  }
+}
+
+/** Without these hardly a program can be started. */
+const always = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TMPDIR"]
+
+const isOfParseArgs = (error: unknown): error is Error =>
+  isNativeError(error) && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS")

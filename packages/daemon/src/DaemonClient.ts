@@ -1,0 +1,152 @@
+/**
+ * Wraps the platform: a connection to the daemon, past the first line of both sides.
+ *
+ * Plain Node, without Effect, because the programs that use it are to be as fast as a bare client of a socket.
+ *
+ * Promises
+ * - A daemon that is not there is started, exactly once however many programs ask for it together, and waited for.
+ * - A daemon that ends before it has answered has done nothing: the next one is asked.
+ * - Everything that keeps a caller from its daemon is a `DaemonRefusal` with a sentence.
+ */
+import * as net from "node:net"
+import process from "node:process"
+import * as DaemonPlace from "./DaemonPlace.ts"
+import { DaemonRefusal } from "./DaemonRefusal.ts"
+import * as Hello from "./Hello.ts"
+import { startDaemon } from "./internal/startDaemon.ts"
+
+export interface ConnectOptions {
+  readonly wants: Hello.Wish
+  /** The name of the program, for the daemon's list. */
+  readonly program: string
+  /** Default: that of this process. */
+  readonly environment?: Readonly<Record<string, string | undefined>> | undefined
+  /** Default: that of this process. */
+  readonly directory?: string | undefined
+  readonly use?: Hello.Use | undefined
+  readonly shared?: boolean | undefined
+  readonly handOn?: boolean | undefined
+  /** False: a daemon that is not there is a refusal. Default: it is started. */
+  readonly start?: boolean | undefined
+  /** Default: `DaemonPlace.open()`. */
+  readonly place?: DaemonPlace.DaemonPlace | undefined
+}
+
+export interface DaemonConnection {
+  /** Paused: nothing that the daemon says is lost before there is a listener. */
+  readonly socket: net.Socket
+  readonly daemon: { readonly version: string; readonly pid: number }
+}
+
+/** How long a daemon may take from its start or its last sign of life to its answer. */
+const patienceMillis = 60_000
+
+/** Connects, and starts the daemon if that is needed. Rejects with `DaemonRefusal`. */
+export const connect = async (options: ConnectOptions): Promise<DaemonConnection> => {
+  const place = options.place ?? DaemonPlace.open()
+  const until = performance.now() + patienceMillis
+  const isThere = async (): Promise<boolean> => {
+    const socket = await dial(place)
+    socket?.destroy()
+    return socket !== undefined
+  }
+  while (true) {
+    const socket = await dial(place)
+    if (socket !== undefined) {
+      const answer = await greet(socket, helloOf(options, place))
+      if (answer !== undefined) return { socket, daemon: answer }
+    } else if (options.start === false) {
+      throw new DaemonRefusal("NotRunning", "no daemon is running")
+    }
+    if (performance.now() > until) {
+      throw new DaemonRefusal(
+        "NotStarted",
+        `the daemon does not answer; its socket is ${place.socket} and its log ${place.log}`
+      )
+    }
+    if (options.start !== false) await startDaemon(place, options.environment ?? process.env, isThere)
+    // Programs that wait for the same daemon do not look for it in step.
+    await new Promise((resolve) => setTimeout(resolve, 10 + Math.random() * 20))
+  }
+}
+
+/** Undefined: nothing listens there. */
+const dial = (place: DaemonPlace.DaemonPlace): Promise<net.Socket | undefined> =>
+  new Promise((resolve, reject) => {
+    const socket = net.connect({ path: place.socket })
+    socket.once("connect", () => {
+      socket.removeAllListeners("error").on("error", () => {})
+      resolve(socket)
+    })
+    socket.once("error", (error: NodeJS.ErrnoException) => {
+      // A queue that is full is a daemon that is busy: it is asked again.
+      if (["ENOENT", "ECONNREFUSED", "ECONNRESET", "EAGAIN"].includes(error.code ?? "")) return resolve(undefined)
+      reject(
+        new DaemonRefusal(
+          "NoPlace",
+          `the daemon's socket ${place.socket} cannot be used (${error.code ?? error.message})`
+        )
+      )
+    })
+  })
+
+const helloOf = (options: ConnectOptions, place: DaemonPlace.DaemonPlace): Hello.Hello => ({
+  holdfast: Hello.protocol,
+  token: DaemonPlace.readToken(place),
+  program: options.program,
+  pid: process.pid,
+  directory: options.directory ?? process.cwd(),
+  environment: Object.fromEntries(
+    Object.entries(options.environment ?? process.env).filter((entry): entry is [string, string] =>
+      entry[1] !== undefined
+    )
+  ),
+  wants: options.wants,
+  use: options.use,
+  shared: options.shared,
+  handOn: options.handOn
+})
+
+/** Undefined: the daemon has ended before its answer. */
+const greet = (
+  socket: net.Socket,
+  hello: Hello.Hello
+): Promise<DaemonConnection["daemon"] | undefined> =>
+  new Promise((resolve, reject) => {
+    let chunks: Array<Buffer> = []
+    const onData = (chunk: Buffer): void => {
+      const end = chunk.indexOf(10)
+      chunks.push(end < 0 ? chunk : chunk.subarray(0, end))
+      if (end < 0) return
+      stop()
+      socket.pause()
+      // What came behind the answer is the server's.
+      if (end + 1 < chunk.length) socket.unshift(chunk.subarray(end + 1))
+      const answer = Hello.decodeAnswer(Buffer.concat(chunks).toString("utf8"))
+      chunks = []
+      if (answer === undefined) {
+        socket.destroy()
+        reject(new DaemonRefusal("NotAdmitted", "what listens on the daemon's socket is no daemon of holdfast"))
+      } else if ("error" in answer) {
+        socket.destroy()
+        reject(new DaemonRefusal(answer.error.code, answer.error.message))
+      } else resolve({ version: answer.version, pid: answer.pid })
+    }
+    const onClose = (): void => {
+      stop()
+      resolve(undefined)
+    }
+    const timer = setTimeout(() => {
+      stop()
+      socket.destroy()
+      reject(
+        new DaemonRefusal("NotStarted", `the daemon has not answered within ${patienceMillis / 1000} s; is it stopped?`)
+      )
+    }, patienceMillis)
+    const stop = (): void => {
+      clearTimeout(timer)
+      socket.off("data", onData).off("close", onClose)
+    }
+    socket.on("data", onData).once("close", onClose)
+    socket.write(Hello.encode(hello))
+  })

@@ -1,0 +1,132 @@
+/**
+ * A command's server through the daemon, as a link for `@holdfast/mcp`: for programs that ask something and end.
+ *
+ * Promises
+ * - The daemon is started if there is none. Where none can run the command is started directly, and `onDirect` is told why, once.
+ * - What the daemon knows of a lost request is what the link tells of it: one that was not carried out is sent again, one that may have
+ *   run only as for any other link.
+ * - A daemon that dies is a lost connection: the next one is asked.
+ */
+import * as CustomLink from "@holdfast/mcp/CustomLink"
+import type { StdioEndpoint } from "@holdfast/mcp/Endpoint"
+import type { Link, LinkClosed, LinkReceiver, Outbound } from "@holdfast/mcp/Link"
+import * as StreamLink from "@holdfast/mcp/StreamLink"
+import type * as JsonRpc from "@holdfast/protocol/JsonRpc"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import { isNativeError } from "node:util/types"
+import * as DaemonClient from "./DaemonClient.ts"
+import { errorCode, mayHaveRun } from "./HostSession.ts"
+
+export interface DaemonLinkOptions {
+  /** The name of the program, for the daemon's list. */
+  readonly program: string
+  /** Told when a server is started without the daemon, with the reason. */
+  readonly onDirect: (why: string) => Effect.Effect<void>
+}
+
+/** The endpoint, reached through the daemon. */
+export const through = (endpoint: StdioEndpoint, options: DaemonLinkOptions): StdioEndpoint =>
+  CustomLink.stdio(endpoint, ({ maxMessageBytes, server }, receiver, direct) => {
+    const { args, command, cwd, inheritEnv } = endpoint
+    const env = Object.fromEntries(
+      Object.entries(endpoint.env).map(([name, value]) => [name, String(Redacted.value(value))])
+    )
+    const connected = Effect.acquireRelease(
+      Effect.tryPromise({
+        try: () =>
+          DaemonClient.connect({
+            wants: { endpoint: { command, args, cwd, env, inheritEnv }, name: server },
+            program: options.program,
+            use: "once"
+          }),
+        catch: (error) => isNativeError(error) ? error.message : String(error)
+      }),
+      // What was written last is to arrive.
+      ({ socket }) => Effect.sync(() => void socket.end()),
+      { interruptible: true }
+    )
+    return Effect.matchEffect(connected, {
+      onFailure: (why) => Effect.andThen(options.onDirect(why), direct),
+      onSuccess: ({ socket }) => {
+        const requests = new Requests(server, receiver)
+        const ended = Effect.callback<LinkClosed>((resume) => {
+          socket.once(
+            "close",
+            () => resume(Effect.succeed({ _tag: "PipeBroken", description: "the daemon has ended" }))
+          )
+        })
+        return Effect.map(
+          StreamLink.make({
+            name: server,
+            input: socket,
+            output: socket,
+            ended,
+            patience: "1 second",
+            maxMessageBytes
+          }, requests),
+          (link): Link => {
+            // Until now there was nobody to read it.
+            socket.resume()
+            return { ...link, post: (outbound) => requests.post(link, outbound) }
+          }
+        )
+      }
+    })
+  })
+
+/** Knows whose answer comes, so that a loss that the daemon tells of is one of the link. */
+class Requests implements LinkReceiver {
+  readonly #server: string
+  readonly #receiver: LinkReceiver
+  readonly #open = new Map<JsonRpc.RequestId, Outbound>()
+
+  constructor(server: string, receiver: LinkReceiver) {
+    this.#server = server
+    this.#receiver = receiver
+  }
+
+  post(link: Link, outbound: Outbound): void {
+    if (outbound.id !== undefined) this.#open.set(outbound.id, outbound)
+    link.post(outbound)
+  }
+
+  onMessage(message: JsonRpc.Incoming): void {
+    if (message._tag !== "Success" && message._tag !== "Failure" || message.id === null) {
+      return this.#receiver.onMessage(message)
+    }
+    const outbound = this.#open.get(message.id)
+    this.#open.delete(message.id)
+    const delivery = message._tag === "Failure" ? deliveryIn(message.error) : undefined
+    // A server that cannot be had is an answer to the handshake: there is nothing that could be sent again.
+    if (outbound === undefined || delivery === undefined || message._tag === "Success" || isHandshake(outbound)) {
+      return this.#receiver.onMessage(message)
+    }
+    outbound.onFailure({ _tag: "Lost", delivery, description: this.#without(message.error.message) })
+  }
+
+  /** Without what the caller's own message says besides. */
+  #without(message: string): string {
+    const said = message.endsWith(mayHaveRun) ? message.slice(0, -mayHaveRun.length) : message
+    const start = `${this.#server}: connection lost: `
+    return said.startsWith(start) ? said.slice(start.length) : said
+  }
+
+  onMalformed(frame: JsonRpc.Malformed): void {
+    this.#receiver.onMalformed(frame)
+  }
+
+  onClosed(closed: LinkClosed): void {
+    this.#open.clear()
+    this.#receiver.onClosed(closed)
+  }
+}
+
+const isHandshake = ({ method }: Outbound): boolean => method === "initialize" || method === "server/discover"
+
+/** Of an error that is the daemon's own. */
+const deliveryIn = ({ code, data }: JsonRpc.ErrorObject): "NotSent" | "Unknown" | undefined => {
+  if (code !== errorCode.notExecuted && code !== errorCode.outcomeUnknown) return undefined
+  if (typeof data !== "object" || data === null || !("delivery" in data) || !("reason" in data)) return undefined
+  return data.delivery === "NotSent" || data.delivery === "Unknown" ? data.delivery : undefined
+}

@@ -1,0 +1,296 @@
+/**
+ * A host on one side, and on the other a server that may be lost and comes back: who waits for what, and what becomes of it.
+ *
+ * The same machine is the shim (its server is the daemon) and the daemon's part of a session (its server is a process). It is pure: it
+ * knows no clock, no socket and no fiber, so that the simulation runs the very code that ships. It is told what happens, and says what
+ * is to be done by the functions it was given.
+ *
+ * Promises
+ * - Each request of the host is answered exactly once, with its own id as the host wrote it. One that the host has cancelled is
+ *   answered at most once.
+ * - What the host and the server say reaches the other byte for byte.
+ * - A request that was not handed over when the server was lost waits for the next one. One that was is sent again if it only reads,
+ *   twice at most; else it is answered with an error whose `data` says `delivery` and `reason`. Nothing else is ever sent twice.
+ * - The next server is told what the host said in `initialize`; the host does not notice.
+ * - A request for which no server can be had is answered with an error, `NotSent`, and the next one tries again.
+ */
+import * as RawMessage from "./RawMessage.ts"
+
+/** A server that is there. */
+export interface Upstream {
+  /** The answer to `initialize`, as the server wrote it. Undefined in the modern era, which has none. */
+  readonly greeting: RawMessage.RawMessage | undefined
+  /** Passes a message on. `onHandOff` is called once the server may have seen it, at once or later. */
+  readonly send: (message: RawMessage.RawMessage, onHandOff: () => void) => void
+  /** Nobody needs it any more. */
+  readonly close: () => void
+}
+
+/** Why there is no server, or none any more. */
+export interface Loss {
+  /** The name of the reason, for programs. */
+  readonly reason: string
+  /** For people. */
+  readonly message: string
+  /** What a server that is there said to the handshake: an error. */
+  readonly refusal?: RawMessage.RawMessage | undefined
+}
+
+/** What becomes of one attempt to get a server. Nothing of it counts any more once there has been another one. */
+export interface Opening {
+  readonly onOpen: (upstream: Upstream) => void
+  /** There is none, or it was lost. The last word of this attempt. */
+  readonly onLost: (loss: Loss) => void
+  /** The server has said something. */
+  readonly onMessage: (message: RawMessage.RawMessage) => void
+}
+
+export interface HostSessionOptions {
+  /** Gives the host a line, without its end. */
+  readonly toHost: (text: string) => void
+  /** Gets a server. `initialize` is what the host said, undefined in the modern era. Its answer is not to be awaited here. */
+  readonly open: (initialize: RawMessage.RawMessage | undefined, opening: Opening) => void
+}
+
+interface Pending {
+  readonly message: RawMessage.RawMessage
+  /** As the host wrote it. */
+  readonly id: string
+  /** Whether the server may have seen it. */
+  state: "waiting" | "sent" | "handed over"
+  /** How often it was sent again although the server may have seen it. */
+  repeats: number
+  /** How often its server was lost. */
+  losses: number
+}
+
+/** Codes of errors that are not the server's own: those of `@holdfast/mcp/SdkTransport`. */
+export const errorCode = { notExecuted: -32000, outcomeUnknown: -32010 } as const
+
+/** What the message of an error ends with whose request may have run. */
+export const mayHaveRun = "; the request was sent and may have run"
+
+const maxRepeats = 2
+
+/** A server that is lost over and over again, before anything can be handed over, is no server. */
+const maxLosses = 10
+
+/** What only reads, in every revision. */
+const repeatable = new Set([
+  "ping",
+  "server/discover",
+  "tools/list",
+  "resources/list",
+  "resources/templates/list",
+  "resources/read",
+  "prompts/list",
+  "prompts/get",
+  "completion/complete",
+  "tasks/get",
+  "tasks/list",
+  "tasks/result"
+])
+
+export class HostSession {
+  readonly #options: HostSessionOptions
+  /** By `RawMessage.keyOf` of their ids, in the order they came. */
+  readonly #pending = new Map<string, Pending>()
+  /** The host's own `initialize`; undefined before, and in the modern era. */
+  #initialize: RawMessage.RawMessage | undefined
+  #state: "idle" | "opening" | "open" | "ended" = "idle"
+  #upstream: Upstream | undefined
+  /** Counts attempts: what an earlier one says is nothing any more. */
+  #attempt = 0
+  /** What the server has asked and the host has not answered. */
+  readonly #asked = new Set<string>()
+
+  constructor(options: HostSessionOptions) {
+    this.#options = options
+  }
+
+  /** Requests of the host without an answer. */
+  get pending(): number {
+    return this.#pending.size
+  }
+
+  /** A line of the host. */
+  hostSaid(text: string): void {
+    if (this.#state === "ended") return
+    const messages = RawMessage.read(text)
+    if (typeof messages === "string") {
+      // The message's own id, if it has any, cannot be told.
+      const error = {
+        code: messages === "it is no JSON" ? -32700 : -32600,
+        message: `the line is no message: ${messages}`
+      }
+      return this.#options.toHost(JSON.stringify({ jsonrpc: "2.0", id: null, error }))
+    }
+    for (const message of messages) this.#heard(message)
+  }
+
+  /** The host has gone: nothing is said to it any more. */
+  hostEnded(): void {
+    if (this.#state === "ended") return
+    this.#pending.clear()
+    this.#leave("ended")
+  }
+
+  #heard(message: RawMessage.RawMessage): void {
+    const { id, kind, method } = message
+    if (kind === "request" && id !== undefined) return this.#request(message, id)
+    if (kind === "response") {
+      if (id !== undefined && this.#asked.delete(RawMessage.keyOf(id))) this.#pass(message)
+      return
+    }
+    // The next server is told by the one who opens it.
+    if (method === "notifications/initialized") return
+    if (method === "notifications/cancelled") return this.#cancelled(message)
+    this.#pass(message)
+  }
+
+  #request(message: RawMessage.RawMessage, id: string): void {
+    const key = RawMessage.keyOf(id)
+    if (this.#pending.has(key)) {
+      return this.#answer(id, { code: -32600, message: "a request with this id is waiting for its answer already" })
+    }
+    const pending: Pending = { message, id, state: "waiting", repeats: 0, losses: 0 }
+    if (message.method === "initialize") {
+      // Whatever was tried before, such as the question of the other era, is over.
+      if (this.#state !== "idle") this.#leave("idle")
+      this.#initialize = message
+      this.#takeBack({ reason: "ConnectionLost", message: "the host has begun a new session" })
+    }
+    this.#pending.set(key, pending)
+    if (this.#state === "idle") this.#open()
+    else if (this.#state === "open") this.#send(pending)
+  }
+
+  #cancelled(message: RawMessage.RawMessage): void {
+    const id = RawMessage.textAt(message, RawMessage.paths.cancelled)
+    const key = id === undefined ? undefined : RawMessage.keyOf(id)
+    const pending = key === undefined ? undefined : this.#pending.get(key)
+    if (key === undefined || pending === undefined) return
+    // "The initialize request MUST NOT be cancelled by clients".
+    if (pending.message.method === "initialize") return
+    this.#pending.delete(key)
+    if (pending.state !== "waiting") this.#pass(message)
+  }
+
+  /** What nobody waits for is of no use to a server that does not know what was before. */
+  #pass(message: RawMessage.RawMessage): void {
+    if (this.#state === "open") this.#upstream?.send(message, ignore)
+  }
+
+  #open(): void {
+    this.#state = "opening"
+    const attempt = ++this.#attempt
+    const isCurrent = (): boolean => attempt === this.#attempt
+    this.#options.open(this.#initialize, {
+      onOpen: (upstream) => {
+        if (isCurrent() && this.#state === "opening") this.#opened(upstream)
+        else upstream.close()
+      },
+      onLost: (loss) => {
+        if (isCurrent()) this.#lost(loss)
+      },
+      onMessage: (message) => {
+        if (isCurrent()) this.#serverSaid(message)
+      }
+    })
+  }
+
+  #opened(upstream: Upstream): void {
+    this.#upstream = upstream
+    this.#state = "open"
+    const { greeting } = upstream
+    for (const pending of [...this.#pending.values()]) {
+      // It may have been lost by what was sent just now.
+      if (this.#upstream !== upstream) return
+      if (pending.state !== "waiting") continue
+      if (pending.message.method !== "initialize") this.#send(pending)
+      else if (greeting !== undefined) {
+        this.#settle(pending, RawMessage.replaced(greeting, [[RawMessage.paths.id, pending.id]]))
+      }
+    }
+  }
+
+  #send(pending: Pending): void {
+    pending.state = "sent"
+    const attempt = this.#attempt
+    this.#upstream?.send(pending.message, () => {
+      if (attempt === this.#attempt && pending.state === "sent") pending.state = "handed over"
+    })
+  }
+
+  #lost(loss: Loss): void {
+    const wasOpen = this.#state === "open"
+    this.#leave("idle")
+    if (wasOpen) this.#takeBack(loss)
+    else for (const pending of [...this.#pending.values()]) this.#refuse(pending, loss)
+    // An answer may have led to another request, and that one to an attempt of its own.
+    if (this.#pending.size > 0 && this.#state === "idle") this.#open()
+  }
+
+  /** What may be sent again waits for the next server. */
+  #takeBack(loss: Loss): void {
+    for (const pending of [...this.#pending.values()]) {
+      const isHandedOver = pending.state === "handed over"
+      pending.state = "waiting"
+      if (isHandedOver && (!repeatable.has(pending.message.method ?? "") || pending.repeats++ >= maxRepeats)) {
+        this.#fail(pending, loss, "Unknown")
+      } else if (pending.losses++ >= maxLosses) this.#fail(pending, loss, "NotSent")
+    }
+  }
+
+  #refuse(pending: Pending, loss: Loss): void {
+    const { method } = pending.message
+    const isHandshake = method === "initialize" || method === "server/discover"
+    if (method === "initialize" && this.#initialize === pending.message) this.#initialize = undefined
+    if (isHandshake && loss.refusal !== undefined) {
+      return this.#settle(pending, RawMessage.replaced(loss.refusal, [[RawMessage.paths.id, pending.id]]))
+    }
+    this.#fail(pending, loss, "NotSent")
+  }
+
+  #serverSaid(message: RawMessage.RawMessage): void {
+    const { id, kind } = message
+    if (kind === "response") {
+      const pending = id === undefined ? undefined : this.#pending.get(RawMessage.keyOf(id))
+      if (pending !== undefined && pending.state !== "waiting") this.#settle(pending, message)
+      return
+    }
+    if (kind === "request" && id !== undefined) this.#asked.add(RawMessage.keyOf(id))
+    this.#options.toHost(message.text)
+  }
+
+  #settle(pending: Pending, answer: RawMessage.RawMessage): void {
+    this.#pending.delete(RawMessage.keyOf(pending.id))
+    this.#options.toHost(answer.text)
+  }
+
+  #fail(pending: Pending, { message, reason }: Loss, delivery: "NotSent" | "Unknown"): void {
+    this.#pending.delete(RawMessage.keyOf(pending.id))
+    const isUnknown = delivery === "Unknown"
+    this.#answer(pending.id, {
+      code: isUnknown ? errorCode.outcomeUnknown : errorCode.notExecuted,
+      message: isUnknown ? message + mayHaveRun : message,
+      data: { reason: isUnknown ? "OutcomeUnknown" : reason, delivery }
+    })
+  }
+
+  /** The id as it is written: a number may be longer than JavaScript can hold. */
+  #answer(id: string, error: object): void {
+    this.#options.toHost(`{"jsonrpc":"2.0","id":${id},"error":${JSON.stringify(error)}}`)
+  }
+
+  #leave(state: "idle" | "ended"): void {
+    const upstream = this.#upstream
+    this.#upstream = undefined
+    this.#state = state
+    this.#attempt++
+    this.#asked.clear()
+    upstream?.close()
+  }
+}
+
+const ignore = (): void => {}

@@ -1,0 +1,212 @@
+/**
+ * A JSON-RPC message as the text it came as, with what is needed to pass it on: what kind it is, and where its ids are.
+ *
+ * Whoever passes messages on changes ids and progress tokens, and those in the text itself. So everything else arrives as it was
+ * sent: a number of 64 bits, a member that nobody knows, a key that is written twice, the order and the white space.
+ *
+ * Gotchas: of a key that is written twice the last one counts, as `JSON.parse` has it, and every one of them is replaced.
+ */
+
+export interface RawMessage {
+  readonly kind: "request" | "notification" | "response"
+  /** One line, without its end. */
+  readonly text: string
+  /** Of requests and responses: the id, as it is written. */
+  readonly id: string | undefined
+  readonly method: string | undefined
+  /** `JSON.parse` of the text. */
+  readonly value: Members
+}
+
+/** A parsed object of a peer: nothing is known of its members. */
+export type Members = Readonly<Record<string, unknown>>
+
+/** A path of keys, from the outermost object on. */
+export type Path = ReadonlyArray<string>
+
+/** Where the ids are that are changed. */
+export const paths = {
+  id: ["id"],
+  progressToken: ["params", "_meta", "progressToken"],
+  progress: ["params", "progressToken"],
+  cancelled: ["params", "requestId"],
+  subscription: ["params", "_meta", "io.modelcontextprotocol/subscriptionId"]
+} as const satisfies Readonly<Record<string, Path>>
+
+/** The messages of a line: one, or those of a batch. A text is why it is none. Never throws. */
+export const read = (text: string): ReadonlyArray<RawMessage> | string => {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return "it is no JSON"
+  }
+  if (!Array.isArray(value)) {
+    const message = classify(text, value)
+    return typeof message === "string" ? message : [message]
+  }
+  const messages = elementsOf(text).map(({ end, start }, index) => classify(text.slice(start, end), value[index]))
+  const fault = messages.find((each) => typeof each === "string")
+  return fault ?? messages.filter((each) => typeof each !== "string")
+}
+
+/** What is written at the path, or undefined. */
+export const textAt = ({ text }: RawMessage, path: Path): string | undefined => {
+  const span = spansOf(text, path).at(-1)
+  return span === undefined ? undefined : text.slice(span.start, span.end)
+}
+
+/** The message with other texts at these paths. A path that is not there is left alone: nothing is ever added. */
+export const replaced = (
+  message: RawMessage,
+  changes: ReadonlyArray<readonly [path: Path, text: string | undefined]>
+): RawMessage => {
+  const { id, text } = message
+  const edits = changes.flatMap(([path, to]) =>
+    to === undefined ? [] : spansOf(text, path).map((span) => ({ ...span, to }))
+  )
+    .toSorted((a, b) => a.start - b.start)
+  if (edits.length === 0) return message
+  let edited = ""
+  let from = 0
+  for (const { end, start, to } of edits) {
+    edited += text.slice(from, start) + to
+    from = end
+  }
+  const ownId = changes.find(([path]) => path === paths.id)?.[1]
+  return { ...message, text: edited + text.slice(from), id: ownId ?? id }
+}
+
+/** Equal for ids that mean the same, however they are written. Numbers are compared as they are written: 2^53 + 1 is no 2^53. */
+export const keyOf = (id: string): string => {
+  if (!id.startsWith("\"")) return id
+  // It was parsed once, as a part of its message.
+  return `"${String(JSON.parse(id))}`
+}
+
+/** The parameters of a message that has some. */
+export const paramsOf = ({ value }: RawMessage): Members => membersOf(value["params"])
+
+export const membersOf = (value: unknown): Members =>
+  // An object has members, whatever they are.
+  typeof value === "object" && value !== null && !Array.isArray(value) ? value as Members : {}
+
+interface Span {
+  readonly start: number
+  readonly end: number
+}
+
+const classify = (text: string, value: unknown): RawMessage | string => {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return "it is no object"
+  const members = membersOf(value)
+  const { id, method } = members
+  const hasId = typeof id === "string" || typeof id === "number"
+  if (typeof method === "string") {
+    if (!hasId && id !== undefined && id !== null) return "its id is neither a text nor a number"
+    const raw = hasId ? idIn(text) : undefined
+    return { kind: hasId ? "request" : "notification", text: oneLine(text), id: raw, method, value: members }
+  }
+  if (!("result" in members) && !("error" in members)) return "it has neither method nor result nor error"
+  return {
+    kind: "response",
+    text: oneLine(text),
+    id: hasId ? idIn(text) : undefined,
+    method: undefined,
+    value: members
+  }
+}
+
+/** Elements of a batch may stand on lines of their own. Line ends within texts are escaped in JSON. */
+const oneLine = (text: string): string => /[\r\n]/.test(text) ? text.replaceAll(/[\r\n]+/g, " ") : text
+
+const idIn = (text: string): string | undefined => {
+  const span = spansOf(text, paths.id).at(-1)
+  return span === undefined ? undefined : text.slice(span.start, span.end)
+}
+
+/** Where the values at a path are, in JSON that has been parsed: every one of them, should a key be written twice. */
+const spansOf = (text: string, path: Path): ReadonlyArray<Span> => {
+  const found: Array<Span> = []
+  const seek = (start: number, depth: number): void => {
+    const name = path[depth]
+    if (name === undefined) return
+    if (text[start] !== "{") return
+    const last = depth === path.length - 1
+    membersIn(text, start, (key, span) => {
+      if (key !== name) return
+      if (last) found.push(span)
+      else seek(span.start, depth + 1)
+    })
+  }
+  seek(skipBlanks(text, 0), 0)
+  return found
+}
+
+const elementsOf = (text: string): ReadonlyArray<Span> => {
+  const spans: Array<Span> = []
+  let at = skipBlanks(text, skipBlanks(text, 0) + 1)
+  while (text[at] !== "]") {
+    const end = skipValue(text, at)
+    spans.push({ start: at, end })
+    at = skipBlanks(text, end)
+    if (text[at] === ",") at = skipBlanks(text, at + 1)
+  }
+  return spans
+}
+
+/** Calls back for each member of the object that begins here. */
+const membersIn = (text: string, start: number, onMember: (key: string, span: Span) => void): void => {
+  let at = skipBlanks(text, start + 1)
+  while (text[at] !== "}") {
+    const keyEnd = skipString(text, at)
+    const written = text.slice(at, keyEnd)
+    const valueStart = skipBlanks(text, skipBlanks(text, keyEnd) + 1)
+    const valueEnd = skipValue(text, valueStart)
+    onMember(written.includes("\\") ? String(JSON.parse(written)) : written.slice(1, -1), {
+      start: valueStart,
+      end: valueEnd
+    })
+    at = skipBlanks(text, valueEnd)
+    if (text[at] === ",") at = skipBlanks(text, at + 1)
+  }
+}
+
+const skipBlanks = (text: string, from: number): number => {
+  let at = from
+  while (at < text.length && text.charCodeAt(at) <= 32) at++
+  return at
+}
+
+/** From the opening quotation mark to behind the closing one. */
+const skipString = (text: string, from: number): number => {
+  let at = from
+  while (true) {
+    at = text.indexOf("\"", at + 1)
+    let slashes = 0
+    while (text[at - 1 - slashes] === "\\") slashes++
+    if (slashes % 2 === 0) return at + 1
+  }
+}
+
+const skipValue = (text: string, from: number): number => {
+  const first = text[from]
+  if (first === "\"") return skipString(text, from)
+  if (first !== "{" && first !== "[") {
+    let at = from
+    while (at < text.length && !",}] \t\r\n".includes(text[at] ?? "")) at++
+    return at
+  }
+  let depth = 0
+  let at = from
+  do {
+    const code = text.charCodeAt(at)
+    if (code === 34) {
+      at = skipString(text, at)
+      continue
+    }
+    if (code === 123 || code === 91) depth++
+    else if (code === 125 || code === 93) depth--
+    at++
+  } while (depth > 0)
+  return at
+}

@@ -1,0 +1,228 @@
+/**
+ * Many sessions over one server: whose request is whose, in the messages as they are written.
+ *
+ * Ids and progress tokens of sessions become numbers of the server's connection on the way there, and the session's own again on the
+ * way back; nothing else is changed. Pure, as `HostSession` is.
+ *
+ * Promises
+ * - An answer, progress and what a subscription of the modern era brings go to the session that asked. What belongs to no request goes to
+ *   every session.
+ * - What a server asks goes to its session where it has one alone. Where several share it nobody knows whom it means: there `ping` is
+ *   answered, and everything else is refused.
+ * - A session that leaves takes its requests back, and answers what it was asked, by errors. What comes for it later is nothing.
+ * - A session that leaves with a request unanswered, one that it has cancelled included, leaves a server that may still be at it:
+ *   `isClean` says so, and such a server is given to no other host, who might be asked what the first one has caused.
+ * - A resource stays subscribed to for as long as one of the sessions wants it.
+ */
+import * as RawMessage from "./RawMessage.ts"
+
+export interface ServerMuxOptions {
+  /** Gives the server a line, without its end. `onHandOff` is called once the server may have seen it. */
+  readonly toServer: (text: string, onHandOff: () => void) => void
+  /** Several sessions may be here at once. */
+  readonly isShared: boolean
+}
+
+/** One session's way to the server. */
+export interface Port {
+  readonly send: (message: RawMessage.RawMessage, onHandOff: () => void) => void
+  readonly close: () => void
+}
+
+interface Session {
+  readonly onMessage: (message: RawMessage.RawMessage) => void
+  /** Its requests on the way, by `keyOf` of their own ids. */
+  readonly requests: Map<string, number>
+  /** What the server has asked it: the ids as they are written, by their keys. */
+  readonly asked: Map<string, string>
+  /** The resources it is subscribed to. */
+  readonly watched: Set<string>
+}
+
+interface Request {
+  /** Undefined: it is of no session. */
+  readonly session: Session | undefined
+  /** Nobody wants the answer. */
+  isDropped: boolean
+  readonly id: string
+  readonly progressToken: string | undefined
+}
+
+export class ServerMux {
+  readonly #options: ServerMuxOptions
+  readonly #sessions = new Set<Session>()
+  readonly #requests = new Map<number, Request>()
+  #nextId: number
+  #isClean = true
+
+  /** `firstId`: lower ids have been used on this connection already. */
+  constructor(options: ServerMuxOptions, firstId = 1) {
+    this.#options = options
+    this.#nextId = firstId
+  }
+
+  get sessions(): number {
+    return this.#sessions.size
+  }
+
+  /** Every session that has left had an answer to all that it asked, and had answered all that it was asked. */
+  get isClean(): boolean {
+    return this.#isClean
+  }
+
+  /** Adds a session. */
+  attach(onMessage: (message: RawMessage.RawMessage) => void): Port {
+    const session: Session = { onMessage, requests: new Map(), asked: new Map(), watched: new Set() }
+    this.#sessions.add(session)
+    return {
+      send: (message, onHandOff) => this.#send(session, message, onHandOff),
+      close: () => this.#detach(session)
+    }
+  }
+
+  /** A line of the server. True: it is a message. */
+  serverSaid(text: string): boolean {
+    const messages = RawMessage.read(text)
+    if (typeof messages === "string") return false
+    for (const message of messages) {
+      if (message.kind === "response") this.#answered(message)
+      else if (message.kind === "request") this.#asked(message)
+      else this.#told(message)
+    }
+    return true
+  }
+
+  #send(session: Session, message: RawMessage.RawMessage, onHandOff: () => void): void {
+    const { id, kind, method } = message
+    if (kind === "request" && id !== undefined) return this.#request(session, message, id, onHandOff)
+    if (kind === "response") {
+      if (id !== undefined && session.asked.delete(RawMessage.keyOf(id))) {
+        this.#options.toServer(message.text, onHandOff)
+      }
+      return
+    }
+    if (method === "notifications/cancelled") return this.#cancelled(session, message, onHandOff)
+    // Nobody may ask a session that shares its server, so none of this is of use there.
+    if (this.#options.isShared && method === "notifications/roots/list_changed") return
+    this.#options.toServer(message.text, onHandOff)
+  }
+
+  #request(session: Session, message: RawMessage.RawMessage, id: string, onHandOff: () => void): void {
+    const uri = RawMessage.paramsOf(message)["uri"]
+    if (message.method === "resources/unsubscribe" && typeof uri === "string") {
+      session.watched.delete(uri)
+      if (this.#isWatched(uri)) {
+        onHandOff()
+        const answer = RawMessage.read(`{"jsonrpc":"2.0","id":${id},"result":{}}`)
+        if (typeof answer !== "string") { for (const each of answer) session.onMessage(each) }
+        return
+      }
+    }
+    if (message.method === "resources/subscribe" && typeof uri === "string") session.watched.add(uri)
+    const wire = this.#nextId++
+    const progressToken = RawMessage.textAt(message, RawMessage.paths.progressToken)
+    this.#requests.set(wire, { session, isDropped: false, id, progressToken })
+    session.requests.set(RawMessage.keyOf(id), wire)
+    const sent = RawMessage.replaced(message, [
+      [RawMessage.paths.id, String(wire)],
+      [RawMessage.paths.progressToken, String(wire)]
+    ])
+    this.#options.toServer(sent.text, onHandOff)
+  }
+
+  #cancelled(session: Session, message: RawMessage.RawMessage, onHandOff: () => void): void {
+    const id = RawMessage.textAt(message, RawMessage.paths.cancelled)
+    const key = id === undefined ? undefined : RawMessage.keyOf(id)
+    const wire = key === undefined ? undefined : session.requests.get(key)
+    if (key === undefined || wire === undefined) return
+    session.requests.delete(key)
+    this.#drop(wire)
+    this.#options.toServer(RawMessage.replaced(message, [[RawMessage.paths.cancelled, String(wire)]]).text, onHandOff)
+  }
+
+  #answered(message: RawMessage.RawMessage): void {
+    const wire = message.id === undefined ? undefined : wireOf(message.id)
+    const request = wire === undefined ? undefined : this.#requests.get(wire)
+    if (wire === undefined || request === undefined) return
+    this.#requests.delete(wire)
+    const { id, isDropped, session } = request
+    if (isDropped || session === undefined) return
+    session.requests.delete(RawMessage.keyOf(id))
+    session.onMessage(RawMessage.replaced(message, [[RawMessage.paths.id, id]]))
+  }
+
+  #asked(message: RawMessage.RawMessage): void {
+    const { id, method } = message
+    if (id === undefined) return
+    const [only] = this.#sessions
+    if (!this.#options.isShared && only !== undefined) {
+      only.asked.set(RawMessage.keyOf(id), id)
+      return only.onMessage(message)
+    }
+    if (method === "ping") return this.#options.toServer(`{"jsonrpc":"2.0","id":${id},"result":{}}`, ignore)
+    this.#refuse(id, -32601, `${method} was not offered: no single client is meant`)
+  }
+
+  #told(message: RawMessage.RawMessage): void {
+    if (message.method === "notifications/progress") {
+      const request = this.#requestAt(message, RawMessage.paths.progress)
+      if (request?.progressToken === undefined) return
+      return request.session?.onMessage(
+        RawMessage.replaced(message, [[RawMessage.paths.progress, request.progressToken]])
+      )
+    }
+    if (RawMessage.textAt(message, RawMessage.paths.subscription) !== undefined) {
+      const request = this.#requestAt(message, RawMessage.paths.subscription)
+      if (request === undefined) return
+      return request.session?.onMessage(RawMessage.replaced(message, [[RawMessage.paths.subscription, request.id]]))
+    }
+    for (const session of [...this.#sessions]) session.onMessage(message)
+  }
+
+  #requestAt(message: RawMessage.RawMessage, path: RawMessage.Path): Request | undefined {
+    const written = RawMessage.textAt(message, path)
+    const wire = written === undefined ? undefined : wireOf(written)
+    const request = wire === undefined ? undefined : this.#requests.get(wire)
+    return request?.isDropped === true ? undefined : request
+  }
+
+  #drop(wire: number): void {
+    const request = this.#requests.get(wire)
+    if (request !== undefined) request.isDropped = true
+  }
+
+  #detach(session: Session): void {
+    if (!this.#sessions.delete(session)) return
+    const isUnanswered = [...this.#requests.values()].some((request) => request.session === session)
+    if (isUnanswered || session.asked.size > 0) this.#isClean = false
+    for (const wire of session.requests.values()) {
+      this.#drop(wire)
+      const params = { requestId: wire, reason: "the client has gone" }
+      this.#options.toServer(JSON.stringify({ jsonrpc: "2.0", method: "notifications/cancelled", params }), ignore)
+    }
+    for (const id of session.asked.values()) this.#refuse(id, -32000, "the client has gone")
+    for (const uri of session.watched) {
+      if (this.#isWatched(uri)) continue
+      const id = this.#nextId++
+      this.#requests.set(id, { session: undefined, isDropped: true, id: String(id), progressToken: undefined })
+      const unsubscribe = { jsonrpc: "2.0", id, method: "resources/unsubscribe", params: { uri } }
+      this.#options.toServer(JSON.stringify(unsubscribe), ignore)
+    }
+  }
+
+  #isWatched(uri: string): boolean {
+    return [...this.#sessions].some(({ watched }) => watched.has(uri))
+  }
+
+  #refuse(id: string, code: number, message: string): void {
+    this.#options.toServer(`{"jsonrpc":"2.0","id":${id},"error":${JSON.stringify({ code, message })}}`, ignore)
+  }
+}
+
+/** Ours are numbers. Some servers answer by a text of the same digits. */
+const wireOf = (written: string): number | undefined => {
+  const digits = /^"?(\d{1,15})"?$/.exec(written)?.[1]
+  return digits === undefined ? undefined : Number(digits)
+}
+
+const ignore = (): void => {}

@@ -1,0 +1,275 @@
+/**
+ * The servers that the daemon holds: `ConnectionPool` of `@holdfast/core` over processes whose lines are passed on as they are.
+ *
+ * Promises
+ * - A process is greeted once, in the words of the first session that wants it, and never given away before it has answered.
+ * - One that refuses the question of one era politely is kept for the question of the other, and so is one that is silent on the modern
+ *   question when a client goes on to the legacy one. No server is started twice only to find out what it speaks, and what it
+ *   refused is remembered.
+ * - When the Scope closes every process has ended.
+ */
+import { ConnectionPool, type Connector } from "@holdfast/core"
+import type { LinkClosed } from "@holdfast/mcp/Link"
+import { ConnectionLost, ServerExited } from "@holdfast/mcp/McpRuntimeError"
+import type { ProcessError } from "@holdfast/process/ProcessError"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { Greeter } from "./Greeter.ts"
+import type { Loss } from "./HostSession.ts"
+import * as ServerProcess from "./internal/ServerProcess.ts"
+import * as RawMessage from "./RawMessage.ts"
+import { ServerMux } from "./ServerMux.ts"
+import { maxConnections, type ServerTarget } from "./ServerTarget.ts"
+
+/** Why a process cannot be had, or was lost. */
+export interface ServerFailure extends Loss {
+  readonly treatment: Connector.Classification
+}
+
+/** A process that has been greeted. */
+export interface PooledServer {
+  readonly name: string
+  readonly pid: number
+  /** Its answer to `initialize`; undefined in the modern era. */
+  readonly greeting: RawMessage.RawMessage | undefined
+  readonly mux: ServerMux
+  /** Undefined while it lives. */
+  readonly lost: () => ServerFailure | undefined
+  /** Told at once when it is lost. */
+  readonly losses: Set<(loss: Loss) => void>
+  readonly closed: Effect.Effect<ServerFailure>
+  /** No other session is to be given it. */
+  readonly retire: () => void
+}
+
+export interface ServerPool {
+  /** Borrows a process until the Scope closes. */
+  readonly lease: (
+    target: ServerTarget
+  ) => ReturnType<ConnectionPool.ConnectionPool<ServerTarget, PooledServer, ServerFailure>["lease"]>
+  /** Those that live, now. */
+  readonly servers: () => ReadonlyArray<PooledServer>
+}
+
+/** How long a process is kept that has refused one question, for the other. */
+const parkingTime = "10 seconds"
+
+export const make: Effect.Effect<ServerPool, never, Scope.Scope> = Effect.gen(function*() {
+  const servers = new Set<PooledServer>()
+  /** By process: those that wait for the other question. */
+  const parked = new Map<string, ServerProcess.ServerProcess>()
+  /** By process: those that have not answered the modern question yet. */
+  const asking = new Map<string, Asking>()
+  /** By process and era: what was answered to its question. */
+  const refusals = new Map<string, RawMessage.RawMessage>()
+  yield* Effect.addFinalizer(() =>
+    Effect.forEach([...parked.values()], ({ end }) => end, { concurrency: "unbounded", discard: true })
+  )
+  const scope = yield* Effect.scope
+  const park = (target: ServerTarget, process: ServerProcess.ServerProcess): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const other = parked.get(target.process)
+      parked.set(target.process, process)
+      const expire = Effect.suspend(() => {
+        if (parked.get(target.process) !== process) return Effect.void
+        parked.delete(target.process)
+        return process.end
+      })
+      return Effect.andThen(
+        other === undefined ? Effect.void : other.end,
+        Effect.asVoid(Effect.forkIn(Effect.andThen(Effect.sleep(parkingTime), expire), scope))
+      )
+    })
+  const take = (target: ServerTarget) =>
+    Effect.suspend(() => {
+      const asked = asking.get(target.process)
+      if (asked !== undefined && target.initialize !== undefined) {
+        asking.delete(target.process)
+        asked.isTaken = true
+        // Another client that asks the same is not to start another process for it.
+        refusals.set(memoryOf(target, "modern"), silence)
+        Deferred.doneUnsafe(asked.taken, Effect.fail(refused(target, silence)))
+        // It may still be starting.
+        return Deferred.await(asked.process)
+      }
+      const process = parked.get(target.process)
+      parked.delete(target.process)
+      return process === undefined
+        ? Effect.mapError(ServerProcess.start(target.wanted), (error) => unstarted(target, error))
+        : Effect.succeed(process)
+    })
+
+  const dial = Effect.fnUntraced(function*(target: ServerTarget) {
+    const { initialize, wanted } = target
+    const memory = memoryOf(target, initialize === undefined ? "modern" : "legacy")
+    const known = refusals.get(memory)
+    if (known !== undefined) return yield* Effect.fail(refused(target, known))
+    let isParked = false
+    let asked: Asking | undefined
+    if (initialize === undefined) {
+      const mine: Asking = asked = { process: Deferred.makeUnsafe(), taken: Deferred.makeUnsafe(), isTaken: false }
+      asking.set(target.process, mine)
+      yield* Effect.addFinalizer(() =>
+        Effect.sync(() => asking.get(target.process) === mine && asking.delete(target.process))
+      )
+    }
+    const process = yield* Effect.acquireRelease(
+      Effect.onExit(take(target), (exit) => asked === undefined ? Effect.void : Deferred.done(asked.process, exit)),
+      (process) => isParked || asked?.isTaken === true ? Effect.void : process.end
+    )
+    const answer = greet(target, process, initialize ?? discover)
+    // One that was taken while it started is asked nothing here.
+    const settled = asked === undefined ? answer : asked.isTaken
+      ? Deferred.await(asked.taken)
+      : Effect.raceFirst(answer, Deferred.await(asked.taken))
+    const greeting = yield* settled.pipe(
+      Effect.tapError(({ refusal }) => {
+        // What was taken for a refusal was not the server's own word.
+        const isLegacy = initialize !== undefined
+        if (isLegacy && refusals.get(memoryOf(target, "modern")) === silence) {
+          refusals.delete(memoryOf(target, "modern"))
+        }
+        if (refusal === undefined || !isOfEra(refusal) || asked?.isTaken === true) return Effect.void
+        refusals.set(memory, refusal)
+        isParked = true
+        return park(target, process)
+      })
+    )
+    // From here on it is a server of the modern era.
+    if (asked !== undefined && asking.get(target.process) === asked) asking.delete(target.process)
+    let lost: ServerFailure | undefined
+    const retired = Deferred.makeUnsafe<void>()
+    const mux = new ServerMux({ toServer: process.send, isShared: target.isShared })
+    const losses = new Set<(loss: Loss) => void>()
+    const server: PooledServer = {
+      name: wanted.name,
+      pid: process.pid,
+      greeting: initialize === undefined ? undefined : greeting,
+      mux,
+      lost: () => lost,
+      losses,
+      closed: Effect.map(process.closed, (closed) => lost ?? lossOf(target, closed)),
+      retire: () => void Deferred.doneUnsafe(retired, Effect.void)
+    }
+    process.onLine = (line) => void mux.serverSaid(line)
+    yield* Effect.acquireRelease(
+      Effect.sync(() => servers.add(server)),
+      () => Effect.sync(() => servers.delete(server))
+    )
+    process.onClosed((closed) => {
+      const failure = lost = lossOf(target, closed)
+      for (const tell of [...losses]) tell(failure)
+    })
+    return { value: server, closed: server.closed, retired: () => Deferred.await(retired) }
+  })
+
+  const pool = yield* Effect.orDie(ConnectionPool.make<ServerTarget, PooledServer, ServerFailure>({
+    fingerprint: ({ fingerprint }) => fingerprint,
+    label: ({ wanted }) => wanted.name,
+    dial,
+    classify: ({ treatment }) => treatment,
+    exclusiveResource: () => true
+  }, { policy: { maxConnections }, policyFor: ({ policy }) => policy }))
+  return { lease: (target) => pool.lease(target), servers: () => [...servers] }
+})
+
+/** A process that has been asked the modern question. A client that says `initialize` instead of waiting for the answer takes it. */
+interface Asking {
+  readonly process: Deferred.Deferred<ServerProcess.ServerProcess, ServerFailure>
+  readonly taken: Deferred.Deferred<never, ServerFailure>
+  isTaken: boolean
+}
+
+const memoryOf = ({ process }: ServerTarget, era: "legacy" | "modern"): string => `${process} ${era}`
+
+const unstarted = (
+  { wanted: { name } }: ServerTarget,
+  { message, reason, retryable }: ProcessError
+): ServerFailure => ({
+  reason: reason._tag,
+  message: `${name}: ${message}`,
+  treatment: retryable ? "retryable" : "permanent"
+})
+
+const greet = (
+  target: ServerTarget,
+  process: ServerProcess.ServerProcess,
+  question: RawMessage.RawMessage
+): Effect.Effect<RawMessage.RawMessage, ServerFailure> =>
+  Effect.callback((resume) => {
+    const greeter = new Greeter({
+      question,
+      toServer: (text) => process.send(text, ignore),
+      onGreeted: (greeting) => resume(Effect.succeed(greeting)),
+      onRefused: (refusal) => resume(Effect.fail(refused(target, refusal)))
+    })
+    process.onLine = (line) => greeter.serverSaid(line)
+    process.onClosed((closed) => resume(Effect.fail(exitOf(target, closed, process.stderrTail()))))
+    greeter.begin()
+  })
+
+const exitOf = (
+  { wanted: { args, command, name } }: ServerTarget,
+  closed: LinkClosed,
+  stderrTail: string
+): ServerFailure => {
+  const message = closed._tag === "ProcessEnded"
+    ? new ServerExited({ server: name, command: [command, ...args].join(" "), end: closed.end }).message
+    : `${name}: ${wordsOf(closed)} before it was ready${stderrTail === "" ? "" : ` (stderr: ${stderrTail.trim()})`}`
+  return { reason: "ServerExited", message, treatment: "retryable" }
+}
+
+const lossOf = ({ wanted: { name } }: ServerTarget, closed: LinkClosed): ServerFailure => {
+  const end = closed._tag === "ProcessEnded" ? { end: closed.end } : {}
+  const { message } = new ConnectionLost({ server: name, delivery: "NotSent", description: wordsOf(closed), ...end })
+  return { reason: "ConnectionLost", message, treatment: "retryable" }
+}
+
+const wordsOf = (closed: LinkClosed): string =>
+  "description" in closed ? closed.description : "the server's process ended"
+
+const refused = ({ wanted: { name } }: ServerTarget, refusal: RawMessage.RawMessage): ServerFailure => {
+  const { code, message } = RawMessage.membersOf(refusal.value["error"])
+  return {
+    reason: "HandshakeFailed",
+    message: `${name}: ${String(message)} (code ${String(code)})`,
+    treatment: "permanent",
+    refusal
+  }
+}
+
+/** The server knows the question of the other era only; another refusal is about what was said in it. */
+const isOfEra = ({ value }: RawMessage.RawMessage): boolean => {
+  const { code } = RawMessage.membersOf(value["error"])
+  return code === -32601 || code === -32022
+}
+
+const constant = (text: string): RawMessage.RawMessage => {
+  const messages = RawMessage.read(text)
+  if (typeof messages === "string" || messages[0] === undefined) throw new Error(`no message: ${text}`)
+  return messages[0]
+}
+
+/** Its id is no number: an answer that comes late, after `initialize` was said to the same process, is nobody's. */
+const discover = constant(JSON.stringify({
+  jsonrpc: "2.0",
+  id: "discover",
+  method: "server/discover",
+  params: {
+    _meta: {
+      "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+      "io.modelcontextprotocol/clientInfo": { name: "holdfast", version: "0" },
+      "io.modelcontextprotocol/clientCapabilities": {}
+    }
+  }
+}))
+
+/** What is told of a server that has not answered the modern question when its client went on to the legacy one. */
+const silence = constant(JSON.stringify({
+  jsonrpc: "2.0",
+  id: 0,
+  error: { code: -32601, message: "the server does not answer server/discover" }
+}))
+
+const ignore = (): void => {}

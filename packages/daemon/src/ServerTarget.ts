@@ -1,0 +1,117 @@
+/**
+ * What a server is, and so which programs share it: the key of the daemon's pool.
+ *
+ * A key is the digest of the command, its arguments, its working directory and the environment it is given; of how it is shared; and in
+ * the legacy era of the revision and the capabilities of its client, which hold for the whole connection.
+ */
+import { PoolPolicy } from "@holdfast/core"
+import type { Endpoint, StdioEndpoint } from "@holdfast/mcp/Endpoint"
+import type { HostSharing } from "@holdfast/mcp/McpConfig"
+import * as ChildEnvironment from "@holdfast/process/ChildEnvironment"
+import * as Redacted from "effect/Redacted"
+import { createHash } from "node:crypto"
+import type * as Hello from "./Hello.ts"
+import * as RawMessage from "./RawMessage.ts"
+import * as SessionVariables from "./SessionVariables.ts"
+
+/** A server that a client wants, before it is known in which era. */
+export interface WantedServer {
+  /** For messages. */
+  readonly name: string
+  readonly command: string
+  readonly args: ReadonlyArray<string>
+  readonly cwd: string
+  /** All of it. */
+  readonly environment: Readonly<Record<string, string>>
+  readonly policy: PoolPolicy.PoolPolicy
+  /** A legacy server has several sessions at once. */
+  readonly isShared: boolean
+  /** A legacy server that a host has left is there for the next one. */
+  readonly handOn: boolean
+}
+
+export interface ServerTarget {
+  readonly wanted: WantedServer
+  /** The process, whoever uses it how. */
+  readonly process: string
+  /** Equal for sessions that may share a connection. */
+  readonly fingerprint: string
+  /** What is said to a new process first; undefined in the modern era. Its id is 0. */
+  readonly initialize: RawMessage.RawMessage | undefined
+  readonly isShared: boolean
+  readonly policy: PoolPolicy.PoolPolicy
+}
+
+/** Ends a process that no session has used for this long, if its config does not say less. */
+const idleMillis = 300_000
+
+/** As many as the daemon may have in all: a host never waits because there are others. */
+export const maxConnections = 512
+
+/** A server by its endpoint, for a client. */
+export const wantedServer = (
+  endpoint: StdioEndpoint,
+  hello: Hello.Hello,
+  said: { readonly name: string; readonly policy: PoolPolicy.PoolPolicy; readonly hosts?: HostSharing | undefined }
+): WantedServer => {
+  const { hosts, name, policy } = said
+  const stated = Object.fromEntries(
+    // A value of an endpoint's environment is a text, redacted.
+    Object.entries(endpoint.env).map(([name, value]) => [name, String(Redacted.value(value))])
+  )
+  const { inheritEnv } = endpoint
+  return {
+    name,
+    command: endpoint.command,
+    args: endpoint.args,
+    cwd: endpoint.cwd ?? hello.directory,
+    environment: ChildEnvironment.select(SessionVariables.without(hello.environment), "linux", {
+      env: stated,
+      inheritEnv
+    }),
+    policy,
+    isShared: hello.shared ?? (hosts?.shared === true || (hello.use === "once" && policy.sharing === "shared")),
+    handOn: policy.reuse && (hello.handOn ?? hosts?.handOn ?? true)
+  }
+}
+
+/** The server in the era that the client speaks. */
+export const make = (wanted: WantedServer, initialize: RawMessage.RawMessage | undefined): ServerTarget => {
+  const { args, command, cwd, environment, policy } = wanted
+  const isShared = initialize === undefined ? policy.sharing === "shared" : wanted.isShared
+  const process = digest({ command, args, cwd, environment: Object.entries(environment).toSorted() })
+  const question = initialize && RawMessage.replaced(initialize, [
+    [RawMessage.paths.id, "0"],
+    // Where several sessions share a process nobody knows which of them a question is for: none is to be asked.
+    [["params", "capabilities"], isShared ? "{}" : undefined]
+  ])
+  const { capabilities, protocolVersion } = question === undefined
+    ? { capabilities: undefined, protocolVersion: undefined }
+    : RawMessage.paramsOf(question)
+  const era = initialize === undefined ? "modern" : { capabilities, protocolVersion }
+  const { handOn } = wanted
+  return {
+    wanted,
+    process,
+    fingerprint: digest({ process, isShared, handOn, era }),
+    initialize: question,
+    isShared,
+    policy: {
+      ...policy,
+      sharing: isShared ? "shared" : "exclusive",
+      reuse: initialize === undefined || isShared ? policy.reuse : handOn,
+      maxConnectionsPerKey: isShared && policy.reuse ? 1 : maxConnections,
+      // Sessions, not calls: each may have many.
+      maxInFlight: maxSessions,
+      idleTimeout: Math.min(policy.idleTimeout, idleMillis)
+    }
+  }
+}
+
+/** Of one process. */
+const maxSessions = 10_000
+
+const digest = (value: object): string => createHash("sha256").update(JSON.stringify(value)).digest("hex")
+
+/** Whether the daemon has any use for it: what is behind a url has no process here. */
+export const isCommand = (endpoint: Endpoint): endpoint is StdioEndpoint => endpoint._tag === "Stdio"

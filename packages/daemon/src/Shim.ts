@@ -1,0 +1,107 @@
+/**
+ * Wraps the platform: a server to its host, over stdin and stdout, whose real server is in the daemon.
+ *
+ * It stays for as long as the host's stdin is open, whatever dies below: `HostSession` says what becomes of requests then. Plain Node, without
+ * Effect: there is one beside every host.
+ */
+import * as LineFraming from "@holdfast/protocol/LineFraming"
+import type { Socket } from "node:net"
+import type { Readable, Writable } from "node:stream"
+import { isNativeError } from "node:util/types"
+import * as DaemonClient from "./DaemonClient.ts"
+import { DaemonRefusal } from "./DaemonRefusal.ts"
+import * as DaemonUpstream from "./DaemonUpstream.ts"
+import { HostSession, type Opening } from "./HostSession.ts"
+import type * as RawMessage from "./RawMessage.ts"
+
+export interface ShimOptions extends Omit<DaemonClient.ConnectOptions, "use" | "start"> {
+  readonly input: Readable
+  readonly output: Writable
+}
+
+/** How long requests may still be answered when the host has closed its side, as with `echo … | holdfast connect fs`. */
+const drainMillis = 30_000
+
+/** More than this is not taken from one side before the other has read what came before. */
+const maxWaitingBytes = 1024 * 1024
+
+/** Serves until the host has gone. */
+export const run = (options: ShimOptions): Promise<void> =>
+  new Promise((resolve) => {
+    const { input, output } = options
+    /** The connection to the daemon, while there is one. */
+    let current: Socket | undefined
+    let isEnding = false
+    const session = new HostSession({
+      toHost: (text) => {
+        output.write(`${text}\n`)
+        if (output.writableLength > maxWaitingBytes && current !== undefined) {
+          const source = current
+          source.pause()
+          output.once("drain", () => source.resume())
+        }
+        if (isEnding && session.pending === 0) finish()
+      },
+      open: (initialize, opening) => {
+        open(options, initialize, opening, (socket) => {
+          current = socket
+        })
+      }
+    })
+    const finish = (): void => {
+      session.hostEnded()
+      // What was written last is to be read, too.
+      output.write("", () => resolve())
+    }
+    const framing = LineFraming.make({
+      onLine: (line) => session.hostSaid(line),
+      onFault: ({ _tag }) => session.hostSaid(JSON.stringify(_tag))
+    })
+    input.on("data", (chunk: Buffer) => {
+      framing.push(chunk)
+      if (current !== undefined && current.writableLength > maxWaitingBytes) {
+        input.pause()
+        const resume = (): void => void input.resume()
+        current.once("drain", resume).once("close", resume)
+      }
+    })
+    const end = (): void => {
+      if (isEnding) return
+      isEnding = true
+      framing.end()
+      if (session.pending === 0) return finish()
+      setTimeout(finish, drainMillis).unref()
+    }
+    input.once("end", end).once("close", end).once("error", end)
+    output.once("error", finish)
+  })
+
+const open = (
+  options: ShimOptions,
+  initialize: RawMessage.RawMessage | undefined,
+  opening: Opening,
+  onSocket: (socket: Socket) => void
+): void => {
+  const begin = ({ socket }: DaemonClient.DaemonConnection): void => {
+    onSocket(socket)
+    const framing = LineFraming.make({
+      onLine: (line) => lines.onLine(line),
+      onFault: () => socket.destroy()
+    })
+    socket.on("data", (chunk: Buffer) => framing.push(chunk))
+    socket.once("close", () => lines.onLost({ reason: "ConnectionLost", message: "the daemon has ended" }))
+    const lines = DaemonUpstream.begin({
+      initialize,
+      opening,
+      toDaemon: (text) => void socket.write(`${text}\n`),
+      close: () => void socket.end()
+    })
+    socket.resume()
+  }
+  const refuse = (error: unknown): void =>
+    opening.onLost({
+      reason: error instanceof DaemonRefusal ? error.code : "NotStarted",
+      message: isNativeError(error) ? error.message : String(error)
+    })
+  DaemonClient.connect({ ...options, use: "host" }).then(begin, refuse)
+}

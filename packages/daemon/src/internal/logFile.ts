@@ -1,0 +1,37 @@
+/**
+ * Wraps the platform: the daemon's log, one line an entry, in a file that does not grow without end.
+ *
+ * A file over a megabyte becomes `daemon.log.1`, in place of the one before. What cannot be written (a full disk) is left out: the
+ * daemon goes on without.
+ */
+import * as Logger from "effect/Logger"
+import * as fs from "node:fs"
+
+const maxBytes = 1024 * 1024
+
+/** A logger that appends to the file. */
+export const make = (file: string): Logger.Logger<unknown, void> => {
+  let bytes = sizeOf(file)
+  return Logger.map(Logger.formatLogFmt, (line) => {
+    const text = `${line}\n`
+    try {
+      if (bytes > maxBytes) {
+        fs.renameSync(file, `${file}.1`)
+        bytes = 0
+      }
+      fs.appendFileSync(file, text, { mode: 0o600 })
+      bytes += Buffer.byteLength(text)
+    } catch {
+      // There is no other place to say it.
+    }
+  })
+}
+
+const sizeOf = (file: string): number => {
+  try {
+    return fs.statSync(file).size
+  } catch {
+    // There is none yet.
+    return 0
+  }
+}

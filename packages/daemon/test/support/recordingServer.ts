@@ -1,0 +1,80 @@
+/**
+ * A stdio server that writes down in a file what it was asked: `start <pid>`, `initialize <capabilities>`, `call <name> <nonce>`.
+ *
+ * Arguments: the file, and `legacy`, `modern` or `late` (legacy, and silent on `server/discover` until `initialize` comes). Its tools: `echo` (answers with its parameters as they came), `count` (how many calls this
+ * process has had), `die`, `never`, `ask` (answers with what the client says to `roots/list`), `environment` (the variables it has).
+ */
+import { appendFileSync } from "node:fs"
+import { createInterface } from "node:readline"
+
+const [, , file = "", era = "legacy"] = process.argv
+const note = (line: string): void => appendFileSync(file, `${line}\n`)
+const say = (text: string): void => void process.stdout.write(`${text}\n`)
+
+note(`start ${process.pid}`)
+let calls = 0
+let isGreeted = false
+const waiting = new Map<string, (answer: string) => void>()
+
+createInterface({ input: process.stdin }).on("line", (line) => {
+  const { id, method, params, result } = JSON.parse(line)
+  if (method === undefined) return waiting.get(id)?.(JSON.stringify(result))
+  if (id === undefined) return method === "notifications/cancelled" ? note("cancelled") : undefined
+  const answer = (text: string) => say(`{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${text}}`)
+  const refuse = (code: number) =>
+    say(
+      `{"jsonrpc":"2.0", "id":${
+        JSON.stringify(id)
+      },"error":{"code":${code},"message":"no","data":{"n":9007199254740993}}}`
+    )
+  switch (method) {
+    case "initialize":
+      // The answer to the question before comes when nobody waits for it any more.
+      for (const late of waiting.values()) late("")
+      isGreeted = true
+      if (era === "modern") return refuse(-32022)
+      note(`initialize ${JSON.stringify(params.capabilities)}`)
+      return answer(
+        `{"protocolVersion":"2025-11-25", "capabilities":{"tools":{}},"serverInfo":{"name":"r","version":"1"},"n":9007199254740993}`
+      )
+    case "server/discover":
+      note("discover")
+      if (era === "late" && !isGreeted) return void waiting.set("discover", () => refuse(-32601))
+      if (era !== "modern") return refuse(-32601)
+      return answer(
+        `{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{"tools":{}},"ttlMs":0,"cacheScope":"private"}`
+      )
+    case "tools/list":
+      note("list")
+      if (params?.die === true && calls++ === 0) return process.exit(9)
+      return answer(`{"tools":[{"name":"echo","inputSchema":{"type":"object"}}], "resultType":"complete"}`)
+    case "tools/call": {
+      calls++
+      note(`call ${params.name} ${params.arguments?.nonce ?? ""}`.trim())
+      const token = params._meta?.progressToken
+      if (token !== undefined) {
+        say(
+          `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":${
+            JSON.stringify(token)
+          },"progress":1.0}}`
+        )
+      }
+      const text = (value: string) =>
+        answer(`{"content":[{"type":"text","text":${JSON.stringify(value)}}],"n":1.50,"n":9007199254740993}`)
+      if (params.name === "echo") return text(line.slice(line.indexOf(`"params":`) + 9, -1))
+      if (params.name === "count") return text(String(calls))
+      if (params.name === "environment") return text(Object.keys(process.env).toSorted().join(" "))
+      if (params.name === "die") return process.exit(9)
+      if (params.name === "never") return undefined
+      if (params.name === "ask") {
+        const question = `q-${calls}`
+        waiting.set(question, text)
+        return say(`{"jsonrpc":"2.0","id":"${question}","method":"roots/list"}`)
+      }
+      return refuse(-32602)
+    }
+    default:
+      return refuse(-32601)
+  }
+})
+process.stdin.once("end", () => process.exit(0))

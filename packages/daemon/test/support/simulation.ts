@@ -1,0 +1,387 @@
+/**
+ * Hosts, their shims, a daemon and its servers, with the machines that ship and everything else in memory: who delivers what next, and who dies
+ * when, is decided by a seed.
+ */
+import * as SeededRandom from "@holdfast/testkit/SeededRandom"
+import * as DaemonUpstream from "../../src/DaemonUpstream.ts"
+import { Greeter } from "../../src/Greeter.ts"
+import { HostSession, type Loss, type Opening } from "../../src/HostSession.ts"
+import * as RawMessage from "../../src/RawMessage.ts"
+import { ServerMux } from "../../src/ServerMux.ts"
+
+/** What a world has come to, and what is wrong with it. */
+export interface Outcome {
+  readonly problems: ReadonlyArray<string>
+  readonly answered: number
+  readonly lost: number
+  readonly deaths: number
+}
+
+const read = (text: string): RawMessage.RawMessage => {
+  const messages = RawMessage.read(text)
+  if (typeof messages === "string" || messages[0] === undefined) throw new Error(`no message: ${text}`)
+  return messages[0]
+}
+
+export const simulate = (seed: number): Outcome => {
+  const random = SeededRandom.make(seed)
+  const problems: Array<string> = []
+  const isModern = random.chance(0.4)
+  const isShared = isModern || random.chance(0.4)
+  let hasFaults = true
+  let deaths = 0
+  let answered = 0
+  let lost = 0
+
+  /** What is on its way: each way by itself in order, the ways in any. */
+  const ways: Array<Array<() => void>> = []
+  const way = () => {
+    const queue: Array<() => void> = []
+    ways.push(queue)
+    return queue
+  }
+  const later = way()
+
+  /** How often each call was carried out. */
+  const executed = new Map<string, number>()
+
+  class Server {
+    isAlive = true
+    /** Set once it has been greeted. */
+    onLine: ((text: string) => void) | undefined
+    onDeath: (() => void) | undefined
+    readonly #in = way()
+    readonly #out = way()
+    readonly #asked = new Map<string, () => void>()
+    #isInitialized = false
+
+    send(text: string, onHandOff: () => void): void {
+      if (!this.isAlive) return
+      const isTaken = random.chance(0.5)
+      if (isTaken) onHandOff()
+      this.#in.push(() => {
+        if (!this.isAlive) return
+        if (!isTaken) onHandOff()
+        this.#hear(read(text))
+      })
+    }
+
+    say(text: string): void {
+      this.#out.push(() => {
+        if (this.isAlive) this.onLine?.(text)
+      })
+    }
+
+    die(): void {
+      if (!this.isAlive) return
+      deaths++
+      // What it had written arrives, or does not.
+      while (random.chance(0.7) && this.#out.length > 0) this.#out.shift()?.()
+      this.isAlive = false
+      this.onDeath?.()
+    }
+
+    #hear(message: RawMessage.RawMessage): void {
+      const { id, kind, method, value } = message
+      if (kind === "response") return this.#asked.get(String(id))?.()
+      if (method === "notifications/initialized") this.#isInitialized = true
+      if (kind !== "request") return
+      if (method === "initialize" || method === "server/discover") {
+        if ((method === "initialize") === isModern) {
+          return this.say(`{"jsonrpc":"2.0","id":${id},"error":{"code":-32601,"message":"no"}}`)
+        }
+        return this.say(`{"jsonrpc":"2.0","id":${id},"result":{"greeting":true}}`)
+      }
+      if (!isModern && !this.#isInitialized) problems.push(`${method} before initialized`)
+      const { params } = value as { params: { nonce: string; _meta?: { progressToken?: number } } }
+      const { nonce } = params
+      executed.set(nonce, (executed.get(nonce) ?? 0) + 1)
+      if (method === "tools/call" && executed.get(nonce) !== 1) problems.push(`${nonce} has run twice`)
+      const token = params._meta?.progressToken
+      if (token !== undefined) {
+        this.say(
+          `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":${token},"nonce":"${nonce}"}}`
+        )
+      }
+      const answer = () =>
+        this.say(`{"jsonrpc":"2.0","id":${id},"result":{"nonce":"${nonce}","n":9007199254740993,"n":1.0}}`)
+      if (isShared || !random.chance(0.2)) return answer()
+      const question = `"q-${nonce}"`
+      this.#asked.set(question, answer)
+      this.say(`{"jsonrpc":"2.0","id":${question},"method":"roots/list"}`)
+    }
+  }
+
+  class Daemon {
+    isAlive = true
+    readonly #servers = new Set<
+      {
+        readonly server: Server
+        readonly mux: ServerMux
+        readonly greeting: RawMessage.RawMessage
+        readonly onLoss: Set<(loss: Loss) => void>
+      }
+    >()
+    readonly sessions = new Set<() => void>()
+    readonly living = new Set<Server>()
+
+    open(initialize: RawMessage.RawMessage | undefined, opening: Opening): void {
+      later.push(() => {
+        if (!this.isAlive) return
+        if ((initialize === undefined) !== isModern) {
+          const text = `{"jsonrpc":"2.0","id":0,"error":{"code":-32601,"message":"the other era"}}`
+          return opening.onLost({ reason: "HandshakeFailed", message: "the other era", refusal: read(text) })
+        }
+        if (hasFaults && random.chance(0.1)) {
+          return opening.onLost({ reason: "ServerExited", message: "it does not start" })
+        }
+        const free = [...this.#servers].find(({ mux }) => isShared || (mux.sessions === 0 && mux.isClean))
+        if (free !== undefined) return this.#lease(free, opening)
+        const server = new Server()
+        this.living.add(server)
+        server.onDeath = () => {
+          this.living.delete(server)
+          opening.onLost({ reason: "ServerExited", message: "it died in the handshake" })
+        }
+        const question = initialize === undefined
+          ? read(`{"jsonrpc":"2.0","id":0,"method":"server/discover"}`)
+          : RawMessage.replaced(initialize, [[RawMessage.paths.id, "0"]])
+        const greeter = new Greeter({
+          question,
+          toServer: (text) => server.send(text, () => {}),
+          onRefused: (refusal) => opening.onLost({ reason: "HandshakeFailed", message: "refused", refusal }),
+          onGreeted: (greeting) => {
+            const mux = new ServerMux({ toServer: (text, onHandOff) => server.send(text, onHandOff), isShared })
+            const entry = { server, mux, greeting, onLoss: new Set<(loss: Loss) => void>() }
+            this.#servers.add(entry)
+            server.onLine = (text) => void mux.serverSaid(text)
+            server.onDeath = () => {
+              this.living.delete(server)
+              this.#servers.delete(entry)
+              for (const tell of [...entry.onLoss]) tell({ reason: "ServerExited", message: "it died" })
+            }
+            this.#lease(entry, opening)
+          }
+        })
+        server.onLine = (text) => greeter.serverSaid(text)
+        greeter.begin()
+      })
+    }
+
+    #lease(
+      { greeting, mux, onLoss }: {
+        readonly mux: ServerMux
+        readonly greeting: RawMessage.RawMessage
+        readonly onLoss: Set<(loss: Loss) => void>
+      },
+      opening: Opening
+    ): void {
+      const port = mux.attach(opening.onMessage)
+      onLoss.add(opening.onLost)
+      opening.onOpen({
+        greeting: isModern ? undefined : greeting,
+        send: port.send,
+        close: () => {
+          onLoss.delete(opening.onLost)
+          port.close()
+        }
+      })
+    }
+
+    die(): void {
+      if (!this.isAlive) return
+      deaths++
+      this.isAlive = false
+      // The reaper.
+      for (const server of this.living) server.isAlive = false
+      for (const end of [...this.sessions]) end()
+    }
+  }
+
+  let daemon = new Daemon()
+
+  /** The shim's way to whatever daemon there is. */
+  const connect = (initialize: RawMessage.RawMessage | undefined, opening: Opening): void => {
+    later.push(() => {
+      if (!daemon.isAlive) {
+        if (hasFaults && random.chance(0.2)) {
+          return opening.onLost({ reason: "NotStarted", message: "no daemon can be started" })
+        }
+        daemon = new Daemon()
+      }
+      const mine = daemon
+      const up = way()
+      const down = way()
+      let isConnected = true
+      const relay = new HostSession({
+        toHost: (text) => down.push(() => isConnected && lines.onLine(text)),
+        open: (initialize, opening) => mine.open(initialize, opening)
+      })
+      const end = (): void => {
+        if (!isConnected) return
+        isConnected = false
+        mine.sessions.delete(end)
+        if (mine.isAlive) relay.hostEnded()
+      }
+      mine.sessions.add(() => {
+        while (random.chance(0.7) && down.length > 0) down.shift()?.()
+        const wasConnected = isConnected
+        isConnected = false
+        if (wasConnected) lines.onLost({ reason: "ConnectionLost", message: "the daemon has ended" })
+      })
+      const lines = DaemonUpstream.begin({
+        initialize,
+        opening,
+        toDaemon: (text) => up.push(() => isConnected && relay.hostSaid(text)),
+        close: end
+      })
+    })
+  }
+
+  class Host {
+    /** By their ids as they are written. */
+    readonly open = new Map<
+      string,
+      {
+        readonly nonce: string
+        readonly token: string | undefined
+        readonly isCall: boolean
+        isCancelled: boolean
+        readonly isHandshake: boolean
+      }
+    >()
+    readonly #session: HostSession
+    readonly #name: string
+    #next = 1
+    #isReady = isModern
+
+    constructor(name: string) {
+      this.#name = name
+      this.#session = new HostSession({ toHost: (text) => this.#hear(text), open: connect })
+      if (!isModern) this.#greet()
+    }
+
+    get isBusy(): boolean {
+      return [...this.open.values()].some(({ isCancelled }) => !isCancelled)
+    }
+
+    #greet(): void {
+      const id = `"i-${this.#next++}"`
+      this.open.set(id, { nonce: "", token: undefined, isCall: false, isCancelled: false, isHandshake: true })
+      this.#session.hostSaid(
+        `{"jsonrpc":"2.0","id":${id},"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{}}}`
+      )
+    }
+
+    act(): void {
+      if (!this.#isReady) return
+      const first = [...this.open].find(([, { isCancelled, isHandshake }]) => !isCancelled && !isHandshake)
+      if (first !== undefined && random.chance(0.15)) {
+        first[1].isCancelled = true
+        return this.#session.hostSaid(
+          `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":${first[0]}}}`
+        )
+      }
+      // Long numbers, texts, and the same numbers in every host.
+      const n = this.#next++
+      const id = random.pick([`9007199254740${1000 + n}`, `"${n}"`, `"\\u0061${n}"`])
+      const nonce = `${this.#name}-${n}`
+      const isCall = random.chance(0.6)
+      const token = random.chance(0.5) ? random.pick([`"t-${n}"`, `${n}`]) : undefined
+      const meta = token === undefined ? "" : `,"_meta":{"progressToken":${token}}`
+      this.open.set(id, { nonce, token, isCall, isCancelled: false, isHandshake: false })
+      const method = isCall ? "tools/call" : "tools/list"
+      this.#session.hostSaid(`{"jsonrpc":"2.0","id":${id},"method":"${method}","params":{"nonce":"${nonce}"${meta}}}`)
+    }
+
+    leave(): void {
+      this.#session.hostEnded()
+      this.open.clear()
+      this.#isReady = false
+    }
+
+    #hear(text: string): void {
+      const { id, kind, method, value } = read(text)
+      if (kind === "notification") {
+        const { nonce, progressToken } = value["params"] as { nonce: string; progressToken: unknown }
+        const mine = [...this.open.values()].find((each) => each.nonce === nonce)
+        if (mine === undefined) {
+          if (!nonce.startsWith(`${this.#name}-`)) problems.push(`${this.#name} hears of ${nonce}`)
+        } else if (JSON.stringify(progressToken) !== mine.token) {
+          problems.push(`${nonce}: progress token ${JSON.stringify(progressToken)}`)
+        }
+        return
+      }
+      if (kind === "request") {
+        if (method !== "roots/list" || isShared) problems.push(`${this.#name} is asked ${method}`)
+        if (!String(id).startsWith(`"q-${this.#name}-`)) problems.push(`${this.#name} is asked ${id}`)
+        return this.#session.hostSaid(`{"jsonrpc":"2.0","id":${id},"result":{"roots":[]}}`)
+      }
+      const request = this.open.get(String(id))
+      if (request === undefined) {
+        return void problems.push(`${this.#name}: an answer to ${id}, which has one or never was: ${text}`)
+      }
+      this.open.delete(String(id))
+      const { error } = value as { error?: { data?: { delivery?: string } } }
+      if (request.isHandshake) {
+        if (error === undefined) this.#isReady = true
+        else this.#greet()
+        return
+      }
+      answered++
+      const times = executed.get(request.nonce) ?? 0
+      if (error !== undefined) {
+        lost++
+        const delivery = error.data?.delivery
+        if (delivery === "NotSent" && times > 0 && request.isCall) {
+          problems.push(`${request.nonce} has run and is said not to`)
+        }
+        if (delivery !== "NotSent" && delivery !== "Unknown") problems.push(`an error without delivery: ${text}`)
+        if (!hasFaults && deaths === 0) problems.push(`an error without a fault: ${text}`)
+        return
+      }
+      const expected = `{"jsonrpc":"2.0","id":${id},"result":{"nonce":"${request.nonce}","n":9007199254740993,"n":1.0}}`
+      if (text !== expected) problems.push(`${text} instead of ${expected}`)
+    }
+  }
+
+  const hosts = Array.from({ length: random.int(1, 4) }, (_, index) => new Host(`h${index}`))
+  const step = (): boolean => {
+    const busy = ways.filter(({ length }) => length > 0)
+    const [first, ...rest] = busy
+    if (first === undefined) return false
+    random.pick([first, ...rest]).shift()?.()
+    return true
+  }
+  const someone = (): Host => random.pick([hosts[0] ?? new Host("h"), ...hosts.slice(1)])
+  const steps = random.int(50, 400)
+  const faults = random.pick([0, 0.01, 0.04])
+  for (let i = 0; i < steps; i++) {
+    if (random.chance(0.3)) someone().act()
+    if (random.chance(faults)) [...daemon.living][0]?.die()
+    if (random.chance(faults / 2)) daemon.die()
+    if (random.chance(0.003)) someone().leave()
+    step()
+  }
+  hasFaults = false
+  for (let i = 0; i < 20_000 && step(); i++);
+  for (const [index, host] of hosts.entries()) {
+    if (host.isBusy) problems.push(`host ${index} still waits: ${[...host.open.keys()].join(", ")}`)
+  }
+  if (ways.some(({ length }) => length > 0)) problems.push("it does not come to rest")
+  return { problems, answered, lost, deaths }
+}
+
+/** The seeds of broken worlds, and how much happened in all. */
+export const simulateMany = (first: number, count: number) => {
+  const broken: Array<string> = []
+  const sum = { answered: 0, lost: 0, deaths: 0 }
+  for (let seed = first; seed < first + count; seed++) {
+    const { answered, deaths, lost, problems } = simulate(seed)
+    sum.answered += answered
+    sum.lost += lost
+    sum.deaths += deaths
+    if (problems.length > 0) broken.push(`seed ${seed}: ${problems.slice(0, 3).join("; ")}`)
+  }
+  return { broken: broken.slice(0, 5), ...sum }
+}
