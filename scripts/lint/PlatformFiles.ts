@@ -94,8 +94,8 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
   },
   {
     file: "packages/daemon/src/internal/nodePlatform.ts",
-    allows: ["process", "io", "randomness"],
-    reason: "the daemon's own process, version and secrets"
+    allows: ["process", "randomness"],
+    reason: "the daemon's own process and secrets"
   },
   {
     file: "packages/mcp/src/internal/HttpAgent.ts",
@@ -262,7 +262,7 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
   },
   {
     file: "apps/scan-server/src/internal/gitHistory.ts",
-    allows: ["process", "io", "promises"],
+    allows: ["process", "promises"],
     reason: "reads what git tells, in such a thread"
   },
   {

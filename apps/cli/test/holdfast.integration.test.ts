@@ -114,7 +114,7 @@ describe("holdfast call", () => {
     const ran = await run(directory.path, ["call", "spy", "never", "--deadline", `${await enoughFor(directory.path)}s`])
     assert.strictEqual(ran.code, 5)
     // What is left of the deadline when the tools are known.
-    assert.match(ran.stderr, /spy: tools\/call got no answer in [0-9.]+ m?s/)
+    assert.match(ran.stderr, /spy: tools\/call of never got no answer in [0-9.]+ m?s/)
   })
 
   it("finds what is wrong with its words before a server is started", async () => {

@@ -13,6 +13,8 @@ import * as ScanReport from "./ScanReport.ts"
 export const Scan = Job.make("scan", {
   version: 2,
   onOldVersion: "restart",
+  // The plan of a scan names every file.
+  maxDataBytes: 256 * 1024 * 1024,
   payload: {
     path: Schema.String.annotate({
       description: "The folder to scan: absolute, or relative to the server's first root. \".\" is that root."

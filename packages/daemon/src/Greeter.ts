@@ -52,7 +52,7 @@ export class Greeter {
         }`
       return toServer(`{"jsonrpc":"2.0","id":${id},${answer}}`)
     }
-    if (kind !== "response" || RawMessage.keyOf(id) !== RawMessage.keyOf(question.id ?? "")) return
+    if (kind !== "response" || !RawMessage.isAnswerTo(question, id)) return
     this.#isOver = true
     if (!("result" in message.value)) return onRefused(message)
     if (question.method === "initialize") toServer(initialized)

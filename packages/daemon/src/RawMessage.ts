@@ -84,6 +84,10 @@ export const keyOf = (id: string): string => {
   return `"${String(JSON.parse(id))}`
 }
 
+/** Whether an answer with this id is one to the request. Some servers answer a number by a text of the same digits. */
+export const isAnswerTo = ({ id: asked = "" }: RawMessage, id: string): boolean =>
+  keyOf(id) === keyOf(asked) || (/^\d+$/.test(asked) && id === `"${asked}"`)
+
 /** The parameters of a message that has some. */
 export const paramsOf = ({ value }: RawMessage): Members => membersOf(value["params"])
 

@@ -146,10 +146,10 @@ describe("a request that the SDK does not take for one", () => {
 })
 
 describe("initialize", () => {
-  const slow = (delay: number) => () => {
+  const waiting = (answers: Deferred.Deferred<void>) => () => {
     const server = new Server({ name: "slow", version: "1" }, { capabilities: { tools: {} } })
     server.setRequestHandler(InitializeRequestSchema, async () => {
-      await Effect.runPromise(Effect.sleep(delay))
+      await Effect.runPromise(Deferred.await(answers))
       return {
         protocolVersion: LATEST_PROTOCOL_VERSION,
         capabilities: { tools: {} },
@@ -161,11 +161,14 @@ describe("initialize", () => {
 
   it.live("may take longer than a heartbeat", () =>
     Effect.gen(function*() {
-      const { registry, url } = yield* open({ server: slow(100), heartbeatInterval: "20 millis" })
+      const answers = yield* Deferred.make<void>()
+      const { registry, url } = yield* open({ server: waiting(answers), heartbeatInterval: "20 millis" })
       const client = new RawClient(url)
       const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "raw", version: "1" } }
+      // A heartbeat begins the answer.
       const response = yield* client.request("initialize", params)
       assert.isNotNull(response.headers.get("mcp-session-id"))
+      yield* Deferred.succeed(answers, undefined)
       const events = eventsOf(response)
       yield* eventually("the end", events.isOver)
       assert.strictEqual(events.messages().at(-1)?.result?.["protocolVersion"], LATEST_PROTOCOL_VERSION)

@@ -26,7 +26,8 @@ describe("a server over stdio", () => {
       client.begin("tools/call", { name: "echo", arguments: { text: "ü" } }, { id: "after" })
       assert.strictEqual(wordsOf(yield* client.answer("after")), "ü")
       const codes = client.answersTo(null).map(({ error }) => error?.code)
-      assert.deepStrictEqual(codes, [-32600, -32600, -32600, -32600, -32600, -32700, -32700])
+      // What begins as no message is passed over.
+      assert.deepStrictEqual(codes, [-32600, -32600, -32700, -32700])
       const whole = `{"jsonrpc":"2.0","id":"cut","method":"server/discover","params":{"_meta":{"a":"ü"}}}\n`
       const bytes = Buffer.from(whole)
       for (const byte of bytes) yield* write(Buffer.from([byte]))

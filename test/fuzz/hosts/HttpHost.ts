@@ -313,7 +313,8 @@ const openSse = Effect.fnUntraced(function*(port: number) {
     request.end()
   })
   yield* within("an innocent client's stream opens", opened)
-  const path = target.startsWith("http") ? new URL(target).pathname + new URL(target).search : target
+  const { pathname, search } = new URL(target, `http://localhost:${port}/sse`)
+  const path = `${pathname}${search}`
   const send = (frame: object) => ask(port, frame, {}, "POST", path)
   yield* send(ClientScript.initialize)
   yield* ear.until("an innocent client over HTTP+SSE is greeted", (said) => said.some(({ id }) => id === 1))

@@ -71,6 +71,7 @@ const placed = (_tag: Place["_tag"], keep: number): Effect.Effect<Place, unknown
     : Effect.map(host(keep), (url) => ({ _tag, url: new URL(`${url}/${_tag === "Sse" ? "sse" : "mcp"}`) }))
 
 const tools = [
+  "answer_count",
   "cancel_count",
   "count",
   "echo",
@@ -79,6 +80,7 @@ const tools = [
   "list_counts",
   "measure",
   "nothing",
+  "remove_count",
   "run_count"
 ]
 

@@ -74,21 +74,23 @@ export const open = Effect.gen(function*(): Effect.fn.Return<NodeStdio, never, S
   }
 })
 
-/** Writes to the client. Its own, and taken once in a process. */
+/** Writes to the client. Each stdout is taken once. */
 type Write = (text: string, onDone?: () => void) => void
 
-let taken: Write | undefined
+const takenFrom = new WeakMap<object, Write>()
 
 const takeStdout = (): Write => {
-  if (taken !== undefined) return taken
   const { stdout } = process
+  const before = takenFrom.get(stdout)
+  if (before !== undefined) return before
   // By object, and where the stream hands on what it was given: some have kept its `write` from before.
   const own = new WeakSet<object>()
-  taken = (text, onDone) => {
+  const taken: Write = (text, onDone) => {
     const bytes = Buffer.from(text)
     own.add(bytes)
     stdout.write(bytes, () => onDone?.())
   }
+  takenFrom.set(stdout, taken)
   // What was printed before, by an import perhaps, may have left a line without its end.
   if (stdout.bytesWritten > 0) taken("\n")
   const isOwn = (chunk: unknown): boolean => typeof chunk === "object" && chunk !== null && own.has(chunk)
