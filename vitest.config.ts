@@ -1,11 +1,12 @@
 /**
- * Five sets of tests, by place and name:
+ * Six sets of tests, by place and name:
  *
  * - `unit`: `test/*.test.ts` of every package, app and the scripts. Fast: `pnpm check` runs them.
  * - `integration`: `*.integration.test.ts` of a package, and everything in the top `test/` folder. `pnpm test` runs both.
  * - `long`: `*.long.test.ts`, the same promises at length: thousands of worlds, sessions and trials. `pnpm test:long`.
  * - `packaging`: what a user installs. `pnpm test:packaging`; the only set that needs a network.
  * - `system`: `*.system.test.ts`, what needs programs that npm does not have. `pnpm test:system` sees to them.
+ * - `nightly`: `*.nightly.system.test.ts`, of those the ones that wait for leases and outages. `pnpm test:system --project nightly`.
  *
  * Every run ends with `N passed, N failed`, and fails if a process or a temporary file of its own is left behind.
  *
@@ -17,6 +18,7 @@ import { configDefaults, defineConfig } from "vitest/config"
 const integration = "**/*.integration.test.ts"
 const long = "**/*.long.test.ts"
 const system = "**/*.system.test.ts"
+const nightly = "**/*.nightly.system.test.ts"
 const exclude = [...configDefaults.exclude, "**/.tmp/**"]
 
 export default defineConfig({
@@ -63,6 +65,16 @@ export default defineConfig({
           maxWorkers: Math.max(1, availableParallelism() - 1),
           sequence: { groupOrder: 1 },
           include: [`{packages,apps}/*/test/${system}`, `test/${system}`],
+          exclude: [...exclude, nightly]
+        }
+      },
+      {
+        extends: true,
+        test: {
+          name: "nightly",
+          maxWorkers: 1,
+          sequence: { groupOrder: 2 },
+          include: [`{packages,apps}/*/test/${nightly}`, `test/${nightly}`],
           exclude
         }
       },
