@@ -116,7 +116,8 @@ const modulesOf = (manifest: Manifest, files: ReadonlyArray<string>): ReadonlyAr
   const all = names.includes("./*")
     ? files.flatMap((file) => /^dist\/(?!internal\/)(.+)\.js$/.exec(file)?.[1] ?? [])
     : names.filter((name) => name.startsWith("./") && !name.endsWith(".json")).map((name) => name.slice(2))
-  return ["", ...all.filter((name) => name !== "index")]
+  // A program is no module: its path is closed.
+  return ["", ...all.filter((name) => name !== "index" && manifest.exports?.[`./${name}`] !== null)]
 }
 
 // The shape is npm's; only names and ranges are read.
