@@ -53,7 +53,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "long",
-          include: [`{packages,apps}/*/test/${long}`, `test/${long}`],
+          include: [`{packages,apps}/*/test/${long}`, `scripts/test/${long}`, `test/${long}`],
           exclude
         }
       },

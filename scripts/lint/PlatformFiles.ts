@@ -93,6 +93,11 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
     reason: "a log that is written before anything else can happen, whatever becomes of the fibers"
   },
   {
+    file: "packages/daemon/src/internal/identityOf.ts",
+    allows: ["io"],
+    reason: "looks whether the daemon's own files are there"
+  },
+  {
     file: "packages/daemon/src/internal/nodePlatform.ts",
     allows: ["process", "randomness"],
     reason: "the daemon's own process and secrets"

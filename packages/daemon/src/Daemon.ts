@@ -6,6 +6,7 @@
  * - A client is admitted by its token, which is in a file that only this user can read.
  * - It ends `idleTimeout` after its last session: it stops listening, ends every process it holds, and frees the lock last, so
  *   that its successor starts no server twice.
+ * - A socket that something has removed is made again, and its sessions go on. Without its lock the daemon ends: it may not be alone.
  * - What one client says or breaks is its own session's.
  */
 import * as Deferred from "effect/Deferred"
@@ -14,7 +15,8 @@ import * as Effect from "effect/Effect"
 import * as FiberHandle from "effect/FiberHandle"
 import * as FiberSet from "effect/FiberSet"
 import * as Result from "effect/Result"
-import type * as Scope from "effect/Scope"
+import * as Schedule from "effect/Schedule"
+import * as Scope from "effect/Scope"
 import type * as net from "node:net"
 import { isNativeError } from "node:util/types"
 import * as DaemonLock from "./DaemonLock.ts"
@@ -63,6 +65,9 @@ export interface SessionStatus {
   readonly wants: string
 }
 
+/** How often the daemon looks whether its files are there: some systems clean up old ones. */
+const careInterval = "2 seconds"
+
 /** How long a client may take for its first line. */
 const helloPatience = "10 seconds"
 
@@ -72,7 +77,7 @@ const helloPatience = "10 seconds"
 export const run = Effect.fnUntraced(
   function*(options: DaemonOptions): Effect.fn.Return<void, DaemonRefusal, Scope.Scope> {
     const { idleTimeout, place } = options
-    yield* Effect.acquireRelease(takeLock(place), (lock) => Effect.sync(lock.release))
+    const lock = yield* Effect.acquireRelease(takeLock(place), (lock) => Effect.sync(lock.release))
     const token = yield* trying(() => DaemonPlace.ensureToken(place, newSecret))
     const pid = yield* processId
     const stopped = Deferred.makeUnsafe<string>()
@@ -138,7 +143,24 @@ export const run = Effect.fnUntraced(
       )
 
     const runSession = yield* FiberSet.makeRuntime<never, void, never>()
-    yield* listen(place.socket, (socket) => void runSession(serve(socket)))
+    const listening = listen(place.socket, {
+      onConnection: (socket) => void runSession(serve(socket)),
+      onFault: ({ message }) => void runSession(Effect.logWarning(`a client could not be let in: ${message}`))
+    })
+    let listener = yield* listening
+    yield* Effect.suspend(() => {
+      if (!lock.isThere()) return stop("its lock was removed")
+      if (listener.isThere()) return Effect.void
+      return Effect.logWarning(`${place.socket} was removed, and is made again`).pipe(
+        Effect.andThen(listening),
+        Effect.map((next) => void (listener = next)),
+        Effect.catch(({ message }) => Effect.logWarning(message))
+      )
+    }).pipe(
+      Effect.provideService(Scope.Scope, yield* Effect.scope),
+      Effect.repeat(Schedule.spaced(careInterval)),
+      Effect.forkScoped
+    )
     yield* Effect.logInfo(`daemon ${version} listens on ${place.socket} as process ${pid}`)
     yield* rest
     yield* options.onReady ?? Effect.void

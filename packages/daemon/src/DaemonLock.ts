@@ -7,9 +7,12 @@ import { createRequire } from "node:module"
 import type { DatabaseSync } from "node:sqlite"
 import { isNativeError } from "node:util/types"
 import { DaemonRefusal } from "./DaemonRefusal.ts"
+import { identityOf } from "./internal/identityOf.ts"
 
 export interface DaemonLock extends Disposable {
   readonly release: () => void
+  /** False: the file was removed or replaced. Another program can take the new one. */
+  readonly isThere: () => boolean
 }
 
 /** Takes the lock, or finds it held: undefined. Throws `DaemonRefusal` when the file cannot be used. */
@@ -32,7 +35,7 @@ export const tryTake = (file: string): DaemonLock | undefined => {
     if (isHeld) taken.close()
     isHeld = false
   }
-  return { release, [Symbol.dispose]: release }
+  return { release, isThere: identityOf(file), [Symbol.dispose]: release }
 }
 
 /** Loaded when it is needed: a client that finds its daemon has no use for it. */

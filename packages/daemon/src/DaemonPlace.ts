@@ -76,13 +76,17 @@ export const readToken = ({ token }: DaemonPlace, user = process.getuid?.()): st
       `may be read by other users (mode ${octal(entry.mode)}); remove it, and a new one is made when the daemon starts`
     )
   }
-  return attempt(token, () => fs.readFileSync(token, "utf8")).trim()
+  const secret = attempt(token, () => fs.readFileSync(token, "utf8")).trim()
+  if (secret === "") throw refusal(token, "is empty; remove it, and a new one is made when the daemon starts")
+  return secret
 }
 
 /** Makes the token if there is none. Only the holder of the lock calls this. */
 export const ensureToken = (place: DaemonPlace, make: () => string): string => {
   const { token } = place
-  if (attempt(token, () => fs.lstatSync(token, { throwIfNoEntry: false })) === undefined) {
+  const entry = attempt(token, () => fs.lstatSync(token, { throwIfNoEntry: false }))
+  // A machine that lost its power may have left an empty file, which would be no secret.
+  if (entry === undefined || (entry.isFile() && entry.size === 0)) {
     attempt(token, () => {
       const fresh = `${token}.new`
       fs.rmSync(fresh, { force: true })

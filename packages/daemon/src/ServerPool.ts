@@ -55,6 +55,9 @@ export interface ServerPool {
 /** How long a process is kept that has refused one question, for the other. */
 const parkingTime = "10 seconds"
 
+/** So many are remembered: a forgotten one costs one more start. */
+const mostRefusals = 1000
+
 export const make: Effect.Effect<ServerPool, never, Scope.Scope> = Effect.gen(function*() {
   const servers = new Set<PooledServer>()
   /** By process: those that wait for the other question. */
@@ -63,6 +66,11 @@ export const make: Effect.Effect<ServerPool, never, Scope.Scope> = Effect.gen(fu
   const asking = new Map<string, Asking>()
   /** By process and era: what was answered to its question. */
   const refusals = new Map<string, RawMessage.RawMessage>()
+  const remember = (memory: string, refusal: RawMessage.RawMessage): void => {
+    const [oldest] = refusals.keys()
+    if (oldest !== undefined && refusals.size >= mostRefusals) refusals.delete(oldest)
+    refusals.set(memory, refusal)
+  }
   yield* Effect.addFinalizer(() =>
     Effect.forEach([...parked.values()], ({ end }) => end, { concurrency: "unbounded", discard: true })
   )
@@ -88,7 +96,7 @@ export const make: Effect.Effect<ServerPool, never, Scope.Scope> = Effect.gen(fu
         asking.delete(target.process)
         asked.isTaken = true
         // Another client that asks the same is not to start another process for it.
-        refusals.set(memoryOf(target, "modern"), silence)
+        remember(memoryOf(target, "modern"), silence)
         Deferred.doneUnsafe(asked.taken, Effect.fail(refused(target, silence)))
         // It may still be starting.
         return Deferred.await(asked.process)
@@ -131,7 +139,7 @@ export const make: Effect.Effect<ServerPool, never, Scope.Scope> = Effect.gen(fu
           refusals.delete(memoryOf(target, "modern"))
         }
         if (refusal === undefined || !isOfEra(refusal) || asked?.isTaken === true) return Effect.void
-        refusals.set(memory, refusal)
+        remember(memory, refusal)
         isParked = true
         return park(target, process)
       })

@@ -104,6 +104,14 @@ describe("the place of the daemon", () => {
 })
 
 describe("the token", () => {
+  it("is made anew when it is empty, as after a loss of power, and is never taken for a secret", () => {
+    using state = makeFolder()
+    const place = DaemonPlace.open({ environment: { XDG_STATE_HOME: state.path } })
+    fs.writeFileSync(place.token, "", { mode: 0o600 })
+    assert.match(refusalOf(() => DaemonPlace.readToken(place)), /is empty; remove it/)
+    assert.strictEqual(DaemonPlace.ensureToken(place, () => "a token"), "a token")
+  })
+
   it("is refused when others may read it, when it is a link and when it is of another user", () => {
     using state = makeFolder()
     const place = DaemonPlace.open({ environment: { XDG_STATE_HOME: state.path } })

@@ -113,6 +113,28 @@ describe("the daemon", () => {
     assert.isFalse(fs.existsSync(home.place().socket))
   })
 
+  it("makes its socket again when something has removed it, and its sessions go on", async () => {
+    await using home = Home.make()
+    const stays = Home.client(home, "stay")
+    await once(stays.stdout ?? stays, "data")
+    const pid = home.daemonPid()
+    fs.rmSync(home.place().socket)
+    assert.strictEqual(Number((await Home.finish(Home.client(home))).stdout), pid)
+    assert.strictEqual(home.starts(), 1)
+    assert.isNull(stays.exitCode)
+    stays.kill()
+    await once(stays, "close")
+  })
+
+  it("ends when its lock was removed, so that there are never two", async () => {
+    await using home = Home.make()
+    await Home.finish(Home.client(home))
+    const pid = home.daemonPid()
+    fs.rmSync(home.place().lock)
+    await Home.until(() => !Home.isAlive(pid))
+    assert.match(home.log(), /the daemon ends: its lock was removed/)
+  })
+
   it("ends by holdfast daemon stop, which returns when it has ended, and tells its state before", async () => {
     await using home = Home.make()
     const stays = Home.client(home, "stay")

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as childProcess from "node:child_process"
 import * as fs from "node:fs"
 import { acceptedIn, define, files, statesOf, steps, storeIn } from "./support/killedProgram.ts"
+import { takenOver } from "./support/takenOver.ts"
 import { until } from "./support/until.ts"
 import * as Worker from "./support/WorkerProcess.ts"
 
@@ -93,42 +93,6 @@ describe("several programs on one file", () => {
       yield* stopped.signal("SIGCONT")
       yield* until(statesOf(store, ids), (states) => states.every((state) => state === "succeeded"))
       assert.notMatch(other.stderr() + stopped.stderr(), /WARN/)
-    })))
-
-  const takenOver = (where: { readonly database: string; readonly log: string }, over: Partial<Worker.Options>) =>
-    Effect.gen(function*() {
-      const victim = yield* Worker.start({
-        ...where,
-        name: "victim",
-        jobs: 1,
-        steps,
-        stepMillis: 100_000,
-        leaseMillis: 1000,
-        ...over
-      })
-      const store = yield* storeIn(where.database)
-      const [id = ""] = acceptedIn(where.log)
-      yield* until(statesOf(store, [id]), (states) => states[0] === "running")
-      const heir = yield* Worker.start({ ...where, name: "heir", jobs: 1, steps: 1, stepMillis: 1, leaseMillis: 1000 })
-      // While the victim lives, nothing is taken from it.
-      yield* until(
-        statesOf(store, acceptedIn(where.log).filter((other) => other !== id)),
-        (states) => states.every((state) => state === "succeeded")
-      )
-      assert.strictEqual((yield* store.read([id]))[0]?.attempt, 1)
-      yield* victim.signal("SIGKILL")
-      yield* victim.ended
-      yield* until(store.read([id]), ([job]) => job?.attempt === 2)
-      yield* until(Effect.sync(heir.stderr), (text) => /WARN.*taken over from runner/.test(text))
-    })
-
-  it.live("take over from a killed one of another PID namespace, whose process they cannot see", (test) =>
-    Effect.scoped(Effect.gen(function*() {
-      const unshare = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
-      if (childProcess.spawnSync(unshare[0] ?? "", [...unshare.slice(1), "true"]).status !== 0) {
-        return test.skip("no PID namespaces here")
-      }
-      yield* takenOver(yield* files, { wrap: unshare })
     })))
 
   it.live("take over from a killed one that names another machine, as after a reboot", () =>

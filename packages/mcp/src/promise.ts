@@ -6,7 +6,7 @@
  *   From then on they are kept connected, shared, and restarted when they die; `tools` and `call` never meet a closed session.
  * - A call is settled once. What fails rejects with an `McpRuntimeError` whose `reason` says what happened; a tool's own
  *   failure is an answer (`isError`), not a rejection. The error's stack is that of the caller. An aborted call rejects with the signal's reason, and the server is told.
- *   Arguments that are no JSON (a BigInt, a cycle) are a mistake of the program: a `TypeError`, and nothing is sent.
+ *   Arguments that are no JSON (a BigInt, a cycle, NaN) are a mistake of the program: a `TypeError`, and nothing is sent.
  * - Idle connections do not keep the program alive: it ends by itself, and everything it started ends with it. A call that is
  *   waited for keeps it alive.
  * - What the runtime logs (an outage is one warning) goes to stderr: stdout is the program's.

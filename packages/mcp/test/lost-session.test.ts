@@ -41,7 +41,10 @@ describe("a server that has forgotten the session", () => {
       [200, sentence("Session not found")],
       [200, answer("Session not found")],
       [200, answer("Received request before initialization was complete", -32602)],
-      [200, `event: message\ndata: ${answer("Session terminated")}\n\n`, "text/event-stream"]
+      [200, `event: message\ndata: ${answer("Session terminated")}\n\n`, "text/event-stream"],
+      [200, `event: message\ndata: {"error":"Session not found"}\n\n`, "text/event-stream"],
+      [200, `{"error":"Session not found"}`],
+      [200, `{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"Unknown session"}}`]
     ] as ReadonlyArray<readonly [number, string, string?]>
   ) {
     it.live(`and says it by ${status} and ${body.slice(0, 40)} costs one handshake, and no call in flight`, () =>

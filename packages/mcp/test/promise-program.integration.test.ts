@@ -194,11 +194,12 @@ describe("what openMcp says of itself", () => {
     await using mcp = await McpPromise.openMcp(config)
     const cycle: Record<string, unknown> = {}
     cycle["self"] = cycle
-    for (const input of [{ n: 1n }, cycle]) {
+    for (const input of [{ n: 1n }, cycle, { n: Number.NaN }, { list: [{ n: Number.POSITIVE_INFINITY }] }]) {
       const failure = await mcp.call("s__echo", input).catch((error: unknown) => error)
       assert.instanceOf(failure, TypeError)
     }
     assert.strictEqual((await mcp.call("s__echo", { message: "hi" })).text, "hi")
+    assert.strictEqual((await mcp.call("s__echo", { message: "null", more: null })).text, "null")
   })
 
   it("a listener that throws, or is async and rejects, harms nothing, and is told of once on stderr", async () => {

@@ -80,6 +80,8 @@ const placeOf = ({ wants }: Words): DaemonPlace.DaemonPlace | undefined => {
     process.stderr.write(`holdfast: ${message}\n`)
     process.exitCode = exitCode.cannotConnect
   })
+  // What is to end the shim is meant for the server.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void child.kill(signal))
   child.once("exit", (code, signal) => process.exit(code ?? (signal === null ? 1 : 128)))
   return undefined
 }

@@ -125,10 +125,14 @@ const attempt = <A>(f: () => A): Effect.Effect<A, LockFailure> =>
 const removeEmpty = (folder: string): void => {
   try {
     fs.rmdirSync(folder)
-  } catch {
-    // Other runners have files in it.
+  } catch (error) {
+    // Other runners have files in it, or were faster.
+    if (!["ENOTEMPTY", "EEXIST", "ENOENT"].includes(codeOf(error))) throw error
   }
 }
+
+const codeOf = (error: unknown): string =>
+  typeof error === "object" && error !== null && "code" in error ? String(error.code) : ""
 
 /** SQLITE_BUSY. https://sqlite.org/rescode.html */
 const isBusy = (error: unknown): boolean =>

@@ -112,8 +112,21 @@ export const nameOf = (method: string, params: object | undefined): string | und
   return typeof name === "string" ? name : undefined
 }
 
+/** The text of a request. Throws a `TypeError` when `params` cannot be JSON: a cycle, a BigInt, a number that is not finite. */
+export const encode = (...request: Parameters<typeof textOf>): string => {
+  const text = textOf(...request)
+  // JSON writes `null` for NaN and Infinity, and the server would take that for what was meant.
+  if (text.includes("null")) JSON.stringify(request[2], refuseInfinite)
+  return text
+}
+
+const refuseInfinite = (name: string, value: unknown): unknown => {
+  if (typeof value !== "number" || Number.isFinite(value)) return value
+  throw new TypeError(`JSON has no number for ${value} at ${JSON.stringify(name)}`)
+}
+
 /** Asks for progress only where somebody looks at it, a deadline included. The token is the id: unique, and found at once. */
-export const encode = (
+const textOf = (
   id: number,
   method: string,
   params: object | undefined,

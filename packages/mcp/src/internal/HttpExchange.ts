@@ -41,7 +41,7 @@ export interface ExchangeHost extends ReconnectionHost {
   readonly onResponse: (exchange: HttpExchange, status: number, headers: IncomingHttpHeaders) => void
   /** What to do with a frame that was answered by a status other than 2xx. */
   readonly onRefusal: (exchange: HttpExchange, refusal: Refusal) => void
-  /** A JSON-RPC error came as the whole body of a success. True: it means something else, and is dealt with. */
+  /** A JSON-RPC error, or no message at all, came as the whole body of a success. True: it means something else, and is dealt with. */
   readonly onErrorBody: (exchange: HttpExchange, status: number, body: string) => boolean
   /** There was no way to the server: nothing was sent. */
   readonly onUnreachable: (exchange: HttpExchange, description: string) => void
@@ -86,6 +86,8 @@ export class HttpExchange extends HttpEvents {
   #resumption: HttpResumption | undefined
   /** An error that does not say what it is about. Another message may still be the answer. */
   #complaint: JsonRpc.Failure | undefined
+  /** Something that is no message, and may be a complaint. */
+  #noise: string | undefined
   #hasBegun = false
   #status = 0
 
@@ -169,6 +171,7 @@ export class HttpExchange extends HttpEvents {
     const { id } = this.outbound
     if (id === undefined || answeredBy(frame) !== id) {
       if (frame._tag === "Failure" && frame.id === null) this.#complaint ??= frame
+      else if (frame._tag === "Malformed") this.#noise ??= frame.excerpt
       else this.#hasBegun = true
       return this.#host.receiveStray(frame)
     }
@@ -179,7 +182,11 @@ export class HttpExchange extends HttpEvents {
   /** No answer has come, but perhaps a complaint that does not say about what: it can only be about what was posted here. */
   #complain(): void {
     const { id } = this.outbound
-    if (this.#complaint === undefined || id === undefined || !this.isAwaitingAnswer) return
+    if (id === undefined || !this.isAwaitingAnswer) return
+    if (this.#complaint === undefined) {
+      if (this.#noise !== undefined && !this.#hasBegun) this.#host.onErrorBody(this, this.#status, this.#noise)
+      return
+    }
     const { error } = this.#complaint
     // A stream that has brought something else, progress perhaps, is that of a call which has begun: no word makes it unexecuted.
     if (
@@ -328,9 +335,11 @@ export class HttpExchange extends HttpEvents {
       if (!isUtf8(bytes)) return this.fail(unintelligible("it is not UTF-8"))
       const text = bytes.toString()
       const frame = JsonRpc.decode(text)
+      const isNonsense = frame._tag === "Malformed" && answeredBy(frame) !== this.outbound.id
       // What is longer is the answer of a tool, and no sentence.
-      if (frame._tag === "Failure" && bytes.length <= refusalBytes && this.#host.onErrorBody(this, status, text)) return
-      if (frame._tag === "Malformed" && answeredBy(frame) !== this.outbound.id) {
+      const isSentence = (frame._tag === "Failure" || isNonsense) && bytes.length <= refusalBytes
+      if (isSentence && this.#host.onErrorBody(this, status, text)) return
+      if (isNonsense) {
         return this.fail(unintelligible(`${frame.reason}: ${frame.excerpt}`))
       }
       unbatch(frame, (message) => this.receive(message))

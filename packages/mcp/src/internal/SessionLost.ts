@@ -31,8 +31,12 @@ export const isSessionLost: SessionLostClassifier = (status, body) => {
   if (isFailure && isOurs(frame.id)) return isDressedUp(status, frame.error.message)
   if (status === 404 || status === 410) return true
   if (status === 407 || status === 429) return false
-  // A success is the server's word on the session only where it is an error that could not even be given an id.
-  if (status < 400) return isFailure && namesSession(frame.error.message)
+  // A success is the server's word on the session only where it is an error that could not even be given an id, or JSON that is no message.
+  if (status < 400) {
+    return isFailure
+      ? namesSession(frame.error.message)
+      : frame._tag === "Malformed" && isSentence(body)
+  }
   return namesSession(HttpWords.wordsIn(body) ?? "")
 }
 
@@ -57,6 +61,10 @@ export const isUngreeted: SessionLostClassifier = (status, body) => {
  */
 export const isSuspicious = ({ error }: JsonRpc.Failure, status: number): boolean =>
   status >= 400 ? namesSession(error.message) : wholly.test(error.message.slice(0, longestSentence).trim())
+
+/** JSON that says it and nothing else, as `{"error":"Session not found"}`. A page may be anybody's. */
+const isSentence = (body: string): boolean =>
+  /^\s*\{/.test(body) && wholly.test((HttpWords.wordsIn(body) ?? "").slice(0, longestSentence).trim())
 
 /** A refusal that bears our id: 404, 410 and 503 refuse by themselves, any other 4xx only with the bare sentence. */
 const isDressedUp = (status: number, words: string): boolean =>
