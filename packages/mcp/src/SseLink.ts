@@ -37,10 +37,12 @@ import * as Boundary from "./internal/Boundary.ts"
 import * as HttpAgent from "./internal/HttpAgent.ts"
 import * as HttpAuthorization from "./internal/HttpAuthorization.ts"
 import { type Body, collect, contentTypeOf, discard, encodingOf } from "./internal/HttpBody.ts"
+import { aboutOf, HttpDoubt } from "./internal/HttpDoubt.ts"
 import { HttpEvents } from "./internal/HttpEvents.ts"
 import { faultOf, HttpHeaders } from "./internal/HttpHeaders.ts"
 import * as HttpStatus from "./internal/HttpStatus.ts"
 import { tooLong, unbatch } from "./internal/incoming.ts"
+import { isSessionLost } from "./internal/SessionLost.ts"
 import { type PostHost, SsePost } from "./internal/SsePost.ts"
 import type { Link, LinkClosed, LinkFailure, LinkReceiver, Outbound } from "./Link.ts"
 
@@ -129,6 +131,7 @@ class SseTransport extends HttpEvents implements Link, PostHost {
     this.#headers = new HttpHeaders(this.#url, options.headers)
   }
 
+  readonly doubts = new HttpDoubt()
   readonly closed = Deferred.await(this.#closed)
   readonly received = (): number => this.#received
   readonly stderrTail = (): string => ""
@@ -140,7 +143,7 @@ class SseTransport extends HttpEvents implements Link, PostHost {
     const from = this.#state._tag === "Open" ? this.#state.target : this.#url
     const target = HttpStatus.redirection(refusal, from)
     if (target === undefined || this.#state._tag !== "Open" || post.redirections >= redirectLimit) {
-      return post.fail(HttpStatus.failureOf(refusal, from, this.#now()))
+      return this.#refused(post, refusal, HttpStatus.failureOf(refusal, from, this.#now()))
     }
     this.#state = { _tag: "Open", target }
     this.#send(post.again(), target)
@@ -301,8 +304,33 @@ class SseTransport extends HttpEvents implements Link, PostHost {
   #receive(frame: JsonRpc.Incoming | JsonRpc.Malformed): void {
     if (this.#state._tag !== "Open") return
     const id = answeredBy(frame)
-    if (id !== undefined && id !== null) this.forget(id)
+    if (id !== undefined && id !== null) {
+      const outbound = [...this.#posts.keys()].find((outbound) => outbound.id === id)
+      if (outbound !== undefined) this.#judge(outbound, frame)
+      this.forget(id)
+    }
     this.audience.received(frame)
+  }
+
+  /** The stream may be open while the messages reach another replica, or a server that was never greeted. */
+  #judge(outbound: Outbound, frame: JsonRpc.Incoming | JsonRpc.Malformed): void {
+    if (frame._tag === "Success") this.doubts.answered(aboutOf(outbound))
+    if (frame._tag !== "Failure") return
+    const { code } = frame.error
+    this.doubts.failed(aboutOf(outbound), code, `it answers every request with error ${code}`)
+  }
+
+  #refused(post: SsePost, refusal: HttpStatus.Refusal, failure: LinkFailure): void {
+    const { body, status } = refusal
+    const about = aboutOf(post.outbound)
+    if (this.#options.authorizer !== undefined && (status === 401 || status === 403)) return post.fail(failure)
+    if (!isSessionLost(status, body) || !HttpStatus.isUnexecuted(refusal)) {
+      this.doubts.refused(status, about)
+      return post.fail(failure)
+    }
+    const description = `the server no longer knows the session (HTTP ${status})`
+    this.doubts.raise({ _tag: "Named", description, about })
+    post.fail({ _tag: "Lost", delivery: "Refused", description, status })
   }
 
   #send(post: SsePost, target: URL): void {
