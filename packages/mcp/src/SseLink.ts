@@ -117,6 +117,8 @@ class SseTransport extends HttpEvents implements Link, PostHost {
   #redirection: URL | undefined
   #redirections = 0
   #received = 0
+  /** The session has answered a request with a result: from then on it can be lost. */
+  #isKnown = false
   #events: ServerSentEvents.ServerSentEvents | undefined
   /** For the address. */
   #limit: Deadline | undefined
@@ -314,7 +316,10 @@ class SseTransport extends HttpEvents implements Link, PostHost {
 
   /** The stream may be open while the messages reach another replica, or a server that was never greeted. */
   #judge(outbound: Outbound, frame: JsonRpc.Incoming | JsonRpc.Malformed): void {
-    if (frame._tag === "Success") this.doubts.answered(aboutOf(outbound))
+    if (frame._tag === "Success") {
+      this.#isKnown = true
+      this.doubts.answered(aboutOf(outbound))
+    }
     if (frame._tag !== "Failure") return
     const { code } = frame.error
     this.doubts.failed(aboutOf(outbound), code, `it answers every request with error ${code}`)
@@ -324,7 +329,7 @@ class SseTransport extends HttpEvents implements Link, PostHost {
     const { body, status } = refusal
     const about = aboutOf(post.outbound)
     if (this.#options.authorizer !== undefined && (status === 401 || status === 403)) return post.fail(failure)
-    if (!isSessionLost(status, body) || !HttpStatus.isUnexecuted(refusal)) {
+    if (!this.#isKnown || !isSessionLost(status, body) || !HttpStatus.isUnexecuted(refusal)) {
       this.doubts.refused(status, about)
       return post.fail(failure)
     }
