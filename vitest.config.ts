@@ -30,13 +30,15 @@ export default defineConfig({
     allowOnly: false,
     testTimeout: 300_000,
     hookTimeout: 300_000,
-    // Two at a time where there are two cores: with less Vitest keeps one of them for itself.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Tests of processes and sockets wait for most of their time: one more than there are cores.
+    maxWorkers: availableParallelism() + 1,
     projects: [
       {
         extends: true,
         test: {
           name: "unit",
+          // Files share their workers and what these have loaded, which is half of their time. What a file changes for its process it puts back.
+          isolate: false,
           include: ["packages/*/test/**/*.test.ts", "apps/*/test/**/*.test.ts", "scripts/test/**/*.test.ts"],
           exclude: [...exclude, integration, long, system]
         }
