@@ -16,6 +16,8 @@ const exports = `
 export { default as Agent } from "undici/lib/dispatcher/agent.js"
 export { default as EnvHttpProxyAgent } from "undici/lib/dispatcher/env-http-proxy-agent.js"
 export { default as buildConnector } from "undici/lib/core/connect.js"
+import decompress from "undici/lib/interceptor/decompress.js"
+export const interceptors = { decompress }
 `
 
 /** `folder`: of the package that depends on undici. Returns the path of the file. */

@@ -39,7 +39,14 @@ describe("a response that is no good", () => {
     ["a compressed bomb", (response) => {
       response.writeHead(200, { "content-type": "application/json", "content-encoding": "gzip" })
       response.end(gzipSync(Buffer.alloc(50_000_000)))
-    }, { _tag: "Unintelligible", description: "it is compressed (gzip), which was not asked for" }],
+    }, { _tag: "Unintelligible", description: "a message of more than 100000 bytes, which is too long" }],
+    ["compression that is broken", (response) => {
+      response.writeHead(200, { "content-type": "application/json", "content-encoding": "gzip" })
+      response.end("no gzip at all")
+    }, { _tag: "Lost", delivery: "Unknown" }],
+    ["compression of a kind that is not known", (response) => {
+      response.writeHead(200, { "content-type": "application/json", "content-encoding": "compress" }).end("x")
+    }, { _tag: "Unintelligible", description: "it is compressed in a way that is not known here (compress)" }],
     ["a page for people", (response) => {
       response.writeHead(200, { "content-type": "text/html" }).end("<h1>Welcome</h1>")
     }, { _tag: "Unintelligible" }],

@@ -8,9 +8,9 @@
  * Proxies: `HTTP_PROXY`, `HTTPS_PROXY` (without it `HTTP_PROXY` serves both) and `NO_PROXY`; of two spellings the one in small
  * letters counts. They are read once per link.
  *
- * **Gotchas**: a bundler takes `#undici` for another build of it, made by `scripts/build.ts` with these three exports only.
+ * **Gotchas**: a bundler takes `#undici` for another build of it, made by `scripts/build.ts` with these exports only.
  */
-import { Agent, buildConnector, EnvHttpProxyAgent } from "#undici"
+import { Agent, buildConnector, EnvHttpProxyAgent, interceptors } from "#undici"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -67,20 +67,23 @@ const options = {
   connections: null
 } as const
 
+/** No compression is asked for; some servers and gateways compress all the same. What comes out has the limits of every message. */
+const decompress = interceptors.decompress({ skipErrorResponses: false })
+
 const isProxied = ({ httpProxy = "", httpsProxy = "" }: HttpProxies): boolean => httpProxy !== "" || httpsProxy !== ""
 
 const open = (proxies: HttpProxies): Dispatcher => {
   const { httpProxy = "", httpsProxy = "", noProxy = "" } = proxies
   // Empty texts, or it would read the environment again, and at any time.
   return isProxied(proxies)
-    ? new EnvHttpProxyAgent({ ...options, httpProxy, httpsProxy, noProxy })
-    : new Agent(options)
+    ? new EnvHttpProxyAgent({ ...options, httpProxy, httpsProxy, noProxy }).compose(decompress)
+    : new Agent(options).compose(decompress)
 }
 
 /** Sockets that do not keep the program alive once they are connected. Each serves one request, because undici refs again. */
 const openBackground = (): Dispatcher => {
   const connect = buildConnector({ timeout: connectTimeoutMillis, allowH2: false })
-  return new Agent({
+  const agent = new Agent({
     ...options,
     pipelining: 0,
     allowH2: false,
@@ -90,6 +93,7 @@ const openBackground = (): Dispatcher => {
         done(...outcome)
       })
   })
+  return agent.compose(decompress)
 }
 
 const acquire = (make: () => Dispatcher): Effect.Effect<Dispatcher, never, Scope.Scope> =>

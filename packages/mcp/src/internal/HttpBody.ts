@@ -36,14 +36,27 @@ export const collect = (limit: number, onEnd: (bytes: Buffer, isWhole: boolean) 
   }
 }
 
+/** Chooses how to read a body by its first character that is neither a blank nor a byte order mark. Empty: there is none. */
+export const byItsBeginning = (choose: (beginning: string) => Body): Body => {
+  let body: Body | undefined
+  return {
+    push: (chunk) => {
+      if (body === undefined) {
+        const beginning = /[^\s\xef\xbb\xbf]/.exec(chunk.toString("latin1"))?.[0]
+        if (beginning === undefined) return
+        body = choose(beginning)
+      }
+      body.push(chunk)
+    },
+    end: () => (body ?? choose("")).end()
+  }
+}
+
 /** The media type alone, in small letters. Empty where the server names none. */
 export const contentTypeOf = (headers: IncomingHttpHeaders): string =>
   String(headers["content-type"] ?? "").split(";")[0]?.trim().toLowerCase() ?? ""
 
-/**
- * The compression of a body, where there is one. None was asked for, and none is undone: so no small response becomes a large
- * one in here.
- */
+/** The compression of a body that the dispatcher has not undone. */
 export const encodingOf = (headers: IncomingHttpHeaders): string | undefined => {
   const encoding = String(headers["content-encoding"] ?? "").trim().toLowerCase()
   return encoding === "" || encoding === "identity" ? undefined : encoding

@@ -16,7 +16,7 @@ import type { LinkFailure, Outbound } from "../Link.ts"
 import { answeredBy } from "./answeredBy.ts"
 import type { Audience } from "./Audience.ts"
 import { describeError, isProxyRefusal } from "./HttpAgent.ts"
-import { type Body, collect, contentTypeOf, discard, encodingOf } from "./HttpBody.ts"
+import { type Body, byItsBeginning, collect, contentTypeOf, discard, encodingOf } from "./HttpBody.ts"
 import { HttpCursor } from "./HttpCursor.ts"
 import { HttpEvents } from "./HttpEvents.ts"
 import { HttpResumption, type ReconnectionHost } from "./HttpResumption.ts"
@@ -306,16 +306,23 @@ export class HttpExchange extends HttpEvents {
     }
     if (this.#state !== "reading") return this.#ignore()
     const contentType = contentTypeOf(headers)
-    if (encoding !== undefined) return this.#nonsense(`it is compressed (${encoding}), which was not asked for`)
+    if (encoding !== undefined) return this.#nonsense(`it is compressed in a way that is not known here (${encoding})`)
     if (contentType === "text/event-stream") return this.#events()
     if (contentType === "application/json") return this.#json(status)
     const what = contentType === "" ? "nothing" : contentType
+    if (!isPerhapsJson(contentType)) return this.#words(status, what)
+    return byItsBeginning((beginning) => /[[{]/.test(beginning) ? this.#json(status, what) : this.#words(status, what))
+  }
+
+  #words(status: number, what: string): Body {
     this.#host.onLingering(this)
-    return collect(refusalBytes, (bytes) => {
-      const words = HttpWords.wordsIn(bytes.toString())
-      const said = words === undefined ? "" : `: ${words}`
-      this.fail(unintelligible(`HTTP ${status} with ${what} where JSON or an event stream was due${said}`))
-    })
+    return collect(refusalBytes, (bytes) => this.#unexpected(status, what, bytes.toString()))
+  }
+
+  #unexpected(status: number, what: string, body: string): void {
+    const words = HttpWords.wordsIn(body)
+    const said = words === undefined ? "" : `: ${words}`
+    this.fail(unintelligible(`HTTP ${status} with ${what} where JSON or an event stream was due${said}`))
   }
 
   #nonsense(description: string): Body {
@@ -328,7 +335,8 @@ export class HttpExchange extends HttpEvents {
     return discard
   }
 
-  #json(status: number): Body {
+  /** `what`: as what the body was announced, where that is not JSON. */
+  #json(status: number, what?: string): Body {
     const limit = this.#host.maxMessageBytes
     return collect(limit, (bytes, isWhole) => {
       if (!isWhole) return this.fail(unintelligible(`a message of more than ${limit} bytes, which is too long`))
@@ -339,6 +347,7 @@ export class HttpExchange extends HttpEvents {
       // What is longer is the answer of a tool, and no sentence.
       const isSentence = (frame._tag === "Failure" || isNonsense) && bytes.length <= refusalBytes
       if (isSentence && this.#host.onErrorBody(this, status, text)) return
+      if (isNonsense && what !== undefined) return this.#unexpected(status, what, text.slice(0, refusalBytes))
       if (isNonsense) {
         return this.fail(unintelligible(`${frame.reason}: ${frame.excerpt}`))
       }
@@ -363,5 +372,9 @@ export class HttpExchange extends HttpEvents {
     this.fail(unintelligible(frame.reason))
   }
 }
+
+/** Small servers forget the type, or name another one. What is in it is no JSON often enough. */
+const isPerhapsJson = (contentType: string): boolean =>
+  contentType === "" || contentType === "text/plain" || /[/+-](?:json|json-rpc|jsonrpc|ndjson)$/.test(contentType)
 
 const unintelligible = (description: string): LinkFailure => ({ _tag: "Unintelligible", description })

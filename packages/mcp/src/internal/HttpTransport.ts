@@ -193,7 +193,8 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
     }
     // Only the answer to `initialize` founds a session; proxies have been seen to add the header elsewhere.
     const sessionId = headers["mcp-session-id"]
-    if (method !== "initialize" || typeof sessionId !== "string") return
+    // An empty one is none.
+    if (method !== "initialize" || typeof sessionId !== "string" || sessionId === "") return
     if (!/^[\x21-\x7e]{1,1024}$/.test(sessionId)) {
       const description = "its session id has characters that the protocol forbids"
       return exchange.fail({ _tag: "Unintelligible", description })
