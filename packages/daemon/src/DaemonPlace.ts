@@ -62,6 +62,18 @@ export const open = (options: PlaceOptions = {}): DaemonPlace => {
   }
 }
 
+/** Where a daemon is asked of itself that has made way for a newer one. No longer than the path of the other socket. */
+export const formerSocket = ({ socket }: DaemonPlace, pid: number): string =>
+  path.join(path.dirname(socket), `old.${pid}`)
+
+/** Those of daemons that have made way for a newer one. Some may have ended since. */
+export const formerSockets = ({ socket }: DaemonPlace): ReadonlyArray<string> => {
+  const directory = path.dirname(socket)
+  return attempt(directory, () => fs.readdirSync(directory))
+    .filter((name) => /^old\.\d+$/.test(name))
+    .map((name) => path.join(directory, name))
+}
+
 /** Reads the token. Throws `DaemonRefusal` when other users may read it, and when there is none. */
 export const readToken = ({ token }: DaemonPlace, user = process.getuid?.()): string => {
   const entry = attempt(token, () => fs.lstatSync(token, { throwIfNoEntry: false }))

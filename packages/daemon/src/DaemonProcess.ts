@@ -8,13 +8,14 @@ import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
 import * as Schedule from "effect/Schedule"
 import * as fs from "node:fs"
-import * as net from "node:net"
 import process from "node:process"
 import * as Daemon from "./Daemon.ts"
+import * as DaemonControl from "./DaemonControl.ts"
 import * as DaemonPlace from "./DaemonPlace.ts"
 import { DaemonRefusal } from "./DaemonRefusal.ts"
 import { closeInherited, tameUmask } from "./internal/inherited.ts"
 import * as logFile from "./internal/logFile.ts"
+import { ownVersion } from "./internal/ownVersion.ts"
 import { readinessDescriptor } from "./internal/startDaemon.ts"
 
 /** The daemon in the background. Tells its starter how its start went, and ends when it is idle. */
@@ -37,7 +38,7 @@ export const background = (): void => {
     const idleTimeout = yield* idleTimeoutOf(process.env)
     yield* untilItsTurn(
       place,
-      Daemon.run({ place, idleTimeout, onReady: Effect.sync(() => tell("ready")) })
+      Daemon.run({ place, idleTimeout, version, makesWay: true, onReady: Effect.sync(() => tell("ready")) })
     ).pipe(Effect.scoped, Effect.provide(Logger.layer([logFile.make(place.log)])))
   })
   start(program, (failure) => tell(failure ?? "ready"))
@@ -46,12 +47,14 @@ export const background = (): void => {
 /** The daemon in the foreground: for containers, systemd and launchd. Ends by a signal or by `holdfast daemon stop`. */
 export const foreground = (): void => {
   const program = Effect.gen(function*() {
-    yield* Effect.scoped(Daemon.run({ place: yield* opened, idleTimeout: undefined }))
+    yield* Effect.scoped(Daemon.run({ place: yield* opened, idleTimeout: undefined, version, makesWay: false }))
   }).pipe(Effect.provide(Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)])))
   start(program, (failure) => {
     if (failure !== undefined) process.stderr.write(`holdfast: ${failure}\n`)
   })
 }
+
+const version = ownVersion(process.env)
 
 const opened = Effect.try({
   try: () => DaemonPlace.open(),
@@ -72,8 +75,8 @@ const idleTimeoutOf = (
 }
 
 /**
- * The lock is free, or another daemon listens: then there is nothing to do. One that is about to end listens no more, and has the lock
- * until the last of its servers has ended.
+ * The lock is free, or an older daemon makes way, or another one listens that is as good: then there is nothing to do. One that is about to
+ * end listens no more, and has the lock until the last of its servers has ended.
  */
 const untilItsTurn = <R>(
   place: DaemonPlace.DaemonPlace,
@@ -82,22 +85,15 @@ const untilItsTurn = <R>(
   Effect.catchIf(
     run,
     (refusal) => refusal.code === "NotStarted",
-    (refusal) => Effect.flatMap(isListening(place.socket), (isThere) => isThere ? Effect.void : Effect.fail(refusal))
+    (refusal) =>
+      Effect.flatMap(
+        Effect.promise(() => DaemonControl.replace(version, place)),
+        (outcome) => outcome === "it stays" ? Effect.void : Effect.fail(refusal)
+      )
   ).pipe(Effect.retry({
     schedule: Schedule.spaced("50 millis").pipe(Schedule.upTo({ duration: "25 seconds" })),
     while: (refusal) => refusal.code === "NotStarted"
   }))
-
-const isListening = (file: string): Effect.Effect<boolean> =>
-  Effect.callback((resume) => {
-    const socket = net.connect({ path: file })
-    const finish = (isThere: boolean): void => {
-      socket.removeAllListeners().on("error", () => {}).destroy()
-      resume(Effect.succeed(isThere))
-    }
-    socket.once("connect", () => finish(true)).once("error", () => finish(false))
-    return Effect.sync(() => socket.destroy())
-  })
 
 /** The first signal ends it in order, a second one at once. `onEnd` is given the sentence of a refusal. */
 const start = (program: Effect.Effect<void, DaemonRefusal>, onEnd: (failure: string | undefined) => void): void => {

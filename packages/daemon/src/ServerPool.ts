@@ -48,6 +48,8 @@ export interface ServerPool {
   readonly lease: (
     target: ServerTarget
   ) => ReturnType<ConnectionPool.ConnectionPool<ServerTarget, PooledServer, ServerFailure>["lease"]>
+  /** From now on nothing is lent. What is not in use ends at once, the rest when it is given back; returns when all has ended. */
+  readonly drain: Effect.Effect<void>
   /** Those that live, now. */
   readonly servers: () => ReadonlyArray<PooledServer>
 }
@@ -179,7 +181,11 @@ export const make: Effect.Effect<ServerPool, never, Scope.Scope> = Effect.gen(fu
     classify: ({ treatment }) => treatment,
     exclusiveResource: () => true
   }, { policy: { maxConnections }, policyFor: ({ policy }) => policy }))
-  return { lease: (target) => pool.lease(target), servers: () => [...servers] }
+  return {
+    lease: (target) => pool.lease(target),
+    drain: pool.drain("Infinity"),
+    servers: () => [...servers]
+  }
 })
 
 /** A process that has been asked the modern question. A client that says `initialize` instead of waiting for the answer takes it. */

@@ -10,28 +10,80 @@ import * as FiberSet from "effect/FiberSet"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import type * as net from "node:net"
+import type { DaemonConnection } from "../DaemonClient.ts"
 import { HostSession, type Loss, type Opening } from "../HostSession.ts"
 import type { PooledServer, ServerFailure, ServerPool } from "../ServerPool.ts"
 import * as ServerTarget from "../ServerTarget.ts"
+import { passOn } from "./passOn.ts"
 import * as SocketLines from "./socketLines.ts"
 
-/** Serves until the client has gone. */
+export interface ServedSession {
+  readonly pool: ServerPool
+  readonly wanted: ServerTarget.WantedServer
+  readonly successor: Successor
+}
+
+/** The newer daemon that this one has made way for, or will. */
+export interface Successor {
+  readonly isThere: () => boolean
+  readonly comes: Effect.Effect<void>
+  /** The same session there. */
+  readonly connect: () => Promise<DaemonConnection>
+}
+
+/**
+ * Serves until the client has gone.
+ *
+ * Once there is a successor, a session keeps the process that is its alone for as long as it can; everything else it has there, from the
+ * first moment on in which nothing of it is on the way.
+ */
 export const serveServer = (
   socket: net.Socket,
-  pool: ServerPool,
-  wanted: ServerTarget.WantedServer
+  { pool, successor, wanted }: ServedSession
 ): Effect.Effect<void> =>
   Effect.scoped(Effect.gen(function*() {
     const run = yield* FiberSet.makeRuntime<never, void, never>()
+    let leaveShared: (() => void) | undefined
+    /** Between two requests nobody notices. */
+    const moveIfQuiet = (): void => {
+      if (!successor.isThere() || session.pending > 0) return
+      const leave = leaveShared
+      leaveShared = undefined
+      leave?.()
+    }
     const session = new HostSession({
-      toHost: (text) => SocketLines.write(socket, `${text}\n`),
-      open: (initialize, opening) => void run(hold(pool, ServerTarget.make(wanted, initialize), opening))
+      toHost: (text) => {
+        SocketLines.write(socket, `${text}\n`)
+        moveIfQuiet()
+      },
+      open: (initialize, opening) => {
+        if (successor.isThere()) return void run(passOn(successor.connect, initialize, opening))
+        const target = ServerTarget.make(wanted, initialize)
+        run(hold(pool, target, {
+          ...opening,
+          onOpen: (upstream) => {
+            leaveShared = target.isShared ? () => opening.onLost(replaced) : undefined
+            opening.onOpen(upstream)
+          },
+          // One that is still waited for when there is a successor is had there.
+          onLost: (loss) => {
+            leaveShared = undefined
+            if (loss === replaced && successor.isThere()) run(passOn(successor.connect, initialize, opening))
+            else opening.onLost(loss)
+          }
+        }))
+      }
     })
+    yield* Effect.forkScoped(Effect.andThen(successor.comes, Effect.sync(moveIfQuiet)))
     yield* Effect.addFinalizer(() => Effect.sync(() => session.hostEnded()))
     yield* Effect.callback<void>((resume) => {
+      const hear = (line: string): void => {
+        session.hostSaid(line)
+        moveIfQuiet()
+      }
       const framing = LineFraming.make({
-        onLine: (line) => session.hostSaid(line),
-        onFault: ({ _tag }) => session.hostSaid(`"${_tag}"`)
+        onLine: hear,
+        onFault: ({ _tag }) => hear(`"${_tag}"`)
       })
       const onData = (chunk: Buffer): void => framing.push(chunk)
       const onEnd = (): void => resume(Effect.void)
@@ -88,10 +140,14 @@ const pause = Schedule.spaced("5 millis")
 const isUsable = ({ lost, mux }: PooledServer, { isShared }: ServerTarget.ServerTarget): boolean =>
   lost() === undefined && (isShared || mux.isClean)
 
+/** The pool gives nothing any more, because there is a successor. Nothing was asked of a server yet. */
+const replaced: Loss = { reason: "ShuttingDown", message: "a newer daemon has taken over" }
+
 const lossOf = (error: Unleased): Loss => {
   if (error === "unusable") return { reason: "ConnectionLost", message: "the server was lost" }
   const { reason } = error
   if (reason._tag === "DialFailed") return reason.cause
+  if (reason._tag === "PoolClosed") return replaced
   return { reason: reasons[reason._tag] ?? "NotReady", message: error.message }
 }
 
@@ -99,6 +155,5 @@ const lossOf = (error: Unleased): Loss => {
 const reasons: Readonly<Record<string, string>> = {
   TooManyWaiters: "TooBusy",
   DialTimeout: "HandshakeTimeout",
-  Quarantined: "Quarantined",
-  PoolClosed: "ShuttingDown"
+  Quarantined: "Quarantined"
 }

@@ -5,6 +5,7 @@ import * as SdkTool from "@holdfast/server/SdkTool"
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import type { DaemonRefusal } from "../../DaemonRefusal.ts"
 
 export interface ControlOptions {
   readonly version: string
@@ -12,11 +13,13 @@ export interface ControlOptions {
   readonly status: Effect.Effect<object>
   /** Begins the end. */
   readonly stop: Effect.Effect<void>
+  /** Makes way for a daemon of that version, which must be newer. */
+  readonly makeWay: (version: string) => Effect.Effect<void, DaemonRefusal>
 }
 
 export const statusUri = "holdfast://daemon/status"
 
-export const make = ({ status, stop, version }: ControlOptions): McpServer => {
+export const make = ({ makeWay, status, stop, version }: ControlOptions): McpServer => {
   const server = new McpServer({ name: "holdfast-daemon", version })
   const json = Effect.map(status, (state) => JSON.stringify(state))
   server.registerResource(
@@ -42,6 +45,13 @@ export const make = ({ status, stop, version }: ControlOptions): McpServer => {
     annotations: { destructiveHint: true },
     input: Schema.Struct({}),
     handler: () => Effect.as(stop, text("stopping"))
+  }, (call) => call)
+  SdkTool.register(server, {
+    name: "make_way",
+    description: "For a newer daemon: this one stops listening, and ends with its last session",
+    annotations: { destructiveHint: true },
+    input: Schema.Struct({ version: Schema.String }),
+    handler: ({ version }) => Effect.as(makeWay(version), text("leaving"))
   }, (call) => call)
   return server
 }
