@@ -27,12 +27,14 @@ import * as DaemonClient from "./DaemonClient.ts"
 import * as DaemonLock from "./DaemonLock.ts"
 import * as DaemonPlace from "./DaemonPlace.ts"
 import { DaemonRefusal } from "./DaemonRefusal.ts"
+import type { DaemonStatus, SessionStatus } from "./DaemonStatus.ts"
 import * as Hello from "./Hello.ts"
 import { firstLine } from "./internal/firstLine.ts"
 import { listen } from "./internal/listener.ts"
 import { isSameSecret, newSecret, processId } from "./internal/nodePlatform.ts"
 import { isNewer } from "./internal/ownVersion.ts"
 import { resolveWish } from "./internal/resolveWish.ts"
+import type { ControlOptions } from "./internal/sdk/controlServer.ts"
 import { serveControl } from "./internal/serveControl.ts"
 import { serveServer } from "./internal/serveServer.ts"
 import * as ServerPool from "./ServerPool.ts"
@@ -45,35 +47,10 @@ export interface DaemonOptions {
   readonly version: string
   /** False: it never makes way for a newer version, because its supervisor would only start it again. */
   readonly makesWay: boolean
+  /** The last lines of its log. Default: none. */
+  readonly log?: (() => ReadonlyArray<string>) | undefined
   /** Run once it listens. */
   readonly onReady?: Effect.Effect<void> | undefined
-}
-
-/** What `holdfast daemon status` shows. */
-export interface DaemonStatus {
-  readonly pid: number
-  readonly version: string
-  readonly directory: string
-  /** It has made way for a newer one, and ends with its last session. */
-  readonly isLeaving: boolean
-  readonly sessions: ReadonlyArray<SessionStatus>
-  readonly servers: ReadonlyArray<ServerStatus>
-}
-
-/** A server's process that has been greeted. */
-export interface ServerStatus {
-  readonly name: string
-  readonly pid: number
-  /** How many use it now. */
-  readonly sessions: number
-}
-
-/** A client, in its own words. */
-export interface SessionStatus {
-  readonly program: string
-  readonly pid: number
-  readonly directory: string
-  readonly wants: string
 }
 
 /** How often the daemon looks whether its files are there: some systems clean up old ones. */
@@ -92,8 +69,6 @@ export const run = Effect.fnUntraced(
     const token = yield* trying(() => DaemonPlace.ensureToken(place, newSecret))
     const pid = yield* processId
     const stopped = Deferred.makeUnsafe<string>()
-    /** Done once it has made way. */
-    const left = Deferred.makeUnsafe<void>()
     let isLeaving = false
     const sessions = new Set<SessionStatus>()
     // Before the sessions, so that it outlives them: they give back what they hold.
@@ -107,14 +82,23 @@ export const run = Effect.fnUntraced(
       if (idleTimeout === undefined) return Effect.void
       return Effect.asVoid(FiberHandle.run(idle, Effect.andThen(Effect.sleep(idleTimeout), stop("it was idle"))))
     })
-    const status = Effect.sync((): DaemonStatus => ({
+    const status = Effect.map(pool.status, (servers): DaemonStatus => ({
       pid,
       version,
       directory: place.directory,
       isLeaving,
       sessions: [...sessions],
-      servers: pool.servers().map(({ mux, name, pid }) => ({ name, pid, sessions: mux.sessions }))
+      servers,
+      failures: pool.failures()
     }))
+    const control: ControlOptions = {
+      version,
+      status,
+      log: options.log ?? (() => []),
+      stop: stop("it was told to"),
+      makeWay: (successor) => makeWay(successor),
+      operate: pool.operate
+    }
     const accepted: Hello.Answer = { holdfast: Hello.protocol, version, pid, ...(!makesWay && { stays: true }) }
 
     /** `isFormer`: by the socket of a daemon that has made way, where it is asked of itself only. */
@@ -142,7 +126,7 @@ export const run = Effect.fnUntraced(
               const { wants } = hello
               if ("daemon" in wants) {
                 yield* answer(socket, accepted)
-                return yield* serveControl(socket, { version, status, stop: stop("it was told to"), makeWay })
+                return yield* serveControl(socket, control)
               }
               if (isFormer) return
               const wanted = yield* Effect.result(resolveWish(hello, wants))
@@ -152,8 +136,8 @@ export const run = Effect.fnUntraced(
               }
               yield* answer(socket, accepted)
               const connect = () => DaemonClient.connect({ ...hello, wants, place, version })
-              const successor = { isThere: () => isLeaving, comes: Deferred.await(left), connect }
-              yield* serveServer(socket, { pool, wanted: wanted.success, successor })
+              const successor = { isThere: () => isLeaving, connect }
+              yield* serveServer(socket, { pool, wanted: wanted.success, who: session, successor })
             }),
           () =>
             Effect.suspend(() => {
@@ -204,7 +188,6 @@ export const run = Effect.fnUntraced(
           ({ message }) => Effect.logWarning(message)
         )
         yield* Effect.forkIn(pool.drain, scope)
-        yield* Deferred.succeed(left, undefined)
       }).pipe(Effect.uninterruptible)
 
     yield* Effect.logInfo(`daemon ${version} listens on ${place.socket} as process ${pid}`)

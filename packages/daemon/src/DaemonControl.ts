@@ -4,11 +4,11 @@
 import * as fs from "node:fs"
 import process from "node:process"
 import { setTimeout } from "node:timers/promises"
-import type { DaemonStatus } from "./Daemon.ts"
 import * as DaemonClient from "./DaemonClient.ts"
 import * as DaemonLock from "./DaemonLock.ts"
 import * as DaemonPlace from "./DaemonPlace.ts"
 import { DaemonRefusal } from "./DaemonRefusal.ts"
+import type { DaemonStatus } from "./DaemonStatus.ts"
 import { isNewer } from "./internal/ownVersion.ts"
 
 /** What the daemon holds. Rejects with `DaemonRefusal`, code `NotRunning`, when there is none: none is started for this. */
@@ -20,6 +20,16 @@ export const formerStatus = async (place = DaemonPlace.open()): Promise<Readonly
   const found = await Promise.all((await formers(place)).map((former) => call(former, "status").catch(ignore)))
   return found.filter((text) => text !== undefined).map(statusIn)
 }
+
+/** What can be done to servers: see `ServerPool.operate`. */
+export type Operation = "reset" | "drain" | "close"
+
+/**
+ * Does something to the servers of a name, or to the one of a process. Resolves with a sentence. Rejects with `DaemonRefusal`, code
+ * `BadWish`, when the daemon has no such server, and as `status` does.
+ */
+export const operate = async (operation: Operation, server: string, place = DaemonPlace.open()): Promise<string> =>
+  call(await reach(place), operation, { server })
 
 /** How long the servers of a daemon may take to end. */
 const patienceMillis = 60_000

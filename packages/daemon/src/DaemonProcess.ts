@@ -16,6 +16,7 @@ import { DaemonRefusal } from "./DaemonRefusal.ts"
 import { closeInherited, tameUmask } from "./internal/inherited.ts"
 import * as logFile from "./internal/logFile.ts"
 import { ownVersion } from "./internal/ownVersion.ts"
+import * as RecentLines from "./internal/recentLines.ts"
 import { readinessDescriptor } from "./internal/startDaemon.ts"
 
 /** The daemon in the background. Tells its starter how its start went, and ends when it is idle. */
@@ -36,19 +37,29 @@ export const background = (): void => {
   const program = Effect.gen(function*() {
     const place = yield* opened
     const idleTimeout = yield* idleTimeoutOf(process.env)
+    const recent = RecentLines.make()
     yield* untilItsTurn(
       place,
-      Daemon.run({ place, idleTimeout, version, makesWay: true, onReady: Effect.sync(() => tell("ready")) })
-    ).pipe(Effect.scoped, Effect.provide(Logger.layer([logFile.make(place.log)])))
+      Daemon.run({
+        place,
+        idleTimeout,
+        version,
+        makesWay: true,
+        log: recent.lines,
+        onReady: Effect.sync(() => tell("ready"))
+      })
+    ).pipe(Effect.scoped, Effect.provide(Logger.layer([logFile.make(place.log), recent.logger])))
   })
   start(program, (failure) => tell(failure ?? "ready"))
 }
 
 /** The daemon in the foreground: for containers, systemd and launchd. Ends by a signal or by `holdfast daemon stop`. */
 export const foreground = (): void => {
+  const recent = RecentLines.make()
   const program = Effect.gen(function*() {
-    yield* Effect.scoped(Daemon.run({ place: yield* opened, idleTimeout: undefined, version, makesWay: false }))
-  }).pipe(Effect.provide(Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)])))
+    const place = yield* opened
+    yield* Effect.scoped(Daemon.run({ place, idleTimeout: undefined, version, makesWay: false, log: recent.lines }))
+  }).pipe(Effect.provide(Logger.layer([Logger.withConsoleError(Logger.formatLogFmt), recent.logger])))
   start(program, (failure) => {
     if (failure !== undefined) process.stderr.write(`holdfast: ${failure}\n`)
   })

@@ -9,12 +9,15 @@
  * - When the Scope closes every process has ended.
  */
 import { ConnectionPool, type Connector } from "@holdfast/core"
+import type { KeySnapshot } from "@holdfast/core/PoolSnapshot"
 import type { LinkClosed } from "@holdfast/mcp/Link"
 import { ConnectionLost, ServerExited } from "@holdfast/mcp/McpRuntimeError"
 import type { ProcessError } from "@holdfast/process/ProcessError"
+import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import type { FailureStatus, ServerStatus, SessionStatus } from "./DaemonStatus.ts"
 import { Greeter } from "./Greeter.ts"
 import type { Loss } from "./HostSession.ts"
 import * as ServerProcess from "./internal/ServerProcess.ts"
@@ -29,7 +32,7 @@ export interface ServerFailure extends Loss {
 
 /** A process that has been greeted. */
 export interface PooledServer {
-  readonly name: string
+  readonly target: ServerTarget
   readonly pid: number
   /** Its answer to `initialize`; undefined in the modern era. */
   readonly greeting: RawMessage.RawMessage | undefined
@@ -39,8 +42,17 @@ export interface PooledServer {
   /** Told at once when it is lost. */
   readonly losses: Set<(loss: Loss) => void>
   readonly closed: Effect.Effect<ServerFailure>
+  /** The sessions that have it. */
+  readonly holders: Set<SessionStatus>
+  /** Milliseconds since 1970. */
+  readonly startedAt: number
   /** No other session is to be given it. */
   readonly retire: () => void
+  readonly isRetired: () => boolean
+  /** Told at once when it is retired. */
+  readonly retirements: Set<() => void>
+  /** Ends it, whoever has it, and returns when it has ended. */
+  readonly end: Effect.Effect<void>
 }
 
 export interface ServerPool {
@@ -50,18 +62,45 @@ export interface ServerPool {
   ) => ReturnType<ConnectionPool.ConnectionPool<ServerTarget, PooledServer, ServerFailure>["lease"]>
   /** From now on nothing is lent. What is not in use ends at once, the rest when it is given back; returns when all has ended. */
   readonly drain: Effect.Effect<void>
-  /** Those that live, now. */
-  readonly servers: () => ReadonlyArray<PooledServer>
+  readonly status: Effect.Effect<ReadonlyArray<ServerStatus>>
+  /** Processes that could not be started or were lost, the newest last. */
+  readonly failures: () => ReadonlyArray<FailureStatus>
+  /**
+   * Does something about the servers that a word means: those of a name, or one by the number of its process. Succeeds with the number of
+   * what it was done to.
+   *
+   * - `reset`: forgets their failures and what they have refused; the next try is made at once.
+   * - `drain`: their processes are given to no other session. Sessions that share one leave it between two requests, and the next one is
+   *   started when it has ended; one that is a host's alone ends when that leaves.
+   * - `close`: they end now. Their sessions go on with others.
+   */
+  readonly operate: (operation: Operation, word: string) => Effect.Effect<number>
 }
+
+export type Operation = "reset" | "drain" | "close"
 
 /** How long a process is kept that has refused one question, for the other. */
 const parkingTime = "10 seconds"
+
+/** More are looked through for some that can be forgotten. */
+const mostTargets = 1000
+
+/** So many are told of. */
+const mostFailures = 50
 
 /** So many are remembered: a forgotten one costs one more start. */
 const mostRefusals = 1000
 
 export const make: Effect.Effect<ServerPool, never, Scope.Scope> = Effect.gen(function*() {
+  const clock = yield* Clock.Clock
   const servers = new Set<PooledServer>()
+  /** By fingerprint: what the pool knows by a name only. */
+  const targets = new Map<string, ServerTarget>()
+  const failures: Array<FailureStatus> = []
+  const note = ({ wanted }: ServerTarget, { message }: ServerFailure): void => {
+    failures.push({ server: wanted.name, at: clock.currentTimeMillisUnsafe(), message })
+    if (failures.length > mostFailures) failures.shift()
+  }
   /** By process: those that wait for the other question. */
   const parked = new Map<string, ServerProcess.ServerProcess>()
   /** By process: those that have not answered the modern question yet. */
@@ -111,7 +150,7 @@ export const make: Effect.Effect<ServerPool, never, Scope.Scope> = Effect.gen(fu
     })
 
   const dial = Effect.fnUntraced(function*(target: ServerTarget) {
-    const { initialize, wanted } = target
+    const { initialize } = target
     const memory = memoryOf(target, initialize === undefined ? "modern" : "legacy")
     const known = refusals.get(memory)
     if (known !== undefined) return yield* Effect.fail(refused(target, known))
@@ -124,9 +163,14 @@ export const make: Effect.Effect<ServerPool, never, Scope.Scope> = Effect.gen(fu
         Effect.sync(() => asking.get(target.process) === mine && asking.delete(target.process))
       )
     }
+    let isEnding = false
     const process = yield* Effect.acquireRelease(
       Effect.onExit(take(target), (exit) => asked === undefined ? Effect.void : Deferred.done(asked.process, exit)),
-      (process) => isParked || asked?.isTaken === true ? Effect.void : process.end
+      (process) =>
+        Effect.suspend(() => {
+          isEnding = true
+          return isParked || asked?.isTaken === true ? Effect.void : process.end
+        })
     )
     const answer = greet(target, process, initialize ?? discover)
     // One that was taken while it started is asked nothing here.
@@ -149,18 +193,35 @@ export const make: Effect.Effect<ServerPool, never, Scope.Scope> = Effect.gen(fu
     // From here on it is a server of the modern era.
     if (asked !== undefined && asking.get(target.process) === asked) asking.delete(target.process)
     let lost: ServerFailure | undefined
+    let isRetired = false
     const retired = Deferred.makeUnsafe<void>()
+    const retirements = new Set<() => void>()
+    const retire = (): void => {
+      if (isRetired) return
+      isRetired = true
+      Deferred.doneUnsafe(retired, Effect.void)
+      for (const tell of [...retirements]) tell()
+    }
     const mux = new ServerMux({ toServer: process.send, isShared: target.isShared })
     const losses = new Set<(loss: Loss) => void>()
     const server: PooledServer = {
-      name: wanted.name,
+      target,
       pid: process.pid,
+      startedAt: clock.currentTimeMillisUnsafe(),
+      holders: new Set(),
       greeting: initialize === undefined ? undefined : greeting,
       mux,
       lost: () => lost,
       losses,
       closed: Effect.map(process.closed, (closed) => lost ?? lossOf(target, closed)),
-      retire: () => void Deferred.doneUnsafe(retired, Effect.void)
+      retire,
+      isRetired: () => isRetired,
+      retirements,
+      end: Effect.suspend(() => {
+        retire()
+        isEnding = true
+        return process.end
+      })
     }
     process.onLine = (line) => void mux.serverSaid(line)
     yield* Effect.acquireRelease(
@@ -169,24 +230,103 @@ export const make: Effect.Effect<ServerPool, never, Scope.Scope> = Effect.gen(fu
     )
     process.onClosed((closed) => {
       const failure = lost = lossOf(target, closed)
+      if (!isEnding) note(target, failure)
       for (const tell of [...losses]) tell(failure)
     })
     return { value: server, closed: server.closed, retired: () => Deferred.await(retired) }
   })
 
-  const pool = yield* Effect.orDie(ConnectionPool.make<ServerTarget, PooledServer, ServerFailure>({
-    fingerprint: ({ fingerprint }) => fingerprint,
-    label: ({ wanted }) => wanted.name,
-    dial,
-    classify: ({ treatment }) => treatment,
-    exclusiveResource: () => true
-  }, { policy: { maxConnections }, policyFor: ({ policy }) => policy }))
+  const pool: ConnectionPool.ConnectionPool<ServerTarget, PooledServer, ServerFailure> = yield* Effect.orDie(
+    ConnectionPool.make<ServerTarget, PooledServer, ServerFailure>({
+      fingerprint: ({ fingerprint }) => fingerprint,
+      label: ({ wanted }) => wanted.name,
+      dial: (target) => Effect.tapError(dial(target), (failure) => Effect.sync(() => note(target, failure))),
+      classify: ({ treatment }) => treatment,
+      exclusiveResource: () => true
+    }, { policy: { maxConnections }, policyFor: ({ policy }) => policy })
+  )
+  /** What the pool knows no more is not needed here either. */
+  const forget = Effect.map(pool.snapshot, ({ keys }) => {
+    const known = new Set(keys.map(({ fingerprint }) => fingerprint))
+    for (const fingerprint of targets.keys()) if (!known.has(fingerprint)) targets.delete(fingerprint)
+  })
   return {
-    lease: (target) => pool.lease(target),
-    drain: pool.drain("Infinity"),
-    servers: () => [...servers]
+    lease: (target) =>
+      Effect.suspend(() => {
+        targets.set(target.fingerprint, target)
+        return targets.size > mostTargets ? Effect.andThen(forget, pool.lease(target)) : pool.lease(target)
+      }),
+    drain: Effect.suspend(() => {
+      for (const { retire } of servers) retire()
+      return pool.drain("Infinity")
+    }),
+    status: Effect.map(pool.snapshot, ({ keys }) =>
+      keys.flatMap((key) => {
+        const target = targets.get(key.fingerprint)
+        return target === undefined ? [] : statusOf(target, key, servers)
+      })),
+    failures: () => failures,
+    operate: (operation, word) =>
+      Effect.suspend(() => {
+        const meant = [...servers].filter(({ pid, target }) => String(pid) === word || target.wanted.name === word)
+        if (operation !== "reset") {
+          for (const { retire } of meant) retire()
+          const ends = operation === "drain" ? [] : meant.map(({ end }) => end)
+          return Effect.as(Effect.all(ends, { concurrency: "unbounded", discard: true }), meant.length)
+        }
+        const known = [...targets.values()].filter((target) =>
+          target.wanted.name === word || meant.some((server) => server.target === target)
+        )
+        for (const target of known) {
+          for (const era of ["legacy", "modern"] as const) refusals.delete(memoryOf(target, era))
+        }
+        return Effect.as(Effect.forEach(known, (target) => pool.reset(target), { discard: true }), known.length)
+      })
   }
 })
+
+/** The processes of a key, and those that it is to have. */
+const statusOf = (
+  target: ServerTarget,
+  { fingerprint, lastFailure, slots, waiting }: KeySnapshot,
+  servers: ReadonlySet<PooledServer>
+): ReadonlyArray<ServerStatus> => {
+  const { initialize, isShared, wanted } = target
+  const common = {
+    name: wanted.name,
+    command: [wanted.command, ...wanted.args].join(" "),
+    directory: wanted.cwd,
+    key: fingerprint.slice(0, 12),
+    era: initialize === undefined ? "modern" : "legacy",
+    sharing: isShared ? "shared" : "exclusive",
+    lastFailure
+  } as const
+  const live = [...servers].filter((server) => server.target.fingerprint === fingerprint).map((server) => ({
+    ...common,
+    state: server.isRetired() ? "leaving" : server.holders.size > 0 ? "in use" : "idle",
+    pid: server.pid,
+    startedAt: server.startedAt,
+    leases: [...server.holders],
+    waiting: 0,
+    retryInMillis: undefined
+  } as const))
+  const others = slots.flatMap(({ retryInMillis, state }) => {
+    const word = states[state]
+    return word === undefined
+      ? []
+      : [{ ...common, state: word, pid: undefined, startedAt: undefined, leases: [], waiting: 0, retryInMillis }]
+  })
+  // Those that are to come first: sessions wait for one of them.
+  const [first, ...rest] = [...others, ...live]
+  return first === undefined ? [] : [{ ...first, waiting }, ...rest]
+}
+
+/** Of slots without a process. */
+const states: Readonly<Record<string, "starting" | "backing off" | "quarantined">> = {
+  Connecting: "starting",
+  Backoff: "backing off",
+  Quarantined: "quarantined"
+}
 
 /** A process that has been asked the modern question. A client that says `initialize` instead of waiting for the answer takes it. */
 interface Asking {

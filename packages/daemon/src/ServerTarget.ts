@@ -103,6 +103,8 @@ export const make = (wanted: WantedServer, initialize: RawMessage.RawMessage | u
       maxConnectionsPerKey: isShared && policy.reuse ? 1 : maxConnections,
       // Sessions, not calls: each may have many.
       maxInFlight: maxSessions,
+      // One that is not given to others any more may be somebody's for hours.
+      drainTimeout: Number.POSITIVE_INFINITY,
       idleTimeout: Math.min(policy.idleTimeout, idleMillis)
     }
   }

@@ -8,13 +8,7 @@ import { world } from "./support/world.ts"
 
 const asVersion = (version: string) => ({ HOLDFAST_DAEMON_VERSION: version })
 
-const modernCall = (nonce: string): string =>
-  JSON.stringify({
-    jsonrpc: "2.0",
-    id: nonce,
-    method: "tools/call",
-    params: { name: "count", arguments: { nonce }, _meta: Host.modern }
-  })
+const modernCall = (nonce: string): string => Host.modernCall("count", nonce, nonce)
 
 describe("a newer version of the daemon", () => {
   it("takes over: a host keeps the process that is its alone, with its state, until it leaves; the old daemon ends then", async () => {

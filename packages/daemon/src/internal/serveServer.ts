@@ -11,6 +11,7 @@ import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import type * as net from "node:net"
 import type { DaemonConnection } from "../DaemonClient.ts"
+import type { SessionStatus } from "../DaemonStatus.ts"
 import { HostSession, type Loss, type Opening } from "../HostSession.ts"
 import type { PooledServer, ServerFailure, ServerPool } from "../ServerPool.ts"
 import * as ServerTarget from "../ServerTarget.ts"
@@ -20,13 +21,14 @@ import * as SocketLines from "./socketLines.ts"
 export interface ServedSession {
   readonly pool: ServerPool
   readonly wanted: ServerTarget.WantedServer
+  /** Whose it is. */
+  readonly who: SessionStatus
   readonly successor: Successor
 }
 
 /** The newer daemon that this one has made way for, or will. */
 export interface Successor {
   readonly isThere: () => boolean
-  readonly comes: Effect.Effect<void>
   /** The same session there. */
   readonly connect: () => Promise<DaemonConnection>
 }
@@ -34,52 +36,42 @@ export interface Successor {
 /**
  * Serves until the client has gone.
  *
- * Once there is a successor, a session keeps the process that is its alone for as long as it can; everything else it has there, from the
- * first moment on in which nothing of it is on the way.
+ * A session keeps a process that is its alone for as long as it can. It leaves one that it shares, and that others are not to be given any
+ * more, in the first moment in which nothing of it is on the way: what comes next is another process, or the successor.
  */
 export const serveServer = (
   socket: net.Socket,
-  { pool, successor, wanted }: ServedSession
+  { pool, successor, wanted, who }: ServedSession
 ): Effect.Effect<void> =>
   Effect.scoped(Effect.gen(function*() {
     const run = yield* FiberSet.makeRuntime<never, void, never>()
-    let leaveShared: (() => void) | undefined
-    /** Between two requests nobody notices. */
-    const moveIfQuiet = (): void => {
-      if (!successor.isThere() || session.pending > 0) return
-      const leave = leaveShared
-      leaveShared = undefined
-      leave?.()
-    }
+    let leaveIfQuiet: () => void = ignore
     const session = new HostSession({
       toHost: (text) => {
         SocketLines.write(socket, `${text}\n`)
-        moveIfQuiet()
+        leaveIfQuiet()
       },
       open: (initialize, opening) => {
-        if (successor.isThere()) return void run(passOn(successor.connect, initialize, opening))
-        const target = ServerTarget.make(wanted, initialize)
-        run(hold(pool, target, {
+        const next = (): void => void run(passOn(successor.connect, initialize, opening))
+        if (successor.isThere()) return next()
+        run(hold(pool, ServerTarget.make(wanted, initialize), who, {
           ...opening,
-          onOpen: (upstream) => {
-            leaveShared = target.isShared ? () => opening.onLost(replaced) : undefined
-            opening.onOpen(upstream)
-          },
-          // One that is still waited for when there is a successor is had there.
-          onLost: (loss) => {
-            leaveShared = undefined
-            if (loss === replaced && successor.isThere()) run(passOn(successor.connect, initialize, opening))
-            else opening.onLost(loss)
+          // A process that was waited for when the successor came is had there.
+          onLost: (loss) => loss === closed && successor.isThere() ? next() : opening.onLost(loss),
+          onShared: (server) => {
+            leaveIfQuiet = () => {
+              if (server.isRetired() && session.pending === 0) opening.onLost(left)
+            }
+            return leaveIfQuiet
           }
         }))
       }
     })
-    yield* Effect.forkScoped(Effect.andThen(successor.comes, Effect.sync(moveIfQuiet)))
     yield* Effect.addFinalizer(() => Effect.sync(() => session.hostEnded()))
     yield* Effect.callback<void>((resume) => {
       const hear = (line: string): void => {
         session.hostSaid(line)
-        moveIfQuiet()
+        leaveIfQuiet()
       }
       const framing = LineFraming.make({
         onLine: hear,
@@ -93,24 +85,34 @@ export const serveServer = (
   }))
 
 /** Holds a process for the session for as long as both want it. */
-const hold = (pool: ServerPool, target: ServerTarget.ServerTarget, opening: Opening): Effect.Effect<void> =>
+const hold = (
+  pool: ServerPool,
+  target: ServerTarget.ServerTarget,
+  who: SessionStatus,
+  opening: Opening & { readonly onShared: (server: PooledServer) => () => void }
+): Effect.Effect<void> =>
   usable(pool, target).pipe(
     Effect.flatMap((server) =>
       Effect.suspend(() => {
-        const closed = Deferred.makeUnsafe<void>()
+        const ended = Deferred.makeUnsafe<void>()
         const port = server.mux.attach(opening.onMessage)
         server.losses.add(opening.onLost)
+        server.holders.add(who)
+        const onRetired = target.isShared ? opening.onShared(server) : ignore
+        server.retirements.add(onRetired)
         opening.onOpen({
           greeting: server.greeting,
           send: port.send,
           close: () => {
             server.losses.delete(opening.onLost)
+            server.holders.delete(who)
+            server.retirements.delete(onRetired)
             port.close()
             if (!target.isShared && !server.mux.isClean) server.retire()
-            Deferred.doneUnsafe(closed, Effect.void)
+            Deferred.doneUnsafe(ended, Effect.void)
           }
         })
-        return Effect.raceFirst(Deferred.await(closed), Effect.asVoid(server.closed))
+        return Effect.raceFirst(Deferred.await(ended), Effect.asVoid(server.closed))
       })
     ),
     Effect.scoped,
@@ -137,17 +139,22 @@ type Unleased = PoolError<ServerFailure> | "unusable"
 /** The pool needs a turn of the event loop. */
 const pause = Schedule.spaced("5 millis")
 
-const isUsable = ({ lost, mux }: PooledServer, { isShared }: ServerTarget.ServerTarget): boolean =>
-  lost() === undefined && (isShared || mux.isClean)
+const isUsable = (
+  { isRetired, lost, mux }: PooledServer,
+  { isShared }: ServerTarget.ServerTarget
+): boolean => lost() === undefined && !isRetired() && (isShared || mux.isClean)
 
-/** The pool gives nothing any more, because there is a successor. Nothing was asked of a server yet. */
-const replaced: Loss = { reason: "ShuttingDown", message: "a newer daemon has taken over" }
+/** The pool gives nothing any more. */
+const closed: Loss = { reason: "ShuttingDown", message: "the daemon ends" }
+
+/** Nothing was on the way. */
+const left: Loss = { reason: "ConnectionLost", message: "the process is to end" }
 
 const lossOf = (error: Unleased): Loss => {
   if (error === "unusable") return { reason: "ConnectionLost", message: "the server was lost" }
   const { reason } = error
   if (reason._tag === "DialFailed") return reason.cause
-  if (reason._tag === "PoolClosed") return replaced
+  if (reason._tag === "PoolClosed") return closed
   return { reason: reasons[reason._tag] ?? "NotReady", message: error.message }
 }
 
@@ -157,3 +164,5 @@ const reasons: Readonly<Record<string, string>> = {
   DialTimeout: "HandshakeTimeout",
   Quarantined: "Quarantined"
 }
+
+const ignore = (): void => {}

@@ -20,7 +20,7 @@ export interface Host {
 
 let lastId = 100
 
-const over = (input: Readable, output: Writable, leave: () => void): Host => {
+export const over = (input: Readable, output: Writable, leave: () => void): Host => {
   const lines: Array<string> = []
   const readers: Array<(line: string) => void> = []
   let rest = ""
@@ -71,6 +71,15 @@ export const modern = {
   "io.modelcontextprotocol/clientInfo": { name: "test", version: "1" },
   "io.modelcontextprotocol/clientCapabilities": {}
 }
+
+/** A call of a tool in the modern era. */
+export const modernCall = (name: string, id: string | number, nonce = ""): string =>
+  JSON.stringify({
+    jsonrpc: "2.0",
+    id,
+    method: "tools/call",
+    params: { name, arguments: { nonce }, _meta: modern }
+  })
 
 type Wishes = Pick<DaemonClient.ConnectOptions, "wants" | "use" | "shared" | "handOn" | "environment">
 

@@ -1,0 +1,58 @@
+/**
+ * What the daemon holds, as it tells it: for `holdfast daemon status`, and for any MCP client that reads `holdfast://daemon/status`.
+ *
+ * What is added here later is optional: clients meet daemons of other versions.
+ */
+
+export interface DaemonStatus {
+  readonly pid: number
+  readonly version: string
+  readonly directory: string
+  /** It has made way for a newer one, and ends with its last session. */
+  readonly isLeaving: boolean
+  readonly sessions: ReadonlyArray<SessionStatus>
+  readonly servers: ReadonlyArray<ServerStatus>
+  /** The last ones, the newest last. */
+  readonly failures: ReadonlyArray<FailureStatus>
+}
+
+/** A client, in its own words. */
+export interface SessionStatus {
+  readonly program: string
+  readonly pid: number
+  readonly directory: string
+  readonly wants: string
+}
+
+/** A process of a server, or one that is to be. */
+export interface ServerStatus {
+  readonly name: string
+  /** With its arguments. */
+  readonly command: string
+  readonly directory: string
+  /** Equal for programs that may share a process. */
+  readonly key: string
+  readonly era: "legacy" | "modern"
+  readonly sharing: "shared" | "exclusive"
+  /** `leaving`: it ends when the last session that has it leaves. */
+  readonly state: "starting" | "in use" | "idle" | "leaving" | "backing off" | "quarantined"
+  /** Undefined: there is none now. */
+  readonly pid: number | undefined
+  /** Milliseconds since 1970. */
+  readonly startedAt: number | undefined
+  /** The sessions that have it. */
+  readonly leases: ReadonlyArray<SessionStatus>
+  /** How many sessions wait for a process of this key. */
+  readonly waiting: number
+  /** Until the next try, in milliseconds, while it backs off or is quarantined. */
+  readonly retryInMillis: number | undefined
+  readonly lastFailure: string | undefined
+}
+
+/** A process that could not be started, or that was lost. */
+export interface FailureStatus {
+  readonly server: string
+  /** Milliseconds since 1970. */
+  readonly at: number
+  readonly message: string
+}
