@@ -24,12 +24,14 @@ import * as Scope from "effect/Scope"
 import type * as net from "node:net"
 import { isNativeError } from "node:util/types"
 import * as DaemonClient from "./DaemonClient.ts"
+import type * as DaemonControl from "./DaemonControl.ts"
 import * as DaemonLock from "./DaemonLock.ts"
 import * as DaemonPlace from "./DaemonPlace.ts"
 import { DaemonRefusal } from "./DaemonRefusal.ts"
 import type { DaemonStatus, SessionStatus } from "./DaemonStatus.ts"
 import * as Hello from "./Hello.ts"
 import { firstLine } from "./internal/firstLine.ts"
+import type { TakenPlace } from "./internal/Instances.ts"
 import { listen } from "./internal/listener.ts"
 import { isSameSecret, newSecret, processId } from "./internal/nodePlatform.ts"
 import { isNewer } from "./internal/ownVersion.ts"
@@ -47,6 +49,8 @@ export interface DaemonOptions {
   readonly version: string
   /** False: it never makes way for a newer version, because its supervisor would only start it again. */
   readonly makesWay: boolean
+  /** The one that it has taken over from: what that one's hosts have is given to no other until it has ended. */
+  readonly former?: DaemonControl.Former | undefined
   /** The last lines of its log. Default: none. */
   readonly log?: (() => ReadonlyArray<string>) | undefined
   /** Run once it listens. */
@@ -74,11 +78,28 @@ export const run = Effect.fnUntraced(
     // Before the sessions, so that it outlives them: they give back what they hold.
     const pool = yield* ServerPool.make
     const scope = yield* Effect.scope
+    const { former } = options
+    if (former !== undefined) {
+      const keepOnly = pool.instances.reserve(former.taken)
+      let count = former.taken.length
+      const follow = Effect.promise(() => former.fewer(count)).pipe(
+        Effect.map((still) => {
+          keepOnly(still)
+          count = still.length
+        }),
+        Effect.repeat({ until: () => count === 0 })
+      )
+      if (count > 0) yield* Effect.forkScoped(follow)
+    }
     const idle = yield* FiberHandle.make<void, never>()
     const stop = (why: string): Effect.Effect<void> => Effect.asVoid(Deferred.succeed(stopped, why))
     const rest = Effect.suspend(() => {
+      if (isLeaving) {
+        // The newer one hears of the end by a session with this one.
+        const isNeeded = [...sessions].some(({ wants }) => wants !== ofItself)
+        return isNeeded ? FiberHandle.clear(idle) : stop("its last session has left")
+      }
       if (sessions.size > 0) return FiberHandle.clear(idle)
-      if (isLeaving) return stop("its last session has left")
       if (idleTimeout === undefined) return Effect.void
       return Effect.asVoid(FiberHandle.run(idle, Effect.andThen(Effect.sleep(idleTimeout), stop("it was idle"))))
     })
@@ -97,6 +118,7 @@ export const run = Effect.fnUntraced(
       log: options.log ?? (() => []),
       stop: stop("it was told to"),
       makeWay: (successor) => makeWay(successor),
+      fewer: pool.instances.fewer,
       operate: pool.operate
     }
     const accepted: Hello.Answer = { holdfast: Hello.protocol, version, pid, ...(!makesWay && { stays: true }) }
@@ -173,11 +195,12 @@ export const run = Effect.fnUntraced(
       Effect.forkIn(doors)
     )
 
-    const makeWay = (successor: string): Effect.Effect<void, DaemonRefusal> =>
+    const makeWay = (successor: string): Effect.Effect<ReadonlyArray<TakenPlace>, DaemonRefusal> =>
       Effect.gen(function*() {
         if (!makesWay) return yield* refuse("it is kept by a supervisor, and makes way for none")
         if (!isNewer(successor, version)) return yield* refuse(`it is ${version}, which is no older than ${successor}`)
-        if (isLeaving) return
+        const taken = pool.instances.taken()
+        if (isLeaving) return taken
         isLeaving = true
         yield* Effect.logInfo(`the daemon ${version} makes way for ${successor}`)
         // First: the file is removed by this, and the next one is another daemon's.
@@ -188,6 +211,9 @@ export const run = Effect.fnUntraced(
           ({ message }) => Effect.logWarning(message)
         )
         yield* Effect.forkIn(pool.drain, scope)
+        // It may have no session. The answer to this is to arrive first.
+        yield* Effect.forkIn(Effect.andThen(Effect.sleep("1 second"), rest), scope)
+        return taken
       }).pipe(Effect.uninterruptible)
 
     yield* Effect.logInfo(`daemon ${version} listens on ${place.socket} as process ${pid}`)
@@ -239,12 +265,15 @@ const faultOf = (
 const answer = (socket: net.Socket, line: Hello.Answer): Effect.Effect<void> =>
   Effect.sync(() => void socket.write(Hello.encode(line)))
 
+/** What a session is for that is with the daemon itself. */
+const ofItself = "the daemon"
+
 const describe = ({ directory, pid, program, wants }: Hello.Hello): SessionStatus => ({
   program,
   pid,
   directory,
   wants: "daemon" in wants
-    ? "the daemon"
+    ? ofItself
     : "server" in wants
     ? wants.server
     : [wants.endpoint.command, ...wants.endpoint.args].join(" ")

@@ -9,6 +9,7 @@ import * as DaemonLock from "./DaemonLock.ts"
 import * as DaemonPlace from "./DaemonPlace.ts"
 import { DaemonRefusal } from "./DaemonRefusal.ts"
 import type { DaemonStatus } from "./DaemonStatus.ts"
+import type { TakenPlace } from "./internal/Instances.ts"
 import { isNewer } from "./internal/ownVersion.ts"
 
 /** What the daemon holds. Rejects with `DaemonRefusal`, code `NotRunning`, when there is none: none is started for this. */
@@ -57,6 +58,14 @@ export const stop = async (place = DaemonPlace.open()): Promise<void> => {
   throw new DaemonRefusal("NotStarted", `the daemon has not ended yet; its log is ${place.log}`)
 }
 
+/** A daemon that has made way. */
+export interface Former {
+  /** Instances that its hosts have. */
+  readonly taken: ReadonlyArray<TakenPlace>
+  /** Those that they have once they have fewer than so many. None: it may have ended, too. */
+  readonly fewer: (than: number) => Promise<ReadonlyArray<TakenPlace>>
+}
+
 /**
  * For a daemon of this version that has found the lock taken: asks the one that listens to make way, if that is older. `it has left`, too,
  * if none listens any more.
@@ -64,18 +73,24 @@ export const stop = async (place = DaemonPlace.open()): Promise<void> => {
 export const replace = async (
   version: string,
   place: DaemonPlace.DaemonPlace
-): Promise<"it stays" | "it has left"> => {
+): Promise<"it stays" | "it has left" | Former> => {
   try {
     const current = await reach(place)
-    if (!isNewer(version, current.daemon.version)) {
-      current.socket.destroy()
+    const { daemon, socket } = current
+    if (!isNewer(version, daemon.version)) {
+      socket.destroy()
       return "it stays"
     }
-    await call(current, "make_way", { version })
-    return "it has left"
+    const taken = takenIn(await ask(current, "make_way", { version }))
+    return { taken, fewer: (than) => ask(current, "await_fewer", { than }).then(takenIn, () => []) }
   } catch (error) {
     return error instanceof DaemonRefusal && error.code === "NotRunning" ? "it has left" : "it stays"
   }
+}
+
+const takenIn = (text: string): ReadonlyArray<TakenPlace> => {
+  const { taken }: { readonly taken?: ReadonlyArray<TakenPlace> } = JSON.parse(text)
+  return taken ?? []
 }
 
 const reach = (place: DaemonPlace.DaemonPlace): Promise<DaemonClient.DaemonConnection> =>
@@ -96,7 +111,16 @@ const formers = async (place: DaemonPlace.DaemonPlace): Promise<ReadonlyArray<Da
   return found.filter((each) => each !== undefined)
 }
 
-const call = async (
+/** Asks one thing. */
+const call = async (connection: DaemonClient.DaemonConnection, name: string, given?: object): Promise<string> => {
+  try {
+    return await ask(connection, name, given)
+  } finally {
+    connection.socket.destroy()
+  }
+}
+
+const ask = async (
   { socket }: DaemonClient.DaemonConnection,
   name: string,
   given: object = {}
@@ -109,12 +133,10 @@ const call = async (
   const params = { name, arguments: given, _meta: meta }
   socket.write(`${JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params })}\n`)
   let said = ""
-  socket.setEncoding("utf8")
-  for await (const text of socket) {
+  for await (const text of socket.setEncoding("utf8").iterator({ destroyOnReturn: false })) {
     said += String(text)
     if (said.includes("\n")) break
   }
-  socket.destroy()
   const answer = answerIn(said)
   if (answer === undefined) {
     throw new DaemonRefusal("NotAdmitted", `the daemon's answer is not understood: ${said.slice(0, 200)}`)

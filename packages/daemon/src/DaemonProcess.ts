@@ -40,14 +40,16 @@ export const background = (): void => {
     const recent = RecentLines.make()
     yield* untilItsTurn(
       place,
-      Daemon.run({
-        place,
-        idleTimeout,
-        version,
-        makesWay: true,
-        log: recent.lines,
-        onReady: Effect.sync(() => tell("ready"))
-      })
+      (former) =>
+        Daemon.run({
+          place,
+          idleTimeout,
+          version,
+          makesWay: true,
+          former,
+          log: recent.lines,
+          onReady: Effect.sync(() => tell("ready"))
+        })
     ).pipe(Effect.scoped, Effect.provide(Logger.layer([logFile.make(place.log), recent.logger])))
   })
   start(program, (failure) => tell(failure ?? "ready"))
@@ -91,20 +93,25 @@ const idleTimeoutOf = (
  */
 const untilItsTurn = <R>(
   place: DaemonPlace.DaemonPlace,
-  run: Effect.Effect<void, DaemonRefusal, R>
-): Effect.Effect<void, DaemonRefusal, R> =>
-  Effect.catchIf(
-    run,
-    (refusal) => refusal.code === "NotStarted",
-    (refusal) =>
-      Effect.flatMap(
-        Effect.promise(() => DaemonControl.replace(version, place)),
-        (outcome) => outcome === "it stays" ? Effect.void : Effect.fail(refusal)
-      )
-  ).pipe(Effect.retry({
-    schedule: Schedule.spaced("50 millis").pipe(Schedule.upTo({ duration: "25 seconds" })),
-    while: (refusal) => refusal.code === "NotStarted"
-  }))
+  run: (former: DaemonControl.Former | undefined) => Effect.Effect<void, DaemonRefusal, R>
+): Effect.Effect<void, DaemonRefusal, R> => {
+  let former: DaemonControl.Former | undefined
+  return Effect.suspend(() => run(former)).pipe(
+    Effect.catchIf(
+      (refusal) => refusal.code === "NotStarted",
+      (refusal) =>
+        Effect.flatMap(Effect.promise(() => DaemonControl.replace(version, place)), (outcome) => {
+          if (outcome === "it stays") return Effect.void
+          if (outcome !== "it has left") former = outcome
+          return Effect.fail(refusal)
+        })
+    ),
+    Effect.retry({
+      schedule: Schedule.spaced("50 millis").pipe(Schedule.upTo({ duration: "25 seconds" })),
+      while: (refusal) => refusal.code === "NotStarted"
+    })
+  )
+}
 
 /** The first signal ends it in order, a second one at once. `onEnd` is given the sentence of a refusal. */
 const start = (program: Effect.Effect<void, DaemonRefusal>, onEnd: (failure: string | undefined) => void): void => {

@@ -20,6 +20,7 @@ import type * as Scope from "effect/Scope"
 import type { FailureStatus, ServerStatus, SessionStatus } from "./DaemonStatus.ts"
 import { Greeter } from "./Greeter.ts"
 import type { Loss } from "./HostSession.ts"
+import * as Instances from "./internal/Instances.ts"
 import * as ServerProcess from "./internal/ServerProcess.ts"
 import * as RawMessage from "./RawMessage.ts"
 import { ServerMux } from "./ServerMux.ts"
@@ -56,10 +57,15 @@ export interface PooledServer {
 }
 
 export interface ServerPool {
-  /** Borrows a process until the Scope closes. */
+  /**
+   * Borrows a process until the Scope closes. `isFresh`: one that is there already, without a lease, is somebody else's and ends first.
+   */
   readonly lease: (
-    target: ServerTarget
+    target: ServerTarget,
+    isFresh?: boolean
   ) => ReturnType<ConnectionPool.ConnectionPool<ServerTarget, PooledServer, ServerFailure>["lease"]>
+  /** The numbered places of servers that say `instances`. */
+  readonly instances: Instances.Instances
   /** From now on nothing is lent. What is not in use ends at once, the rest when it is given back; returns when all has ended. */
   readonly drain: Effect.Effect<void>
   readonly status: Effect.Effect<ReadonlyArray<ServerStatus>>
@@ -94,6 +100,8 @@ const mostRefusals = 1000
 export const make: Effect.Effect<ServerPool, never, Scope.Scope> = Effect.gen(function*() {
   const clock = yield* Clock.Clock
   const servers = new Set<PooledServer>()
+  /** By instance: the process that has its number, or is to have it. */
+  const claims = new Map<string, Claim>()
   /** By fingerprint: what the pool knows by a name only. */
   const targets = new Map<string, ServerTarget>()
   const failures: Array<FailureStatus> = []
@@ -149,7 +157,35 @@ export const make: Effect.Effect<ServerPool, never, Scope.Scope> = Effect.gen(fu
         : Effect.succeed(process)
     })
 
+  /** Waits for the end of the process that has the number, which ends because it is wanted. */
+  const claim = (instance: string): Effect.Effect<Claim, never, Scope.Scope> =>
+    Effect.suspend(() => {
+      const before = claims.get(instance)
+      const ended = Deferred.makeUnsafe<void>()
+      const wait = before === undefined
+        ? Effect.void
+        : Effect.andThen(Deferred.succeed(before.isWanted, undefined), before.isOver)
+      let hasWaited = false
+      // One that gives up while it waits does not let the next one pass.
+      const mine: Claim = { isWanted: Deferred.makeUnsafe(), isOver: Effect.andThen(Deferred.await(ended), wait) }
+      claims.set(instance, mine)
+      const end = Effect.suspend(() => {
+        if (hasWaited && claims.get(instance) === mine) claims.delete(instance)
+        return Deferred.succeed(ended, undefined)
+      })
+      return Effect.addFinalizer(() => end).pipe(
+        Effect.andThen(wait),
+        Effect.map(() => {
+          hasWaited = true
+          return mine
+        })
+      )
+    })
+
   const dial = Effect.fnUntraced(function*(target: ServerTarget) {
+    const claimed = target.wanted.instance === undefined ? undefined : yield* claim(target.wanted.instance)
+    /** By another host, for its number. */
+    const wanted = claimed === undefined ? Effect.never : Deferred.await(claimed.isWanted)
     const { initialize } = target
     const memory = memoryOf(target, initialize === undefined ? "modern" : "legacy")
     const known = refusals.get(memory)
@@ -174,9 +210,10 @@ export const make: Effect.Effect<ServerPool, never, Scope.Scope> = Effect.gen(fu
     )
     const answer = greet(target, process, initialize ?? discover)
     // One that was taken while it started is asked nothing here.
-    const settled = asked === undefined ? answer : asked.isTaken
+    const unclaimed = Effect.raceFirst(answer, Effect.andThen(wanted, Effect.fail(displaced(target))))
+    const settled = asked === undefined ? unclaimed : asked.isTaken
       ? Deferred.await(asked.taken)
-      : Effect.raceFirst(answer, Deferred.await(asked.taken))
+      : Effect.raceFirst(unclaimed, Deferred.await(asked.taken))
     const greeting = yield* settled.pipe(
       Effect.tapError(({ refusal }) => {
         // What was taken for a refusal was not the server's own word.
@@ -233,7 +270,11 @@ export const make: Effect.Effect<ServerPool, never, Scope.Scope> = Effect.gen(fu
       if (!isEnding) note(target, failure)
       for (const tell of [...losses]) tell(failure)
     })
-    return { value: server, closed: server.closed, retired: () => Deferred.await(retired) }
+    return {
+      value: server,
+      closed: server.closed,
+      retired: () => Effect.raceFirst(Deferred.await(retired), Effect.andThen(wanted, Effect.sync(retire)))
+    }
   })
 
   const pool: ConnectionPool.ConnectionPool<ServerTarget, PooledServer, ServerFailure> = yield* Effect.orDie(
@@ -251,10 +292,12 @@ export const make: Effect.Effect<ServerPool, never, Scope.Scope> = Effect.gen(fu
     for (const fingerprint of targets.keys()) if (!known.has(fingerprint)) targets.delete(fingerprint)
   })
   return {
-    lease: (target) =>
+    instances: Instances.make(),
+    lease: (target, isFresh = false) =>
       Effect.suspend(() => {
         targets.set(target.fingerprint, target)
-        return targets.size > mostTargets ? Effect.andThen(forget, pool.lease(target)) : pool.lease(target)
+        const lease = isFresh ? Effect.andThen(pool.invalidate(target), pool.lease(target)) : pool.lease(target)
+        return targets.size > mostTargets ? Effect.andThen(forget, lease) : lease
       }),
     drain: Effect.suspend(() => {
       for (const { retire } of servers) retire()
@@ -335,6 +378,14 @@ interface Asking {
   isTaken: boolean
 }
 
+/** Of a process on the number of an instance. */
+interface Claim {
+  /** Another one is to have it. */
+  readonly isWanted: Deferred.Deferred<void>
+  /** The process has ended, and those before it. */
+  readonly isOver: Effect.Effect<void>
+}
+
 const memoryOf = ({ process }: ServerTarget, era: "legacy" | "modern"): string => `${process} ${era}`
 
 const unstarted = (
@@ -382,6 +433,12 @@ const lossOf = ({ wanted: { name } }: ServerTarget, closed: LinkClosed): ServerF
 
 const wordsOf = (closed: LinkClosed): string =>
   "description" in closed ? closed.description : "the server's process ended"
+
+const displaced = ({ wanted: { name } }: ServerTarget): ServerFailure => ({
+  reason: "ConnectionLost",
+  message: `${name}: its number was given to another host before it had answered`,
+  treatment: "unavailable"
+})
 
 const refused = ({ wanted: { name } }: ServerTarget, refusal: RawMessage.RawMessage): ServerFailure => {
   const { code, message } = RawMessage.membersOf(refusal.value["error"])

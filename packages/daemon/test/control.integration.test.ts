@@ -77,6 +77,7 @@ describe("the daemon's own server", () => {
       "status",
       "stop",
       "make_way",
+      "await_fewer",
       "reset",
       "drain",
       "close"

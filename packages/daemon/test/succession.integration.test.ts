@@ -64,7 +64,8 @@ describe("a newer version of the daemon", () => {
     // A daemon that is killed behind them is another matter of theirs: the next one is started.
     process.kill(w.home.daemonPid(), "SIGKILL")
     await Home.until(() => !Home.isAlive(after))
-    assert.match(await quiet.ask(modernCall("f")), /"id":"f","result"/)
+    const list = { jsonrpc: "2.0", id: "f", method: "tools/list", params: { _meta: Host.modern } }
+    assert.match(await quiet.ask(JSON.stringify(list)), /"id":"f","result"/)
     const calls = w.record().filter((line) => line.startsWith("call "))
     assert.strictEqual(new Set(calls).size, calls.length)
     for (const each of [host, quiet, busy, other]) each.leave()

@@ -13,6 +13,7 @@ import type * as net from "node:net"
 import type { DaemonConnection } from "../DaemonClient.ts"
 import type { SessionStatus } from "../DaemonStatus.ts"
 import { HostSession, type Loss, type Opening } from "../HostSession.ts"
+import * as RawMessage from "../RawMessage.ts"
 import type { PooledServer, ServerFailure, ServerPool } from "../ServerPool.ts"
 import * as ServerTarget from "../ServerTarget.ts"
 import { passOn } from "./passOn.ts"
@@ -54,7 +55,7 @@ export const serveServer = (
       open: (initialize, opening) => {
         const next = (): void => void run(passOn(successor.connect, initialize, opening))
         if (successor.isThere()) return next()
-        run(hold(pool, ServerTarget.make(wanted, initialize), who, {
+        run(hold(pool, wanted, initialize, callerOf(who, initialize), {
           ...opening,
           // A process that was waited for when the successor came is had there.
           onLost: (loss) => loss === closed && successor.isThere() ? next() : opening.onLost(loss),
@@ -84,21 +85,30 @@ export const serveServer = (
     })
   }))
 
+/** A host says its name in `initialize`; what stands between it and the daemon has one of its own. */
+const callerOf = (who: SessionStatus, initialize: RawMessage.RawMessage | undefined): SessionStatus => {
+  const { name } = RawMessage.membersOf(initialize && RawMessage.paramsOf(initialize)["clientInfo"])
+  return typeof name === "string" && name !== "" ? { ...who, program: name.slice(0, 100) } : who
+}
+
 /** Holds a process for the session for as long as both want it. */
 const hold = (
   pool: ServerPool,
-  target: ServerTarget.ServerTarget,
+  wanted: ServerTarget.WantedServer,
+  initialize: RawMessage.RawMessage | undefined,
   who: SessionStatus,
   opening: Opening & { readonly onShared: (server: PooledServer) => () => void }
 ): Effect.Effect<void> =>
-  usable(pool, target).pipe(
+  placeFor(pool, wanted, who).pipe(
+    Effect.flatMap(({ isFresh, place }) => usable(pool, ServerTarget.make(place, initialize), isFresh)),
     Effect.flatMap((server) =>
       Effect.suspend(() => {
+        const { isShared } = server.target
         const ended = Deferred.makeUnsafe<void>()
         const port = server.mux.attach(opening.onMessage)
         server.losses.add(opening.onLost)
         server.holders.add(who)
-        const onRetired = target.isShared ? opening.onShared(server) : ignore
+        const onRetired = isShared ? opening.onShared(server) : ignore
         server.retirements.add(onRetired)
         opening.onOpen({
           greeting: server.greeting,
@@ -108,7 +118,7 @@ const hold = (
             server.holders.delete(who)
             server.retirements.delete(onRetired)
             port.close()
-            if (!target.isShared && !server.mux.isClean) server.retire()
+            if (!isShared && !server.mux.isClean) server.retire()
             Deferred.doneUnsafe(ended, Effect.void)
           }
         })
@@ -116,25 +126,57 @@ const hold = (
       })
     ),
     Effect.scoped,
-    Effect.catch((error) => Effect.sync(() => opening.onLost(lossOf(error))))
+    Effect.catch((error) => Effect.sync(() => opening.onLost("_tag" in error ? lossOf(error) : error)))
   )
+
+/** The server, with a number of its own where it says `instances`. */
+const placeFor = (
+  { instances }: ServerPool,
+  wanted: ServerTarget.WantedServer,
+  who: SessionStatus
+): Effect.Effect<
+  { readonly place: ServerTarget.WantedServer; readonly isFresh: boolean },
+  Loss,
+  Scope.Scope
+> => {
+  if (wanted.instances === undefined) return Effect.succeed({ place: wanted, isFresh: false })
+  const house = ServerTarget.houseOf(wanted)
+  return instances.take(house, wanted.instances.max, who).pipe(
+    Effect.timeoutOrElse({
+      duration: wanted.policy.acquireTimeout,
+      orElse: () => Effect.fail(allTaken(wanted, instances.tenants(house)))
+    }),
+    Effect.map(({ isOwn, number }) => ({ place: ServerTarget.instanceOf(wanted, number), isFresh: !isOwn }))
+  )
+}
+
+const allTaken = (
+  { instances, name }: ServerTarget.WantedServer,
+  tenants: ReadonlyArray<{ readonly program: string; readonly directory: string }>
+): Loss => ({
+  reason: "TooBusy",
+  message: `${name}: all of its instances (${instances?.max}) are in use, by ${
+    tenants.map(({ directory, program }) => `${program} in ${directory}`).join(", ")
+  }`
+})
 
 /** The pool hears of a loss or a retirement in a fiber of its own: until then it may lend what is of no use any more. */
 const usable = (
   pool: ServerPool,
-  target: ServerTarget.ServerTarget
-): Effect.Effect<PooledServer, Unleased, Scope.Scope> =>
+  target: ServerTarget.ServerTarget,
+  isFresh: boolean
+): Effect.Effect<PooledServer, PoolError<ServerFailure> | Loss, Scope.Scope> =>
   Effect.flatMap(Effect.scope, (scope) => {
     const once = Effect.flatMap(Scope.fork(scope), (own) =>
-      pool.lease(target).pipe(
+      pool.lease(target, isFresh).pipe(
         Scope.provide(own),
-        Effect.filterOrFail((server) => isUsable(server, target), () => "unusable" as const),
+        Effect.filterOrFail((server) => isUsable(server, target), () => unusable),
         Effect.onError((cause) => Scope.close(own, Exit.failCause(cause)))
       ))
-    return Effect.retry(once, { schedule: pause, while: (error) => error === "unusable" })
+    return Effect.retry(once, { schedule: pause, while: (error) => error === unusable })
   })
 
-type Unleased = PoolError<ServerFailure> | "unusable"
+const unusable: Loss = { reason: "ConnectionLost", message: "the server was lost" }
 
 /** The pool needs a turn of the event loop. */
 const pause = Schedule.spaced("5 millis")
@@ -150,8 +192,7 @@ const closed: Loss = { reason: "ShuttingDown", message: "the daemon ends" }
 /** Nothing was on the way. */
 const left: Loss = { reason: "ConnectionLost", message: "the process is to end" }
 
-const lossOf = (error: Unleased): Loss => {
-  if (error === "unusable") return { reason: "ConnectionLost", message: "the server was lost" }
+const lossOf = (error: PoolError<ServerFailure>): Loss => {
   const { reason } = error
   if (reason._tag === "DialFailed") return reason.cause
   if (reason._tag === "PoolClosed") return closed

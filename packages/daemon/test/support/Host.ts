@@ -81,7 +81,7 @@ export const modernCall = (name: string, id: string | number, nonce = ""): strin
     params: { name, arguments: { nonce }, _meta: modern }
   })
 
-type Wishes = Pick<DaemonClient.ConnectOptions, "wants" | "use" | "shared" | "handOn" | "environment">
+type Wishes = Pick<DaemonClient.ConnectOptions, "wants" | "use" | "shared" | "handOn" | "environment" | "directory">
 
 /** A session of this process. */
 export const connect = async (home: Home, wishes: Wishes): Promise<Host> => {

@@ -8,6 +8,7 @@ import * as Schema from "effect/Schema"
 import { DaemonRefusal } from "../../DaemonRefusal.ts"
 import type { DaemonStatus } from "../../DaemonStatus.ts"
 import type { Operation } from "../../ServerPool.ts"
+import type { TakenPlace } from "../Instances.ts"
 
 export interface ControlOptions {
   readonly version: string
@@ -17,14 +18,16 @@ export interface ControlOptions {
   /** Begins the end. */
   readonly stop: Effect.Effect<void>
   /** Makes way for a daemon of that version, which must be newer. */
-  readonly makeWay: (version: string) => Effect.Effect<void, DaemonRefusal>
+  readonly makeWay: (version: string) => Effect.Effect<ReadonlyArray<TakenPlace>, DaemonRefusal>
+  /** Waits until fewer instances than so many are taken. */
+  readonly fewer: (than: number) => Effect.Effect<ReadonlyArray<TakenPlace>>
   readonly operate: (operation: Operation, server: string) => Effect.Effect<number>
 }
 
 export const statusUri = "holdfast://daemon/status"
 export const logUri = "holdfast://daemon/log"
 
-export const make = ({ log, makeWay, operate, status, stop, version }: ControlOptions): McpServer => {
+export const make = ({ fewer, log, makeWay, operate, status, stop, version }: ControlOptions): McpServer => {
   const server = new McpServer({ name: "holdfast-daemon", version })
   const json = Effect.map(status, (state) => JSON.stringify(state))
   const resource = (name: string, uri: string, description: string, mimeType: string, read: Effect.Effect<string>) =>
@@ -58,7 +61,14 @@ export const make = ({ log, makeWay, operate, status, stop, version }: ControlOp
     "make_way",
     "For a newer daemon: this one stops listening, and ends with its last session",
     Schema.Struct({ version: Schema.String }),
-    (input) => Effect.as(makeWay(input.version), "leaving")
+    (input) => Effect.map(makeWay(input.version), (taken) => JSON.stringify({ taken }))
+  )
+  tool(
+    "await_fewer",
+    "For a newer daemon: waits until fewer instances than so many are taken here",
+    Schema.Struct({ than: Schema.Int }),
+    ({ than }) => Effect.map(fewer(than), (taken) => JSON.stringify({ taken })),
+    true
   )
   for (const [operation, description, done] of operations) {
     tool(
