@@ -23,6 +23,7 @@ import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import type * as net from "node:net"
 import { isNativeError } from "node:util/types"
+import type { Limits } from "./Admission.ts"
 import * as DaemonClient from "./DaemonClient.ts"
 import type * as DaemonControl from "./DaemonControl.ts"
 import * as DaemonLock from "./DaemonLock.ts"
@@ -33,7 +34,7 @@ import * as Hello from "./Hello.ts"
 import { firstLine } from "./internal/firstLine.ts"
 import type { TakenPlace } from "./internal/Instances.ts"
 import { listen } from "./internal/listener.ts"
-import { isSameSecret, newSecret, processId } from "./internal/nodePlatform.ts"
+import { availableMemory, isSameSecret, newSecret, processId } from "./internal/nodePlatform.ts"
 import { isNewer } from "./internal/ownVersion.ts"
 import { resolveWish } from "./internal/resolveWish.ts"
 import type { ControlOptions } from "./internal/sdk/controlServer.ts"
@@ -49,6 +50,8 @@ export interface DaemonOptions {
   readonly version: string
   /** False: it never makes way for a newer version, because its supervisor would only start it again. */
   readonly makesWay: boolean
+  /** How many processes it may hold. */
+  readonly limits: Limits
   /** The one that it has taken over from: what that one's hosts have is given to no other until it has ended. */
   readonly former?: DaemonControl.Former | undefined
   /** The last lines of its log. Default: none. */
@@ -76,7 +79,7 @@ export const run = Effect.fnUntraced(
     let isLeaving = false
     const sessions = new Set<SessionStatus>()
     // Before the sessions, so that it outlives them: they give back what they hold.
-    const pool = yield* ServerPool.make
+    const pool = yield* ServerPool.make({ limits: options.limits, availableMemory })
     const scope = yield* Effect.scope
     const { former } = options
     if (former !== undefined) {

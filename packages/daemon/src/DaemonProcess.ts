@@ -14,6 +14,7 @@ import * as DaemonControl from "./DaemonControl.ts"
 import * as DaemonPlace from "./DaemonPlace.ts"
 import { DaemonRefusal } from "./DaemonRefusal.ts"
 import { closeInherited, tameUmask } from "./internal/inherited.ts"
+import { limitsOf } from "./internal/limitsOf.ts"
 import * as logFile from "./internal/logFile.ts"
 import { ownVersion } from "./internal/ownVersion.ts"
 import * as RecentLines from "./internal/recentLines.ts"
@@ -37,6 +38,7 @@ export const background = (): void => {
   const program = Effect.gen(function*() {
     const place = yield* opened
     const idleTimeout = yield* idleTimeoutOf(process.env)
+    const limits = yield* limitsOf(process.env)
     const recent = RecentLines.make()
     yield* untilItsTurn(
       place,
@@ -44,6 +46,7 @@ export const background = (): void => {
         Daemon.run({
           place,
           idleTimeout,
+          limits,
           version,
           makesWay: true,
           former,
@@ -60,7 +63,10 @@ export const foreground = (): void => {
   const recent = RecentLines.make()
   const program = Effect.gen(function*() {
     const place = yield* opened
-    yield* Effect.scoped(Daemon.run({ place, idleTimeout: undefined, version, makesWay: false, log: recent.lines }))
+    const limits = yield* limitsOf(process.env)
+    yield* Effect.scoped(
+      Daemon.run({ place, idleTimeout: undefined, limits, version, makesWay: false, log: recent.lines })
+    )
   }).pipe(Effect.provide(Logger.layer([Logger.withConsoleError(Logger.formatLogFmt), recent.logger])))
   start(program, (failure) => {
     if (failure !== undefined) process.stderr.write(`holdfast: ${failure}\n`)

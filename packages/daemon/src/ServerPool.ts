@@ -8,7 +8,7 @@
  *   refused is remembered.
  * - When the Scope closes every process has ended.
  */
-import { ConnectionPool, type Connector } from "@holdfast/core"
+import { ConnectionPool, type Connector, type PoolError } from "@holdfast/core"
 import type { KeySnapshot } from "@holdfast/core/PoolSnapshot"
 import type { LinkClosed } from "@holdfast/mcp/Link"
 import { ConnectionLost, ServerExited } from "@holdfast/mcp/McpRuntimeError"
@@ -17,6 +17,7 @@ import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import * as Admission from "./Admission.ts"
 import type { FailureStatus, ServerStatus, SessionStatus } from "./DaemonStatus.ts"
 import { Greeter } from "./Greeter.ts"
 import type { Loss } from "./HostSession.ts"
@@ -24,7 +25,7 @@ import * as Instances from "./internal/Instances.ts"
 import * as ServerProcess from "./internal/ServerProcess.ts"
 import * as RawMessage from "./RawMessage.ts"
 import { ServerMux } from "./ServerMux.ts"
-import { maxConnections, type ServerTarget } from "./ServerTarget.ts"
+import type { ServerTarget } from "./ServerTarget.ts"
 
 /** Why a process cannot be had, or was lost. */
 export interface ServerFailure extends Loss {
@@ -44,7 +45,11 @@ export interface PooledServer {
   readonly losses: Set<(loss: Loss) => void>
   readonly closed: Effect.Effect<ServerFailure>
   /** The sessions that have it. */
-  readonly holders: Set<SessionStatus>
+  readonly holders: ReadonlySet<SessionStatus>
+  readonly hold: (session: SessionStatus) => void
+  readonly leave: (session: SessionStatus) => void
+  /** Since when it has no session, or is there. Milliseconds since 1970. */
+  readonly idleSince: () => number
   /** Milliseconds since 1970. */
   readonly startedAt: number
   /** No other session is to be given it. */
@@ -57,13 +62,15 @@ export interface PooledServer {
 }
 
 export interface ServerPool {
-  /**
-   * Borrows a process until the Scope closes. `isFresh`: one that is there already, without a lease, is somebody else's and ends first.
-   */
+  /** Borrows a process for a program until the Scope closes. Fails with `TooBusy` where a limit is reached: see `Admission`. */
   readonly lease: (
     target: ServerTarget,
-    isFresh?: boolean
-  ) => ReturnType<ConnectionPool.ConnectionPool<ServerTarget, PooledServer, ServerFailure>["lease"]>
+    borrower: {
+      readonly program: string
+      /** One that is there already, without a lease, is another host's, and ends first. */
+      readonly isFresh: boolean
+    }
+  ) => Effect.Effect<PooledServer, PoolError<ServerFailure> | Loss, Scope.Scope>
   /** The numbered places of servers that say `instances`. */
   readonly instances: Instances.Instances
   /** From now on nothing is lent. What is not in use ends at once, the rest when it is given back; returns when all has ended. */
@@ -97,7 +104,9 @@ const mostFailures = 50
 /** So many are remembered: a forgotten one costs one more start. */
 const mostRefusals = 1000
 
-export const make: Effect.Effect<ServerPool, never, Scope.Scope> = Effect.gen(function*() {
+export const make = Effect.fnUntraced(function*(
+  { availableMemory, limits }: Pick<Admission.AdmissionOptions, "availableMemory" | "limits">
+): Effect.fn.Return<ServerPool, never, Scope.Scope> {
   const clock = yield* Clock.Clock
   const servers = new Set<PooledServer>()
   /** By instance: the process that has its number, or is to have it. */
@@ -230,6 +239,8 @@ export const make: Effect.Effect<ServerPool, never, Scope.Scope> = Effect.gen(fu
     // From here on it is a server of the modern era.
     if (asked !== undefined && asking.get(target.process) === asked) asking.delete(target.process)
     let lost: ServerFailure | undefined
+    let idleSince = clock.currentTimeMillisUnsafe()
+    const holders = new Set<SessionStatus>()
     let isRetired = false
     const retired = Deferred.makeUnsafe<void>()
     const retirements = new Set<() => void>()
@@ -244,8 +255,14 @@ export const make: Effect.Effect<ServerPool, never, Scope.Scope> = Effect.gen(fu
     const server: PooledServer = {
       target,
       pid: process.pid,
-      startedAt: clock.currentTimeMillisUnsafe(),
-      holders: new Set(),
+      startedAt: idleSince,
+      holders,
+      hold: (session) => void holders.add(session),
+      leave: (session) => {
+        holders.delete(session)
+        idleSince = clock.currentTimeMillisUnsafe()
+      },
+      idleSince: () => idleSince,
       greeting: initialize === undefined ? undefined : greeting,
       mux,
       lost: () => lost,
@@ -284,8 +301,9 @@ export const make: Effect.Effect<ServerPool, never, Scope.Scope> = Effect.gen(fu
       dial: (target) => Effect.tapError(dial(target), (failure) => Effect.sync(() => note(target, failure))),
       classify: ({ treatment }) => treatment,
       exclusiveResource: () => true
-    }, { policy: { maxConnections }, policyFor: ({ policy }) => policy })
+    }, { policy: { maxConnections: limits.processes }, policyFor: ({ policy }) => policy })
   )
+  const { admit } = Admission.make({ limits, availableMemory, servers: () => servers })
   /** What the pool knows no more is not needed here either. */
   const forget = Effect.map(pool.snapshot, ({ keys }) => {
     const known = new Set(keys.map(({ fingerprint }) => fingerprint))
@@ -293,11 +311,12 @@ export const make: Effect.Effect<ServerPool, never, Scope.Scope> = Effect.gen(fu
   })
   return {
     instances: Instances.make(),
-    lease: (target, isFresh = false) =>
+    lease: (target, { isFresh, program }) =>
       Effect.suspend(() => {
         targets.set(target.fingerprint, target)
-        const lease = isFresh ? Effect.andThen(pool.invalidate(target), pool.lease(target)) : pool.lease(target)
-        return targets.size > mostTargets ? Effect.andThen(forget, lease) : lease
+        const lease = admit(target, program, pool.lease(target))
+        const fresh = isFresh ? Effect.andThen(pool.invalidate(target), lease) : lease
+        return targets.size > mostTargets ? Effect.andThen(forget, fresh) : fresh
       }),
     drain: Effect.suspend(() => {
       for (const { retire } of servers) retire()

@@ -72,8 +72,8 @@ export interface ServerTarget {
 /** Ends a process that no session has used for this long, if its config does not say less. */
 const idleMillis = 300_000
 
-/** As many as the daemon may have in all: a host never waits because there are others. */
-export const maxConnections = 512
+/** More than the daemon ever has in all: a host never waits because there are others. */
+const maxConnections = 100_000
 
 /** A server by its endpoint, for a client. */
 export const wantedServer = (

@@ -100,14 +100,16 @@ const hold = (
   opening: Opening & { readonly onShared: (server: PooledServer) => () => void }
 ): Effect.Effect<void> =>
   placeFor(pool, wanted, who).pipe(
-    Effect.flatMap(({ isFresh, place }) => usable(pool, ServerTarget.make(place, initialize), isFresh)),
+    Effect.flatMap(({ isFresh, place }) =>
+      usable(pool, ServerTarget.make(place, initialize), { program: who.program, isFresh })
+    ),
     Effect.flatMap((server) =>
       Effect.suspend(() => {
         const { isShared } = server.target
         const ended = Deferred.makeUnsafe<void>()
         const port = server.mux.attach(opening.onMessage)
         server.losses.add(opening.onLost)
-        server.holders.add(who)
+        server.hold(who)
         const onRetired = isShared ? opening.onShared(server) : ignore
         server.retirements.add(onRetired)
         opening.onOpen({
@@ -115,7 +117,7 @@ const hold = (
           send: port.send,
           close: () => {
             server.losses.delete(opening.onLost)
-            server.holders.delete(who)
+            server.leave(who)
             server.retirements.delete(onRetired)
             port.close()
             if (!isShared && !server.mux.isClean) server.retire()
@@ -164,11 +166,11 @@ const allTaken = (
 const usable = (
   pool: ServerPool,
   target: ServerTarget.ServerTarget,
-  isFresh: boolean
+  borrower: Parameters<ServerPool["lease"]>[1]
 ): Effect.Effect<PooledServer, PoolError<ServerFailure> | Loss, Scope.Scope> =>
   Effect.flatMap(Effect.scope, (scope) => {
     const once = Effect.flatMap(Scope.fork(scope), (own) =>
-      pool.lease(target, isFresh).pipe(
+      pool.lease(target, borrower).pipe(
         Scope.provide(own),
         Effect.filterOrFail((server) => isUsable(server, target), () => unusable),
         Effect.onError((cause) => Scope.close(own, Exit.failCause(cause)))
