@@ -204,6 +204,41 @@ const daemon = CliCommand.make("daemon").pipe(
   CliCommand.withSubcommands([daemonRun, daemonStatus, daemonStop, daemonReset, daemonDrain, daemonClose])
 )
 
+const why = CliCommand.make(
+  "why",
+  {
+    server: Argument.String("server").pipe(
+      Argument.withDescription("Its name, or the number of its process: see holdfast daemon status")
+    )
+  },
+  Effect.fnUntraced(function*({ server }) {
+    const { json } = yield* root
+    const { run } = yield* Effect.promise(() => import("./commands/why.ts"))
+    yield* Ref.set(yield* Outcome, yield* run(server, json))
+  })
+).pipe(
+  CliCommand.withDescription("Say what keeps the processes of a server apart"),
+  CliCommand.annotate(Help.Usage, "holdfast why <server>")
+)
+
+const share = CliCommand.make(
+  "share",
+  {
+    server: Argument.String("server").pipe(
+      Argument.withDescription("A server of the config, or the name or number of a process that the daemon has")
+    ),
+    undo: Flag.Boolean("undo").pipe(Flag.withDescription("Forget it again"), Flag.withDefault(false))
+  },
+  Effect.fnUntraced(function*(input) {
+    const { config } = yield* root
+    const { run } = yield* Effect.promise(() => import("./commands/share.ts"))
+    yield* Ref.set(yield* Outcome, yield* run({ ...input, config }))
+  })
+).pipe(
+  CliCommand.withDescription("Let hosts share one process of a server, though its protocol may keep state for each"),
+  CliCommand.annotate(Help.Usage, "holdfast share [--undo] <server>")
+)
+
 const sharing = {
   shared: Flag.Boolean("shared").pipe(
     Flag.withDescription("Share the process of a legacy server with other hosts at the same time"),
@@ -245,4 +280,4 @@ const wrap = CliCommand.make(
 )
 
 /** The whole command line. */
-export const command = root.pipe(CliCommand.withSubcommands([tools, call, connect, wrap, daemon]))
+export const command = root.pipe(CliCommand.withSubcommands([tools, call, connect, wrap, why, share, daemon]))

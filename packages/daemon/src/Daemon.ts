@@ -41,6 +41,8 @@ import type { ControlOptions } from "./internal/sdk/controlServer.ts"
 import { serveControl } from "./internal/serveControl.ts"
 import { serveServer } from "./internal/serveServer.ts"
 import * as ServerPool from "./ServerPool.ts"
+import type { WantedServer } from "./ServerTarget.ts"
+import * as SharedServers from "./SharedServers.ts"
 
 export interface DaemonOptions {
   readonly place: DaemonPlace.DaemonPlace
@@ -79,7 +81,11 @@ export const run = Effect.fnUntraced(
     let isLeaving = false
     const sessions = new Set<SessionStatus>()
     // Before the sessions, so that it outlives them: they give back what they hold.
-    const pool = yield* ServerPool.make({ limits: options.limits, availableMemory })
+    const pool = yield* ServerPool.make({
+      limits: options.limits,
+      availableMemory,
+      digestOf: (server) => SharedServers.digestOf(place, server)
+    })
     const scope = yield* Effect.scope
     const { former } = options
     if (former !== undefined) {
@@ -122,6 +128,7 @@ export const run = Effect.fnUntraced(
       stop: stop("it was told to"),
       makeWay: (successor) => makeWay(successor),
       fewer: pool.instances.fewer,
+      explain: pool.explain,
       operate: pool.operate
     }
     const accepted: Hello.Answer = { holdfast: Hello.protocol, version, pid, ...(!makesWay && { stays: true }) }
@@ -162,7 +169,12 @@ export const run = Effect.fnUntraced(
               yield* answer(socket, accepted)
               const connect = () => DaemonClient.connect({ ...hello, wants, place, version })
               const successor = { isThere: () => isLeaving, connect }
-              yield* serveServer(socket, { pool, wanted: wanted.success, who: session, successor })
+              yield* serveServer(socket, {
+                pool,
+                wanted: yield* sharedIfSaid(place, hello, wanted.success),
+                who: session,
+                successor
+              })
             }),
           () =>
             Effect.suspend(() => {
@@ -228,6 +240,18 @@ export const run = Effect.fnUntraced(
 
 const refuse = (why: string): Effect.Effect<never, DaemonRefusal> =>
   Effect.fail(new DaemonRefusal("NotAdmitted", `the daemon stays: ${why}`))
+
+/** By `holdfast share`, where nothing else was said. */
+const sharedIfSaid = (place: DaemonPlace.DaemonPlace, hello: Hello.Hello, wanted: WantedServer) =>
+  Effect.try({
+    try: () => {
+      if (wanted.isShared || wanted.instances !== undefined || hello.shared !== undefined) return wanted
+      const digest = SharedServers.digestOf(place, wanted)
+      const isShared = SharedServers.list(place).some((each) => each.digest === digest)
+      return { ...wanted, isShared }
+    },
+    catch: (error) => isNativeError(error) ? error.message : String(error)
+  }).pipe(Effect.catch((why) => Effect.as(Effect.logWarning(why), wanted)))
 
 const takeLock = (place: DaemonPlace.DaemonPlace): Effect.Effect<DaemonLock.DaemonLock, DaemonRefusal> =>
   Effect.filterOrFail(

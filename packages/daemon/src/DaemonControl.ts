@@ -8,7 +8,7 @@ import * as DaemonClient from "./DaemonClient.ts"
 import * as DaemonLock from "./DaemonLock.ts"
 import * as DaemonPlace from "./DaemonPlace.ts"
 import { DaemonRefusal } from "./DaemonRefusal.ts"
-import type { DaemonStatus } from "./DaemonStatus.ts"
+import type { DaemonStatus, Explanation } from "./DaemonStatus.ts"
 import type { TakenPlace } from "./internal/Instances.ts"
 import { isNewer } from "./internal/ownVersion.ts"
 
@@ -20,6 +20,13 @@ export const status = async (place = DaemonPlace.open()): Promise<DaemonStatus> 
 export const formerStatus = async (place = DaemonPlace.open()): Promise<ReadonlyArray<DaemonStatus>> => {
   const found = await Promise.all((await formers(place)).map((former) => call(former, "status").catch(ignore)))
   return found.filter((text) => text !== undefined).map(statusIn)
+}
+
+/** What keeps the processes of a server apart, by its name or the number of one of them. Rejects as `status` does. */
+export const why = async (server: string, place = DaemonPlace.open()): Promise<Explanation> => {
+  const explanation: unknown = JSON.parse(await call(await reach(place), "why", { server }))
+  // As for `status`.
+  return explanation as Explanation
 }
 
 /** What can be done to servers: see `ServerPool.operate`. */

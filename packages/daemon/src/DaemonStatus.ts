@@ -32,6 +32,12 @@ export interface ServerStatus {
   readonly directory: string
   /** Equal for programs that may share a process. */
   readonly key: string
+  /** Equal for programs that would share one if it were said that they may. */
+  readonly likeness: string
+  /** Its number, where each host has one. */
+  readonly instance: number | undefined
+  /** For `SharedServers`: the command and its arguments, digested with a secret of the user. Undefined: there is no secret yet. */
+  readonly digest: string | undefined
   readonly era: "legacy" | "modern"
   readonly sharing: "shared" | "exclusive"
   /** `leaving`: it ends when the last session that has it leaves. */
@@ -55,4 +61,22 @@ export interface FailureStatus {
   /** Milliseconds since 1970. */
   readonly at: number
   readonly message: string
+}
+
+/** What keeps the processes of a server apart. */
+export interface Explanation {
+  readonly keys: ReadonlyArray<ExplainedKey>
+  /** Of this server, the newest last. */
+  readonly failures: ReadonlyArray<FailureStatus>
+}
+
+/** Processes that are equal in everything that counts. */
+export interface ExplainedKey {
+  readonly key: string
+  readonly era: "legacy" | "modern"
+  readonly sharing: "shared" | "exclusive"
+  readonly pids: ReadonlyArray<number>
+  readonly leases: ReadonlyArray<SessionStatus>
+  /** In which parts it differs from the first one, in words. No values of variables. */
+  readonly differs: ReadonlyArray<string>
 }

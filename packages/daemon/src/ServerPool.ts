@@ -18,14 +18,16 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Admission from "./Admission.ts"
-import type { FailureStatus, ServerStatus, SessionStatus } from "./DaemonStatus.ts"
+import type { Explanation, FailureStatus, ServerStatus, SessionStatus } from "./DaemonStatus.ts"
 import { Greeter } from "./Greeter.ts"
 import type { Loss } from "./HostSession.ts"
+import { differences } from "./internal/differences.ts"
 import * as Instances from "./internal/Instances.ts"
 import * as ServerProcess from "./internal/ServerProcess.ts"
 import * as RawMessage from "./RawMessage.ts"
 import { ServerMux } from "./ServerMux.ts"
 import type { ServerTarget } from "./ServerTarget.ts"
+import type { ServerCommand } from "./SharedServers.ts"
 
 /** Why a process cannot be had, or was lost. */
 export interface ServerFailure extends Loss {
@@ -76,6 +78,8 @@ export interface ServerPool {
   /** From now on nothing is lent. What is not in use ends at once, the rest when it is given back; returns when all has ended. */
   readonly drain: Effect.Effect<void>
   readonly status: Effect.Effect<ReadonlyArray<ServerStatus>>
+  /** What keeps the processes of a name apart, or those of the name that the process of a number has. */
+  readonly explain: (word: string) => Explanation
   /** Processes that could not be started or were lost, the newest last. */
   readonly failures: () => ReadonlyArray<FailureStatus>
   /**
@@ -88,6 +92,11 @@ export interface ServerPool {
    * - `close`: they end now. Their sessions go on with others.
    */
   readonly operate: (operation: Operation, word: string) => Effect.Effect<number>
+}
+
+export interface ServerPoolOptions extends Pick<Admission.AdmissionOptions, "availableMemory" | "limits"> {
+  /** Of a command, for the list of servers that are to be shared. */
+  readonly digestOf: (server: ServerCommand) => string | undefined
 }
 
 export type Operation = "reset" | "drain" | "close"
@@ -105,7 +114,7 @@ const mostFailures = 50
 const mostRefusals = 1000
 
 export const make = Effect.fnUntraced(function*(
-  { availableMemory, limits }: Pick<Admission.AdmissionOptions, "availableMemory" | "limits">
+  { availableMemory, digestOf, limits }: ServerPoolOptions
 ): Effect.fn.Return<ServerPool, never, Scope.Scope> {
   const clock = yield* Clock.Clock
   const servers = new Set<PooledServer>()
@@ -325,9 +334,28 @@ export const make = Effect.fnUntraced(function*(
     status: Effect.map(pool.snapshot, ({ keys }) =>
       keys.flatMap((key) => {
         const target = targets.get(key.fingerprint)
-        return target === undefined ? [] : statusOf(target, key, servers)
+        return target === undefined ? [] : statusOf(target, key, servers, digestOf)
       })),
     failures: () => failures,
+    explain: (word) => {
+      const name = [...servers].find(({ pid }) => String(pid) === word)?.target.wanted.name ?? word
+      // The pool may know a key that nobody has a process of any more: it explains nothing.
+      const live = [...servers].filter(({ target }) => target.wanted.name === name)
+      const [first] = live
+      const keys = new Map(live.map(({ target }) => [target.fingerprint, target]))
+      return {
+        failures: failures.filter(({ server }) => server === name),
+        keys: [...keys.values()].map((target) => {
+          const own = live.filter((server) => server.target.fingerprint === target.fingerprint)
+          return {
+            ...kindOf(target),
+            pids: own.map(({ pid }) => pid),
+            leases: own.flatMap(({ holders }) => [...holders]),
+            differs: first === undefined ? [] : differences(first.target, target)
+          }
+        })
+      }
+    },
     operate: (operation, word) =>
       Effect.suspend(() => {
         const meant = [...servers].filter(({ pid, target }) => String(pid) === word || target.wanted.name === word)
@@ -351,18 +379,20 @@ export const make = Effect.fnUntraced(function*(
 const statusOf = (
   target: ServerTarget,
   { fingerprint, lastFailure, slots, waiting }: KeySnapshot,
-  servers: ReadonlySet<PooledServer>
+  servers: ReadonlySet<PooledServer>,
+  digestOf: (wanted: ServerTarget["wanted"]) => string | undefined
 ): ReadonlyArray<ServerStatus> => {
-  const { initialize, isShared, wanted } = target
+  const { wanted } = target
   const common = {
+    ...kindOf(target),
     name: wanted.name,
     command: [wanted.command, ...wanted.args].join(" "),
     directory: wanted.cwd,
-    key: fingerprint.slice(0, 12),
-    era: initialize === undefined ? "modern" : "legacy",
-    sharing: isShared ? "shared" : "exclusive",
+    likeness: target.process.slice(0, 12),
+    instance: wanted.instance === undefined ? undefined : Number(wanted.instance.split(" ").at(-1)),
+    digest: digestOf(wanted),
     lastFailure
-  } as const
+  }
   const live = [...servers].filter((server) => server.target.fingerprint === fingerprint).map((server) => ({
     ...common,
     state: server.isRetired() ? "leaving" : server.holders.size > 0 ? "in use" : "idle",
@@ -382,6 +412,12 @@ const statusOf = (
   const [first, ...rest] = [...others, ...live]
   return first === undefined ? [] : [{ ...first, waiting }, ...rest]
 }
+
+const kindOf = ({ fingerprint, initialize, isShared }: ServerTarget) => ({
+  key: fingerprint.slice(0, 12),
+  era: initialize === undefined ? "modern" : "legacy",
+  sharing: isShared ? "shared" : "exclusive"
+} as const)
 
 /** Of slots without a process. */
 const states: Readonly<Record<string, "starting" | "backing off" | "quarantined">> = {

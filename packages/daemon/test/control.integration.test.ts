@@ -78,6 +78,7 @@ describe("the daemon's own server", () => {
       "stop",
       "make_way",
       "await_fewer",
+      "why",
       "reset",
       "drain",
       "close"

@@ -2,12 +2,10 @@
  * `holdfast daemon run|status|stop|reset|drain|close`: the process that holds servers for all programs of this user.
  */
 import * as DaemonControl from "@holdfast/daemon/DaemonControl"
-import { DaemonRefusal } from "@holdfast/daemon/DaemonRefusal"
 import type { DaemonStatus, ServerStatus, SessionStatus } from "@holdfast/daemon/DaemonStatus"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
-import { isNativeError } from "node:util/types"
-import { CliFailure } from "../CliFailure.ts"
+import { askingDaemon } from "../AskingDaemon.ts"
 import { ExitCode } from "../ExitCode.ts"
 import { type Output, Shell } from "../Shell.ts"
 import { printable, styleOf } from "../Style.ts"
@@ -22,8 +20,8 @@ export const run = Effect.flatMap(
 
 /** Prints what the daemon holds, and those that have made way for it. */
 export const status = Effect.fnUntraced(function*(json: boolean) {
-  const state = yield* asking(() => DaemonControl.status())
-  const former = yield* asking(() => DaemonControl.formerStatus())
+  const state = yield* askingDaemon(() => DaemonControl.status())
+  const former = yield* askingDaemon(() => DaemonControl.formerStatus())
   if (json) {
     yield* writeResult(`${JSON.stringify({ ...state, former })}\n`)
     return ExitCode.ok
@@ -48,6 +46,7 @@ const described = (state: DaemonStatus, output: Pick<Output<unknown>, "columns" 
   return [
     `daemon ${state.version}, process ${state.pid}, in ${state.directory}${leaving}`,
     ...tableOf(["SERVER", "PROCESS", "ERA", "STATE", "SHARING", "SINCE", "USED BY"], servers.map(serverRow)),
+    ...savings(servers),
     ...tableOf(["SESSION WITHOUT A SERVER", "PROGRAM"], waiting.map((each) => [each.wants, programOf(each)])),
     ...tableOf(
       ["LAST FAILURES", "SERVER", "WHY"],
@@ -55,6 +54,22 @@ const described = (state: DaemonStatus, output: Pick<Output<unknown>, "columns" 
     ),
     ""
   ].join("\n")
+}
+
+/** Processes of legacy servers that differ in nothing but their hosts. */
+const savings = (servers: ReadonlyArray<ServerStatus>): ReadonlyArray<string> => {
+  const alike = Map.groupBy(
+    servers.filter(({ era, instance, leases, sharing }) =>
+      era === "legacy" && sharing === "exclusive" && instance === undefined && leases.length > 0
+    ),
+    ({ likeness }) => likeness
+  )
+  const lines = [...alike.values()].filter(({ length }) => length > 1).map(([first, ...others]) =>
+    `${
+      others.length + 1
+    } processes of ${first?.name} differ in nothing but their hosts: holdfast share ${first?.pid} would save ${others.length}`
+  )
+  return lines.length === 0 ? [] : ["", ...lines]
 }
 
 /** More are in `--json`. */
@@ -77,8 +92,7 @@ const stateOf = ({ retryInMillis, state, waiting }: ServerStatus): string => {
 
 const programOf = ({ directory, pid, program }: SessionStatus): string => `${program} (${pid}, ${directory})`
 
-const isSame = (one: SessionStatus, other: SessionStatus): boolean =>
-  one.pid === other.pid && one.program === other.program && one.wants === other.wants
+const isSame = (one: SessionStatus, other: SessionStatus): boolean => one.pid === other.pid && one.wants === other.wants
 
 /** In the time of the user's zone, as `ps` shows the starts of processes. */
 const clockOf = (millis: number): string =>
@@ -87,7 +101,7 @@ const clockOf = (millis: number): string =>
 /** `reset`, `drain` or `close` a server that the daemon holds. */
 export const operate = Effect.fnUntraced(function*(operation: DaemonControl.Operation, server: string) {
   const { stderr } = yield* Shell
-  const done = yield* asking(() => DaemonControl.operate(operation, server))
+  const done = yield* askingDaemon(() => DaemonControl.operate(operation, server))
   yield* stderr.write(`${printable(done)}\n`)
   return ExitCode.ok
 })
@@ -96,24 +110,9 @@ export const operate = Effect.fnUntraced(function*(operation: DaemonControl.Oper
 export const stop = Effect.fnUntraced(function*() {
   const { stderr } = yield* Shell
   yield* Effect.catchIf(
-    asking(() => DaemonControl.stop()),
+    askingDaemon(() => DaemonControl.stop()),
     (failure) => failure.reason === "NotRunning",
     () => stderr.write("no daemon is running\n")
   )
   return ExitCode.ok
 })
-
-const asking = <A>(ask: () => Promise<A>): Effect.Effect<A, CliFailure> =>
-  Effect.tryPromise({
-    try: ask,
-    catch: (error) =>
-      new CliFailure({
-        exitCode: !(error instanceof DaemonRefusal)
-          ? ExitCode.internal
-          : error.code === "BadWish"
-          ? ExitCode.usage
-          : ExitCode.cannotConnect,
-        reason: error instanceof DaemonRefusal ? error.code : "Internal",
-        message: isNativeError(error) ? error.message : String(error)
-      })
-  })

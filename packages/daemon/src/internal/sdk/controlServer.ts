@@ -6,7 +6,7 @@ import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { DaemonRefusal } from "../../DaemonRefusal.ts"
-import type { DaemonStatus } from "../../DaemonStatus.ts"
+import type { DaemonStatus, Explanation } from "../../DaemonStatus.ts"
 import type { Operation } from "../../ServerPool.ts"
 import type { TakenPlace } from "../Instances.ts"
 
@@ -21,13 +21,14 @@ export interface ControlOptions {
   readonly makeWay: (version: string) => Effect.Effect<ReadonlyArray<TakenPlace>, DaemonRefusal>
   /** Waits until fewer instances than so many are taken. */
   readonly fewer: (than: number) => Effect.Effect<ReadonlyArray<TakenPlace>>
+  readonly explain: (server: string) => Explanation
   readonly operate: (operation: Operation, server: string) => Effect.Effect<number>
 }
 
 export const statusUri = "holdfast://daemon/status"
 export const logUri = "holdfast://daemon/log"
 
-export const make = ({ fewer, log, makeWay, operate, status, stop, version }: ControlOptions): McpServer => {
+export const make = ({ explain, fewer, log, makeWay, operate, status, stop, version }: ControlOptions): McpServer => {
   const server = new McpServer({ name: "holdfast-daemon", version })
   const json = Effect.map(status, (state) => JSON.stringify(state))
   const resource = (name: string, uri: string, description: string, mimeType: string, read: Effect.Effect<string>) =>
@@ -68,6 +69,13 @@ export const make = ({ fewer, log, makeWay, operate, status, stop, version }: Co
     "For a newer daemon: waits until fewer instances than so many are taken here",
     Schema.Struct({ than: Schema.Int }),
     ({ than }) => Effect.map(fewer(than), (taken) => JSON.stringify({ taken })),
+    true
+  )
+  tool(
+    "why",
+    "What keeps the processes of a server apart, and its last failures",
+    Schema.Struct({ server: Schema.String }),
+    (input) => Effect.sync(() => JSON.stringify(explain(input.server))),
     true
   )
   for (const [operation, description, done] of operations) {
