@@ -43,6 +43,11 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
     reason: "the files of the daemon, for programs that load no Effect"
   },
   {
+    file: "packages/daemon/src/SharedServers.ts",
+    allows: ["process", "io", "randomness"],
+    reason: "what a user has said of servers, in a file"
+  },
+  {
     file: "packages/daemon/src/Shim.ts",
     allows: ["promises", "timers"],
     reason: "a server over stdin and stdout that stands beside every host: it loads no Effect"
@@ -64,8 +69,8 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
   },
   {
     file: "packages/daemon/src/DaemonControl.ts",
-    allows: ["promises", "timers", "time"],
-    reason: "a client of the daemon, with what that one returns"
+    allows: ["process", "io", "promises", "timers", "time"],
+    reason: "a client of the daemon, with what that one returns, which waits for the ends of processes"
   },
   {
     file: "packages/daemon/src/DaemonProcess.ts",

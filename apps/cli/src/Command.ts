@@ -3,6 +3,7 @@
  *
  * A command's code is loaded when it runs, so that `--help`, `--version` and mistakes answer at once.
  */
+import type { Operation } from "@holdfast/daemon/DaemonControl"
 import * as Argument from "effect/cli/Argument"
 import * as CliCommand from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
@@ -176,10 +177,66 @@ const daemonStop = CliCommand.make(
   })
 ).pipe(CliCommand.withDescription("End the daemon and every server it holds"))
 
+const operation = (name: Operation, description: string) =>
+  CliCommand.make(
+    name,
+    {
+      server: Argument.String("server").pipe(
+        Argument.withDescription("Its name, or the number of its process: see holdfast daemon status")
+      )
+    },
+    Effect.fnUntraced(function*({ server }) {
+      const { operate } = yield* Effect.promise(() => import("./commands/daemon.ts"))
+      yield* Ref.set(yield* Outcome, yield* operate(name, server))
+    })
+  ).pipe(
+    CliCommand.withDescription(description),
+    CliCommand.annotate(Help.Usage, `holdfast daemon ${name} <server>`)
+  )
+
+const daemonReset = operation("reset", "Forget the failures of a server, and try it again at once")
+const daemonDrain = operation("drain", "Give a server's processes to nobody else: each ends when its last user leaves")
+const daemonClose = operation("close", "End a server's processes now; their users go on with new ones")
+
 const daemon = CliCommand.make("daemon").pipe(
   CliCommand.withDescription("The process that holds servers for all programs of this user"),
-  CliCommand.annotate(Help.Usage, "holdfast daemon <run | status | stop>"),
-  CliCommand.withSubcommands([daemonRun, daemonStatus, daemonStop])
+  CliCommand.annotate(Help.Usage, "holdfast daemon <run | status | stop | reset | drain | close>"),
+  CliCommand.withSubcommands([daemonRun, daemonStatus, daemonStop, daemonReset, daemonDrain, daemonClose])
+)
+
+const why = CliCommand.make(
+  "why",
+  {
+    server: Argument.String("server").pipe(
+      Argument.withDescription("Its name, or the number of its process: see holdfast daemon status")
+    )
+  },
+  Effect.fnUntraced(function*({ server }) {
+    const { json } = yield* root
+    const { run } = yield* Effect.promise(() => import("./commands/why.ts"))
+    yield* Ref.set(yield* Outcome, yield* run(server, json))
+  })
+).pipe(
+  CliCommand.withDescription("Say what keeps the processes of a server apart"),
+  CliCommand.annotate(Help.Usage, "holdfast why <server>")
+)
+
+const share = CliCommand.make(
+  "share",
+  {
+    server: Argument.String("server").pipe(
+      Argument.withDescription("A server of the config, or the name or number of a process that the daemon has")
+    ),
+    undo: Flag.Boolean("undo").pipe(Flag.withDescription("Forget it again"), Flag.withDefault(false))
+  },
+  Effect.fnUntraced(function*(input) {
+    const { config } = yield* root
+    const { run } = yield* Effect.promise(() => import("./commands/share.ts"))
+    yield* Ref.set(yield* Outcome, yield* run({ ...input, config }))
+  })
+).pipe(
+  CliCommand.withDescription("Let hosts share one process of a server, though its protocol may keep state for each"),
+  CliCommand.annotate(Help.Usage, "holdfast share [--undo] <server>")
 )
 
 const sharing = {
@@ -223,4 +280,4 @@ const wrap = CliCommand.make(
 )
 
 /** The whole command line. */
-export const command = root.pipe(CliCommand.withSubcommands([tools, call, connect, wrap, daemon]))
+export const command = root.pipe(CliCommand.withSubcommands([tools, call, connect, wrap, why, share, daemon]))

@@ -8,12 +8,13 @@ import type { McpConfig } from "@holdfast/mcp/McpConfig"
 import * as McpConnections from "@holdfast/mcp/McpConnections"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as path from "node:path"
 import { Shell } from "./Shell.ts"
 
 /** `direct`: every server is started by this command, and ends with it. */
 export const layer = (config: McpConfig, direct: boolean) =>
   Layer.unwrap(Effect.gen(function*() {
-    const { stderr, usesDaemon, version } = yield* Shell
+    const { directory, stderr, usesDaemon, version } = yield* Shell
     const isThroughDaemon = usesDaemon && !direct
     let isTold = false
     const onDirect = (why: string): Effect.Effect<void> =>
@@ -22,12 +23,15 @@ export const layer = (config: McpConfig, direct: boolean) =>
         isTold = true
         return stderr.write(`holdfast: without the daemon: ${why}\n`)
       })
+    const file = path.resolve(directory, config.file)
     const servers = [...config.servers].map(([name, server]) => {
       const { endpoint } = server
+      // By its name, since its entry also says how it is shared.
+      const wants = { server: name, config: file }
       return [
         name,
         isThroughDaemon && endpoint._tag === "Stdio"
-          ? { ...server, endpoint: DaemonLink.through(endpoint, { program: "holdfast", onDirect }) }
+          ? { ...server, endpoint: DaemonLink.through(endpoint, { program: "holdfast", wants, onDirect }) }
           : server
       ] as const
     })

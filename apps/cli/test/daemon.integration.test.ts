@@ -89,8 +89,16 @@ describe("holdfast wrap and connect", () => {
     const wrap = await finish(start(world.directory, words, world.environment), said)
     assert.deepStrictEqual([wrap.code, wrap.stderr, wrap.stdout], [0, "", connect.stdout])
     const status = await world.run("daemon", "status")
-    assert.match(status.stdout, /^spy +process \d+ +0 in use$/m)
-    assert.match(status.stdout, /^mine +process \d+ +0 in use$/m)
+    assert.match(status.stdout, /^SERVER +PROCESS +ERA +STATE +SHARING +SINCE +USED BY$/m)
+    assert.match(status.stdout, /^spy +\d+ +legacy +idle +shared +\S+ +-$/m)
+    assert.match(status.stdout, /^mine +\d+ +legacy +idle +exclusive +\S+ +-$/m)
+    const json = JSON.parse((await world.run("daemon", "status", "--json")).stdout)
+    assert.deepStrictEqual(json.servers.map(({ name }: { readonly name: string }) => name).toSorted(), ["mine", "spy"])
+    const closed = await world.run("daemon", "close", "mine")
+    assert.deepStrictEqual(closed, { code: 0, stdout: "", stderr: "mine: 1 ended\n" })
+    const unknown = await world.run("daemon", "reset", "none")
+    assert.deepStrictEqual([unknown.code, unknown.stdout], [2, ""])
+    assert.match(unknown.stderr, /has no server "none"; it holds spy/)
   })
 
   it("say what is wrong with their words", async () => {

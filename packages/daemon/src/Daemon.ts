@@ -6,12 +6,16 @@
  * - A client is admitted by its token, which is in a file that only this user can read.
  * - It ends `idleTimeout` after its last session: it stops listening, ends every process it holds, and frees the lock last, so
  *   that its successor starts no server twice.
+ * - It makes way for a newer version, and for no other: it stops listening and frees the lock at once. A session keeps the process that
+ *   is its alone; everything else it has from the newer daemon from then on, without a word to its host. What is in no use ends. The daemon
+ *   itself ends with its last session. One in the foreground stays.
  * - A socket that something has removed is made again, and its sessions go on. Without its lock the daemon ends: it may not be alone.
  * - What one client says or breaks is its own session's.
  */
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as FiberHandle from "effect/FiberHandle"
 import * as FiberSet from "effect/FiberSet"
 import * as Result from "effect/Result"
@@ -19,50 +23,43 @@ import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import type * as net from "node:net"
 import { isNativeError } from "node:util/types"
+import type { Limits } from "./Admission.ts"
+import * as DaemonClient from "./DaemonClient.ts"
+import type * as DaemonControl from "./DaemonControl.ts"
 import * as DaemonLock from "./DaemonLock.ts"
 import * as DaemonPlace from "./DaemonPlace.ts"
 import { DaemonRefusal } from "./DaemonRefusal.ts"
+import type { DaemonStatus, SessionStatus } from "./DaemonStatus.ts"
 import * as Hello from "./Hello.ts"
 import { firstLine } from "./internal/firstLine.ts"
+import type { TakenPlace } from "./internal/Instances.ts"
 import { listen } from "./internal/listener.ts"
-import { isSameSecret, newSecret, processId } from "./internal/nodePlatform.ts"
+import { availableMemory, isSameSecret, newSecret, processId } from "./internal/nodePlatform.ts"
+import { isNewer } from "./internal/ownVersion.ts"
 import { resolveWish } from "./internal/resolveWish.ts"
+import type { ControlOptions } from "./internal/sdk/controlServer.ts"
 import { serveControl } from "./internal/serveControl.ts"
 import { serveServer } from "./internal/serveServer.ts"
-import { version } from "./internal/version.ts"
 import * as ServerPool from "./ServerPool.ts"
+import type { WantedServer } from "./ServerTarget.ts"
+import * as SharedServers from "./SharedServers.ts"
 
 export interface DaemonOptions {
   readonly place: DaemonPlace.DaemonPlace
   /** Undefined: it stays until it is told to end. */
   readonly idleTimeout: Duration.Input | undefined
+  /** That of this daemon. */
+  readonly version: string
+  /** False: it never makes way for a newer version, because its supervisor would only start it again. */
+  readonly makesWay: boolean
+  /** How many processes it may hold. */
+  readonly limits: Limits
+  /** The one that it has taken over from: what that one's hosts have is given to no other until it has ended. */
+  readonly former?: DaemonControl.Former | undefined
+  /** The last lines of its log. Default: none. */
+  readonly log?: (() => ReadonlyArray<string>) | undefined
   /** Run once it listens. */
   readonly onReady?: Effect.Effect<void> | undefined
-}
-
-/** What `holdfast daemon status` shows. */
-export interface DaemonStatus {
-  readonly pid: number
-  readonly version: string
-  readonly directory: string
-  readonly sessions: ReadonlyArray<SessionStatus>
-  readonly servers: ReadonlyArray<ServerStatus>
-}
-
-/** A server's process that has been greeted. */
-export interface ServerStatus {
-  readonly name: string
-  readonly pid: number
-  /** How many use it now. */
-  readonly sessions: number
-}
-
-/** A client, in its own words. */
-export interface SessionStatus {
-  readonly program: string
-  readonly pid: number
-  readonly directory: string
-  readonly wants: string
 }
 
 /** How often the daemon looks whether its files are there: some systems clean up old ones. */
@@ -76,33 +73,73 @@ const helloPatience = "10 seconds"
  */
 export const run = Effect.fnUntraced(
   function*(options: DaemonOptions): Effect.fn.Return<void, DaemonRefusal, Scope.Scope> {
-    const { idleTimeout, place } = options
+    const { idleTimeout, makesWay, place, version } = options
     const lock = yield* Effect.acquireRelease(takeLock(place), (lock) => Effect.sync(lock.release))
     const token = yield* trying(() => DaemonPlace.ensureToken(place, newSecret))
     const pid = yield* processId
     const stopped = Deferred.makeUnsafe<string>()
+    let isLeaving = false
     const sessions = new Set<SessionStatus>()
     // Before the sessions, so that it outlives them: they give back what they hold.
-    const pool = yield* ServerPool.make
+    const pool = yield* ServerPool.make({
+      limits: options.limits,
+      availableMemory,
+      digestOf: (server) => SharedServers.digestOf(place, server)
+    })
+    const scope = yield* Effect.scope
+    const { former } = options
+    if (former !== undefined) {
+      const keepOnly = pool.instances.reserve(former.taken)
+      let count = former.taken.length
+      const follow = Effect.promise(() => former.fewer(count)).pipe(
+        Effect.map((still) => {
+          keepOnly(still)
+          count = still.length
+        }),
+        Effect.repeat({ until: () => count === 0 })
+      )
+      if (count > 0) yield* Effect.forkScoped(follow)
+    }
     const idle = yield* FiberHandle.make<void, never>()
     const stop = (why: string): Effect.Effect<void> => Effect.asVoid(Deferred.succeed(stopped, why))
-    const rest = Effect.suspend(() =>
-      idleTimeout === undefined || sessions.size > 0
-        ? FiberHandle.clear(idle)
-        : Effect.asVoid(FiberHandle.run(idle, Effect.andThen(Effect.sleep(idleTimeout), stop("it was idle"))))
-    )
-    const status = Effect.sync((): DaemonStatus => ({
+    const rest = Effect.suspend(() => {
+      if (isLeaving) {
+        // The newer one hears of the end by a session with this one.
+        const isNeeded = [...sessions].some(({ wants }) => wants !== ofItself)
+        return isNeeded ? FiberHandle.clear(idle) : stop("its last session has left")
+      }
+      if (sessions.size > 0) return FiberHandle.clear(idle)
+      if (idleTimeout === undefined) return Effect.void
+      return Effect.asVoid(FiberHandle.run(idle, Effect.andThen(Effect.sleep(idleTimeout), stop("it was idle"))))
+    })
+    const status = Effect.map(pool.status, (servers): DaemonStatus => ({
       pid,
       version,
       directory: place.directory,
+      isLeaving,
       sessions: [...sessions],
-      servers: pool.servers().map(({ mux, name, pid }) => ({ name, pid, sessions: mux.sessions }))
+      servers,
+      failures: pool.failures()
     }))
+    const control: ControlOptions = {
+      version,
+      status,
+      log: options.log ?? (() => []),
+      stop: stop("it was told to"),
+      makeWay: (successor) => makeWay(successor),
+      fewer: pool.instances.fewer,
+      explain: pool.explain,
+      operate: pool.operate
+    }
+    const accepted: Hello.Answer = { holdfast: Hello.protocol, version, pid, ...(!makesWay && { stays: true }) }
 
-    const serve = (socket: net.Socket): Effect.Effect<void> =>
+    /** `isFormer`: by the socket of a daemon that has made way, where it is asked of itself only. */
+    const serve = (socket: net.Socket, isFormer: boolean): Effect.Effect<void> =>
       Effect.gen(function*() {
         const line = yield* Effect.timeoutOption(firstLine(socket), helloPatience)
         if (line._tag === "None" || line.value === undefined) return
+        // Without an answer the client asks the daemon that listens now.
+        if (isLeaving && !isFormer) return
         const hello = Hello.decodeHello(line.value)
         const fault = faultOf(hello, token)
         if (fault !== undefined || typeof hello === "string") {
@@ -120,16 +157,24 @@ export const run = Effect.fnUntraced(
             Effect.gen(function*() {
               const { wants } = hello
               if ("daemon" in wants) {
-                yield* answer(socket, { holdfast: Hello.protocol, version, pid })
-                return yield* serveControl(socket, { version, status, stop: stop("it was told to") })
+                yield* answer(socket, accepted)
+                return yield* serveControl(socket, control)
               }
+              if (isFormer) return
               const wanted = yield* Effect.result(resolveWish(hello, wants))
               if (Result.isFailure(wanted)) {
                 const { code, message } = wanted.failure
                 return yield* answer(socket, { holdfast: Hello.protocol, error: { code, message } })
               }
-              yield* answer(socket, { holdfast: Hello.protocol, version, pid })
-              yield* serveServer(socket, pool, wanted.success)
+              yield* answer(socket, accepted)
+              const connect = () => DaemonClient.connect({ ...hello, wants, place, version })
+              const successor = { isThere: () => isLeaving, connect }
+              yield* serveServer(socket, {
+                pool,
+                wanted: yield* sharedIfSaid(place, hello, wanted.success),
+                who: session,
+                successor
+              })
             }),
           () =>
             Effect.suspend(() => {
@@ -143,30 +188,70 @@ export const run = Effect.fnUntraced(
       )
 
     const runSession = yield* FiberSet.makeRuntime<never, void, never>()
-    const listening = listen(place.socket, {
-      onConnection: (socket) => void runSession(serve(socket)),
-      onFault: ({ message }) => void runSession(Effect.logWarning(`a client could not be let in: ${message}`))
-    })
-    let listener = yield* listening
+    const listening = (file: string, isFormer = false) =>
+      listen(file, {
+        onConnection: (socket) => void runSession(serve(socket, isFormer)),
+        onFault: ({ message }) => void runSession(Effect.logWarning(`a client could not be let in: ${message}`))
+      })
+    /** Of all by which clients come in, and of the care for it. */
+    const doors = yield* Scope.fork(scope)
+    let listener = yield* Scope.provide(listening(place.socket), doors)
     yield* Effect.suspend(() => {
       if (!lock.isThere()) return stop("its lock was removed")
       if (listener.isThere()) return Effect.void
       return Effect.logWarning(`${place.socket} was removed, and is made again`).pipe(
-        Effect.andThen(listening),
+        Effect.andThen(listening(place.socket)),
         Effect.map((next) => void (listener = next)),
         Effect.catch(({ message }) => Effect.logWarning(message))
       )
     }).pipe(
-      Effect.provideService(Scope.Scope, yield* Effect.scope),
+      Scope.provide(doors),
       Effect.repeat(Schedule.spaced(careInterval)),
-      Effect.forkScoped
+      Effect.forkIn(doors)
     )
+
+    const makeWay = (successor: string): Effect.Effect<ReadonlyArray<TakenPlace>, DaemonRefusal> =>
+      Effect.gen(function*() {
+        if (!makesWay) return yield* refuse("it is kept by a supervisor, and makes way for none")
+        if (!isNewer(successor, version)) return yield* refuse(`it is ${version}, which is no older than ${successor}`)
+        const taken = pool.instances.taken()
+        if (isLeaving) return taken
+        isLeaving = true
+        yield* Effect.logInfo(`the daemon ${version} makes way for ${successor}`)
+        // First: the file is removed by this, and the next one is another daemon's.
+        yield* Scope.close(doors, Exit.void)
+        lock.release()
+        yield* Effect.catch(
+          Scope.provide(listening(DaemonPlace.formerSocket(place, pid), true), scope),
+          ({ message }) => Effect.logWarning(message)
+        )
+        yield* Effect.forkIn(pool.drain, scope)
+        // It may have no session. The answer to this is to arrive first.
+        yield* Effect.forkIn(Effect.andThen(Effect.sleep("1 second"), rest), scope)
+        return taken
+      }).pipe(Effect.uninterruptible)
+
     yield* Effect.logInfo(`daemon ${version} listens on ${place.socket} as process ${pid}`)
     yield* rest
     yield* options.onReady ?? Effect.void
     yield* Effect.logInfo(`the daemon ends: ${yield* Deferred.await(stopped)}`)
   }
 )
+
+const refuse = (why: string): Effect.Effect<never, DaemonRefusal> =>
+  Effect.fail(new DaemonRefusal("NotAdmitted", `the daemon stays: ${why}`))
+
+/** By `holdfast share`, where nothing else was said. */
+const sharedIfSaid = (place: DaemonPlace.DaemonPlace, hello: Hello.Hello, wanted: WantedServer) =>
+  Effect.try({
+    try: () => {
+      if (wanted.isShared || wanted.instances !== undefined || hello.shared !== undefined) return wanted
+      const digest = SharedServers.digestOf(place, wanted)
+      const isShared = SharedServers.list(place).some((each) => each.digest === digest)
+      return { ...wanted, isShared }
+    },
+    catch: (error) => isNativeError(error) ? error.message : String(error)
+  }).pipe(Effect.catch((why) => Effect.as(Effect.logWarning(why), wanted)))
 
 const takeLock = (place: DaemonPlace.DaemonPlace): Effect.Effect<DaemonLock.DaemonLock, DaemonRefusal> =>
   Effect.filterOrFail(
@@ -207,12 +292,15 @@ const faultOf = (
 const answer = (socket: net.Socket, line: Hello.Answer): Effect.Effect<void> =>
   Effect.sync(() => void socket.write(Hello.encode(line)))
 
+/** What a session is for that is with the daemon itself. */
+const ofItself = "the daemon"
+
 const describe = ({ directory, pid, program, wants }: Hello.Hello): SessionStatus => ({
   program,
   pid,
   directory,
   wants: "daemon" in wants
-    ? "the daemon"
+    ? ofItself
     : "server" in wants
     ? wants.server
     : [wants.endpoint.command, ...wants.endpoint.args].join(" ")

@@ -6,6 +6,8 @@
  * Promises
  * - A daemon that is not there is started, exactly once however many programs ask for it together, and waited for.
  * - A daemon that ends before it has answered has done nothing: the next one is asked.
+ * - A daemon that is older than this program makes way for one of this version, if that can be started; else it is used as it is. A
+ *   newer one is used.
  * - Everything that keeps a caller from its daemon is a `DaemonRefusal` with a sentence.
  */
 import * as net from "node:net"
@@ -13,6 +15,7 @@ import process from "node:process"
 import * as DaemonPlace from "./DaemonPlace.ts"
 import { DaemonRefusal } from "./DaemonRefusal.ts"
 import * as Hello from "./Hello.ts"
+import { isNewer, ownVersion } from "./internal/ownVersion.ts"
 import { startDaemon } from "./internal/startDaemon.ts"
 
 export interface ConnectOptions {
@@ -28,6 +31,10 @@ export interface ConnectOptions {
   readonly handOn?: boolean | undefined
   /** False: a daemon that is not there is a refusal. Default: it is started. */
   readonly start?: boolean | undefined
+  /** Of the program that it is for. Default: this process. */
+  readonly pid?: number | undefined
+  /** That of this program. Default: that of the package. */
+  readonly version?: string | undefined
   /** Default: `DaemonPlace.open()`. */
   readonly place?: DaemonPlace.DaemonPlace | undefined
 }
@@ -35,8 +42,11 @@ export interface ConnectOptions {
 export interface DaemonConnection {
   /** Paused: nothing that the daemon says is lost before there is a listener. */
   readonly socket: net.Socket
-  readonly daemon: { readonly version: string; readonly pid: number }
+  readonly daemon: DaemonGreeting
 }
+
+/** What a daemon says of itself. */
+export type DaemonGreeting = Exclude<Hello.Answer, { readonly error: unknown }>
 
 /** How long a daemon may take from its start or its last sign of life to its answer. */
 const patienceMillis = 60_000
@@ -44,27 +54,46 @@ const patienceMillis = 60_000
 /** Connects, and starts the daemon if that is needed. Rejects with `DaemonRefusal`. */
 export const connect = async (options: ConnectOptions): Promise<DaemonConnection> => {
   const place = options.place ?? DaemonPlace.open()
+  const environment = options.environment ?? process.env
+  const version = options.version ?? ownVersion(environment)
   const until = performance.now() + patienceMillis
+  let mayReplace = options.start !== false
+  const isEnough = (daemon: DaemonGreeting): boolean =>
+    !mayReplace || daemon.stays === true || !isNewer(version, daemon.version)
   const isThere = async (): Promise<boolean> => {
     const socket = await dial(place)
-    socket?.destroy()
-    return socket !== undefined
+    if (socket === undefined) return false
+    const daemon = mayReplace ? await greet(socket, helloOf({ ...options, wants: { daemon: true } }, place)) : undefined
+    socket.destroy()
+    return daemon === undefined || isEnough(daemon)
   }
   while (true) {
     const socket = await dial(place)
+    let isOlder = false
     if (socket !== undefined) {
-      const answer = await greet(socket, helloOf(options, place))
-      if (answer !== undefined) return { socket, daemon: answer }
+      const daemon = await greet(socket, helloOf(options, place))
+      if (daemon !== undefined && isEnough(daemon)) return { socket, daemon }
+      isOlder = daemon !== undefined
+      socket.destroy()
     } else if (options.start === false) {
       throw new DaemonRefusal("NotRunning", "no daemon is running")
     }
     if (performance.now() > until) {
-      throw new DaemonRefusal(
-        "NotStarted",
-        `the daemon does not answer; its socket is ${place.socket} and its log ${place.log}`
-      )
+      if (!isOlder) {
+        throw new DaemonRefusal(
+          "NotStarted",
+          `the daemon does not answer; its socket is ${place.socket} and its log ${place.log}`
+        )
+      }
+      mayReplace = false
     }
-    if (options.start !== false) await startDaemon(place, options.environment ?? process.env, isThere)
+    try {
+      if (options.start !== false) await startDaemon(place, environment, isThere)
+    } catch (error) {
+      // The older one is there all the same.
+      if (!isOlder) throw error
+      mayReplace = false
+    }
     // Programs that wait for the same daemon do not look for it in step.
     await new Promise((resolve) => setTimeout(resolve, 10 + Math.random() * 20))
   }
@@ -94,7 +123,7 @@ const helloOf = (options: ConnectOptions, place: DaemonPlace.DaemonPlace): Hello
   holdfast: Hello.protocol,
   token: DaemonPlace.readToken(place),
   program: options.program,
-  pid: process.pid,
+  pid: options.pid ?? process.pid,
   directory: options.directory ?? process.cwd(),
   environment: Object.fromEntries(
     Object.entries(options.environment ?? process.env).filter((entry): entry is [string, string] =>
@@ -111,7 +140,7 @@ const helloOf = (options: ConnectOptions, place: DaemonPlace.DaemonPlace): Hello
 const greet = (
   socket: net.Socket,
   hello: Hello.Hello
-): Promise<DaemonConnection["daemon"] | undefined> =>
+): Promise<DaemonGreeting | undefined> =>
   new Promise((resolve, reject) => {
     let chunks: Array<Buffer> = []
     const onData = (chunk: Buffer): void => {
@@ -130,7 +159,7 @@ const greet = (
       } else if ("error" in answer) {
         socket.destroy()
         reject(new DaemonRefusal(answer.error.code, answer.error.message))
-      } else resolve({ version: answer.version, pid: answer.pid })
+      } else resolve(answer)
     }
     const onClose = (): void => {
       stop()

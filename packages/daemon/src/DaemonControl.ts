@@ -1,67 +1,190 @@
 /**
  * Wraps the platform: what a program asks of the daemon itself, as any MCP client could: by a call of one of its tools.
  */
+import * as fs from "node:fs"
+import process from "node:process"
 import { setTimeout } from "node:timers/promises"
-import type { DaemonStatus } from "./Daemon.ts"
 import * as DaemonClient from "./DaemonClient.ts"
 import * as DaemonLock from "./DaemonLock.ts"
 import * as DaemonPlace from "./DaemonPlace.ts"
 import { DaemonRefusal } from "./DaemonRefusal.ts"
+import type { DaemonStatus, Explanation } from "./DaemonStatus.ts"
+import type { TakenPlace } from "./internal/Instances.ts"
+import { isNewer } from "./internal/ownVersion.ts"
 
 /** What the daemon holds. Rejects with `DaemonRefusal`, code `NotRunning`, when there is none: none is started for this. */
-export const status = async (place = DaemonPlace.open()): Promise<DaemonStatus> => {
-  const answer: unknown = JSON.parse(await call(place, "status"))
-  // The daemon wrote it with this very type; a newer one only adds to it.
-  return answer as DaemonStatus
+export const status = async (place = DaemonPlace.open()): Promise<DaemonStatus> =>
+  statusIn(await call(await reach(place), "status"))
+
+/** What daemons still hold that have made way for a newer one. */
+export const formerStatus = async (place = DaemonPlace.open()): Promise<ReadonlyArray<DaemonStatus>> => {
+  const found = await Promise.all((await formers(place)).map((former) => call(former, "status").catch(ignore)))
+  return found.filter((text) => text !== undefined).map(statusIn)
 }
+
+/** What keeps the processes of a server apart, by its name or the number of one of them. Rejects as `status` does. */
+export const why = async (server: string, place = DaemonPlace.open()): Promise<Explanation> => {
+  const explanation: unknown = JSON.parse(await call(await reach(place), "why", { server }))
+  // As for `status`.
+  return explanation as Explanation
+}
+
+/** What can be done to servers: see `ServerPool.operate`. */
+export type Operation = "reset" | "drain" | "close"
+
+/**
+ * Does something to the servers of a name, or to the one of a process. Resolves with a sentence. Rejects with `DaemonRefusal`, code
+ * `BadWish`, when the daemon has no such server, and as `status` does.
+ */
+export const operate = async (operation: Operation, server: string, place = DaemonPlace.open()): Promise<string> =>
+  call(await reach(place), operation, { server })
 
 /** How long the servers of a daemon may take to end. */
 const patienceMillis = 60_000
 
-/** Ends the daemon, and resolves when it has ended and all that it held. Rejects as `status` does. */
+/**
+ * Ends the daemon and those that have made way for it, and resolves when they have ended and all that they held. Rejects as `status` does
+ * when there is none at all.
+ */
 export const stop = async (place = DaemonPlace.open()): Promise<void> => {
-  await call(place, "stop")
+  const [current, left] = await Promise.all([reach(place).catch(asRefusal), formers(place)])
+  if (current instanceof DaemonRefusal && (current.code !== "NotRunning" || left.length === 0)) throw current
+  const all = [...(current instanceof DaemonRefusal ? [] : [current]), ...left]
+  // One that has ended by itself in the meantime is no fault.
+  await Promise.all(all.map((each) => each === current ? call(each, "stop") : call(each, "stop").catch(ignore)))
   const until = performance.now() + patienceMillis
-  while (performance.now() < until) {
+  const hasEnded = (): boolean => {
+    if (left.some(({ daemon }) => isAlive(daemon.pid))) return false
     using lock = DaemonLock.tryTake(place.lock)
-    if (lock !== undefined) return
+    return lock !== undefined
+  }
+  while (performance.now() < until) {
+    if (hasEnded()) return
     await setTimeout(20)
   }
   throw new DaemonRefusal("NotStarted", `the daemon has not ended yet; its log is ${place.log}`)
 }
 
-const call = async (place: DaemonPlace.DaemonPlace, name: string): Promise<string> => {
-  const { socket } = await DaemonClient.connect({ place, wants: { daemon: true }, program: "holdfast", start: false })
+/** A daemon that has made way. */
+export interface Former {
+  /** Instances that its hosts have. */
+  readonly taken: ReadonlyArray<TakenPlace>
+  /** Those that they have once they have fewer than so many. None: it may have ended, too. */
+  readonly fewer: (than: number) => Promise<ReadonlyArray<TakenPlace>>
+}
+
+/**
+ * For a daemon of this version that has found the lock taken: asks the one that listens to make way, if that is older. `it has left`, too,
+ * if none listens any more.
+ */
+export const replace = async (
+  version: string,
+  place: DaemonPlace.DaemonPlace
+): Promise<"it stays" | "it has left" | Former> => {
+  try {
+    const current = await reach(place)
+    const { daemon, socket } = current
+    if (!isNewer(version, daemon.version)) {
+      socket.destroy()
+      return "it stays"
+    }
+    const taken = takenIn(await ask(current, "make_way", { version }))
+    return { taken, fewer: (than) => ask(current, "await_fewer", { than }).then(takenIn, () => []) }
+  } catch (error) {
+    return error instanceof DaemonRefusal && error.code === "NotRunning" ? "it has left" : "it stays"
+  }
+}
+
+const takenIn = (text: string): ReadonlyArray<TakenPlace> => {
+  const { taken }: { readonly taken?: ReadonlyArray<TakenPlace> } = JSON.parse(text)
+  return taken ?? []
+}
+
+const reach = (place: DaemonPlace.DaemonPlace): Promise<DaemonClient.DaemonConnection> =>
+  DaemonClient.connect({ place, wants: { daemon: true }, program: "holdfast", start: false })
+
+const formers = async (place: DaemonPlace.DaemonPlace): Promise<ReadonlyArray<DaemonClient.DaemonConnection>> => {
+  const found = await Promise.all(
+    DaemonPlace.formerSockets(place).map(async (socket) => {
+      try {
+        return await reach({ ...place, socket })
+      } catch {
+        // It was killed, or has just ended.
+        fs.rmSync(socket, { force: true })
+        return undefined
+      }
+    })
+  )
+  return found.filter((each) => each !== undefined)
+}
+
+/** Asks one thing. */
+const call = async (connection: DaemonClient.DaemonConnection, name: string, given?: object): Promise<string> => {
+  try {
+    return await ask(connection, name, given)
+  } finally {
+    connection.socket.destroy()
+  }
+}
+
+const ask = async (
+  { socket }: DaemonClient.DaemonConnection,
+  name: string,
+  given: object = {}
+): Promise<string> => {
   const meta = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
     "io.modelcontextprotocol/clientInfo": { name: "holdfast", version: "0" },
     "io.modelcontextprotocol/clientCapabilities": {}
   }
-  const params = { name, arguments: {}, _meta: meta }
+  const params = { name, arguments: given, _meta: meta }
   socket.write(`${JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params })}\n`)
   let said = ""
-  socket.setEncoding("utf8")
-  for await (const text of socket) {
+  for await (const text of socket.setEncoding("utf8").iterator({ destroyOnReturn: false })) {
     said += String(text)
     if (said.includes("\n")) break
   }
-  socket.destroy()
-  const text = textIn(said)
-  if (text === undefined) {
+  const answer = answerIn(said)
+  if (answer === undefined) {
     throw new DaemonRefusal("NotAdmitted", `the daemon's answer is not understood: ${said.slice(0, 200)}`)
   }
-  return text
+  if (answer.isError) throw new DaemonRefusal("BadWish", answer.text)
+  return answer.text
 }
 
-const textIn = (line: string): string | undefined => {
+const answerIn = (line: string): { readonly text: string; readonly isError: boolean } | undefined => {
   try {
-    const answer: { readonly result?: { readonly content?: ReadonlyArray<{ readonly text?: unknown }> } } = JSON.parse(
-      line
-    )
-    const text = answer.result?.content?.[0]?.text
-    return typeof text === "string" ? text : undefined
+    const { result }: {
+      readonly result?: { readonly isError?: unknown; readonly content?: ReadonlyArray<{ readonly text?: unknown }> }
+    } = JSON.parse(line)
+    const text = result?.content?.[0]?.text
+    return typeof text === "string" ? { text, isError: result?.isError === true } : undefined
   } catch {
     // Cut off: the daemon has ended in the middle of it.
     return undefined
   }
 }
+
+const statusIn = (text: string): DaemonStatus => {
+  const status: unknown = JSON.parse(text)
+  // The daemon wrote it with this very type; a newer one only adds to it.
+  return status as DaemonStatus
+}
+
+/** One that has ended and that its parent has not asked about yet is none. */
+const isAlive = (pid: number): boolean => {
+  try {
+    if (fs.existsSync("/proc/self/stat")) return !/\) Z /.test(fs.readFileSync(`/proc/${pid}/stat`, "latin1"))
+    return process.kill(pid, 0)
+  } catch {
+    // There is no such process.
+    return false
+  }
+}
+
+const asRefusal = (error: unknown): DaemonRefusal => {
+  if (error instanceof DaemonRefusal) return error
+  throw error
+}
+
+const ignore = (): undefined => undefined

@@ -16,11 +16,14 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { isNativeError } from "node:util/types"
 import * as DaemonClient from "./DaemonClient.ts"
+import type * as Hello from "./Hello.ts"
 import { errorCode, mayHaveRun } from "./HostSession.ts"
 
 export interface DaemonLinkOptions {
   /** The name of the program, for the daemon's list. */
   readonly program: string
+  /** The server as the daemon is to look it up itself. Default: the endpoint as it is. */
+  readonly wants?: Hello.Wish | undefined
   /** Told when a server is started without the daemon, with the reason. */
   readonly onDirect: (why: string) => Effect.Effect<void>
 }
@@ -36,7 +39,7 @@ export const through = (endpoint: StdioEndpoint, options: DaemonLinkOptions): St
       Effect.tryPromise({
         try: () =>
           DaemonClient.connect({
-            wants: { endpoint: { command, args, cwd, env, inheritEnv }, name: server },
+            wants: options.wants ?? { endpoint: { command, args, cwd, env, inheritEnv }, name: server },
             program: options.program,
             use: "once"
           }),

@@ -29,6 +29,8 @@ export interface DaemonPlace {
   /** Held by the program that starts the daemon, until it is there. */
   readonly startLock: string
   readonly log: string
+  /** Which servers are said to be shared, and the secret that their digests are made with. Both outlive a restart of the machine. */
+  readonly shared: { readonly directory: string; readonly list: string; readonly secret: string }
 }
 
 export interface PlaceOptions {
@@ -58,8 +60,30 @@ export const open = (options: PlaceOptions = {}): DaemonPlace => {
     token: path.join(directory, "token"),
     lock: path.join(directory, "daemon.lock"),
     startLock: path.join(directory, "start.lock"),
-    log: path.join(directory, "daemon.log")
+    log: path.join(directory, "daemon.log"),
+    shared: {
+      directory: stateOf(environment),
+      list: path.join(stateOf(environment), "shared.json"),
+      secret: path.join(stateOf(environment), "secret")
+    }
   }
+}
+
+/** Makes the directory for what outlives a restart of the machine, or checks it. */
+export const openState = ({ shared }: DaemonPlace, user = process.getuid?.()): void => {
+  if (user !== undefined) secure(shared.directory, user)
+}
+
+/** Where a daemon is asked of itself that has made way for a newer one. No longer than the path of the other socket. */
+export const formerSocket = ({ socket }: DaemonPlace, pid: number): string =>
+  path.join(path.dirname(socket), `old.${pid}`)
+
+/** Those of daemons that have made way for a newer one. Some may have ended since. */
+export const formerSockets = ({ socket }: DaemonPlace): ReadonlyArray<string> => {
+  const directory = path.dirname(socket)
+  return attempt(directory, () => fs.readdirSync(directory))
+    .filter((name) => /^old\.\d+$/.test(name))
+    .map((name) => path.join(directory, name))
 }
 
 /** Reads the token. Throws `DaemonRefusal` when other users may read it, and when there is none. */
@@ -102,6 +126,10 @@ export const ensureToken = (place: DaemonPlace, make: () => string): string => {
 const directoryOf = (environment: NonNullable<PlaceOptions["environment"]>, user: number): string => {
   const runtime = environment["XDG_RUNTIME_DIR"] ?? ""
   if (path.isAbsolute(runtime) && faultOf(runtime, user) === undefined) return path.join(runtime, "holdfast")
+  return stateOf(environment)
+}
+
+const stateOf = (environment: NonNullable<PlaceOptions["environment"]>): string => {
   const stated = environment["XDG_STATE_HOME"] ?? ""
   if (path.isAbsolute(stated)) return path.join(stated, "holdfast")
   const home = environment["HOME"] || os.homedir()

@@ -8,13 +8,16 @@ import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
 import * as Schedule from "effect/Schedule"
 import * as fs from "node:fs"
-import * as net from "node:net"
 import process from "node:process"
 import * as Daemon from "./Daemon.ts"
+import * as DaemonControl from "./DaemonControl.ts"
 import * as DaemonPlace from "./DaemonPlace.ts"
 import { DaemonRefusal } from "./DaemonRefusal.ts"
 import { closeInherited, tameUmask } from "./internal/inherited.ts"
+import { limitsOf } from "./internal/limitsOf.ts"
 import * as logFile from "./internal/logFile.ts"
+import { ownVersion } from "./internal/ownVersion.ts"
+import * as RecentLines from "./internal/recentLines.ts"
 import { readinessDescriptor } from "./internal/startDaemon.ts"
 
 /** The daemon in the background. Tells its starter how its start went, and ends when it is idle. */
@@ -35,23 +38,42 @@ export const background = (): void => {
   const program = Effect.gen(function*() {
     const place = yield* opened
     const idleTimeout = yield* idleTimeoutOf(process.env)
+    const limits = yield* limitsOf(process.env)
+    const recent = RecentLines.make()
     yield* untilItsTurn(
       place,
-      Daemon.run({ place, idleTimeout, onReady: Effect.sync(() => tell("ready")) })
-    ).pipe(Effect.scoped, Effect.provide(Logger.layer([logFile.make(place.log)])))
+      (former) =>
+        Daemon.run({
+          place,
+          idleTimeout,
+          limits,
+          version,
+          makesWay: true,
+          former,
+          log: recent.lines,
+          onReady: Effect.sync(() => tell("ready"))
+        })
+    ).pipe(Effect.scoped, Effect.provide(Logger.layer([logFile.make(place.log), recent.logger])))
   })
   start(program, (failure) => tell(failure ?? "ready"))
 }
 
 /** The daemon in the foreground: for containers, systemd and launchd. Ends by a signal or by `holdfast daemon stop`. */
 export const foreground = (): void => {
+  const recent = RecentLines.make()
   const program = Effect.gen(function*() {
-    yield* Effect.scoped(Daemon.run({ place: yield* opened, idleTimeout: undefined }))
-  }).pipe(Effect.provide(Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)])))
+    const place = yield* opened
+    const limits = yield* limitsOf(process.env)
+    yield* Effect.scoped(
+      Daemon.run({ place, idleTimeout: undefined, limits, version, makesWay: false, log: recent.lines })
+    )
+  }).pipe(Effect.provide(Logger.layer([Logger.withConsoleError(Logger.formatLogFmt), recent.logger])))
   start(program, (failure) => {
     if (failure !== undefined) process.stderr.write(`holdfast: ${failure}\n`)
   })
 }
+
+const version = ownVersion(process.env)
 
 const opened = Effect.try({
   try: () => DaemonPlace.open(),
@@ -72,32 +94,30 @@ const idleTimeoutOf = (
 }
 
 /**
- * The lock is free, or another daemon listens: then there is nothing to do. One that is about to end listens no more, and has the lock
- * until the last of its servers has ended.
+ * The lock is free, or an older daemon makes way, or another one listens that is as good: then there is nothing to do. One that is about to
+ * end listens no more, and has the lock until the last of its servers has ended.
  */
 const untilItsTurn = <R>(
   place: DaemonPlace.DaemonPlace,
-  run: Effect.Effect<void, DaemonRefusal, R>
-): Effect.Effect<void, DaemonRefusal, R> =>
-  Effect.catchIf(
-    run,
-    (refusal) => refusal.code === "NotStarted",
-    (refusal) => Effect.flatMap(isListening(place.socket), (isThere) => isThere ? Effect.void : Effect.fail(refusal))
-  ).pipe(Effect.retry({
-    schedule: Schedule.spaced("50 millis").pipe(Schedule.upTo({ duration: "25 seconds" })),
-    while: (refusal) => refusal.code === "NotStarted"
-  }))
-
-const isListening = (file: string): Effect.Effect<boolean> =>
-  Effect.callback((resume) => {
-    const socket = net.connect({ path: file })
-    const finish = (isThere: boolean): void => {
-      socket.removeAllListeners().on("error", () => {}).destroy()
-      resume(Effect.succeed(isThere))
-    }
-    socket.once("connect", () => finish(true)).once("error", () => finish(false))
-    return Effect.sync(() => socket.destroy())
-  })
+  run: (former: DaemonControl.Former | undefined) => Effect.Effect<void, DaemonRefusal, R>
+): Effect.Effect<void, DaemonRefusal, R> => {
+  let former: DaemonControl.Former | undefined
+  return Effect.suspend(() => run(former)).pipe(
+    Effect.catchIf(
+      (refusal) => refusal.code === "NotStarted",
+      (refusal) =>
+        Effect.flatMap(Effect.promise(() => DaemonControl.replace(version, place)), (outcome) => {
+          if (outcome === "it stays") return Effect.void
+          if (outcome !== "it has left") former = outcome
+          return Effect.fail(refusal)
+        })
+    ),
+    Effect.retry({
+      schedule: Schedule.spaced("50 millis").pipe(Schedule.upTo({ duration: "25 seconds" })),
+      while: (refusal) => refusal.code === "NotStarted"
+    })
+  )
+}
 
 /** The first signal ends it in order, a second one at once. `onEnd` is given the sentence of a refusal. */
 const start = (program: Effect.Effect<void, DaemonRefusal>, onEnd: (failure: string | undefined) => void): void => {

@@ -55,7 +55,13 @@ export interface Hello {
 
 /** The daemon's answer. */
 export type Answer =
-  | { readonly holdfast: number; readonly version: string; readonly pid: number }
+  | {
+    readonly holdfast: number
+    readonly version: string
+    readonly pid: number
+    /** True: it makes way for no newer one. It was started by a supervisor, which would only start it again. */
+    readonly stays?: boolean | undefined
+  }
   | { readonly holdfast: number; readonly error: { readonly code: RefusalCode; readonly message: string } }
 
 export const encode = (line: Hello | Answer): string => `${JSON.stringify(line)}\n`
@@ -92,11 +98,12 @@ export const decodeHello = (line: string): Hello | string => {
 export const decodeAnswer = (line: string): Answer | undefined => {
   const value = objectIn(line)
   if (value === undefined || typeof value["holdfast"] !== "number") return undefined
-  const { error, holdfast, pid, version } = value
+  const { error, holdfast, pid, stays, version } = value
   if (isMembers(error) && typeof error["message"] === "string") {
     return { holdfast, error: { code: codeOf(error["code"]), message: error["message"] } }
   }
-  return typeof version === "string" && typeof pid === "number" ? { holdfast, version, pid } : undefined
+  if (typeof version !== "string" || typeof pid !== "number") return undefined
+  return { holdfast, version, pid, ...(stays === true && { stays }) }
 }
 
 const wishOf = (wants: unknown): Wish | string => {

@@ -8,19 +8,26 @@
  *   refused is remembered.
  * - When the Scope closes every process has ended.
  */
-import { ConnectionPool, type Connector } from "@holdfast/core"
+import { ConnectionPool, type Connector, type PoolError } from "@holdfast/core"
+import type { KeySnapshot } from "@holdfast/core/PoolSnapshot"
 import type { LinkClosed } from "@holdfast/mcp/Link"
 import { ConnectionLost, ServerExited } from "@holdfast/mcp/McpRuntimeError"
 import type { ProcessError } from "@holdfast/process/ProcessError"
+import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import * as Admission from "./Admission.ts"
+import type { Explanation, FailureStatus, ServerStatus, SessionStatus } from "./DaemonStatus.ts"
 import { Greeter } from "./Greeter.ts"
 import type { Loss } from "./HostSession.ts"
+import { differences } from "./internal/differences.ts"
+import * as Instances from "./internal/Instances.ts"
 import * as ServerProcess from "./internal/ServerProcess.ts"
 import * as RawMessage from "./RawMessage.ts"
 import { ServerMux } from "./ServerMux.ts"
-import { maxConnections, type ServerTarget } from "./ServerTarget.ts"
+import type { ServerTarget } from "./ServerTarget.ts"
+import type { ServerCommand } from "./SharedServers.ts"
 
 /** Why a process cannot be had, or was lost. */
 export interface ServerFailure extends Loss {
@@ -29,7 +36,7 @@ export interface ServerFailure extends Loss {
 
 /** A process that has been greeted. */
 export interface PooledServer {
-  readonly name: string
+  readonly target: ServerTarget
   readonly pid: number
   /** Its answer to `initialize`; undefined in the modern era. */
   readonly greeting: RawMessage.RawMessage | undefined
@@ -39,27 +46,87 @@ export interface PooledServer {
   /** Told at once when it is lost. */
   readonly losses: Set<(loss: Loss) => void>
   readonly closed: Effect.Effect<ServerFailure>
+  /** The sessions that have it. */
+  readonly holders: ReadonlySet<SessionStatus>
+  readonly hold: (session: SessionStatus) => void
+  readonly leave: (session: SessionStatus) => void
+  /** Since when it has no session, or is there. Milliseconds since 1970. */
+  readonly idleSince: () => number
+  /** Milliseconds since 1970. */
+  readonly startedAt: number
   /** No other session is to be given it. */
   readonly retire: () => void
+  readonly isRetired: () => boolean
+  /** Told at once when it is retired. */
+  readonly retirements: Set<() => void>
+  /** Ends it, whoever has it, and returns when it has ended. */
+  readonly end: Effect.Effect<void>
 }
 
 export interface ServerPool {
-  /** Borrows a process until the Scope closes. */
+  /** Borrows a process for a program until the Scope closes. Fails with `TooBusy` where a limit is reached: see `Admission`. */
   readonly lease: (
-    target: ServerTarget
-  ) => ReturnType<ConnectionPool.ConnectionPool<ServerTarget, PooledServer, ServerFailure>["lease"]>
-  /** Those that live, now. */
-  readonly servers: () => ReadonlyArray<PooledServer>
+    target: ServerTarget,
+    borrower: {
+      readonly program: string
+      /** One that is there already, without a lease, is another host's, and ends first. */
+      readonly isFresh: boolean
+    }
+  ) => Effect.Effect<PooledServer, PoolError<ServerFailure> | Loss, Scope.Scope>
+  /** The numbered places of servers that say `instances`. */
+  readonly instances: Instances.Instances
+  /** From now on nothing is lent. What is not in use ends at once, the rest when it is given back; returns when all has ended. */
+  readonly drain: Effect.Effect<void>
+  readonly status: Effect.Effect<ReadonlyArray<ServerStatus>>
+  /** What keeps the processes of a name apart, or those of the name that the process of a number has. */
+  readonly explain: (word: string) => Explanation
+  /** Processes that could not be started or were lost, the newest last. */
+  readonly failures: () => ReadonlyArray<FailureStatus>
+  /**
+   * Does something about the servers that a word means: those of a name, or one by the number of its process. Succeeds with the number of
+   * what it was done to.
+   *
+   * - `reset`: forgets their failures and what they have refused; the next try is made at once.
+   * - `drain`: their processes are given to no other session. Sessions that share one leave it between two requests, and the next one is
+   *   started when it has ended; one that is a host's alone ends when that leaves.
+   * - `close`: they end now. Their sessions go on with others.
+   */
+  readonly operate: (operation: Operation, word: string) => Effect.Effect<number>
 }
+
+export interface ServerPoolOptions extends Pick<Admission.AdmissionOptions, "availableMemory" | "limits"> {
+  /** Of a command, for the list of servers that are to be shared. */
+  readonly digestOf: (server: ServerCommand) => string | undefined
+}
+
+export type Operation = "reset" | "drain" | "close"
 
 /** How long a process is kept that has refused one question, for the other. */
 const parkingTime = "10 seconds"
 
+/** More are looked through for some that can be forgotten. */
+const mostTargets = 1000
+
+/** So many are told of. */
+const mostFailures = 50
+
 /** So many are remembered: a forgotten one costs one more start. */
 const mostRefusals = 1000
 
-export const make: Effect.Effect<ServerPool, never, Scope.Scope> = Effect.gen(function*() {
+export const make = Effect.fnUntraced(function*(
+  { availableMemory, digestOf, limits }: ServerPoolOptions
+): Effect.fn.Return<ServerPool, never, Scope.Scope> {
+  const clock = yield* Clock.Clock
   const servers = new Set<PooledServer>()
+  /** By instance: the process that has its number, or is to have it. */
+  const claims = new Map<string, Claim>()
+  /** By fingerprint: what the pool knows by a name only. */
+  const targets = new Map<string, ServerTarget>()
+  const failures: Array<FailureStatus> = []
+  const note = ({ wanted }: ServerTarget, { message }: ServerFailure): void => {
+    failures.push({ server: wanted.name, at: clock.currentTimeMillisUnsafe(), message })
+    if (failures.length > mostFailures) failures.shift()
+  }
   /** By process: those that wait for the other question. */
   const parked = new Map<string, ServerProcess.ServerProcess>()
   /** By process: those that have not answered the modern question yet. */
@@ -108,8 +175,36 @@ export const make: Effect.Effect<ServerPool, never, Scope.Scope> = Effect.gen(fu
         : Effect.succeed(process)
     })
 
+  /** Waits for the end of the process that has the number, which ends because it is wanted. */
+  const claim = (instance: string): Effect.Effect<Claim, never, Scope.Scope> =>
+    Effect.suspend(() => {
+      const before = claims.get(instance)
+      const ended = Deferred.makeUnsafe<void>()
+      const wait = before === undefined
+        ? Effect.void
+        : Effect.andThen(Deferred.succeed(before.isWanted, undefined), before.isOver)
+      let hasWaited = false
+      // One that gives up while it waits does not let the next one pass.
+      const mine: Claim = { isWanted: Deferred.makeUnsafe(), isOver: Effect.andThen(Deferred.await(ended), wait) }
+      claims.set(instance, mine)
+      const end = Effect.suspend(() => {
+        if (hasWaited && claims.get(instance) === mine) claims.delete(instance)
+        return Deferred.succeed(ended, undefined)
+      })
+      return Effect.addFinalizer(() => end).pipe(
+        Effect.andThen(wait),
+        Effect.map(() => {
+          hasWaited = true
+          return mine
+        })
+      )
+    })
+
   const dial = Effect.fnUntraced(function*(target: ServerTarget) {
-    const { initialize, wanted } = target
+    const claimed = target.wanted.instance === undefined ? undefined : yield* claim(target.wanted.instance)
+    /** By another host, for its number. */
+    const wanted = claimed === undefined ? Effect.never : Deferred.await(claimed.isWanted)
+    const { initialize } = target
     const memory = memoryOf(target, initialize === undefined ? "modern" : "legacy")
     const known = refusals.get(memory)
     if (known !== undefined) return yield* Effect.fail(refused(target, known))
@@ -122,15 +217,21 @@ export const make: Effect.Effect<ServerPool, never, Scope.Scope> = Effect.gen(fu
         Effect.sync(() => asking.get(target.process) === mine && asking.delete(target.process))
       )
     }
+    let isEnding = false
     const process = yield* Effect.acquireRelease(
       Effect.onExit(take(target), (exit) => asked === undefined ? Effect.void : Deferred.done(asked.process, exit)),
-      (process) => isParked || asked?.isTaken === true ? Effect.void : process.end
+      (process) =>
+        Effect.suspend(() => {
+          isEnding = true
+          return isParked || asked?.isTaken === true ? Effect.void : process.end
+        })
     )
     const answer = greet(target, process, initialize ?? discover)
     // One that was taken while it started is asked nothing here.
-    const settled = asked === undefined ? answer : asked.isTaken
+    const unclaimed = Effect.raceFirst(answer, Effect.andThen(wanted, Effect.fail(displaced(target))))
+    const settled = asked === undefined ? unclaimed : asked.isTaken
       ? Deferred.await(asked.taken)
-      : Effect.raceFirst(answer, Deferred.await(asked.taken))
+      : Effect.raceFirst(unclaimed, Deferred.await(asked.taken))
     const greeting = yield* settled.pipe(
       Effect.tapError(({ refusal }) => {
         // What was taken for a refusal was not the server's own word.
@@ -147,18 +248,43 @@ export const make: Effect.Effect<ServerPool, never, Scope.Scope> = Effect.gen(fu
     // From here on it is a server of the modern era.
     if (asked !== undefined && asking.get(target.process) === asked) asking.delete(target.process)
     let lost: ServerFailure | undefined
+    let idleSince = clock.currentTimeMillisUnsafe()
+    const holders = new Set<SessionStatus>()
+    let isRetired = false
     const retired = Deferred.makeUnsafe<void>()
+    const retirements = new Set<() => void>()
+    const retire = (): void => {
+      if (isRetired) return
+      isRetired = true
+      Deferred.doneUnsafe(retired, Effect.void)
+      for (const tell of [...retirements]) tell()
+    }
     const mux = new ServerMux({ toServer: process.send, isShared: target.isShared })
     const losses = new Set<(loss: Loss) => void>()
     const server: PooledServer = {
-      name: wanted.name,
+      target,
       pid: process.pid,
+      startedAt: idleSince,
+      holders,
+      hold: (session) => void holders.add(session),
+      leave: (session) => {
+        holders.delete(session)
+        idleSince = clock.currentTimeMillisUnsafe()
+      },
+      idleSince: () => idleSince,
       greeting: initialize === undefined ? undefined : greeting,
       mux,
       lost: () => lost,
       losses,
       closed: Effect.map(process.closed, (closed) => lost ?? lossOf(target, closed)),
-      retire: () => void Deferred.doneUnsafe(retired, Effect.void)
+      retire,
+      isRetired: () => isRetired,
+      retirements,
+      end: Effect.suspend(() => {
+        retire()
+        isEnding = true
+        return process.end
+      })
     }
     process.onLine = (line) => void mux.serverSaid(line)
     yield* Effect.acquireRelease(
@@ -167,26 +293,152 @@ export const make: Effect.Effect<ServerPool, never, Scope.Scope> = Effect.gen(fu
     )
     process.onClosed((closed) => {
       const failure = lost = lossOf(target, closed)
+      if (!isEnding) note(target, failure)
       for (const tell of [...losses]) tell(failure)
     })
-    return { value: server, closed: server.closed, retired: () => Deferred.await(retired) }
+    return {
+      value: server,
+      closed: server.closed,
+      retired: () => Effect.raceFirst(Deferred.await(retired), Effect.andThen(wanted, Effect.sync(retire)))
+    }
   })
 
-  const pool = yield* Effect.orDie(ConnectionPool.make<ServerTarget, PooledServer, ServerFailure>({
-    fingerprint: ({ fingerprint }) => fingerprint,
-    label: ({ wanted }) => wanted.name,
-    dial,
-    classify: ({ treatment }) => treatment,
-    exclusiveResource: () => true
-  }, { policy: { maxConnections }, policyFor: ({ policy }) => policy }))
-  return { lease: (target) => pool.lease(target), servers: () => [...servers] }
+  const pool: ConnectionPool.ConnectionPool<ServerTarget, PooledServer, ServerFailure> = yield* Effect.orDie(
+    ConnectionPool.make<ServerTarget, PooledServer, ServerFailure>({
+      fingerprint: ({ fingerprint }) => fingerprint,
+      label: ({ wanted }) => wanted.name,
+      dial: (target) => Effect.tapError(dial(target), (failure) => Effect.sync(() => note(target, failure))),
+      classify: ({ treatment }) => treatment,
+      exclusiveResource: () => true
+    }, { policy: { maxConnections: limits.processes }, policyFor: ({ policy }) => policy })
+  )
+  const { admit } = Admission.make({ limits, availableMemory, servers: () => servers })
+  /** What the pool knows no more is not needed here either. */
+  const forget = Effect.map(pool.snapshot, ({ keys }) => {
+    const known = new Set(keys.map(({ fingerprint }) => fingerprint))
+    for (const fingerprint of targets.keys()) if (!known.has(fingerprint)) targets.delete(fingerprint)
+  })
+  return {
+    instances: Instances.make(),
+    lease: (target, { isFresh, program }) =>
+      Effect.suspend(() => {
+        targets.set(target.fingerprint, target)
+        const lease = admit(target, program, pool.lease(target))
+        const fresh = isFresh ? Effect.andThen(pool.invalidate(target), lease) : lease
+        return targets.size > mostTargets ? Effect.andThen(forget, fresh) : fresh
+      }),
+    drain: Effect.suspend(() => {
+      for (const { retire } of servers) retire()
+      return pool.drain("Infinity")
+    }),
+    status: Effect.map(pool.snapshot, ({ keys }) =>
+      keys.flatMap((key) => {
+        const target = targets.get(key.fingerprint)
+        return target === undefined ? [] : statusOf(target, key, servers, digestOf)
+      })),
+    failures: () => failures,
+    explain: (word) => {
+      const name = [...servers].find(({ pid }) => String(pid) === word)?.target.wanted.name ?? word
+      // The pool may know a key that nobody has a process of any more: it explains nothing.
+      const live = [...servers].filter(({ target }) => target.wanted.name === name)
+      const [first] = live
+      const keys = new Map(live.map(({ target }) => [target.fingerprint, target]))
+      return {
+        failures: failures.filter(({ server }) => server === name),
+        keys: [...keys.values()].map((target) => {
+          const own = live.filter((server) => server.target.fingerprint === target.fingerprint)
+          return {
+            ...kindOf(target),
+            pids: own.map(({ pid }) => pid),
+            leases: own.flatMap(({ holders }) => [...holders]),
+            differs: first === undefined ? [] : differences(first.target, target)
+          }
+        })
+      }
+    },
+    operate: (operation, word) =>
+      Effect.suspend(() => {
+        const meant = [...servers].filter(({ pid, target }) => String(pid) === word || target.wanted.name === word)
+        if (operation !== "reset") {
+          for (const { retire } of meant) retire()
+          const ends = operation === "drain" ? [] : meant.map(({ end }) => end)
+          return Effect.as(Effect.all(ends, { concurrency: "unbounded", discard: true }), meant.length)
+        }
+        const known = [...targets.values()].filter((target) =>
+          target.wanted.name === word || meant.some((server) => server.target === target)
+        )
+        for (const target of known) {
+          for (const era of ["legacy", "modern"] as const) refusals.delete(memoryOf(target, era))
+        }
+        return Effect.as(Effect.forEach(known, (target) => pool.reset(target), { discard: true }), known.length)
+      })
+  }
 })
+
+/** The processes of a key, and those that it is to have. */
+const statusOf = (
+  target: ServerTarget,
+  { fingerprint, lastFailure, slots, waiting }: KeySnapshot,
+  servers: ReadonlySet<PooledServer>,
+  digestOf: (wanted: ServerTarget["wanted"]) => string | undefined
+): ReadonlyArray<ServerStatus> => {
+  const { wanted } = target
+  const common = {
+    ...kindOf(target),
+    name: wanted.name,
+    command: [wanted.command, ...wanted.args].join(" "),
+    directory: wanted.cwd,
+    likeness: target.process.slice(0, 12),
+    instance: wanted.instance === undefined ? undefined : Number(wanted.instance.split(" ").at(-1)),
+    digest: digestOf(wanted),
+    lastFailure
+  }
+  const live = [...servers].filter((server) => server.target.fingerprint === fingerprint).map((server) => ({
+    ...common,
+    state: server.isRetired() ? "leaving" : server.holders.size > 0 ? "in use" : "idle",
+    pid: server.pid,
+    startedAt: server.startedAt,
+    leases: [...server.holders],
+    waiting: 0,
+    retryInMillis: undefined
+  } as const))
+  const others = slots.flatMap(({ retryInMillis, state }) => {
+    const word = states[state]
+    return word === undefined
+      ? []
+      : [{ ...common, state: word, pid: undefined, startedAt: undefined, leases: [], waiting: 0, retryInMillis }]
+  })
+  // Those that are to come first: sessions wait for one of them.
+  const [first, ...rest] = [...others, ...live]
+  return first === undefined ? [] : [{ ...first, waiting }, ...rest]
+}
+
+const kindOf = ({ fingerprint, initialize, isShared }: ServerTarget) => ({
+  key: fingerprint.slice(0, 12),
+  era: initialize === undefined ? "modern" : "legacy",
+  sharing: isShared ? "shared" : "exclusive"
+} as const)
+
+/** Of slots without a process. */
+const states: Readonly<Record<string, "starting" | "backing off" | "quarantined">> = {
+  Connecting: "starting",
+  Backoff: "backing off",
+  Quarantined: "quarantined"
+}
 
 /** A process that has been asked the modern question. A client that says `initialize` instead of waiting for the answer takes it. */
 interface Asking {
   readonly process: Deferred.Deferred<ServerProcess.ServerProcess, ServerFailure>
   readonly taken: Deferred.Deferred<never, ServerFailure>
   isTaken: boolean
+}
+
+/** Of a process on the number of an instance. */
+interface Claim {
+  /** Another one is to have it. */
+  readonly isWanted: Deferred.Deferred<void>
+  /** The process has ended, and those before it. */
+  readonly isOver: Effect.Effect<void>
 }
 
 const memoryOf = ({ process }: ServerTarget, era: "legacy" | "modern"): string => `${process} ${era}`
@@ -236,6 +488,12 @@ const lossOf = ({ wanted: { name } }: ServerTarget, closed: LinkClosed): ServerF
 
 const wordsOf = (closed: LinkClosed): string =>
   "description" in closed ? closed.description : "the server's process ended"
+
+const displaced = ({ wanted: { name } }: ServerTarget): ServerFailure => ({
+  reason: "ConnectionLost",
+  message: `${name}: its number was given to another host before it had answered`,
+  treatment: "unavailable"
+})
 
 const refused = ({ wanted: { name } }: ServerTarget, refusal: RawMessage.RawMessage): ServerFailure => {
   const { code, message } = RawMessage.membersOf(refusal.value["error"])

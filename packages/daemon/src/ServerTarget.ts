@@ -28,6 +28,33 @@ export interface WantedServer {
   readonly isShared: boolean
   /** A legacy server that a host has left is there for the next one. */
   readonly handOn: boolean
+  /** Each host has one of so many processes, by a number. `instanceMark` stands for it in arguments and environment. */
+  readonly instances?: { readonly max: number } | undefined
+  /** Which of them this is: two processes that have it are never there at once. */
+  readonly instance?: string | undefined
+}
+
+/** What is no part of any other text. */
+export const instanceMark = "\u{E000}instance\u{E001}"
+
+/** What a server is whose instances are counted. */
+export const houseOf = ({ args, command, cwd, environment }: WantedServer): string =>
+  digest({ command, args, cwd, environment: Object.entries(environment).toSorted() })
+
+/** One of a server's instances. */
+export const instanceOf = (wanted: WantedServer, number: number): WantedServer => {
+  const filled = (text: string): string => text.replaceAll(instanceMark, String(number))
+  return {
+    ...wanted,
+    args: wanted.args.map(filled),
+    environment: Object.fromEntries(
+      Object.entries(wanted.environment).map(([name, value]) => [name, filled(value)])
+    ),
+    policy: { ...wanted.policy, sharing: "exclusive" },
+    isShared: false,
+    instances: undefined,
+    instance: `${houseOf(wanted)} ${number}`
+  }
 }
 
 export interface ServerTarget {
@@ -45,8 +72,8 @@ export interface ServerTarget {
 /** Ends a process that no session has used for this long, if its config does not say less. */
 const idleMillis = 300_000
 
-/** As many as the daemon may have in all: a host never waits because there are others. */
-export const maxConnections = 512
+/** More than the daemon ever has in all: a host never waits because there are others. */
+const maxConnections = 100_000
 
 /** A server by its endpoint, for a client. */
 export const wantedServer = (
@@ -71,7 +98,8 @@ export const wantedServer = (
     }),
     policy,
     isShared: hello.shared ?? (hosts?.shared === true || (hello.use === "once" && policy.sharing === "shared")),
-    handOn: policy.reuse && (hello.handOn ?? hosts?.handOn ?? true)
+    handOn: policy.reuse && (hello.handOn ?? hosts?.handOn ?? true),
+    instances: hosts?.instances
   }
 }
 
@@ -79,7 +107,8 @@ export const wantedServer = (
 export const make = (wanted: WantedServer, initialize: RawMessage.RawMessage | undefined): ServerTarget => {
   const { args, command, cwd, environment, policy } = wanted
   const isShared = initialize === undefined ? policy.sharing === "shared" : wanted.isShared
-  const process = digest({ command, args, cwd, environment: Object.entries(environment).toSorted() })
+  const { instance } = wanted
+  const process = digest({ command, args, cwd, environment: Object.entries(environment).toSorted(), instance })
   const question = initialize && RawMessage.replaced(initialize, [
     [RawMessage.paths.id, "0"],
     // Where several sessions share a process nobody knows which of them a question is for: none is to be asked.
@@ -100,9 +129,11 @@ export const make = (wanted: WantedServer, initialize: RawMessage.RawMessage | u
       ...policy,
       sharing: isShared ? "shared" : "exclusive",
       reuse: initialize === undefined || isShared ? policy.reuse : handOn,
-      maxConnectionsPerKey: isShared && policy.reuse ? 1 : maxConnections,
+      maxConnectionsPerKey: (isShared && policy.reuse) || instance !== undefined ? 1 : maxConnections,
       // Sessions, not calls: each may have many.
       maxInFlight: maxSessions,
+      // One that is not given to others any more may be somebody's for hours.
+      drainTimeout: Number.POSITIVE_INFINITY,
       idleTimeout: Math.min(policy.idleTimeout, idleMillis)
     }
   }

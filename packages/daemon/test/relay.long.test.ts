@@ -4,31 +4,7 @@ import * as path from "node:path"
 import * as DaemonControl from "../src/DaemonControl.ts"
 import * as Home from "./support/Home.ts"
 import * as Host from "./support/Host.ts"
-
-const program = path.resolve(import.meta.dirname, "support/recordingServer.ts")
-
-/** A home with a recording server, and what that has written down. */
-const world = (era: "legacy" | "modern" | "late", extra?: Readonly<Record<string, string>>) => {
-  const home = Home.make(extra)
-  const file = path.join(home.directory, "record")
-  const wants = {
-    endpoint: { command: process.execPath, args: [program, file, era], cwd: home.directory },
-    name: "rec"
-  }
-  const record = (): ReadonlyArray<string> =>
-    fs.existsSync(file) ? fs.readFileSync(file, "utf8").trim().split("\n") : []
-  const starts = (): ReadonlyArray<number> =>
-    record().filter((line) => line.startsWith("start ")).map((line) => Number(line.slice(6)))
-  return {
-    home,
-    wants,
-    record,
-    starts,
-    connect: (wishes: object = {}) => Host.connect(home, { wants, ...wishes }),
-    wrap: (wishes: object = {}) => Host.wrap(home, { wants, ...wishes }),
-    [Symbol.asyncDispose]: () => home[Symbol.asyncDispose]()
-  }
-}
+import { world } from "./support/world.ts"
 
 describe("a session with a server", () => {
   it("passes params, results and errors byte for byte: long numbers, unknown members, keys that are written twice", async () => {

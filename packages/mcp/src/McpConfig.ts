@@ -66,6 +66,8 @@ export interface Origin {
   readonly directory?: string | undefined
   /** Where `${NAME}` is looked up. Default: the environment of this process. */
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined
+  /** What `${instance}` stands for in an entry that says `instances`. Default: 1. */
+  readonly instance?: string | undefined
   /** Answers to `${input:id}` by their ids. Default: the environment variables `HOLDFAST_INPUT_ID`. */
   readonly inputs?: Readonly<Record<string, string | Redacted.Redacted>> | undefined
 }
@@ -200,6 +202,7 @@ const sourcesOf = Effect.fnUntraced(function*(document: unknown, origin: Origin,
     asked: Dialects.inputsOf(document),
     home: variables["HOME"] || variables["USERPROFILE"] || (yield* homeDirectory),
     folder: path.resolve(origin.directory ?? (yield* workingDirectory)),
+    instance: origin.instance ?? "1",
     readsDollar: dialect.readsDollar === true,
     readsCommands: dialect.readsCommands === true
   }

@@ -113,6 +113,25 @@ describe("McpConfig", () => {
       assert.deepStrictEqual(yield* http({ sessionEndTimeout: "Infinity" }), [true, Number.POSITIVE_INFINITY])
     }))
 
+  it.effect("reads instances of a command, whose number is a placeholder there and nowhere else", () =>
+    Effect.gen(function*() {
+      const entry = { command: "x", args: ["--profile=${instance}"], env: { PORT: "900${instance}" } }
+      const instances = { max: 4 }
+      const { endpoint, hosts } = yield* read({ ...entry, holdfast: { instances } })
+      assert(endpoint._tag === "Stdio")
+      assert.deepStrictEqual(hosts?.instances, instances)
+      const port = endpoint.env["PORT"]
+      assert.isDefined(port)
+      assert.deepStrictEqual([endpoint.args, Redacted.value(port)], [["--profile=1"], "9001"])
+      const faults: ReadonlyArray<readonly [object, RegExp]> = [
+        [entry, /environment variable instance to be set/],
+        [{ ...entry, holdfast: { instances: { max: 0 } } }, /instances\.max/],
+        [{ ...entry, holdfast: { instances: 4 } }, /instances/],
+        [{ url: "http://h/mcp", holdfast: { instances } }, /at servers that are commands only/]
+      ]
+      for (const [wrong, message] of faults) assert.match(yield* fault(wrong), message)
+    }))
+
   it("tells of every option in the README", async () => {
     const readme = await fs.readFile(new URL("../README.md", import.meta.url), "utf8")
     const section = readme.slice(readme.indexOf("## What is configured"))

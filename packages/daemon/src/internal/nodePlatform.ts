@@ -3,6 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import { randomBytes, timingSafeEqual } from "node:crypto"
+import { availableParallelism, totalmem } from "node:os"
 import process from "node:process"
 
 /** 256 random bits. */
@@ -15,3 +16,11 @@ export const isSameSecret = (left: string, right: string): boolean => {
 }
 
 export const processId: Effect.Effect<number> = Effect.sync(() => process.pid)
+
+/** Bytes that are left for more processes, of the machine or of the container; undefined on a Node that does not tell. */
+export const availableMemory = (): number | undefined => process.availableMemory?.()
+
+/** Bytes of the machine, or of the container. */
+export const totalMemory = (): number => Math.min(totalmem(), process.constrainedMemory?.() || Number.POSITIVE_INFINITY)
+
+export const processors = (): number => availableParallelism()

@@ -8,7 +8,7 @@ import { McpConfig } from "@holdfast/mcp/McpConfig"
 import * as Effect from "effect/Effect"
 import { DaemonRefusal } from "../DaemonRefusal.ts"
 import type * as Hello from "../Hello.ts"
-import { isCommand, type WantedServer, wantedServer } from "../ServerTarget.ts"
+import { instanceMark, isCommand, type WantedServer, wantedServer } from "../ServerTarget.ts"
 
 type ServerWish = Exclude<Hello.Wish, { readonly daemon: true }>
 
@@ -30,7 +30,7 @@ const fromConfig = Effect.fnUntraced(function*(
 ): Effect.fn.Return<WantedServer, DaemonRefusal> {
   const refuse = (message: string) => new DaemonRefusal("BadWish", message)
   const { servers, unusable } = yield* Effect.mapError(
-    McpConfig.load(config, { environment: hello.environment }),
+    McpConfig.load(config, { environment: hello.environment, instance: instanceMark }),
     ({ message }) => refuse(message)
   )
   const found = servers.get(server)

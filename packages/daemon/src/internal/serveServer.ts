@@ -10,28 +10,73 @@ import * as FiberSet from "effect/FiberSet"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import type * as net from "node:net"
+import type { DaemonConnection } from "../DaemonClient.ts"
+import type { SessionStatus } from "../DaemonStatus.ts"
 import { HostSession, type Loss, type Opening } from "../HostSession.ts"
+import * as RawMessage from "../RawMessage.ts"
 import type { PooledServer, ServerFailure, ServerPool } from "../ServerPool.ts"
 import * as ServerTarget from "../ServerTarget.ts"
+import { passOn } from "./passOn.ts"
 import * as SocketLines from "./socketLines.ts"
 
-/** Serves until the client has gone. */
+export interface ServedSession {
+  readonly pool: ServerPool
+  readonly wanted: ServerTarget.WantedServer
+  /** Whose it is. */
+  readonly who: SessionStatus
+  readonly successor: Successor
+}
+
+/** The newer daemon that this one has made way for, or will. */
+export interface Successor {
+  readonly isThere: () => boolean
+  /** The same session there. */
+  readonly connect: () => Promise<DaemonConnection>
+}
+
+/**
+ * Serves until the client has gone.
+ *
+ * A session keeps a process that is its alone for as long as it can. It leaves one that it shares, and that others are not to be given any
+ * more, in the first moment in which nothing of it is on the way: what comes next is another process, or the successor.
+ */
 export const serveServer = (
   socket: net.Socket,
-  pool: ServerPool,
-  wanted: ServerTarget.WantedServer
+  { pool, successor, wanted, who }: ServedSession
 ): Effect.Effect<void> =>
   Effect.scoped(Effect.gen(function*() {
     const run = yield* FiberSet.makeRuntime<never, void, never>()
+    let leaveIfQuiet: () => void = ignore
     const session = new HostSession({
-      toHost: (text) => SocketLines.write(socket, `${text}\n`),
-      open: (initialize, opening) => void run(hold(pool, ServerTarget.make(wanted, initialize), opening))
+      toHost: (text) => {
+        SocketLines.write(socket, `${text}\n`)
+        leaveIfQuiet()
+      },
+      open: (initialize, opening) => {
+        const next = (): void => void run(passOn(successor.connect, initialize, opening))
+        if (successor.isThere()) return next()
+        run(hold(pool, wanted, initialize, callerOf(who, initialize), {
+          ...opening,
+          // A process that was waited for when the successor came is had there.
+          onLost: (loss) => loss === closed && successor.isThere() ? next() : opening.onLost(loss),
+          onShared: (server) => {
+            leaveIfQuiet = () => {
+              if (server.isRetired() && session.pending === 0) opening.onLost(left)
+            }
+            return leaveIfQuiet
+          }
+        }))
+      }
     })
     yield* Effect.addFinalizer(() => Effect.sync(() => session.hostEnded()))
     yield* Effect.callback<void>((resume) => {
+      const hear = (line: string): void => {
+        session.hostSaid(line)
+        leaveIfQuiet()
+      }
       const framing = LineFraming.make({
-        onLine: (line) => session.hostSaid(line),
-        onFault: ({ _tag }) => session.hostSaid(`"${_tag}"`)
+        onLine: hear,
+        onFault: ({ _tag }) => hear(`"${_tag}"`)
       })
       const onData = (chunk: Buffer): void => framing.push(chunk)
       const onEnd = (): void => resume(Effect.void)
@@ -40,58 +85,119 @@ export const serveServer = (
     })
   }))
 
+/** A host says its name in `initialize`; what stands between it and the daemon has one of its own. */
+const callerOf = (who: SessionStatus, initialize: RawMessage.RawMessage | undefined): SessionStatus => {
+  const { name } = RawMessage.membersOf(initialize && RawMessage.paramsOf(initialize)["clientInfo"])
+  return typeof name === "string" && name !== "" ? { ...who, program: name.slice(0, 100) } : who
+}
+
 /** Holds a process for the session for as long as both want it. */
-const hold = (pool: ServerPool, target: ServerTarget.ServerTarget, opening: Opening): Effect.Effect<void> =>
-  usable(pool, target).pipe(
+const hold = (
+  pool: ServerPool,
+  wanted: ServerTarget.WantedServer,
+  initialize: RawMessage.RawMessage | undefined,
+  who: SessionStatus,
+  opening: Opening & { readonly onShared: (server: PooledServer) => () => void }
+): Effect.Effect<void> =>
+  placeFor(pool, wanted, who).pipe(
+    Effect.flatMap(({ isFresh, place }) =>
+      usable(pool, ServerTarget.make(place, initialize), { program: who.program, isFresh })
+    ),
     Effect.flatMap((server) =>
       Effect.suspend(() => {
-        const closed = Deferred.makeUnsafe<void>()
+        const { isShared } = server.target
+        const ended = Deferred.makeUnsafe<void>()
         const port = server.mux.attach(opening.onMessage)
         server.losses.add(opening.onLost)
+        server.hold(who)
+        const onRetired = isShared ? opening.onShared(server) : ignore
+        server.retirements.add(onRetired)
         opening.onOpen({
           greeting: server.greeting,
           send: port.send,
           close: () => {
             server.losses.delete(opening.onLost)
+            server.leave(who)
+            server.retirements.delete(onRetired)
             port.close()
-            if (!target.isShared && !server.mux.isClean) server.retire()
-            Deferred.doneUnsafe(closed, Effect.void)
+            if (!isShared && !server.mux.isClean) server.retire()
+            Deferred.doneUnsafe(ended, Effect.void)
           }
         })
-        return Effect.raceFirst(Deferred.await(closed), Effect.asVoid(server.closed))
+        return Effect.raceFirst(Deferred.await(ended), Effect.asVoid(server.closed))
       })
     ),
     Effect.scoped,
-    Effect.catch((error) => Effect.sync(() => opening.onLost(lossOf(error))))
+    Effect.catch((error) => Effect.sync(() => opening.onLost("_tag" in error ? lossOf(error) : error)))
   )
+
+/** The server, with a number of its own where it says `instances`. */
+const placeFor = (
+  { instances }: ServerPool,
+  wanted: ServerTarget.WantedServer,
+  who: SessionStatus
+): Effect.Effect<
+  { readonly place: ServerTarget.WantedServer; readonly isFresh: boolean },
+  Loss,
+  Scope.Scope
+> => {
+  if (wanted.instances === undefined) return Effect.succeed({ place: wanted, isFresh: false })
+  const house = ServerTarget.houseOf(wanted)
+  return instances.take(house, wanted.instances.max, who).pipe(
+    Effect.timeoutOrElse({
+      duration: wanted.policy.acquireTimeout,
+      orElse: () => Effect.fail(allTaken(wanted, instances.tenants(house)))
+    }),
+    Effect.map(({ isOwn, number }) => ({ place: ServerTarget.instanceOf(wanted, number), isFresh: !isOwn }))
+  )
+}
+
+const allTaken = (
+  { instances, name }: ServerTarget.WantedServer,
+  tenants: ReadonlyArray<{ readonly program: string; readonly directory: string }>
+): Loss => ({
+  reason: "TooBusy",
+  message: `${name}: all of its instances (${instances?.max}) are in use, by ${
+    tenants.map(({ directory, program }) => `${program} in ${directory}`).join(", ")
+  }`
+})
 
 /** The pool hears of a loss or a retirement in a fiber of its own: until then it may lend what is of no use any more. */
 const usable = (
   pool: ServerPool,
-  target: ServerTarget.ServerTarget
-): Effect.Effect<PooledServer, Unleased, Scope.Scope> =>
+  target: ServerTarget.ServerTarget,
+  borrower: Parameters<ServerPool["lease"]>[1]
+): Effect.Effect<PooledServer, PoolError<ServerFailure> | Loss, Scope.Scope> =>
   Effect.flatMap(Effect.scope, (scope) => {
     const once = Effect.flatMap(Scope.fork(scope), (own) =>
-      pool.lease(target).pipe(
+      pool.lease(target, borrower).pipe(
         Scope.provide(own),
-        Effect.filterOrFail((server) => isUsable(server, target), () => "unusable" as const),
+        Effect.filterOrFail((server) => isUsable(server, target), () => unusable),
         Effect.onError((cause) => Scope.close(own, Exit.failCause(cause)))
       ))
-    return Effect.retry(once, { schedule: pause, while: (error) => error === "unusable" })
+    return Effect.retry(once, { schedule: pause, while: (error) => error === unusable })
   })
 
-type Unleased = PoolError<ServerFailure> | "unusable"
+const unusable: Loss = { reason: "ConnectionLost", message: "the server was lost" }
 
 /** The pool needs a turn of the event loop. */
 const pause = Schedule.spaced("5 millis")
 
-const isUsable = ({ lost, mux }: PooledServer, { isShared }: ServerTarget.ServerTarget): boolean =>
-  lost() === undefined && (isShared || mux.isClean)
+const isUsable = (
+  { isRetired, lost, mux }: PooledServer,
+  { isShared }: ServerTarget.ServerTarget
+): boolean => lost() === undefined && !isRetired() && (isShared || mux.isClean)
 
-const lossOf = (error: Unleased): Loss => {
-  if (error === "unusable") return { reason: "ConnectionLost", message: "the server was lost" }
+/** The pool gives nothing any more. */
+const closed: Loss = { reason: "ShuttingDown", message: "the daemon ends" }
+
+/** Nothing was on the way. */
+const left: Loss = { reason: "ConnectionLost", message: "the process is to end" }
+
+const lossOf = (error: PoolError<ServerFailure>): Loss => {
   const { reason } = error
   if (reason._tag === "DialFailed") return reason.cause
+  if (reason._tag === "PoolClosed") return closed
   return { reason: reasons[reason._tag] ?? "NotReady", message: error.message }
 }
 
@@ -99,6 +205,7 @@ const lossOf = (error: Unleased): Loss => {
 const reasons: Readonly<Record<string, string>> = {
   TooManyWaiters: "TooBusy",
   DialTimeout: "HandshakeTimeout",
-  Quarantined: "Quarantined",
-  PoolClosed: "ShuttingDown"
+  Quarantined: "Quarantined"
 }
+
+const ignore = (): void => {}

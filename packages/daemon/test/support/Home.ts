@@ -60,7 +60,7 @@ export const isAlive = (pid: number): boolean => {
 }
 
 /** Waits for an event that nothing tells: looks again and again. The limit only keeps a broken test from hanging. */
-export const until = async <A>(look: () => A | Promise<A>): Promise<A> => {
+export const until = async <A>(look: () => A | Promise<A>): Promise<NonNullable<A>> => {
   for (let i = 0; i < 12_000; i++) {
     const found = await look()
     if (found) return found

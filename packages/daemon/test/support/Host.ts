@@ -20,7 +20,7 @@ export interface Host {
 
 let lastId = 100
 
-const over = (input: Readable, output: Writable, leave: () => void): Host => {
+export const over = (input: Readable, output: Writable, leave: () => void): Host => {
   const lines: Array<string> = []
   const readers: Array<(line: string) => void> = []
   let rest = ""
@@ -72,7 +72,16 @@ export const modern = {
   "io.modelcontextprotocol/clientCapabilities": {}
 }
 
-type Wishes = Pick<DaemonClient.ConnectOptions, "wants" | "use" | "shared" | "handOn" | "environment">
+/** A call of a tool in the modern era. */
+export const modernCall = (name: string, id: string | number, nonce = ""): string =>
+  JSON.stringify({
+    jsonrpc: "2.0",
+    id,
+    method: "tools/call",
+    params: { name, arguments: { nonce }, _meta: modern }
+  })
+
+type Wishes = Pick<DaemonClient.ConnectOptions, "wants" | "use" | "shared" | "handOn" | "environment" | "directory">
 
 /** A session of this process. */
 export const connect = async (home: Home, wishes: Wishes): Promise<Host> => {

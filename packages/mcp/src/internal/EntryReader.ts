@@ -48,6 +48,8 @@ export class EntryReader {
   readonly context: EntryContext
   /** What the entry is instead of an object. */
   readonly actual: string | undefined
+  /** What `${instance}` is in this entry. */
+  instance: string | undefined
   /** Values of placeholders so far. */
   readonly secrets = new Set<string>()
   readonly #parts: ReadonlyArray<{ readonly path: Path; readonly values: Values }>
@@ -158,7 +160,7 @@ export class EntryReader {
   }
 
   expand(path: Path, text: string): Effect.Effect<string, ConfigInvalid> {
-    return Effect.matchEffect(expandVariables(text, this.context.sources), {
+    return Effect.matchEffect(expandVariables(text, { ...this.context.sources, instance: this.instance }), {
       onSuccess: ({ secrets, text }) => {
         for (const secret of secrets) this.secrets.add(secret)
         return Effect.succeed(text)

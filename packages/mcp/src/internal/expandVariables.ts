@@ -10,6 +10,7 @@
  * | `${{ secrets.NAME }}`                                     | the environment variable                                       |
  * | `${workspaceFolder}`, `${workspaceFolderBasename}`, `${cwd}` | the folder the file is for, its name                        |
  * | `${userHome}`                                             | the home directory                                             |
+ * | `${instance}`                                             | the number of the process, where an entry says `instances`     |
  * | `${pathSeparator}`, `${/}`                                | `/`, or `\` on Windows                                         |
  * | `${file:path}`, `{file:path}`                             | the file's text without white space at its end                 |
  * | `$${…}`                                                   | `${…}` itself, for the server                                  |
@@ -32,6 +33,8 @@ export interface Sources {
   readonly home: string
   /** Absolute: what `${workspaceFolder}` is. */
   readonly folder: string
+  /** What `${instance}` is. Undefined: nothing particular. */
+  readonly instance?: string | undefined
   /** Whether `$NAME` is a placeholder, too. */
   readonly readsDollar: boolean
   /** Whether `$(…)` is one, which nothing answers. */
@@ -140,8 +143,10 @@ const valueOf = ({ content, source }: Placeholder, sources: Sources): Effect.Eff
   }
 }
 
-const knownTo = ({ environment, folder, home }: Sources, name: string): string | undefined => {
+const knownTo = ({ environment, folder, home, instance }: Sources, name: string): string | undefined => {
   switch (name) {
+    case "instance":
+      return instance
     case "workspaceFolder":
     case "workspaceRoot":
     case "cwd":

@@ -31,6 +31,8 @@ const SessionSigns = Schema.Struct({
   ),
   words: Schema.optionalKey(Schema.NonEmptyArray(Schema.NonEmptyString))
 })
+/** More processes of one server are a mistake in writing. */
+const Instances = Schema.Struct({ max: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1000 })) })
 const revisions = [...Revision.modern, ...Revision.legacy]
 
 const Options = Schema.Struct({
@@ -52,6 +54,7 @@ const Options = Schema.Struct({
   sharing: Schema.optionalKey(Schema.Literals(["shared", "exclusive"])),
   shared: Schema.optionalKey(Schema.Boolean),
   handOn: Schema.optionalKey(Schema.Boolean),
+  instances: Schema.optionalKey(Instances),
   waitForReady: Schema.optionalKey(Schema.Boolean),
   inheritEnv: Schema.optionalKey(Schema.Boolean),
   push: Schema.optionalKey(Schema.Boolean),
@@ -65,8 +68,8 @@ const Options = Schema.Struct({
 
 export type HoldfastOptions = typeof Options.Type
 
-/** Those that have one value. `isSessionLost` has parts. */
-export const optionNames = Object.keys(Options.fields).filter((name) => name !== "isSessionLost")
+/** Those that have one value. Others have parts. */
+export const optionNames = Object.keys(Options.fields).filter((name) => !["isSessionLost", "instances"].includes(name))
 
 const allNames = Object.keys(Options.fields)
 
@@ -96,6 +99,13 @@ export const checkMisplaced = (
   said: HoldfastOptions,
   transport: string
 ): Effect.Effect<void, ConfigInvalid> => {
+  if (transport !== "stdio" && said.instances !== undefined) {
+    return reader.fault(
+      [...reader.path, "holdfast", "instances"],
+      "this option at servers that are commands only",
+      `a server over ${transport}`
+    )
+  }
   const misplaced = onlyHttp.find((option) => transport !== "http" && said[option] !== undefined)
   return misplaced === undefined ? Effect.void : reader.fault(
     [...reader.path, "holdfast", misplaced],

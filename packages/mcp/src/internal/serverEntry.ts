@@ -43,6 +43,8 @@ export interface HostSharing {
   readonly shared: boolean
   /** False: the process ends with its host, and is not handed on to the next one. */
   readonly handOn: boolean
+  /** Each host has a process of its own, of so many at most. Its number is `${instance}` in arguments and environment. */
+  readonly instances?: { readonly max: number } | undefined
 }
 
 /** Whether an entry is switched off, and where. */
@@ -69,6 +71,7 @@ export const decodeEntry = Effect.fnUntraced(function*(
   if (reader.actual !== undefined) return yield* reader.fault(reader.path, "an object", reader.actual)
   reader.tellUnknown()
   const said = yield* holdfastOptions.optionsOf(reader)
+  if (said.instances !== undefined) reader.instance = reader.context.sources.instance
   const transport = yield* transportOf(reader)
   yield* holdfastOptions.checkMisplaced(reader, said, transport)
   const endpoint = transport === "stdio"
@@ -95,7 +98,7 @@ export const decodeEntry = Effect.fnUntraced(function*(
   }
   const tools = yield* toolFilterOf(reader)
   const protocolVersion = yield* holdfastOptions.revisionOf(reader, said)
-  const hosts: HostSharing = { shared: said.shared ?? false, handOn: said.handOn ?? true }
+  const hosts: HostSharing = { shared: said.shared ?? false, handOn: said.handOn ?? true, instances: said.instances }
   return { endpoint, policy, deadlines, era: said.era ?? "auto", protocolVersion, tools, hosts }
 })
 

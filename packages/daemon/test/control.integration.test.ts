@@ -1,0 +1,131 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as fs from "node:fs"
+import * as DaemonClient from "../src/DaemonClient.ts"
+import * as DaemonControl from "../src/DaemonControl.ts"
+import * as Home from "./support/Home.ts"
+import * as Host from "./support/Host.ts"
+import { world } from "./support/world.ts"
+
+describe("the daemon's own server", () => {
+  it("tells of every process: state, era, pid, whose it is; of what waits for one, and of the last failures", async () => {
+    await using w = world("legacy")
+    const place = w.home.place()
+    const [host, other] = [await w.connect(), await w.connect()]
+    await host.greet()
+    await host.call("count")
+    await other.greet()
+    other.leave()
+    const isIdle = async (): Promise<boolean> =>
+      (await DaemonControl.status(place)).servers.some(({ state }) => state === "idle")
+    await Home.until(isIdle)
+    // A server that does not come: its session waits for it.
+    const wants = { endpoint: { command: process.execPath, args: ["-e", "process.exit(4)"] }, name: "gone" }
+    const waits = await Host.connect(w.home, { wants })
+    waits.say(
+      `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{}}}`
+    )
+    const state = await Home.until(async () => {
+      const status = await DaemonControl.status(place)
+      return status.servers.some((server) => server.state === "backing off" && server.waiting === 1)
+        ? status
+        : undefined
+    })
+    const rows = state.servers.map(({ era, leases, lastFailure, name, pid, sharing, state, waiting }) => ({
+      name,
+      era,
+      sharing,
+      state,
+      pid,
+      leases: leases.map(({ directory, pid, program }) => `${program} ${pid} ${directory}`),
+      waiting,
+      hasFailed: lastFailure !== undefined
+    }))
+    const [first, second] = w.starts()
+    const common = { era: "legacy", sharing: "exclusive", waiting: 0, hasFailed: false }
+    assert.deepStrictEqual(
+      rows,
+      [
+        {
+          ...common,
+          name: "rec",
+          state: "in use",
+          pid: first,
+          leases: [`test ${process.pid} ${process.cwd()}`]
+        },
+        { ...common, name: "rec", state: "idle", pid: second, leases: [] },
+        { ...common, name: "gone", state: "backing off", pid: undefined, leases: [], waiting: 1, hasFailed: true }
+      ].map((row) => ({ ...row }))
+    )
+    assert.deepInclude(state.failures.map(({ server }) => server), "gone")
+    assert.match(state.failures.at(-1)?.message ?? "", /exited with code 4/)
+    for (const each of [host, waits]) each.leave()
+  })
+
+  it("is an MCP server: state and log are resources, operations are tools", async () => {
+    await using home = Home.make()
+    const { socket } = await DaemonClient.connect({
+      program: "test",
+      place: home.place(),
+      environment: home.environment,
+      wants: { daemon: true }
+    })
+    socket.resume()
+    const host = Host.over(socket, socket, () => socket.end())
+    assert.match(await host.greet(), /"name":"holdfast-daemon"/)
+    const listed = JSON.parse(await host.ask(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`))
+    assert.deepStrictEqual(listed.result.tools.map((tool: { readonly name: string }) => tool.name), [
+      "status",
+      "stop",
+      "make_way",
+      "await_fewer",
+      "why",
+      "reset",
+      "drain",
+      "close"
+    ])
+    const read = async (uri: string): Promise<string> => {
+      const line = await host.ask(JSON.stringify({ jsonrpc: "2.0", id: 2, method: "resources/read", params: { uri } }))
+      return JSON.parse(line).result.contents[0].text
+    }
+    assert.strictEqual(JSON.parse(await read("holdfast://daemon/status")).pid, home.daemonPid())
+    // What is in its file, too.
+    const log = await read("holdfast://daemon/log")
+    assert.match(log, /listens on/)
+    assert.include(fs.readFileSync(home.place().log, "utf8"), log)
+    host.leave()
+  })
+
+  it("ends, drains and resets a server's processes by its name or the number of one", async () => {
+    await using w = world("modern")
+    const place = w.home.place()
+    const [quiet, busy] = [await w.connect(), await w.connect()]
+    for (const [host, id] of [[quiet, 1], [busy, 2]] as const) {
+      assert.match(await host.ask(Host.modernCall("count", id)), /"result"/)
+    }
+    const [first = 0] = w.starts()
+    // What is on the way is lost, and told so; a session without a request notices nothing.
+    busy.say(Host.modernCall("never", 9))
+    await Home.until(() => w.record().includes("call never"))
+    assert.strictEqual(await DaemonControl.operate("close", "rec", place), "rec: 1 ended")
+    assert.isFalse(Home.isAlive(first))
+    assert.match(await busy.next(), /"id":9,"error".*"delivery":"Unknown"/)
+    assert.match(await quiet.ask(Host.modernCall("count", 3)), /"id":3,"result"/)
+    assert.match(await busy.ask(Host.modernCall("count", 4)), /"id":4,"result"/)
+    const [, second = 0] = w.starts()
+    assert.lengthOf(w.starts(), 2)
+    // Drained: it ends once nothing is on the way, and nothing is lost.
+    busy.say(Host.modernCall("never", 9))
+    await Home.until(() => w.record().filter((line) => line === "call never").length === 2)
+    assert.strictEqual(await DaemonControl.operate("drain", String(second), place), `${second}: 1 leaving`)
+    const row = (await DaemonControl.status(place)).servers.find(({ pid }) => pid === second)
+    assert.deepStrictEqual([row?.state, row?.leases.length], ["leaving", 1])
+    assert.isTrue(Home.isAlive(second))
+    busy.say(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":9}}`)
+    await Home.until(() => !Home.isAlive(second))
+    assert.match(await busy.ask(Host.modernCall("count", 5)), /"id":5,"result"/)
+    assert.strictEqual(await DaemonControl.operate("reset", "rec", place), "rec: 1 forgotten")
+    const refused: unknown = await DaemonControl.operate("close", "no", place).catch((error: unknown) => error)
+    assert.match(String(refused), /has no server "no"; it holds rec/)
+    for (const host of [quiet, busy]) host.leave()
+  })
+})

@@ -1,0 +1,4 @@
+/** The daemon in the foreground. */
+import { foreground } from "../../src/DaemonProcess.ts"
+
+foreground()
