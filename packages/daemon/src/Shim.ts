@@ -33,6 +33,7 @@ export const run = (options: ShimOptions): Promise<void> =>
     let current: Socket | undefined
     let isEnding = false
     const session = new HostSession({
+      place: "shim",
       toHost: (text) => {
         output.write(`${text}\n`)
         if (output.writableLength > maxWaitingBytes && current !== undefined) {

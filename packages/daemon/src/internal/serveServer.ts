@@ -24,6 +24,7 @@ export const serveServer = (
   Effect.scoped(Effect.gen(function*() {
     const run = yield* FiberSet.makeRuntime<never, void, never>()
     const session = new HostSession({
+      place: "daemon",
       toHost: (text) => SocketLines.write(socket, `${text}\n`),
       open: (initialize, opening) => void run(hold(pool, ServerTarget.make(wanted, initialize), opening))
     })
