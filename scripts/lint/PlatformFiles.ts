@@ -43,6 +43,16 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
     reason: "the files of the daemon, for programs that load no Effect"
   },
   {
+    file: "packages/daemon/src/CatalogueFiles.ts",
+    allows: ["process", "io", "randomness", "time"],
+    reason: "files from which a shim answers before anything else runs: it loads no Effect"
+  },
+  {
+    file: "packages/daemon/src/internal/identify.ts",
+    allows: ["process", "io"],
+    reason: "looks at files to tell which server a command is"
+  },
+  {
     file: "packages/daemon/src/Shim.ts",
     allows: ["promises", "timers"],
     reason: "a server over stdin and stdout that stands beside every host: it loads no Effect"

@@ -13,6 +13,8 @@
  *   twice at most; else it is answered with an error whose `data` says `delivery` and `reason`. Nothing else is ever sent twice.
  * - The next server is told what the host said in `initialize`; the host does not notice. `Renewal` says what it is told besides, and
  *   what the host is told because of it. A host that is subscribed to something, or listens, gets the next server at once.
+ * - Before there is a server the handshake and the lists are answered from memory, where that knows them, and `ping` with them. The first
+ *   other request gets the server. If what was answered is not true, `Renewal` says so to the host; the memory is told the truth.
  * - A request for which no server can be had is answered with an error, `NotSent`, and the next one tries again.
  */
 import { errorCode, isOurs, mayHaveRun } from "./DeliveryError.ts"
@@ -48,9 +50,25 @@ export interface Opening {
   readonly onMessage: (message: RawMessage.RawMessage) => void
 }
 
+/** What is known of the server before there is one. `initialize` is what the host has said in the legacy era. */
+export interface Memory {
+  /** What the server has answered before, to the same words. Undefined: that is not known. */
+  readonly recall: (
+    request: RawMessage.RawMessage,
+    initialize: RawMessage.RawMessage | undefined
+  ) => RawMessage.RawMessage | undefined
+  /** Told what the server answers to the handshake and to requests for lists. */
+  readonly learn: (
+    request: RawMessage.RawMessage,
+    answer: RawMessage.RawMessage,
+    initialize: RawMessage.RawMessage | undefined
+  ) => void
+}
+
 export interface HostSessionOptions {
   /** Where this is: of two in a row each asks under ids of its own. */
   readonly place: "shim" | "daemon"
+  readonly memory?: Memory | undefined
   /** Gives the host a line, without its end. */
   readonly toHost: (text: string) => void
   /** Gets a server. `initialize` is what the host said, undefined in the modern era. Its answer is not to be awaited here. */
@@ -98,6 +116,8 @@ export class HostSession {
   /** The host's own `initialize`; undefined before, and in the modern era. */
   #initialize: RawMessage.RawMessage | undefined
   #state: "idle" | "opening" | "open" | "ended" = "idle"
+  /** No server was asked for yet. */
+  #isFresh = true
   #upstream: Upstream | undefined
   /** Counts attempts: what an earlier one says is nothing any more. */
   #attempt = 0
@@ -116,7 +136,7 @@ export class HostSession {
       toHost: options.toHost,
       ask: (method, params, onAnswer) => this.#ask(method, params, onAnswer),
       pending: () => [...this.#pending.values()].map(({ message }) => message),
-      onPage: () => {}
+      onAnswer: (request, answer) => this.#learn(request, answer)
     })
   }
 
@@ -174,9 +194,29 @@ export class HostSession {
       this.#takeBack({ reason: "ConnectionLost", message: "the host has begun a new session" })
     }
     this.#pending.set(key, pending)
+    const known = this.#isFresh && this.#recall(message)
+    if (known) return this.#recalled(pending, known)
     this.#renewal.asked(message)
     if (this.#state === "idle") this.#open()
     else if (this.#state === "open") this.#send(pending)
+  }
+
+  #recall(message: RawMessage.RawMessage): RawMessage.RawMessage | undefined {
+    const { id, method } = message
+    if (method === "ping" && this.#renewal.isGreeted) {
+      return RawMessage.own(`{"jsonrpc":"2.0","id":${id},"result":{}}`)
+    }
+    return this.#options.memory?.recall(message, this.#initialize)
+  }
+
+  #recalled({ id, message }: Pending, answer: RawMessage.RawMessage): void {
+    this.#pending.delete(RawMessage.keyOf(id))
+    this.#renewal.recalled(message, answer)
+    this.#options.toHost(answer.text)
+  }
+
+  #learn(request: RawMessage.RawMessage, answer: RawMessage.RawMessage): void {
+    this.#options.memory?.learn(request, answer, this.#initialize)
   }
 
   #cancelled(message: RawMessage.RawMessage): void {
@@ -198,6 +238,7 @@ export class HostSession {
 
   #open(): void {
     this.#state = "opening"
+    this.#isFresh = false
     const attempt = ++this.#attempt
     const isCurrent = (): boolean => attempt === this.#attempt
     this.#options.open(this.#initialize, {
@@ -218,6 +259,7 @@ export class HostSession {
     this.#upstream = upstream
     this.#state = "open"
     const { greeting } = upstream
+    if (greeting !== undefined && this.#initialize !== undefined) this.#learn(this.#initialize, greeting)
     this.#renewal.opened()
     for (const pending of [...this.#pending.values()]) {
       // It may have been lost by what was sent just now.
@@ -228,6 +270,7 @@ export class HostSession {
         this.#settle(pending, RawMessage.replaced(greeting, [[RawMessage.paths.id, pending.id]]))
       }
     }
+    if (this.#upstream === upstream) this.#renewal.check()
   }
 
   /** On its own account: the host hears nothing of it. */
@@ -316,6 +359,8 @@ export class HostSession {
 
   #settle(pending: Pending, answer: RawMessage.RawMessage): void {
     this.#pending.delete(RawMessage.keyOf(pending.id))
+    // What a server says to `initialize` is learnt when that is said, whoever waits for it.
+    if (pending.message.method !== "initialize") this.#learn(pending.message, answer)
     this.#renewal.answered(pending.message, answer)
     this.#options.toHost(answer.text)
   }

@@ -25,12 +25,14 @@ export type Members = Readonly<Record<string, unknown>>
 /** A path of keys, from the outermost object on. */
 export type Path = ReadonlyArray<string>
 
-/** Where the ids are that are changed. */
+/** Where the ids are that are changed, and what requests of the modern era say of their client. */
 export const paths = {
   id: ["id"],
   progressToken: ["params", "_meta", "progressToken"],
   progress: ["params", "progressToken"],
   cancelled: ["params", "requestId"],
+  revision: ["params", "_meta", metaKey.protocolVersion],
+  capabilities: ["params", "_meta", metaKey.clientCapabilities],
   subscription: ["params", "_meta", metaKey.subscriptionId]
 } as const satisfies Readonly<Record<string, Path>>
 

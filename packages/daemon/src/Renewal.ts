@@ -21,8 +21,8 @@ export interface RenewalOptions {
   readonly ask: (method: string, params: string, onAnswer: OnAnswer) => void
   /** The requests of the host that are not answered yet. */
   readonly pending: () => Iterable<RawMessage.RawMessage>
-  /** The server has told a page of a list. */
-  readonly onPage: (request: RawMessage.RawMessage, answer: RawMessage.RawMessage) => void
+  /** The server has told a page of a list, or what it is. */
+  readonly onAnswer: (request: RawMessage.RawMessage, answer: RawMessage.RawMessage) => void
 }
 
 export type OnAnswer = (answer: RawMessage.RawMessage, request: RawMessage.RawMessage) => void
@@ -52,6 +52,8 @@ export class Renewal {
   readonly #watched = new Map<string, Watched>()
   /** As it is written. */
   #level: string | undefined
+  /** The request by which it has discovered its server, if that was not asked then. */
+  #discovered: RawMessage.RawMessage | undefined
   /** The answer to `initialize` that the host has. */
   #greeting: RawMessage.RawMessage | undefined
   /** By the key of the `subscriptions/listen`: how it was acknowledged. */
@@ -109,6 +111,17 @@ export class Renewal {
     }
   }
 
+  /** The host was given this answer without a server: what it says is looked at when there is one. */
+  recalled(request: RawMessage.RawMessage, answer: RawMessage.RawMessage): void {
+    if (request.method === "server/discover") this.#discovered = request
+    this.answered(request, answer)
+  }
+
+  /** Whether the host has an answer to `initialize`. */
+  get isGreeted(): boolean {
+    return this.#greeting !== undefined
+  }
+
   /** The host is told that there is no result. */
   failed(request: RawMessage.RawMessage): void {
     if (request.method === "subscriptions/listen") this.#forget(request)
@@ -128,12 +141,25 @@ export class Renewal {
     return !isKnown
   }
 
-  /** A server is there. Its predecessors, and what was known before there was one, are to be made up for. */
+  /** A server is there: it is told what its predecessor was. */
   opened(): void {
     this.#again = []
     this.#setLevel()
     for (const [uri, watched] of this.#watched) if (watched.isPromised) this.#watch(uri, watched)
+  }
+
+  /** And when it has what was waiting for it: what the host has heard before is looked at. */
+  check(): void {
     for (const method of this.#heard.keys()) this.#check(method)
+    const discovered = this.#discovered
+    this.#discovered = undefined
+    if (discovered?.method === undefined || this.#greeting !== undefined) return
+    this.#ask(
+      discovered.method,
+      ServerLists.paramsFor(undefined, discovered),
+      (answer, request) => this.#options.onAnswer(request, answer),
+      ignore
+    )
   }
 
   /** The server has answered something. */
@@ -159,7 +185,7 @@ export class Renewal {
       if (isOutdated) this.#again.push(again)
       else this.#setLevel()
     }
-    this.#ask("logging/setLevel", `{"level":${this.#level}}`, () => {}, again)
+    this.#ask("logging/setLevel", `{"level":${this.#level}}`, ignore, again)
   }
 
   #watch(uri: string, watched: Watched): void {
@@ -183,7 +209,7 @@ export class Renewal {
       this.#ask(method, ServerLists.paramsFor(cursor, begun.asked), (answer, request) => {
         const page = ServerLists.pageIn(method, answer)
         if (page === undefined) return this.#compare(method, undefined)
-        this.#options.onPage(request, answer)
+        this.#options.onAnswer(request, answer)
         items.push(...page.items)
         if (page.next === undefined) this.#compare(method, items)
         else if (pages === maxPages) this.#compare(method, undefined)
@@ -228,3 +254,5 @@ export class Renewal {
     if (id !== undefined) this.#acknowledged.delete(RawMessage.keyOf(id))
   }
 }
+
+const ignore = (): void => {}

@@ -1,17 +1,23 @@
 /**
  * A stdio server that writes down in a file what it was asked: `start <pid>`, `initialize <capabilities>`, `call <name> <nonce>`.
  *
+ * It cannot be started while there is a file of that name with `.dead` behind.
+ *
  * Arguments: the file, and `legacy`, `modern`, `late` (legacy, and silent on `server/discover` until `initialize` comes) or `changing` (legacy; each process has another list
  * of tools, and resources can be subscribed to). Its tools: `echo` (answers with its parameters as they came), `count` (how many calls this
  * process has had), `die`, `never`, `ask` (answers with what the client says to `roots/list`), `environment` (the variables it has).
  */
-import { appendFileSync, readFileSync } from "node:fs"
+import { appendFileSync, existsSync, readFileSync } from "node:fs"
 import { createInterface } from "node:readline"
 
 const [, , file = "", era = "legacy"] = process.argv
 const note = (line: string): void => appendFileSync(file, `${line}\n`)
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
 
+if (existsSync(`${file}.dead`)) {
+  process.stderr.write("no database\n")
+  process.exit(7)
+}
 note(`start ${process.pid}`)
 const generation = readFileSync(file, "utf8").split("start ").length - 1
 let calls = 0

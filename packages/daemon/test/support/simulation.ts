@@ -3,6 +3,7 @@
  * when, is decided by a seed.
  */
 import * as SeededRandom from "@holdfast/testkit/SeededRandom"
+import { Catalogue, decode } from "../../src/Catalogue.ts"
 import * as DaemonUpstream from "../../src/DaemonUpstream.ts"
 import { Greeter } from "../../src/Greeter.ts"
 import { HostSession, type Loss, type Opening } from "../../src/HostSession.ts"
@@ -15,6 +16,8 @@ export interface Outcome {
   readonly answered: number
   readonly lost: number
   readonly deaths: number
+  /** Answers of no server. */
+  readonly recalled: number
 }
 
 const read = (text: string): RawMessage.RawMessage => {
@@ -22,6 +25,9 @@ const read = (text: string): RawMessage.RawMessage => {
   if (typeof messages === "string" || messages[0] === undefined) throw new Error(`no message: ${text}`)
   return messages[0]
 }
+
+const greeting = (isTelling: boolean): string =>
+  `{"greeting":true,"capabilities":{"tools":{"listChanged":${isTelling}}}}`
 
 export const simulate = (seed: number): Outcome => {
   const random = SeededRandom.make(seed)
@@ -35,8 +41,41 @@ export const simulate = (seed: number): Outcome => {
   let hasFaults = true
   let deaths = 0
   let failures = 0
+  let recalled = 0
   let answered = 0
   let lost = 0
+
+  /** What shims have written down of the server, for those that come later. */
+  const disk = new Map<string, string>()
+  const store = {
+    read: (words: string) => {
+      const text = disk.get(words)
+      return text !== undefined && random.chance(0.1) ? text.slice(0, random.int(0, text.length - 1)) : text
+    },
+    write: (words: string, text: string) => void disk.set(words, text),
+    confirm: () => {}
+  }
+
+  const words = isModern ? `{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}` : "{}"
+  const initialize = isModern
+    ? undefined
+    : RawMessage.request("0", "initialize", `{"protocolVersion":"2025-11-25","capabilities":{}}`)
+  if (random.chance(0.5)) {
+    const former = new Catalogue({ name: "s", store })
+    if (initialize !== undefined) {
+      former.learn(initialize, read(`{"jsonrpc":"2.0","id":0,"result":${greeting(isTelling)}}`), initialize)
+    }
+    for (const [cursor, next] of [[1, 2], [2, 3], [3, undefined]]) {
+      const page = words === "{}" ? "" : words.slice(1, -1)
+      const params = cursor === 1 ? `{${page}}` : `{"cursor":${cursor}${page === "" ? "" : `,${page}`}}`
+      const more = next === undefined ? "" : `,"nextCursor":${next}`
+      former.learn(
+        RawMessage.request("0", "tools/list", params),
+        read(`{"jsonrpc":"2.0","id":0,"result":{"tools":["${cursor} of 1"]${more}}}`),
+        initialize
+      )
+    }
+  }
 
   /** What is on its way: each way by itself in order, the ways in any. */
   const ways: Array<Array<() => void>> = []
@@ -100,11 +139,11 @@ export const simulate = (seed: number): Outcome => {
       if (method === "notifications/initialized") this.#isInitialized = true
       if (kind !== "request") return
       if (method === "initialize" || method === "server/discover") {
+        if (method === "initialize" && id !== "0") problems.push("a server is greeted twice")
         if ((method === "initialize") === isModern) {
           return this.say(`{"jsonrpc":"2.0","id":${id},"error":{"code":-32601,"message":"no"}}`)
         }
-        const capabilities = `{"tools":{"listChanged":${isTelling}}}`
-        return this.say(`{"jsonrpc":"2.0","id":${id},"result":{"greeting":true,"capabilities":${capabilities}}}`)
+        return this.say(`{"jsonrpc":"2.0","id":${id},"result":${greeting(isTelling)}}`)
       }
       if (!isModern && !this.#isInitialized) problems.push(`${method} before initialized`)
       const { params } = value as {
@@ -303,6 +342,13 @@ export const simulate = (seed: number): Outcome => {
     readonly level?: string
   }
 
+  interface HeardList {
+    readonly version: number
+    isOutdated: boolean
+    isListening: boolean
+    isWhole: boolean
+  }
+
   class Host {
     /** By their ids as they are written. */
     readonly open = new Map<string, Open>()
@@ -311,14 +357,27 @@ export const simulate = (seed: number): Outcome => {
     #next = 1
     #isReady = isModern
     /** Of which version the list is that it has, and whether it was told since that there is another. */
-    #list: { readonly version: number; isOutdated: boolean; isListening: boolean } | undefined
+    #list: HeardList | undefined
     readonly #watched = new Set<string>()
     #level: string | undefined
     #listen: { readonly id: string; isAcknowledged: boolean } | undefined
 
     constructor(name: string) {
       this.#name = name
-      this.#session = new HostSession({ place: "shim", toHost: (text) => this.#hear(text), open: connect })
+      const catalogue = new Catalogue({ name: "s", store, isEager: random.chance(0.2) })
+      this.#session = new HostSession({
+        place: "shim",
+        memory: {
+          learn: (request, answer, initialize) => catalogue.learn(request, answer, initialize),
+          recall: (request, initialize) => {
+            const answer = catalogue.recall(request, initialize)
+            if (answer !== undefined) recalled++
+            return answer
+          }
+        },
+        toHost: (text) => this.#hear(text),
+        open: connect
+      })
       if (!isModern) this.#greet()
     }
 
@@ -341,13 +400,24 @@ export const simulate = (seed: number): Outcome => {
       return id
     }
 
-    #askList(cursor?: number): void {
-      this.#ask("list", "tools/list", cursor === undefined ? "{}" : `{"cursor":${cursor}}`, ({ nextCursor, tools }) => {
+    #askList(cursor?: number, begun?: HeardList): void {
+      const members = [
+        ...(cursor === undefined ? [] : [`"cursor":${cursor}`]),
+        ...(isModern ? [`"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}`] : [])
+      ]
+      this.#ask("list", "tools/list", `{${members.join(",")}}`, ({ nextCursor, tools }) => {
         const version = Number(tools?.[0]?.split(" ").at(-1))
         if (cursor === undefined) {
-          this.#list = { version, isOutdated: false, isListening: this.#listen?.isAcknowledged === true }
+          this.#list = {
+            version,
+            isOutdated: false,
+            isListening: this.#listen?.isAcknowledged === true,
+            isWhole: false
+          }
         }
-        if (nextCursor !== undefined && random.chance(0.8)) this.#askList(nextCursor)
+        const list = begun ?? this.#list
+        if (nextCursor === undefined && list !== undefined) list.isWhole = true
+        if (nextCursor !== undefined && random.chance(0.8)) this.#askList(nextCursor, list)
       })
     }
 
@@ -421,6 +491,13 @@ export const simulate = (seed: number): Outcome => {
           problems.push(`${this.#name} has level ${found.level} instead of ${this.#level}`)
         }
         const list = this.#list
+        // A server that was replaced under the daemon is seen by the next shim.
+        const isSeen = deaths === 0 || list?.version === found.version
+        if (hosts.length === 1 && list?.isWhole === true && isSeen) {
+          const [entry] = disk.values()
+          const last = entry === undefined ? undefined : decode(entry)?.lists["tools/list"]?.at(-1)?.answer
+          if (last?.includes(`"3 of ${found.version}"`) !== true) problems.push(`the catalogue says ${last}`)
+        }
         if (list === undefined || list.isOutdated || list.version === found.version || !isTelling) return
         if (isModern && !(list.isListening && this.#listen?.isAcknowledged === true)) return
         problems.push(`${this.#name} has list ${list.version}, its server ${found.version}, and was not told`)
@@ -532,18 +609,19 @@ export const simulate = (seed: number): Outcome => {
     if (host.isBusy) problems.push(`host ${index} still waits: ${[...host.open.keys()].join(", ")}`)
   }
   if (ways.some(({ length }) => length > 0)) problems.push("it does not come to rest")
-  return { problems, answered, lost, deaths }
+  return { problems, answered, lost, deaths, recalled }
 }
 
 /** The seeds of broken worlds, and how much happened in all. */
 export const simulateMany = (first: number, count: number) => {
   const broken: Array<string> = []
-  const sum = { answered: 0, lost: 0, deaths: 0 }
+  const sum = { answered: 0, lost: 0, deaths: 0, recalled: 0 }
   for (let seed = first; seed < first + count; seed++) {
-    const { answered, deaths, lost, problems } = simulate(seed)
+    const { answered, deaths, lost, problems, recalled } = simulate(seed)
     sum.answered += answered
     sum.lost += lost
     sum.deaths += deaths
+    sum.recalled += recalled
     if (problems.length > 0) broken.push(`seed ${seed}: ${problems.slice(0, 3).join("; ")}`)
   }
   return { broken: broken.slice(0, 5), ...sum }
