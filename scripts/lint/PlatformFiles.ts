@@ -48,6 +48,16 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
     reason: "what a user has said of servers, in a file"
   },
   {
+    file: "packages/daemon/src/CatalogueFiles.ts",
+    allows: ["process", "io", "randomness", "time"],
+    reason: "files from which a shim answers before anything else runs: it loads no Effect"
+  },
+  {
+    file: "packages/daemon/src/internal/identify.ts",
+    allows: ["process", "io"],
+    reason: "looks at files to tell which server a command is"
+  },
+  {
     file: "packages/daemon/src/Shim.ts",
     allows: ["promises", "timers"],
     reason: "a server over stdin and stdout that stands beside every host: it loads no Effect"

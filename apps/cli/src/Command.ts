@@ -239,7 +239,11 @@ const share = CliCommand.make(
   CliCommand.annotate(Help.Usage, "holdfast share [--undo] <server>")
 )
 
-const sharing = {
+const shimFlags = {
+  eager: Flag.Boolean("eager").pipe(
+    Flag.withDescription("Wait for the server's own answers, instead of giving those it gave the last time"),
+    Flag.withDefault(false)
+  ),
   shared: Flag.Boolean("shared").pipe(
     Flag.withDescription("Share the process of a legacy server with other hosts at the same time"),
     Flag.withDefault(false)
@@ -251,7 +255,7 @@ const sharing = {
 }
 
 /** Only its help is from here: see `internal/shimMain.ts`. */
-const connect = CliCommand.make("connect", { ...sharing, server: Argument.String("server") }, () => Effect.void).pipe(
+const connect = CliCommand.make("connect", { ...shimFlags, server: Argument.String("server") }, () => Effect.void).pipe(
   CliCommand.withDescription("Be a server of the config to a host, over stdin and stdout"),
   CliCommand.annotate(Help.Usage, "holdfast connect [flags] <server>")
 )
@@ -260,7 +264,7 @@ const connect = CliCommand.make("connect", { ...sharing, server: Argument.String
 const wrap = CliCommand.make(
   "wrap",
   {
-    ...sharing,
+    ...shimFlags,
     env: Flag.String("env").pipe(
       Flag.withMetavar("names"),
       Flag.withDescription(

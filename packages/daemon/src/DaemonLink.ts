@@ -16,8 +16,8 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { isNativeError } from "node:util/types"
 import * as DaemonClient from "./DaemonClient.ts"
+import { errorCode, mayHaveRun } from "./DeliveryError.ts"
 import type * as Hello from "./Hello.ts"
-import { errorCode, mayHaveRun } from "./HostSession.ts"
 
 export interface DaemonLinkOptions {
   /** The name of the program, for the daemon's list. */

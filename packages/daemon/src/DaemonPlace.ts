@@ -145,7 +145,7 @@ const shortSocket = (directory: string, user: number): string => {
 }
 
 /** Makes a directory that only this user may enter, or makes sure that it is one. */
-const secure = (directory: string, user: number): void => {
+export const secure = (directory: string, user: number): void => {
   if (attempt(directory, () => fs.lstatSync(directory, { throwIfNoEntry: false })) === undefined) {
     const above = nearest(path.dirname(directory))
     // In a folder for all, such as /tmp, the check below decides.
@@ -192,7 +192,10 @@ const faultOf = (directory: string, user: number): string | undefined => {
 const octal = (mode: number): string => `0${(mode & 0o7777).toString(8)}`
 
 const refusal = (where: string, fault: string): DaemonRefusal =>
-  new DaemonRefusal("NoPlace", `no daemon can be used: ${where} ${fault}`)
+  new DaemonRefusal("NoPlace", `${unusable}${where} ${fault}`)
+
+/** What the message of such a refusal begins with, before it names the path. */
+export const unusable = "no daemon can be used: "
 
 const attempt = <A>(where: string, f: () => A): A => {
   try {

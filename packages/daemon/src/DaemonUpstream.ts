@@ -1,6 +1,7 @@
 /**
  * The daemon as the server of a shim: one session over lines, greeted in the host's own words. Pure, as `HostSession` is.
  */
+import { isOurs } from "./DeliveryError.ts"
 import { Greeter } from "./Greeter.ts"
 import type { Loss, Opening, Upstream } from "./HostSession.ts"
 import * as RawMessage from "./RawMessage.ts"
@@ -35,7 +36,9 @@ export const begin = ({ close, initialize, opening, toDaemon }: DaemonUpstreamOp
     toServer: toDaemon,
     onGreeted: (greeting) => opening.onOpen(upstream(greeting)),
     onRefused: (refusal) => {
-      opening.onLost({ reason: "HandshakeFailed", message: "the server refused initialize", refusal })
+      const { code, message } = RawMessage.membersOf(refusal.value["error"])
+      const said = isOurs(refusal) ? String(message) : `the server refused initialize: ${message} (code ${code})`
+      opening.onLost({ reason: "HandshakeFailed", message: said, refusal })
       close()
     }
   })

@@ -11,10 +11,15 @@
  * - What the host and the server say reaches the other byte for byte.
  * - A request that was not handed over when the server was lost waits for the next one. One that was is sent again if it only reads,
  *   twice at most; else it is answered with an error whose `data` says `delivery` and `reason`. Nothing else is ever sent twice.
- * - The next server is told what the host said in `initialize`; the host does not notice.
+ * - The next server is told what the host said in `initialize`; the host does not notice. `Renewal` says what it is told besides, and
+ *   what the host is told because of it. A host that is subscribed to something, or listens, gets the next server at once.
+ * - Before there is a server the handshake and the lists are answered from memory, where that knows them, and `ping` with them. The first
+ *   other request gets the server. If what was answered is not true, `Renewal` says so to the host; the memory is told the truth.
  * - A request for which no server can be had is answered with an error, `NotSent`, and the next one tries again.
  */
+import { errorCode, isOurs, mayHaveRun } from "./DeliveryError.ts"
 import * as RawMessage from "./RawMessage.ts"
+import { type OnAnswer, Renewal } from "./Renewal.ts"
 
 /** A server that is there. */
 export interface Upstream {
@@ -45,7 +50,25 @@ export interface Opening {
   readonly onMessage: (message: RawMessage.RawMessage) => void
 }
 
+/** What is known of the server before there is one. `initialize` is what the host has said in the legacy era. */
+export interface Memory {
+  /** What the server has answered before, to the same words. Undefined: that is not known. */
+  readonly recall: (
+    request: RawMessage.RawMessage,
+    initialize: RawMessage.RawMessage | undefined
+  ) => RawMessage.RawMessage | undefined
+  /** Told what the server answers to the handshake and to requests for lists. */
+  readonly learn: (
+    request: RawMessage.RawMessage,
+    answer: RawMessage.RawMessage,
+    initialize: RawMessage.RawMessage | undefined
+  ) => void
+}
+
 export interface HostSessionOptions {
+  /** Where this is: of two in a row each asks under ids of its own. */
+  readonly place: "shim" | "daemon"
+  readonly memory?: Memory | undefined
   /** Gives the host a line, without its end. */
   readonly toHost: (text: string) => void
   /** Gets a server. `initialize` is what the host said, undefined in the modern era. Its answer is not to be awaited here. */
@@ -64,12 +87,6 @@ interface Pending {
   losses: number
 }
 
-/** Codes of errors that are not the server's own: those of `@holdfast/mcp/SdkTransport`. */
-export const errorCode = { notExecuted: -32000, outcomeUnknown: -32010 } as const
-
-/** What the message of an error ends with whose request may have run. */
-export const mayHaveRun = "; the request was sent and may have run"
-
 const maxRepeats = 2
 
 /** A server that is lost over and over again, before anything can be handed over, is no server. */
@@ -79,6 +96,7 @@ const maxLosses = 10
 const repeatable = new Set([
   "ping",
   "server/discover",
+  "subscriptions/listen",
   "tools/list",
   "resources/list",
   "resources/templates/list",
@@ -98,14 +116,28 @@ export class HostSession {
   /** The host's own `initialize`; undefined before, and in the modern era. */
   #initialize: RawMessage.RawMessage | undefined
   #state: "idle" | "opening" | "open" | "ended" = "idle"
+  /** No server was asked for yet. */
+  #isFresh = true
   #upstream: Upstream | undefined
   /** Counts attempts: what an earlier one says is nothing any more. */
   #attempt = 0
   /** What the server has asked and the host has not answered. */
   readonly #asked = new Set<string>()
+  /** What was asked of the server that is there, and not by the host: by the keys of the ids. */
+  readonly #own = new Map<string, (answer: RawMessage.RawMessage) => void>()
+  #ownIds = 0
+  /** The server has answered something. */
+  #isProven = false
+  readonly #renewal: Renewal
 
   constructor(options: HostSessionOptions) {
     this.#options = options
+    this.#renewal = new Renewal({
+      toHost: options.toHost,
+      ask: (method, params, onAnswer) => this.#ask(method, params, onAnswer),
+      pending: () => [...this.#pending.values()].map(({ message }) => message),
+      onAnswer: (request, answer) => this.#learn(request, answer)
+    })
   }
 
   /** Requests of the host without an answer. */
@@ -150,7 +182,7 @@ export class HostSession {
 
   #request(message: RawMessage.RawMessage, id: string): void {
     const key = RawMessage.keyOf(id)
-    if (this.#pending.has(key)) {
+    if (this.#pending.has(key) || this.#own.has(key)) {
       return this.#answer(id, { code: -32600, message: "a request with this id is waiting for its answer already" })
     }
     const pending: Pending = { message, id, state: "waiting", repeats: 0, losses: 0 }
@@ -158,11 +190,33 @@ export class HostSession {
       // Whatever was tried before, such as the question of the other era, is over.
       if (this.#state !== "idle") this.#leave("idle")
       this.#initialize = message
+      this.#renewal.reset()
       this.#takeBack({ reason: "ConnectionLost", message: "the host has begun a new session" })
     }
     this.#pending.set(key, pending)
+    const known = this.#isFresh && this.#recall(message)
+    if (known) return this.#recalled(pending, known)
+    this.#renewal.asked(message)
     if (this.#state === "idle") this.#open()
     else if (this.#state === "open") this.#send(pending)
+  }
+
+  #recall(message: RawMessage.RawMessage): RawMessage.RawMessage | undefined {
+    const { id, method } = message
+    if (method === "ping" && this.#renewal.isGreeted) {
+      return RawMessage.own(`{"jsonrpc":"2.0","id":${id},"result":{}}`)
+    }
+    return this.#options.memory?.recall(message, this.#initialize)
+  }
+
+  #recalled({ id, message }: Pending, answer: RawMessage.RawMessage): void {
+    this.#pending.delete(RawMessage.keyOf(id))
+    this.#renewal.recalled(message, answer)
+    this.#options.toHost(answer.text)
+  }
+
+  #learn(request: RawMessage.RawMessage, answer: RawMessage.RawMessage): void {
+    this.#options.memory?.learn(request, answer, this.#initialize)
   }
 
   #cancelled(message: RawMessage.RawMessage): void {
@@ -173,6 +227,7 @@ export class HostSession {
     // "The initialize request MUST NOT be cancelled by clients".
     if (pending.message.method === "initialize") return
     this.#pending.delete(key)
+    this.#renewal.failed(pending.message)
     if (pending.state !== "waiting") this.#pass(message)
   }
 
@@ -183,6 +238,7 @@ export class HostSession {
 
   #open(): void {
     this.#state = "opening"
+    this.#isFresh = false
     const attempt = ++this.#attempt
     const isCurrent = (): boolean => attempt === this.#attempt
     this.#options.open(this.#initialize, {
@@ -203,6 +259,8 @@ export class HostSession {
     this.#upstream = upstream
     this.#state = "open"
     const { greeting } = upstream
+    if (greeting !== undefined && this.#initialize !== undefined) this.#learn(this.#initialize, greeting)
+    this.#renewal.opened()
     for (const pending of [...this.#pending.values()]) {
       // It may have been lost by what was sent just now.
       if (this.#upstream !== upstream) return
@@ -212,6 +270,19 @@ export class HostSession {
         this.#settle(pending, RawMessage.replaced(greeting, [[RawMessage.paths.id, pending.id]]))
       }
     }
+    if (this.#upstream === upstream) this.#renewal.check()
+  }
+
+  /** On its own account: the host hears nothing of it. */
+  #ask(method: string, params: string, onAnswer: OnAnswer): void {
+    if (this.#state !== "open") return
+    let id: string
+    do {
+      id = `"holdfast-${this.#options.place}-${++this.#ownIds}"`
+    } while (this.#pending.has(RawMessage.keyOf(id)))
+    const request = RawMessage.request(id, method, params)
+    this.#own.set(RawMessage.keyOf(id), (answer) => onAnswer(answer, request))
+    this.#upstream?.send(request, ignore)
   }
 
   #send(pending: Pending): void {
@@ -224,11 +295,13 @@ export class HostSession {
 
   #lost(loss: Loss): void {
     const wasOpen = this.#state === "open"
+    // One that has answered nothing is not opened again and again for nothing but this.
+    const isAwaited = wasOpen && this.#isProven && this.#renewal.isAwaiting
     this.#leave("idle")
     if (wasOpen) this.#takeBack(loss)
     else for (const pending of [...this.#pending.values()]) this.#refuse(pending, loss)
     // An answer may have led to another request, and that one to an attempt of its own.
-    if (this.#pending.size > 0 && this.#state === "idle") this.#open()
+    if ((this.#pending.size > 0 || isAwaited) && this.#state === "idle") this.#open()
   }
 
   /** What may be sent again waits for the next server. */
@@ -255,21 +328,46 @@ export class HostSession {
   #serverSaid(message: RawMessage.RawMessage): void {
     const { id, kind } = message
     if (kind === "response") {
-      const pending = id === undefined ? undefined : this.#pending.get(RawMessage.keyOf(id))
+      if (!isOurs(message)) this.#answers()
+      const key = id === undefined ? "" : RawMessage.keyOf(id)
+      const own = this.#own.get(key)
+      if (own !== undefined) {
+        this.#own.delete(key)
+        return own(message)
+      }
+      const pending = this.#pending.get(key)
       if (pending !== undefined && pending.state !== "waiting") this.#settle(pending, message)
       return
     }
     if (kind === "request" && id !== undefined) this.#asked.add(RawMessage.keyOf(id))
-    this.#options.toHost(message.text)
+    this.#acknowledged(message)
+    if (this.#renewal.isNews(message)) this.#options.toHost(message.text)
+  }
+
+  #answers(): void {
+    this.#isProven = true
+    this.#renewal.proven()
+  }
+
+  /** A request that stays open, and was taken up, is not one that its servers die of. */
+  #acknowledged(message: RawMessage.RawMessage): void {
+    if (message.method !== "notifications/subscriptions/acknowledged") return
+    const id = RawMessage.textAt(message, RawMessage.paths.subscription)
+    const pending = id === undefined ? undefined : this.#pending.get(RawMessage.keyOf(id))
+    if (pending !== undefined) pending.repeats = pending.losses = 0
   }
 
   #settle(pending: Pending, answer: RawMessage.RawMessage): void {
     this.#pending.delete(RawMessage.keyOf(pending.id))
+    // What a server says to `initialize` is learnt when that is said, whoever waits for it.
+    if (pending.message.method !== "initialize") this.#learn(pending.message, answer)
+    this.#renewal.answered(pending.message, answer)
     this.#options.toHost(answer.text)
   }
 
   #fail(pending: Pending, { message, reason }: Loss, delivery: "NotSent" | "Unknown"): void {
     this.#pending.delete(RawMessage.keyOf(pending.id))
+    this.#renewal.failed(pending.message)
     const isUnknown = delivery === "Unknown"
     this.#answer(pending.id, {
       code: isUnknown ? errorCode.outcomeUnknown : errorCode.notExecuted,
@@ -289,6 +387,8 @@ export class HostSession {
     this.#state = state
     this.#attempt++
     this.#asked.clear()
+    this.#own.clear()
+    this.#isProven = false
     upstream?.close()
   }
 }

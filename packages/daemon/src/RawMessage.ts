@@ -6,6 +6,7 @@
  *
  * Gotchas: of a key that is written twice the last one counts, as `JSON.parse` has it, and every one of them is replaced.
  */
+import { metaKey } from "@holdfast/protocol/MetaKey"
 
 export interface RawMessage {
   readonly kind: "request" | "notification" | "response"
@@ -24,13 +25,15 @@ export type Members = Readonly<Record<string, unknown>>
 /** A path of keys, from the outermost object on. */
 export type Path = ReadonlyArray<string>
 
-/** Where the ids are that are changed. */
+/** Where the ids are that are changed, and what requests of the modern era say of their client. */
 export const paths = {
   id: ["id"],
   progressToken: ["params", "_meta", "progressToken"],
   progress: ["params", "progressToken"],
   cancelled: ["params", "requestId"],
-  subscription: ["params", "_meta", "io.modelcontextprotocol/subscriptionId"]
+  revision: ["params", "_meta", metaKey.protocolVersion],
+  capabilities: ["params", "_meta", metaKey.clientCapabilities],
+  subscription: ["params", "_meta", metaKey.subscriptionId]
 } as const satisfies Readonly<Record<string, Path>>
 
 /** The messages of a line: one, or those of a batch. A text is why it is none. Never throws. */
@@ -50,10 +53,31 @@ export const read = (text: string): ReadonlyArray<RawMessage> | string => {
   return fault ?? messages.filter((each) => typeof each !== "string")
 }
 
+/** The message of a text of our own. */
+export const own = (text: string): RawMessage => {
+  const messages = read(text)
+  if (typeof messages === "string" || messages[0] === undefined) throw new Error(`no message: ${text}`)
+  return messages[0]
+}
+
+/** A request of our own. Id and parameters as they are written. */
+export const request = (id: string, method: string, params?: string): RawMessage =>
+  own(
+    `{"jsonrpc":"2.0","id":${id},"method":${JSON.stringify(method)}${
+      params === undefined ? "" : `,"params":${params}`
+    }}`
+  )
+
 /** What is written at the path, or undefined. */
 export const textAt = ({ text }: RawMessage, path: Path): string | undefined => {
   const span = spansOf(text, path).at(-1)
   return span === undefined ? undefined : text.slice(span.start, span.end)
+}
+
+/** The elements of the array at the path, as they are written, or undefined. */
+export const elementsAt = (message: RawMessage, path: Path): ReadonlyArray<string> | undefined => {
+  const text = textAt(message, path)
+  return text?.startsWith("[") === true ? elementsOf(text).map(({ end, start }) => text.slice(start, end)) : undefined
 }
 
 /** The message with other texts at these paths. A path that is not there is left alone: nothing is ever added. */

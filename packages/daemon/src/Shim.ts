@@ -2,19 +2,28 @@
  * Wraps the platform: a server to its host, over stdin and stdout, whose real server is in the daemon.
  *
  * It stays for as long as the host's stdin is open, whatever dies below: `HostSession` says what becomes of requests then. Plain Node, without
- * Effect: there is one beside every host.
+ * Effect: there is one beside every host. It is the shim, not the daemon, that answers from the catalogue: so it needs neither a daemon nor a
+ * socket for that.
  */
 import * as LineFraming from "@holdfast/protocol/LineFraming"
 import type { Socket } from "node:net"
+import * as path from "node:path"
 import type { Readable, Writable } from "node:stream"
 import { isNativeError } from "node:util/types"
+import { Catalogue } from "./Catalogue.ts"
+import * as CatalogueFiles from "./CatalogueFiles.ts"
 import * as DaemonClient from "./DaemonClient.ts"
 import { DaemonRefusal } from "./DaemonRefusal.ts"
 import * as DaemonUpstream from "./DaemonUpstream.ts"
 import { HostSession, type Opening } from "./HostSession.ts"
 import type * as RawMessage from "./RawMessage.ts"
 
-export interface ShimOptions extends Omit<DaemonClient.ConnectOptions, "use" | "start"> {
+export interface ShimOptions extends Omit<DaemonClient.ConnectOptions, "use" | "start" | "wants"> {
+  readonly wants: CatalogueFiles.CatalogueFilesOptions["wants"]
+  /** True: the handshake and the lists are answered by the server, not from what it has answered before. Default: false. */
+  readonly eager?: boolean | undefined
+  /** Told what people should know. Default: that is not told. */
+  readonly onNotice?: ((message: string) => void) | undefined
   readonly input: Readable
   readonly output: Writable
 }
@@ -33,6 +42,8 @@ export const run = (options: ShimOptions): Promise<void> =>
     let current: Socket | undefined
     let isEnding = false
     const session = new HostSession({
+      place: "shim",
+      memory: memoryOf(options),
       toHost: (text) => {
         output.write(`${text}\n`)
         if (output.writableLength > maxWaitingBytes && current !== undefined) {
@@ -73,8 +84,27 @@ export const run = (options: ShimOptions): Promise<void> =>
       setTimeout(finish, drainMillis).unref()
     }
     input.once("end", end).once("close", end).once("error", end)
-    output.once("error", finish)
+    // A host that reads no more has gone, and what is still written to it fails as well.
+    output.on("error", () => {
+      session.hostEnded()
+      resolve()
+    })
   })
+
+/** Where nothing can be kept, the server answers everything. */
+const memoryOf = (options: ShimOptions): Catalogue | undefined => {
+  const { eager, environment, directory, wants, onNotice } = options
+  const store = CatalogueFiles.open({
+    wants,
+    environment,
+    directory,
+    onFault: (message) => onNotice?.(`what servers say of themselves is not kept: ${message}`)
+  })
+  return store && new Catalogue({ store, name: nameOf(wants), isEager: eager })
+}
+
+const nameOf = (wants: ShimOptions["wants"]): string =>
+  "server" in wants ? wants.server : wants.name ?? path.basename(wants.endpoint.command)
 
 const open = (
   options: ShimOptions,

@@ -4,11 +4,11 @@ import * as DaemonClient from "../src/DaemonClient.ts"
 import * as DaemonControl from "../src/DaemonControl.ts"
 import * as Home from "./support/Home.ts"
 import * as Host from "./support/Host.ts"
-import { world } from "./support/world.ts"
+import * as World from "./support/World.ts"
 
 describe("the daemon's own server", () => {
   it("tells of every process: state, era, pid, whose it is; of what waits for one, and of the last failures", async () => {
-    await using w = world("legacy")
+    await using w = World.make("legacy")
     const place = w.home.place()
     const [host, other] = [await w.connect(), await w.connect()]
     await host.greet()
@@ -96,7 +96,7 @@ describe("the daemon's own server", () => {
   })
 
   it("ends, drains and resets a server's processes by its name or the number of one", async () => {
-    await using w = world("modern")
+    await using w = World.make("modern")
     const place = w.home.place()
     const [quiet, busy] = [await w.connect(), await w.connect()]
     for (const [host, id] of [[quiet, 1], [busy, 2]] as const) {

@@ -1,13 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Home from "./support/Home.ts"
 import * as Host from "./support/Host.ts"
-import { world } from "./support/world.ts"
+import * as World from "./support/World.ts"
 
 const errorIn = (line: string): { readonly message: string; readonly data: object } => JSON.parse(line).error
 
 describe("a host", () => {
   it("is refused in words where all processes are in use, and the one that is idle for the longest makes room for it", async () => {
-    await using w = world("legacy", { HOLDFAST_DAEMON_MAX_PROCESSES: "2" })
+    await using w = World.make("legacy", { HOLDFAST_DAEMON_MAX_PROCESSES: "2" })
     const [first, second] = [await w.connect(), await w.connect()]
     for (const host of [first, second]) await host.greet()
     const other = { ...w.wants, endpoint: { ...w.wants.endpoint, args: [...w.wants.endpoint.args, "other"] } }
@@ -27,7 +27,7 @@ describe("a host", () => {
   })
 
   it("is refused in words where too little memory is left", async () => {
-    await using w = world("modern", { HOLDFAST_DAEMON_MEMORY_RESERVE_MB: "100000000" })
+    await using w = World.make("modern", { HOLDFAST_DAEMON_MEMORY_RESERVE_MB: "100000000" })
     const host = await w.connect()
     const { message } = errorIn(await host.ask(Host.modernCall("count", 1)))
     assert.match(

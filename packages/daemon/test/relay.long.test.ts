@@ -4,11 +4,11 @@ import * as path from "node:path"
 import * as DaemonControl from "../src/DaemonControl.ts"
 import * as Home from "./support/Home.ts"
 import * as Host from "./support/Host.ts"
-import { world } from "./support/world.ts"
+import * as World from "./support/World.ts"
 
 describe("a session with a server", () => {
   it("passes params, results and errors byte for byte: long numbers, unknown members, keys that are written twice", async () => {
-    await using w = world("legacy")
+    await using w = World.make("legacy")
     const host = await w.connect()
     await host.greet()
     const params =
@@ -31,7 +31,7 @@ describe("a session with a server", () => {
   })
 
   it("gives progress back under the token of the host, and asks for none by itself", async () => {
-    await using w = world("legacy")
+    await using w = World.make("legacy")
     const host = await w.connect()
     await host.greet()
     host.say(
@@ -47,7 +47,7 @@ describe("a session with a server", () => {
   })
 
   it("shares a modern server, whose sessions use the same ids at once", async () => {
-    await using w = world("modern")
+    await using w = World.make("modern")
     const hosts = await Promise.all(Array.from({ length: 5 }, () => w.connect()))
     const said = await Promise.all(hosts.map((host, index) =>
       host.ask(JSON.stringify({
@@ -66,7 +66,7 @@ describe("a session with a server", () => {
   })
 
   it("has a process of a legacy server for itself, which is handed on to the next host with its state", async () => {
-    await using w = world("legacy")
+    await using w = World.make("legacy")
     const [first, second] = [await w.connect(), await w.connect()]
     const greeting = await first.greet({ roots: {} })
     await second.greet({ roots: {} })
@@ -89,7 +89,7 @@ describe("a session with a server", () => {
   })
 
   it("is not given a process that was another's with other capabilities", async () => {
-    await using w = world("legacy")
+    await using w = World.make("legacy")
     for (const capabilities of [{ roots: {} }, {}]) {
       const host = await w.connect()
       await host.greet(capabilities)
@@ -100,7 +100,7 @@ describe("a session with a server", () => {
   })
 
   it("takes its process along where that is not to be handed on", async () => {
-    await using w = world("legacy")
+    await using w = World.make("legacy")
     const host = await w.connect({ handOn: false })
     await host.greet()
     await host.call("count")
@@ -112,7 +112,7 @@ describe("a session with a server", () => {
 
   it("shares a legacy server where that is said, and for programs that ask once; none of them is asked anything", async () => {
     for (const wishes of [{ shared: true }, { use: "once" as const }]) {
-      await using w = world("legacy")
+      await using w = World.make("legacy")
       const hosts = await Promise.all(Array.from({ length: 4 }, () => w.connect(wishes)))
       await Promise.all(hosts.map((host) => host.greet({ roots: {} })))
       await Promise.all(hosts.map((host) => host.call("count")))
@@ -123,7 +123,7 @@ describe("a session with a server", () => {
   })
 
   it("is asked what its own process asks, and leaves none that still has a question to the next host", async () => {
-    await using w = world("legacy")
+    await using w = World.make("legacy")
     const host = await w.connect()
     await host.greet({ roots: {} })
     host.say(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"ask"}}`)
@@ -144,7 +144,7 @@ describe("a session with a server", () => {
   })
 
   it("starts no process twice to find out what it speaks", async () => {
-    await using w = world("legacy")
+    await using w = World.make("legacy")
     const host = await w.connect()
     const refused = await host.ask(
       JSON.stringify({ jsonrpc: "2.0", id: "d", method: "server/discover", params: { _meta: Host.modern } })
@@ -154,7 +154,7 @@ describe("a session with a server", () => {
     assert.strictEqual(await host.call("count"), "1")
     assert.lengthOf(w.starts(), 1)
     host.leave()
-    await using l = world("late")
+    await using l = World.make("late")
     const impatient = await l.connect()
     impatient.say(
       JSON.stringify({ jsonrpc: "2.0", id: "d", method: "server/discover", params: { _meta: Host.modern } })
@@ -166,7 +166,7 @@ describe("a session with a server", () => {
     assert.match(answers[1] ?? "", /"id":"d","error"/)
     assert.lengthOf(l.starts(), 1)
     impatient.leave()
-    await using m = world("modern")
+    await using m = World.make("modern")
     const other = await m.connect()
     assert.match(await other.greet(), /-32022/)
     assert.match(
@@ -178,7 +178,7 @@ describe("a session with a server", () => {
   })
 
   it("is told of a lost call once, by its id, with its delivery, and finds a new process that was greeted in its words", async () => {
-    await using w = world("legacy")
+    await using w = World.make("legacy")
     const host = await w.connect()
     await host.greet({ roots: {} })
     const lost = JSON.parse(await host.ask(`{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{"name":"die"}}`))
@@ -194,7 +194,7 @@ describe("a session with a server", () => {
   })
 
   it("has what only reads sent again, and nothing else", async () => {
-    await using w = world("legacy")
+    await using w = World.make("legacy")
     const host = await w.connect()
     await host.greet()
     assert.match(
@@ -232,7 +232,7 @@ describe("a session with a server", () => {
   })
 
   it("gives its server the client's environment, without what changes by session, which keeps nobody apart", async () => {
-    await using w = world("legacy")
+    await using w = World.make("legacy")
     const environment = { ...w.home.environment, SHLVL: "7", TERM: "x", MY_TOKEN: "a" }
     const wants = { ...w.wants, endpoint: { ...w.wants.endpoint, inheritEnv: true } }
     const first = await w.connect({ wants, environment })
@@ -257,7 +257,7 @@ describe("a session with a server", () => {
 
 describe("a shim", () => {
   it("goes on when server, daemon and both are killed; no call runs twice, and nothing is left", async () => {
-    await using w = world("legacy")
+    await using w = World.make("legacy")
     const host = w.wrap()
     const greeting = await host.greet()
     assert.match(greeting, /"id":0/)
@@ -284,7 +284,7 @@ describe("a shim", () => {
   })
 
   it("ends with its host, and answers what that has asked before", async () => {
-    await using w = world("legacy")
+    await using w = World.make("legacy")
     const host = w.wrap()
     host.say(
       `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{}}}`

@@ -4,7 +4,7 @@ import * as path from "node:path"
 import * as DaemonControl from "../src/DaemonControl.ts"
 import * as Home from "./support/Home.ts"
 import * as Host from "./support/Host.ts"
-import { world } from "./support/world.ts"
+import * as World from "./support/World.ts"
 
 const asVersion = (version: string) => ({ HOLDFAST_DAEMON_VERSION: version })
 
@@ -12,7 +12,7 @@ const modernCall = (nonce: string): string => Host.modernCall("count", nonce, no
 
 describe("a newer version of the daemon", () => {
   it("takes over: a host keeps the process that is its alone, with its state, until it leaves; the old daemon ends then", async () => {
-    await using w = world("legacy", asVersion("1.0.0"))
+    await using w = World.make("legacy", asVersion("1.0.0"))
     const [host, idle] = [await w.connect(), await w.connect()]
     for (const each of [host, idle]) await each.greet()
     assert.strictEqual(await host.call("count"), "1")
@@ -40,7 +40,7 @@ describe("a newer version of the daemon", () => {
   })
 
   it("takes sessions over that share a process: what is on the way is answered first, the next request is the new daemon's", async () => {
-    await using w = world("modern", asVersion("1.0.0"))
+    await using w = World.make("modern", asVersion("1.0.0"))
     const host = await w.connect()
     const [quiet, busy] = [await w.connect(), await w.connect()]
     for (const [index, each] of [host, quiet].entries()) {

@@ -7,16 +7,9 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { tolerant } from "./internal/tolerant.ts"
 import { Implementation, ServerCapabilities } from "./Messages.ts"
+import { metaKey } from "./MetaKey.ts"
 
-/** Members of `_meta`. */
-export const metaKey = {
-  protocolVersion: "io.modelcontextprotocol/protocolVersion",
-  clientInfo: "io.modelcontextprotocol/clientInfo",
-  clientCapabilities: "io.modelcontextprotocol/clientCapabilities",
-  serverInfo: "io.modelcontextprotocol/serverInfo",
-  logLevel: "io.modelcontextprotocol/logLevel",
-  subscriptionId: "io.modelcontextprotocol/subscriptionId"
-} as const
+export { metaKey }
 
 /**
  * What a task of revision 2025-11-25 asks for, in the `_meta` of its `tasks/get`: the tasks extension tells it as `inputRequests`, and sends the answers by

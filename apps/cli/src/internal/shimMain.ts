@@ -5,7 +5,6 @@
  */
 import * as DaemonPlace from "@holdfast/daemon/DaemonPlace"
 import { DaemonRefusal } from "@holdfast/daemon/DaemonRefusal"
-import type { Wish } from "@holdfast/daemon/Hello"
 import * as Shim from "@holdfast/daemon/Shim"
 import { spawn } from "node:child_process"
 import { existsSync } from "node:fs"
@@ -18,10 +17,11 @@ import { goWhereTheUserIs } from "./goWhereTheUserIs.ts"
 const exitCode = { usage: 2, config: 3, cannotConnect: 4 } as const
 
 interface Words {
-  readonly wants: Wish
+  readonly wants: Shim.ShimOptions["wants"]
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly shared: boolean | undefined
   readonly handOn: boolean | undefined
+  readonly eager: boolean | undefined
 }
 
 /** What is wrong with the words, and how to exit. */
@@ -48,7 +48,14 @@ export const main = async (argv: ReadonlyArray<string>): Promise<void> => {
     const words = argv[0] === "wrap" ? wrapWords(argv.slice(1)) : connectWords(argv.slice(1))
     const place = placeOf(words)
     if (place === undefined) return
-    await Shim.run({ ...words, place, program: `holdfast ${argv[0]}`, input: process.stdin, output: process.stdout })
+    await Shim.run({
+      ...words,
+      place,
+      program: `holdfast ${argv[0]}`,
+      input: process.stdin,
+      output: process.stdout,
+      onNotice: (message) => void process.stderr.write(`holdfast: ${message}\n`)
+    })
     process.exit(0)
   } catch (error) {
     const isKnown = error instanceof Misused || error instanceof DaemonRefusal || isOfParseArgs(error)
@@ -86,7 +93,8 @@ const placeOf = ({ wants }: Words): DaemonPlace.DaemonPlace | undefined => {
   return undefined
 }
 
-const sharing = {
+const common = {
+  eager: { type: "boolean" },
   shared: { type: "boolean" },
   "no-hand-on": { type: "boolean" }
 } as const
@@ -95,7 +103,7 @@ const connectWords = (argv: ReadonlyArray<string>): Words => {
   const { positionals, values } = parseArgs({
     args: [...argv],
     allowPositionals: true,
-    options: { ...sharing, config: { type: "string", short: "c" } }
+    options: { ...common, config: { type: "string", short: "c" } }
   })
   const [server, ...more] = positionals
   if (server === undefined || more.length > 0) throw new Misused("say which server: holdfast connect [flags] <server>")
@@ -107,7 +115,8 @@ const connectWords = (argv: ReadonlyArray<string>): Words => {
     wants: { server, config: path.resolve(config) },
     environment: process.env,
     shared: values.shared,
-    handOn: values["no-hand-on"] === true ? false : undefined
+    handOn: values["no-hand-on"] === true ? false : undefined,
+    eager: values.eager
   }
 }
 
@@ -117,9 +126,9 @@ const wrapWords = (argv: ReadonlyArray<string>): Words => {
   if (command === undefined) throw new Misused("say which command: holdfast wrap [flags] -- <command> [args…]")
   const { values } = parseArgs({
     args: argv.slice(0, end),
-    options: { ...sharing, env: { type: "string" }, name: { type: "string" } }
+    options: { ...common, env: { type: "string" }, name: { type: "string" } }
   })
-  const { env, name, shared } = values
+  const { eager, env, name, shared } = values
   const kept = env?.split(",").map((each) => each.trim())
   return {
     wants: { endpoint: { command, args, cwd: process.cwd(), inheritEnv: true }, name },
@@ -127,7 +136,8 @@ const wrapWords = (argv: ReadonlyArray<string>): Words => {
       Object.entries(process.env).filter(([variable]) => kept.includes(variable) || always.includes(variable))
     ),
     shared,
-    handOn: values["no-hand-on"] === true ? false : undefined
+    handOn: values["no-hand-on"] === true ? false : undefined,
+    eager
   }
 }
 

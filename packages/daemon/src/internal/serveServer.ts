@@ -48,6 +48,7 @@ export const serveServer = (
     const run = yield* FiberSet.makeRuntime<never, void, never>()
     let leaveIfQuiet: () => void = ignore
     const session = new HostSession({
+      place: "daemon",
       toHost: (text) => {
         SocketLines.write(socket, `${text}\n`)
         leaveIfQuiet()

@@ -1,17 +1,25 @@
 /**
  * A stdio server that writes down in a file what it was asked: `start <pid>`, `initialize <capabilities>`, `call <name> <nonce>`.
  *
- * Arguments: the file, and `legacy`, `modern` or `late` (legacy, and silent on `server/discover` until `initialize` comes). Its tools: `echo` (answers with its parameters as they came), `count` (how many calls this
+ * It cannot be started while there is a file of that name with `.dead` behind.
+ *
+ * Arguments: the file, and `legacy`, `modern`, `late` (legacy, and silent on `server/discover` until `initialize` comes) or `changing` (legacy; each process has another list
+ * of tools, and resources can be subscribed to). Its tools: `echo` (answers with its parameters as they came), `count` (how many calls this
  * process has had), `die`, `never`, `ask` (answers with what the client says to `roots/list`), `environment` (the variables it has).
  */
-import { appendFileSync } from "node:fs"
+import { appendFileSync, existsSync, readFileSync } from "node:fs"
 import { createInterface } from "node:readline"
 
 const [, , file = "", era = "legacy"] = process.argv
 const note = (line: string): void => appendFileSync(file, `${line}\n`)
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
 
+if (existsSync(`${file}.dead`)) {
+  process.stderr.write("no database\n")
+  process.exit(7)
+}
 note(`start ${process.pid}`)
+const generation = readFileSync(file, "utf8").split("start ").length - 1
 let calls = 0
 let isGreeted = false
 const waiting = new Map<string, (answer: string) => void>()
@@ -35,7 +43,11 @@ createInterface({ input: process.stdin }).on("line", (line) => {
       if (era === "modern") return refuse(-32022)
       note(`initialize ${JSON.stringify(params.capabilities)}`)
       return answer(
-        `{"protocolVersion":"2025-11-25", "capabilities":{"tools":{}},"serverInfo":{"name":"r","version":"1"},"n":9007199254740993}`
+        `{"protocolVersion":"2025-11-25", "capabilities":${
+          era === "changing"
+            ? `{"tools":{"listChanged":true},"resources":{"subscribe":true},"logging":{}}`
+            : `{"tools":{}}`
+        },"serverInfo":{"name":"r","version":"1"},"n":9007199254740993}`
       )
     case "server/discover":
       note("discover")
@@ -47,7 +59,16 @@ createInterface({ input: process.stdin }).on("line", (line) => {
     case "tools/list":
       note("list")
       if (params?.die === true && calls++ === 0) return process.exit(9)
-      return answer(`{"tools":[{"name":"echo","inputSchema":{"type":"object"}}], "resultType":"complete"}`)
+      return answer(
+        `{"tools":[{"name":"echo${
+          era === "changing" ? generation : ""
+        }","inputSchema":{"type":"object"}}], "resultType":"complete"}`
+      )
+    case "resources/subscribe":
+    case "resources/unsubscribe":
+    case "logging/setLevel":
+      note(`${method} ${params.uri ?? params.level}`)
+      return answer("{}")
     case "tools/call": {
       calls++
       note(`call ${params.name} ${params.arguments?.nonce ?? ""}`.trim())

@@ -1,3 +1,4 @@
+/** A home with a recording server, and what that has written down. */
 import * as fs from "node:fs"
 import * as path from "node:path"
 import * as Home from "./Home.ts"
@@ -5,8 +6,9 @@ import * as Host from "./Host.ts"
 
 const program = path.resolve(import.meta.dirname, "recordingServer.ts")
 
-/** A home with a recording server, and what that has written down. */
-export const world = (era: "legacy" | "modern" | "late", extra?: Readonly<Record<string, string>>) => {
+export type Era = "legacy" | "modern" | "late" | "changing"
+
+export const make = (era: Era, extra?: Readonly<Record<string, string>>) => {
   const home = Home.make(extra)
   const file = path.join(home.directory, "record")
   const wants = {

@@ -1,0 +1,176 @@
+/**
+ * What a server has said of itself before: the answers to `initialize` and `server/discover`, and its lists, page by page, as it wrote
+ * them. Pure: where that is kept is a function.
+ *
+ * Promises
+ * - What is answered from here is what the server has answered to the same words: the same revision and capabilities of the client.
+ * - A list is known when all of its pages are, and replaced as a whole.
+ * - What cannot be read is not known.
+ *
+ * Gotchas: a request that says more than these words (and where a list goes on) is not answered from here.
+ */
+import { isOurs } from "./DeliveryError.ts"
+import * as RawMessage from "./RawMessage.ts"
+import * as ServerLists from "./ServerLists.ts"
+
+/** Where it is kept, for one server. By the words of a client. */
+export interface CatalogueStore {
+  /** Undefined: nothing is known. */
+  readonly read: (words: string) => string | undefined
+  readonly write: (words: string, text: string) => void
+  /** What is kept has been found to be true. */
+  readonly confirm: (words: string) => void
+}
+
+export interface CatalogueOptions {
+  readonly store: CatalogueStore
+  /** For people who look at the files. */
+  readonly name: string
+  /** True: nothing is answered from here, and all is kept. Default: false. */
+  readonly isEager?: boolean | undefined
+}
+
+interface StoredPage {
+  /** As it is written. Undefined: the first page. */
+  readonly cursor?: string | undefined
+  readonly answer: string
+}
+
+/** What is kept for the words of a client. */
+export interface Entry {
+  readonly format: typeof format
+  readonly name: string
+  readonly initialize?: string | undefined
+  readonly discover?: string | undefined
+  readonly lists: Readonly<Record<string, ReadonlyArray<StoredPage>>>
+}
+
+/** Raised when an older program could misread it. */
+const format = 1
+
+export class Catalogue {
+  readonly #options: CatalogueOptions
+  readonly #entries = new Map<string, Entry>()
+  /** Lists that are being told, by the words and the method. */
+  readonly #begun = new Map<string, { readonly pages: ReadonlyArray<StoredPage>; readonly next: string | undefined }>()
+
+  constructor(options: CatalogueOptions) {
+    this.#options = options
+  }
+
+  /** The answer of before, with the id of the request. `initialize` is what the client has said in the legacy era. */
+  recall(
+    request: RawMessage.RawMessage,
+    initialize: RawMessage.RawMessage | undefined
+  ): RawMessage.RawMessage | undefined {
+    const words = wordsOf(request, initialize)
+    if (words === undefined || this.#options.isEager === true) return undefined
+    const answer = answerIn(this.#entry(words), request)
+    return answer === undefined ? undefined : withId(RawMessage.own(answer), request.id)
+  }
+
+  /** The server has answered. */
+  learn(
+    request: RawMessage.RawMessage,
+    answer: RawMessage.RawMessage,
+    initialize: RawMessage.RawMessage | undefined
+  ): void {
+    const words = wordsOf(request, initialize)
+    if (words === undefined || isOurs(answer)) return
+    const entry = this.#entry(words)
+    const text = withId(answer, "0").text
+    if (request.method === "initialize" || request.method === "server/discover") {
+      const isRefused = !("result" in answer.value)
+      // That a server is of the other era is worth knowing, too.
+      if (isRefused && (request.method === "initialize" || !isOfEra(answer))) return
+      const key = request.method === "initialize" ? "initialize" : "discover"
+      if (entry[key] === text) return this.#options.store.confirm(words)
+      return this.#write(words, { ...entry, [key]: text })
+    }
+    const asked = ServerLists.pageRequest(request)
+    const page = asked && ServerLists.pageIn(asked.method, answer)
+    if (asked === undefined || page === undefined) return
+    const { cursor, method } = asked
+    const key = `${method} ${words}`
+    const begun = this.#begun.get(key)
+    if (cursor !== undefined && begun?.next !== cursor) return
+    const pages = [...(cursor === undefined ? [] : begun?.pages ?? []), { cursor, answer: text }]
+    this.#begun.set(key, { pages, next: page.next })
+    if (page.next !== undefined || isEqual(entry.lists[method], pages)) return
+    this.#write(words, { ...entry, lists: { ...entry.lists, [method]: pages } })
+  }
+
+  #entry(words: string): Entry {
+    const known = this.#entries.get(words)
+    if (known !== undefined) return known
+    const text = this.#options.store.read(words)
+    const entry = (text === undefined ? undefined : decode(text)) ?? { format, name: this.#options.name, lists: {} }
+    this.#entries.set(words, entry)
+    return entry
+  }
+
+  #write(words: string, entry: Entry): void {
+    this.#entries.set(words, entry)
+    this.#options.store.write(words, JSON.stringify(entry))
+  }
+}
+
+/** What an entry says. Undefined: it is damaged, or of another time. */
+export const decode = (text: string): Entry | undefined => {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    // Cut off.
+    return undefined
+  }
+  const { discover, format: found, initialize, lists, name } = RawMessage.membersOf(value)
+  const isWhole = found === format && typeof name === "string" && isAnswer(initialize) && isAnswer(discover) &&
+    Object.values(RawMessage.membersOf(lists)).every((pages) => Array.isArray(pages) && pages.every(isPage))
+  // Every member was looked at.
+  return isWhole ? value as Entry : undefined
+}
+
+/** Whether an error says that the server knows the question of the other era only. */
+export const isOfEra = ({ value }: RawMessage.RawMessage): boolean => {
+  const { code } = RawMessage.membersOf(value["error"])
+  return code === -32601 || code === -32022
+}
+
+/** What a client has said of itself that answers may depend on. Undefined: nothing, or something that is not known here. */
+const wordsOf = (
+  request: RawMessage.RawMessage,
+  initialize: RawMessage.RawMessage | undefined
+): string | undefined => {
+  const [revision, capabilities] = initialize === undefined
+    ? [RawMessage.paths.revision, RawMessage.paths.capabilities].map((path) => RawMessage.textAt(request, path))
+    : ["protocolVersion", "capabilities"].map((name) => RawMessage.textAt(initialize, ["params", name]))
+  return revision === undefined ? undefined : `${revision} ${capabilities ?? ""}`
+}
+
+const answerIn = (entry: Entry, request: RawMessage.RawMessage): string | undefined => {
+  if (request.method === "initialize") return entry.initialize
+  if (request.method === "server/discover") {
+    return Object.keys(RawMessage.paramsOf(request)).every((name) => name === "_meta") ? entry.discover : undefined
+  }
+  const asked = ServerLists.pageRequest(request)
+  return asked && entry.lists[asked.method]?.find(({ cursor }) => cursor === asked.cursor)?.answer
+}
+
+const withId = (answer: RawMessage.RawMessage, id: string | undefined): RawMessage.RawMessage =>
+  RawMessage.replaced(answer, [[RawMessage.paths.id, id]])
+
+const isAnswer = (text: unknown): boolean => {
+  if (text === undefined) return true
+  const messages = typeof text === "string" ? RawMessage.read(text) : "no text"
+  return typeof messages !== "string" && messages.length === 1 && messages[0]?.kind === "response"
+}
+
+const isPage = (page: unknown): boolean => {
+  const { answer, cursor } = RawMessage.membersOf(page)
+  return answer !== undefined && isAnswer(answer) && (cursor === undefined || typeof cursor === "string")
+}
+
+const isEqual = (a: ReadonlyArray<StoredPage> | undefined, b: ReadonlyArray<StoredPage>): boolean =>
+  a?.length === b.length &&
+  a.every(({ answer, cursor }, index) => answer === b[index]?.answer && cursor === b[index]?.cursor)

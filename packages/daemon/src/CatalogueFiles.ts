@@ -1,0 +1,226 @@
+/**
+ * Wraps the platform: the catalogues of servers as files, one for a server and the words of a client.
+ *
+ * They are in `holdfast/catalogue` of the directory of the user's state (`$XDG_STATE_HOME`, `~/.local/state`), which outlives a session of
+ * the user, unlike `$XDG_RUNTIME_DIR`. Plain Node, without Effect: a shim answers from them before anything else runs.
+ *
+ * Promises
+ * - A name is a digest of what the server is and of the words, keyed with a secret of the user. No argument and no variable of an
+ *   environment is written down.
+ * - A file is whole or not there, has mode 0600, and is in a directory that only this user may enter (`DaemonPlace`). What is
+ *   damaged, larger than 4 MiB or of another format is as none.
+ * - There are 256 files at most: those that were not confirmed for the longest time go first.
+ * - A file that cannot be written costs nothing but what it would have saved: `onFault` is told once.
+ */
+import { createHmac, randomBytes } from "node:crypto"
+import * as fs from "node:fs"
+import * as os from "node:os"
+import * as path from "node:path"
+import process from "node:process"
+import { isNativeError } from "node:util/types"
+import { type CatalogueStore, decode } from "./Catalogue.ts"
+import * as DaemonPlace from "./DaemonPlace.ts"
+import { identify, type ServerWish } from "./internal/identify.ts"
+
+export interface CatalogueFilesOptions {
+  /** What the client would say to the daemon. */
+  readonly wants: ServerWish
+  /** Default: that of this process. */
+  readonly environment?: Readonly<Record<string, string | undefined>> | undefined
+  /** Default: that of this process. */
+  readonly directory?: string | undefined
+  /** Told, once, why nothing can be kept. Default: that is not told. */
+  readonly onFault?: ((message: string) => void) | undefined
+}
+
+/** A server of which something is known. */
+export interface KnownServer {
+  readonly name: string
+  /** When that was true last. Milliseconds since 1970. */
+  readonly confirmedAt: number
+  /** By the methods of its lists: how many pages are known. */
+  readonly lists: Readonly<Record<string, number>>
+}
+
+const maxBytes = 4 * 1024 * 1024
+
+const maxFiles = 256
+
+/** The files of one server. Undefined: there is no place for them, and `onFault` has been told why. */
+export const open = (options: CatalogueFilesOptions): CatalogueStore | undefined => {
+  const { environment = process.env, onFault = () => {} } = options
+  let isTold = false
+  const tell = (error: unknown): void => {
+    const message = isNativeError(error) ? error.message : String(error)
+    if (!isTold) onFault(message.replace(DaemonPlace.unusable, ""))
+    isTold = true
+  }
+  try {
+    const directory = secured(environment)
+    const digest = digestOf(directory, options)
+    const fileOf = (words: string): string => path.join(directory, `${digest(undefined)}-${digest(words)}.json`)
+    return {
+      read: (words) => readFile(fileOf(words)),
+      write: (words, text) => {
+        try {
+          writeFile(directory, fileOf(words), text)
+        } catch (error) {
+          tell(error)
+        }
+      },
+      confirm: (words) => {
+        try {
+          const now = new Date()
+          fs.utimesSync(fileOf(words), now, now)
+        } catch (error) {
+          // It may have gone, which harms nothing.
+          if (codeOf(error) !== "ENOENT") tell(error)
+        }
+      }
+    }
+  } catch (error) {
+    tell(error)
+    return undefined
+  }
+}
+
+/** Whether anything is known of the server, in the words of any client. Never throws. */
+export const isKnown = (options: CatalogueFilesOptions): boolean => {
+  try {
+    const directory = directoryOf(options.environment ?? process.env)
+    const prefix = `${digestOf(directory, options)(undefined)}-`
+    return namesIn(directory).some((name) => name.startsWith(prefix))
+  } catch {
+    // Where nothing can be read nothing is known.
+    return false
+  }
+}
+
+/** All servers of which something is known. Never throws. */
+export const list = (
+  environment: Readonly<Record<string, string | undefined>> = process.env
+): ReadonlyArray<KnownServer> => {
+  const directory = directoryOf(environment)
+  return namesIn(directory).flatMap((name) => {
+    const file = path.join(directory, name)
+    const entry = decode(readFile(file) ?? "")
+    const confirmedAt = fs.statSync(file, { throwIfNoEntry: false })?.mtimeMs
+    if (entry === undefined || confirmedAt === undefined) return []
+    const lists = Object.fromEntries(Object.entries(entry.lists).map(([method, pages]) => [method, pages.length]))
+    return [{ name: entry.name, confirmedAt, lists }]
+  })
+}
+
+const directoryOf = (environment: Readonly<Record<string, string | undefined>>): string => {
+  const stated = environment["XDG_STATE_HOME"] ?? ""
+  const state = path.isAbsolute(stated)
+    ? stated
+    : path.join(environment["HOME"] || os.homedir(), ".local", "state")
+  return path.join(state, "holdfast", "catalogue")
+}
+
+const secured = (environment: Readonly<Record<string, string | undefined>>): string => {
+  const directory = directoryOf(environment)
+  // Without one there is no file that could belong to anybody else.
+  const user = process.getuid?.() ?? -1
+  DaemonPlace.secure(path.dirname(directory), user)
+  DaemonPlace.secure(directory, user)
+  return directory
+}
+
+/** The digest of the server, and with words that of these. */
+const digestOf = (
+  directory: string,
+  { directory: cwd = process.cwd(), environment = process.env, wants }: CatalogueFilesOptions
+): (words: string | undefined) => string => {
+  const secret = secretIn(directory)
+  const server = JSON.stringify(identify(wants, environment, cwd))
+  const own = createHmac("sha256", secret).update(server).digest("hex").slice(0, 32)
+  return (words) =>
+    words === undefined ? own : createHmac("sha256", secret).update(`${server}\n${words}`).digest("hex").slice(0, 32)
+}
+
+/** Made by the first program that needs it. Of several at once one makes it. */
+const secretIn = (directory: string): string => {
+  const file = path.join(directory, "secret")
+  const read = (): string | undefined => {
+    try {
+      const text = fs.readFileSync(file, "utf8")
+      // A machine that lost its power may have left an empty one.
+      return text.length === secretLength ? text : undefined
+    } catch (error) {
+      if (codeOf(error) === "ENOENT") return undefined
+      throw error
+    }
+  }
+  const found = read()
+  if (found !== undefined) return found
+  const fresh = freshName(directory)
+  fs.writeFileSync(fresh, randomBytes(secretLength / 2).toString("hex"), { mode: 0o600, flag: "wx" })
+  try {
+    if (fs.statSync(file, { throwIfNoEntry: false })?.size === 0) fs.rmSync(file, { force: true })
+    fs.linkSync(fresh, file)
+  } catch (error) {
+    // Another program was faster.
+    if (codeOf(error) !== "EEXIST") throw error
+  } finally {
+    fs.rmSync(fresh, { force: true })
+  }
+  const made = read()
+  if (made === undefined) throw new Error(`${file} is damaged; remove it`)
+  return made
+}
+
+const secretLength = 64
+
+const readFile = (file: string): string | undefined => {
+  try {
+    const entry = fs.lstatSync(file, { throwIfNoEntry: false })
+    return entry?.isFile() === true && entry.size <= maxBytes ? fs.readFileSync(file, "utf8") : undefined
+  } catch {
+    // What cannot be read is not known.
+    return undefined
+  }
+}
+
+const writeFile = (directory: string, file: string, text: string): void => {
+  if (Buffer.byteLength(text) > maxBytes) return fs.rmSync(file, { force: true })
+  const fresh = freshName(directory)
+  try {
+    // The umask may take bits away, and never adds any.
+    fs.writeFileSync(fresh, text, { mode: 0o600, flag: "wx" })
+    fs.renameSync(fresh, file)
+  } catch (error) {
+    fs.rmSync(fresh, { force: true })
+    throw error
+  }
+  makeRoom(directory)
+}
+
+/** What a program that was killed has left of its writing goes with the oldest. */
+const makeRoom = (directory: string): void => {
+  const names = fs.readdirSync(directory).filter((name) => name !== "secret")
+  if (names.length <= maxFiles) return
+  const files = names.map((name) => {
+    const file = path.join(directory, name)
+    return { file, at: fs.statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0 }
+  })
+  for (const { file } of files.toSorted((a, b) => a.at - b.at).slice(0, files.length - maxFiles)) {
+    fs.rmSync(file, { force: true })
+  }
+}
+
+const freshName = (directory: string): string =>
+  path.join(directory, `new-${process.pid}-${randomBytes(6).toString("hex")}`)
+
+const namesIn = (directory: string): ReadonlyArray<string> => {
+  try {
+    return fs.readdirSync(directory).filter((name) => name.endsWith(".json"))
+  } catch {
+    // There is none yet.
+    return []
+  }
+}
+
+const codeOf = (error: unknown): string =>
+  isNativeError(error) && "code" in error && typeof error.code === "string" ? error.code : ""
