@@ -13,7 +13,6 @@ import process from "node:process"
 import * as DaemonPlace from "./DaemonPlace.ts"
 import { DaemonRefusal } from "./DaemonRefusal.ts"
 import * as Hello from "./Hello.ts"
-import { startDaemon } from "./internal/startDaemon.ts"
 
 export interface ConnectOptions {
   readonly wants: Hello.Wish
@@ -28,6 +27,8 @@ export interface ConnectOptions {
   readonly handOn?: boolean | undefined
   /** False: a daemon that is not there is a refusal. Default: it is started. */
   readonly start?: boolean | undefined
+  /** Lines that go out with the first one, for a client that has no time to wait for the answer to that. */
+  readonly first?: string | undefined
   /** Default: `DaemonPlace.open()`. */
   readonly place?: DaemonPlace.DaemonPlace | undefined
 }
@@ -53,7 +54,7 @@ export const connect = async (options: ConnectOptions): Promise<DaemonConnection
   while (true) {
     const socket = await dial(place)
     if (socket !== undefined) {
-      const answer = await greet(socket, helloOf(options, place))
+      const answer = await greet(socket, Hello.encode(helloOf(options, place)) + (options.first ?? ""))
       if (answer !== undefined) return { socket, daemon: answer }
     } else if (options.start === false) {
       throw new DaemonRefusal("NotRunning", "no daemon is running")
@@ -64,7 +65,11 @@ export const connect = async (options: ConnectOptions): Promise<DaemonConnection
         `the daemon does not answer; its socket is ${place.socket} and its log ${place.log}`
       )
     }
-    if (options.start !== false) await startDaemon(place, options.environment ?? process.env, isThere)
+    if (options.start !== false) {
+      // Most programs find it running, and are to be quick.
+      const { startDaemon } = await import("./DaemonStart.ts")
+      await startDaemon(place, options.environment ?? process.env, isThere)
+    }
     // Programs that wait for the same daemon do not look for it in step.
     await new Promise((resolve) => setTimeout(resolve, 10 + Math.random() * 20))
   }
@@ -110,7 +115,7 @@ const helloOf = (options: ConnectOptions, place: DaemonPlace.DaemonPlace): Hello
 /** Undefined: the daemon has ended before its answer. */
 const greet = (
   socket: net.Socket,
-  hello: Hello.Hello
+  hello: string
 ): Promise<DaemonConnection["daemon"] | undefined> =>
   new Promise((resolve, reject) => {
     let chunks: Array<Buffer> = []
@@ -148,5 +153,5 @@ const greet = (
       socket.off("data", onData).off("close", onClose)
     }
     socket.on("data", onData).once("close", onClose)
-    socket.write(Hello.encode(hello))
+    socket.write(hello)
   })
