@@ -7,6 +7,7 @@
 import { spawnSync } from "node:child_process"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
+import { bundleCli } from "./build/bundleCli.ts"
 import { bundleUndici } from "./build/bundleUndici.ts"
 
 const root = Path.resolve(import.meta.dirname, "..")
@@ -17,6 +18,7 @@ const { status } = spawnSync(process.execPath, [tsc, "-b", ...projects], { cwd: 
 if (status !== 0) process.exit(status ?? 1)
 
 const forBundlers = await bundleUndici(Path.join(root, "packages/mcp"))
+await bundleCli(root)
 
 let built = 1
 for (const project of projects) {

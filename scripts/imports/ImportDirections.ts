@@ -65,7 +65,12 @@ export const importDirections: ReadonlyArray<ImportDirection> = [
     tests: testkit
   },
   { folder: "packages/testkit", name: "@holdfast/testkit", sources: ["packages/core"], tests: [] },
-  { folder: "apps/cli", name: "holdfast", sources: ["packages/daemon", "packages/mcp"], tests: testkit },
+  {
+    folder: "apps/cli",
+    name: "holdfast",
+    sources: ["packages/daemon", "packages/mcp", "packages/protocol"],
+    tests: testkit
+  },
   {
     folder: "apps/scan-server",
     name: "@holdfast/scan-server",

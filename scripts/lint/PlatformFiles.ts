@@ -33,6 +33,11 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
     reason: "the first word decides what is loaded"
   },
   {
+    file: "apps/cli/src/hot/hotMain.ts",
+    allows: ["process", "io", "promises", "timers"],
+    reason: "a call as a bare client of the daemon's socket, which loads no Effect"
+  },
+  {
     file: "apps/cli/src/internal/nodeShell.ts",
     allows: ["process", "io"],
     reason: "what the shell gives the command line program, as one service: streams, environment, files"

@@ -153,7 +153,7 @@ describe("TypeScript", () => {
 
 describe("a Node that is too old", () => {
   it.runIf(process.platform === "linux")("is told so by the holdfast command, in one sentence", () => {
-    const main = bin("holdfast/dist/main.js")
+    const main = bin("holdfast/dist/holdfast.cjs")
     const { status, stderr, stdout } = spawnSync(bin("node-too-old/bin/node"), [main, "--help"], { encoding: "utf8" })
     assert.strictEqual(stderr, "holdfast needs Node.js 22.19 or later, and this is 18.20.8\n")
     assert.deepStrictEqual([status, stdout], [69, ""])

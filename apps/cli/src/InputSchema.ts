@@ -2,9 +2,8 @@
  * What a command line needs to know of a tool's JSON Schema: which arguments there are, and what a word for one of them may mean.
  *
  * Arguments are found wherever the schema names them: in `properties`, behind `$ref`, in the branches of `allOf`, `anyOf`, `oneOf`,
- * `if`, `then`, `else` and `dependentSchemas`. Whether a value fits is for `ArgumentJudge` to say.
+ * `if`, `then`, `else` and `dependentSchemas`. Whether a value fits is for `ArgumentJudge` to say. Loads no Effect, for the hot path.
  */
-import * as Predicate from "effect/Predicate"
 import * as ExactJson from "./ExactJson.ts"
 
 /** A JSON Schema, as unchecked as it came. `true` and `{}` allow everything. */
@@ -46,7 +45,7 @@ export class InputSchema {
     const required = new Set<string>()
     for (const { isCertain, schema } of branches) {
       const { properties } = schema
-      for (const [name, each] of Predicate.isObject(properties) ? Object.entries(properties) : []) {
+      for (const [name, each] of isObject(properties) ? Object.entries(properties) : []) {
         found.set(name, [...found.get(name) ?? [], each])
       }
       for (const name of stringsOf(schema["required"])) {
@@ -64,8 +63,8 @@ export class InputSchema {
     // A tool that names its arguments means these; the standard's permission for any others is rarely meant.
     this.isOpen = branches.some(({ schema }) => {
       const { additionalProperties: extra, patternProperties, unevaluatedProperties } = schema
-      return extra === true || Predicate.isObject(extra) || Predicate.isObject(patternProperties) ||
-        unevaluatedProperties === true || Predicate.isObject(unevaluatedProperties) || isElsewhere(schema)
+      return extra === true || isObject(extra) || isObject(patternProperties) ||
+        unevaluatedProperties === true || isObject(unevaluatedProperties) || isElsewhere(schema)
     }) || (found.size === 0 && branches.every(({ schema }) => schema["additionalProperties"] !== false))
   }
 
@@ -77,16 +76,14 @@ export class InputSchema {
   schemasOf(name: string): ReadonlyArray<JsonSchema> | undefined {
     const named = this.find(name)?.schemas ?? []
     const matched = this.#open.flatMap(({ patternProperties }) =>
-      Predicate.isObject(patternProperties)
+      isObject(patternProperties)
         ? Object.entries(patternProperties).flatMap(([pattern, schema]) => isMatch(pattern, name) ? [schema] : [])
         : []
     )
     if (named.length + matched.length > 0) return [...named, ...matched]
     if (this.find(name) !== undefined) return []
     const others = this.#open.flatMap(({ additionalProperties, unevaluatedProperties }) =>
-      [additionalProperties, unevaluatedProperties].filter((each) =>
-        Predicate.isObject(each) && Object.keys(each).length > 0
-      )
+      [additionalProperties, unevaluatedProperties].filter((each) => isObject(each) && Object.keys(each).length > 0)
     )
     return others.length > 0 ? others : undefined
   }
@@ -154,7 +151,7 @@ export class InputSchema {
         return this.readings(itemsOf(schema), text, depth + 1).map((item) => [item])
       }
       case "object":
-        return parse(text).filter(Predicate.isObject)
+        return parse(text).filter(isObject)
       default: {
         const value = parse(text)
         return value.length > 0 ? [...value, text] : [text]
@@ -191,7 +188,7 @@ export class InputSchema {
       ...(Array.isArray(allOf) ? allOf.flatMap((each) => inner(each, isCertain)) : []),
       ...[anyOf, oneOf].flatMap((each) => Array.isArray(each) ? each.flatMap((one) => inner(one, false)) : []),
       ...["if", "then", "else"].flatMap((name) => name in resolved ? inner(resolved[name], false) : []),
-      ...(Predicate.isObject(dependentSchemas)
+      ...(isObject(dependentSchemas)
         ? Object.values(dependentSchemas).flatMap((each) => inner(each, false))
         : [])
     ]
@@ -201,19 +198,22 @@ export class InputSchema {
   #resolve(schema: JsonSchema): Resolved {
     let current = schema
     const beside: Array<object> = []
-    for (let steps = 0; steps < 32 && Predicate.isObject(current); steps++) {
+    for (let steps = 0; steps < 32 && isObject(current); steps++) {
       const { $ref: reference, ...rest }: Resolved = { ...current }
       if (typeof reference !== "string" || !reference.startsWith("#")) break
       beside.unshift(rest)
       current = reference.slice(1).split("/").slice(1).reduce<unknown>(
         (inner, segment) =>
-          Predicate.isObject(inner) || Array.isArray(inner) ? Reflect.get(inner, unescaped(segment)) : undefined,
+          isObject(inner) || Array.isArray(inner) ? Reflect.get(inner, unescaped(segment)) : undefined,
         this.root
       )
     }
-    return Object.assign({}, Predicate.isObject(current) ? current : {}, ...beside)
+    return Object.assign({}, isObject(current) ? current : {}, ...beside)
   }
 }
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
 
 const isMatch = (pattern: string, name: string): boolean => {
   try {
@@ -235,7 +235,7 @@ const unescaped = (segment: string): string => {
 
 /** References to the same are the same, unless they say something besides. */
 const keyOf = (schema: JsonSchema): unknown =>
-  Predicate.isObject(schema) && "$ref" in schema && Object.keys(schema).length === 1 ? schema.$ref : schema
+  isObject(schema) && "$ref" in schema && Object.keys(schema).length === 1 ? schema.$ref : schema
 
 /** The rest of it is in another document. */
 const isElsewhere = ({ $ref }: Resolved): boolean => typeof $ref === "string" && !$ref.startsWith("#")

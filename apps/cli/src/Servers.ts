@@ -6,16 +6,22 @@
 import * as DaemonLink from "@holdfast/daemon/DaemonLink"
 import type { McpConfig } from "@holdfast/mcp/McpConfig"
 import * as McpConnections from "@holdfast/mcp/McpConnections"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as path from "node:path"
+import type { Duplex } from "node:stream"
 import { Shell } from "./Shell.ts"
+
+/** The first connection to a server through the daemon, if the hot path has made one. */
+export const First = Context.Reference<Duplex | undefined>("holdfast/First", { defaultValue: () => undefined })
 
 /** `direct`: every server is started by this command, and ends with it. */
 export const layer = (config: McpConfig, direct: boolean) =>
   Layer.unwrap(Effect.gen(function*() {
     const { directory, stderr, usesDaemon, version } = yield* Shell
     const isThroughDaemon = usesDaemon && !direct
+    const first = yield* First
     let isTold = false
     const onDirect = (why: string): Effect.Effect<void> =>
       Effect.suspend(() => {
@@ -31,7 +37,7 @@ export const layer = (config: McpConfig, direct: boolean) =>
       return [
         name,
         isThroughDaemon && endpoint._tag === "Stdio"
-          ? { ...server, endpoint: DaemonLink.through(endpoint, { program: "holdfast", wants, onDirect }) }
+          ? { ...server, endpoint: DaemonLink.through(endpoint, { program: "holdfast", wants, onDirect, first }) }
           : server
       ] as const
     })

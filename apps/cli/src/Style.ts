@@ -2,7 +2,10 @@
  * Text for people: emphasis where it is seen, and nothing that could take over their terminal.
  */
 import * as CliOutput from "effect/cli/CliOutput"
+import { printable } from "./Printable.ts"
 import type { Output } from "./Shell.ts"
+
+export { printable }
 
 /** Empties the line the cursor is in. For terminals only. */
 export const eraseLine = "\r\u001b[2K"
@@ -18,13 +21,6 @@ export const styleOf = ({ hasColor }: Pick<Output, "hasColor">): Style => {
   const wrap = (on: number, off: number) => (text: string) => hasColor ? `\u001b[${on}m${text}\u001b[${off}m` : text
   return { bold: wrap(1, 22), dim: wrap(2, 22), red: wrap(31, 39) }
 }
-
-/**
- * Text of a server without control characters, line feeds and tabs excepted: written to a terminal, those could move the
- * cursor, change its title or answer on the user's behalf.
- */
-export const printable = (text: string): string =>
-  text.replaceAll("\r\n", "\n").replaceAll(/\p{Cc}/gu, (control) => control === "\n" || control === "\t" ? control : "")
 
 /** The first line of a text, shortened to a width. */
 export const firstLine = (text: string, width: number = Number.POSITIVE_INFINITY): string => {

@@ -5,18 +5,21 @@
 import * as Effect from "effect/Effect"
 import { CliFailure } from "./CliFailure.ts"
 import { ExitCode } from "./ExitCode.ts"
+import { lostResult } from "./LostResult.ts"
 import { Shell } from "./Shell.ts"
 
 /** Prints the text as it is. `lost` begins the message that says that it could not be written. */
 export const writeResult = (
   text: string,
-  lost = "the result cannot be written"
+  lost = lostResult
 ): Effect.Effect<void, CliFailure, Shell> =>
-  Effect.flatMap(Shell, ({ stdout }) =>
-    Effect.mapError(stdout.write(text), ({ message }) =>
-      new CliFailure({
-        exitCode: ExitCode.outputUnwritable,
-        reason: "OutputUnwritable",
-        message: `${lost}: ${message}`,
-        details: "  What is on stdout, if anything, is not all of it."
-      })))
+  Effect.flatMap(Shell, ({ stdout }) => Effect.mapError(stdout.write(text), ({ message }) => unwritten(lost, message)))
+
+/** The failure. `message` is the operating system's reason. */
+export const unwritten = (lost: string, message: string): CliFailure =>
+  new CliFailure({
+    exitCode: ExitCode.outputUnwritable,
+    reason: "OutputUnwritable",
+    message: `${lost}: ${message}`,
+    details: "  What is on stdout, if anything, is not all of it."
+  })

@@ -1,20 +1,35 @@
 #!/usr/bin/env node
 /**
- * The executable. Compiled code is cached before anything else is loaded: that halves the time to the first word. A shim stands beside a host
- * for as long as the host lives: it is a program of its own, and loads nothing of the rest.
+ * The executable. Compiled code is cached before the whole program is loaded: that halves the time to its first word. Two words are programs of
+ * their own, which load nothing of the rest: a call, which is to be as fast as a bare client of the daemon's socket (a cache would not make it any faster), and the shim, which
+ * stands beside a host for as long as the host lives.
  *
  * An old Node must be able to load this file, to be told that it is old: it imports what every Node has, and awaits nothing.
  */
 import module from "node:module"
 import { ExitCode } from "./ExitCode.ts"
+import type { BegunOptions } from "./hot/Begun.ts"
+import { goWhereTheUserIs } from "./internal/goWhereTheUserIs.ts"
 import { complaintOf } from "./internal/nodeVersion.ts"
 
 const start = (): void => {
-  module.enableCompileCache()
   const argv = process.argv.slice(2)
-  const whole = () => import("./internal/nodeMain.ts").then(({ main }) => main())
-  if (argv[0] !== "connect" && argv[0] !== "wrap") return void whole()
-  void import("./internal/shimMain.ts").then((shim) => shim.isShim(argv) ? shim.main(argv) : whole())
+  goWhereTheUserIs()
+  const whole = (session?: BegunOptions): void => {
+    module.enableCompileCache()
+    void import("./internal/nodeMain.ts").then(({ main }) => main(session))
+  }
+  switch (argv[0]) {
+    case "call":
+      return void import("./hot/hotMain.ts").then((hot) => hot.main(argv.slice(1), whole))
+    case "connect":
+    case "wrap":
+      return void import("./internal/shimMain.ts").then((shim) => shim.isShim(argv) ? shim.main(argv) : whole())
+    case "--version":
+      return argv.length === 1 ? void import("./hot/hotMain.ts").then((hot) => hot.printVersion()) : whole()
+    default:
+      return whole()
+  }
 }
 
 const complaint = complaintOf(process.versions.node)

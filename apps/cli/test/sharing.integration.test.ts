@@ -18,7 +18,7 @@ describe("holdfast share and why", () => {
     await using world = DaemonWorld.make()
     const hosts: Array<ChildProcess> = []
     const host = async (extra: Readonly<Record<string, string>> = {}): Promise<void> => {
-      const child = start(world.directory, ["connect", "spy"], { ...world.environment, ...extra })
+      const child = start(world.directory, ["connect", "--eager", "spy"], { ...world.environment, ...extra })
       hosts.push(child)
       child.stdin?.write(`${initialize}\n`)
       await once(child.stdout ?? child, "data")

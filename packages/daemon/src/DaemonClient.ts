@@ -16,7 +16,6 @@ import * as DaemonPlace from "./DaemonPlace.ts"
 import { DaemonRefusal } from "./DaemonRefusal.ts"
 import * as Hello from "./Hello.ts"
 import { isNewer, ownVersion } from "./internal/ownVersion.ts"
-import { startDaemon } from "./internal/startDaemon.ts"
 
 export interface ConnectOptions {
   readonly wants: Hello.Wish
@@ -35,6 +34,8 @@ export interface ConnectOptions {
   readonly pid?: number | undefined
   /** That of this program. Default: that of the package. */
   readonly version?: string | undefined
+  /** Lines that go out with the first one, for a client that has no time to wait for the answer to that. */
+  readonly first?: string | undefined
   /** Default: `DaemonPlace.open()`. */
   readonly place?: DaemonPlace.DaemonPlace | undefined
 }
@@ -48,6 +49,10 @@ export interface DaemonConnection {
 /** What a daemon says of itself. */
 export type DaemonGreeting = Exclude<Hello.Answer, { readonly error: unknown }>
 
+/** Whether a daemon of this version takes over from that one, once it is wanted. */
+export const makesWay = (daemon: DaemonGreeting, version: string = ownVersion(process.env)): boolean =>
+  daemon.stays !== true && isNewer(version, daemon.version)
+
 /** How long a daemon may take from its start or its last sign of life to its answer. */
 const patienceMillis = 60_000
 
@@ -58,12 +63,13 @@ export const connect = async (options: ConnectOptions): Promise<DaemonConnection
   const version = options.version ?? ownVersion(environment)
   const until = performance.now() + patienceMillis
   let mayReplace = options.start !== false
-  const isEnough = (daemon: DaemonGreeting): boolean =>
-    !mayReplace || daemon.stays === true || !isNewer(version, daemon.version)
+  const isEnough = (daemon: DaemonGreeting): boolean => !mayReplace || !makesWay(daemon, version)
   const isThere = async (): Promise<boolean> => {
     const socket = await dial(place)
     if (socket === undefined) return false
-    const daemon = mayReplace ? await greet(socket, helloOf({ ...options, wants: { daemon: true } }, place)) : undefined
+    const daemon = mayReplace
+      ? await greet(socket, Hello.encode(helloOf({ ...options, wants: { daemon: true } }, place)))
+      : undefined
     socket.destroy()
     return daemon === undefined || isEnough(daemon)
   }
@@ -71,7 +77,7 @@ export const connect = async (options: ConnectOptions): Promise<DaemonConnection
     const socket = await dial(place)
     let isOlder = false
     if (socket !== undefined) {
-      const daemon = await greet(socket, helloOf(options, place))
+      const daemon = await greet(socket, Hello.encode(helloOf(options, place)) + (options.first ?? ""))
       if (daemon !== undefined && isEnough(daemon)) return { socket, daemon }
       isOlder = daemon !== undefined
       socket.destroy()
@@ -88,7 +94,11 @@ export const connect = async (options: ConnectOptions): Promise<DaemonConnection
       mayReplace = false
     }
     try {
-      if (options.start !== false) await startDaemon(place, environment, isThere)
+      if (options.start !== false) {
+        // Most programs find it running, and are to be quick.
+        const { startDaemon } = await import("./DaemonStart.ts")
+        await startDaemon(place, environment, isThere)
+      }
     } catch (error) {
       // The older one is there all the same.
       if (!isOlder) throw error
@@ -139,7 +149,7 @@ const helloOf = (options: ConnectOptions, place: DaemonPlace.DaemonPlace): Hello
 /** Undefined: the daemon has ended before its answer. */
 const greet = (
   socket: net.Socket,
-  hello: Hello.Hello
+  hello: string
 ): Promise<DaemonGreeting | undefined> =>
   new Promise((resolve, reject) => {
     let chunks: Array<Buffer> = []
@@ -177,5 +187,5 @@ const greet = (
       socket.off("data", onData).off("close", onClose)
     }
     socket.on("data", onData).once("close", onClose)
-    socket.write(Hello.encode(hello))
+    socket.write(hello)
   })

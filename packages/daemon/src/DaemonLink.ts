@@ -14,6 +14,7 @@ import * as StreamLink from "@holdfast/mcp/StreamLink"
 import type * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
+import type { Duplex } from "node:stream"
 import { isNativeError } from "node:util/types"
 import * as DaemonClient from "./DaemonClient.ts"
 import { errorCode, mayHaveRun } from "./DeliveryError.ts"
@@ -26,24 +27,32 @@ export interface DaemonLinkOptions {
   readonly wants?: Hello.Wish | undefined
   /** Told when a server is started without the daemon, with the reason. */
   readonly onDirect: (why: string) => Effect.Effect<void>
+  /** A session with this server that has begun already: the first connection. Default: each is made anew. */
+  readonly first?: Duplex | undefined
 }
 
 /** The endpoint, reached through the daemon. */
-export const through = (endpoint: StdioEndpoint, options: DaemonLinkOptions): StdioEndpoint =>
-  CustomLink.stdio(endpoint, ({ maxMessageBytes, server }, receiver, direct) => {
+export const through = (endpoint: StdioEndpoint, options: DaemonLinkOptions): StdioEndpoint => {
+  let { first } = options
+  return CustomLink.stdio(endpoint, ({ maxMessageBytes, server }, receiver, direct) => {
     const { args, command, cwd, inheritEnv } = endpoint
     const env = Object.fromEntries(
       Object.entries(endpoint.env).map(([name, value]) => [name, String(Redacted.value(value))])
     )
+    const dialled = Effect.tryPromise({
+      try: () =>
+        DaemonClient.connect({
+          wants: options.wants ?? { endpoint: { command, args, cwd, env, inheritEnv }, name: server },
+          program: options.program,
+          use: "once"
+        }),
+      catch: (error) => isNativeError(error) ? error.message : String(error)
+    })
     const connected = Effect.acquireRelease(
-      Effect.tryPromise({
-        try: () =>
-          DaemonClient.connect({
-            wants: options.wants ?? { endpoint: { command, args, cwd, env, inheritEnv }, name: server },
-            program: options.program,
-            use: "once"
-          }),
-        catch: (error) => isNativeError(error) ? error.message : String(error)
+      Effect.suspend((): Effect.Effect<{ readonly socket: Duplex }, string> => {
+        const socket = first
+        first = undefined
+        return socket === undefined ? dialled : Effect.succeed({ socket })
       }),
       // What was written last is to arrive.
       ({ socket }) => Effect.sync(() => void socket.end()),
@@ -77,6 +86,7 @@ export const through = (endpoint: StdioEndpoint, options: DaemonLinkOptions): St
       }
     })
   })
+}
 
 /** Knows whose answer comes, so that a loss that the daemon tells of is one of the link. */
 class Requests implements LinkReceiver {

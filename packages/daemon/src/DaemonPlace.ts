@@ -11,7 +11,6 @@
  * - The folder above a new directory belongs to this user: `sudo` with the home of another user leaves nothing there.
  * - What is wrong is a `DaemonRefusal` with a sentence that names the path and says what to do.
  */
-import { createHash } from "node:crypto"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
@@ -138,6 +137,8 @@ const stateOf = (environment: NonNullable<PlaceOptions["environment"]>): string 
 
 /** The same for every program of the user, whatever `TMPDIR` says. */
 const shortSocket = (directory: string, user: number): string => {
+  // Loading it takes longer than all the rest here, and few need it.
+  const { createHash } = process.getBuiltinModule("node:crypto")
   const digest = createHash("sha256").update(directory).digest("hex").slice(0, 16)
   const short = `/tmp/holdfast-${user}-${digest}`
   secure(short, user)

@@ -14,6 +14,7 @@ import { CliFailure } from "../CliFailure.ts"
 import * as ConfigFile from "../ConfigFile.ts"
 import { ExitCode } from "../ExitCode.ts"
 import { findTool } from "../FindTool.ts"
+import { whoseResult } from "../LostResult.ts"
 import * as Report from "../Report.ts"
 import * as Servers from "../Servers.ts"
 import * as ServerWord from "../ServerWord.ts"
@@ -126,7 +127,7 @@ const show = Effect.fnUntraced(function*(input: CallInput, name: string, result:
   const { stderr, stdout } = yield* Shell
   const isError = result.isError === true
   const exitCode = isError ? ExitCode.toolError : ExitCode.ok
-  const lost = `${name} has run, but its result cannot be written`
+  const lost = whoseResult(name)
   if (input.json) {
     yield* writeResult(`${JSON.stringify(result)}\n`, lost)
     return exitCode

@@ -10,14 +10,19 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import { ExitCode } from "../ExitCode.ts"
+import { Begun, type BegunOptions } from "../hot/Begun.ts"
 import { run } from "../Program.ts"
-import { goWhereTheUserIs } from "./goWhereTheUserIs.ts"
+import { First } from "../Servers.ts"
+import type { Shell } from "../Shell.ts"
 import * as NodeShell from "./nodeShell.ts"
 
-export const main = (): void => {
-  goWhereTheUserIs()
-  const program = Effect.provide(run(process.argv.slice(2)), Layer.merge(NodeServices.layer, NodeShell.layer))
-  const fiber = Effect.runFork(program)
+/** The words of this process. `session`: what the hot path has begun of them. */
+export const main = (session?: BegunOptions): void =>
+  runProgram(Effect.provideService(run(process.argv.slice(2)), First, session && new Begun(session)))
+
+/** A program that succeeds with its exit code. */
+export const runProgram = (program: Effect.Effect<number, never, Shell | NodeServices.NodeServices>): void => {
+  const fiber = Effect.runFork(Effect.provide(program, Layer.merge(NodeServices.layer, NodeShell.layer)))
   let isStopping = false
   const stop = (): void => {
     if (isStopping) process.exit(ExitCode.interrupted)

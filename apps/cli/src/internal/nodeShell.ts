@@ -65,11 +65,11 @@ const writeFile = (fd: number, rest: Buffer): Effect.Effect<void, OutputUnwritab
 const unwritable = (error: NodeJS.ErrnoException): Effect.Effect<void, OutputUnwritable> =>
   error.code === "EPIPE"
     ? Effect.void
-    : Effect.fail(
-      new OutputUnwritable({
-        message: error.errno === undefined ? error.message : `${getSystemErrorMessage(error.errno)} (${error.code})`
-      })
-    )
+    : Effect.fail(new OutputUnwritable({ message: reasonOf(error) }))
+
+/** The operating system's reason, in its words. */
+export const reasonOf = (error: NodeJS.ErrnoException): string =>
+  error.errno === undefined ? error.message : `${getSystemErrorMessage(error.errno)} (${error.code})`
 
 /** Each write tells its own error. Without a listener it would be an uncaught exception besides. */
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})

@@ -6,12 +6,10 @@
 import * as DaemonPlace from "@holdfast/daemon/DaemonPlace"
 import { DaemonRefusal } from "@holdfast/daemon/DaemonRefusal"
 import * as Shim from "@holdfast/daemon/Shim"
-import { spawn } from "node:child_process"
 import { existsSync } from "node:fs"
 import * as path from "node:path"
 import { parseArgs } from "node:util"
 import { isNativeError } from "node:util/types"
-import { goWhereTheUserIs } from "./goWhereTheUserIs.ts"
 
 /** As in `ExitCode`, which is not loaded here. */
 const exitCode = { usage: 2, config: 3, cannotConnect: 4 } as const
@@ -43,7 +41,6 @@ export const isShim = ([word, ...rest]: ReadonlyArray<string>): boolean => {
 
 /** Serves until the host has gone. */
 export const main = async (argv: ReadonlyArray<string>): Promise<void> => {
-  goWhereTheUserIs()
   try {
     const words = argv[0] === "wrap" ? wrapWords(argv.slice(1)) : connectWords(argv.slice(1))
     const place = placeOf(words)
@@ -82,6 +79,8 @@ const placeOf = ({ wants }: Words): DaemonPlace.DaemonPlace | undefined => {
     throw new Misused("connect needs the daemon, which HOLDFAST_NO_DAEMON forbids", exitCode.cannotConnect)
   }
   const { args, command } = wants.endpoint
+  // Few need it, and it is a good part of what a shim would load.
+  const { spawn } = process.getBuiltinModule("node:child_process")
   const child = spawn(command, args, { stdio: "inherit" })
   child.once("error", ({ message }) => {
     process.stderr.write(`holdfast: ${message}\n`)

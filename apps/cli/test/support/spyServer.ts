@@ -1,7 +1,7 @@
 /**
  * A stdio server that misbehaves as its argument says. Its tools: `echo {text}`, `fail` (answers isError), `die` (exits in the
  * call), `never` (answers nothing), `either {id} or {name}`. One that is `gated` notes its SPY_NAME in SPY_LOG and answers when there is a file SPY_GATE.
- * One that is `recorded` notes its start and its calls in SPY_LOG.
+ * One that is `recorded` notes its start, its calls and what is cancelled in SPY_LOG.
  */
 import { appendFileSync, existsSync } from "node:fs"
 import { createInterface } from "node:readline"
@@ -41,6 +41,7 @@ const tools = [
 
 createInterface({ input: process.stdin }).on("line", (line) => {
   const { id, method, params } = JSON.parse(line)
+  if (method === "notifications/cancelled") note("cancelled")
   if (mode === "silent" || id === undefined) return
   switch (method) {
     case "initialize":

@@ -1,0 +1,71 @@
+/**
+ * The words of a `holdfast call` of the usual kind. Loads no Effect.
+ *
+ * Promises: what is read here is what the whole command line reads. A word that is not of the usual kind, or wrong, makes all of it
+ * `undefined`: the whole program reads it again, and says what is wrong.
+ */
+import * as ExactJson from "../ExactJson.ts"
+import type { Word } from "../ToolWords.ts"
+
+export interface HotWords {
+  /** As it was given. */
+  readonly config: string | undefined
+  readonly isJson: boolean
+  /** What `--args` said. */
+  readonly objects: ReadonlyArray<object>
+  /** Server and tool, in one word or two, and what follows. */
+  readonly words: ReadonlyArray<string>
+}
+
+/** Reads what follows `holdfast call`. */
+export const read = (argv: ReadonlyArray<string>): HotWords | undefined => {
+  let config: string | undefined
+  let isJson = false
+  const objects: Array<object> = []
+  const words: Array<string> = []
+  for (let index = 0; index < argv.length; index++) {
+    const word = argv[index] ?? ""
+    if (!word.startsWith("-") && word !== "") {
+      words.push(word)
+      continue
+    }
+    const value = argv[index + 1]
+    if (word === "--json" && !isJson) isJson = true
+    else if ((word === "--config" || word === "-c") && config === undefined && isValue(value)) {
+      config = value
+      index++
+    } else if (word === "--args" && objects.length === 0 && isValue(value)) {
+      const object = parse(value)
+      if (typeof object !== "object" || object === null || Array.isArray(object)) return undefined
+      objects.push(object)
+      index++
+      // What it changes is what becomes of a loss, which is not judged here.
+    } else if (word !== "--idempotent") return undefined
+  }
+  return { config, isJson, objects, words }
+}
+
+/** A word with an argument. `contentOf` reads a file, and may throw. */
+export const argumentOf = (word: string, contentOf: (file: string) => string): Word | undefined => {
+  const equals = word.indexOf("=")
+  if (equals < 1 || word.startsWith(":=")) return undefined
+  const isValue = word.charAt(equals - 1) === ":"
+  const name = word.slice(0, isValue ? equals - 1 : equals)
+  const said = word.slice(equals + 1)
+  if (said === "@-") return undefined
+  const text = said.startsWith("@") ? contentOf(said.slice(1)) : said
+  if (!isValue) return { _tag: "Text", name, text }
+  const value = parse(text)
+  return value === undefined ? undefined : { _tag: "Value", name, value }
+}
+
+const isValue = (word: string | undefined): word is string => word !== undefined && word !== "" && !word.startsWith("-")
+
+const parse = (text: string): unknown => {
+  try {
+    return ExactJson.parse(text)
+  } catch {
+    // The whole program says what is wrong with it.
+    return undefined
+  }
+}

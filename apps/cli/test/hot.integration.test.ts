@@ -1,0 +1,110 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as fs from "node:fs"
+import * as path from "node:path"
+import { finish, type Ran, start } from "./support/Cli.ts"
+import * as DaemonWorld from "./support/DaemonWorld.ts"
+
+const { isAlive, until } = DaemonWorld
+
+/** Uptimes differ from run to run. */
+const withoutTimes = ({ code, stderr, stdout }: Ran) => ({
+  code,
+  stdout,
+  stderr: stderr.replaceAll(/[\d.]+ m?s\b/g, "…")
+})
+
+/** Starts it, and tells which modules it has loaded. */
+const watched = (world: DaemonWorld.DaemonWorld, ...words: ReadonlyArray<string>) => {
+  const file = path.join(fs.mkdtempSync(path.join(world.directory, "loaded-")), "urls")
+  const hook = `import { registerHooks } from "node:module"; import { appendFileSync } from "node:fs";
+    const file = ${JSON.stringify(file)};
+    registerHooks({ load(url, context, next) { appendFileSync(file, url + "\\n"); return next(url, context) } })`
+  const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(hook)}`
+  const child = start(world.directory, words, { ...world.environment, NODE_OPTIONS })
+  return {
+    child,
+    ended: finish(child),
+    loadsWhole: (): boolean => fs.existsSync(file) && fs.readFileSync(file, "utf8").includes("/node_modules/")
+  }
+}
+
+/** True at one of so many tries. */
+const eventually = async (attempt: () => Promise<boolean>): Promise<void> => {
+  for (let tries = 0; tries < 10; tries++) if (await attempt()) return
+  assert.fail("not once")
+}
+
+describe("a call through a daemon that runs", () => {
+  it("is a bare client of its socket: neither Effect nor a validator is loaded; nor are they for the version", async () => {
+    await using world = DaemonWorld.make()
+    const first = watched(world, "call", "spy.echo", "text=a")
+    assert.deepStrictEqual(await first.ended, { code: 0, stdout: "a\n", stderr: "" })
+    assert.isTrue(first.loadsWhole())
+    // A daemon that is slow to answer leaves it to the whole program, which is no news on a busy machine.
+    await eventually(async () => {
+      const words = ["call", "-c", ".mcp.json", "spy", "echo", "text=ab", "times:=2", "--json"]
+      const second = watched(world, ...words)
+      assert.deepStrictEqual(JSON.parse((await second.ended).stdout).content, [{ type: "text", text: "abab" }])
+      return !second.loadsWhole()
+    })
+    const version = watched(world, "--version")
+    assert.match((await version.ended).stdout, /^\d+\.\d+\.\d+\n$/)
+    assert.isFalse(version.loadsWhole())
+    assert.lengthOf(world.servers(), 1)
+  })
+
+  it("says and does what the whole program says and does", async () => {
+    await using world = DaemonWorld.make()
+    fs.writeFileSync(path.join(world.directory, "text"), "from a file")
+    await world.run("call", "spy.echo", "text=a")
+    const calls: ReadonlyArray<ReadonlyArray<string>> = [
+      ["spy.echo", "text=@text", "times=2"],
+      ["spy", "echo", "--args", "{\"text\":\"7\"}", "--json"],
+      ["spy.fail"],
+      ["spy.fail", "--json"],
+      ["spy.either", "id=7"],
+      ["spy.echo", "txt=1"],
+      ["spy.echo", "text=@none"],
+      ["spy.ecko"],
+      ["spi.echo"],
+      ["spy.die"]
+    ]
+    for (const words of calls) {
+      // A word that only the whole program knows, and that changes nothing.
+      const whole = world.run("call", ...words, "--log-level", "warn")
+      const [hot, other] = words.includes("spy.die")
+        ? [await world.run("call", ...words), await whole]
+        : await Promise.all([world.run("call", ...words), whole])
+      assert.deepStrictEqual(withoutTimes(hot), withoutTimes(other), words.join(" "))
+    }
+    const count = (call: string): number => world.record().filter((line) => line.startsWith(`call ${call}`)).length
+    assert.deepStrictEqual([count("echo"), count("fail"), count("either"), count("die")], [5, 4, 2, 2])
+  })
+
+  it("that is lost with its server or its daemon is told of by the whole program, and is not sent again", async () => {
+    await using world = DaemonWorld.make()
+    await world.run("call", "spy.echo", "text=a")
+    for (const victims of [world.servers, world.daemons]) {
+      const before = world.record().length
+      const ended = world.run("call", "spy.never")
+      await until(() => world.record().slice(before).includes("call never undefined"))
+      process.kill(victims().at(-1) ?? 0, "SIGKILL")
+      const { code, stderr } = await ended
+      assert.strictEqual(code, 6)
+      assert.match(stderr, /^holdfast: spy: tools\/call may have run: /)
+    }
+    assert.lengthOf(world.record().filter((line) => line.startsWith("call never")), 2)
+  })
+
+  it("that is stopped by a signal exits with 130, and is cancelled at its server", async () => {
+    await using world = DaemonWorld.make()
+    await world.run("call", "spy.echo", "text=a")
+    const child = start(world.directory, ["call", "spy.never"], world.environment)
+    const ended = finish(child)
+    await until(() => world.record().includes("call never undefined"))
+    child.kill("SIGTERM")
+    assert.strictEqual((await ended).code, 130)
+    await until(() => world.record().includes("cancelled"))
+    assert.isTrue(world.servers().every(isAlive))
+  })
+})
