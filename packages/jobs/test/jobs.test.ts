@@ -284,6 +284,22 @@ describe("a result", () => {
       assert.isUndefined(yield* jobs.result(Silent, id))
     }).pipe(provide(Silent.toLayer(() => Effect.void)))
   })
+
+  it.effect("that is removed while it is asked for is that of no job", () =>
+    Effect.gen(function*() {
+      const store = yield* Rows
+      yield* Effect.gen(function*() {
+        const jobs = yield* Jobs
+        const id = yield* jobs.start(Count, { to: 3 })
+        yield* ended(id)
+        const error = yield* Effect.flip(jobs.result(Count, id))
+        assert.deepInclude(error.reason, { _tag: "JobNotFound", id })
+      }).pipe(Effect.provide(
+        Count.toLayer(({ to }) => Effect.succeed(to)).pipe(
+          Layer.provide(on({ ...store, result: (id) => Effect.andThen(store.remove(id), store.result(id)) }))
+        )
+      ))
+    }).pipe(Effect.provide(Rows.layerMemory)))
 })
 
 describe("trouble with the store", () => {
@@ -364,6 +380,40 @@ describe("a runner", () => {
       yield* Scope.close(scope, Exit.void)
       assert.strictEqual((yield* store.read([id]))[0]?.state, "running")
     }).pipe(Effect.provide(Rows.layerMemory))
+  })
+
+  it.effect("that hears nothing of the end it has stored, and then that the job is not its own, says how that may be", () => {
+    let isFirst = true
+    const said: Array<string> = []
+    const logger = Logger.make(({ message }) => void said.push(String(message)))
+    const forgetful = Layer.effect(
+      Rows,
+      Effect.map(Rows, (store) => {
+        const down = new JobError({
+          reason: new JobStoreUnavailable({ store: "s", operation: "o", problem: "unreachable", detail: "cut" })
+        })
+        const finish: typeof store.finish = (...args) =>
+          Effect.tap(store.finish(...args), () => {
+            if (!isFirst) return Effect.void
+            isFirst = false
+            return Effect.fail(down)
+          })
+        return { ...store, finish }
+      })
+    ).pipe(Layer.provide(Rows.layerMemory), (rows) => Layer.provide(Rows.jobStore, rows))
+    return Effect.gen(function*() {
+      const jobs = yield* Jobs
+      const id = yield* jobs.start(Count, { to: 3 })
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(yield* jobs.result(Count, id), 3)
+      assert.match(
+        said.join("\n"),
+        new RegExp(`job ${id} .* is no longer of this runner.*may have been stored all the same`)
+      )
+    }).pipe(Effect.provide(Layer.provideMerge(
+      Count.toLayer(({ to }) => Effect.succeed(to)).pipe(Layer.provide(forgetful)),
+      Logger.layer([logger])
+    )))
   })
 })
 
@@ -487,6 +537,31 @@ describe("a job that may have killed its process", () => {
     }).pipe(Effect.provide(Rows.layerMemory))
   })
 
+  it.effect("is made room for again and again for as long as it waits", () => {
+    const log: Array<string> = []
+    return Effect.gen(function*() {
+      const store = yield* twiceDead(["suspect a", "suspect b"])
+      yield* Effect.gen(function*() {
+        const jobs = yield* Jobs
+        yield* jobs.start(Work, { name: "endless" })
+        yield* TestClock.adjust("40 seconds")
+        yield* jobs.start(Work, { name: "in between" })
+        yield* TestClock.adjust("10 seconds")
+        assert.deepStrictEqual(log, ["endless", "in between"])
+        yield* TestClock.adjust("20 seconds")
+        yield* jobs.start(Work, { name: "late" })
+        yield* TestClock.adjust("10 seconds")
+        assert.deepStrictEqual(log, ["endless", "in between"])
+        yield* TestClock.adjust("30 seconds")
+        assert.deepStrictEqual(log, ["endless", "in between", "late"])
+      }).pipe(Effect.provide(
+        Work.toLayer(({ name }) => Effect.andThen(Effect.sync(() => log.push(name)), Effect.never)).pipe(
+          Layer.provide(on(store))
+        )
+      ))
+    }).pipe(Effect.provide(Rows.layerMemory))
+  })
+
   it.effect("keeps others waiting for a while only, before it begins and while it runs", () => {
     const log: Array<string> = []
     return Effect.gen(function*() {
@@ -506,7 +581,8 @@ describe("a job that may have killed its process", () => {
         for (const name of ["last", "last, too"]) yield* jobs.start(Work, { name })
         yield* TestClock.adjust("20 seconds")
         assert.deepStrictEqual(log.slice(3), [])
-        yield* TestClock.adjust("90 seconds")
+        // Room is made for the other suspect, too. After that all begin at once.
+        yield* TestClock.adjust("50 seconds")
         assert.includeMembers(log, ["last", "last, too"])
       }).pipe(Effect.provide(
         Work.toLayer(({ name }) => Effect.andThen(Effect.sync(() => log.push(name)), Effect.never)).pipe(
