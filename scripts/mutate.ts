@@ -268,6 +268,7 @@ const tryEach = async (file: string, reach: Reach, isWanted: (id: number) => boo
     if (last === undefined) throw new Error(`no test of ${file} ran:\n${Fs.readFileSync(output, "utf8")}`)
     // It was ended in the middle, by itself or for taking too long.
     if (last.kind === "trying") fates.set(last.mutant, "out of time")
+    save()
   }
 }
 
@@ -335,7 +336,6 @@ const note = (what: string) => console.log(`${Math.round((Date.now() - began) / 
 note(`${unit.length} files of unit tests surveyed`)
 for (const file of byUnit.files) {
   await tryEach(file, byUnit)
-  save()
   note(`${[...mutants.keys()].filter(isAlive).length} are alive after ${file}`)
 }
 const alive = () => [...mutants.keys()].filter(isAlive)
@@ -353,7 +353,6 @@ if (system.length > 0 && far.size > 0) {
   const bySystem = await survey(system)
   for (const file of bySystem.files) {
     await tryEach(file, bySystem, (id) => far.has(id))
-    save()
     note(`${[...far].filter(isAlive).length} of them are alive after ${file}`)
   }
   await wholeFiles([...far].filter(isAlive), bySystem, elsewhereIn(bySystem))
