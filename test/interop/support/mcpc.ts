@@ -27,7 +27,7 @@ const open = async (place: Place): Promise<Connected> => {
     const { stdout } = await promisify(execFile)(process.execPath, args, { env, cwd: home, maxBuffer: 64 << 20 })
     return JSON.parse(stdout)
   }
-  const remove = (): void => fs.rmSync(home, { recursive: true, force: true })
+  const close = () => say("@host", "close").finally(() => fs.rmSync(home, { recursive: true, force: true }))
   /** What a list's entries have under this name. */
   const named = async (word: string, key: string): Promise<ReadonlyArray<string>> => {
     const listed = await say("@host", word)
@@ -41,7 +41,8 @@ const open = async (place: Place): Promise<Connected> => {
       await say("connect", `${config}:host`, "@host")
     } else await say("connect", place.url.href, "@host")
   } catch (cause) {
-    remove()
+    // There is a bridge, or nothing to be closed.
+    await close().catch(() => {})
     throw cause
   }
   return {
@@ -59,7 +60,7 @@ const open = async (place: Place): Promise<Connected> => {
     read: (uri) => say("@host", "resources-read", uri),
     prompts: () => named("prompts-list", "name"),
     prompt: (name, args) => say("@host", "prompts-get", name, JSON.stringify(args)),
-    close: () => say("@host", "close").then(() => {}).finally(remove)
+    close: async () => void (await close())
   }
 }
 
