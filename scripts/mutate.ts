@@ -11,6 +11,9 @@
  * Unit tests first, in processes that try one mutant after the other. What is reached outside of a test's body (while a module is loaded, in
  * another process) has a test run of its own. Integration tests are run for what no unit test reaches. One test process at a time.
  *
+ * With `--system` the tests that need Debian's packages (Postgres) are run for what neither reaches; they are to be installed: `pnpm test:system`
+ * sees to it. Without it such code counts as not reached, which is a failure like any other: `pnpm mutate jobs` without it tells little of Postgres.
+ *
  * Not seen: what runs in a process whose environment the tests choose themselves, as it has no mutants.
  */
 import { spawn } from "node:child_process"
@@ -39,6 +42,7 @@ const { positionals, values } = parseArgs({
     seed: { type: "string", default: "1" },
     survivors: { type: "boolean", default: false },
     quick: { type: "boolean", default: false },
+    system: { type: "boolean", default: false },
     file: { type: "string" },
     tests: { type: "string" }
   }
@@ -46,7 +50,9 @@ const { positionals, values } = parseArgs({
 const home = ["packages/", "apps/", ""].map((folder) => `${folder}${positionals[0]}`)
   .find((folder) => Fs.existsSync(Path.join(root, folder, "src")))
 if (home === undefined) {
-  console.error("usage: pnpm mutate <package> [--sample 300] [--seed 1] [--survivors] [--quick] [--file name]")
+  console.error(
+    "usage: pnpm mutate <package> [--sample 300] [--seed 1] [--survivors] [--quick] [--system] [--file name]"
+  )
   process.exit(2)
 }
 const work = Path.join(root, ".tmp/mutate", Path.basename(home))
@@ -223,8 +229,8 @@ const save = (): void => {
   Fs.writeFileSync(report, JSON.stringify({ ...before, ...names }))
 }
 
-/** Tries the file's tests with each mutant that is alive and reached by them, in as few processes as can be. */
-const tryEach = async (file: string, reach: Reach): Promise<void> => {
+/** Tries the file's tests with each of these mutants that is alive and reached by them, in as few processes as can be. */
+const tryEach = async (file: string, reach: Reach, isWanted: (id: number) => boolean = () => true): Promise<void> => {
   const tried = new Set<string>()
   const key = `${keyOfTests(file)} each ${values.quick}`
   const before = new Set(passed[key])
@@ -234,12 +240,12 @@ const tryEach = async (file: string, reach: Reach): Promise<void> => {
     const tests: Record<string, ReadonlyArray<number>> = {}
     for (const { millis, mutants: reached, test } of reach.tests.get(file) ?? []) {
       if (values.quick && millis > 500) continue
-      const left = reached.filter((id) => isAlive(id) && !before.has(id) && !tried.has(`${id} ${test}`))
+      const left = reached.filter((id) => isWanted(id) && isAlive(id) && !before.has(id) && !tried.has(`${id} ${test}`))
       if (left.length > 0) tests[test] = left
     }
     if (Object.keys(tests).length === 0) {
       const reached = new Set((reach.tests.get(file) ?? []).flatMap((test) => test.mutants))
-      return notePassed(key, [...reached].filter((id) => isAlive(id) && !before.has(id)))
+      return notePassed(key, [...reached].filter((id) => isWanted(id) && isAlive(id) && !before.has(id)))
     }
     const { lines } = await vitest(
       { mode: "each", files: [file], tests: alone === undefined ? tests : { [alone.test]: [alone.mutant] } },
@@ -262,6 +268,7 @@ const tryEach = async (file: string, reach: Reach): Promise<void> => {
     if (last === undefined) throw new Error(`no test of ${file} ran:\n${Fs.readFileSync(output, "utf8")}`)
     // It was ended in the middle, by itself or for taking too long.
     if (last.kind === "trying") fates.set(last.mutant, "out of time")
+    save()
   }
 }
 
@@ -318,6 +325,8 @@ const ofTests = (pattern: string): ReadonlyArray<string> =>
   Fs.globSync(`${home}/test/**/${pattern}`, { cwd: root })
     .filter((file) => wantedTests === undefined || wantedTests.some((name) => file.includes(name)))
 const integration = ofTests("*.integration.test.ts")
+// Those for the night wait for leases and outages: minutes for each mutant.
+const system = values.system ? ofTests("*.system.test.ts").filter((file) => !file.includes(".nightly.")) : []
 const others = new Set([...integration, ...ofTests("*.{long,system}.test.ts")])
 const unit = ofTests("*.test.ts").filter((file) => !others.has(file))
 
@@ -327,7 +336,6 @@ const note = (what: string) => console.log(`${Math.round((Date.now() - began) / 
 note(`${unit.length} files of unit tests surveyed`)
 for (const file of byUnit.files) {
   await tryEach(file, byUnit)
-  save()
   note(`${[...mutants.keys()].filter(isAlive).length} are alive after ${file}`)
 }
 const alive = () => [...mutants.keys()].filter(isAlive)
@@ -338,6 +346,17 @@ if (integration.length > 0 && unreached.length > 0) {
   note(`${unreached.length} are reached by no unit test`)
   const byIntegration = await survey(integration)
   await wholeFiles(unreached, byIntegration, anywhereIn(byIntegration))
+}
+const far = new Set(unreached.filter((id) => isAlive(id) && !undecided.has(id)))
+if (system.length > 0 && far.size > 0) {
+  note(`${far.size} are reached by no integration test either`)
+  const bySystem = await survey(system)
+  for (const file of bySystem.files) {
+    await tryEach(file, bySystem, (id) => far.has(id))
+    note(`${[...far].filter(isAlive).length} of them are alive after ${file}`)
+  }
+  await wholeFiles([...far].filter(isAlive), bySystem, elsewhereIn(bySystem))
+  for (const id of far) if (bySystem.files.some((file) => anywhereIn(bySystem)(id, file))) undecided.add(id)
 }
 for (const id of alive()) fates.set(id, isReachedByUnit(id) || undecided.has(id) ? "survived" : "not reached")
 

@@ -71,4 +71,25 @@ describe("pnpm mutate", () => {
     assert.strictEqual(status, 0)
     assert.deepStrictEqual(sources, files)
   })
+
+  it("counts what only tests of the system reach as not reached, unless it is to run them", () => {
+    const far = {
+      ...files,
+      "src/far.ts": "export const near = (): number => 2\nexport const far = (): number => 5\n",
+      "test/far.system.test.ts": `
+import { assert, it } from "@effect/vitest"
+import { far, near } from "../src/far.ts"
+it("is near", () => { assert.strictEqual(near(), 2) })
+it("is far", () => { assert.isAbove(far(), 3) })
+`
+    }
+    const without = mutate(far)
+    assert.includeMembers(without.survivors, [
+      "far.ts:1  number, not reached: 2 -> 3",
+      "far.ts:2  number, not reached: 5 -> 6"
+    ])
+    const { stderr, stdout, survivors } = mutate(far, "--system")
+    assert.deepStrictEqual(survivors.filter((line) => line.startsWith("far.ts")), ["far.ts:2  number: 5 -> 6"], stderr)
+    assert.include(stdout, "13 of 16 killed")
+  })
 })

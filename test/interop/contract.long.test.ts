@@ -2,6 +2,8 @@
 import { holdsFor } from "./support/contract.ts"
 import { langChain } from "./support/langChain.ts"
 import { mastra } from "./support/mastra.ts"
+import { mcpc } from "./support/mcpc.ts"
 import { mcporter } from "./support/mcporter.ts"
+import { mcpUse } from "./support/mcpUse.ts"
 
-for (const client of [langChain, mastra, mcporter]) holdsFor(client)
+for (const client of [langChain, mastra, mcporter, mcpUse, mcpc]) holdsFor(client)

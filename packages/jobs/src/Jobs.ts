@@ -159,8 +159,12 @@ const make = Effect.gen(function*() {
           ({ expected }) => fail(new JobDataInvalid({ kind: kind.name, part, expected }))
         )
       switch (job.state) {
-        case "succeeded":
-          return yield* decode("result", kind.success, (yield* engine.result(id)) ?? "null")
+        case "succeeded": {
+          const text = yield* engine.result(id)
+          // It was removed between the two looks.
+          if (text === undefined) return yield* fail(new JobNotFound({ id }))
+          return yield* decode("result", kind.success, text)
+        }
         case "failed": {
           if (job.failure?.error !== undefined) {
             return yield* Effect.flatMap(decode("error", kind.error, job.failure.error), Effect.fail)

@@ -58,6 +58,8 @@ describe("holdfast-jobs", () => {
         const retried = yield* command("retry", failed, ...at)
         const last = yield* Stream.runCollect(jobs.progress(retried.out))
         assert.strictEqual(last.at(-1)?.state, "succeeded")
+        const done = yield* command("show", retried.out, ...at)
+        assert.match(done.out, new RegExp(`^${retried.out}  work  succeeded  \\S+  local\\nended: \\S+\\ndone: look$`))
         const refused = yield* command("retry", retried.out, ...at)
         assert.deepStrictEqual([refused.code, refused.out], [1, ""])
         assert.match(refused.err, /^holdfast-jobs: job .* has succeeded: it is not run again$/)

@@ -76,6 +76,46 @@ describe("progress", () => {
   })
 })
 
+describe("a report of progress", () => {
+  it.effect("reaches the store beside jobs that report nothing, its message cut where it is too long", () => {
+    const Silent = Job.make("silent", { version: 1, payload: {}, success: Schema.Void })
+    const Loud = Job.make("loud", { version: 1, payload: {}, success: Schema.Void })
+    return Effect.gen(function*() {
+      const jobs = yield* Jobs
+      yield* jobs.start(Silent, {})
+      yield* settle
+      const id = yield* jobs.start(Loud, {})
+      yield* TestClock.adjust("2 seconds")
+      assert.deepInclude(yield* jobs.status(id), { state: "running", percent: 5, message: "x".repeat(2000) })
+    }).pipe(provide(Layer.merge(
+      Silent.toLayer(() => Effect.never),
+      Loud.toLayer((_, job) => Effect.andThen(job.progress({ percent: 5, message: "x".repeat(3000) }), Effect.never))
+    )))
+  })
+})
+
+describe("the count of what waits", () => {
+  it.effect("takes a store a fiftieth of its time, however long one count takes", () => {
+    let counts = 0
+    const slow = Layer.effect(
+      Rows,
+      Effect.map(Rows, (store) => ({
+        ...store,
+        backlog: (kind: string) => {
+          counts++
+          return Effect.andThen(Effect.sleep("500 millis"), store.backlog(kind))
+        }
+      }))
+    ).pipe(Layer.provide(Rows.layerMemory), (rows) => Layer.provide(Rows.jobStore, rows))
+    return Effect.gen(function*() {
+      yield* Jobs
+      yield* TestClock.adjust("100 seconds")
+      assert.isAtMost(counts, 5)
+      assert.isAtLeast(counts, 3)
+    }).pipe(Effect.provide(Count.toLayer(({ to }) => Effect.succeed(to)).pipe(Layer.provide(slow))))
+  })
+})
+
 describe("the queue", () => {
   it.effect("forgets what ended longer ago than the retention, and nothing else", () =>
     Effect.gen(function*() {
@@ -157,6 +197,111 @@ describe("a step", () => {
   })
 })
 
+describe("an attempt", () => {
+  it.effect("whose job is another's does nothing more once a step of it could not be stored", () => {
+    const log: Array<string> = []
+    const begun = Deferred.makeUnsafe<void>()
+    const gate = Deferred.makeUnsafe<void>()
+    return Effect.gen(function*() {
+      const store = yield* Rows
+      yield* Effect.gen(function*() {
+        const jobs = yield* Jobs
+        yield* jobs.start(Count, { to: 3 })
+        yield* Deferred.await(begun)
+        for (const { id } of yield* store.runners) yield* store.bury(id)
+        yield* Deferred.succeed(gate, undefined)
+        // Before the runner looks at the store again: what stops it is the step.
+        yield* settle
+        assert.deepStrictEqual(log, ["interrupted"])
+      }).pipe(Effect.provide(
+        Count.toLayer((_, job) =>
+          Effect.gen(function*() {
+            yield* job.step("one", Effect.andThen(Deferred.succeed(begun, undefined), Deferred.await(gate)))
+            log.push("went on")
+            return yield* Effect.never
+          }).pipe(Effect.onInterrupt(() => Effect.sync(() => log.push("interrupted"))))
+        ).pipe(Layer.provide([on(store), JobPolicy.layer({ pollInterval: "1 hour" })]))
+      ))
+    }).pipe(Effect.provide(Rows.layerMemory))
+  })
+
+  it.effect("that finds a step whose kept value does not fit its schema any more fails, and says what to do", () =>
+    Effect.gen(function*() {
+      const store = yield* Rows
+      const begun = Deferred.makeUnsafe<void>()
+      const program = (schema: Schema.Codec<unknown, unknown>, value: unknown) =>
+        Count.toLayer(({ to }, job) =>
+          Effect.gen(function*() {
+            yield* job.step("one", Effect.succeed(value), { schema })
+            yield* Deferred.succeed(begun, undefined)
+            return yield* job.attempt === 1 ? Effect.never : Effect.succeed(to)
+          })
+        ).pipe(Layer.provide(on(store)))
+      const id = yield* Effect.gen(function*() {
+        const id = yield* (yield* Jobs).start(Count, { to: 3 })
+        yield* Deferred.await(begun)
+        return id
+      }).pipe(Effect.provide(program(Schema.Unknown, "a text"), { local: true }))
+      const { failure } = yield* ended(id).pipe(Effect.provide(program(Schema.Int, 7), { local: true }))
+      assert.strictEqual(failure?.kind, "defect")
+      const [job] = yield* store.read([id])
+      assert.match(
+        job?.failure?.cause ?? "",
+        /what step "one" stored does not fit its schema any more: .*raise the version/
+      )
+    }).pipe(Effect.provide(Rows.layerMemory)))
+})
+
+describe("the words for a failure", () => {
+  it.effect("are its message if it has one, else what it is made of", () => {
+    const Failing = Job.make("failing", {
+      version: 1,
+      payload: { error: Schema.Json },
+      success: Schema.Void,
+      error: Schema.Json
+    })
+    return Effect.gen(function*() {
+      const jobs = yield* Jobs
+      const words = (error: Schema.Json) =>
+        Effect.flatMap(jobs.start(Failing, { error }), (id) => Effect.map(ended(id), ({ failure }) => failure?.message))
+      assert.strictEqual(yield* words({ message: "no room" }), "no room")
+      assert.strictEqual(yield* words("no disk"), "no disk")
+      assert.strictEqual(yield* words({ message: "", code: 5 }), `{"message":"","code":5}`)
+      assert.strictEqual(yield* words({ message: 5 }), `{"message":5}`)
+      assert.strictEqual(yield* words(7), "7")
+      assert.strictEqual(yield* words(null), "null")
+    }).pipe(provide(Failing.toLayer(({ error }) => Effect.fail(error))))
+  })
+})
+
+describe("a result", () => {
+  it.effect("of nothing can be had like any other", () => {
+    const Silent = Job.make("silent", { version: 1, payload: {}, success: Schema.Void })
+    return Effect.gen(function*() {
+      const jobs = yield* Jobs
+      const id = yield* jobs.start(Silent, {})
+      assert.strictEqual((yield* ended(id)).state, "succeeded")
+      assert.isUndefined(yield* jobs.result(Silent, id))
+    }).pipe(provide(Silent.toLayer(() => Effect.void)))
+  })
+
+  it.effect("that is removed while it is asked for is that of no job", () =>
+    Effect.gen(function*() {
+      const store = yield* Rows
+      yield* Effect.gen(function*() {
+        const jobs = yield* Jobs
+        const id = yield* jobs.start(Count, { to: 3 })
+        yield* ended(id)
+        const error = yield* Effect.flip(jobs.result(Count, id))
+        assert.deepInclude(error.reason, { _tag: "JobNotFound", id })
+      }).pipe(Effect.provide(
+        Count.toLayer(({ to }) => Effect.succeed(to)).pipe(
+          Layer.provide(on({ ...store, result: (id) => Effect.andThen(store.remove(id), store.result(id)) }))
+        )
+      ))
+    }).pipe(Effect.provide(Rows.layerMemory)))
+})
+
 describe("trouble with the store", () => {
   it.effect("is told once when it begins and once when it is over, however long it lasts", () => {
     let isOut = false
@@ -235,6 +380,40 @@ describe("a runner", () => {
       yield* Scope.close(scope, Exit.void)
       assert.strictEqual((yield* store.read([id]))[0]?.state, "running")
     }).pipe(Effect.provide(Rows.layerMemory))
+  })
+
+  it.effect("that hears nothing of the end it has stored, and then that the job is not its own, says how that may be", () => {
+    let isFirst = true
+    const said: Array<string> = []
+    const logger = Logger.make(({ message }) => void said.push(String(message)))
+    const forgetful = Layer.effect(
+      Rows,
+      Effect.map(Rows, (store) => {
+        const down = new JobError({
+          reason: new JobStoreUnavailable({ store: "s", operation: "o", problem: "unreachable", detail: "cut" })
+        })
+        const finish: typeof store.finish = (...args) =>
+          Effect.tap(store.finish(...args), () => {
+            if (!isFirst) return Effect.void
+            isFirst = false
+            return Effect.fail(down)
+          })
+        return { ...store, finish }
+      })
+    ).pipe(Layer.provide(Rows.layerMemory), (rows) => Layer.provide(Rows.jobStore, rows))
+    return Effect.gen(function*() {
+      const jobs = yield* Jobs
+      const id = yield* jobs.start(Count, { to: 3 })
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(yield* jobs.result(Count, id), 3)
+      assert.match(
+        said.join("\n"),
+        new RegExp(`job ${id} .* is no longer of this runner.*may have been stored all the same`)
+      )
+    }).pipe(Effect.provide(Layer.provideMerge(
+      Count.toLayer(({ to }) => Effect.succeed(to)).pipe(Layer.provide(forgetful)),
+      Logger.layer([logger])
+    )))
   })
 })
 
@@ -328,6 +507,61 @@ describe("a job that may have killed its process", () => {
     }).pipe(Effect.provide(Rows.layerMemory))
   })
 
+  it.effect("has others beside it from the first step on that it completes", () => {
+    const log: Array<string> = []
+    const early = Deferred.makeUnsafe<void>()
+    return Effect.gen(function*() {
+      const store = yield* twiceDead(["suspect"])
+      yield* Effect.gen(function*() {
+        const jobs = yield* Jobs
+        yield* jobs.start(Work, { name: "early" })
+        yield* settle
+        yield* TestClock.adjust("2 seconds")
+        yield* jobs.start(Work, { name: "late" })
+        yield* TestClock.adjust("2 seconds")
+        assert.deepStrictEqual(log, ["early"])
+        yield* Deferred.succeed(early, undefined)
+        yield* TestClock.adjust("2 seconds")
+        assert.deepStrictEqual(log.slice(0, 4), ["early", "suspect", "suspect stepped", "late"])
+      }).pipe(Effect.provide(
+        Work.toLayer(({ name }, job) =>
+          Effect.gen(function*() {
+            log.push(name)
+            if (name === "early") return yield* Deferred.await(early)
+            yield* job.step("one", Effect.void)
+            log.push(`${name} stepped`)
+            return yield* Effect.never
+          })
+        ).pipe(Layer.provide(on(store)))
+      ))
+    }).pipe(Effect.provide(Rows.layerMemory))
+  })
+
+  it.effect("is made room for again and again for as long as it waits", () => {
+    const log: Array<string> = []
+    return Effect.gen(function*() {
+      const store = yield* twiceDead(["suspect a", "suspect b"])
+      yield* Effect.gen(function*() {
+        const jobs = yield* Jobs
+        yield* jobs.start(Work, { name: "endless" })
+        yield* TestClock.adjust("40 seconds")
+        yield* jobs.start(Work, { name: "in between" })
+        yield* TestClock.adjust("10 seconds")
+        assert.deepStrictEqual(log, ["endless", "in between"])
+        yield* TestClock.adjust("20 seconds")
+        yield* jobs.start(Work, { name: "late" })
+        yield* TestClock.adjust("10 seconds")
+        assert.deepStrictEqual(log, ["endless", "in between"])
+        yield* TestClock.adjust("30 seconds")
+        assert.deepStrictEqual(log, ["endless", "in between", "late"])
+      }).pipe(Effect.provide(
+        Work.toLayer(({ name }) => Effect.andThen(Effect.sync(() => log.push(name)), Effect.never)).pipe(
+          Layer.provide(on(store))
+        )
+      ))
+    }).pipe(Effect.provide(Rows.layerMemory))
+  })
+
   it.effect("keeps others waiting for a while only, before it begins and while it runs", () => {
     const log: Array<string> = []
     return Effect.gen(function*() {
@@ -344,17 +578,54 @@ describe("a job that may have killed its process", () => {
         for (const { id, state } of yield* jobs.list()) if (state === "running") yield* jobs.cancel(id)
         yield* TestClock.adjust("2 seconds")
         assert.deepStrictEqual(log.slice(2), ["suspect a"])
-        yield* jobs.start(Work, { name: "last" })
+        for (const name of ["last", "last, too"]) yield* jobs.start(Work, { name })
         yield* TestClock.adjust("20 seconds")
         assert.deepStrictEqual(log.slice(3), [])
-        yield* TestClock.adjust("90 seconds")
-        assert.include(log, "last")
+        // Room is made for the other suspect, too. After that all begin at once.
+        yield* TestClock.adjust("50 seconds")
+        assert.includeMembers(log, ["last", "last, too"])
       }).pipe(Effect.provide(
         Work.toLayer(({ name }) => Effect.andThen(Effect.sync(() => log.push(name)), Effect.never)).pipe(
           Layer.provide(on(store))
         )
       ))
     }).pipe(Effect.provide(Rows.layerMemory))
+  })
+})
+
+describe("a place", () => {
+  it.effect("that a job gave up for as long as it slept is taken again when another one has ended", () => {
+    const log: Array<string> = []
+    const gate = Deferred.makeUnsafe<void>()
+    const Napping = Job.make("napping", {
+      version: 1,
+      payload: { name: Schema.String },
+      success: Schema.Void,
+      concurrency: 1
+    })
+    return Effect.gen(function*() {
+      const jobs = yield* Jobs
+      yield* jobs.start(Napping, { name: "napper" })
+      yield* settle
+      yield* jobs.start(Napping, { name: "other" })
+      yield* TestClock.adjust("10 seconds")
+      assert.deepStrictEqual(log, ["napper sleeps", "other"])
+      yield* TestClock.adjust("10 seconds")
+      assert.deepStrictEqual(log, ["napper sleeps", "other"])
+      yield* Deferred.succeed(gate, undefined)
+      yield* TestClock.adjust("2 seconds")
+      assert.deepStrictEqual(log.slice(2), ["napper"])
+    }).pipe(provide(Napping.toLayer(({ name }, job) =>
+      Effect.gen(function*() {
+        if (name === "other") {
+          log.push(name)
+          return yield* Deferred.await(gate)
+        }
+        log.push("napper sleeps")
+        yield* job.sleep("nap", "5 seconds")
+        log.push(name)
+      })
+    )))
   })
 })
 

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Job, JobError, JobPolicy, Jobs, JobStore, JobStoreUnavailable } from "@holdfast/jobs"
+import { Job, JobError, JobPolicy, Jobs, JobStore, JobStoreTooNew, JobStoreUnavailable } from "@holdfast/jobs"
 import { JobTasks, JobTools } from "@holdfast/jobs/mcp"
 import * as Principal from "@holdfast/protocol/Principal"
 import { Client } from "@modelcontextprotocol/sdk/client/index.js"
@@ -9,6 +9,7 @@ import type { Progress } from "@modelcontextprotocol/sdk/types.js"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { on, Rows } from "./support/Rows.ts"
@@ -128,7 +129,14 @@ describe("the tools of a job", () => {
       assert.deepInclude(list?.annotations, { readOnlyHint: true })
       assert.deepInclude(run?.inputSchema.properties?.["again"], { type: "boolean" })
       assert.deepInclude(remove?.annotations, { destructiveHint: true })
-      assert.deepInclude(answer?.annotations, { readOnlyHint: false })
+      assert.deepStrictEqual(answer?.annotations, {
+        readOnlyHint: false,
+        destructiveHint: false,
+        idempotentHint: false,
+        openWorldHint: false
+      })
+      assert.deepInclude(progress?.inputSchema.properties?.["wait_seconds"], { minimum: 0, maximum: 30 })
+      assert.include(run?.description, "The same arguments give the same job")
       for (const tool of [run, progress, results, cancel, list, remove, answer]) assert.isDefined(tool?.outputSchema)
       assert.include(JSON.stringify(results?.outputSchema), "files")
       assert.match(run?.description ?? "", /every 3 seconds/)
@@ -168,6 +176,8 @@ describe("the tools of a job", () => {
         assert.include(title, words)
         assert.include(description, words)
         assert.notMatch(`${title} ${description}`, /\ba (?:audit|analysis)|found/)
+        // They have no key by which a job is known again.
+        assert.notInclude(description, "The same arguments")
       }
       assert.throws(() => Job.make("crunch", { ...options, plural: "Many Crunches" }), /plural/)
     })
@@ -184,6 +194,7 @@ describe("the tools of a job", () => {
         assert.include(["queued", "running"], started.value.state)
         assert.strictEqual(started.value.pollAfterSeconds, 3)
         assert.include(started.text, id)
+        assert.include(started.text, "Ask get_scan_progress every 3 seconds")
         assert.strictEqual((yield* first.call("run_scan", { path: "/a" })).value.id, id)
         yield* Effect.promise(() => first.client.close())
 
@@ -262,6 +273,44 @@ describe("the tools of a job", () => {
   )
 
   live(
+    "take the id of a job of another kind for none",
+    Effect.gen(function*() {
+      const Other = Job.make("other", { version: 1, payload: {}, success: Schema.Void })
+      const { call } = yield* session()
+      const jobs = yield* Jobs
+      // Nothing runs it.
+      const id = yield* jobs.start(Other, {})
+      for (const name of ["get_scan_progress", "get_scan_results", "cancel_scan", "remove_scan"]) {
+        const { isError, text } = yield* call(name, { id })
+        assert.isTrue(isError, name)
+        assert.include(text, `no job "${id}"`)
+      }
+      assert.isTrue((yield* call("answer_scan", { id, question: "q", answer: 1 })).isError)
+      assert.deepInclude(yield* jobs.status(id), { state: "queued", isCancelling: false })
+    })
+  )
+
+  live(
+    "leave a field of the payload alone that has the name of one of theirs",
+    Effect.gen(function*() {
+      const Repeated = Job.make("repeated", {
+        version: 1,
+        payload: { again: Schema.String.annotate({ description: "What is said again." }) },
+        success: Schema.String,
+        idempotencyKey: ({ again }) => again
+      })
+      const mcp = new McpServer({ name: "repeats", version: "1.0.0" })
+      yield* JobTools.register(mcp, Repeated)
+      const client = yield* connected(mcp)
+      const { tools } = yield* Effect.promise(() => client.listTools())
+      assert.deepInclude(tools[0]?.inputSchema.properties?.["again"], {
+        type: "string",
+        description: "What is said again."
+      })
+    })
+  )
+
+  live(
     "tell a failure in its own words, and a break without internals",
     Effect.gen(function*() {
       const { call } = yield* session()
@@ -293,6 +342,27 @@ describe("the tools of a job", () => {
 })
 
 describe("the trouble of a store", () => {
+  it.live("of a newer program is told without the place of the store", () => {
+    const newer = new JobError({ reason: new JobStoreTooNew({ store: "/var/lib/jobs.db", found: 9, supported: 1 }) })
+    const said: Array<string> = []
+    const logger = Logger.make(({ message }) => void said.push(String(message)))
+    return Effect.scoped(Effect.gen(function*() {
+      const { call } = yield* session()
+      const { isError, text } = yield* call("list_scans")
+      assert.isTrue(isError)
+      assert.include(text, "their store is of a newer version")
+      assert.notInclude(text, "/var/lib")
+      // The operator is told.
+      assert.include(said.join(), "/var/lib/jobs.db")
+    })).pipe(Effect.provide(Layer.mergeAll(
+      Layer.effect(Jobs, Effect.map(Jobs, (jobs) => ({ ...jobs, list: () => Effect.fail(newer) }))).pipe(
+        Layer.provide(Jobs.layer),
+        Layer.provide(JobStore.layerMemory)
+      ),
+      Logger.layer([logger])
+    )))
+  })
+
   it.live("is told by whoever asks how an unfinished job is, and not of one that has ended", () => {
     let isOut = false
     const troubled = Layer.effect(

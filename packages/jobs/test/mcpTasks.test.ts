@@ -24,6 +24,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
+import { setTimeout } from "node:timers/promises"
 
 const Scan = Job.make("scan", {
   version: 1,
@@ -184,6 +185,10 @@ describe("a job as a task", () => {
         assert.include(yield* bob(method, { taskId }), "not found")
       }
       assert.notInclude(yield* bob("tasks/list"), taskId)
+      // Nor does what belongs to the principal that there is when nothing is said of one.
+      const local = yield* (yield* Jobs).start(Scan, { path: "/never" })
+      assert.include(yield* alice("tasks/get", { taskId: local }), "not found")
+      assert.notInclude(yield* alice("tasks/list"), local)
     }).pipe(Effect.scoped, Effect.provide(ScanLive)))
 
   it.live("does not exist for another principal", () =>
@@ -209,7 +214,7 @@ describe("a job that asks", () => {
       return `${size.width} ${isSure}`
     })
   ).pipe(Layer.provide(JobStore.layerMemory))
-  const opened = (elicit?: (params: Record<string, unknown>) => ElicitResult) =>
+  const opened = (elicit?: (params: Record<string, unknown>) => Promise<ElicitResult>) =>
     Effect.gen(function*() {
       const tasks = yield* JobTasks.make()
       const mcp = new McpServer({ name: "shop", version: "1.0.0" }, tasks.serverOptions)
@@ -265,11 +270,12 @@ describe("a job that asks", () => {
       assert.deepStrictEqual(result.content, [{ type: "text", text: `"3 true"` }])
     }).pipe(Effect.scoped, Effect.provide(OrderLive)))
 
-  it.live("asks the client that waits for its result, if it takes questions", () =>
+  it.live("asks the client that waits for its result, if it takes questions, and gives people time to answer", () =>
     Effect.gen(function*() {
       const asked: Array<unknown> = []
-      const { client, taskId } = yield* opened(({ message, requestedSchema }) => {
+      const { client, taskId } = yield* opened(async ({ message, requestedSchema }) => {
         asked.push(message)
+        await setTimeout(50)
         const isForm = JSON.stringify(requestedSchema).includes("width")
         return { action: "accept", content: isForm ? { width: 5 } : { answer: false } }
       })

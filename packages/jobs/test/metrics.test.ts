@@ -2,13 +2,16 @@ import { assert, describe, it } from "@effect/vitest"
 import { Job, JobError, JobPolicy, Jobs, JobStore, JobStoreUnavailable } from "@holdfast/jobs"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 import * as fs from "node:fs"
+import { publishMetrics } from "../src/internal/publishMetrics.ts"
 import { on, Rows } from "./support/Rows.ts"
 
 const options = { version: 1, payload: { to: Schema.Int }, success: Schema.Int, concurrency: 1 } as const
@@ -95,6 +98,34 @@ describe("the metrics of jobs", () => {
         Effect.provide(Jobs.layer.pipe(Layer.provide([JobStore.layerMemory, JobPolicy.layer({ name: "night" })])))
       )
     ))
+
+  it.effect("tell of what waits since it was tried again, by whoever wanted that", () =>
+    isolated(Effect.gen(function*() {
+      const store = yield* Rows
+      const id = yield* Effect.gen(function*() {
+        const jobs = yield* Jobs
+        const id = yield* jobs.start(Crunch, { to: 1 })
+        yield* jobs.cancel(id)
+        return id
+      }).pipe(Effect.provide(Jobs.layer.pipe(Layer.provide(on(store))), { local: true }))
+      yield* Effect.gen(function*() {
+        assert.isUndefined((yield* scrape).of("queued", { kind: "crunch" }))
+        yield* (yield* Jobs).retry(id)
+        yield* TestClock.adjust("1 minute")
+        assert.strictEqual((yield* scrape).of("queued", { kind: "crunch" }), 1)
+      }).pipe(Effect.provide(Jobs.layer.pipe(Layer.provide(on(store))), { local: true }))
+    })).pipe(Effect.provide(Rows.layerMemory)))
+
+  it.effect("show nothing more once their program has ended, whatever is counted after it", () =>
+    isolated(Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const metrics = yield* Scope.provide(publishMetrics("late", { running: () => 0, isTroubled: () => false }), scope)
+      metrics.of("early")
+      assert.include((yield* scrape).page, `kind="early"`)
+      yield* Scope.close(scope, Exit.void)
+      metrics.of("too late").attempts++
+      assert.notInclude((yield* scrape).page, "holdfast_jobs")
+    })))
 
   it.effect("tell of a store in trouble while it is, of jobs that are taken over and begun again, and of those lost", () =>
     isolated(Effect.gen(function*() {

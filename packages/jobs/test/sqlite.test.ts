@@ -1,12 +1,19 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { JobError } from "@holdfast/jobs"
 import type { NewJob } from "@holdfast/jobs/JobStore"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import type * as SqlClient from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
 import * as TestClock from "effect/testing/TestClock"
+import * as Tracer from "effect/Tracer"
 import * as fs from "node:fs"
+import nodeFs from "node:fs"
+import { syncBuiltinESMExports } from "node:module"
 import * as path from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import * as NodeSqlite from "../src/internal/NodeSqlite.ts"
@@ -54,6 +61,14 @@ const holdingTheLock = (file: string) =>
     }),
     (other) => Effect.sync(() => other.isOpen && other.close())
   )
+
+/** The client with transactions of another kind. */
+const bend = (
+  sql: SqlClient.SqlClient,
+  withTransaction: (effect: Effect.Effect<unknown, SqlError>) => Effect.Effect<unknown, SqlError>
+): SqlClient.SqlClient =>
+  // What else a client has is what `sql` has.
+  Object.assign((...args: Parameters<typeof sql>) => sql(...args), sql, { withTransaction }) as SqlClient.SqlClient
 
 describe("a store in an SQLite file", () => {
   it.effect("has the jobs of whoever had it open before", () =>
@@ -167,6 +182,76 @@ describe("a store in an SQLite file", () => {
       assert.strictEqual((yield* store.read(["a", "b"])).length, 1)
     })))
 
+  it.effect("says what is wrong with the folder of its programs' locks, beside it", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const file = yield* temporaryFile("jobs.db")
+      const store = yield* storeIn(file)
+      const enroll = (id: string) => store.enroll({ id, identity: { machine: "m", pid: 1, birth: "" } })
+      yield* Effect.scoped(Effect.andThen(enroll("a"), Effect.sync(() => fs.statSync(`${file}-runners`).isDirectory())))
+      yield* store.bury("a")
+      assert.isFalse(fs.existsSync(`${file}-runners`))
+      fs.writeFileSync(`${file}-runners`, "a file of somebody's")
+      assert.deepInclude((yield* Effect.flip(enroll("b"))).reason, { _tag: "JobStoreUnavailable", problem: "failed" })
+      const { mkdirSync } = nodeFs
+      yield* Effect.addFinalizer(() => Effect.sync(() => patch(mkdirSync)))
+      const patch = (mkdir: typeof mkdirSync) => {
+        nodeFs.mkdirSync = mkdir
+        syncBuiltinESMExports()
+      }
+      patch(() => {
+        throw Object.assign(new Error("read-only file system"), { code: "EROFS" })
+      })
+      assert.deepInclude((yield* Effect.flip(enroll("c"))).reason, {
+        _tag: "JobStoreUnavailable",
+        problem: "read-only"
+      })
+    })))
+
+  it.effect("fails typed when a transaction cannot even be rolled back, and breaks over a mistake of its own", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const file = yield* temporaryFile("jobs.db")
+      const sql = yield* NodeSqlite.make(file)
+      let defect: unknown
+      const bent = bend(sql, (effect) => defect === undefined ? sql.withTransaction(effect) : Effect.die(defect))
+      const store = yield* SqliteStore.over(bent, sql, file)
+      defect = yield* Effect.flip(sql.unsafe("SELECT nothing FROM nowhere"))
+      assert.strictEqual((yield* Effect.flip(store.insert(job("a")))).reason._tag, "JobStoreUnavailable")
+      defect = new Error("a mistake")
+      const exit = yield* Effect.exit(store.insert(job("a")))
+      assert.isTrue(Exit.isFailure(exit) && Cause.squash(exit.cause) === defect)
+    })))
+
+  it.effect("promises nothing that went into a file which lost its name meanwhile", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const file = yield* temporaryFile("jobs.db")
+      const sql = yield* NodeSqlite.make(file)
+      let isRemoved = false
+      const bent = bend(
+        sql,
+        (effect) => Effect.tap(sql.withTransaction(effect), () => Effect.sync(() => isRemoved && fs.rmSync(file)))
+      )
+      const store = yield* SqliteStore.over(bent, sql, file)
+      yield* store.insert(job("a"))
+      isRemoved = true
+      assert.deepInclude((yield* Effect.flip(store.insert(job("b")))).reason, { problem: "replaced" })
+    })))
+
+  it.effect("makes no span of its statements", () => {
+    const spans: Array<string> = []
+    const tracer = Tracer.make({
+      span: (options) => {
+        spans.push(options.name)
+        return new Tracer.NativeSpan(options)
+      }
+    })
+    return Effect.scoped(Effect.gen(function*() {
+      const store = yield* storeIn(yield* temporaryFile("jobs.db"))
+      yield* store.insert(job("a"))
+      yield* store.read(["a"])
+      assert.deepStrictEqual(spans, [])
+    })).pipe(Effect.withTracer(tracer))
+  })
+
   const replacements: Record<string, (file: string, backup: string) => void> = {
     "removed": (file) => fs.rmSync(file),
     "removed with its companions": (file) => {
@@ -188,7 +273,8 @@ describe("a store in an SQLite file", () => {
           for (const attempt of [store.insert(job("b")), store.read(["a"]), store.remove("a"), store.awaken]) {
             const { message, reason } = yield* Effect.flip(attempt as Effect.Effect<unknown, JobError>)
             assert.deepInclude(reason, { _tag: "JobStoreUnavailable", problem: "replaced" })
-            assert.match(message, /was (removed|replaced) while it was open.*start this program again/)
+            const word = what === "replaced by a backup" ? "replaced" : "removed"
+            assert.match(message, new RegExp(`was ${word} while it was open.*start this program again`))
           }
         }))
         if (what === "left without its log") return

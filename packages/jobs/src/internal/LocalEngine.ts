@@ -62,7 +62,7 @@ const make = Effect.fnUntraced(function*(store: Store) {
   const attempts = new Map<string, Attempt.Attempt>()
   /** Attempts that have waited and want their places back, the first come first. */
   const returning = new Map<Attempt.Attempt, Deferred.Deferred<void>>()
-  const isWork = Latch.makeUnsafe(true)
+  const isWork = Latch.makeUnsafe()
   const isProgress = Latch.makeUnsafe(false)
   const jobs = yield* Scope.make("parallel")
   const clock = yield* Clock.Clock

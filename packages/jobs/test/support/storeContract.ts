@@ -491,6 +491,80 @@ export const storeContract = ({ elapse, layer, name, test }: Subject): void => {
         })
     )
 
+    promise(
+      "has a job undone that is past its deadline in the queue, before it fails with it",
+      (store) =>
+        Effect.gen(function*() {
+          const { job: { id } } = yield* store.insert(job({ deadlineMillis: 100 }))
+          const hold = yield* claimed(store)
+          yield* store.commitStep(hold, "s", "1", true)
+          yield* store.release(hold)
+          yield* elapse(tooLong)
+          assert.deepStrictEqual(yield* store.awaken, [])
+          assert.strictEqual((yield* only(store, id)).state, "queued")
+          const { ending } = yield* claimed(store)
+          assert.strictEqual(ending?.state === "failed" && ending.failure.kind, "deadline")
+        })
+    )
+
+    promise(
+      "fails a job over whose undoing its runners die too often",
+      (store) =>
+        Effect.gen(function*() {
+          const { job: { id } } = yield* store.insert(job())
+          const first = yield* claimed(store)
+          yield* store.commitStep(first, "s", "1", true)
+          yield* store.requestCancel(id)
+          yield* store.bury("one")
+          for (let i = 1; i < 3; i++) {
+            yield* elapse(60_000)
+            yield* store.awaken
+            assert.deepStrictEqual((yield* claimed(store)).ending, { state: "cancelled" })
+            yield* store.bury("one")
+          }
+          yield* elapse(60_000)
+          yield* store.awaken
+          assert.deepStrictEqual(yield* store.claim(request()), { _tag: "Settled", id, state: "failed" })
+          assert.strictEqual((yield* only(store, id)).failure?.kind, "crashes")
+        })
+    )
+
+    promise("keeps a job for its time however short that is", (store) =>
+      Effect.gen(function*() {
+        const { job: { createdAt, startsAt } } = yield* store.insert(job({ delayMillis: 1 }))
+        assert.strictEqual(startsAt, createdAt + 1)
+      }))
+
+    promise(
+      "gives a job that is run again the turn of a new one: others that wait are not passed over for it",
+      (store) =>
+        Effect.gen(function*() {
+          const { job: old } = yield* store.insert(job())
+          const cancelled = yield* claimed(store)
+          yield* store.finish(cancelled, { state: "cancelled" })
+          for (let i = 0; i < 6; i++) yield* store.insert(job({ owner: "bob" }))
+          for (let i = 0; i < 3; i++) yield* claimed(store)
+          yield* store.retry(old.id, `again-${old.id}`, undefined)
+          assert.strictEqual((yield* claimed(store)).owner, "bob")
+          assert.strictEqual((yield* claimed(store)).owner, "alice")
+        })
+    )
+
+    promise(
+      "goes on with owners' turns after a job is run again while nothing else waited",
+      (store) =>
+        Effect.gen(function*() {
+          for (let i = 0; i < 2; i++) yield* store.insert(job())
+          const old = [yield* claimed(store), yield* claimed(store)]
+          for (const hold of old) yield* store.finish(hold, { state: "cancelled" })
+          for (const { id } of old) yield* store.retry(id, `again-${id}`, undefined)
+          yield* store.insert(job({ owner: "bob" }))
+          const owners: Array<string> = []
+          for (let i = 0; i < 3; i++) owners.push((yield* claimed(store)).owner)
+          assert.deepStrictEqual(owners, ["alice", "bob", "alice"])
+        })
+    )
+
     promise("keeps what a job is to end with for the runner that goes on with it", (store) =>
       Effect.gen(function*() {
         yield* store.insert(job({ deadlineMillis: 1 }))
