@@ -9,7 +9,8 @@
  * test files named so, which tells what those alone notice.
  *
  * Unit tests first, in processes that try one mutant after the other. What is reached outside of a test's body (while a module is loaded, in
- * another process) has a test run of its own. Integration tests are run for what no unit test reaches. One test process at a time.
+ * a process that all tests share) has test runs of its own. Integration tests are run for what no unit test reaches. One test process at a
+ * time.
  *
  * Not seen: what runs in a process whose environment the tests choose themselves, as it has no mutants.
  */
@@ -114,7 +115,7 @@ const vitest = async (
   patience: (lines: ReadonlyArray<Said>, began: number) => number
 ): Promise<{ readonly lines: ReadonlyArray<Said>; readonly code: number | undefined }> => {
   const path = Path.join(work, "plan.json")
-  const whole = { root, mutants, tests: {}, said, ...plan }
+  const whole: Plan = { root, mutants, active: [], tests: {}, said, ...plan }
   Fs.writeFileSync(path, JSON.stringify(whole))
   Fs.writeFileSync(said, "")
   const log = Fs.openSync(output, "w")
@@ -190,12 +191,18 @@ const survey = async (files: ReadonlyArray<string>): Promise<Reach> => {
     Fs.writeFileSync(surveys, JSON.stringify(known))
   }
   const lines = [...keyed.values()].flatMap((key) => known[key] ?? [])
-  const tests = Map.groupBy(lines.filter((line) => line.kind === "reached"), (line) => line.file)
   const elsewhere = new Map<string, Set<number>>()
+  const startedBy = new Map<string, Set<number>>()
   for (const line of lines) {
     if (line.kind !== "elsewhere") continue
     elsewhere.set(line.file, (elsewhere.get(line.file) ?? new Set()).add(line.mutant))
+    if (line.test !== undefined) startedBy.set(line.test, (startedBy.get(line.test) ?? new Set()).add(line.mutant))
   }
+  const reached = lines.filter((line) => line.kind === "reached").map((line) => ({
+    ...line,
+    mutants: [...new Set([...line.mutants, ...startedBy.get(line.test) ?? []])]
+  }))
+  const tests = Map.groupBy(reached, (line) => line.file)
   const millis = new Map([...tests].map(([file, each]) => [file, each.reduce((sum, test) => sum + test.millis, 0)]))
   return {
     files: files.toSorted((left, right) => (millis.get(left) ?? 0) - (millis.get(right) ?? 0)),
@@ -223,8 +230,8 @@ const save = (): void => {
   Fs.writeFileSync(report, JSON.stringify({ ...before, ...names }))
 }
 
-/** Tries the file's tests with each mutant that is alive and reached by them, in as few processes as can be. */
-const tryEach = async (file: string, reach: Reach): Promise<void> => {
+/** Tries the file's tests with each of the mutants that is alive and reached by them, in as few processes as can be. */
+const tryEach = async (file: string, ids: ReadonlySet<number>, reach: Reach): Promise<void> => {
   const tried = new Set<string>()
   const key = `${keyOfTests(file)} each ${values.quick}`
   const before = new Set(passed[key])
@@ -234,12 +241,12 @@ const tryEach = async (file: string, reach: Reach): Promise<void> => {
     const tests: Record<string, ReadonlyArray<number>> = {}
     for (const { millis, mutants: reached, test } of reach.tests.get(file) ?? []) {
       if (values.quick && millis > 500) continue
-      const left = reached.filter((id) => isAlive(id) && !before.has(id) && !tried.has(`${id} ${test}`))
+      const left = reached.filter((id) => ids.has(id) && isAlive(id) && !before.has(id) && !tried.has(`${id} ${test}`))
       if (left.length > 0) tests[test] = left
     }
     if (Object.keys(tests).length === 0) {
       const reached = new Set((reach.tests.get(file) ?? []).flatMap((test) => test.mutants))
-      return notePassed(key, [...reached].filter((id) => isAlive(id) && !before.has(id)))
+      return notePassed(key, [...reached].filter((id) => ids.has(id) && isAlive(id) && !before.has(id)))
     }
     const { lines } = await vitest(
       { mode: "each", files: [file], tests: alone === undefined ? tests : { [alone.test]: [alone.mutant] } },
@@ -265,15 +272,34 @@ const tryEach = async (file: string, reach: Reach): Promise<void> => {
   }
 }
 
-/** Runs whole test files with the mutant on from the start. */
-const tryWhole = async (id: number, files: ReadonlyArray<string>, reach: Reach): Promise<void> => {
-  undecided.add(id)
-  const key = `${hashOf(...files.map(keyOfTests))} whole`
-  if (passed[key]?.includes(id) === true) return
+/** A mutant, and the test files that are run with it on from the start. */
+interface Attempt {
+  readonly id: number
+  readonly files: ReadonlyArray<string>
+}
+
+/**
+ * Runs whole test files. What passes with several mutants at once counts as survived by each, though one may hide another: it never makes
+ * more of them noticed. What fails is tried again with half of them, down to the one that is noticed.
+ */
+const tryWhole = async (attempts: ReadonlyArray<Attempt>, reach: Reach): Promise<void> => {
+  const key = ({ files }: Attempt) => `${hashOf(...files.map(keyOfTests))} whole`
+  const left = attempts.filter((attempt) => isAlive(attempt.id) && passed[key(attempt)]?.includes(attempt.id) !== true)
+  if (left.length === 0) return
+  const active = left.map(({ id }) => id)
+  const files = [...new Set(left.flatMap((attempt) => attempt.files))]
+    .toSorted((one, other) => (reach.millis.get(one) ?? 0) - (reach.millis.get(other) ?? 0))
   const millis = files.reduce((sum, file) => sum + (reach.millis.get(file) ?? 0), 0)
-  const { code } = await vitest({ mode: "whole", active: id, files }, (_, began) => began + 2 * minutes + 10 * millis)
-  if (code === 0) notePassed(key, [id])
-  else fates.set(id, code === undefined ? "out of time" : "killed")
+  const { code } = await vitest({ mode: "whole", active, files }, (_, began) => began + 2 * minutes + 5 * millis)
+  if (code === 0) {
+    for (const attempt of left) notePassed(key(attempt), [attempt.id])
+  } else if (left.length === 1) {
+    for (const id of active) fates.set(id, code === undefined ? "out of time" : "killed")
+  } else {
+    const half = Math.ceil(left.length / 2)
+    await tryWhole(left.slice(0, half), reach)
+    await tryWhole(left.slice(half), reach)
+  }
   save()
 }
 
@@ -287,16 +313,25 @@ const shareOf = (file: string, source: string | undefined, reach: Reach): number
   return (isNamesake ? 1 : 0) + [...reached].filter((id) => mutants[id]?.file === source).length / reached.size
 }
 
-/** Tries what is reached outside of the bodies of tests: the files most likely to notice first, one by one. */
+/**
+ * Tries what is reached outside of the bodies of tests: the file most likely to notice first, then the next, then the others. The less
+ * likely it is that one is noticed, the more are tried at once.
+ */
 const wholeFiles = async (ids: ReadonlyArray<number>, reach: Reach, isReached: IsReached): Promise<void> => {
-  for (const id of ids) {
-    const source = mutants[id]?.file
-    const files = reach.files
-      .filter((file) => isReached(id, file) && !(values.quick && (reach.millis.get(file) ?? 0) > 5_000))
-      .toSorted((left, right) => shareOf(right, source, reach) - shareOf(left, source, reach))
-    for (const some of [files.slice(0, 1), files.slice(1, 2), files.slice(2)]) {
-      if (some.length > 0 && isAlive(id)) await tryWhole(id, some, reach)
+  const sorted = ids.toSorted((one, other) => `${mutants[one]?.file}` < `${mutants[other]?.file}` ? -1 : 1)
+  for (const [begin, end, together] of [[0, 1, 1], [1, 2, 4], [2, undefined, 8]] as const) {
+    const attempts = sorted.filter(isAlive).map((id) => ({
+      id,
+      files: reach.files
+        .filter((file) => isReached(id, file) && !(values.quick && (reach.millis.get(file) ?? 0) > 5_000))
+        .toSorted((one, other) => shareOf(other, mutants[id]?.file, reach) - shareOf(one, mutants[id]?.file, reach))
+        .slice(begin, end)
+    })).filter(({ files }) => files.length > 0)
+    for (const { id } of attempts) undecided.add(id)
+    for (let next = 0; next < attempts.length; next += together) {
+      await tryWhole(attempts.slice(next, next + together), reach)
     }
+    if (attempts.length > 0) note(`${alive().length} are alive after ${attempts.length} had whole files run`)
   }
 }
 
@@ -325,19 +360,23 @@ console.log(`${home}: ${mutants.length} of ${all.length} mutants, seed ${values.
 const byUnit = await survey(unit)
 const note = (what: string) => console.log(`${Math.round((Date.now() - began) / 1000)} s: ${what}`)
 note(`${unit.length} files of unit tests surveyed`)
-for (const file of byUnit.files) {
-  await tryEach(file, byUnit)
-  save()
-  note(`${[...mutants.keys()].filter(isAlive).length} are alive after ${file}`)
-}
 const alive = () => [...mutants.keys()].filter(isAlive)
+const everyFile = async (ids: ReadonlyArray<number>, reach: Reach): Promise<void> => {
+  for (const file of reach.files) {
+    await tryEach(file, new Set(ids), reach)
+    save()
+    note(`${alive().length} are alive after ${file}`)
+  }
+}
+await everyFile(alive(), byUnit)
 await wholeFiles(alive(), byUnit, elsewhereIn(byUnit))
 const isReachedByUnit = (id: number): boolean => byUnit.files.some((file) => anywhereIn(byUnit)(id, file))
 const unreached = alive().filter((id) => !isReachedByUnit(id))
 if (integration.length > 0 && unreached.length > 0) {
   note(`${unreached.length} are reached by no unit test`)
   const byIntegration = await survey(integration)
-  await wholeFiles(unreached, byIntegration, anywhereIn(byIntegration))
+  await everyFile(unreached, byIntegration)
+  await wholeFiles(unreached.filter(isAlive), byIntegration, anywhereIn(byIntegration))
 }
 for (const id of alive()) fates.set(id, isReachedByUnit(id) || undecided.has(id) ? "survived" : "not reached")
 
