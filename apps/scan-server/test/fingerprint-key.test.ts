@@ -20,6 +20,7 @@ describe("the key of fingerprints", () => {
       const file = path.join(folder, "scan.key")
       const keys = yield* Effect.all(Array.from({ length: 8 }, () => load(file)), { concurrency: "unbounded" })
       assert.lengthOf(new Set(keys), 1)
+      assert.match(keys[0] ?? "", /^[0-9a-f]{64}$/)
       assert.strictEqual(yield* load(file), keys[0])
       assert.deepStrictEqual(fs.readdirSync(folder), ["scan.key"])
       assert.strictEqual(fs.statSync(file).mode & 0o777, 0o600)
