@@ -317,9 +317,14 @@ const shareOf = (file: string, source: string | undefined, reach: Reach): number
  * Tries what is reached outside of the bodies of tests: the file most likely to notice first, then the next, then the others. The less
  * likely it is that one is noticed, the more are tried at once.
  */
-const wholeFiles = async (ids: ReadonlyArray<number>, reach: Reach, isReached: IsReached): Promise<void> => {
+const wholeFiles = async (
+  ids: ReadonlyArray<number>,
+  reach: Reach,
+  isReached: IsReached,
+  steps: ReadonlyArray<readonly [begin: number, end: number, together: number]> = allSteps
+): Promise<void> => {
   const sorted = ids.toSorted((one, other) => `${mutants[one]?.file}` < `${mutants[other]?.file}` ? -1 : 1)
-  for (const [begin, end, together] of [[0, 1, 1], [1, 2, 4], [2, undefined, 8]] as const) {
+  for (const [begin, end, together] of steps) {
     const attempts = sorted.filter(isAlive).map((id) => ({
       id,
       files: reach.files
@@ -334,6 +339,8 @@ const wholeFiles = async (ids: ReadonlyArray<number>, reach: Reach, isReached: I
     if (attempts.length > 0) note(`${alive().length} are alive after ${attempts.length} had whole files run`)
   }
 }
+
+const allSteps = [[0, 1, 1], [1, 2, 4], [2, Number.POSITIVE_INFINITY, 8]] as const
 
 type IsReached = (id: number, file: string) => boolean
 
@@ -361,14 +368,22 @@ const byUnit = await survey(unit)
 const note = (what: string) => console.log(`${Math.round((Date.now() - began) / 1000)} s: ${what}`)
 note(`${unit.length} files of unit tests surveyed`)
 const alive = () => [...mutants.keys()].filter(isAlive)
-const everyFile = async (ids: ReadonlyArray<number>, reach: Reach): Promise<void> => {
-  for (const file of reach.files) {
+const everyFile = async (
+  ids: ReadonlyArray<number>,
+  reach: Reach,
+  isWanted: (file: string) => boolean = () => true
+): Promise<void> => {
+  for (const file of reach.files.filter(isWanted)) {
     await tryEach(file, new Set(ids), reach)
     save()
     note(`${alive().length} are alive after ${file}`)
   }
 }
-await everyFile(alive(), byUnit)
+const isSlow = (file: string): boolean => (byUnit.millis.get(file) ?? 0) > 5_000
+await everyFile(alive(), byUnit, (file) => !isSlow(file))
+// What a quick file notices as a whole need not go through each test of a slow one.
+await wholeFiles(alive(), byUnit, (id, file) => !isSlow(file) && elsewhereIn(byUnit)(id, file), allSteps.slice(0, 1))
+await everyFile(alive(), byUnit, isSlow)
 await wholeFiles(alive(), byUnit, elsewhereIn(byUnit))
 const isReachedByUnit = (id: number): boolean => byUnit.files.some((file) => anywhereIn(byUnit)(id, file))
 const unreached = alive().filter((id) => !isReachedByUnit(id))

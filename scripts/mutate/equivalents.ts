@@ -286,5 +286,102 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     from: "0",
     to: "1",
     reason: "only the order of the numbers counts"
+  },
+  {
+    file: "packages/server/src/SessionRegistry.ts",
+    code: "const id = isFound ? randomId() : \"\"",
+    operator: "string",
+    from: "\"\"",
+    to: "\"~\"",
+    reason: "the id of what lasts for one request is given to nobody"
+  },
+  {
+    file: "packages/server/src/internal/Conversation.ts",
+    code: "for (const { sink } of this.#open()) sink?.comment(\"heartbeat\")",
+    operator: "string",
+    from: "\"heartbeat\"",
+    to: "\"heartbeat~\"",
+    reason: "nothing reads what a comment says"
+  },
+  {
+    file: "packages/server/src/internal/Conversation.ts",
+    code: "if (this.#isClosed) return",
+    operator: "condition false",
+    from: "this.#isClosed",
+    to: "false",
+    reason: "what is closed has no response, and no log that anybody comes back to"
+  },
+  {
+    file: "packages/server/src/internal/ReplayLog.ts",
+    code: "while (this.#bytes > this.#limit && this.#first < this.#events.length) {",
+    operator: "boundary",
+    from: "this.#first < this.#events.length",
+    to: "… <= …",
+    reason: "past the last event nothing is counted: the first condition has ended the loop"
+  },
+  {
+    file: "packages/server/src/internal/ReplayLog.ts",
+    code: "if (this.#first > 64 && this.#first * 2 > this.#events.length) {",
+    operator: "number",
+    from: "64",
+    to: "65",
+    reason: "when the room of events that are gone is given back"
+  },
+  {
+    file: "packages/server/src/internal/ReplayLog.ts",
+    code: "if (this.#first > 64 && this.#first * 2 > this.#events.length) {",
+    operator: "boundary",
+    from: "this.#first * 2 > this.#events.length",
+    to: "… >= …",
+    reason: "when the room of events that are gone is given back"
+  },
+  {
+    file: "packages/server/src/internal/sdk/SessionServer.ts",
+    code: "extra.closeSSEStream = () => speaker.pause?.(message.id)",
+    operator: "guard removed",
+    from: "speaker.pause?.(message.id)",
+    to: "speaker.pause(message.id)",
+    reason: "the line above asks for it, for good"
+  },
+  {
+    file: "packages/server/src/internal/sdk/guardProtocol.ts",
+    code: "const isObject = (value: unknown): value is object => typeof value === \"object\" && value !== null",
+    operator: "logical",
+    from: "typeof value === \"object\" && value !== null",
+    to: "… || …",
+    reason: "what is no object cannot be looked at, and is told as little"
+  },
+  {
+    file: "packages/server/src/internal/serveStdio.ts",
+    code: "yield* registry.drain(0)",
+    operator: "number",
+    from: "0",
+    to: "1",
+    reason: "a millisecond more for what was waited for already"
+  },
+  {
+    file: "packages/server/src/internal/stateless/Call.ts",
+    code:
+      "export const nameIn = ({ method, params }: StatelessRequest): unknown => params[ToolHeaders.namedBy.get(method) ?? \"\"]",
+    operator: "string",
+    from: "\"\"",
+    to: "\"~\"",
+    reason: "what is compared is the same member of two requests, whichever it is"
+  },
+  {
+    file: "packages/server/src/internal/stateless/Call.ts",
+    code: "least !== undefined && isObject(params) && logLevels.indexOf(params[\"level\"]) >= logLevels.indexOf(least)",
+    operator: "method",
+    from: "logLevels.indexOf(params[\"level\"])",
+    to: "… .lastIndexOf(…)",
+    reason: "each level is there once"
+  },
+  {
+    file: "packages/server/src/internal/stateless/HttpReply.ts",
+    code: "this.sink.end(\"ended\")",
+    operator: "string",
+    from: "\"ended\"",
+    to: "\"ended~\"",
+    reason: "of a stream without places to come back to it is asked only whether its client left or reads slowly"
   }
 ]
