@@ -192,11 +192,17 @@ const survey = async (files: ReadonlyArray<string>): Promise<Reach> => {
   }
   const lines = [...keyed.values()].flatMap((key) => known[key] ?? [])
   const elsewhere = new Map<string, Set<number>>()
-  const startedBy = new Map<string, Set<number>>()
+  const outside = new Set<string>()
   for (const line of lines) {
     if (line.kind !== "elsewhere") continue
     elsewhere.set(line.file, (elsewhere.get(line.file) ?? new Set()).add(line.mutant))
-    if (line.test !== undefined) startedBy.set(line.test, (startedBy.get(line.test) ?? new Set()).add(line.mutant))
+    if (line.test === undefined) outside.add(`${line.file} ${line.mutant}`)
+  }
+  const startedBy = new Map<string, Set<number>>()
+  for (const line of lines) {
+    // What the file reaches besides, as its modules are loaded, is not the mutant in all of a test's processes.
+    if (line.kind !== "elsewhere" || line.test === undefined || outside.has(`${line.file} ${line.mutant}`)) continue
+    startedBy.set(line.test, (startedBy.get(line.test) ?? new Set()).add(line.mutant))
   }
   const reached = lines.filter((line) => line.kind === "reached").map((line) => ({
     ...line,
