@@ -8,15 +8,16 @@ import { InitializeRequestSchema } from "@modelcontextprotocol/sdk/types.js"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Logger from "effect/Logger"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import { eventually } from "./support/eventually.ts"
 import { open } from "./support/hosted.ts"
 import { eventsOf, RawClient } from "./support/rawClient.ts"
 
-const ready = (options: Parameters<typeof open>[0] = {}) =>
+const ready = (...options: Parameters<typeof open>) =>
   Effect.gen(function*() {
-    const host = yield* open(options)
+    const host = yield* open(...options)
     const client = new RawClient(host.url)
     yield* client.initialize()
     return { ...host, client }
@@ -290,6 +291,22 @@ describe("a server over Streamable HTTP", () => {
       assert.strictEqual((yield* client.json(yield* Fiber.join(call))).result?.content?.[0]?.text, "in time")
       assert.deepStrictEqual(yield* Fiber.join(drain), { cutOff: 0, closed: 1 })
       yield* eventually("the stream ended", events.isOver)
+    }))
+
+  it.live("says where it listens and that it drains, and nothing of each request", () =>
+    Effect.gen(function*() {
+      const lines: Array<string> = []
+      const logger = Logger.make(({ message }) => void lines.push([message].flat().join(" ")))
+      const url = yield* Effect.gen(function*() {
+        const { client, url } = yield* ready({}, "Info")
+        yield* client.call("echo", { text: "hi" })
+        return url
+      }).pipe(Effect.scoped, Effect.provide(Logger.layer([logger])))
+      assert.deepStrictEqual(lines.map((line) => line.replace(/\d+\.\d s/, "N s")), [
+        `listening on ${url}`,
+        "draining: 0 requests in flight, 1 session, at most 100ms",
+        "drained in N s: 1 session closed"
+      ])
     }))
 
   it.live("a pending request is answered when the server closes, never left hanging", () =>
