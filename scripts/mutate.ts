@@ -284,13 +284,26 @@ interface Attempt {
   readonly files: ReadonlyArray<string>
 }
 
+/** By source and test file: how many of the source's mutants were tried on the file, and how many of them it noticed. */
+const tries = new Map<string, { readonly tried: number; readonly noticed: number }>()
+const triesOf = (source: string | undefined, file: string) => tries.get(`${source} ${file}`) ?? { tried: 0, noticed: 0 }
+const noteTry = ({ files, id }: Attempt, isNoticed: boolean): void => {
+  const source = mutants[id]?.file
+  for (const file of files.length === 1 ? files : []) {
+    const { noticed, tried } = triesOf(source, file)
+    tries.set(`${source} ${file}`, { tried: tried + 1, noticed: noticed + Number(isNoticed) })
+  }
+}
+
 /**
  * Runs whole test files. What passes with several mutants at once counts as survived by each, though one may hide another: it never makes
  * more of them noticed. What fails is tried again with half of them, down to the one that is noticed.
  */
 const tryWhole = async (attempts: ReadonlyArray<Attempt>, reach: Reach): Promise<void> => {
   const key = ({ files }: Attempt) => `${hashOf(...files.map(keyOfTests))} whole`
-  const left = attempts.filter((attempt) => isAlive(attempt.id) && passed[key(attempt)]?.includes(attempt.id) !== true)
+  const isPassed = (attempt: Attempt) => passed[key(attempt)]?.includes(attempt.id) === true
+  for (const attempt of attempts.filter(isPassed)) noteTry(attempt, false)
+  const left = attempts.filter((attempt) => isAlive(attempt.id) && !isPassed(attempt))
   if (left.length === 0) return
   const active = left.map(({ id }) => id)
   const files = [...new Set(left.flatMap((attempt) => attempt.files))]
@@ -298,9 +311,15 @@ const tryWhole = async (attempts: ReadonlyArray<Attempt>, reach: Reach): Promise
   const millis = files.reduce((sum, file) => sum + (reach.millis.get(file) ?? 0), 0)
   const { code } = await vitest({ mode: "whole", active, files }, (_, began) => began + 2 * minutes + 5 * millis)
   if (code === 0) {
-    for (const attempt of left) notePassed(key(attempt), [attempt.id])
+    for (const attempt of left) {
+      notePassed(key(attempt), [attempt.id])
+      noteTry(attempt, false)
+    }
   } else if (left.length === 1) {
-    for (const id of active) fates.set(id, code === undefined ? "out of time" : "killed")
+    for (const attempt of left) {
+      fates.set(attempt.id, code === undefined ? "out of time" : "killed")
+      noteTry(attempt, true)
+    }
   } else {
     const half = Math.ceil(left.length / 2)
     await tryWhole(left.slice(0, half), reach)
@@ -319,6 +338,15 @@ const shareOf = (file: string, source: string | undefined, reach: Reach): number
   return (isNamesake ? 1 : 0) + [...reached].filter((id) => mutants[id]?.file === source).length / reached.size
 }
 
+/** Those that have noticed most of this source's mutants come first; before any was tried, those that are about it. */
+const byHope = (source: string | undefined, reach: Reach) => (one: string, other: string): number => {
+  const hopeOf = (file: string): number => {
+    const { noticed, tried } = triesOf(source, file)
+    return (noticed + 1) / (tried + 2)
+  }
+  return hopeOf(other) - hopeOf(one) || shareOf(other, source, reach) - shareOf(one, source, reach)
+}
+
 /**
  * Tries what is reached outside of the bodies of tests: the file most likely to notice first, then the next, then the others. The less
  * likely it is that one is noticed, the more are tried at once.
@@ -327,26 +355,42 @@ const wholeFiles = async (
   ids: ReadonlyArray<number>,
   reach: Reach,
   isReached: IsReached,
-  steps: ReadonlyArray<readonly [begin: number, end: number, together: number]> = allSteps
+  steps: ReadonlyArray<Step> = allSteps
 ): Promise<void> => {
   const sorted = ids.toSorted((one, other) => `${mutants[one]?.file}` < `${mutants[other]?.file}` ? -1 : 1)
-  for (const [begin, end, together] of steps) {
-    const attempts = sorted.filter(isAlive).map((id) => ({
-      id,
-      files: reach.files
-        .filter((file) => isReached(id, file) && !(values.quick && (reach.millis.get(file) ?? 0) > 5_000))
-        .toSorted((one, other) => shareOf(other, mutants[id]?.file, reach) - shareOf(one, mutants[id]?.file, reach))
-        .slice(begin, end)
-    })).filter(({ files }) => files.length > 0)
-    for (const { id } of attempts) undecided.add(id)
-    for (let next = 0; next < attempts.length; next += together) {
-      await tryWhole(attempts.slice(next, next + together), reach)
+  const left = new Map(sorted.map((id) => [
+    id,
+    reach.files.filter((file) => isReached(id, file) && !(values.quick && (reach.millis.get(file) ?? 0) > 5_000))
+  ]))
+  for (const { files: most, together } of steps) {
+    const some = sorted.filter((id) => isAlive(id) && (left.get(id) ?? []).length > 0)
+    for (const id of some) undecided.add(id)
+    for (let next = 0; next < some.length; next += together) {
+      await tryWhole(
+        some.slice(next, next + together).map((id) => {
+          const files = (left.get(id) ?? []).toSorted(byHope(mutants[id]?.file, reach))
+          left.set(id, files.slice(most))
+          return { id, files: files.slice(0, most) }
+        }),
+        reach
+      )
     }
-    if (attempts.length > 0) note(`${alive().length} are alive after ${attempts.length} had whole files run`)
+    if (some.length > 0) note(`${alive().length} are alive after ${some.length} had whole files run`)
   }
 }
 
-const allSteps = [[0, 1, 1], [1, 2, 4], [2, Number.POSITIVE_INFINITY, 8]] as const
+interface Step {
+  /** How many test files are run. */
+  readonly files: number
+  /** With how many mutants at once. */
+  readonly together: number
+}
+
+const allSteps: ReadonlyArray<Step> = [
+  { files: 1, together: 1 },
+  { files: 1, together: 4 },
+  { files: Number.POSITIVE_INFINITY, together: 8 }
+]
 
 type IsReached = (id: number, file: string) => boolean
 
@@ -388,7 +432,7 @@ const everyFile = async (
 const isSlow = (file: string): boolean => (byUnit.millis.get(file) ?? 0) > 5_000
 await everyFile(alive(), byUnit, (file) => !isSlow(file))
 // What a quick file notices as a whole need not go through each test of a slow one.
-await wholeFiles(alive(), byUnit, (id, file) => !isSlow(file) && elsewhereIn(byUnit)(id, file), allSteps.slice(0, 1))
+await wholeFiles(alive(), byUnit, (id, file) => !isSlow(file) && elsewhereIn(byUnit)(id, file), allSteps.slice(0, 2))
 await everyFile(alive(), byUnit, isSlow)
 await wholeFiles(alive(), byUnit, elsewhereIn(byUnit))
 const isReachedByUnit = (id: number): boolean => byUnit.files.some((file) => anywhereIn(byUnit)(id, file))
