@@ -287,6 +287,11 @@ interface Attempt {
 /** By source and test file: how many of the source's mutants were tried on the file, and how many of them it noticed. */
 const tries = new Map<string, { readonly tried: number; readonly noticed: number }>()
 const triesOf = (source: string | undefined, file: string) => tries.get(`${source} ${file}`) ?? { tried: 0, noticed: 0 }
+/** How likely a file is to notice the next one. */
+const hopeOf = (source: string | undefined, file: string): number => {
+  const { noticed, tried } = triesOf(source, file)
+  return (noticed + 1) / (tried + 2)
+}
 const noteTry = ({ files, id }: Attempt, isNoticed: boolean): void => {
   const source = mutants[id]?.file
   for (const file of files.length === 1 ? files : []) {
@@ -339,13 +344,8 @@ const shareOf = (file: string, source: string | undefined, reach: Reach): number
 }
 
 /** Those that have noticed most of this source's mutants come first; before any was tried, those that are about it. */
-const byHope = (source: string | undefined, reach: Reach) => (one: string, other: string): number => {
-  const hopeOf = (file: string): number => {
-    const { noticed, tried } = triesOf(source, file)
-    return (noticed + 1) / (tried + 2)
-  }
-  return hopeOf(other) - hopeOf(one) || shareOf(other, source, reach) - shareOf(one, source, reach)
-}
+const byHope = (source: string | undefined, reach: Reach) => (one: string, other: string): number =>
+  hopeOf(source, other) - hopeOf(source, one) || shareOf(other, source, reach) - shareOf(one, source, reach)
 
 /**
  * Tries what is reached outside of the bodies of tests: the file most likely to notice first, then the next, then the others. The less
@@ -365,16 +365,19 @@ const wholeFiles = async (
   for (const { files: most, together } of steps) {
     const some = sorted.filter((id) => isAlive(id) && (left.get(id) ?? []).length > 0)
     for (const id of some) undecided.add(id)
-    for (let next = 0; next < some.length; next += together) {
-      await tryWhole(
-        some.slice(next, next + together).map((id) => {
-          const files = (left.get(id) ?? []).toSorted(byHope(mutants[id]?.file, reach))
-          left.set(id, files.slice(most))
-          return { id, files: files.slice(0, most) }
-        }),
-        reach
-      )
+    let group: Array<Attempt> = []
+    for (const id of some) {
+      const source = mutants[id]?.file
+      const files = (left.get(id) ?? []).toSorted(byHope(source, reach))
+      left.set(id, files.slice(most))
+      const attempt = { id, files: files.slice(0, most) }
+      if (most === 1 && attempt.files.some((file) => hopeOf(source, file) > 0.3)) await tryWhole([attempt], reach)
+      else group.push(attempt)
+      if (group.length < together) continue
+      await tryWhole(group, reach)
+      group = []
     }
+    await tryWhole(group, reach)
     if (some.length > 0) note(`${alive().length} are alive after ${some.length} had whole files run`)
   }
 }
