@@ -9,7 +9,8 @@
  * test files named so, which tells what those alone notice.
  *
  * Unit tests first, in processes that try one mutant after the other. What is reached outside of a test's body (while a module is loaded, in
- * another process) has a test run of its own. Integration tests are run for what no unit test reaches. One test process at a time.
+ * a process that all tests share) has test runs of its own. Integration tests are run for what no unit test reaches. One test process at a
+ * time.
  *
  * With `--system` the tests that need Debian's packages (Postgres) are run for what neither reaches; they are to be installed: `pnpm test:system`
  * sees to it. Without it such code counts as not reached, which is a failure like any other: `pnpm mutate jobs` without it tells little of Postgres.
@@ -120,7 +121,7 @@ const vitest = async (
   patience: (lines: ReadonlyArray<Said>, began: number) => number
 ): Promise<{ readonly lines: ReadonlyArray<Said>; readonly code: number | undefined }> => {
   const path = Path.join(work, "plan.json")
-  const whole = { root, mutants, tests: {}, said, ...plan }
+  const whole: Plan = { root, mutants, active: [], tests: {}, said, ...plan }
   Fs.writeFileSync(path, JSON.stringify(whole))
   Fs.writeFileSync(said, "")
   const log = Fs.openSync(output, "w")
@@ -196,12 +197,24 @@ const survey = async (files: ReadonlyArray<string>): Promise<Reach> => {
     Fs.writeFileSync(surveys, JSON.stringify(known))
   }
   const lines = [...keyed.values()].flatMap((key) => known[key] ?? [])
-  const tests = Map.groupBy(lines.filter((line) => line.kind === "reached"), (line) => line.file)
   const elsewhere = new Map<string, Set<number>>()
+  const outside = new Set<string>()
   for (const line of lines) {
     if (line.kind !== "elsewhere") continue
     elsewhere.set(line.file, (elsewhere.get(line.file) ?? new Set()).add(line.mutant))
+    if (line.test === undefined) outside.add(`${line.file} ${line.mutant}`)
   }
+  const startedBy = new Map<string, Set<number>>()
+  for (const line of lines) {
+    // What the file reaches besides, as its modules are loaded, is not the mutant in all of a test's processes.
+    if (line.kind !== "elsewhere" || line.test === undefined || outside.has(`${line.file} ${line.mutant}`)) continue
+    startedBy.set(line.test, (startedBy.get(line.test) ?? new Set()).add(line.mutant))
+  }
+  const reached = lines.filter((line) => line.kind === "reached").map((line) => ({
+    ...line,
+    mutants: [...new Set([...line.mutants, ...startedBy.get(line.test) ?? []])]
+  }))
+  const tests = Map.groupBy(reached, (line) => line.file)
   const millis = new Map([...tests].map(([file, each]) => [file, each.reduce((sum, test) => sum + test.millis, 0)]))
   return {
     files: files.toSorted((left, right) => (millis.get(left) ?? 0) - (millis.get(right) ?? 0)),
@@ -229,8 +242,8 @@ const save = (): void => {
   Fs.writeFileSync(report, JSON.stringify({ ...before, ...names }))
 }
 
-/** Tries the file's tests with each of these mutants that is alive and reached by them, in as few processes as can be. */
-const tryEach = async (file: string, reach: Reach, isWanted: (id: number) => boolean = () => true): Promise<void> => {
+/** Tries the file's tests with each of the mutants that is alive and reached by them, in as few processes as can be. */
+const tryEach = async (file: string, ids: ReadonlySet<number>, reach: Reach): Promise<void> => {
   const tried = new Set<string>()
   const key = `${keyOfTests(file)} each ${values.quick}`
   const before = new Set(passed[key])
@@ -240,12 +253,12 @@ const tryEach = async (file: string, reach: Reach, isWanted: (id: number) => boo
     const tests: Record<string, ReadonlyArray<number>> = {}
     for (const { millis, mutants: reached, test } of reach.tests.get(file) ?? []) {
       if (values.quick && millis > 500) continue
-      const left = reached.filter((id) => isWanted(id) && isAlive(id) && !before.has(id) && !tried.has(`${id} ${test}`))
+      const left = reached.filter((id) => ids.has(id) && isAlive(id) && !before.has(id) && !tried.has(`${id} ${test}`))
       if (left.length > 0) tests[test] = left
     }
     if (Object.keys(tests).length === 0) {
       const reached = new Set((reach.tests.get(file) ?? []).flatMap((test) => test.mutants))
-      return notePassed(key, [...reached].filter((id) => isWanted(id) && isAlive(id) && !before.has(id)))
+      return notePassed(key, [...reached].filter((id) => ids.has(id) && isAlive(id) && !before.has(id)))
     }
     const { lines } = await vitest(
       { mode: "each", files: [file], tests: alone === undefined ? tests : { [alone.test]: [alone.mutant] } },
@@ -272,15 +285,58 @@ const tryEach = async (file: string, reach: Reach, isWanted: (id: number) => boo
   }
 }
 
-/** Runs whole test files with the mutant on from the start. */
-const tryWhole = async (id: number, files: ReadonlyArray<string>, reach: Reach): Promise<void> => {
-  undecided.add(id)
-  const key = `${hashOf(...files.map(keyOfTests))} whole`
-  if (passed[key]?.includes(id) === true) return
+/** A mutant, and the test files that are run with it on from the start. */
+interface Attempt {
+  readonly id: number
+  readonly files: ReadonlyArray<string>
+}
+
+/** By source and test file: how many of the source's mutants were tried on the file, and how many of them it noticed. */
+const tries = new Map<string, { readonly tried: number; readonly noticed: number }>()
+const triesOf = (source: string | undefined, file: string) => tries.get(`${source} ${file}`) ?? { tried: 0, noticed: 0 }
+/** How likely a file is to notice the next one. */
+const hopeOf = (source: string | undefined, file: string): number => {
+  const { noticed, tried } = triesOf(source, file)
+  return (noticed + 1) / (tried + 2)
+}
+const noteTry = ({ files, id }: Attempt, isNoticed: boolean): void => {
+  const source = mutants[id]?.file
+  for (const file of files.length === 1 ? files : []) {
+    const { noticed, tried } = triesOf(source, file)
+    tries.set(`${source} ${file}`, { tried: tried + 1, noticed: noticed + Number(isNoticed) })
+  }
+}
+
+/**
+ * Runs whole test files. What passes with several mutants at once counts as survived by each, though one may hide another: it never makes
+ * more of them noticed. What fails is tried again with half of them, down to the one that is noticed.
+ */
+const tryWhole = async (attempts: ReadonlyArray<Attempt>, reach: Reach): Promise<void> => {
+  const key = ({ files }: Attempt) => `${hashOf(...files.map(keyOfTests))} whole`
+  const isPassed = (attempt: Attempt) => passed[key(attempt)]?.includes(attempt.id) === true
+  for (const attempt of attempts.filter(isPassed)) noteTry(attempt, false)
+  const left = attempts.filter((attempt) => isAlive(attempt.id) && !isPassed(attempt))
+  if (left.length === 0) return
+  const active = left.map(({ id }) => id)
+  const files = [...new Set(left.flatMap((attempt) => attempt.files))]
+    .toSorted((one, other) => (reach.millis.get(one) ?? 0) - (reach.millis.get(other) ?? 0))
   const millis = files.reduce((sum, file) => sum + (reach.millis.get(file) ?? 0), 0)
-  const { code } = await vitest({ mode: "whole", active: id, files }, (_, began) => began + 2 * minutes + 10 * millis)
-  if (code === 0) notePassed(key, [id])
-  else fates.set(id, code === undefined ? "out of time" : "killed")
+  const { code } = await vitest({ mode: "whole", active, files }, (_, began) => began + 2 * minutes + 5 * millis)
+  if (code === 0) {
+    for (const attempt of left) {
+      notePassed(key(attempt), [attempt.id])
+      noteTry(attempt, false)
+    }
+  } else if (left.length === 1) {
+    for (const attempt of left) {
+      fates.set(attempt.id, code === undefined ? "out of time" : "killed")
+      noteTry(attempt, true)
+    }
+  } else {
+    const half = Math.ceil(left.length / 2)
+    await tryWhole(left.slice(0, half), reach)
+    await tryWhole(left.slice(half), reach)
+  }
   save()
 }
 
@@ -294,18 +350,57 @@ const shareOf = (file: string, source: string | undefined, reach: Reach): number
   return (isNamesake ? 1 : 0) + [...reached].filter((id) => mutants[id]?.file === source).length / reached.size
 }
 
-/** Tries what is reached outside of the bodies of tests: the files most likely to notice first, one by one. */
-const wholeFiles = async (ids: ReadonlyArray<number>, reach: Reach, isReached: IsReached): Promise<void> => {
-  for (const id of ids) {
-    const source = mutants[id]?.file
-    const files = reach.files
-      .filter((file) => isReached(id, file) && !(values.quick && (reach.millis.get(file) ?? 0) > 5_000))
-      .toSorted((left, right) => shareOf(right, source, reach) - shareOf(left, source, reach))
-    for (const some of [files.slice(0, 1), files.slice(1, 2), files.slice(2)]) {
-      if (some.length > 0 && isAlive(id)) await tryWhole(id, some, reach)
+/** Those that have noticed most of this source's mutants come first; before any was tried, those that are about it. */
+const byHope = (source: string | undefined, reach: Reach) => (one: string, other: string): number =>
+  hopeOf(source, other) - hopeOf(source, one) || shareOf(other, source, reach) - shareOf(one, source, reach)
+
+/**
+ * Tries what is reached outside of the bodies of tests: the file most likely to notice first, then the next, then the others. The less
+ * likely it is that one is noticed, the more are tried at once.
+ */
+const wholeFiles = async (
+  ids: ReadonlyArray<number>,
+  reach: Reach,
+  isReached: IsReached,
+  steps: ReadonlyArray<Step> = allSteps
+): Promise<void> => {
+  const sorted = ids.toSorted((one, other) => `${mutants[one]?.file}` < `${mutants[other]?.file}` ? -1 : 1)
+  const left = new Map(sorted.map((id) => [
+    id,
+    reach.files.filter((file) => isReached(id, file) && !(values.quick && (reach.millis.get(file) ?? 0) > 5_000))
+  ]))
+  for (const { files: most, together } of steps) {
+    const some = sorted.filter((id) => isAlive(id) && (left.get(id) ?? []).length > 0)
+    for (const id of some) undecided.add(id)
+    let group: Array<Attempt> = []
+    for (const id of some) {
+      const source = mutants[id]?.file
+      const files = (left.get(id) ?? []).toSorted(byHope(source, reach))
+      left.set(id, files.slice(most))
+      const attempt = { id, files: files.slice(0, most) }
+      if (most === 1 && attempt.files.some((file) => hopeOf(source, file) > 0.3)) await tryWhole([attempt], reach)
+      else group.push(attempt)
+      if (group.length < together) continue
+      await tryWhole(group, reach)
+      group = []
     }
+    await tryWhole(group, reach)
+    if (some.length > 0) note(`${alive().length} are alive after ${some.length} had whole files run`)
   }
 }
+
+interface Step {
+  /** How many test files are run. */
+  readonly files: number
+  /** With how many mutants at once. */
+  readonly together: number
+}
+
+const allSteps: ReadonlyArray<Step> = [
+  { files: 1, together: 1 },
+  { files: 1, together: 4 },
+  { files: Number.POSITIVE_INFINITY, together: 8 }
+]
 
 type IsReached = (id: number, file: string) => boolean
 
@@ -334,27 +429,37 @@ console.log(`${home}: ${mutants.length} of ${all.length} mutants, seed ${values.
 const byUnit = await survey(unit)
 const note = (what: string) => console.log(`${Math.round((Date.now() - began) / 1000)} s: ${what}`)
 note(`${unit.length} files of unit tests surveyed`)
-for (const file of byUnit.files) {
-  await tryEach(file, byUnit)
-  note(`${[...mutants.keys()].filter(isAlive).length} are alive after ${file}`)
-}
 const alive = () => [...mutants.keys()].filter(isAlive)
+const everyFile = async (
+  ids: ReadonlyArray<number>,
+  reach: Reach,
+  isWanted: (file: string) => boolean = () => true
+): Promise<void> => {
+  for (const file of reach.files.filter(isWanted)) {
+    await tryEach(file, new Set(ids), reach)
+    save()
+    note(`${alive().length} are alive after ${file}`)
+  }
+}
+const isSlow = (file: string): boolean => (byUnit.millis.get(file) ?? 0) > 5_000
+await everyFile(alive(), byUnit, (file) => !isSlow(file))
+// What a quick file notices as a whole need not go through each test of a slow one.
+await wholeFiles(alive(), byUnit, (id, file) => !isSlow(file) && elsewhereIn(byUnit)(id, file), allSteps.slice(0, 2))
+await everyFile(alive(), byUnit, isSlow)
 await wholeFiles(alive(), byUnit, elsewhereIn(byUnit))
 const isReachedByUnit = (id: number): boolean => byUnit.files.some((file) => anywhereIn(byUnit)(id, file))
 const unreached = alive().filter((id) => !isReachedByUnit(id))
 if (integration.length > 0 && unreached.length > 0) {
   note(`${unreached.length} are reached by no unit test`)
   const byIntegration = await survey(integration)
-  await wholeFiles(unreached, byIntegration, anywhereIn(byIntegration))
+  await everyFile(unreached, byIntegration)
+  await wholeFiles(unreached.filter(isAlive), byIntegration, anywhereIn(byIntegration))
 }
 const far = new Set(unreached.filter((id) => isAlive(id) && !undecided.has(id)))
 if (system.length > 0 && far.size > 0) {
   note(`${far.size} are reached by no integration test either`)
   const bySystem = await survey(system)
-  for (const file of bySystem.files) {
-    await tryEach(file, bySystem, (id) => far.has(id))
-    note(`${[...far].filter(isAlive).length} of them are alive after ${file}`)
-  }
+  await everyFile([...far], bySystem)
   await wholeFiles([...far].filter(isAlive), bySystem, elsewhereIn(bySystem))
   for (const id of far) if (bySystem.files.some((file) => anywhereIn(bySystem)(id, file))) undecided.add(id)
 }

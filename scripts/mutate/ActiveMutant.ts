@@ -7,14 +7,14 @@ import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { switchName, withMutants } from "./MutantSwitch.ts"
 import { type FileMutations, mutationsOf } from "./Mutation.ts"
-import { fileVariable, type Plan, say } from "./Plan.ts"
+import { fileVariable, mutantVariable, type Plan, say, testVariable } from "./Plan.ts"
 
 export interface ActiveMutant {
   readonly plan: Plan
   /** How often each was reached since the last reset. */
   readonly counts: Float64Array
-  active: number | undefined
-  /** How often the active one may be reached. */
+  active: ReadonlySet<number>
+  /** How often an active one may be reached. */
   limit: number
   /** Who reaches something is a test. */
   inTest: boolean
@@ -27,10 +27,11 @@ declare global {
 }
 
 export const install = (plan: Plan): void => {
+  const chosen = process.env[mutantVariable]
   const state: ActiveMutant = {
     plan,
     counts: new Float64Array(plan.mutants.length),
-    active: plan.active,
+    active: new Set(chosen === undefined ? plan.active : [Number(chosen)]),
     limit: 1e8,
     inTest: false,
     told: new Set()
@@ -42,9 +43,9 @@ export const install = (plan: Plan): void => {
     if (!state.inTest && plan.mode === "survey" && !state.told.has(id)) {
       state.told.add(id)
       const file = process.env[fileVariable]
-      if (file !== undefined) say(plan, { kind: "elsewhere", file, mutant: id })
+      if (file !== undefined) say(plan, { kind: "elsewhere", file, mutant: id, test: process.env[testVariable] })
     }
-    if (id !== state.active) return false
+    if (!state.active.has(id)) return false
     if (count > state.limit) throw new Error("a mutant runs for ever")
     return true
   })

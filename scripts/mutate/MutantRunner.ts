@@ -1,6 +1,6 @@
 /**
  * Runs a test many times in one process: first as it is, then with each of the mutants the plan has for it. So modules are imported once,
- * and a mutant costs as much as the body of a test.
+ * and a mutant costs as much as the body of a test. Threads and processes that the test starts are told of the mutant by their environment.
  *
  * What a mutant left behind must not kill the next one: a kill counts if the test, run again without a mutant, passes, or if the mutant
  * was the first in its process. A process whose test fails without a mutant is of no use any more and ends itself.
@@ -8,7 +8,7 @@
 import { setImmediate, setTimeout } from "node:timers/promises"
 import { type RunnerTask, type RunnerTestCase, type RunnerTestFile, TestRunner, type TestRunnerConfig } from "vitest"
 import type { ActiveMutant } from "./ActiveMutant.ts"
-import { fileVariable, say } from "./Plan.ts"
+import { fileVariable, mutantVariable, say, testVariable } from "./Plan.ts"
 
 /** How long a test may take, in all and idle, in milliseconds. */
 interface Patience {
@@ -61,9 +61,13 @@ export default class MutantRunner extends TestRunner {
       return say(plan, { kind: "reached", file: test.file.name, test: test.id, millis, mutants: reached })
     }
     const usually = counts.slice()
-    // A test that waits for nothing but what never comes is idle. Idle time does not grow because the machine is busy.
-    const patience = { millis: 2_000 + 20 * millis, idle: 500 + 5 * performance.eventLoopUtilization(before).idle }
+    // A test that waits for nothing but what never comes is idle. Idle time does not grow because the machine is busy, unless it is
+    // another thread or process that is waited for.
+    const { idle } = performance.eventLoopUtilization(before)
+    const here = { millis: 2_000 + 20 * millis, idle: 500 + 5 * idle }
+    const elsewhere = { millis: 5_000 + 10 * millis, idle: 5_000 + 10 * idle }
     for (const mutant of mutants()) {
+      const patience = usually[mutant] === 0 ? elsewhere : here
       say(plan, { kind: "trying", mutant, test: test.id, limit: patience.millis })
       const outcome = await this.#once(test, mutant, 10_000 + 100 * (usually[mutant] ?? 0), patience)
       this.#tried++
@@ -87,8 +91,10 @@ export default class MutantRunner extends TestRunner {
     state.counts.fill(0)
     this.#unhandled = undefined
     state.limit = hits
-    state.active = mutant
+    state.active = new Set(mutant === undefined ? [] : [mutant])
     state.inTest = true
+    process.env[testVariable] = test.id
+    if (mutant !== undefined) process.env[mutantVariable] = String(mutant)
     const body = async (): Promise<Outcome> => {
       try {
         await TestRunner.getTestFn(test)()
@@ -113,8 +119,10 @@ export default class MutantRunner extends TestRunner {
     }
     const outcome = await Promise.race([body(), late()])
     over.abort()
-    state.active = undefined
+    state.active = new Set()
     state.inTest = false
+    delete process.env[testVariable]
+    delete process.env[mutantVariable]
     return outcome
   }
 }

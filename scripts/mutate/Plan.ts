@@ -11,7 +11,7 @@ export interface Plan {
   /** What can be switched on; the place in this list is the mutant's number. `file` from the root, `index` within the file's mutations. */
   readonly mutants: ReadonlyArray<{ readonly file: string; readonly index: number }>
   /** On from the start. */
-  readonly active: number | undefined
+  readonly active: ReadonlyArray<number>
   /** Test files, from the root. */
   readonly files: ReadonlyArray<string>
   /** Which mutants each test is run with, by the test's id. */
@@ -27,8 +27,8 @@ export type Said =
     readonly millis: number
     readonly mutants: ReadonlyArray<number>
   }
-  /** Reached while a file was imported, or in another thread or process. */
-  | { readonly kind: "elsewhere"; readonly file: string; readonly mutant: number }
+  /** Reached while a file was imported, or in another thread or process: in one that a test has started, if there is one. */
+  | { readonly kind: "elsewhere"; readonly file: string; readonly mutant: number; readonly test?: string | undefined }
   | { readonly kind: "trying"; readonly mutant: number; readonly test: string; readonly limit: number }
   | { readonly kind: "survived"; readonly mutant: number; readonly test: string }
   | { readonly kind: "killed"; readonly mutant: number; readonly test: string; readonly how: "failed" | "time" }
@@ -40,6 +40,10 @@ export type Said =
 export const planVariable = "HOLDFAST_MUTATION_PLAN"
 /** The test file that other threads and processes work for. */
 export const fileVariable = "HOLDFAST_MUTATION_TEST_FILE"
+/** The test in which they were started, if it was in one. */
+export const testVariable = "HOLDFAST_MUTATION_TEST"
+/** The mutant that is at work in what is started now. */
+export const mutantVariable = "HOLDFAST_MUTATION_MUTANT"
 
 // What was written by `mutate.ts` is what it says it is.
 export const readPlan = (): Plan => JSON.parse(Fs.readFileSync(process.env[planVariable] ?? "", "utf8")) as Plan

@@ -15,6 +15,167 @@ export interface Equivalent {
 
 export const equivalents: ReadonlyArray<Equivalent> = [
   {
+    file: "apps/scan-server/src/FingerprintKey.ts",
+    code: "const mine = `${file}.${key.slice(0, 8)}`",
+    operator: "number",
+    from: "8",
+    to: "9",
+    reason: "how long the name is of a file that is gone at once"
+  },
+  {
+    file: "apps/scan-server/src/Scanner.ts",
+    code: "const real = yield* Effect.mapError(fs.realPath(path.resolve(allowed[0] ?? \"/\", root)), () => refused)",
+    operator: "string",
+    from: "\"/\"",
+    to: "\"/~\"",
+    reason: "without a root nothing is allowed, wherever it lies"
+  },
+  {
+    file: "apps/scan-server/src/ScanCommand.ts",
+    code: "Flag.withDefault(\"text\")",
+    operator: "string",
+    from: "\"text\"",
+    to: "\"text~\"",
+    reason: "what is neither JSON nor SARIF is told in lines"
+  },
+  {
+    file: "apps/scan-server/src/internal/gitHistory.ts",
+    code:
+      "env: { HOME, PATH, LC_ALL: \"C\", GIT_OPTIONAL_LOCKS: \"0\", GIT_NO_LAZY_FETCH: \"1\", GIT_TERMINAL_PROMPT: \"0\" },",
+    operator: "string",
+    from: "\"C\"",
+    to: "\"C~\"",
+    reason: "a locale that is not there is the same as C"
+  },
+  {
+    file: "apps/scan-server/src/internal/gitHistory.ts",
+    code: "let [commit, path] = [\"\", \"\"]",
+    operator: "string",
+    from: "\"\"",
+    to: "\"~\"",
+    reason: "the log begins with a commit, and each of its parts with a path"
+  },
+  {
+    file: "apps/scan-server/src/internal/gitHistory.ts",
+    code: "await document?.push(`${line.slice(1)}\\n`)",
+    operator: "guard removed",
+    from: "document?.push(`${line.slice(1)}\\n`)",
+    to: "document.push(`${line.slice(1)}\\n`)",
+    reason: "where lines were added there is a document"
+  },
+  {
+    file: "apps/scan-server/src/internal/listFiles.ts",
+    code: "for (const { entry, name } of named.toSorted((a, b) => a.name < b.name ? -1 : 1)) {",
+    operator: "method",
+    from: "named.toSorted((a, b) => a.name < b.name ? -1 : 1)",
+    to: "without .toSorted(…)",
+    reason: "on Linux a folder is listed in this order, but for names with surrogates; elsewhere that is not promised"
+  },
+  {
+    file: "apps/scan-server/src/internal/matchText.ts",
+    code: "if (end > lineEnd) {",
+    operator: "boundary",
+    from: "end > lineEnd",
+    to: "… >= …",
+    reason: "finds the same line again"
+  },
+  {
+    file: "apps/scan-server/src/internal/matchText.ts",
+    code: "lineEnd = newline < 0 ? text.length : newline",
+    operator: "boundary",
+    from: "newline < 0",
+    to: "… <= …",
+    reason: "it is sought behind a word, and so never found at the beginning"
+  },
+  {
+    file: "apps/scan-server/src/internal/matchText.ts",
+    code: "const last = range[range.length - 1] ?? -1",
+    operator: "number",
+    from: "1",
+    to: "0",
+    reason: "ranges overlap then, which takes time: what is found twice is told once"
+  },
+  {
+    file: "apps/scan-server/src/internal/matchText.ts",
+    code: "if (begin <= last) range[range.length - 1] = until",
+    operator: "condition false",
+    from: "begin <= last",
+    to: "false",
+    reason: "ranges overlap then, which takes time: what is found twice is told once"
+  },
+  {
+    file: "apps/scan-server/src/internal/matchText.ts",
+    code: "multiline: it.multiline ?? false,",
+    operator: "boolean",
+    from: "false",
+    to: "true",
+    reason: "the patterns of these rules match no end of a line"
+  },
+  {
+    file: "apps/scan-server/src/internal/matchText.ts",
+    code: "if (list.commits !== undefined) verdicts.push(it.commit !== undefined && list.commits.includes(it.commit))",
+    operator: "method",
+    from: "verdicts.push(it.commit !== undefined && list.commits.includes(it.commit))",
+    to: "… .unshift(…)",
+    reason: "all of them are asked, in any order"
+  },
+  {
+    file: "apps/scan-server/src/internal/parseJson.ts",
+    code: "const middle = Math.floor((good + bad) / 2)",
+    operator: "method",
+    from: "Math.floor((good + bad) / 2)",
+    to: "… .ceil(…)",
+    reason: "any place between the two will do"
+  },
+  {
+    file: "apps/scan-server/src/internal/pathText.ts",
+    code: "const length = first < 0x80 ? 1 : first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2",
+    operator: "boundary",
+    from: "first < 0x80",
+    to: "… <= …",
+    reason: "no character begins with this byte, however long it is thought to be"
+  },
+  {
+    file: "apps/scan-server/src/internal/scanFiles.ts",
+    code: "const partBytes = 256 * 1024",
+    operator: "number",
+    from: "256",
+    to: "257",
+    reason: "how much is read at once: a text gives the same findings however it is cut"
+  },
+  {
+    file: "apps/scan-server/src/internal/scanWorker.ts",
+    code: "const onPart = (file: number): void => parentPort?.postMessage({ _tag: \"At\", file })",
+    operator: "guard removed",
+    from: "parentPort?.postMessage({ _tag: \"At\", file })",
+    to: "parentPort.postMessage({ _tag: \"At\", file })",
+    reason: "a thread has a port"
+  },
+  {
+    file: "apps/scan-server/src/internal/trackedFiles.ts",
+    code: "if (index.length < 12 || index.toString(\"latin1\", 0, 4) !== \"DIRC\") return []",
+    operator: "number",
+    from: "12",
+    to: "13",
+    reason: "an index that ends with its head has no files"
+  },
+  {
+    file: "apps/scan-server/src/internal/wordAutomaton.ts",
+    code: "for (let c = 0; c < classes; c++) if (next[c] !== 0) queue.push(next[c] ?? 0)",
+    operator: "number",
+    from: "0",
+    to: "1",
+    reason: "no word has a character of the class of those that no word has"
+  },
+  {
+    file: "apps/scan-server/src/internal/wordAutomaton.ts",
+    code: "const isEnd = Uint8Array.from(outputs, (words) => words.length > 0 ? 1 : 0)",
+    operator: "condition true",
+    from: "words.length > 0",
+    to: "true",
+    reason: "spares a look at a list that is empty"
+  },
+  {
     file: "packages/core/src/Deadlines.ts",
     code: "const smaller = (heap[right]?.due ?? Number.POSITIVE_INFINITY) < (heap[left]?.due ?? 0) ? right : left",
     operator: "boundary",
@@ -125,5 +286,102 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     from: "0",
     to: "1",
     reason: "only the order of the numbers counts"
+  },
+  {
+    file: "packages/server/src/SessionRegistry.ts",
+    code: "const id = isFound ? randomId() : \"\"",
+    operator: "string",
+    from: "\"\"",
+    to: "\"~\"",
+    reason: "the id of what lasts for one request is given to nobody"
+  },
+  {
+    file: "packages/server/src/internal/Conversation.ts",
+    code: "for (const { sink } of this.#open()) sink?.comment(\"heartbeat\")",
+    operator: "string",
+    from: "\"heartbeat\"",
+    to: "\"heartbeat~\"",
+    reason: "nothing reads what a comment says"
+  },
+  {
+    file: "packages/server/src/internal/Conversation.ts",
+    code: "if (this.#isClosed) return",
+    operator: "condition false",
+    from: "this.#isClosed",
+    to: "false",
+    reason: "what is closed has no response, and no log that anybody comes back to"
+  },
+  {
+    file: "packages/server/src/internal/ReplayLog.ts",
+    code: "while (this.#bytes > this.#limit && this.#first < this.#events.length) {",
+    operator: "boundary",
+    from: "this.#first < this.#events.length",
+    to: "… <= …",
+    reason: "past the last event nothing is counted: the first condition has ended the loop"
+  },
+  {
+    file: "packages/server/src/internal/ReplayLog.ts",
+    code: "if (this.#first > 64 && this.#first * 2 > this.#events.length) {",
+    operator: "number",
+    from: "64",
+    to: "65",
+    reason: "when the room of events that are gone is given back"
+  },
+  {
+    file: "packages/server/src/internal/ReplayLog.ts",
+    code: "if (this.#first > 64 && this.#first * 2 > this.#events.length) {",
+    operator: "boundary",
+    from: "this.#first * 2 > this.#events.length",
+    to: "… >= …",
+    reason: "when the room of events that are gone is given back"
+  },
+  {
+    file: "packages/server/src/internal/sdk/SessionServer.ts",
+    code: "extra.closeSSEStream = () => speaker.pause?.(message.id)",
+    operator: "guard removed",
+    from: "speaker.pause?.(message.id)",
+    to: "speaker.pause(message.id)",
+    reason: "the line above asks for it, for good"
+  },
+  {
+    file: "packages/server/src/internal/sdk/guardProtocol.ts",
+    code: "const isObject = (value: unknown): value is object => typeof value === \"object\" && value !== null",
+    operator: "logical",
+    from: "typeof value === \"object\" && value !== null",
+    to: "… || …",
+    reason: "what is no object cannot be looked at, and is told as little"
+  },
+  {
+    file: "packages/server/src/internal/serveStdio.ts",
+    code: "yield* registry.drain(0)",
+    operator: "number",
+    from: "0",
+    to: "1",
+    reason: "a millisecond more for what was waited for already"
+  },
+  {
+    file: "packages/server/src/internal/stateless/Call.ts",
+    code:
+      "export const nameIn = ({ method, params }: StatelessRequest): unknown => params[ToolHeaders.namedBy.get(method) ?? \"\"]",
+    operator: "string",
+    from: "\"\"",
+    to: "\"~\"",
+    reason: "what is compared is the same member of two requests, whichever it is"
+  },
+  {
+    file: "packages/server/src/internal/stateless/Call.ts",
+    code: "least !== undefined && isObject(params) && logLevels.indexOf(params[\"level\"]) >= logLevels.indexOf(least)",
+    operator: "method",
+    from: "logLevels.indexOf(params[\"level\"])",
+    to: "… .lastIndexOf(…)",
+    reason: "each level is there once"
+  },
+  {
+    file: "packages/server/src/internal/stateless/HttpReply.ts",
+    code: "this.sink.end(\"ended\")",
+    operator: "string",
+    from: "\"ended\"",
+    to: "\"ended~\"",
+    reason: "of a stream without places to come back to it is asked only whether its client left or reads slowly"
   }
 ]

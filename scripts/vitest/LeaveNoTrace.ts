@@ -49,7 +49,8 @@ export default function setup(): () => Promise<void> {
       files = leftFiles(folder)
     }
     for (const { pid } of processes) kill(pid)
-    Fs.rmSync(folder, { recursive: true, force: true })
+    // A process that ends now may still write what it has compiled.
+    Fs.rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
     delete process.env["NODE_COMPILE_CACHE"]
     if (outer === undefined) delete process.env["TMPDIR"]
     else process.env["TMPDIR"] = outer

@@ -23,6 +23,7 @@ describe("a packed package", () => {
         "README.md",
         "LICENSE",
         ...(manifest.name === "@holdfast/mcp" ? ["dist/internal/undici.js"] : []),
+        ...(manifest.name === "@holdfast/scan-server" ? ["RULES.md"] : []),
         ...sources,
         ...sources.flatMap((file) => {
           const output = file.replace(/^src/, "dist").replace(/\.ts$/, "")

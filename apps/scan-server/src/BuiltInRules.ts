@@ -127,7 +127,7 @@ const tokens: ReadonlyArray<ScanRule> = [
   token("scalingo-token", "Scalingo token", "high", ["tk-us-"], `tk-us-${url64}{48}`),
   token("openshift-token", "OpenShift token", "high", ["sha256~"], `sha256~${url64}{43}`),
   token(
-    "alchemy-sourcegraph-token",
+    "sourcegraph-token",
     "Sourcegraph token",
     "high",
     ["sgp_"],

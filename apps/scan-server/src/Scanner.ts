@@ -153,11 +153,11 @@ export const make = Effect.fnUntraced(function*(options: ScannerOptions) {
 
   /** Fails, with the file it was at, when a part of it, or one folder, takes too long or kills the thread. */
   const attempt = <Answer>(task: Task) => {
-    // None, until the thread has begun: what it takes to start is no file's time.
-    let at = { file: -1, part: 0 }
+    // Another one with each part. None, until the thread has begun: what it takes to start is no file's time.
+    let at = { file: -1 }
     return withThread((thread) => {
       // The caller names what the thread answers such a task with.
-      const answer = thread.run(task, (file, part) => void (at = { file, part })) as Effect.Effect<
+      const answer = thread.run(task, (file) => void (at = { file })) as Effect.Effect<
         Answer,
         Threads.ThreadEnded
       >

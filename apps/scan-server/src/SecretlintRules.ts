@@ -19,8 +19,8 @@ export interface SecretlintRule {
   readonly keywords: ReadonlyArray<string>
   /** A pattern that the text must match, where the words alone are everywhere. */
   readonly guard?: string | undefined
-  /** What it takes for the beginning of a secret, and is none. */
-  readonly prefix?: string | undefined
+  /** What it takes for the beginning of a secret, and is none: it names a place that is as much too early at both ends. */
+  readonly prefix?: RegExp | undefined
   /** What it finds may span lines. */
   readonly multiline?: boolean | undefined
   /** Bits per character that what was found must have at least. */
@@ -38,7 +38,7 @@ const rule = (
 export const secretlintRules: ReadonlyArray<SecretlintRule> = [
   rule("gcp", "Google service account", "critical", ["service_account"], { multiline: true }),
   rule("npm", "npm credential", "critical", ["npm_", "_authtoken=", "x-oauth-basic"], {
-    prefix: "_authToken=",
+    prefix: /^(?:_authToken=|https?:\/\/)/,
     entropy: 3.2
   }),
   rule("slack", "Slack credential", "high", ["xoxb-", "xoxp-", "xapp-", "xoxa-", "xoxo-", "xoxr-", "hooks.slack.com"], {

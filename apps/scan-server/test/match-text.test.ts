@@ -20,6 +20,39 @@ const rule = (more: Partial<ScanRule>): ScanRule => ({
   ...more
 })
 
+/** What services document of the tokens that secretlint's preset knows, and the file that one of them must be in. */
+const documented: Readonly<Record<string, ReadonlyArray<readonly [form: RegExp, path?: string]>>> = {
+  npm: [
+    [/npm_[A-Za-z0-9]{36}/],
+    [/npm\.example\/:_authToken=(?<secret>npm_[A-Za-z0-9]{36})/, ".npmrc"],
+    [/npm\.example\/:_authToken=(?<secret>[0-9a-f]{40})/, ".npmrc"],
+    [/git\+https:\/\/(?<secret>[0-9a-f]{40}):x-oauth-basic@github\.com\/a/, "package.json"]
+  ],
+  slack: [
+    [/(?:xox[bpaor]|xapp)-[0-9]{12}-[A-Za-z0-9]{24}/],
+    [/https:\/\/hooks\.slack\.com\/services\/T[A-Z0-9]{8}\/B[A-Z0-9]{8}\/[A-Za-z0-9]{24}/]
+  ],
+  openai: [[/sk-[A-Za-z0-9]{20}T3BlbkFJ[A-Za-z0-9]{20}/]],
+  anthropic: [[/sk-ant-api03-[A-Za-z0-9_-]{93}AA/]],
+  groq: [[/gsk_[A-Za-z0-9]{52}/]],
+  huggingface: [[/hf_[A-Za-z]{34}/]],
+  linear: [[/lin_api_[A-Za-z0-9]{40}/]],
+  notion: [[/ntn_[0-9]{11}[A-Za-z0-9]{35}/]],
+  sendgrid: [[/SG\.[A-Za-z0-9_]{22}\.[A-Za-z0-9_]{43}/]],
+  shopify: [[/shp(?:pa|ca|at|ss)_[0-9a-f]{32}/]],
+  stripe: [[/[sr]k_(?:live|test)_[A-Za-z0-9]{24}/]],
+  github: [[/gh[pousr]_[A-Za-z0-9]{36}/], [/github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}/]],
+  gitlab: [[/glpat-[A-Za-z0-9_-]{20}/]],
+  grafana: [[/glc_[A-Za-z0-9+/]{60}/], [/glsa_[A-Za-z0-9]{32}_[0-9a-f]{8}/]],
+  "hashicorp-vault": [[/hv[sr]\.[A-Za-z0-9_-]{95}/], [/hvb\.[A-Za-z0-9_-]{140}/]],
+  vercel: [[/vc[piark]_[A-Za-z0-9]{24}/]],
+  databricks: [[/dapi[0-9a-f]{32}/]],
+  docker: [[/dckr_pat_[A-Za-z0-9_-]{27}/]],
+  figma: [[/figd_[A-Za-z0-9_-]{40}/]],
+  cloudflare: [[/cf(?:k|ut|at)_[A-Za-z0-9]{40}[0-9a-f]{8}/]],
+  tailscale: [[/tskey-(?:auth|api)-[A-Za-z0-9]{12}CNTRL-[A-Za-z0-9]{32}/]]
+}
+
 describe("a secret", () => {
   it.effect("is told by place, and never by what it is", () =>
     Effect.gen(function*() {
@@ -61,12 +94,23 @@ describe("a secret", () => {
       assert.deepStrictEqual(found.map(({ rule }) => rule), ["own"])
     }))
 
+  it.effect("is told with its own column, though others stand in the same line", () =>
+    Effect.gen(function*() {
+      const { found } = yield* find("\na HOUSE-123456 b HOUSE-654321 c HOUSE-111111", { matcher: only([rule({})]) })
+      assert.deepStrictEqual(found.map(({ column, line }) => [line, column]), [[2, 3], [2, 18], [2, 33]])
+    }))
+
   it.effect("of several lines is found, and one of single lines is not sought across them", () =>
     Effect.gen(function*() {
       const pattern = "BEGIN\\s+END"
       const across = rule({ pattern, keywords: ["begin"], multiline: true })
-      assert.lengthOf((yield* find("BEGIN\nEND", { matcher: only([across]) })).found, 1)
-      assert.lengthOf((yield* find("BEGIN\nEND", { matcher: only([{ ...across, multiline: false }]) })).found, 0)
+      const count = (more: Partial<ScanRule>, text: string) =>
+        Effect.map(find(text, { matcher: only([{ ...across, ...more }]) }), ({ found }) => found.length)
+      assert.strictEqual(yield* count({}, "BEGIN\nEND"), 1)
+      assert.strictEqual(yield* count({ multiline: false }, "BEGIN\nEND"), 0)
+      // Without keywords, the whole text is tried line by line.
+      assert.strictEqual(yield* count({ multiline: false, keywords: [] }, "\nBEGIN\nEND"), 0)
+      assert.strictEqual(yield* count({ multiline: false, keywords: [] }, "\nBEGIN END"), 1)
     }))
 
   it.effect("of many thousand characters is whole, in a line without end, too", () =>
@@ -97,6 +141,17 @@ describe("a rule", () => {
       assert.strictEqual(yield* count({ keywords: [] }), 1)
       // The automaton knows ASCII: a keyword of other letters must not hide the rule.
       assert.strictEqual(yield* count({ keywords: ["häuser"] }), 1)
+    }))
+
+  it.effect("is tried in the whole line of its keyword, wherever in it that is and however long it is", () =>
+    Effect.gen(function*() {
+      const places = Effect.fnUntraced(function*(text: string, more: Partial<ScanRule>) {
+        const { found } = yield* find(text, { matcher: only([rule(more)]) })
+        return found.map(({ column, line }) => [line, column])
+      })
+      assert.deepStrictEqual(yield* places("x\n12k\n3", { pattern: "[0-9]+k", keywords: ["k"] }), [[2, 1]])
+      // The second keyword stands where what is tried for the first one ends.
+      assert.deepStrictEqual(yield* places(`house- ${"x".repeat(16_376)} HOUSE-123456`, {}), [[1, 16_385]])
     }))
 
   it.effect("says whether case counts", () =>
@@ -134,7 +189,7 @@ describe("a rule", () => {
       assert.deepStrictEqual(yield* columns("aaa bbb"), [1])
     }))
 
-  it("of this server compiles, and its keywords are in whatever it matches", () => {
+  it("of this server compiles, has a keyword in whatever it matches, and none that is in nothing it matches", () => {
     assert.lengthOf(new Set(builtInRules.map(({ id }) => id)), builtInRules.length)
     const nearOnly = new Set(["discord-token"])
     for (const { id, keywords, pattern = "" } of builtInRules) {
@@ -142,9 +197,15 @@ describe("a rule", () => {
       if (nearOnly.has(id)) continue
       // The generator writes JavaScript's patterns, without flags in groups and without the border of a word.
       const plain = pattern.replaceAll("(?P<", "(?<").replaceAll("(?i:", "(?:").replaceAll("\\b", "")
-      for (const text of fc.sample(fc.stringMatching(new RegExp(plain)), { numRuns: 3, seed: 1 })) {
-        assert.isTrue(keywords.some((word) => text.toLowerCase().includes(word)), `${id}: ${JSON.stringify(text)}`)
+      const texts = fc.stringMatching(new RegExp(plain)).map((text) => text.toLowerCase())
+      const unseen = new Set(keywords)
+      for (let seed = 1; seed <= 3 || (unseen.size > 0 && seed <= 400); seed++) {
+        const [text = ""] = fc.sample(texts, { numRuns: 1, seed })
+        const held = keywords.filter((word) => text.includes(word))
+        assert.isNotEmpty(held, `${id}: ${JSON.stringify(text)}`)
+        for (const word of held) unseen.delete(word)
       }
+      assert.deepStrictEqual([...unseen], [], id)
     }
   })
 
@@ -153,6 +214,32 @@ describe("a rule", () => {
     assert.sameMembers([...secretlintRules.map(({ rule }) => rule), ...leftOut], [...Secretlint.names])
     for (const { guard = "x" } of secretlintRules) assert.isUndefined(problemOf(guard, "test"))
   })
+
+  it.effect("of secretlint's preset finds what services document in its place, whichever of its words that holds", () =>
+    Effect.gen(function*() {
+      // The corpus has those that want more than a form.
+      const inCorpus = ["gcp", "privatekey", "1password"]
+      assert.sameMembers([...Object.keys(documented), ...inCorpus], secretlintRules.map(({ rule }) => rule))
+      for (const { id, keywords, rule } of secretlintRules) {
+        const unseen = new Set(keywords)
+        for (const [form, path = "a.txt"] of documented[rule] ?? []) {
+          const texts = fc.stringMatching(new RegExp(`^${form.source}$`))
+          for (let seed = 1; seed <= 40; seed++) {
+            const [text = ""] = fc.sample(texts, { numRuns: 1, seed })
+            const news = keywords.filter((word) => text.toLowerCase().includes(word) && unseen.delete(word))
+            if (seed > 1 && news.length === 0) continue
+            const secret = form.exec(text)?.groups?.["secret"] ?? text
+            const { found } = yield* find(`a ${text}`, { path })
+            assert.deepStrictEqual(
+              found.map(({ column, excerpt, rule }) => [rule, column, excerpt.slice(4)]),
+              [[id, text.indexOf(secret) + 3, `… (${secret.length} characters)`]],
+              text
+            )
+          }
+        }
+        assert.deepStrictEqual(inCorpus.includes(rule) ? [] : [...unseen], [], id)
+      }
+    }))
 
   it.effect("takes time in proportion to what it reads, whatever its pattern", () =>
     Effect.gen(function*() {
@@ -184,10 +271,13 @@ describe("what is left alone", () => {
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* lines([]), { lines: [1, 2], allowed: 0 })
       assert.deepStrictEqual(yield* lines([{ stopwords: ["654"] }]), { lines: [1], allowed: 1 })
+      assert.deepStrictEqual(yield* lines([{ stopwords: ["House-654"] }]), { lines: [1], allowed: 1 })
       assert.deepStrictEqual(yield* lines([{ regexes: ["^HOUSE-1"] }]), { lines: [2], allowed: 1 })
       assert.deepStrictEqual(yield* lines([{ regexes: ["note$"], target: "line" }]), { lines: [1], allowed: 1 })
       assert.deepStrictEqual(yield* lines([{ stopwords: ["654"], rules: ["other"] }]), { lines: [1, 2], allowed: 0 })
       assert.deepStrictEqual(yield* lines([], { allow: [{ stopwords: ["123"] }] }), { lines: [2], allowed: 1 })
+      const atEnd = only([rule({})], [{ regexes: ["note$"], target: "line" }])
+      assert.lengthOf((yield* find("HOUSE-123456 # note", { matcher: atEnd })).found, 0)
     }))
 
   it.effect("is a path or a commit, or with `every` only what all lists name", () =>
@@ -196,9 +286,16 @@ describe("what is left alone", () => {
       assert.deepStrictEqual(yield* lines([{ paths: ["^a/"] }]), { lines: [], allowed: 0 })
       assert.deepStrictEqual(yield* lines([{ paths: ["^z/"] }]), { lines: [1, 2], allowed: 0 })
       assert.deepStrictEqual(yield* lines([{ commits: [commit] }], {}, { commit }), { lines: [], allowed: 0 })
+      assert.deepStrictEqual(yield* lines([{ commits: ["d"] }], {}, { commit }), { lines: [1, 2], allowed: 0 })
+      assert.deepStrictEqual(yield* lines([{ paths: ["^z/"] }], {}, { commit }), { lines: [1, 2], allowed: 0 })
       const both = { every: true, paths: ["^a/"], stopwords: ["654"] }
       assert.deepStrictEqual(yield* lines([both]), { lines: [1], allowed: 1 })
       assert.deepStrictEqual(yield* lines([{ ...both, paths: ["^z/"] }]), { lines: [1, 2], allowed: 0 })
+      // Empty lists name nothing.
+      assert.deepStrictEqual(yield* lines([{ ...both, paths: [] }]), { lines: [1], allowed: 1 })
+      const textOnly = { every: true, stopwords: ["654"], regexes: ["^HOUSE"] }
+      assert.deepStrictEqual(yield* lines([textOnly]), { lines: [1], allowed: 1 })
+      assert.deepStrictEqual(yield* lines([{ ...textOnly, regexes: ["^GARDEN"] }]), { lines: [1, 2], allowed: 0 })
     }))
 
   it.effect("is a line with a comment that allows it", () =>
@@ -235,7 +332,7 @@ describe("what is left alone", () => {
 describe("the automaton", () => {
   it("finds every occurrence of every word, as a search for each would", () => {
     const words = fc.uniqueArray(fc.stringMatching(/^[abc]{1,4}$/), { minLength: 1, maxLength: 8 })
-    fc.assert(fc.property(words, fc.stringMatching(/^[abcABCx]{0,60}$/), (words, text) => {
+    fc.assert(fc.property(words, fc.stringMatching(/^[abcABCxäé]{0,60}$/), (words, text) => {
       const seen: Array<string> = []
       WordAutomaton.make(words).scan(text, (word, end) => seen.push(`${words[word]} ${end}`))
       const expected = words.flatMap((word) =>

@@ -44,6 +44,7 @@ for (const [name, proc] of Object.entries(systems)) {
         assert.strictEqual(tried("../root2/a.txt", root), leadsOut)
         assert.strictEqual(tried("in", root), "it is no file any more")
         assert.strictEqual(tried("none", root), "it is gone")
+        assert.strictEqual(tried("n".repeat(300), root), "it cannot be read: ENAMETOOLONG")
         assert.deepStrictEqual(openInside.folder(root, "link/../link", proc), { reason: "it is gone" })
         const listed = openInside.folder(root, "in", proc)
         assert.deepStrictEqual("reason" in listed ? [] : listed.map((entry) => entry.name.toString()), ["a.txt"])

@@ -79,6 +79,16 @@ describe("a report in SARIF", () => {
     }
   })
 
+  it("tells what a rule has found that is not known any more", () => {
+    const [one] = findings
+    assert.isDefined(one)
+    const document = documentOf(reportOf([{ ...one, rule: "gone", commit: "c1" }]))
+    assert.isTrue(isSarif(document), JSON.stringify(isSarif.errors))
+    const [result] = document.runs[0].results
+    assert.strictEqual(result.message.text, "gone: abcd… (40 characters), came with commit c1")
+    assert.deepStrictEqual([result.ruleId, result.ruleIndex], ["gone", undefined])
+  })
+
   it("says what was not read", () => {
     const notRead = [{ path: "locked", reason: "no permission" }]
     const [{ invocations }] = documentOf(reportOf([], { isComplete: false, notRead })).runs

@@ -36,6 +36,13 @@ describe("a report", () => {
     assert.deepStrictEqual([total, known], [2, 0])
   })
 
+  it("is complete unless something was not read", () => {
+    const { isComplete } = ScanReport.make("/r", [], [batch()], new Set())
+    const notRead = [{ path: "a.ts", reason: "it is gone" }]
+    const without = ScanReport.make("/r", [], [{ ...batch(), notRead }], new Set())
+    assert.deepStrictEqual([isComplete, without.isComplete, without.notRead], [true, false, notRead])
+  })
+
   it("sets aside what is known, and counts it", () => {
     const { findings, known } = ScanReport.make(
       "/r",

@@ -23,6 +23,18 @@ const rulesOf = (set: ScanRules.RuleSet, text: string, place: MatchText.Place = 
     ({ found }) => found.map(({ rule }) => rule)
   )
 
+describe("a built-in rule", () => {
+  it("is documented by its id, its severity and its name", () => {
+    const document = fs.readFileSync(path.join(import.meta.dirname, "../RULES.md"), "utf8")
+    const rows = [...document.matchAll(/^\| `(\S+)` +\| (\S+) +\| (.+?) +\|$/gm)]
+      .map(([, id, severity, name]) => ({ id, severity, name }))
+    const rules = ScanRules.described(ScanRules.builtIn)
+      .map(({ id, name, severity }) => ({ id, severity, name }))
+      .toSorted((one, other) => one.id < other.id ? -1 : 1)
+    assert.deepStrictEqual(rows, rules)
+  })
+})
+
 describe("a file of rules", () => {
   const own = { id: "house", name: "House", severity: "low", pattern: "HOUSE-(?<secret>[0-9]{6})" }
 
@@ -54,7 +66,7 @@ describe("a file of rules", () => {
         const [content, words] of [
           ["{", "JSON"],
           [{ rules: [{ ...own, severity: "huge" }] }, "severity"],
-          [{ rules: [{ ...own, pattern: "(" }] }, "no regular expression"],
+          [{ rules: [{ ...own, pattern: "(" }] }, "the pattern of \"house\" is no regular expression of RE2: "],
           [{ rules: [{ ...own, pattern: "x(?!y)" }] }, "no lookahead"],
           [{ rules: [{ ...own, pattern: "x*" }] }, "matches nothing at all"],
           [{ rules: [{ ...own, path: "(" }] }, "no regular expression"],
@@ -62,11 +74,27 @@ describe("a file of rules", () => {
           [{ allow: [{ regexes: ["["] }] }, "allow list"]
         ] as const
       ) {
-        const { message } = yield* Effect.flip(load(content))
+        const { _tag, message } = yield* Effect.flip(load(content))
+        assert.strictEqual(_tag, "RulesInvalid")
         assert.include(message, words)
         assert.include(message, "rules.json")
+        // The engine's advice is for patterns that look around.
+        assert.strictEqual(message.endsWith("no lookbehind"), words === "no lookahead", message)
+        assert.notInclude(message, "Error:")
       }
     }))
+
+  it.live("that is not there, or cannot be read, is named", () =>
+    Effect.gen(function*() {
+      const folder = yield* temporaryFolder
+      const problem = (file: string) => Effect.map(Effect.flip(ScanRules.load(file)), ({ message }) => message)
+      const missing = path.join(folder, "none.json")
+      assert.strictEqual(
+        yield* problem(missing),
+        `rules ${missing}: there is no such file; name one that is there`
+      )
+      assert.include(yield* problem(folder), `rules ${folder}: the file cannot be read; see that it is one`)
+    }).pipe(Effect.provide(NodeServices.layer)))
 })
 
 describe("a configuration of gitleaks", () => {

@@ -61,17 +61,23 @@ describe("a scan", () => {
         "dist/out.js": secret,
         "a.log": secret,
         "keep.log": secret,
-        "src/.gitignore": "generated/\n",
+        "src/.gitignore": "generated/\n/top.ts\n",
         "src/generated/x.ts": secret,
+        "src/top.ts": secret,
+        "src/in/top.ts": "nothing\n",
         "src/b.ts": `const token = "${secret}"\n`,
         "src/a.ts": "nothing\n",
-        "logo.png": new Uint8Array([0, 1, 2, ...Buffer.from(secret)])
+        "logo.png": new Uint8Array([0, 1, 2, ...Buffer.from(secret)]),
+        "zeros.bin": Buffer.concat([Buffer.alloc(4096), Buffer.from(secret)])
       })
       const { files, findings, isComplete, paths, skipped } = yield* whole
-      assert.deepStrictEqual(paths, [".gitignore", "keep.log", "logo.png", "src/.gitignore", "src/a.ts", "src/b.ts"])
+      assert.deepStrictEqual(paths, [
+        ...[".gitignore", "keep.log", "logo.png", "src/.gitignore", "src/a.ts", "src/b.ts", "src/in/top.ts"],
+        "zeros.bin"
+      ])
       assert.deepStrictEqual(places(findings), ["keep.log:1:1", "src/b.ts:1:16"])
       // A picture is no text, and nothing that should have been read.
-      assert.deepStrictEqual({ files, skipped, isComplete }, { files: 5, skipped: 1, isComplete: true })
+      assert.deepStrictEqual({ files, skipped, isComplete }, { files: 6, skipped: 2, isComplete: true })
     }))
 
   live("reads what `.gitignore` leaves out if its name tells of secrets", () =>
@@ -97,23 +103,87 @@ describe("a scan", () => {
 
   live("reads what was added to git by force, whatever version its index has", () =>
     Effect.gen(function*() {
-      for (const version of [2, 4]) {
-        const { root, whole } = yield* scanning({
-          ".gitignore": "build/\n*.gen\n",
-          "build/kept/a.js": secret,
-          "build/b.js": secret,
-          "kept.gen": secret,
-          "other.gen": secret
-        })
-        git(root, "init", "-q")
-        git(root, "add", "-f", "build/kept/a.js", "kept.gen")
-        git(root, "update-index", "--index-version", String(version))
-        assert.deepStrictEqual(
-          (yield* whole).findings.map(({ path }) => path),
-          ["build/kept/a.js", "kept.gen"],
-          `${version}`
-        )
+      // Such a name is cut off by more than a byte can say.
+      const long = `build/${"d".repeat(200)}/a.js`
+      const versions = [2, 3, 4]
+      const files = {
+        ".gitignore": "build/\nvendor/\n*.gen\n",
+        [long]: secret,
+        "build/b.js": secret,
+        "build/kept/a.js": secret,
+        "kept.gen": secret,
+        "other.gen": secret,
+        // Of an installed package, which is not looked into otherwise.
+        "vendor/own/deep/c.js": secret,
+        "vendor/other/d.js": secret
       }
+      const kept = [long, "build/kept/a.js", "kept.gen", "vendor/own/deep/c.js"]
+      const { root, whole } = yield* scanning(Object.fromEntries(versions.flatMap((version) =>
+        Object.entries(files).map(([name, text]) => [`${version}/${name}`, text])
+      )))
+      for (const version of versions) {
+        const repository = path.join(root, String(version))
+        git(repository, "init", "-q")
+        git(repository, "add", "-f", ...kept.slice(0, 3))
+        // A file that is only intended to be added takes an entry of the third version.
+        git(repository, "add", "-f", ...version === 2 ? [] : ["-N"], ...kept.slice(3))
+        git(repository, "update-index", "--index-version", String(version))
+        assert.strictEqual(fs.readFileSync(path.join(repository, ".git/index")).readUInt32BE(4), version)
+      }
+      assert.deepStrictEqual(
+        (yield* whole).findings.map(({ path }) =>
+          path
+        ),
+        versions.flatMap((version) => kept.map((name) => `${version}/${name}`))
+      )
+    }))
+
+  live("takes an index of git that it does not understand for none", () =>
+    Effect.gen(function*() {
+      const number = (value: number) => `\0\0\0${String.fromCharCode(value)}`
+      const indices = [
+        "DIRC",
+        `NONE${number(2)}${number(1)}`,
+        `DIRC${number(9)}${number(1)}`,
+        `DIRC${number(2)}${number(1)}`
+      ]
+      const { whole } = yield* scanning(Object.fromEntries(indices.flatMap((index, at) => [
+        [`${at}/.git/index`, index],
+        [`${at}/.gitignore`, "b.ts\n"],
+        [`${at}/a.ts`, secret],
+        [`${at}/b.ts`, secret]
+      ])))
+      const { findings, isComplete } = yield* whole
+      assert.deepStrictEqual(findings.map(({ path }) => path), indices.map((_, at) => `${at}/a.ts`))
+      assert.isTrue(isComplete)
+    }))
+
+  live("is planned in batches of 250 files or 8 MiB at most", () =>
+    Effect.gen(function*() {
+      const many = Array.from({ length: 251 }, (_, index) => [`many/${1000 + index}.ts`, "a"] as const)
+      const { planned, root } = yield* scanning({ ...Object.fromEntries(many), "a.bin": "", "b.bin": "", "c.bin": "" })
+      const mebibyte = 1024 * 1024
+      for (const name of ["a", "b", "c"]) fs.truncateSync(path.join(root, `${name}.bin`), 4 * mebibyte)
+      const { batches } = yield* planned
+      assert.deepStrictEqual(batches.map(({ bytes, paths }) => [paths.length, bytes]), [
+        [2, 8 * mebibyte],
+        [250, 4 * mebibyte + 249],
+        [2, 2]
+      ])
+      assert.deepStrictEqual(batches.flatMap(({ paths }) => paths), [
+        ...["a.bin", "b.bin", "c.bin"],
+        ...many.map(([name]) => name)
+      ])
+    }))
+
+  live("whose thread can not start lists each file with the reason", () =>
+    Effect.gen(function*() {
+      const broken = { id: "x", name: "X", severity: "low", path: "(", keywords: [] } as const
+      const { scanner } = yield* scanning({ "a.ts": secret, "b.ts": secret }, { rules: { rules: [broken], allow: [] } })
+      const real = yield* scanner.resolve(".")
+      const { files, notRead } = yield* scanner.scan(real, { paths: ["a.ts", "b.ts"], bytes: 0 })
+      assert.deepStrictEqual([files, notRead.map(({ path }) => path)], [0, ["a.ts", "b.ts"]])
+      for (const { reason } of notRead) assert.include(reason, "missing closing )")
     }))
 
   live("stays within its roots, whatever is asked for and wherever links lead", () =>
@@ -125,6 +195,7 @@ describe("a scan", () => {
       for (const asked of ["..", "link", "../tree2", `${root}2`, "/", "in/../../outside", "in/a.ts", "missing"]) {
         const error = yield* Effect.flip(scanner.resolve(asked))
         assert.strictEqual(error._tag, "RootNotAllowed", asked)
+        assert.include(error.message, `${asked} is not a folder under ${root}`)
       }
       assert.strictEqual(yield* scanner.resolve("in"), path.join(root, "in"))
       assert.deepStrictEqual((yield* whole).paths, ["in/a.ts"])
@@ -183,8 +254,12 @@ describe("a scan", () => {
       const text = `größer\r\nkey = ${secret}\r\n`
       const little = Buffer.from(text, "utf16le")
       const marked = Buffer.from(`\ufeff${text}`, "utf16le")
+      // Hardly a byte of it is zero: only its mark tells.
+      const chinese = Buffer.from(`\ufeff${"密".repeat(300)}\n${secret}`, "utf16le")
       const { whole } = yield* scanning({
         "be.txt": Buffer.from(marked).swap16(),
+        "chinese-be.txt": Buffer.from(chinese).swap16(),
+        "chinese-le.txt": chinese,
         "le.txt": marked,
         "plain-be.txt": Buffer.from(little).swap16(),
         "plain-le.txt": little,
@@ -192,8 +267,8 @@ describe("a scan", () => {
       })
       const { findings, skipped } = yield* whole
       assert.deepStrictEqual(places(findings), [
-        ...["be", "le", "plain-be", "plain-le"].map((name) => `${name}.txt:2:7`),
-        "utf8.txt:1:1"
+        ...["be:2:7", "chinese-be:2:1", "chinese-le:2:1", "le:2:7", "plain-be:2:7", "plain-le:2:7", "utf8:1:1"]
+          .map((place) => place.replace(":", ".txt:"))
       ])
       assert.strictEqual(skipped, 0)
     }))
@@ -271,6 +346,19 @@ describe("a scan", () => {
       assert.isFalse(isComplete)
     }))
 
+  live("of many batches leaves nothing behind in its thread", () =>
+    Effect.gen(function*() {
+      const { scanner } = yield* scanning({ "a.ts": secret })
+      const real = yield* scanner.resolve(".")
+      const warnings: Array<Error> = []
+      const warn = (warning: Error) => void warnings.push(warning)
+      process.on("warning", warn)
+      // Node warns of the eleventh listener.
+      for (let i = 0; i < 12; i++) yield* scanner.scan(real, { paths: ["a.ts"], bytes: 0 })
+      process.off("warning", warn)
+      assert.deepStrictEqual(warnings, [])
+    }))
+
   live("that is interrupted leaves its threads to the next one", () =>
     Effect.gen(function*() {
       const { scanner, whole } = yield* scanning({ "a.ts": secret })
@@ -288,7 +376,13 @@ describe("a scan", () => {
 describe("a history", () => {
   live("tells what any commit has added, once, with the commit it came in by", () =>
     Effect.gen(function*() {
-      const { root, scanner, whole } = yield* scanning({ "a b.txt": `one\n${secret}\n`, "sub/ü.txt": "fine\n" })
+      const quoted = "sub/\"q\"\t\\.txt"
+      const { root, scanner, whole } = yield* scanning({
+        "a b.txt": `one\n${secret}\n`,
+        "sub/ü.txt": "fine\n",
+        "sub/long.txt": `${"z ".repeat(100_000)}${secret} ${"z ".repeat(100_000)}\nend\n`,
+        [quoted]: secret
+      })
       git(root, "init", "-q")
       git(root, "add", ".")
       git(root, "commit", "-qm", "first")
@@ -296,7 +390,7 @@ describe("a history", () => {
       plant(root, { "a b.txt": `zero\none\n${secret}\n`, "sub/ü.txt": `++ a\n-- b\nkey: ${secret}` })
       git(root, "commit", "-qam", "second")
       const second = git(root, "rev-parse", "HEAD").trim()
-      plant(root, { "a b.txt": "clean\n", "sub/ü.txt": "clean\n" })
+      plant(root, { "a b.txt": "clean\n", "sub/ü.txt": "clean\n", "sub/long.txt": "clean\n", [quoted]: "clean\n" })
       git(root, "commit", "-qam", "third")
       plant(root, { "a b.txt": `\n\n\n${secret}\n` })
       git(root, "commit", "-qam", "again")
@@ -307,11 +401,16 @@ describe("a history", () => {
       assert.deepStrictEqual(notRead, [])
       assert.deepStrictEqual(
         inOrder(findings).map(({ column, commit, line, path }) => [path, line, column, commit]),
-        [["a b.txt", 2, 1, first], ["sub/ü.txt", 3, 6, second]]
+        [["a b.txt", 2, 1, first], [quoted, 1, 1, first], ["sub/long.txt", 1, 200_001, first], [
+          "sub/ü.txt",
+          3,
+          6,
+          second
+        ]]
       )
       // Of a folder only what is under it is told, relative to it.
       const below = yield* scanner.history(path.join(root, "sub"))
-      assert.deepStrictEqual(below.findings.map(({ path }) => path), ["ü.txt"])
+      assert.sameMembers(below.findings.map(({ path }) => path), [quoted.slice(4), "long.txt", "ü.txt"])
     }))
 
   live("runs no program that the repository names", () =>
@@ -350,5 +449,19 @@ describe("a history", () => {
       const { notRead } = yield* scanner.history(root)
       assert.strictEqual(notRead[0]?.path, ".git")
       assert.include(notRead[0]?.reason, "not a git repository")
+    }))
+
+  live("that cannot be read is told of, also if git says nothing", () =>
+    Effect.gen(function*() {
+      const { folder, scanner } = yield* scanning({ "a.txt": "fine" })
+      const before = process.env["PATH"]
+      plant(folder, { "bin/git": "#!/bin/sh\nexit 3\n" })
+      fs.chmodSync(path.join(folder, "bin/git"), 0o755)
+      yield* Effect.acquireRelease(
+        Effect.sync(() => process.env["PATH"] = path.join(folder, "bin")),
+        () => Effect.sync(() => process.env["PATH"] = before)
+      )
+      const { notRead } = yield* scanner.history(folder)
+      assert.deepStrictEqual(notRead, [{ path: ".git", reason: "its history cannot be read: git ended with 3" }])
     }))
 })

@@ -70,7 +70,7 @@ const ready = Effect.gen(function*() {
         yield* call.log("info", "nobody hears it")
         ended.push("late")
         return "late"
-      }))
+      }).pipe(Effect.onInterrupt(() => Effect.sync(() => void ended.push("late was stopped")))))
     yield* EffectTool.register(mcp, "wait", {}, () =>
       Effect.onExit(
         Effect.andThen(Deferred.succeed(started, undefined), Effect.never),
@@ -208,6 +208,18 @@ describe("a tool that is an Effect", () => {
       assert.deepStrictEqual(ended, [])
       yield* Deferred.succeed(gone, undefined)
       yield* eventually("it finished", () => ended.length === 1)
+    }))
+
+  it.live("is interrupted when its client cancels it, also when another Scope owns it", () =>
+    Effect.gen(function*() {
+      const { client, ended, started } = yield* ready
+      const call = { jsonrpc: "2.0", id: "late", method: "tools/call", params: { name: "late", arguments: {} } }
+      const waiting = yield* Effect.forkChild(client.send(call), { startImmediately: true })
+      yield* Deferred.await(started)
+      yield* client.notify("notifications/cancelled", { requestId: "late" })
+      yield* eventually("it was stopped", () => ended.length === 1)
+      assert.deepStrictEqual(ended, ["late was stopped"])
+      yield* Fiber.join(waiting)
     }))
 
   it.live("goes on in its session when its client disconnects", () =>

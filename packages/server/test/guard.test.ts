@@ -60,7 +60,7 @@ const origins = [
 ] as const
 const sites = [undefined, "same-origin", "none", "same-site", "cross-site"] as const
 const options: Guard.GuardOptions = {
-  allowedHosts: ["mcp.example.org"],
+  allowedHosts: ["MCP.example.org"],
   allowedOrigins: ["https://app.example.org"]
 }
 

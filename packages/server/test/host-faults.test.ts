@@ -110,6 +110,20 @@ describe("a client that comes back", () => {
       assert.deepStrictEqual(said.match(/(?<=id: ).*/g), ["0-0", "0-1", "0-2"])
     }))
 
+  it.effect("is sent away, and gets the answer that came meanwhile when it is back", () =>
+    Effect.gen(function*() {
+      const out = new OutStream(1, new ReplayLog(1000, 1000))
+      const first = yield* EventSink.make(4000, () => {})
+      out.attach(first, undefined)
+      out.pause()
+      assert.isFalse(first.isOpen)
+      out.answer(7, "the answer")
+      out.complete()
+      const second = yield* EventSink.make(4000, () => {})
+      out.attach(second, 0)
+      assert.include(yield* Stream.mkString(Stream.decodeText(second.body)), "data: the answer")
+    }))
+
   it.effect("gets all that was kept, though it is more than may wait", () =>
     Effect.gen(function*() {
       const out = new OutStream(0, new ReplayLog(100_000, 1000))

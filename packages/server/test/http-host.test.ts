@@ -3,18 +3,21 @@ import { assert, describe, it } from "@effect/vitest"
 import type { RegistrySnapshot, SessionRegistry } from "@holdfast/server/SessionRegistry"
 import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js"
+import { Server } from "@modelcontextprotocol/sdk/server/index.js"
+import { InitializeRequestSchema } from "@modelcontextprotocol/sdk/types.js"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Logger from "effect/Logger"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import { eventually } from "./support/eventually.ts"
 import { open } from "./support/hosted.ts"
 import { eventsOf, RawClient } from "./support/rawClient.ts"
 
-const ready = (options: Parameters<typeof open>[0] = {}) =>
+const ready = (...options: Parameters<typeof open>) =>
   Effect.gen(function*() {
-    const host = yield* open(options)
+    const host = yield* open(...options)
     const client = new RawClient(host.url)
     yield* client.initialize()
     return { ...host, client }
@@ -83,16 +86,94 @@ describe("a server over Streamable HTTP", () => {
   it.live("what is no message, no revision or a second request of one id is refused, and harms nobody", () =>
     Effect.gen(function*() {
       const { client, steer } = yield* ready()
-      assert.strictEqual((yield* client.send("{")).status, 400)
-      assert.strictEqual((yield* client.send("[]")).status, 400)
-      assert.strictEqual((yield* client.send({ jsonrpc: "2.0" })).status, 400)
-      assert.strictEqual((yield* client.request("ping", {}, { "mcp-protocol-version": "1999-01-01" })).status, 400)
+      const refusal = (body: unknown, headers?: Record<string, string>) =>
+        Effect.gen(function*() {
+          const response = yield* client.send(body, headers)
+          assert.strictEqual(response.status, 400)
+          return (yield* client.json(response)).error
+        })
+      assert.strictEqual((yield* refusal("{"))?.code, -32_700)
+      assert.strictEqual((yield* refusal("[]"))?.code, -32_600)
+      assert.strictEqual((yield* refusal({ jsonrpc: "2.0" }))?.code, -32_600)
+      const ping = { jsonrpc: "2.0", id: 1, method: "ping" }
+      const old = yield* refusal(ping, { "mcp-protocol-version": "1999-01-01" })
+      assert.deepInclude(old?.data, { requested: "1999-01-01" })
+      assert.include((yield* refusal([ping, { ...ping, id: 2, method: "initialize" }]))?.message, "comes alone")
       const request = { jsonrpc: "2.0", id: "same", method: "tools/call", params: { name: "wait", arguments: {} } }
       const first = yield* Effect.forkChild(client.send(request), { startImmediately: true })
       yield* eventually("the call arrived", () => steer.waiting.length === 1)
       assert.strictEqual((yield* client.send(request)).status, 400)
       steer.waiting[0]?.("done")
       assert.strictEqual((yield* client.json(yield* Fiber.join(first))).result?.content?.[0]?.text, "done")
+    }))
+
+  it.live("a client of an older revision is given no place to come back to, and batches before 2025-06-18 only", () =>
+    Effect.gen(function*() {
+      const { url } = yield* open()
+      const ping = { jsonrpc: "2.0", id: "p", method: "ping" }
+      for (const [revision, isOld] of [["2025-03-26", true], ["2025-06-18", false], ["2025-11-25", false]] as const) {
+        const client = new RawClient(url)
+        yield* client.initialize(revision)
+        assert.strictEqual((yield* client.send([ping])).status, isOld ? 200 : 400, revision)
+        const { events } = yield* client.stream()
+        yield* eventually("the stream has begun", () => events.comments() > 0 || events.lastEventId() !== "")
+        assert.strictEqual(events.lastEventId() !== "", revision === "2025-11-25", revision)
+        events.leave()
+      }
+    }))
+
+  it.live("what was said after a client has left its stream is told on the next one", () =>
+    Effect.gen(function*() {
+      const { client, registry } = yield* ready()
+      const { events } = yield* client.stream()
+      yield* client.call("announce")
+      yield* eventually("the first", () => events.messages().length === 1)
+      events.leave()
+      yield* until(registry, ({ openStreams }) => openStreams === 0)
+      yield* client.call("announce")
+      const next = yield* client.stream()
+      yield* eventually("the second", () => next.events.messages().length === 1)
+      next.events.leave()
+    }))
+
+  it.live("a server that refuses the handshake costs the client its session, and it is given no id", () =>
+    Effect.gen(function*() {
+      const server = () => {
+        const made = new Server({ name: "proud", version: "1" }, { capabilities: {} })
+        made.setRequestHandler(InitializeRequestSchema, () => {
+          throw new Error("not you")
+        })
+        return made
+      }
+      const { registry, url } = yield* open({ server }, "None")
+      const { answer, response } = yield* new RawClient(url).initialize()
+      assert.include(answer.error?.message, "not you")
+      assert.isNull(response.headers.get("mcp-session-id"))
+      const { closed } = yield* until(registry, ({ sessions }) => sessions.length === 0)
+      assert.deepInclude(closed, { error: 1 })
+    }))
+
+  it.live("an answer of the client's that is none fails the question", () =>
+    Effect.gen(function*() {
+      const host = yield* open()
+      const client = new RawClient(host.url)
+      const { response } = yield* Effect.map(
+        client.request("initialize", {
+          protocolVersion: "2025-11-25",
+          capabilities: { elicitation: {} },
+          clientInfo: { name: "raw", version: "1" }
+        }),
+        (response) => ({ response })
+      )
+      client.headers["mcp-session-id"] = response.headers.get("mcp-session-id") ?? ""
+      const events = eventsOf(yield* client.call("ask"))
+      yield* eventually("the question", () => events.messages().length === 1)
+      const { id } = events.messages()[0] ?? {}
+      assert.strictEqual((yield* client.send({ jsonrpc: "2.0", id, error: { code: 1 } })).status, 400)
+      yield* eventually("the answer to the call", events.isOver)
+      const { result } = events.messages()[1] ?? {}
+      assert.strictEqual(result?.["isError"], true)
+      assert.include(result?.content?.[0]?.text, "the client's answer is none")
     }))
 
   it.live("a handler whose client has gone goes on, and its answer can be had from where the stream broke", () =>
@@ -203,12 +284,29 @@ describe("a server over Streamable HTTP", () => {
       const call = yield* Effect.forkChild(client.call("wait"), { startImmediately: true })
       yield* eventually("the call arrived", () => steer.waiting.length === 1)
       const drain = yield* Effect.forkChild(registry.drain("1 minute"), { startImmediately: true })
-      const refused = yield* client.call("echo", { text: "late" })
-      assert.strictEqual(refused.status, 503)
+      for (const refused of [yield* client.call("echo", { text: "late" }), (yield* client.stream()).response]) {
+        assert.deepStrictEqual([refused.status, refused.headers.get("retry-after")], [503, "5"])
+      }
       steer.waiting[0]?.("in time")
       assert.strictEqual((yield* client.json(yield* Fiber.join(call))).result?.content?.[0]?.text, "in time")
       assert.deepStrictEqual(yield* Fiber.join(drain), { cutOff: 0, closed: 1 })
       yield* eventually("the stream ended", events.isOver)
+    }))
+
+  it.live("says where it listens and that it drains, and nothing of each request", () =>
+    Effect.gen(function*() {
+      const lines: Array<string> = []
+      const logger = Logger.make(({ message }) => void lines.push([message].flat().join(" ")))
+      const url = yield* Effect.gen(function*() {
+        const { client, url } = yield* ready({}, "Info")
+        yield* client.call("echo", { text: "hi" })
+        return url
+      }).pipe(Effect.scoped, Effect.provide(Logger.layer([logger])))
+      assert.deepStrictEqual(lines.map((line) => line.replace(/\d+\.\d s/, "N s")), [
+        `listening on ${url}`,
+        "draining: 0 requests in flight, 1 session, at most 100ms",
+        "drained in N s: 1 session closed"
+      ])
     }))
 
   it.live("a pending request is answered when the server closes, never left hanging", () =>

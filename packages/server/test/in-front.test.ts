@@ -119,7 +119,8 @@ describe("a server behind a proxy", () => {
       }
       const forwarded = (headers: http.IncomingHttpHeaders) => ({
         ...own(`10.0.0.7:8080`)(headers),
-        "x-forwarded-host": "mcp.example.org",
+        // Of several proxies the first tells what the client has asked for.
+        "x-forwarded-host": "mcp.example.org, inner.example.org",
         "x-forwarded-proto": "https",
         "x-forwarded-prefix": "/elsewhere"
       })

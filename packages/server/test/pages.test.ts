@@ -157,6 +157,7 @@ describe("a page of a listed origin", () => {
       for (const entry of ["*", "app.example.org", "https://app.example.org/path", "https://*.example.org", ""]) {
         const error = yield* Effect.flip(Layer.build(McpHost.layerHttp({ server, port: 0, allowedOrigins: [entry] })))
         assert.include(error.message, "allowedOrigins", entry)
+        assert.deepInclude("reason" in error ? error.reason : undefined, { option: "allowedOrigins" })
       }
     }))
 

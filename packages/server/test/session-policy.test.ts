@@ -32,6 +32,7 @@ describe("the policy of sessions", () => {
       for (const [name, , least] of [...options, ["maxSessionsPerPrincipal", 0, 1] as const]) {
         assert.include(yield* SessionPolicy.make({ [name]: least }), { [name]: least })
         const refused = yield* Effect.flip(SessionPolicy.make({ [name]: least - 1 }))
+        assert.strictEqual(refused._tag, "McpServerError")
         assert.deepInclude(refused.reason, {
           option: name,
           expected: isCount(name) ? `a whole number, at least ${least}` : `at least ${least} ms`,
@@ -58,7 +59,7 @@ describe("the policy of sessions", () => {
       assert.include(yield* SessionPolicy.make({ name: " a " }), { name: " a " })
       for (const name of ["", " \t"]) {
         const { reason } = yield* Effect.flip(SessionPolicy.make({ name }))
-        assert.deepInclude(reason, { option: "name", actual: JSON.stringify(name) })
+        assert.deepInclude(reason, { _tag: "ServerOptionInvalid", option: "name", actual: JSON.stringify(name) })
       }
     }))
 })

@@ -190,6 +190,10 @@ describe("a registry of sessions", () => {
       for (let n = 0; n < 3; n++) yield* open("a")
       assert.deepInclude((yield* Effect.flip(open("a"))).reason, { limit: 3, principal: "a" })
       yield* open("b")
+      // There was room for it: nobody had to go.
+      assert.deepInclude((yield* registry.snapshot).closed, { limit: 0 })
+      // Where there is place for one only, it is anybody's.
+      yield* active(yield* SessionRegistry.make({ maxSessions: 1 }), { ...opened, principal: Principal.make("a") })
       const alone = yield* SessionRegistry.make({ maxSessions: 4 })
       for (let n = 0; n < 4; n++) yield* active(alone)
       assert.deepInclude((yield* Effect.flip(active(alone))).reason, { limit: 4 })
@@ -230,6 +234,29 @@ describe("a registry of sessions", () => {
       const count = (name: string) =>
         Effect.map(registry.snapshot, ({ sessions }) => sessions.filter(({ principal }) => principal === name).length)
       assert.deepStrictEqual([yield* count("a"), yield* count("b")], [10, 10])
+    }))
+
+  it.effect("what comes while room is being made for others of its principal counts those others", () =>
+    Effect.gen(function*() {
+      const registry = yield* SessionRegistry.make({ maxSessions: 5, maxSessionsPerPrincipal: 5 })
+      const open = (name: string) => active(registry, { ...opened, principal: Principal.make(name) })
+      const released = yield* Effect.forEach(Array.from({ length: 5 }), () =>
+        Effect.gen(function*() {
+          const release = yield* Deferred.make<void>()
+          const { session } = yield* open("a")
+          yield* Scope.addFinalizer(session.scope, Deferred.await(release))
+          return release
+        }))
+      const begin = Effect.forkChild(Effect.exit(open("b")), { startImmediately: true })
+      const [first, second] = [yield* begin, yield* begin]
+      const release = (index: number) => Deferred.succeed(released[index] ?? Deferred.makeUnsafe<void>(), undefined)
+      yield* release(0)
+      assert.isTrue(Exit.isSuccess(yield* Fiber.join(first)))
+      // One of its own is there and one is coming, of the other principal three are left.
+      assert.strictEqual((yield* Effect.flip(open("b"))).reason._tag, "SessionLimit")
+      yield* release(1)
+      assert.isTrue(Exit.isSuccess(yield* Fiber.join(second)))
+      for (const index of [2, 3, 4]) yield* release(index)
     }))
 
   it.effect("counts a session until all that it held is released: to come and go makes no room for more", () =>

@@ -5,6 +5,7 @@ import * as McpHost from "@holdfast/server/McpHost"
 import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js"
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
+import { EmptyResultSchema } from "@modelcontextprotocol/sdk/types.js"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -143,6 +144,21 @@ describe("a server of the revisions with sessions that gives out none", () => {
       const answer = yield* said(yield* client.call("ask"))
       assert.strictEqual(answer.result?.["isError"], true)
       assert.include(answer.result?.content?.[0]?.text, "cannot be asked")
+    }))
+
+  it.live("a server that pings its client in the course of a call is answered", () =>
+    Effect.gen(function*() {
+      const server = () => {
+        const mcp = new McpServer({ name: "careful", version: "1" })
+        mcp.registerTool("ping", {}, async (extra) => {
+          await extra.sendRequest({ method: "ping" }, EmptyResultSchema)
+          return { content: [{ type: "text", text: "it lives" }] }
+        })
+        return mcp
+      }
+      const { url } = yield* open({ sessions, server })
+      const answer = yield* said(yield* clientOf(url).call("ping"))
+      assert.deepStrictEqual(answer.result?.content, [{ type: "text", text: "it lives" }])
     }))
 
   it.live("progress of a call is told in its answer, without a place to come back to", () =>

@@ -51,6 +51,42 @@ describe("a server over HTTP+SSE", () => {
       yield* eventually("the handler finished", () => steer.finished === 1)
     }))
 
+  it.live("a batch is taken; what is no message is refused, and fails the question that it was to answer", () =>
+    Effect.gen(function*() {
+      const { events, poster } = yield* connect
+      yield* poster.send([{
+        jsonrpc: "2.0",
+        id: 1,
+        method: "initialize",
+        params: {
+          protocolVersion: "2024-11-05",
+          capabilities: { elicitation: {} },
+          clientInfo: { name: "raw", version: "1" }
+        }
+      }])
+      yield* eventually("the handshake's answer", () => events.messages().length === 1)
+      assert.strictEqual((yield* poster.send("{")).status, 400)
+      yield* poster.send([
+        { jsonrpc: "2.0", id: 2, method: "tools/call", params: { name: "ask", arguments: {} } },
+        { jsonrpc: "2.0", method: "notifications/initialized" }
+      ])
+      yield* eventually("the question", () => events.messages().length === 2)
+      const { id } = events.messages()[1] ?? {}
+      assert.strictEqual((yield* poster.send({ jsonrpc: "2.0", id, error: { code: 1 } })).status, 400)
+      yield* eventually("the answer to the call", () => events.messages().length === 3)
+      assert.include(events.messages()[2]?.result?.content?.[0]?.text, "the client's answer is none")
+    }))
+
+  it.live("sessions have a limit, and who comes too late is told when to come back", () =>
+    Effect.gen(function*() {
+      const { origin } = yield* open({ legacySse: true, maxSessions: 1 })
+      const client = new RawClient(`${origin}/sse`)
+      const first = eventsOf(yield* client.send(undefined, {}, "GET"))
+      const late = yield* client.send(undefined, {}, "GET")
+      assert.deepStrictEqual([late.status, late.headers.get("retry-after")], [503, "10"])
+      first.leave()
+    }))
+
   it.live("a message for a session that is not there is answered, and 404", () =>
     Effect.gen(function*() {
       const { address, origin } = yield* connect

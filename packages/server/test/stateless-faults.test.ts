@@ -7,6 +7,7 @@ import { ElicitResultSchema } from "@modelcontextprotocol/sdk/types.js"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as http from "node:http"
+import { HttpReply } from "../src/internal/stateless/HttpReply.ts"
 import { answering, type Extra, type Handle, text } from "./support/answering.ts"
 import { eventually } from "./support/eventually.ts"
 import { open } from "./support/hosted.ts"
@@ -95,6 +96,20 @@ describe("a client", () => {
         assert.deepStrictEqual([status, message.error?.code], [400, -32602])
       }
       assert.strictEqual((yield* registry.snapshot).closed.error, 0)
+    }))
+})
+
+describe("a request without a session", () => {
+  it.effect("is answered by JSON, though a heartbeat comes meanwhile, unless it takes as long as one", () =>
+    Effect.gen(function*() {
+      const make = HttpReply.make({ acceptsStream: true, openedAt: 100, maxBufferedBytes: 1000, onEnd: () => {} })
+      const [quick, slow] = [yield* make, yield* make]
+      quick.beat(119, 20)
+      quick.finish(200, "{}")
+      assert.deepStrictEqual(yield* quick.decision, { _tag: "Json", status: 200, text: "{}" })
+      slow.beat(120, 20)
+      slow.finish(200, "{}")
+      assert.deepStrictEqual(yield* slow.decision, { _tag: "Stream" })
     }))
 })
 
@@ -212,7 +227,9 @@ describe("a server", () => {
         return made
       }
       const { registry, url } = yield* open({ server })
-      assert.isDefined((yield* soon(new StatelessClient(url).call("x"))).message.error)
+      const outcome = yield* soon(new StatelessClient(url).call("x"))
+      assert.strictEqual(outcome.status, 503)
+      assert.match(outcome.message.error?.message ?? "", /the server was closed: error/)
       const legacy = new RawClient(url)
       yield* legacy.initialize()
       const { error } = yield* legacy.json(yield* soon(legacy.call("x")))

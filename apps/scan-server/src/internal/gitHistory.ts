@@ -16,11 +16,11 @@ const args = [
   ...["--src-prefix=a/", "--dst-prefix=b/", "--format=%x00%H", "--", "."]
 ]
 
-/** `onPart` is told of each piece of output before it is matched. */
+/** `onPart` is called before each piece of output is matched. */
 export const scan = async (
   root: string,
   matcher: Matcher,
-  onPart: (file: number, part: number) => void
+  onPart: (file: number) => void
 ): Promise<Scanned> => {
   const { HOME = "", PATH = "" } = process.env
   // It ends with this thread: nobody reads what it writes.
@@ -33,16 +33,15 @@ export const scan = async (
   git.stderr.setEncoding("utf8").on("data", (text: string) => complaint = (complaint + text).slice(0, 500))
   const ended = new Promise<string | undefined>((resolve) => {
     git.once("error", ({ message }) => resolve(message))
-    git.once("close", (code) => resolve(code === 0 ? undefined : complaint.split("\n")[0] ?? `git ended with ${code}`))
+    git.once("close", (code) => resolve(code === 0 ? undefined : complaint.split("\n")[0] || `git ended with ${code}`))
   })
   const aside: SetAside = { allowed: 0 }
   // The log begins with the newest commit: what is left of a secret is where it came in.
   const oldest = new Map<string, Finding>()
   const reader = read(matcher, aside, (finding) => oldest.set(finding.fingerprint, finding))
-  let part = 0
   let bytes = 0
   for await (const text of git.stdout.setEncoding("utf8")) {
-    onPart(0, part++)
+    onPart(0)
     bytes += text.length
     await reader.push(text)
   }
@@ -66,7 +65,7 @@ const read = (matcher: Matcher, aside: SetAside, onFinding: (finding: Finding) =
   let [commit, path] = ["", ""]
   let document: Document | undefined
   let found: Array<Finding> = []
-  let [removed, added] = [0, 0]
+  let added = 0
   let rest = ""
   // Of an added line that is still coming the beginning has been matched.
   let isWithin = false
@@ -79,9 +78,7 @@ const read = (matcher: Matcher, aside: SetAside, onFinding: (finding: Finding) =
   }
 
   const onLine = async (line: string): Promise<void> => {
-    if (removed > 0 && line.startsWith("-")) {
-      removed--
-    } else if (added > 0 && line.startsWith("+")) {
+    if (added > 0 && line.startsWith("+")) {
       added--
       await document?.push(`${line.slice(1)}\n`)
       if (added === 0) await close()
@@ -90,9 +87,9 @@ const read = (matcher: Matcher, aside: SetAside, onFinding: (finding: Finding) =
     } else if (line.startsWith("+++ ")) {
       path = pathOf(line.slice(4))
     } else {
-      const [, minus = "1", first, plus = "1"] = /^@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@/.exec(line) ?? []
+      // Lines that were removed, and headers, are none of these.
+      const [, first, plus = "1"] = /^@@ -\d+(?:,\d+)? \+(\d+)(?:,(\d+))? @@/.exec(line) ?? []
       if (first === undefined) return
-      removed = Number(minus)
       added = Number(plus)
       if (added > 0) document = matcher.document({ path, commit, firstLine: Number(first) }, found, aside)
     }

@@ -42,12 +42,11 @@ interface Tracked {
 }
 
 /** All files under the root, in order. `onFolder` is told of each folder before it is looked into. */
-export const list = (root: string, onFolder: (number: number) => void = () => {}): Listed => {
+export const list = (root: string, onFolder: () => void = () => {}): Listed => {
   const files: Array<ListedFile> = []
   const notRead: Array<NotRead> = []
-  let folders = 0
   const visit = (folder: string, inherited: Inherited): void => {
-    onFolder(folders++)
+    onFolder()
     const entries = openInside.folder(root, folder)
     if ("reason" in entries) {
       notRead.push({ path: pathText.show(folder === "" ? "." : folder), reason: entries.reason })

@@ -82,10 +82,7 @@ export const make = (set: RuleSet, key: string): Matcher => {
   const document = (place: Place, found: Array<Finding>, aside: SetAside): Document => {
     const { commit, firstLine = 1, path } = place
     const isFor = detectors.map((one) => one.path === undefined || one.path.test(path))
-    const active = allowLists.filter(({ list }) =>
-      list.every !== true || list.paths === undefined || list.paths.length > 0
-    )
-    const isOut = active.some((one) => one.list.rules === undefined && isPlaceAllowed(one, path, commit))
+    const isOut = allowLists.some((one) => one.list.rules === undefined && isPlaceAllowed(one, path, commit))
     let text = ""
     // Where in the text the next window's own part begins, and in which line, and how far into it, that is.
     let from = 0
@@ -193,7 +190,7 @@ export const make = (set: RuleSet, key: string): Matcher => {
     const isAllowed = (by: Detector, it: Parameters<typeof allows>[1]): boolean =>
       commentsThatAllow.test(it.line())
       || by.allow.some((one) => allows(one, it))
-      || active.some((one) => (one.list.rules === undefined || one.list.rules.includes(by.id)) && allows(one, it))
+      || allowLists.some((one) => (one.list.rules === undefined || one.list.rules.includes(by.id)) && allows(one, it))
 
     return {
       push: async (more) => {
@@ -320,9 +317,10 @@ const ofSecretlint = (it: SecretlintRule): Detector => ({
   allow: [],
   guard: it.guard === undefined ? undefined : compile(it.guard),
   find: async (text, path) =>
-    (await Secretlint.find(it.rule, text, path)).map(([start, end]) => {
-      const secretStart = text.startsWith(it.prefix ?? "", start) ? start + (it.prefix ?? "").length : start
-      return { start, end, secretStart, secret: text.slice(secretStart, end) }
+    (await Secretlint.find(it.rule, text, path)).map(([start, early]) => {
+      const length = it.prefix?.exec(text.slice(start, early))?.[0].length ?? 0
+      const end = early + length
+      return { start, end, secretStart: start + length, secret: text.slice(start + length, end) }
     })
 })
 

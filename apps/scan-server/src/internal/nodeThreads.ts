@@ -5,8 +5,8 @@ import { Worker } from "node:worker_threads"
 import type { Task, WorkerData } from "./scanWorker.ts"
 
 export interface Thread {
-  /** Does one task. `onPart` is told of each part of each file that it begins with. Interrupting it, or its death, ends the thread. */
-  readonly run: (task: Task, onPart?: (file: number, part: number) => void) => Effect.Effect<unknown, ThreadEnded>
+  /** Does one task. `onPart` is told of the file with each part that it begins. Interrupting it, or its death, ends the thread. */
+  readonly run: (task: Task, onPart?: (file: number) => void) => Effect.Effect<unknown, ThreadEnded>
   readonly isAlive: () => boolean
   /** Milliseconds of the processor it has had so far, also while a pattern keeps it from everything else. None while it does not run. */
   readonly processorMillis: Effect.Effect<number>
@@ -19,7 +19,7 @@ export interface ThreadEnded {
 }
 
 type Said =
-  | { readonly _tag: "At"; readonly file: number; readonly part: number }
+  | { readonly _tag: "At"; readonly file: number }
   | { readonly _tag: "Done"; readonly answer: unknown }
 
 /** The thread itself starts with its first task: a server that is only asked what it can do starts none. */
@@ -42,11 +42,13 @@ export const make = (data: WorkerData): Effect.Effect<Thread, never, Scope.Scope
       run: (task, onPart) =>
         Effect.callback<unknown, ThreadEnded>((resume) => {
           const ended = (description: string): void => {
+            // Its exit is told of later: meanwhile nothing else may be given to it.
+            thread.isAlive = false
             quiet()
             resume(Effect.fail<ThreadEnded>({ _tag: "ThreadEnded", description }))
           }
           const onMessage = (said: Said): void => {
-            if (said._tag === "At") return onPart?.(said.file, said.part)
+            if (said._tag === "At") return onPart?.(said.file)
             quiet()
             resume(Effect.succeed(said.answer))
           }

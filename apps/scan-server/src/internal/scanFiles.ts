@@ -24,12 +24,12 @@ export interface Scanned {
 
 const partBytes = 256 * 1024
 
-/** Looks into files. `onPart` is told of each part of each file before it is matched. */
+/** Looks into files. `onPart` is told of the file before each part of it is matched. */
 export const scan = async (
   root: string,
   paths: ReadonlyArray<string>,
   matcher: Matcher,
-  onPart: (file: number, part: number) => void
+  onPart: (file: number) => void
 ): Promise<Scanned> => {
   const findings: Array<Finding> = []
   const notRead: Array<NotRead> = []
@@ -37,7 +37,7 @@ export const scan = async (
   const part = Buffer.allocUnsafe(partBytes)
   let [bytes, files, binary] = [0, 0, 0]
   for (const [index, path] of paths.entries()) {
-    onPart(index, 0)
+    onPart(index)
     const opened = openInside.file(root, path)
     const shown = pathText.show(path)
     if ("reason" in opened) {
@@ -48,7 +48,7 @@ export const scan = async (
       const document = matcher.document({ path: shown }, findings, aside)
       let decoder: InstanceType<typeof TextDecoder> | undefined
       let size = 0
-      for (let number = 1;; number++) {
+      for (;;) {
         const count = fs.readSync(opened.descriptor, part, 0, part.length, null)
         if (count === 0) break
         const chunk = part.subarray(0, count)
@@ -59,13 +59,12 @@ export const scan = async (
         }
         size += count
         await document.push(decoder.decode(chunk, { stream: true }))
-        onPart(index, number)
+        onPart(index)
       }
       if (decoder === undefined && fs.fstatSync(opened.descriptor).size > 0) {
         binary++
         continue
       }
-      await document.push(decoder?.decode() ?? "")
       await document.end()
       files++
       bytes += size

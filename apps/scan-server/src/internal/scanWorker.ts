@@ -20,12 +20,12 @@ export interface WorkerData {
 const { key, rules } = workerData as WorkerData
 const matcher = MatchText.make(rules, key)
 
-const onPart = (file: number, part: number): void => parentPort?.postMessage({ _tag: "At", file, part })
+const onPart = (file: number): void => parentPort?.postMessage({ _tag: "At", file })
 
 const answerTo = (task: Task) => {
   switch (task._tag) {
     case "List":
-      return list(task.root, (number) => onPart(0, number))
+      return list(task.root, () => onPart(0))
     case "Scan":
       return scan(task.root, task.paths, matcher, onPart)
     case "History":
