@@ -65,6 +65,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
   const jobs = sql(options.tables.jobs)
   const runners = sql(options.tables.runners)
   const lanes = sql(options.tables.lanes)
+  const messages = sql(options.tables.messages)
   const now = sql.literal(nowIn)
   const held = new Set<string>()
   let isRegistered = false
@@ -128,10 +129,20 @@ export const make = Effect.fnUntraced(function*(options: Options) {
         // Those that are still being left are not among the shards that are asked for.
         const wanted = [...new Set([...left, ...yield* fresh])].filter((lane) => shards.includes(lane))
         if (wanted.length === 0) return []
-        const rows = yield* sql<{ readonly lane: string }>`INSERT INTO ${lanes} AS l (lane, runner, until)
-          SELECT lane, ${runner}, ${now} + ${leaseMillis} FROM unnest(${wanted}::text[]) AS lane ORDER BY lane
-          ON CONFLICT (lane) DO UPDATE SET runner = excluded.runner, until = excluded.until
-          WHERE l.runner = excluded.runner OR l.until < ${now} RETURNING lane`
+        // What the dead runner had read is to be read again. Cluster says so, too, once and without looking whether it was heard.
+        const rows = yield* sql<{ readonly lane: string }>`WITH
+          taken AS (
+            INSERT INTO ${lanes} AS l (lane, runner, until)
+            SELECT lane, ${runner}, ${now} + ${leaseMillis} FROM unnest(${wanted}::text[]) AS lane ORDER BY lane
+            ON CONFLICT (lane) DO UPDATE SET runner = excluded.runner, until = excluded.until
+            WHERE l.runner = excluded.runner OR l.until < ${now} RETURNING lane
+          ),
+          unread AS (
+            UPDATE ${messages} SET last_read = NULL WHERE id IN (
+              SELECT id FROM ${messages} WHERE shard_id IN (SELECT lane FROM taken) AND processed = FALSE ORDER BY rowid FOR UPDATE
+            )
+          )
+          SELECT lane FROM taken`
         const taken = rows.map(({ lane }) => lane)
         for (const lane of taken) held.add(lane)
         const adopted = taken.filter((lane) => left.includes(lane))
