@@ -13,6 +13,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as SqlClient from "effect/sql/SqlClient"
+import * as Bequests from "../src/internal/cluster/Bequests.ts"
 import { tablesIn } from "../src/internal/cluster/format.ts"
 import * as Lanes from "../src/internal/cluster/Lanes.ts"
 import * as PgSql from "../src/internal/cluster/PgSql.ts"
@@ -169,6 +170,74 @@ describe("a store in Postgres", () => {
         { readonly id: string }
       >`SELECT id::text AS id FROM holdfast_job_messages WHERE last_read IS NULL`
       assert.deepStrictEqual(unread.map(({ id }) => id), ["1"])
+    })))
+
+  it.live("charges a dead process to the job that was alone in it, or the only one that did anything, once; else suspects all", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { admin, config, database } = yield* place
+      yield* opened(config)
+      const { sql } = yield* PgSql.make({
+        config,
+        maxConnections: 4,
+        deadline: Duration.seconds(5),
+        observe: () => undefined
+      })
+      const bequests = Bequests.make(sql, {
+        tables: tablesIn(undefined),
+        identity: { machine: "here", pid: 1, birth: "" },
+        leaseDuration: Duration.seconds(8)
+      })
+      // Each process was last heard of 8 seconds ago; the third has runners of two kinds.
+      yield* admin(
+        `INSERT INTO holdfast_job_runners (id, machine, kind, identity, alive_until)
+        SELECT id, row_number() OVER (), 'count', '{"machine":"there","pid":' || process || ',"birth":""}', extract(epoch from clock_timestamp()) * 1000
+        FROM (VALUES ('one', 1), ('two', 2), ('three', 3), ('more of three', 3)) AS runners (id, process)`,
+        database
+      )
+      const job = (
+        id: string,
+        runner: string,
+        more: { readonly crashes?: number; readonly alone?: true; readonly waiting?: true } = {}
+      ) =>
+        admin(
+          `INSERT INTO holdfast_jobs (id, kind, version, owner, payload, state, attempt, crashes, is_alone, is_waiting, fence, runner, execution, lane,
+            is_cancelling, percent, revision, created_at, updated_at) VALUES ('${id}', 'count', 1, 'local', '{}', 'running', 1, ${
+            more.crashes ?? 0
+          },
+            ${more.alone ?? false}, ${
+            more.waiting ?? false
+          }, 1, '${runner}', 'of ${id}', 'count:7', FALSE, 0, 1, 0, 0)`,
+          database
+        )
+      yield* job("single", "one", { crashes: 6 })
+      yield* job("sleeping", "one", { waiting: true })
+      yield* job("alone", "two", { alone: true })
+      yield* job("beside", "two")
+      yield* job("first", "three")
+      yield* job("second", "more of three")
+      const inherit = (id: string) => bequests.inherit(id, `of ${id}`, "heir")
+      const [single, sleeping] = yield* Effect.all([inherit("single"), inherit("sleeping")], { concurrency: 2 })
+      assert.deepStrictEqual(single?.former, { runner: "one", identity: { machine: "there", pid: 1, birth: "" } })
+      assert.isTrue(single?.isAlone)
+      // The pause after seven deaths is a minute, of which the lease was a part.
+      assert.isAtMost(single?.pauseMillis ?? 0, 52_000)
+      assert.isAbove(single?.pauseMillis ?? 0, 30_000)
+      assert.deepInclude(sleeping, { isAlone: false, pauseMillis: 0 })
+      for (const id of ["alone", "beside", "first", "second"]) yield* inherit(id)
+      const rows = yield* sql<
+        { readonly id: string; readonly crashes: number; readonly suspicions: number; readonly state: string }
+      >`SELECT id, crashes, suspicions, state FROM holdfast_jobs ORDER BY number`
+      assert.deepStrictEqual(
+        rows.map(({ crashes, id, state, suspicions }) => `${id} ${crashes} ${suspicions} ${state}`),
+        [
+          "single 7 0 queued",
+          "sleeping 0 0 running",
+          "alone 1 0 running",
+          "beside 0 0 running",
+          "first 0 1 running",
+          "second 0 1 running"
+        ]
+      )
     })))
 
   it.live(

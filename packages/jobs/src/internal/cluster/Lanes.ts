@@ -101,7 +101,9 @@ export const make = Effect.fnUntraced(function*(options: Options) {
   const storage = RunnerStorage.makeEncoded({
     register: () =>
       Effect.gen(function*() {
-        yield* sql`DELETE FROM ${runners} WHERE alive_until < ${now} - ${3_600_000}`
+        // One with jobs is still to be buried.
+        yield* sql`DELETE FROM ${runners} WHERE alive_until < ${now} - ${3_600_000}
+          AND NOT EXISTS (SELECT 1 FROM ${jobs} WHERE runner = ${runners}.id)`
         const [row] = yield* sql<
           { readonly machine: number }
         >`INSERT INTO ${runners} (id, machine, kind, identity, alive_until)
@@ -155,7 +157,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
         const isCheck = shards.length === 1 && held.size > 1
         if (isCheck && begun - refreshedAt < leaseMillis) return Effect.succeed(shards)
         return sql<{ readonly lane: string }>`WITH
-          alive AS (UPDATE ${runners} SET alive_until = ${now} + ${leaseMillis} WHERE id = ${runner}),
+          alive AS (UPDATE ${runners} SET alive_until = ${now} + ${leaseMillis}, is_buried = FALSE WHERE id = ${runner}),
           mine AS (SELECT lane FROM ${lanes} WHERE runner = ${runner} AND ${
           sql.in("lane", shards)
         } ORDER BY lane FOR UPDATE)

@@ -28,6 +28,7 @@ import * as JsonText from "../JsonText.ts"
 import { publishMetrics } from "../publishMetrics.ts"
 import * as StoreTrouble from "../StoreTrouble.ts"
 import * as Watchers from "../Watchers.ts"
+import * as Bequests from "./Bequests.ts"
 import { statements, supported, tablesIn } from "./format.ts"
 import * as JobTable from "./JobTable.ts"
 import * as KindRunner from "./KindRunner.ts"
@@ -68,7 +69,8 @@ export const make = Effect.fnUntraced(function*({ migrate = true, schema, ...con
       const host = yield* JobHost
       const clock = yield* Clock.Clock
       const trouble = yield* StoreTrouble.make(name, Duration.toMillis(policy.leaseDuration))
-      const table = JobTable.make(sql, { name, tables, problemOf })
+      const bequests = Bequests.make(sql, { tables, identity: host.identity, leaseDuration: policy.leaseDuration })
+      const table = JobTable.make(sql, { name, tables, bequests, problemOf })
       const watchers = yield* Watchers.make(table)
       const kinds = new Map<string, KindRunner.KindRunner>()
       const metrics = yield* publishMetrics(policy.name, {
@@ -76,7 +78,11 @@ export const make = Effect.fnUntraced(function*({ migrate = true, schema, ...con
         isTroubled: () => trouble.present() !== undefined
       })
       const isWork = Latch.makeUnsafe(true)
-      const places = Places.make(policy.concurrency, () => void isWork.openUnsafe())
+      const places = Places.make({
+        most: policy.concurrency,
+        now: () => clock.currentTimeMillisUnsafe(),
+        onFree: () => void isWork.openUnsafe()
+      })
       const isProgress = Latch.makeUnsafe(false)
       const isTrouble = Latch.makeUnsafe(false)
       let met: SqlError | undefined
@@ -114,6 +120,7 @@ export const make = Effect.fnUntraced(function*({ migrate = true, schema, ...con
       /** Also what shows that all is well, or is not, when nothing else is asked of the database. */
       let isBeat = true
       const reconcile = Effect.gen(function*() {
+        places.look()
         for (const kind of kinds.values()) yield* trouble.attempted(kind.reconcile)
         if (isBeat) yield* trouble.attempted(beats)
         isBeat = !isBeat
