@@ -23,7 +23,10 @@ export interface Policy {
 export interface PolicyInput {
   /** Names the store in metrics, as the attribute `store`. Default: `jobs`. */
   readonly name?: string | undefined
-  /** How soon what another process did is seen: new jobs, cancellations, progress. Default: 1 second. */
+  /**
+   * How soon what another process did is seen: new jobs, cancellations, progress. Postgres tells it at once, and is looked at all the same. Default:
+   * 1 second.
+   */
   readonly pollInterval?: Duration.Input | undefined
   /** Progress of a running job is written at most this often. Default: 250 milliseconds. */
   readonly progressInterval?: Duration.Input | undefined

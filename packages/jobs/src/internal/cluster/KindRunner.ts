@@ -78,6 +78,8 @@ export interface KindRunner {
   readonly fill: Effect.Effect<boolean, JobError>
   /** Stops the job if it runs here. The table must know already. */
   readonly cancel: (id: string) => void
+  /** Whether the job runs here. */
+  readonly runs: (id: string) => boolean
   /** The question of the job that is open, if it runs here. */
   readonly asking: (id: string) => Attempt.Attempt["asking"]
   /** Progress that is not written yet. */
@@ -439,6 +441,7 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
       const attempt = attempts.get(id)
       if (attempt !== undefined) cancel(attempt)
     },
+    runs: (id) => attempts.has(id),
     asking: (id) => attempts.get(id)?.asking,
     unwritten: () =>
       [...attempts.values()].flatMap((attempt) => {
