@@ -23,13 +23,16 @@ export interface Policy {
 export interface PolicyInput {
   /** Names the store in metrics, as the attribute `store`. Default: `jobs`. */
   readonly name?: string | undefined
-  /** How soon what another process did is seen: new jobs, cancellations, progress. Default: 1 second. */
+  /**
+   * How soon what another process did is seen: new jobs, cancellations, progress. Postgres tells it at once, and is looked at all the same. Default:
+   * 1 second.
+   */
   readonly pollInterval?: Duration.Input | undefined
   /** Progress of a running job is written at most this often. Default: 250 milliseconds. */
   readonly progressInterval?: Duration.Input | undefined
-  /** Postgres only: a runner that was not heard of for this long is dead, and its jobs are taken over. Default: 10 seconds. */
+  /** Postgres only: a runner that was not heard of for this long is dead, and its jobs are taken over. Default: 8 seconds. */
   readonly leaseDuration?: Duration.Input | undefined
-  /** Postgres only: how often a runner is heard of. Default: a fifth of `leaseDuration`. */
+  /** Postgres only: how often a runner is heard of. Default: a quarter of `leaseDuration`. */
   readonly renewInterval?: Duration.Input | undefined
   /** Finished jobs are removed after this time. Default: 7 days. */
   readonly retention?: Duration.Input | undefined
@@ -41,13 +44,13 @@ export interface PolicyInput {
 
 /** The settings, with defaults for what is not given. */
 export const make = (input: PolicyInput = {}): Policy => {
-  const leaseDuration = Duration.fromInputUnsafe(input.leaseDuration ?? "10 seconds")
+  const leaseDuration = Duration.fromInputUnsafe(input.leaseDuration ?? "8 seconds")
   return {
     name: input.name ?? "jobs",
     pollInterval: Duration.fromInputUnsafe(input.pollInterval ?? "1 second"),
     progressInterval: Duration.fromInputUnsafe(input.progressInterval ?? "250 millis"),
     leaseDuration,
-    renewInterval: Duration.fromInputUnsafe(input.renewInterval ?? Duration.times(leaseDuration, 0.2)),
+    renewInterval: Duration.fromInputUnsafe(input.renewInterval ?? Duration.times(leaseDuration, 0.25)),
     retention: Duration.fromInputUnsafe(input.retention ?? "7 days"),
     cleanInterval: Duration.fromInputUnsafe(input.cleanInterval ?? "1 hour"),
     concurrency: input.concurrency ?? Infinity

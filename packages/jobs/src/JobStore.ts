@@ -98,7 +98,7 @@ export interface ListRequest {
   readonly limit: number
 }
 
-/** Where Postgres is, and how it is used. `maxConnections` (10) does not count the two that renew leases. */
+/** Where Postgres is, and how it is used. `maxConnections` (10) does not count the two that renew leases and the one that listens. */
 export interface PostgresConfig extends PgPoolConfig {
   /** The schema of the tables. Default: what `search_path` finds. */
   readonly schema?: string | undefined

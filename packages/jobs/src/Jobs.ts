@@ -102,7 +102,7 @@ export interface JobsShape {
   readonly remove: (id: string, asker?: Asker) => Effect.Effect<void, JobError>
   /**
    * What is wrong with the store, if anything is: jobs wait for it then. Seen by what this process does with the store anyway, so
-   * that it is known within a few seconds, and over ten seconds after the last trouble (`leaseDuration`). Costs nothing.
+   * that it is known within a few seconds, and over ten seconds after the last trouble (on Postgres `leaseDuration`). Costs nothing.
    */
   readonly storeTrouble: Effect.Effect<StoreTrouble | undefined>
 }

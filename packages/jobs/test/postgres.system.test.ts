@@ -3,7 +3,9 @@ import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { Job, JobPolicy, Jobs, JobStore } from "@holdfast/jobs"
 import type { PostgresConfig } from "@holdfast/jobs/JobStore"
 import * as Principal from "@holdfast/protocol/Principal"
+import * as ShardId from "effect/cluster/ShardId"
 import * as SqlMessageStorage from "effect/cluster/SqlMessageStorage"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -11,6 +13,10 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as SqlClient from "effect/sql/SqlClient"
+import * as Bequests from "../src/internal/cluster/Bequests.ts"
+import { tablesIn } from "../src/internal/cluster/format.ts"
+import * as Lanes from "../src/internal/cluster/Lanes.ts"
+import * as PgSql from "../src/internal/cluster/PgSql.ts"
 import * as Postgres from "./support/Postgres.ts"
 import { until } from "./support/until.ts"
 
@@ -120,6 +126,118 @@ describe("a store in Postgres", () => {
         const ours = yield* indexes("ours")
         for (const index of yield* indexes("theirs")) assert.include(ours, index)
       }).pipe(Effect.provide(PgClient.layer({ ...config, startupParameters: { search_path: "theirs" } })))
+    })))
+
+  it.live("gives a runner with the lanes of a dead one what that had read and not ended, in the same statement", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { admin, config, database } = yield* place
+      yield* opened(config)
+      const { sql } = yield* PgSql.make({
+        config,
+        maxConnections: 2,
+        deadline: Duration.seconds(5),
+        observe: () => undefined
+      })
+      yield* admin(
+        `INSERT INTO holdfast_jobs (id, kind, version, owner, payload, state, attempt, crashes, fence, runner, execution, lane, is_cancelling,
+          percent, revision, created_at, updated_at) VALUES ('one', 'count', 1, 'local', '{}', 'running', 1, 0, 1, 'dead', 'first', 'count:7',
+          FALSE, 0, 1, 0, 0)`,
+        database
+      )
+      yield* admin("INSERT INTO holdfast_job_lanes VALUES ('count:7', 'dead', 0), ('count:8', 'alive', 1e15)", database)
+      yield* admin(
+        `INSERT INTO holdfast_job_messages (id, shard_id, entity_type, entity_id, kind, processed, request_id, last_read)
+        SELECT n, 'count:' || 6 + n, 'Workflow/count', 'first', 0, FALSE, n, now() FROM generate_series(1, 2) AS n`,
+        database
+      )
+      const adopted: Array<string> = []
+      const { storage } = yield* Lanes.make({
+        sql,
+        tables: tablesIn(undefined),
+        kind: "count",
+        version: 1,
+        runner: "heir",
+        identity: { machine: "here", pid: 1, birth: "" },
+        leaseDuration: Duration.seconds(8),
+        wanted: 0,
+        room: () => 4,
+        onAdopted: (lanes) => adopted.push(...lanes)
+      })
+      const all = Array.from({ length: Lanes.lanesOfKind }, (_, index) => ShardId.make("count", index + 1))
+      const taken = yield* storage.acquire(Lanes.addressOf("heir"), all)
+      assert.deepStrictEqual([taken.map(String), adopted], [["count:7"], ["count:7"]])
+      const unread = yield* sql<
+        { readonly id: string }
+      >`SELECT id::text AS id FROM holdfast_job_messages WHERE last_read IS NULL`
+      assert.deepStrictEqual(unread.map(({ id }) => id), ["1"])
+    })))
+
+  it.live("charges a dead process to the job that was alone in it, or the only one that did anything, once; else suspects all", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { admin, config, database } = yield* place
+      yield* opened(config)
+      const { sql } = yield* PgSql.make({
+        config,
+        maxConnections: 4,
+        deadline: Duration.seconds(5),
+        observe: () => undefined
+      })
+      const bequests = Bequests.make(sql, {
+        tables: tablesIn(undefined),
+        identity: { machine: "here", pid: 1, birth: "" },
+        leaseDuration: Duration.seconds(8)
+      })
+      // Each process was last heard of 8 seconds ago; the third has runners of two kinds.
+      yield* admin(
+        `INSERT INTO holdfast_job_runners (id, machine, kind, identity, alive_until)
+        SELECT id, row_number() OVER (), 'count', '{"machine":"there","pid":' || process || ',"birth":""}', extract(epoch from clock_timestamp()) * 1000
+        FROM (VALUES ('one', 1), ('two', 2), ('three', 3), ('more of three', 3)) AS runners (id, process)`,
+        database
+      )
+      const job = (
+        id: string,
+        runner: string,
+        more: { readonly crashes?: number; readonly alone?: true; readonly waiting?: true } = {}
+      ) =>
+        admin(
+          `INSERT INTO holdfast_jobs (id, kind, version, owner, payload, state, attempt, crashes, is_alone, is_waiting, fence, runner, execution, lane,
+            is_cancelling, percent, revision, created_at, updated_at) VALUES ('${id}', 'count', 1, 'local', '{}', 'running', 1, ${
+            more.crashes ?? 0
+          },
+            ${more.alone ?? false}, ${
+            more.waiting ?? false
+          }, 1, '${runner}', 'of ${id}', 'count:7', FALSE, 0, 1, 0, 0)`,
+          database
+        )
+      yield* job("single", "one", { crashes: 6 })
+      yield* job("sleeping", "one", { waiting: true })
+      yield* job("alone", "two", { alone: true })
+      yield* job("beside", "two")
+      yield* job("first", "three")
+      yield* job("second", "more of three")
+      const inherit = (id: string) => bequests.inherit(id, `of ${id}`, "heir")
+      const [single, sleeping] = yield* Effect.all([inherit("single"), inherit("sleeping")], { concurrency: 2 })
+      assert.deepStrictEqual(single?.former, { runner: "one", identity: { machine: "there", pid: 1, birth: "" } })
+      assert.isTrue(single?.isAlone)
+      // The pause after seven deaths is a minute, of which the lease was a part.
+      assert.isAtMost(single?.pauseMillis ?? 0, 52_000)
+      assert.isAbove(single?.pauseMillis ?? 0, 30_000)
+      assert.deepInclude(sleeping, { isAlone: false, pauseMillis: 0 })
+      for (const id of ["alone", "beside", "first", "second"]) yield* inherit(id)
+      const rows = yield* sql<
+        { readonly id: string; readonly crashes: number; readonly suspicions: number; readonly state: string }
+      >`SELECT id, crashes, suspicions, state FROM holdfast_jobs ORDER BY number`
+      assert.deepStrictEqual(
+        rows.map(({ crashes, id, state, suspicions }) => `${id} ${crashes} ${suspicions} ${state}`),
+        [
+          "single 7 0 queued",
+          "sleeping 0 0 running",
+          "alone 1 0 running",
+          "beside 0 0 running",
+          "first 0 1 running",
+          "second 0 1 running"
+        ]
+      )
     })))
 
   it.live(

@@ -203,6 +203,35 @@ describe("jobs in Postgres", () => {
       assert.notInclude(all.filter(({ name }) => name === "b").map(({ what }) => what), "begin")
     })))
 
+  it.live("that kill their program are tried alone, and fail when they have done it often enough; those beside them are not charged", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { lines, on } = yield* place
+      const client = yield* on("client", { isClient: true })
+      const next = (name: string) => on(name, { hasBomb: true, leaseMillis: 3000 })
+      const first = yield* next("1")
+      const work = yield* first.start("work", 12, 500)
+      yield* until(lines, (all) => all.some(({ job }) => job === work))
+      const bomb = yield* first.start("bomb", 1, 300)
+      yield* first.ended
+      const isOver = until(client.status(bomb), ({ state }) => state === "failed")
+      for (let number = 2; (yield* client.status(bomb)).state !== "failed"; number++) {
+        const { ended } = yield* next(`${number}`)
+        yield* Effect.raceFirst(ended, isOver)
+      }
+      assert.strictEqual((yield* client.status(bomb)).failure?.kind, "crashes")
+      assert.strictEqual(
+        (yield* until(client.status(work), ({ finishedAt }) => finishedAt !== undefined)).state,
+        "succeeded"
+      )
+      const all = yield* lines
+      const killed = all.filter(({ job }) => job === bomb).map(({ name }) => name)
+      // In the first program both ran; it takes another such death to suspect them of it, unless nothing else had begun there.
+      assert.include([3, 4], killed.length)
+      for (const name of killed.slice(-2)) {
+        assert.notStrictEqual(all.findLast((line) => line.name === name && line.job === work)?.what, "begin")
+      }
+    })))
+
   const outages = {
     "is restarted": { begin: (it: Server) => it.stop, end: (it: Server) => it.begin },
     "is frozen": { begin: (it: Server) => it.freeze, end: (it: Server) => it.thaw },

@@ -23,6 +23,7 @@ interface Watcher {
 export interface Watchers {
   /** A job of this process may have changed. */
   readonly nudge: () => void
+  readonly isWatched: (id: string) => boolean
   /** The job as it is and whenever it changes, to its end. Fails with `JobNotFound` once it is removed. */
   readonly watch: (id: string) => Stream.Stream<StoredJob, JobError>
 }
@@ -84,6 +85,7 @@ export const make = Effect.fnUntraced(function*(store: Pick<Store, "read">) {
 
   const watchers: Watchers = {
     nudge: () => void isNews.openUnsafe(),
+    isWatched: (id) => watched.has(id),
     watch: (id) =>
       Stream.unwrap(Effect.gen(function*() {
         const queue = yield* Queue.sliding<StoredJob, JobError | Cause.Done>(buffered)

@@ -19,6 +19,10 @@ export interface Options {
   readonly version?: number
   /** The port of a store of others that its steps write into. */
   readonly outside?: number
+  /** It has a kind `bomb`, too, whose jobs kill it. */
+  readonly hasBomb?: boolean
+  /** Default: that of the policy. */
+  readonly leaseMillis?: number
   /** It only asks. */
   readonly isClient?: boolean
 }

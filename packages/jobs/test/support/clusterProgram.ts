@@ -4,7 +4,7 @@
  * It writes what its steps do into a log, and answers questions, a line of JSON each, on stdin.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Job, Jobs, JobStore } from "@holdfast/jobs"
+import { Job, JobPolicy, Jobs, JobStore } from "@holdfast/jobs"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -28,6 +28,8 @@ const kindOf = (name: string) =>
     payload: { steps: Schema.Int, millis: Schema.Int },
     success: Schema.Int,
     concurrency: 4,
+    // Beside one that kills its program, none may be charged.
+    maxCrashes: options.hasBomb === true ? 1 : 10,
     onOldVersion: "finish"
   })
 
@@ -62,13 +64,34 @@ const writing = (port: number, job: string, fence: number, millis: number) =>
     Effect.repeat(Schedule.spaced("100 millis").pipe(Schedule.upTo({ duration: millis })))
   )
 
+const Bomb = Job.make("bomb", {
+  version: 1,
+  payload: { steps: Schema.Int, millis: Schema.Int },
+  success: Schema.Int,
+  maxCrashes: 2
+})
+const BombLive = Bomb.toLayer(({ millis }, job) =>
+  job.step(
+    "boom",
+    Effect.gen(function*() {
+      tell({ what: "begin", job: job.id, step: "boom" })
+      yield* Effect.sleep(millis)
+      process.kill(process.pid, "SIGKILL")
+      return 0
+    })
+  )
+)
+
 const kinds = options.kinds.map(kindOf)
 const store = JobStore.layerPostgres({ ...options.postgres, username: "jobs", maxConnections: 4 })
 const live = kinds.reduce<Layer.Layer<Jobs, unknown, JobStore>>(
   (all, kind) => options.isClient === true ? all : Layer.merge(all, liveOf(kind)),
-  Jobs.layer
+  options.hasBomb === true ? BombLive : Jobs.layer
 ).pipe(
   Layer.provide(store),
+  Layer.provide(
+    options.leaseMillis === undefined ? Layer.empty : JobPolicy.layer({ leaseDuration: options.leaseMillis })
+  ),
   Layer.provide(Logger.layer([Logger.withConsoleError(Logger.formatSimple)]))
 )
 
@@ -77,7 +100,10 @@ const answer = (question: Question) =>
     const jobs = yield* Jobs
     switch (question.ask) {
       case "start":
-        return yield* jobs.start(kindOf(question.kind), { steps: question.steps, millis: question.millis })
+        return yield* jobs.start(question.kind === "bomb" ? Bomb : kindOf(question.kind), {
+          steps: question.steps,
+          millis: question.millis
+        })
       case "status":
         return yield* jobs.status(question.id)
       case "cancel":

@@ -692,6 +692,38 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
       })
     }
 
+    test("undoes the steps of a job that the next version of its kind does not go on with", () => {
+      const log: Array<string> = []
+      const begun = Deferred.makeUnsafe<void>()
+      const Next = Job.make("count", {
+        version: 2,
+        payload: { to: Schema.Int },
+        success: Schema.Int,
+        onOldVersion: "fail"
+      })
+      const code = (_: unknown, job: JobRun<Schema.Json>) =>
+        Effect.gen(function*() {
+          yield* job.step("one", Effect.succeed("1"), { compensate: () => Effect.sync(() => log.push("undo 1")) })
+          return yield* job.step("two", Effect.andThen(Deferred.succeed(begun, undefined), Effect.never))
+        })
+      let isFirst = true
+      return programs(
+        Layer.suspend(() => isFirst ? Count.toLayer(code) : Next.toLayer(code)),
+        (run) =>
+          Effect.gen(function*() {
+            const id = yield* run(Effect.gen(function*() {
+              const id = yield* (yield* Jobs).start(Count, { to: 1 })
+              yield* reached(begun)
+              return id
+            }))
+            isFirst = false
+            const { failure, state } = yield* run(ended(id))
+            assert.deepStrictEqual([state, failure?.kind], ["failed", "version"])
+            assert.deepStrictEqual(log, ["undo 1"])
+          })
+      )
+    })
+
     test("that breaks is told with the step, and the others are undone all the same", () => {
       const log: Array<string> = []
       const live = Count.toLayer((_, job) =>

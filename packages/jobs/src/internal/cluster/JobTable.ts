@@ -17,7 +17,6 @@ import * as crypto from "node:crypto"
 import { JobDataTooLarge, JobError, JobQueueFull, JobStoreUnavailable, type StoreProblem } from "../../JobError.ts"
 import type { Ended, JobState } from "../../JobState.ts"
 import type { ListRequest, NewJob, StoredFailure, StoredJob, StoredQuestion } from "../../JobStore.ts"
-import type { Identity } from "../JobHost.ts"
 import {
   type Backlog,
   type ClaimedJob,
@@ -28,11 +27,13 @@ import {
   type StoredStep,
   type Unsuccessful
 } from "../Store.ts"
+import type * as Bequests from "./Bequests.ts"
 import { nowIn, type tablesIn } from "./format.ts"
 
 /** A job as its runner gets it. */
 export interface TakenJob extends ClaimedJob {
   readonly crashes: number
+  readonly suspicions: number
   readonly hasUndo: boolean
   /** It goes on behind steps of another job, which are kept in the table. */
   readonly isSeeded: boolean
@@ -71,6 +72,8 @@ interface Row {
   readonly state: JobState
   readonly attempt: number
   readonly crashes: number
+  readonly suspicions: number
+  readonly is_alone: boolean
   readonly fence: number
   readonly is_cancelling: boolean
   readonly has_undo: boolean
@@ -109,9 +112,10 @@ export const kept = (name: string): string =>
 
 export const make = (
   sql: SqlClient.SqlClient,
-  { name, problemOf, tables }: {
+  { bequests, name, problemOf, tables }: {
     readonly name: string
     readonly tables: ReturnType<typeof tablesIn>
+    readonly bequests: ReturnType<typeof Bequests.make>
     readonly problemOf: (error: SqlError) => { readonly problem: StoreProblem; readonly detail: string }
   }
 ) => {
@@ -121,14 +125,13 @@ export const make = (
   const messages = sql(tables.messages)
   const replies = sql(tables.replies)
   const lanes = sql(tables.lanes)
-  const runners = sql(tables.runners)
   const turn = sql.literal(`nextval('${tables.turn}')`)
   const newcomersFirst = sql.literal("100")
   const now = sql.literal(nowIn)
   const columns = sql.literal(
     [
-      "id, kind, version, owner, state, attempt, crashes, fence, is_cancelling, has_undo, is_seeded, ending, percent, message, data",
-      "failure, question, question_name, starts_at, deadline_at, revision, created_at, started_at, finished_at, updated_at"
+      "id, kind, version, owner, state, attempt, crashes, suspicions, is_alone, fence, is_cancelling, has_undo, is_seeded, ending, percent",
+      "message, data, failure, question, question_name, starts_at, deadline_at, revision, created_at, started_at, finished_at, updated_at"
     ].join(", ")
   )
   const operation =
@@ -310,33 +313,26 @@ export const make = (
         }
         return undefined
       }).pipe(operation("look for a job")),
-    /** Takes a bound job again, for a runner that has its lane; `undefined` if it has ended or is another execution's by now. */
-    take: (id: string, execution: string, runner: string) =>
+    /** What a runner is to know of a bound job before it takes it, and what its former runner left undone. */
+    inherit: (id: string, execution: string, runner: string) =>
+      bequests.inherit(id, execution, runner).pipe(operation("take a job over")),
+    /** Takes a bound job again, for a runner that has its lane; `undefined` if it has ended or is another's by now. */
+    take: (
+      id: string,
+      execution: string,
+      { isAlone, runner }: { readonly runner: string; readonly isAlone: boolean }
+    ) =>
       sql<
-        Row & { readonly payload: string; readonly former: string | null; readonly identity: string | null }
-      >`WITH before AS MATERIALIZED (
-          SELECT number, runner AS former, state AS was FROM ${jobs}
-          WHERE id = ${id} AND execution = ${execution} AND state IN ('queued', 'running') FOR UPDATE
-        )
-        UPDATE ${jobs} j SET state = 'running', runner = ${runner}, attempt = attempt + 1, fence = fence + 1,
-          question = NULL, question_name = NULL,
-          crashes = crashes + CASE WHEN before.was = 'running' AND before.former <> ${runner} THEN 1 ELSE 0 END,
+        Row & { readonly payload: string }
+      >`UPDATE ${jobs} SET state = 'running', runner = ${runner}, attempt = attempt + 1,
+          fence = fence + 1, question = NULL, question_name = NULL, is_alone = ${isAlone}, is_waiting = FALSE,
           revision = revision + 1, updated_at = ${now}
-        FROM before WHERE j.number = before.number
-        RETURNING ${columns}, payload, before.former, (SELECT identity FROM ${runners} r WHERE r.id = before.former) AS identity`
-        .pipe(
-          Effect.map(([row]) =>
-            row === undefined ? undefined : {
-              ...toTaken(row),
-              former: row.former === null || row.former === runner ? undefined : {
-                runner: row.former,
-                // Written when it registered.
-                identity: row.identity === null ? undefined : JSON.parse(row.identity) as Identity
-              }
-            }
-          ),
-          operation("take a job over")
-        ),
+        WHERE id = ${id} AND execution = ${execution} AND state IN ('queued', 'running') AND EXISTS (
+          SELECT 1 FROM ${lanes} l WHERE l.lane = ${jobs}.lane AND l.runner = ${runner} AND l.until >= ${now}
+        ) RETURNING ${columns}, payload`.pipe(
+        Effect.map(([row]) => row === undefined ? undefined : toTaken(row)),
+        operation("take a job over")
+      ),
     /** Back into the queue as a job of this version that no runner has had, without its journal. False if the hold is lost. */
     restart: (hold: Hold, version: number) =>
       sql.withTransaction(Effect.gen(function*() {
@@ -345,7 +341,7 @@ export const make = (
           )
           UPDATE ${jobs} j SET state = 'queued', version = ${version}, execution = NULL,
             executions = executions || before.execution, lane = NULL, runner = NULL, percent = 0,
-            message = NULL, data = NULL, crashes = 0, attempt = attempt - 1, fence = fence + 1, revision = revision + 1,
+            message = NULL, data = NULL, crashes = 0, suspicions = 0, is_alone = FALSE, attempt = attempt - 1, fence = fence + 1, revision = revision + 1,
             updated_at = ${now}
           FROM before WHERE j.number = before.number RETURNING ${columns}`
         if (row === undefined) return false
@@ -439,9 +435,15 @@ export const make = (
         yield* sql`UPDATE ${steps} SET value = ${value} WHERE job = ${id} AND name = ${kept(question)}`
         return true
       })).pipe(operation("answer a question")),
-    setWaiting: () => Effect.succeed(true),
+    setWaiting: (hold: Hold, isWaiting: boolean) =>
+      sql`UPDATE ${jobs} SET is_waiting = ${isWaiting} WHERE ${held(hold)} RETURNING id`.pipe(
+        Effect.map(isAny),
+        operation("store what a job does")
+      ),
     beginEnding: (hold: Hold, outcome: Unsuccessful) =>
-      sql`UPDATE ${jobs} SET ending = ${JSON.stringify(outcome)}, question = NULL, question_name = NULL,
+      sql`UPDATE ${jobs} SET ending = ${
+        JSON.stringify(outcome)
+      }, crashes = 0, suspicions = 0, question = NULL, question_name = NULL,
         revision = revision + 1, updated_at = ${now} WHERE ${held(hold)} RETURNING id`.pipe(
         Effect.map(isAny),
         operation("end a job")
@@ -453,8 +455,8 @@ export const make = (
           ON CONFLICT (job, name) DO UPDATE SET is_undone = TRUE`
       ).pipe(operation("store a step")),
     /** Its runners complete steps again. */
-    clearCrashes: (hold: Hold) =>
-      sql`UPDATE ${jobs} SET crashes = 0 WHERE ${held(hold)} AND crashes > 0`.pipe(
+    clear: (hold: Hold) =>
+      sql`UPDATE ${jobs} SET crashes = 0, suspicions = 0, is_alone = FALSE WHERE ${held(hold)}`.pipe(
         Effect.asVoid,
         operation("store a step")
       ),
@@ -469,7 +471,7 @@ export const make = (
     release: (hold: Hold) =>
       sql`UPDATE ${jobs} SET state = CASE WHEN is_cancelling AND NOT has_undo THEN 'cancelled' ELSE 'queued' END,
         finished_at = CASE WHEN is_cancelling AND NOT has_undo THEN ${now} ELSE finished_at END,
-        is_cancelling = is_cancelling AND has_undo,
+        is_cancelling = is_cancelling AND has_undo, is_alone = FALSE, is_waiting = FALSE,
         runner = NULL, fence = fence + 1, revision = revision + 1, updated_at = ${now}
         WHERE ${held(hold)} RETURNING id`.pipe(Effect.map(isAny), operation("hand a job back")),
     report: (reports: ReadonlyArray<Progress>) =>
@@ -680,9 +682,10 @@ const toTaken = (row: Row & { readonly payload: string }): TakenJob => ({
   ...toJob(row),
   payload: row.payload,
   crashes: row.crashes,
+  suspicions: row.suspicions,
   hasUndo: row.has_undo,
   isSeeded: row.is_seeded,
-  isAlone: false,
+  isAlone: row.is_alone,
   ending: endingOf(row)
 })
 

@@ -43,10 +43,11 @@ import * as Attempt from "../Attempt.ts"
 import { conclude } from "../conclude.ts"
 import { execute } from "../execute.ts"
 import { crashed, outdated } from "../failures.ts"
-import type { Host, Identity } from "../JobHost.ts"
+import type { Host } from "../JobHost.ts"
 import type { KindNumbers } from "../publishMetrics.ts"
-import type { Outcome, Progress } from "../Store.ts"
+import type { Outcome, Progress, Unsuccessful } from "../Store.ts"
 import type { StoreTrouble } from "../StoreTrouble.ts"
+import type { Bequest } from "./Bequests.ts"
 import * as FencedMessages from "./FencedMessages.ts"
 import type { tablesIn } from "./format.ts"
 import { type JobTable, kept, type TakenJob } from "./JobTable.ts"
@@ -77,6 +78,8 @@ export interface KindRunner {
   readonly fill: Effect.Effect<boolean, JobError>
   /** Stops the job if it runs here. The table must know already. */
   readonly cancel: (id: string) => void
+  /** Whether the job runs here. */
+  readonly runs: (id: string) => boolean
   /** The question of the job that is open, if it runs here. */
   readonly asking: (id: string) => Attempt.Attempt["asking"]
   /** Progress that is not written yet. */
@@ -89,12 +92,6 @@ export interface KindRunner {
 
 /** A job that was taken over has its own lane, if it can be: then a dead runner's jobs are taken over by several. */
 const mostLanes = 8
-
-/** The runner that had a job before. */
-interface Former {
-  readonly runner: string
-  readonly identity: Identity | undefined
-}
 
 /** Taken from the queue, and not begun yet. */
 interface Claimed {
@@ -124,6 +121,7 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
   const perLane = new Map<string, number>()
   let adopted: ReadonlyArray<string> = []
   let isClosing = false
+  const isToClose = Latch.makeUnsafe(false)
 
   const entity = Workflow.make(kind.name, {
     payload: { job: Schema.String },
@@ -212,27 +210,28 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
     onChange()
   }
 
-  const account = (job: TakenJob, former: Former | undefined) =>
+  const tellTakeover = (id: string, { former, isAlone, pauseMillis }: Bequest) =>
     Effect.suspend(() => {
-      numbers.attempts++
-      if (job.attempt > 1) numbers.retries++
       if (former === undefined) return Effect.void
       numbers.takeovers++
-      const where = former.identity === undefined
-        ? ""
-        : `, process ${former.identity.pid} of ${former.identity.machine}`
+      const { identity, runner } = former
       return Effect.logWarning(
-        `job ${job.id} (${kind.name}) taken over from runner ${former.runner}${where}: its lease is over; ` +
-          `this is attempt ${job.attempt}`
+        `job ${id} (${kind.name}) taken over from runner ${runner}` +
+          (identity === undefined ? "" : `, process ${identity.pid} of ${identity.machine}`) + ": its lease is over" +
+          (isAlone ? ", which may be the job's doing: it is tried alone" : "") +
+          (pauseMillis > 0 ? `, in ${Math.ceil(pauseMillis / 1000)} s` : "")
       )
     })
 
   /** What a job comes to that cannot be run by this code, or as it was begun. */
   const admit = Effect.fnUntraced(function*(job: TakenJob) {
-    if (job.crashes >= kind.maxCrashes) return { state: "failed", failure: crashed(job.crashes) } satisfies Outcome
+    if (job.crashes >= kind.maxCrashes) return { state: "failed", failure: crashed(job.crashes) } satisfies Unsuccessful
     if (job.version >= kind.version || kind.onOldVersion === "finish" || job.ending !== undefined) return undefined
     if (kind.onOldVersion === "restart" && !(yield* persist(table.isBeyondRestart(job.id)))) return "restart"
-    return { state: "failed", failure: outdated(job, { kind: kind.name, version: kind.version }) } satisfies Outcome
+    return {
+      state: "failed",
+      failure: outdated(job, { kind: kind.name, version: kind.version })
+    } satisfies Unsuccessful
   })
 
   const tellLost = ({ job }: Attempt.Attempt) =>
@@ -258,35 +257,50 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
   })
 
   const surroundings = (
+    { crashes, suspicions }: TakenJob,
     services: Context.Context<WorkflowEngine | WorkflowInstance>,
     seeds: ReadonlyMap<string, string | undefined>,
     held: { place: Place }
-  ) => ({
-    store: table,
-    clock,
-    persist,
-    keep: keep.make({ table, seeds, services, persist, onStep: () => void numbers.steps++ }),
-    onProgress,
-    onStep: () => undefined,
-    onWaiting: () => held.place.leave(),
-    place: (attempt: Attempt.Attempt) => {
-      const place = places.queue(kind.name, concurrency, () => {
-        attempt.isWaiting = false
-      })
-      held.place = place
-      return { granted: place.granted, withdraw: place.leave }
+  ): Attempt.Surroundings => {
+    const onStep = (attempt: Attempt.Attempt) => {
+      numbers.steps++
+      attempt.isAlone = false
+      held.place.share()
     }
-  } satisfies Attempt.Surroundings)
+    return {
+      store: table,
+      clock,
+      persist,
+      keep: keep.make({ table, seeds, services, persist, onStep, isSuspected: crashes + suspicions > 0 }),
+      onProgress,
+      onStep,
+      onWaiting: () => held.place.leave(),
+      place: (attempt) => {
+        const place = places.queue(kind.name, concurrency, {
+          isAlone: attempt.isAlone,
+          onGranted: () => {
+            attempt.isWaiting = false
+          }
+        })
+        held.place = place
+        return { granted: place.granted, withdraw: place.leave }
+      }
+    }
+  }
 
-  const run = Effect.fnUntraced(function*(job: TakenJob, held: { place: Place }) {
-    const attempt = Attempt.make(job)
+  const run = Effect.fnUntraced(function*(taken: TakenJob, held: { place: Place }) {
     const inside = yield* Effect.context<WorkflowEngine | WorkflowInstance>()
-    const verdict = yield* admit(job)
+    const verdict = yield* admit(taken)
+    // Steps that are done are undone, also those of a job that may not go on.
+    const isUndone = verdict !== undefined && verdict !== "restart" && taken.hasUndo && taken.ending === undefined
+    const job = isUndone ? { ...taken, ending: verdict } : taken
+    const attempt = Attempt.make(job)
+    if (isUndone && !(yield* persist(table.beginEnding(attempt.hold, verdict)))) return yield* tellLost(attempt)
     if (verdict === "restart") {
       yield* persist(table.restart(attempt.hold, kind.version))
       return verdict
     }
-    const isOver = verdict ?? (job.ending !== undefined && !job.hasUndo ? job.ending : undefined)
+    const isOver = isUndone ? undefined : verdict ?? (job.hasUndo ? undefined : job.ending)
     if (isOver !== undefined) {
       yield* settle(attempt, isOver)
       return isOver
@@ -294,7 +308,7 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
     const seeds = job.isSeeded ? yield* persist(table.seeds(job.id)) : new Map<string, string | undefined>()
     attempts.set(job.id, attempt)
     if (isClosing) Attempt.intend(attempt, "hand back")
-    const concluding = yield* conclude(attempt, execute(kind, code, attempt, surroundings(inside, seeds, held)), {
+    const concluding = yield* conclude(attempt, execute(kind, code, attempt, surroundings(job, inside, seeds, held)), {
       store: table,
       persist,
       now,
@@ -309,25 +323,41 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
     return outcome
   })
 
-  /** A place, and the job again if it is not the queue that it came from. */
-  const begin = (id: string, execution: string, entry: Claimed | undefined) =>
-    Effect.acquireUseRelease(
-      Effect.sync(() => ({ place: entry?.place ?? places.queue(kind.name, concurrency) })),
+  /** What is left of a pause, and whether it is alone then; `undefined` if the job is not there any more. */
+  const inherit = Effect.fnUntraced(function*(id: string, execution: string) {
+    const bequest = yield* persist(table.inherit(id, execution, runner))
+    if (bequest === undefined) return undefined
+    yield* tellTakeover(id, bequest)
+    if (bequest.pauseMillis > 0) {
+      onChange()
+      yield* Effect.timeoutOption(isToClose.await, bequest.pauseMillis)
+    }
+    return bequest
+  })
+  /** The job, with a place: at once if it comes from the queue, else when it is its turn. */
+  const begin = Effect.fnUntraced(function*(id: string, execution: string, entry: Claimed | undefined) {
+    // A job that was claimed a while ago may have been another's since.
+    const fresh = entry !== undefined && now() - entry.at < leaseMillis / 2 ? entry : undefined
+    if (fresh === undefined) entry?.place.leave()
+    const bequest = fresh === undefined ? yield* inherit(id, execution) : undefined
+    if (fresh === undefined && bequest === undefined) return undefined
+    const isAlone = bequest?.isAlone ?? false
+    return yield* Effect.acquireUseRelease(
+      Effect.sync(() => ({ place: fresh?.place ?? places.queue(kind.name, concurrency, { isAlone }) })),
       (held) =>
         Effect.gen(function*() {
-          yield* Deferred.await(held.place.granted)
-          // A job that was claimed a while ago may have been another's since.
-          const isFresh = entry !== undefined && now() - entry.at < leaseMillis / 2
-          const taken = isFresh
-            ? { ...entry.job, former: undefined }
-            : yield* persist(table.take(id, execution, runner))
-          if (taken === undefined) return undefined
-          yield* account(taken, taken.former)
+          yield* Effect.raceFirst(Deferred.await(held.place.granted), isToClose.await)
+          if (isClosing && fresh === undefined) return "hand back" as const
+          const job = fresh?.job ?? (yield* persist(table.take(id, execution, { runner, isAlone })))
+          if (job === undefined) return undefined
+          numbers.attempts++
+          if (job.attempt > 1) numbers.retries++
           onChange()
-          return yield* Effect.scoped(run(taken, held))
+          return yield* Effect.scoped(run(job, held))
         }),
       (held) => Effect.sync(() => held.place.leave())
     )
+  })
 
   yield* engine.register(entity, ({ job: id }, execution) =>
     Effect.suspend(() => {
@@ -411,6 +441,7 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
       const attempt = attempts.get(id)
       if (attempt !== undefined) cancel(attempt)
     },
+    runs: (id) => attempts.has(id),
     asking: (id) => attempts.get(id)?.asking,
     unwritten: () =>
       [...attempts.values()].flatMap((attempt) => {
@@ -440,6 +471,7 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
     }),
     close: Effect.fnUntraced(function*(patience) {
       isClosing = true
+      isToClose.openUnsafe()
       lanes.close()
       for (const attempt of attempts.values()) Attempt.intend(attempt, "hand back")
       const unbegun = [...claimed]

@@ -65,6 +65,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
   const jobs = sql(options.tables.jobs)
   const runners = sql(options.tables.runners)
   const lanes = sql(options.tables.lanes)
+  const messages = sql(options.tables.messages)
   const now = sql.literal(nowIn)
   const held = new Set<string>()
   let isRegistered = false
@@ -100,7 +101,9 @@ export const make = Effect.fnUntraced(function*(options: Options) {
   const storage = RunnerStorage.makeEncoded({
     register: () =>
       Effect.gen(function*() {
-        yield* sql`DELETE FROM ${runners} WHERE alive_until < ${now} - ${3_600_000}`
+        // One with jobs is still to be buried.
+        yield* sql`DELETE FROM ${runners} WHERE alive_until < ${now} - ${3_600_000}
+          AND NOT EXISTS (SELECT 1 FROM ${jobs} WHERE runner = ${runners}.id)`
         const [row] = yield* sql<
           { readonly machine: number }
         >`INSERT INTO ${runners} (id, machine, kind, identity, alive_until)
@@ -128,10 +131,20 @@ export const make = Effect.fnUntraced(function*(options: Options) {
         // Those that are still being left are not among the shards that are asked for.
         const wanted = [...new Set([...left, ...yield* fresh])].filter((lane) => shards.includes(lane))
         if (wanted.length === 0) return []
-        const rows = yield* sql<{ readonly lane: string }>`INSERT INTO ${lanes} AS l (lane, runner, until)
-          SELECT lane, ${runner}, ${now} + ${leaseMillis} FROM unnest(${wanted}::text[]) AS lane ORDER BY lane
-          ON CONFLICT (lane) DO UPDATE SET runner = excluded.runner, until = excluded.until
-          WHERE l.runner = excluded.runner OR l.until < ${now} RETURNING lane`
+        // What the dead runner had read is to be read again. Cluster says so, too, once and without looking whether it was heard.
+        const rows = yield* sql<{ readonly lane: string }>`WITH
+          taken AS (
+            INSERT INTO ${lanes} AS l (lane, runner, until)
+            SELECT lane, ${runner}, ${now} + ${leaseMillis} FROM unnest(${wanted}::text[]) AS lane ORDER BY lane
+            ON CONFLICT (lane) DO UPDATE SET runner = excluded.runner, until = excluded.until
+            WHERE l.runner = excluded.runner OR l.until < ${now} RETURNING lane
+          ),
+          unread AS (
+            UPDATE ${messages} SET last_read = NULL WHERE id IN (
+              SELECT id FROM ${messages} WHERE shard_id IN (SELECT lane FROM taken) AND processed = FALSE ORDER BY rowid FOR UPDATE
+            )
+          )
+          SELECT lane FROM taken`
         const taken = rows.map(({ lane }) => lane)
         for (const lane of taken) held.add(lane)
         const adopted = taken.filter((lane) => left.includes(lane))
@@ -144,7 +157,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
         const isCheck = shards.length === 1 && held.size > 1
         if (isCheck && begun - refreshedAt < leaseMillis) return Effect.succeed(shards)
         return sql<{ readonly lane: string }>`WITH
-          alive AS (UPDATE ${runners} SET alive_until = ${now} + ${leaseMillis} WHERE id = ${runner}),
+          alive AS (UPDATE ${runners} SET alive_until = ${now} + ${leaseMillis}, is_buried = FALSE WHERE id = ${runner}),
           mine AS (SELECT lane FROM ${lanes} WHERE runner = ${runner} AND ${
           sql.in("lane", shards)
         } ORDER BY lane FOR UPDATE)

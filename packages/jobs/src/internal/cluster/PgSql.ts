@@ -9,7 +9,7 @@
  * **Gotchas**: a transaction that missed a deadline may have been committed. All that is written here can be written again.
  */
 import * as PgClient from "@effect/sql-pg/PgClient"
-import type { PgConnection } from "@effect/sql-pg/PgConnection"
+import * as PgConnection from "@effect/sql-pg/PgConnection"
 import * as PgPool from "@effect/sql-pg/PgPool"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -58,18 +58,19 @@ const late = (what: string, deadline: Duration.Duration) =>
 /** Connects when it is first used; disconnected with the Scope. */
 export const make = Effect.fnUntraced(function*({ config, deadline, maxConnections, observe }: Options) {
   const scope = yield* Effect.scope
+  const settings = (startupParameters: Readonly<Record<string, string>>, prepare: boolean) => ({
+    connectTimeout: deadline,
+    connectionTTL: "10 minutes" as const,
+    keepAlive: "10 seconds" as const,
+    maxMessageSize: 128 * 2 ** 20,
+    ...config,
+    maxConnections,
+    prepare: config.prepare ?? prepare,
+    // Leases are times without a zone: all programs write those of one.
+    startupParameters: { timezone: "UTC", ...startupParameters, ...config.startupParameters }
+  })
   const open = (startupParameters: Readonly<Record<string, string>>, prepare: boolean) =>
-    PgPool.make({
-      connectTimeout: deadline,
-      connectionTTL: "10 minutes",
-      keepAlive: "10 seconds",
-      maxMessageSize: 128 * 2 ** 20,
-      ...config,
-      maxConnections,
-      prepare: config.prepare ?? prepare,
-      // Leases are times without a zone: all programs write those of one.
-      startupParameters: { timezone: "UTC", ...startupParameters, ...config.startupParameters }
-    })
+    PgPool.make(settings(startupParameters, prepare))
   const limits = sessionLimits(deadline)
   const direct = yield* open(limits, true)
   const isDirect = yield* Effect.scoped(
@@ -88,20 +89,23 @@ export const make = Effect.fnUntraced(function*({ config, deadline, maxConnectio
   const pool = isDirect ? direct : yield* open({}, false)
 
   /** All that are open to a server that turned read-only are of that server. */
-  const used = new Set<PgConnection>()
+  const used = new Set<PgConnection.PgConnection>()
   const dropAll = Effect.suspend(() => {
     const all = [...used]
     used.clear()
     return Effect.forEach(all, pool.invalidate, { discard: true })
   })
-  const drop = (connection: PgConnection) =>
+  const drop = (connection: PgConnection.PgConnection) =>
     Effect.suspend(() => {
       used.delete(connection)
       return pool.invalidate(connection)
     })
 
   /** Given up after the deadline, and whatever is left of it then is cleaned up by itself. */
-  const bounded = <A>(connection: PgConnection, statement: Effect.Effect<A, SqlError>): Effect.Effect<A, SqlError> =>
+  const bounded = <A>(
+    connection: PgConnection.PgConnection,
+    statement: Effect.Effect<A, SqlError>
+  ): Effect.Effect<A, SqlError> =>
     Effect.uninterruptibleMask((restore) =>
       Effect.gen(function*() {
         const fiber = yield* Effect.forkIn(restore(statement), scope, { startImmediately: true })
@@ -127,7 +131,7 @@ export const make = Effect.fnUntraced(function*({ config, deadline, maxConnectio
       Effect.tap(() => Effect.sync(() => observe(undefined)))
     )
 
-  const connectionOf = (connection: PgConnection): Connection => {
+  const connectionOf = (connection: PgConnection.PgConnection): Connection => {
     const rows = (sql: string, params: ReadonlyArray<unknown>, isPrepared: boolean) =>
       Effect.map(bounded(connection, connection.query(sql, params, isPrepared)), (result) => result.rows)
     const execute = (isPrepared: boolean): Connection["execute"] => (sql, params, transform) =>
@@ -166,7 +170,11 @@ export const make = Effect.fnUntraced(function*({ config, deadline, maxConnectio
     commit,
     releaseSavepoint: (name) => `RELEASE SAVEPOINT ${name}`
   }).pipe(Effect.provide(Reactivity.layer))
-  return { sql, isDirect }
+  return {
+    sql,
+    /** A connection of its own to the server; `undefined` where a pool between would lend it to others. */
+    connect: isDirect ? PgConnection.make(settings(limits, true)) : undefined
+  }
 })
 
 /** A pool between, which knows none of the server's parameters. */

@@ -8,6 +8,7 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
+import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import type * as SqlClient from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
@@ -28,9 +29,12 @@ import * as JsonText from "../JsonText.ts"
 import { publishMetrics } from "../publishMetrics.ts"
 import * as StoreTrouble from "../StoreTrouble.ts"
 import * as Watchers from "../Watchers.ts"
+import { announced } from "./announced.ts"
+import * as Bequests from "./Bequests.ts"
 import { statements, supported, tablesIn } from "./format.ts"
 import * as JobTable from "./JobTable.ts"
 import * as KindRunner from "./KindRunner.ts"
+import * as News from "./News.ts"
 import * as PgSql from "./PgSql.ts"
 import * as Places from "./Places.ts"
 
@@ -54,7 +58,7 @@ export const make = Effect.fnUntraced(function*({ migrate = true, schema, ...con
   }
   const unavailable = (operation: string) => (error: SqlError) =>
     Effect.fail(new JobError({ reason: new JobStoreUnavailable({ store: name, operation, ...problemOf(error) }) }))
-  const { sql } = yield* Effect.catchTag(
+  const { connect, sql } = yield* Effect.catchTag(
     PgSql.make({ config, maxConnections: config.maxConnections ?? 10, deadline, observe }),
     "SqlError",
     unavailable("open it")
@@ -68,15 +72,40 @@ export const make = Effect.fnUntraced(function*({ migrate = true, schema, ...con
       const host = yield* JobHost
       const clock = yield* Clock.Clock
       const trouble = yield* StoreTrouble.make(name, Duration.toMillis(policy.leaseDuration))
-      const table = JobTable.make(sql, { name, tables, problemOf })
-      const watchers = yield* Watchers.make(table)
+      const bequests = Bequests.make(sql, { tables, identity: host.identity, leaseDuration: policy.leaseDuration })
       const kinds = new Map<string, KindRunner.KindRunner>()
+      const isWork = Latch.makeUnsafe(true)
+      const isNews = Latch.makeUnsafe(false)
+      const news = yield* News.make({
+        sql,
+        connect,
+        schema,
+        deadline,
+        self: host.newId(),
+        store: name,
+        pollInterval: policy.pollInterval,
+        onWaiting: (kind) => kinds.has(kind) ? isWork.openUnsafe() : undefined,
+        onChanged: (id) => {
+          if (watchers.isWatched(id)) watchers.nudge()
+          if ([...kinds.values()].some((kind) => kind.runs(id))) isNews.openUnsafe()
+        },
+        onBegin: () => {
+          isWork.openUnsafe()
+          isNews.openUnsafe()
+          watchers.nudge()
+        }
+      })
+      const table = announced(JobTable.make(sql, { name, tables, bequests, problemOf }), news)
+      const watchers = yield* Watchers.make(table)
       const metrics = yield* publishMetrics(policy.name, {
         running: (kind) => kinds.get(kind)?.running() ?? 0,
         isTroubled: () => trouble.present() !== undefined
       })
-      const isWork = Latch.makeUnsafe(true)
-      const places = Places.make(policy.concurrency, () => void isWork.openUnsafe())
+      const places = Places.make({
+        most: policy.concurrency,
+        now: () => clock.currentTimeMillisUnsafe(),
+        onFree: () => void isWork.openUnsafe()
+      })
       const isProgress = Latch.makeUnsafe(false)
       const isTrouble = Latch.makeUnsafe(false)
       let met: SqlError | undefined
@@ -114,10 +143,12 @@ export const make = Effect.fnUntraced(function*({ migrate = true, schema, ...con
       /** Also what shows that all is well, or is not, when nothing else is asked of the database. */
       let isBeat = true
       const reconcile = Effect.gen(function*() {
+        isNews.closeUnsafe()
+        places.look()
         for (const kind of kinds.values()) yield* trouble.attempted(kind.reconcile)
         if (isBeat) yield* trouble.attempted(beats)
         isBeat = !isBeat
-        yield* Effect.sleep(Duration.times(policy.pollInterval, 0.5))
+        yield* Effect.timeoutOption(isNews.await, yield* jittered(Duration.times(policy.pollInterval, 0.5)))
       })
       /** Kinds of a higher priority first. */
       const findWork = Effect.gen(function*() {
@@ -129,7 +160,7 @@ export const make = Effect.fnUntraced(function*({ migrate = true, schema, ...con
           }))
         }
         // The first lanes of a runner take a moment only.
-        yield* Effect.timeoutOption(isWork.await, hasLanes ? policy.pollInterval : "50 millis")
+        yield* Effect.timeoutOption(isWork.await, hasLanes ? yield* jittered(policy.pollInterval) : "50 millis")
       })
       const lookAtClock = Effect.gen(function*() {
         yield* trouble.attempted(Effect.map(table.awaken, ({ begun, ended }) => {
@@ -137,7 +168,7 @@ export const make = Effect.fnUntraced(function*({ migrate = true, schema, ...con
           if (begun.length > 0) isWork.openUnsafe()
           if (begun.length + ended.length > 0) watchers.nudge()
         }))
-        yield* Effect.sleep(policy.pollInterval)
+        yield* Effect.sleep(yield* jittered(policy.pollInterval))
       })
       const clean = Effect.gen(function*() {
         let removed = 0
@@ -197,7 +228,10 @@ export const make = Effect.fnUntraced(function*({ migrate = true, schema, ...con
           isWork.openUnsafe()
           return job
         }),
-        watch: watchers.watch,
+        watch: (id) => {
+          news.listen()
+          return watchers.watch(id)
+        },
         trouble: trouble.present,
         cancel: Effect.fnUntraced(function*({ id, kind }) {
           const ended = yield* table.requestCancel(id)
@@ -242,6 +276,7 @@ export const make = Effect.fnUntraced(function*({ migrate = true, schema, ...con
                 onProgress: () => void isProgress.openUnsafe()
               })
               kinds.set(kind.name, runner)
+              news.listen()
               isWork.openUnsafe()
               return runner
             }),
@@ -257,6 +292,10 @@ export const make = Effect.fnUntraced(function*({ migrate = true, schema, ...con
   }
   return store
 })
+
+/** Up to a fifth sooner: many programs do not look all at once. */
+const jittered = (interval: Duration.Duration) =>
+  Effect.map(Random.nextBetween(0.8, 1), (share) => Duration.times(interval, share))
 
 /** Finds the tables in the present format, or makes them. */
 const prepare = (

@@ -10,7 +10,7 @@
 /** Tables begin with this. */
 export const prefix = "holdfast_job"
 
-export const supported = 2
+export const supported = 3
 
 /** The one clock of all who share the store: milliseconds of the epoch. */
 export const nowIn = "(extract(epoch from clock_timestamp()) * 1000)::float8"
@@ -57,6 +57,9 @@ export const statements = (schema: string | undefined): ReadonlyArray<string> =>
       state TEXT NOT NULL,
       attempt INTEGER NOT NULL,
       crashes INTEGER NOT NULL,
+      suspicions INTEGER NOT NULL DEFAULT 0,
+      is_alone BOOLEAN NOT NULL DEFAULT FALSE,
+      is_waiting BOOLEAN NOT NULL DEFAULT FALSE,
       fence INTEGER NOT NULL,
       runner TEXT,
       execution TEXT,
@@ -86,6 +89,7 @@ export const statements = (schema: string | undefined): ReadonlyArray<string> =>
     `CREATE INDEX ${prefix}s_queue ON ${jobs} (kind, owner, version, number)
       WHERE state = 'queued' AND execution IS NULL`,
     `CREATE INDEX ${prefix}s_bound ON ${jobs} (kind, lane) WHERE execution IS NOT NULL AND finished_at IS NULL`,
+    `CREATE INDEX ${prefix}s_runner ON ${jobs} (runner) WHERE runner IS NOT NULL`,
     `CREATE INDEX ${prefix}s_owner ON ${jobs} (owner, number)`,
     `CREATE INDEX ${prefix}s_finished ON ${jobs} (finished_at) WHERE finished_at IS NOT NULL`,
     `CREATE INDEX ${prefix}s_delayed ON ${jobs} (starts_at) WHERE is_delayed`,
@@ -157,7 +161,8 @@ export const statements = (schema: string | undefined): ReadonlyArray<string> =>
       machine INTEGER NOT NULL UNIQUE,
       kind TEXT NOT NULL,
       identity TEXT NOT NULL,
-      alive_until DOUBLE PRECISION NOT NULL
+      alive_until DOUBLE PRECISION NOT NULL,
+      is_buried BOOLEAN NOT NULL DEFAULT FALSE
     )`,
     `CREATE TABLE ${
       of(`${prefix}_lanes`)

@@ -29,7 +29,9 @@ export interface Surroundings {
   readonly seeds: ReadonlyMap<string, string | undefined>
   readonly services: Context.Context<WorkflowEngine | WorkflowInstance>
   readonly persist: <A>(effect: Effect.Effect<A, JobError>) => Effect.Effect<A>
-  readonly onStep: () => void
+  readonly onStep: (attempt: Attempt.Attempt) => void
+  /** Runners died over the job: a step that is done clears it of that. */
+  readonly isSuspected: boolean
 }
 
 /** What is kept of a step that was run: its value, or that it has to be run again. */
@@ -38,10 +40,12 @@ const Kept = Schema.Struct({ isDone: Schema.Boolean, value: Schema.optional(Sche
 /** How long the engine may take to store that a step was stopped: it does not if it has lost the lane. */
 const patience = Duration.seconds(1)
 
-export const make = ({ onStep, persist, seeds, services, table }: Surroundings): Attempt.Keep => {
+export const make = (
+  { isSuspected, onStep, persist, seeds, services, table }: Surroundings
+): Attempt.Keep => {
+  let isToBeCleared = isSuspected
   const tries = new Map<string, number>()
   const values = new Map<string, string | undefined>()
-  let hasCrashed = true
 
   /** A runner that slept finds out here that another has the job, before it does anything of it. */
   const begin = (attempt: Attempt.Attempt, { isCompensable, isSafe, name }: Parameters<Attempt.Keep>[1]) =>
@@ -110,10 +114,10 @@ export const make = ({ onStep, persist, seeds, services, table }: Surroundings):
         )
         if (result.isDone) {
           values.set(name, result.value)
-          if (isRun) onStep()
-          if (isRun && hasCrashed) {
-            hasCrashed = false
-            yield* persist(table.clearCrashes(attempt.hold))
+          if (isRun) onStep(attempt)
+          if (isRun && isToBeCleared) {
+            isToBeCleared = false
+            yield* persist(table.clear(attempt.hold))
           }
           return result.value
         }
