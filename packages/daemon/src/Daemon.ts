@@ -31,6 +31,7 @@ import * as DaemonPlace from "./DaemonPlace.ts"
 import { DaemonRefusal } from "./DaemonRefusal.ts"
 import type { DaemonStatus, SessionStatus } from "./DaemonStatus.ts"
 import * as Hello from "./Hello.ts"
+import * as CallLog from "./internal/callLog.ts"
 import { firstLine } from "./internal/firstLine.ts"
 import type { TakenPlace } from "./internal/Instances.ts"
 import { listen } from "./internal/listener.ts"
@@ -58,6 +59,8 @@ export interface DaemonOptions {
   readonly former?: DaemonControl.Former | undefined
   /** The last lines of its log. Default: none. */
   readonly log?: (() => ReadonlyArray<string>) | undefined
+  /** Writes records of calls to its log, lines without their ends. Default: they are not written. */
+  readonly writeCalls?: ((lines: ReadonlyArray<string>) => void) | undefined
   /** Run once it listens. */
   readonly onReady?: Effect.Effect<void> | undefined
 }
@@ -86,6 +89,7 @@ export const run = Effect.fnUntraced(
       availableMemory,
       digestOf: (server) => SharedServers.digestOf(place, server)
     })
+    const calls = yield* CallLog.make(options.writeCalls ?? (() => {}))
     const scope = yield* Effect.scope
     const { former } = options
     if (former !== undefined) {
@@ -173,7 +177,8 @@ export const run = Effect.fnUntraced(
                 pool,
                 wanted: yield* sharedIfSaid(place, hello, wanted.success),
                 who: session,
-                successor
+                successor,
+                calls
               })
             }),
           () =>

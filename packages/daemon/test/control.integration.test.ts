@@ -95,6 +95,39 @@ describe("the daemon's own server", () => {
     host.leave()
   })
 
+  it("writes one record of every call: whose, of which server and tool, its delivery, how long it took; no arguments", async () => {
+    await using w = World.make("legacy")
+    const host = await w.connect()
+    await host.greet()
+    await host.call("count", "hush")
+    await host.call("none", "hush")
+    await host.call("die", "hush")
+    host.say(`{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"never","arguments":{"nonce":"hush"}}}`)
+    await Home.until(() => w.record().includes("call never hush"))
+    host.say(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}`)
+    const wants = { endpoint: { command: "no-such-command", args: [] }, name: "gone" }
+    const lonely = await Host.connect(w.home, { wants })
+    await lonely.ask(Host.modernCall("a tool", 1, "hush"))
+    const records = (): ReadonlyArray<string> =>
+      w.home.log().split("\n").filter((line) => line.includes("message=call "))
+    await Home.until(() => records().length === 5)
+    const common = `program=test pid=${process.pid} directory=${process.cwd()}`
+    assert.deepStrictEqual(
+      records().map((line) =>
+        line.replace(/^timestamp=\S+Z level=INFO message=call /, "").replace(/millis=\d+$/, "millis=")
+      ),
+      [
+        `${common} server=rec tool=count delivery=answered millis=`,
+        `${common} server=rec tool=none delivery=answered code=-32602 millis=`,
+        `${common} server=rec tool=die delivery=Unknown millis=`,
+        `${common} server=rec tool=never delivery=cancelled millis=`,
+        `${common} server=gone tool="a tool" delivery=NotSent millis=`
+      ]
+    )
+    assert.notInclude(w.home.log(), "hush")
+    for (const each of [host, lonely]) each.leave()
+  })
+
   it("ends, drains and resets a server's processes by its name or the number of one", async () => {
     await using w = World.make("modern")
     const place = w.home.place()

@@ -16,6 +16,7 @@ import { HostSession, type Loss, type Opening } from "../HostSession.ts"
 import * as RawMessage from "../RawMessage.ts"
 import type { PooledServer, ServerFailure, ServerPool } from "../ServerPool.ts"
 import * as ServerTarget from "../ServerTarget.ts"
+import type { CallLog } from "./callLog.ts"
 import { passOn } from "./passOn.ts"
 import * as SocketLines from "./socketLines.ts"
 
@@ -25,6 +26,7 @@ export interface ServedSession {
   /** Whose it is. */
   readonly who: SessionStatus
   readonly successor: Successor
+  readonly calls: CallLog
 }
 
 /** The newer daemon that this one has made way for, or will. */
@@ -42,21 +44,27 @@ export interface Successor {
  */
 export const serveServer = (
   socket: net.Socket,
-  { pool, successor, wanted, who }: ServedSession
+  { calls, pool, successor, wanted, who }: ServedSession
 ): Effect.Effect<void> =>
   Effect.scoped(Effect.gen(function*() {
     const run = yield* FiberSet.makeRuntime<never, void, never>()
     let leaveIfQuiet: () => void = ignore
+    let caller: SessionStatus | undefined
     const session = new HostSession({
       place: "daemon",
+      observer: calls.watch(() => caller, wanted.name),
       toHost: (text) => {
         SocketLines.write(socket, `${text}\n`)
         leaveIfQuiet()
       },
       open: (initialize, opening) => {
-        const next = (): void => void run(passOn(successor.connect, initialize, opening))
+        const own = caller = callerOf(who, initialize)
+        const next = (): void => {
+          caller = undefined
+          run(passOn(successor.connect, initialize, opening))
+        }
         if (successor.isThere()) return next()
-        run(hold(pool, wanted, initialize, callerOf(who, initialize), {
+        run(hold(pool, wanted, initialize, own, {
           ...opening,
           // A process that was waited for when the successor came is had there.
           onLost: (loss) => loss === closed && successor.isThere() ? next() : opening.onLost(loss),
