@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fs from "node:fs"
+import * as path from "node:path"
 import * as DaemonClient from "../src/DaemonClient.ts"
 import * as DaemonControl from "../src/DaemonControl.ts"
 import * as Home from "./support/Home.ts"
@@ -126,6 +127,27 @@ describe("the daemon's own server", () => {
     )
     assert.notInclude(w.home.log(), "hush")
     for (const each of [host, lonely]) each.leave()
+  })
+
+  it("starts a server that fails for one of a client's two questions, not for both, and again for the next client", async () => {
+    await using home = Home.make()
+    const file = path.join(home.directory, "starts")
+    const starts = (): number => fs.readFileSync(file, "utf8").trim().split("\n").length
+    const args = ["-c", `echo start >> ${file}; exit 4`]
+    const config = path.join(home.directory, "mcp.json")
+    const holdfast = { maxConnectRetries: 1 }
+    fs.writeFileSync(config, JSON.stringify({ mcpServers: { bad: { command: "/bin/sh", args, holdfast } } }))
+    for (let n = 1; n <= 2; n++) {
+      const host = await Host.connect(home, { wants: { server: "bad", config }, use: "once" })
+      const params = { _meta: Host.modern }
+      const discover = JSON.stringify({ jsonrpc: "2.0", id: "d", method: "server/discover", params })
+      const [first, second] = [JSON.parse(await host.ask(discover)), JSON.parse(await host.greet())]
+      assert.match(first.error.message, /exited with code 4/)
+      assert.deepStrictEqual([first.id, second.id, second.error], ["d", 0, first.error])
+      // At first it is tried again once, as the config says; then it is known to fail.
+      assert.strictEqual(starts(), 1 + n)
+      host.leave()
+    }
   })
 
   it("ends, drains and resets a server's processes by its name or the number of one", async () => {

@@ -3,6 +3,7 @@
  */
 import type { PoolError } from "@holdfast/core"
 import * as LineFraming from "@holdfast/protocol/LineFraming"
+import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -48,7 +49,10 @@ export const serveServer = (
 ): Effect.Effect<void> =>
   Effect.scoped(Effect.gen(function*() {
     const run = yield* FiberSet.makeRuntime<never, void, never>()
+    const clock = yield* Clock.Clock
     let leaveIfQuiet: () => void = ignore
+    /** Why there was no server for the question of the modern era. */
+    let unanswered: { readonly loss: Loss; readonly until: bigint } | undefined
     let caller: SessionStatus | undefined
     const session = new HostSession({
       place: "daemon",
@@ -64,10 +68,27 @@ export const serveServer = (
           run(passOn(successor.connect, initialize, opening))
         }
         if (successor.isThere()) return next()
+        const known = unanswered
+        unanswered = undefined
+        // The client asks in the other era now, and a server that does not start does so in none.
+        if (initialize !== undefined && known !== undefined && clock.monotonicTimeNanosUnsafe() < known.until) {
+          return opening.onLost(known.loss)
+        }
+        let isOpen = false
         run(hold(pool, wanted, initialize, own, {
           ...opening,
-          // A process that was waited for when the successor came is had there.
-          onLost: (loss) => loss === closed && successor.isThere() ? next() : opening.onLost(loss),
+          onOpen: (upstream) => {
+            isOpen = true
+            opening.onOpen(upstream)
+          },
+          onLost: (loss) => {
+            // A process that was waited for when the successor came is had there.
+            if (loss === closed && successor.isThere()) return next()
+            if (initialize === undefined && !isOpen && loss.refusal === undefined) {
+              unanswered = { loss, until: clock.monotonicTimeNanosUnsafe() + secondQuestion }
+            }
+            opening.onLost(loss)
+          },
           onShared: (server) => {
             leaveIfQuiet = () => {
               if (server.isRetired() && session.pending === 0) opening.onLost(left)
@@ -93,6 +114,9 @@ export const serveServer = (
       return Effect.sync(() => void socket.off("data", onData).off("end", onEnd).off("close", onEnd))
     })
   }))
+
+/** Within ten seconds a question of the other era belongs to the first one. Nanoseconds. */
+const secondQuestion = 10_000_000_000n
 
 /** A host says its name in `initialize`; what stands between it and the daemon has one of its own. */
 const callerOf = (who: SessionStatus, initialize: RawMessage.RawMessage | undefined): SessionStatus => {
