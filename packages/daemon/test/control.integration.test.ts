@@ -42,21 +42,19 @@ describe("the daemon's own server", () => {
       hasFailed: lastFailure !== undefined
     }))
     const [first, second] = w.starts()
-    const common = { era: "legacy", sharing: "exclusive", waiting: 0, hasFailed: false }
-    assert.deepStrictEqual(
-      rows,
-      [
-        {
-          ...common,
-          name: "rec",
-          state: "in use",
-          pid: first,
-          leases: [`test ${process.pid} ${process.cwd()}`]
-        },
-        { ...common, name: "rec", state: "idle", pid: second, leases: [] },
-        { ...common, name: "gone", state: "backing off", pid: undefined, leases: [], waiting: 1, hasFailed: true }
-      ].map((row) => ({ ...row }))
-    )
+    const common = { era: "legacy", sharing: "exclusive", waiting: 0, hasFailed: false } as const
+    const expected: typeof rows = [
+      {
+        ...common,
+        name: "rec",
+        state: "in use",
+        pid: first,
+        leases: [`test ${process.pid} ${process.cwd()}`]
+      },
+      { ...common, name: "rec", state: "idle", pid: second, leases: [] },
+      { ...common, name: "gone", state: "backing off", pid: undefined, leases: [], waiting: 1, hasFailed: true }
+    ]
+    assert.deepStrictEqual(rows, expected)
     assert.deepInclude(state.failures.map(({ server }) => server), "gone")
     assert.match(state.failures.at(-1)?.message ?? "", /exited with code 4/)
     for (const each of [host, waits]) each.leave()

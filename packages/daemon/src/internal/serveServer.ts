@@ -20,10 +20,13 @@ import * as ServerTarget from "../ServerTarget.ts"
 import type { CallLog } from "./callLog.ts"
 import { passOn } from "./passOn.ts"
 import * as SocketLines from "./socketLines.ts"
+import type { UrlServers, WantedUrl } from "./urlServers.ts"
 
 export interface ServedSession {
   readonly pool: ServerPool
-  readonly wanted: ServerTarget.WantedServer
+  readonly wanted: ServerTarget.WantedServer | WantedUrl
+  /** For servers behind urls. */
+  readonly urls: Effect.Effect<UrlServers>
   /** Whose it is. */
   readonly who: SessionStatus
   readonly successor: Successor
@@ -45,7 +48,7 @@ export interface Successor {
  */
 export const serveServer = (
   socket: net.Socket,
-  { calls, pool, successor, wanted, who }: ServedSession
+  { calls, pool, successor, urls, wanted, who }: ServedSession
 ): Effect.Effect<void> =>
   Effect.scoped(Effect.gen(function*() {
     const run = yield* FiberSet.makeRuntime<never, void, never>()
@@ -75,6 +78,12 @@ export const serveServer = (
           return opening.onLost(known.loss)
         }
         let isOpen = false
+        if ("config" in wanted) {
+          leaveIfQuiet = () => {
+            if (successor.isThere() && session.pending === 0) opening.onLost(left)
+          }
+          return void run(Effect.flatMap(urls, ({ hold }) => hold(wanted, initialize, own, opening)))
+        }
         run(hold(pool, wanted, initialize, own, {
           ...opening,
           onOpen: (upstream) => {
