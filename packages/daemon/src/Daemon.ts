@@ -31,6 +31,7 @@ import * as DaemonPlace from "./DaemonPlace.ts"
 import { DaemonRefusal } from "./DaemonRefusal.ts"
 import type { DaemonStatus, SessionStatus } from "./DaemonStatus.ts"
 import * as Hello from "./Hello.ts"
+import * as CallLog from "./internal/callLog.ts"
 import { firstLine } from "./internal/firstLine.ts"
 import type { TakenPlace } from "./internal/Instances.ts"
 import { listen } from "./internal/listener.ts"
@@ -40,6 +41,7 @@ import { resolveWish } from "./internal/resolveWish.ts"
 import type { ControlOptions } from "./internal/sdk/controlServer.ts"
 import { serveControl } from "./internal/serveControl.ts"
 import { serveServer } from "./internal/serveServer.ts"
+import type { UrlServers, WantedUrl } from "./internal/urlServers.ts"
 import * as ServerPool from "./ServerPool.ts"
 import type { WantedServer } from "./ServerTarget.ts"
 import * as SharedServers from "./SharedServers.ts"
@@ -58,6 +60,8 @@ export interface DaemonOptions {
   readonly former?: DaemonControl.Former | undefined
   /** The last lines of its log. Default: none. */
   readonly log?: (() => ReadonlyArray<string>) | undefined
+  /** Writes records of calls to its log, lines without their ends. Default: they are not written. */
+  readonly writeCalls?: ((lines: ReadonlyArray<string>) => void) | undefined
   /** Run once it listens. */
   readonly onReady?: Effect.Effect<void> | undefined
 }
@@ -86,6 +90,7 @@ export const run = Effect.fnUntraced(
       availableMemory,
       digestOf: (server) => SharedServers.digestOf(place, server)
     })
+    const calls = yield* CallLog.make(options.writeCalls ?? (() => {}))
     const scope = yield* Effect.scope
     const { former } = options
     if (former !== undefined) {
@@ -100,6 +105,15 @@ export const run = Effect.fnUntraced(
       )
       if (count > 0) yield* Effect.forkScoped(follow)
     }
+    let urlServers: UrlServers | undefined
+    // Loaded when the first client asks for one.
+    const urls = yield* Effect.cached(
+      Effect.promise(() => import("./internal/urlServers.ts")).pipe(
+        Effect.flatMap(({ make }) => make),
+        Effect.tap((made) => Effect.sync(() => void (urlServers = made))),
+        Scope.provide(scope)
+      )
+    )
     const idle = yield* FiberHandle.make<void, never>()
     const stop = (why: string): Effect.Effect<void> => Effect.asVoid(Deferred.succeed(stopped, why))
     const rest = Effect.suspend(() => {
@@ -118,7 +132,7 @@ export const run = Effect.fnUntraced(
       directory: place.directory,
       isLeaving,
       sessions: [...sessions],
-      servers,
+      servers: [...servers, ...urlServers?.status() ?? []],
       failures: pool.failures()
     }))
     const control: ControlOptions = {
@@ -171,9 +185,11 @@ export const run = Effect.fnUntraced(
               const successor = { isThere: () => isLeaving, connect }
               yield* serveServer(socket, {
                 pool,
+                urls,
                 wanted: yield* sharedIfSaid(place, hello, wanted.success),
                 who: session,
-                successor
+                successor,
+                calls
               })
             }),
           () =>
@@ -242,10 +258,12 @@ const refuse = (why: string): Effect.Effect<never, DaemonRefusal> =>
   Effect.fail(new DaemonRefusal("NotAdmitted", `the daemon stays: ${why}`))
 
 /** By `holdfast share`, where nothing else was said. */
-const sharedIfSaid = (place: DaemonPlace.DaemonPlace, hello: Hello.Hello, wanted: WantedServer) =>
+const sharedIfSaid = (place: DaemonPlace.DaemonPlace, hello: Hello.Hello, wanted: WantedServer | WantedUrl) =>
   Effect.try({
     try: () => {
-      if (wanted.isShared || wanted.instances !== undefined || hello.shared !== undefined) return wanted
+      if ("config" in wanted || wanted.isShared || wanted.instances !== undefined || hello.shared !== undefined) {
+        return wanted
+      }
       const digest = SharedServers.digestOf(place, wanted)
       const isShared = SharedServers.list(place).some((each) => each.digest === digest)
       return { ...wanted, isShared }

@@ -40,6 +40,11 @@ export const background = (): void => {
     const idleTimeout = yield* idleTimeoutOf(process.env)
     const limits = yield* limitsOf(process.env)
     const recent = RecentLines.make()
+    const file = logFile.make(place.log)
+    const writeCalls = (lines: ReadonlyArray<string>): void => {
+      file.append(lines)
+      recent.append(lines)
+    }
     yield* untilItsTurn(
       place,
       (former) =>
@@ -51,9 +56,10 @@ export const background = (): void => {
           makesWay: true,
           former,
           log: recent.lines,
+          writeCalls,
           onReady: Effect.sync(() => tell("ready"))
         })
-    ).pipe(Effect.scoped, Effect.provide(Logger.layer([logFile.make(place.log), recent.logger])))
+    ).pipe(Effect.scoped, Effect.provide(Logger.layer([file.logger, recent.logger])))
   })
   start(program, (failure) => tell(failure ?? "ready"))
 }

@@ -38,7 +38,8 @@ export interface ServerStatus {
   readonly instance: number | undefined
   /** For `SharedServers`: the command and its arguments, digested with a secret of the user. Undefined: there is no secret yet. */
   readonly digest: string | undefined
-  readonly era: "legacy" | "modern"
+  /** Undefined: a server behind a url, whose client speaks what it speaks. */
+  readonly era: "legacy" | "modern" | undefined
   readonly sharing: "shared" | "exclusive"
   /** `leaving`: it ends when the last session that has it leaves. */
   readonly state: "starting" | "in use" | "idle" | "leaving" | "backing off" | "quarantined"

@@ -65,10 +65,20 @@ export interface Memory {
   ) => void
 }
 
+/** What becomes of a request, in the end. `left`: the host has gone. */
+export type Fate = { readonly answer: RawMessage.RawMessage } | "NotSent" | "Unknown" | "cancelled" | "left"
+
+/** Is told of each request of the host twice. */
+export interface Observer {
+  readonly asked: (request: RawMessage.RawMessage) => void
+  readonly over: (request: RawMessage.RawMessage, fate: Fate) => void
+}
+
 export interface HostSessionOptions {
   /** Where this is: of two in a row each asks under ids of its own. */
   readonly place: "shim" | "daemon"
   readonly memory?: Memory | undefined
+  readonly observer?: Observer | undefined
   /** Gives the host a line, without its end. */
   readonly toHost: (text: string) => void
   /** Gets a server. `initialize` is what the host said, undefined in the modern era. Its answer is not to be awaited here. */
@@ -163,6 +173,7 @@ export class HostSession {
   /** The host has gone: nothing is said to it any more. */
   hostEnded(): void {
     if (this.#state === "ended") return
+    for (const { message } of this.#pending.values()) this.#options.observer?.over(message, "left")
     this.#pending.clear()
     this.#leave("ended")
   }
@@ -197,6 +208,7 @@ export class HostSession {
     const known = this.#isFresh && this.#recall(message)
     if (known) return this.#recalled(pending, known)
     this.#renewal.asked(message)
+    this.#options.observer?.asked(message)
     if (this.#state === "idle") this.#open()
     else if (this.#state === "open") this.#send(pending)
   }
@@ -228,6 +240,7 @@ export class HostSession {
     if (pending.message.method === "initialize") return
     this.#pending.delete(key)
     this.#renewal.failed(pending.message)
+    this.#options.observer?.over(pending.message, "cancelled")
     if (pending.state !== "waiting") this.#pass(message)
   }
 
@@ -362,12 +375,14 @@ export class HostSession {
     // What a server says to `initialize` is learnt when that is said, whoever waits for it.
     if (pending.message.method !== "initialize") this.#learn(pending.message, answer)
     this.#renewal.answered(pending.message, answer)
+    this.#options.observer?.over(pending.message, { answer })
     this.#options.toHost(answer.text)
   }
 
   #fail(pending: Pending, { message, reason }: Loss, delivery: "NotSent" | "Unknown"): void {
     this.#pending.delete(RawMessage.keyOf(pending.id))
     this.#renewal.failed(pending.message)
+    this.#options.observer?.over(pending.message, delivery)
     const isUnknown = delivery === "Unknown"
     this.#answer(pending.id, {
       code: isUnknown ? errorCode.outcomeUnknown : errorCode.notExecuted,

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fs from "node:fs"
+import * as path from "node:path"
 import * as DaemonClient from "../src/DaemonClient.ts"
 import * as DaemonControl from "../src/DaemonControl.ts"
 import * as Home from "./support/Home.ts"
@@ -41,21 +42,19 @@ describe("the daemon's own server", () => {
       hasFailed: lastFailure !== undefined
     }))
     const [first, second] = w.starts()
-    const common = { era: "legacy", sharing: "exclusive", waiting: 0, hasFailed: false }
-    assert.deepStrictEqual(
-      rows,
-      [
-        {
-          ...common,
-          name: "rec",
-          state: "in use",
-          pid: first,
-          leases: [`test ${process.pid} ${process.cwd()}`]
-        },
-        { ...common, name: "rec", state: "idle", pid: second, leases: [] },
-        { ...common, name: "gone", state: "backing off", pid: undefined, leases: [], waiting: 1, hasFailed: true }
-      ].map((row) => ({ ...row }))
-    )
+    const common = { era: "legacy", sharing: "exclusive", waiting: 0, hasFailed: false } as const
+    const expected: typeof rows = [
+      {
+        ...common,
+        name: "rec",
+        state: "in use",
+        pid: first,
+        leases: [`test ${process.pid} ${process.cwd()}`]
+      },
+      { ...common, name: "rec", state: "idle", pid: second, leases: [] },
+      { ...common, name: "gone", state: "backing off", pid: undefined, leases: [], waiting: 1, hasFailed: true }
+    ]
+    assert.deepStrictEqual(rows, expected)
     assert.deepInclude(state.failures.map(({ server }) => server), "gone")
     assert.match(state.failures.at(-1)?.message ?? "", /exited with code 4/)
     for (const each of [host, waits]) each.leave()
@@ -93,6 +92,60 @@ describe("the daemon's own server", () => {
     assert.match(log, /listens on/)
     assert.include(fs.readFileSync(home.place().log, "utf8"), log)
     host.leave()
+  })
+
+  it("writes one record of every call: whose, of which server and tool, its delivery, how long it took; no arguments", async () => {
+    await using w = World.make("legacy")
+    const host = await w.connect()
+    await host.greet()
+    await host.call("count", "hush")
+    await host.call("none", "hush")
+    await host.call("die", "hush")
+    host.say(`{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"never","arguments":{"nonce":"hush"}}}`)
+    await Home.until(() => w.record().includes("call never hush"))
+    host.say(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}`)
+    const wants = { endpoint: { command: "no-such-command", args: [] }, name: "gone" }
+    const lonely = await Host.connect(w.home, { wants })
+    await lonely.ask(Host.modernCall("a tool", 1, "hush"))
+    const records = (): ReadonlyArray<string> =>
+      w.home.log().split("\n").filter((line) => line.includes("message=call "))
+    await Home.until(() => records().length === 5)
+    const common = `program=test pid=${process.pid} directory=${process.cwd()}`
+    assert.deepStrictEqual(
+      records().map((line) =>
+        line.replace(/^timestamp=\S+Z level=INFO message=call /, "").replace(/millis=\d+$/, "millis=")
+      ),
+      [
+        `${common} server=rec tool=count delivery=answered millis=`,
+        `${common} server=rec tool=none delivery=answered code=-32602 millis=`,
+        `${common} server=rec tool=die delivery=Unknown millis=`,
+        `${common} server=rec tool=never delivery=cancelled millis=`,
+        `${common} server=gone tool="a tool" delivery=NotSent millis=`
+      ]
+    )
+    assert.notInclude(w.home.log(), "hush")
+    for (const each of [host, lonely]) each.leave()
+  })
+
+  it("starts a server that fails for one of a client's two questions, not for both, and again for the next client", async () => {
+    await using home = Home.make()
+    const file = path.join(home.directory, "starts")
+    const starts = (): number => fs.readFileSync(file, "utf8").trim().split("\n").length
+    const args = ["-c", `echo start >> ${file}; exit 4`]
+    const config = path.join(home.directory, "mcp.json")
+    const holdfast = { maxConnectRetries: 1 }
+    fs.writeFileSync(config, JSON.stringify({ mcpServers: { bad: { command: "/bin/sh", args, holdfast } } }))
+    for (let n = 1; n <= 2; n++) {
+      const host = await Host.connect(home, { wants: { server: "bad", config }, use: "once" })
+      const params = { _meta: Host.modern }
+      const discover = JSON.stringify({ jsonrpc: "2.0", id: "d", method: "server/discover", params })
+      const [first, second] = [JSON.parse(await host.ask(discover)), JSON.parse(await host.greet())]
+      assert.match(first.error.message, /exited with code 4/)
+      assert.deepStrictEqual([first.id, second.id, second.error], ["d", 0, first.error])
+      // At first it is tried again once, as the config says; then it is known to fail.
+      assert.strictEqual(starts(), 1 + n)
+      host.leave()
+    }
   })
 
   it("ends, drains and resets a server's processes by its name or the number of one", async () => {

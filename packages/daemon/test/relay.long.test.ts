@@ -217,7 +217,7 @@ describe("a session with a server", () => {
     const config = path.join(home.directory, "mcp.json")
     fs.writeFileSync(
       config,
-      JSON.stringify({ mcpServers: { a: { command: "x" }, web: { url: "http://127.0.0.1/mcp" } } })
+      JSON.stringify({ mcpServers: { a: { command: "x" } } })
     )
     const refusal = async (server: string, file = config) => {
       const error: unknown = await Host.connect(home, { wants: { server, config: file } }).catch((error: unknown) =>
@@ -226,7 +226,6 @@ describe("a session with a server", () => {
       return String(error)
     }
     assert.match(await refusal("b"), /has no server "b"/)
-    assert.match(await refusal("web"), /is behind a url/)
     assert.match(await refusal("a", "/none.json"), /there is no such file/)
     host.leave()
   })

@@ -32,6 +32,14 @@ import type { McpConnections } from "./McpConnections.ts"
 
 export { errorCode, type Transport }
 
+export interface SdkTransportOptions {
+  /**
+   * True: whole numbers that JavaScript cannot hold stay `JSON.rawJSON` in results, which `JSON.stringify` writes as the server did. For
+   * code that passes messages on; clients of the SDK refuse them. Default: false, the nearest number.
+   */
+  readonly exactNumbers?: boolean | undefined
+}
+
 /**
  * A transport to a server, meant by its configured name or by an endpoint, for one SDK `Client`. Nothing happens before the
  * client connects. Never fails: what is wrong with the server, `connect` says.
@@ -51,5 +59,12 @@ export { errorCode, type Transport }
  * }).pipe(Effect.provide(layerFile("mcp.json")))
  * ```
  */
-export const make = (connections: McpConnections["Service"], server: string | Endpoint): Effect.Effect<Transport> =>
-  Effect.map(Effect.context(), (context) => new PooledTransport(connections, server, context))
+export const make = (
+  connections: McpConnections["Service"],
+  server: string | Endpoint,
+  options: SdkTransportOptions = {}
+): Effect.Effect<Transport> =>
+  Effect.map(
+    Effect.context(),
+    (context) => new PooledTransport(connections, server, context, options.exactNumbers === true)
+  )

@@ -78,7 +78,7 @@ const mostFailures = 5
 const serverRow = (server: ServerStatus): ReadonlyArray<string> => [
   server.name,
   server.pid === undefined ? "-" : String(server.pid),
-  server.era,
+  server.era ?? "-",
   stateOf(server),
   server.sharing,
   server.startedAt === undefined ? "-" : clockOf(server.startedAt),

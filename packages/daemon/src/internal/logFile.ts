@@ -9,11 +9,17 @@ import * as fs from "node:fs"
 
 const maxBytes = 1024 * 1024
 
-/** A logger that appends to the file. */
-export const make = (file: string): Logger.Logger<unknown, void> => {
+export interface LogFile {
+  readonly logger: Logger.Logger<unknown, void>
+  /** Appends lines, without their ends. */
+  readonly append: (lines: ReadonlyArray<string>) => void
+}
+
+/** Appends to the file. */
+export const make = (file: string): LogFile => {
   let bytes = sizeOf(file)
-  return Logger.map(Logger.formatLogFmt, (line) => {
-    const text = `${line}\n`
+  const append = (lines: ReadonlyArray<string>): void => {
+    const text = lines.map((line) => `${line}\n`).join("")
     try {
       if (bytes > maxBytes) {
         fs.renameSync(file, `${file}.1`)
@@ -24,7 +30,8 @@ export const make = (file: string): Logger.Logger<unknown, void> => {
     } catch {
       // There is no other place to say it.
     }
-  })
+  }
+  return { logger: Logger.map(Logger.formatLogFmt, (line) => append([line])), append }
 }
 
 const sizeOf = (file: string): number => {

@@ -8,14 +8,14 @@ const most = 200
 
 export interface RecentLines {
   readonly logger: Logger.Logger<unknown, void>
+  readonly append: (lines: ReadonlyArray<string>) => void
   readonly lines: () => ReadonlyArray<string>
 }
 
 export const make = (): RecentLines => {
-  const lines: Array<string> = []
-  const logger = Logger.map(Logger.formatLogFmt, (line) => {
-    lines.push(line)
-    if (lines.length > most) lines.shift()
-  })
-  return { logger, lines: () => lines }
+  let lines: ReadonlyArray<string> = []
+  const append = (more: ReadonlyArray<string>): void => {
+    lines = [...lines, ...more].slice(-most)
+  }
+  return { logger: Logger.map(Logger.formatLogFmt, (line) => append([line])), append, lines: () => lines }
 }

@@ -9,10 +9,14 @@ import * as Effect from "effect/Effect"
 import { DaemonRefusal } from "../DaemonRefusal.ts"
 import type * as Hello from "../Hello.ts"
 import { instanceMark, isCommand, type WantedServer, wantedServer } from "../ServerTarget.ts"
+import type { WantedUrl } from "./urlServers.ts"
 
 type ServerWish = Exclude<Hello.Wish, { readonly daemon: true }>
 
-export const resolveWish = (hello: Hello.Hello, wish: ServerWish): Effect.Effect<WantedServer, DaemonRefusal> =>
+export const resolveWish = (
+  hello: Hello.Hello,
+  wish: ServerWish
+): Effect.Effect<WantedServer | WantedUrl, DaemonRefusal> =>
   "server" in wish ? fromConfig(hello, wish) : Effect.map(commandPolicy, (policy) => {
     const { args, command, cwd, env, inheritEnv } = wish.endpoint
     const endpoint = Endpoint.stdio({ command, args, cwd, env, inheritEnv })
@@ -27,7 +31,7 @@ const commandPolicy = Effect.orDie(
 const fromConfig = Effect.fnUntraced(function*(
   hello: Hello.Hello,
   { config, server }: Extract<ServerWish, { readonly server: string }>
-): Effect.fn.Return<WantedServer, DaemonRefusal> {
+): Effect.fn.Return<WantedServer | WantedUrl, DaemonRefusal> {
   const refuse = (message: string) => new DaemonRefusal("BadWish", message)
   const { servers, unusable } = yield* Effect.mapError(
     McpConfig.load(config, { environment: hello.environment, instance: instanceMark }),
@@ -40,12 +44,14 @@ const fromConfig = Effect.fnUntraced(function*(
     )
   }
   const { endpoint } = found
-  if (!isCommand(endpoint)) {
-    return yield* Effect.fail(
-      refuse(`${server} is behind a url, and has no process here that could be shared; connect to it directly`)
-    )
-  }
-  return wantedServer(endpoint, hello, found)
+  if (isCommand(endpoint)) return wantedServer(endpoint, hello, found)
+  return { name: server, config: found, proxies: proxiesOf(hello.environment) }
 })
+
+/** The client's, as its own client would have read them. */
+const proxiesOf = (environment: Hello.Hello["environment"]): WantedUrl["proxies"] => {
+  const variable = (name: string): string | undefined => environment[name.toLowerCase()] ?? environment[name]
+  return { httpProxy: variable("HTTP_PROXY"), httpsProxy: variable("HTTPS_PROXY"), noProxy: variable("NO_PROXY") }
+}
 
 const nameOf = (command: string): string => command.slice(command.lastIndexOf("/") + 1)

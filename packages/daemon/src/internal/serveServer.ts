@@ -3,6 +3,7 @@
  */
 import type { PoolError } from "@holdfast/core"
 import * as LineFraming from "@holdfast/protocol/LineFraming"
+import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -16,15 +17,20 @@ import { HostSession, type Loss, type Opening } from "../HostSession.ts"
 import * as RawMessage from "../RawMessage.ts"
 import type { PooledServer, ServerFailure, ServerPool } from "../ServerPool.ts"
 import * as ServerTarget from "../ServerTarget.ts"
+import type { CallLog } from "./callLog.ts"
 import { passOn } from "./passOn.ts"
 import * as SocketLines from "./socketLines.ts"
+import type { UrlServers, WantedUrl } from "./urlServers.ts"
 
 export interface ServedSession {
   readonly pool: ServerPool
-  readonly wanted: ServerTarget.WantedServer
+  readonly wanted: ServerTarget.WantedServer | WantedUrl
+  /** For servers behind urls. */
+  readonly urls: Effect.Effect<UrlServers>
   /** Whose it is. */
   readonly who: SessionStatus
   readonly successor: Successor
+  readonly calls: CallLog
 }
 
 /** The newer daemon that this one has made way for, or will. */
@@ -42,24 +48,56 @@ export interface Successor {
  */
 export const serveServer = (
   socket: net.Socket,
-  { pool, successor, wanted, who }: ServedSession
+  { calls, pool, successor, urls, wanted, who }: ServedSession
 ): Effect.Effect<void> =>
   Effect.scoped(Effect.gen(function*() {
     const run = yield* FiberSet.makeRuntime<never, void, never>()
+    const clock = yield* Clock.Clock
     let leaveIfQuiet: () => void = ignore
+    /** Why there was no server for the question of the modern era. */
+    let unanswered: { readonly loss: Loss; readonly until: bigint } | undefined
+    let caller: SessionStatus | undefined
     const session = new HostSession({
       place: "daemon",
+      observer: calls.watch(() => caller, wanted.name),
       toHost: (text) => {
         SocketLines.write(socket, `${text}\n`)
         leaveIfQuiet()
       },
       open: (initialize, opening) => {
-        const next = (): void => void run(passOn(successor.connect, initialize, opening))
+        const own = caller = callerOf(who, initialize)
+        const next = (): void => {
+          caller = undefined
+          run(passOn(successor.connect, initialize, opening))
+        }
         if (successor.isThere()) return next()
-        run(hold(pool, wanted, initialize, callerOf(who, initialize), {
+        const known = unanswered
+        unanswered = undefined
+        // The client asks in the other era now, and a server that does not start does so in none.
+        if (initialize !== undefined && known !== undefined && clock.monotonicTimeNanosUnsafe() < known.until) {
+          return opening.onLost(known.loss)
+        }
+        let isOpen = false
+        if ("config" in wanted) {
+          leaveIfQuiet = () => {
+            if (successor.isThere() && session.pending === 0) opening.onLost(left)
+          }
+          return void run(Effect.flatMap(urls, ({ hold }) => hold(wanted, initialize, own, opening)))
+        }
+        run(hold(pool, wanted, initialize, own, {
           ...opening,
-          // A process that was waited for when the successor came is had there.
-          onLost: (loss) => loss === closed && successor.isThere() ? next() : opening.onLost(loss),
+          onOpen: (upstream) => {
+            isOpen = true
+            opening.onOpen(upstream)
+          },
+          onLost: (loss) => {
+            // A process that was waited for when the successor came is had there.
+            if (loss === closed && successor.isThere()) return next()
+            if (initialize === undefined && !isOpen && loss.refusal === undefined) {
+              unanswered = { loss, until: clock.monotonicTimeNanosUnsafe() + secondQuestion }
+            }
+            opening.onLost(loss)
+          },
           onShared: (server) => {
             leaveIfQuiet = () => {
               if (server.isRetired() && session.pending === 0) opening.onLost(left)
@@ -85,6 +123,9 @@ export const serveServer = (
       return Effect.sync(() => void socket.off("data", onData).off("end", onEnd).off("close", onEnd))
     })
   }))
+
+/** Within ten seconds a question of the other era belongs to the first one. Nanoseconds. */
+const secondQuestion = 10_000_000_000n
 
 /** A host says its name in `initialize`; what stands between it and the daemon has one of its own. */
 const callerOf = (who: SessionStatus, initialize: RawMessage.RawMessage | undefined): SessionStatus => {

@@ -82,6 +82,10 @@ const kept = new Set([
   "XDG_RUNTIME_DIR",
   "XDG_STATE_HOME",
   "CI",
+  // Node reads them when it starts; servers behind urls may need them.
+  "NODE_EXTRA_CA_CERTS",
+  "SSL_CERT_FILE",
+  "SSL_CERT_DIR",
   "NODE_COMPILE_CACHE"
 ])
 

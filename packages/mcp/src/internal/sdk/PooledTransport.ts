@@ -56,6 +56,7 @@ export class PooledTransport implements Transport {
   readonly #connections: McpConnections["Service"]
   readonly #server: string | Endpoint
   readonly #context: Context.Context<never>
+  readonly #keepsNumbers: boolean
   readonly #scope = Scope.makeUnsafe()
   readonly #wishes: ClientWishes
   readonly #calls = new Map<JsonRpc.RequestId, Call>()
@@ -66,8 +67,10 @@ export class PooledTransport implements Transport {
   constructor(
     connections: McpConnections["Service"],
     server: string | Endpoint,
-    context: Context.Context<never>
+    context: Context.Context<never>,
+    keepsNumbers = false
   ) {
+    this.#keepsNumbers = keepsNumbers
     this.#connections = connections
     this.#server = server
     this.#context = context
@@ -223,7 +226,7 @@ export class PooledTransport implements Transport {
         const { progressToken, rest } = withoutProgressToken(params)
         return this.#connections.request(this.#server, { method, params: rest }, {
           ...(progressToken !== undefined && { onProgress: (progress) => onProgress(progressToken, progress) })
-        }).pipe(Effect.map(withNearestNumbers))
+        }).pipe(Effect.map((result) => this.#keepsNumbers ? result : withNearestNumbers(result)))
       }
     }
   }

@@ -1,0 +1,192 @@
+/**
+ * Servers behind urls: the client of `@holdfast/mcp`, one for all programs that mean the same server in the same way.
+ *
+ * Promises
+ * - Programs share one session of the server, which is opened anew when it is lost. What that client promises of delivery holds for their
+ *   requests; its errors say `reason` and `delivery`.
+ * - The url, the headers and the proxies are those of the program that asks, and part of the key.
+ * - A client ends five minutes after its last session.
+ */
+import * as EndpointKey from "@holdfast/mcp/EndpointKey"
+import { type HttpProxies, HttpProxies as Proxies } from "@holdfast/mcp/HttpLink"
+import type { ServerConfig } from "@holdfast/mcp/McpConfig"
+import * as McpConnections from "@holdfast/mcp/McpConnections"
+import type { McpRuntimeError } from "@holdfast/mcp/McpRuntimeError"
+import * as SdkTransport from "@holdfast/mcp/SdkTransport"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as RcMap from "effect/RcMap"
+import type * as Scope from "effect/Scope"
+import { createHash } from "node:crypto"
+import type { ServerStatus, SessionStatus } from "../DaemonStatus.ts"
+import { Greeter } from "../Greeter.ts"
+import type { Opening } from "../HostSession.ts"
+import * as RawMessage from "../RawMessage.ts"
+import { ServerMux } from "../ServerMux.ts"
+import { version } from "./version.ts"
+
+/** A server behind a url that a client wants. */
+export interface WantedUrl {
+  readonly name: string
+  readonly config: ServerConfig
+  /** Of the client's environment. */
+  readonly proxies: HttpProxies
+}
+
+export interface UrlServers {
+  /** Holds a session with the server until the client or the server has ended. */
+  readonly hold: (
+    wanted: WantedUrl,
+    initialize: RawMessage.RawMessage | undefined,
+    who: SessionStatus,
+    opening: Opening
+  ) => Effect.Effect<void>
+  readonly status: () => ReadonlyArray<ServerStatus>
+}
+
+export const make: Effect.Effect<UrlServers, never, Scope.Scope> = Effect.gen(function*() {
+  const known = new Map<string, { readonly wanted: WantedUrl; readonly holders: Set<SessionStatus> }>()
+  const clients = yield* RcMap.make({
+    lookup: (key: string) =>
+      Effect.suspend(() => {
+        const entry = known.get(key)
+        return entry === undefined ? Effect.die(new Error(`nothing is known of ${key}`)) : connectionsOf(entry.wanted)
+      }),
+    idleTimeToLive: "5 minutes"
+  })
+
+  const hold: UrlServers["hold"] = (wanted, initialize, who, opening) =>
+    Effect.gen(function*() {
+      const key = keyOf(wanted)
+      const entry = known.get(key) ?? { wanted, holders: new Set() }
+      known.set(key, entry)
+      yield* Effect.acquireRelease(
+        Effect.sync(() => entry.holders.add(who)),
+        () =>
+          Effect.sync(() => {
+            entry.holders.delete(who)
+            if (entry.holders.size === 0) known.delete(key)
+          })
+      )
+      const connections = yield* RcMap.get(clients, key)
+      const transport = yield* Effect.acquireRelease(
+        SdkTransport.make(connections, wanted.name, { exactNumbers: true }),
+        (transport) => Effect.promise(() => transport.close())
+      )
+      const ended = Deferred.makeUnsafe<void>()
+      const end = (): void => void Deferred.doneUnsafe(ended, Effect.void)
+      let hear: (text: string) => void = () => {}
+      transport.onmessage = (message) => hear(JSON.stringify(message))
+      transport.onclose = () => {
+        opening.onLost({ reason: "ConnectionLost", message: `${wanted.name}: its client has ended` })
+        end()
+      }
+      yield* Effect.promise(() => transport.start())
+      const run = Effect.runForkWith(yield* Effect.context())
+      const say = (text: string): void => {
+        const sent = transport.send(parse(text))
+        // A request that cannot be sent is answered; of the rest there is nobody who could be told.
+        run(Effect.ignore(Effect.tryPromise(() => sent)))
+      }
+      const mux = new ServerMux({
+        toServer: (text, onHandOff) => {
+          onHandOff()
+          say(text)
+        },
+        isShared: true
+      })
+      const open = (greeting: RawMessage.RawMessage | undefined): void => {
+        hear = (text) => void mux.serverSaid(text)
+        const port = mux.attach(opening.onMessage)
+        opening.onOpen({
+          greeting,
+          send: port.send,
+          close: () => {
+            port.close()
+            end()
+          }
+        })
+      }
+      if (initialize === undefined) open(undefined)
+      else {
+        const greeter = new Greeter({
+          question: RawMessage.replaced(initialize, [[RawMessage.paths.id, "0"]]),
+          toServer: say,
+          onGreeted: open,
+          onRefused: (refusal) => {
+            opening.onLost({ reason: "HandshakeFailed", message: `${wanted.name}: it cannot be reached`, refusal })
+            end()
+          }
+        })
+        hear = (text) => greeter.serverSaid(text)
+        greeter.begin()
+      }
+      yield* Deferred.await(ended)
+    }).pipe(
+      Effect.scoped,
+      Effect.catch(({ message, reason }: McpRuntimeError) =>
+        Effect.sync(() => opening.onLost({ reason: reason._tag, message }))
+      )
+    )
+
+  return {
+    hold,
+    status: () =>
+      [...known].map(([key, { holders, wanted }]): ServerStatus => ({
+        name: wanted.name,
+        command: plainUrl(wanted.config.endpoint),
+        directory: "-",
+        key: key.slice(0, 12),
+        likeness: key.slice(0, 12),
+        instance: undefined,
+        digest: undefined,
+        era: undefined,
+        sharing: "shared",
+        state: "in use",
+        pid: undefined,
+        startedAt: undefined,
+        leases: [...holders],
+        waiting: 0,
+        retryInMillis: undefined,
+        lastFailure: undefined
+      }))
+  }
+})
+
+const connectionsOf = (
+  { config, name, proxies }: WantedUrl
+): Effect.Effect<McpConnections.McpConnections["Service"], McpRuntimeError, Scope.Scope> =>
+  McpConnections.make({
+    file: "the daemon's",
+    servers: new Map([[name, config]]),
+    unusable: new Map(),
+    switchedOff: new Set(),
+    warnings: []
+  }, { clientInfo: { name: "holdfast", version } }).pipe(
+    Effect.provideService(Proxies, Effect.succeed(proxies))
+  )
+
+/** A message of the mux. Whole numbers that JavaScript cannot hold stay as they are written. */
+const parse = (text: string): Parameters<SdkTransport.Transport["send"]>[0] =>
+  JSON.parse(text, /\d{16}/.test(text) ? keepLong : undefined)
+
+const keepLong = (_: string, value: unknown, context?: { readonly source?: string }): unknown =>
+  typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source ?? "")
+    ? rawJSON(context?.source ?? "")
+    : value
+
+// Node has it since version 21, and the compiler's library does not know it yet.
+const { rawJSON } = JSON as unknown as { readonly rawJSON: (text: string) => object }
+
+/** Everything that makes two programs mean different things. */
+const keyOf = ({ config: { deadlines, endpoint, era, policy, protocolVersion }, name, proxies }: WantedUrl): string => {
+  const identity = JSON.stringify({ name, era, protocolVersion, policy, deadlines, proxies })
+  return createHash("sha256").update(EndpointKey.EndpointKey.make(endpoint, { identity })).digest("hex")
+}
+
+/** Without what may be a secret. */
+const plainUrl = (endpoint: ServerConfig["endpoint"]): string => {
+  if (endpoint._tag === "Stdio" || !URL.canParse(endpoint.url)) return endpoint._tag
+  const { host, pathname, protocol } = new URL(endpoint.url)
+  return `${protocol}//${host}${pathname}`
+}
