@@ -140,9 +140,9 @@ export class HostSession {
     })
   }
 
-  /** Requests of the host without an answer. */
+  /** Requests of the host that wait for an answer. One that stays open to hear of changes does not. */
   get pending(): number {
-    return this.#pending.size
+    return [...this.#pending.values()].filter(({ message }) => message.method !== "subscriptions/listen").length
   }
 
   /** A line of the host. */

@@ -6,13 +6,16 @@ import * as LineFraming from "@holdfast/protocol/LineFraming"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import type * as net from "node:net"
+import { isOfEra } from "../Catalogue.ts"
 import type { DaemonConnection } from "../DaemonClient.ts"
 import type { SessionStatus } from "../DaemonStatus.ts"
-import { HostSession, type Loss, type Opening } from "../HostSession.ts"
+import { HostSession, type Loss, type Opening, type Upstream } from "../HostSession.ts"
+import { LegacyHostBridge } from "../LegacyHostBridge.ts"
 import * as RawMessage from "../RawMessage.ts"
 import type { PooledServer, ServerFailure, ServerPool } from "../ServerPool.ts"
 import * as ServerTarget from "../ServerTarget.ts"
@@ -66,7 +69,7 @@ export const serveServer = (
             }
             return leaveIfQuiet
           }
-        }))
+        }, run))
       }
     })
     yield* Effect.addFinalizer(() => Effect.sync(() => session.hostEnded()))
@@ -92,45 +95,102 @@ const callerOf = (who: SessionStatus, initialize: RawMessage.RawMessage | undefi
   return typeof name === "string" && name !== "" ? { ...who, program: name.slice(0, 100) } : who
 }
 
-/** Holds a process for the session for as long as both want it. */
+/** Runs a fiber of the session. */
+type Run = (effect: Effect.Effect<void>) => Fiber.Fiber<void>
+
+/** What a session is given. */
+type HeldOpening = Opening & { readonly onShared: (server: PooledServer) => () => void }
+
+/** Holds a process for the session for as long as both want it. A server of the modern era is there for a legacy host as well. */
 const hold = (
   pool: ServerPool,
   wanted: ServerTarget.WantedServer,
   initialize: RawMessage.RawMessage | undefined,
   who: SessionStatus,
-  opening: Opening & { readonly onShared: (server: PooledServer) => () => void }
-): Effect.Effect<void> =>
-  placeFor(pool, wanted, who).pipe(
-    Effect.flatMap(({ isFresh, place }) =>
-      usable(pool, ServerTarget.make(place, initialize), { program: who.program, isFresh })
-    ),
-    Effect.flatMap((server) =>
-      Effect.suspend(() => {
-        const { isShared } = server.target
-        const ended = Deferred.makeUnsafe<void>()
-        const port = server.mux.attach(opening.onMessage)
-        server.losses.add(opening.onLost)
-        server.hold(who)
-        const onRetired = isShared ? opening.onShared(server) : ignore
-        server.retirements.add(onRetired)
-        opening.onOpen({
-          greeting: server.greeting,
-          send: port.send,
-          close: () => {
-            server.losses.delete(opening.onLost)
-            server.leave(who)
-            server.retirements.delete(onRetired)
-            port.close()
-            if (!isShared && !server.mux.isClean) server.retire()
-            Deferred.doneUnsafe(ended, Effect.void)
+  opening: HeldOpening,
+  run: Run
+): Effect.Effect<void> => {
+  const inEra = (question: RawMessage.RawMessage | undefined, bridged?: Bridged) =>
+    placeFor(pool, wanted, who).pipe(
+      Effect.flatMap(({ isFresh, place }) =>
+        usable(pool, ServerTarget.make(place, question), { program: who.program, isFresh })
+      ),
+      Effect.flatMap((server) => attend(server, who, opening, bridged)),
+      Effect.scoped
+    )
+  const attended = initialize === undefined ? inEra(undefined) : Effect.catchIf(
+    inEra(initialize),
+    (error) => isRefusedByEra(error),
+    () =>
+      inEra(undefined, (server) => {
+        const bridge = new LegacyHostBridge({
+          name: wanted.name,
+          initialize,
+          opening,
+          server,
+          later: (millis, work) => {
+            const fiber = run(Effect.andThen(Effect.sleep(millis), Effect.sync(work)))
+            return () => fiber.interruptUnsafe()
           }
         })
-        return Effect.raceFirst(Deferred.await(ended), Effect.asVoid(server.closed))
+        return { begin: () => bridge.begin(), onMessage: (message) => bridge.serverSaid(message) }
       })
-    ),
-    Effect.scoped,
-    Effect.catch((error) => Effect.sync(() => opening.onLost("_tag" in error ? lossOf(error) : error)))
   )
+  return Effect.catch(attended, (error) => Effect.sync(() => opening.onLost(toLoss(error))))
+}
+
+/** What stands between a session and its server, where they are of two eras. */
+type Bridged = (server: Pick<Upstream, "send" | "close">) => {
+  readonly begin: () => void
+  readonly onMessage: (message: RawMessage.RawMessage) => void
+}
+
+/** Until the session or the server ends. */
+const attend = (
+  server: PooledServer,
+  who: SessionStatus,
+  opening: HeldOpening,
+  bridged: Bridged | undefined
+): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const { isShared } = server.target
+    const ended = Deferred.makeUnsafe<void>()
+    let onMessage = opening.onMessage
+    const port = server.mux.attach((message) => onMessage(message))
+    server.losses.add(opening.onLost)
+    server.hold(who)
+    const onRetired = isShared ? opening.onShared(server) : ignore
+    server.retirements.add(onRetired)
+    const way = {
+      send: port.send,
+      close: () => {
+        server.losses.delete(opening.onLost)
+        server.leave(who)
+        server.retirements.delete(onRetired)
+        port.close()
+        if (!isShared && !server.mux.isClean) server.retire()
+        Deferred.doneUnsafe(ended, Effect.void)
+      }
+    }
+    if (bridged === undefined) opening.onOpen({ ...way, greeting: server.greeting })
+    else {
+      const bridge = bridged(way)
+      onMessage = bridge.onMessage
+      bridge.begin()
+    }
+    // A session may leave before it is open.
+    return Effect.ensuring(
+      Effect.raceFirst(Deferred.await(ended), Effect.asVoid(server.closed)),
+      Effect.suspend(() => Deferred.isDoneUnsafe(ended) ? Effect.void : Effect.sync(way.close))
+    )
+  })
+
+const toLoss = (error: PoolError<ServerFailure> | Loss): Loss => "_tag" in error ? lossOf(error) : error
+
+const isRefusedByEra = (error: PoolError<ServerFailure> | Loss): boolean => {
+  const { refusal } = toLoss(error)
+  return refusal !== undefined && isOfEra(refusal)
+}
 
 /** The server, with a number of its own where it says `instances`. */
 const placeFor = (

@@ -87,6 +87,12 @@ createInterface({ input: process.stdin }).on("line", (line) => {
       if (params.name === "environment") return text(Object.keys(process.env).toSorted().join(" "))
       if (params.name === "die") return process.exit(9)
       if (params.name === "never") return undefined
+      if (params.name === "ask" && era === "modern") {
+        if (params.inputResponses !== undefined) return text(JSON.stringify(params.inputResponses))
+        return answer(
+          `{"resultType":"input_required","inputRequests":{"r":{"method":"roots/list"}},"requestState":"s"}`
+        )
+      }
       if (params.name === "ask") {
         const question = `q-${calls}`
         waiting.set(question, text)

@@ -7,6 +7,7 @@ import { Catalogue, decode } from "../../src/Catalogue.ts"
 import * as DaemonUpstream from "../../src/DaemonUpstream.ts"
 import { Greeter } from "../../src/Greeter.ts"
 import { HostSession, type Loss, type Opening } from "../../src/HostSession.ts"
+import { LegacyHostBridge } from "../../src/LegacyHostBridge.ts"
 import * as RawMessage from "../../src/RawMessage.ts"
 import { ServerMux } from "../../src/ServerMux.ts"
 
@@ -27,13 +28,16 @@ const read = (text: string): RawMessage.RawMessage => {
 }
 
 const greeting = (isTelling: boolean): string =>
-  `{"greeting":true,"capabilities":{"tools":{"listChanged":${isTelling}}}}`
+  `{"greeting":true,"capabilities":{"tools":{"listChanged":${isTelling}},"resources":{"subscribe":true}}}`
 
 export const simulate = (seed: number): Outcome => {
   const random = SeededRandom.make(seed)
   const problems: Array<string> = []
-  const isModern = random.chance(0.4)
-  const isShared = isModern || random.chance(0.4)
+  const isModern = random.chance(0.3)
+  /** Legacy hosts before a modern server. */
+  const isJoined = !isModern && random.chance(0.4)
+  const isServerModern = isModern || isJoined
+  const isShared = isServerModern || random.chance(0.4)
   /** Whether the server says that it tells of changed lists, and whether a new process has other ones. */
   const isTelling = random.chance(0.7)
   const isChanging = random.chance(0.6)
@@ -59,7 +63,7 @@ export const simulate = (seed: number): Outcome => {
   const words = isModern ? `{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}` : "{}"
   const initialize = isModern
     ? undefined
-    : RawMessage.request("0", "initialize", `{"protocolVersion":"2025-11-25","capabilities":{}}`)
+    : RawMessage.request("0", "initialize", `{"protocolVersion":"2025-11-25","capabilities":{"roots":{}}}`)
   if (random.chance(0.5)) {
     const former = new Catalogue({ name: "s", store })
     if (initialize !== undefined) {
@@ -101,6 +105,8 @@ export const simulate = (seed: number): Outcome => {
     readonly #version: number
     readonly #watched = new Set<string>()
     #level = ""
+    /** By their ids: the resources of each `subscriptions/listen`. */
+    readonly #listens = new Map<string, ReadonlyArray<string>>()
 
     constructor() {
       if (isChanging && random.chance(0.5)) version++
@@ -137,23 +143,36 @@ export const simulate = (seed: number): Outcome => {
       const { id, kind, method, value } = message
       if (kind === "response") return this.#asked.get(String(id))?.()
       if (method === "notifications/initialized") this.#isInitialized = true
+      if (method === "notifications/cancelled") {
+        this.#listens.delete(String((value["params"] as { requestId: number }).requestId))
+      }
       if (kind !== "request") return
       if (method === "initialize" || method === "server/discover") {
         if (method === "initialize" && id !== "0") problems.push("a server is greeted twice")
-        if ((method === "initialize") === isModern) {
+        if ((method === "initialize") === isServerModern) {
           return this.say(`{"jsonrpc":"2.0","id":${id},"error":{"code":-32601,"message":"no"}}`)
         }
         return this.say(`{"jsonrpc":"2.0","id":${id},"result":${greeting(isTelling)}}`)
       }
-      if (!isModern && !this.#isInitialized) problems.push(`${method} before initialized`)
+      if (!isServerModern && !this.#isInitialized) problems.push(`${method} before initialized`)
       const { params } = value as {
         params: {
           readonly nonce: string
           readonly cursor?: number
           readonly uri: string
           readonly level: string
-          readonly _meta?: { readonly progressToken?: number }
+          readonly inputResponses?: object
+          readonly requestState?: string
+          readonly notifications?: { readonly resourceSubscriptions?: ReadonlyArray<string> }
+          readonly _meta?: { readonly progressToken?: number } & Readonly<Record<string, unknown>>
         }
+      }
+      const meta = params._meta ?? {}
+      if (isJoined && meta["io.modelcontextprotocol/protocolVersion"] !== "2026-07-28") {
+        problems.push(`${method} does not say its revision`)
+      }
+      if (isServerModern && /subscribe$|setLevel$/.test(method ?? "")) {
+        problems.push(`a modern server is asked ${method}`)
       }
       const result = (text: string) => this.say(`{"jsonrpc":"2.0","id":${id},"result":${text}}`)
       switch (method) {
@@ -172,13 +191,28 @@ export const simulate = (seed: number): Outcome => {
           this.#level = params.level
           return result("{}")
         case "subscriptions/listen":
+          this.#listens.set(String(id), params.notifications?.resourceSubscriptions ?? [])
           return this.say(
-            `{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{"_meta":{"io.modelcontextprotocol/subscriptionId":${id}},"notifications":{"toolsListChanged":${isTelling}}}}`
+            `{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{"_meta":{"io.modelcontextprotocol/subscriptionId":${id}},"notifications":${
+              JSON.stringify({ ...params.notifications, toolsListChanged: isTelling })
+            }}}`
           )
         case "probe":
-          return result(JSON.stringify({ version: this.#version, watched: [...this.#watched], level: this.#level }))
+          return result(JSON.stringify({
+            version: this.#version,
+            watched: [...this.#watched, ...[...this.#listens.values()].flat()],
+            level: isJoined ? meta["io.modelcontextprotocol/logLevel"] : this.#level
+          }))
       }
       const { nonce } = params
+      if (isJoined && method === "tools/call" && params.inputResponses === undefined && nonce.endsWith("5")) {
+        return result(
+          `{"resultType":"input_required","requestState":"${nonce}","inputRequests":{"a":{"method":"roots/list"}}}`
+        )
+      }
+      if (params.inputResponses !== undefined && params.requestState !== nonce) {
+        problems.push(`${nonce} has lost its state`)
+      }
       executed.set(nonce, (executed.get(nonce) ?? 0) + 1)
       if (method === "tools/call" && executed.get(nonce) !== 1) problems.push(`${nonce} has run twice`)
       const token = params._meta?.progressToken
@@ -221,14 +255,14 @@ export const simulate = (seed: number): Outcome => {
           return opening.onLost({ reason: "ServerExited", message: "it does not start" })
         }
         const free = [...this.#servers].find(({ mux }) => isShared || (mux.sessions === 0 && mux.isClean))
-        if (free !== undefined) return this.#lease(free, opening)
+        if (free !== undefined) return this.#lease(free, opening, initialize)
         const server = new Server()
         this.living.add(server)
         server.onDeath = () => {
           this.living.delete(server)
           opening.onLost({ reason: "ServerExited", message: "it died in the handshake" })
         }
-        const question = initialize === undefined
+        const question = isServerModern || initialize === undefined
           ? read(`{"jsonrpc":"2.0","id":0,"method":"server/discover"}`)
           : RawMessage.replaced(initialize, [[RawMessage.paths.id, "0"]])
         const greeter = new Greeter({
@@ -245,7 +279,7 @@ export const simulate = (seed: number): Outcome => {
               this.#servers.delete(entry)
               for (const tell of [...entry.onLoss]) tell({ reason: "ServerExited", message: "it died" })
             }
-            this.#lease(entry, opening)
+            this.#lease(entry, opening, initialize)
           }
         })
         server.onLine = (text) => greeter.serverSaid(text)
@@ -259,18 +293,37 @@ export const simulate = (seed: number): Outcome => {
         readonly greeting: RawMessage.RawMessage
         readonly onLoss: Set<(loss: Loss) => void>
       },
-      opening: Opening
+      opening: Opening,
+      initialize: RawMessage.RawMessage | undefined
     ): void {
-      const port = mux.attach(opening.onMessage)
+      let onMessage = opening.onMessage
+      const port = mux.attach((message) => onMessage(message))
       onLoss.add(opening.onLost)
-      opening.onOpen({
-        greeting: isModern ? undefined : greeting,
+      const server = {
         send: port.send,
         close: () => {
           onLoss.delete(opening.onLost)
           port.close()
         }
+      }
+      if (!isServerModern || initialize === undefined) {
+        return opening.onOpen({ ...server, greeting: isServerModern ? undefined : greeting })
+      }
+      const bridge = new LegacyHostBridge({
+        name: "s",
+        initialize,
+        opening,
+        server,
+        later: (_, run) => {
+          let isOn = true
+          later.push(() => isOn && run())
+          return () => {
+            isOn = false
+          }
+        }
       })
+      onMessage = (message) => bridge.serverSaid(message)
+      bridge.begin()
     }
 
     die(): void {
@@ -389,7 +442,7 @@ export const simulate = (seed: number): Outcome => {
       const id = `"i-${this.#next++}"`
       this.open.set(id, { kind: "greeting", nonce: "", token: undefined, isCancelled: false })
       this.#session.hostSaid(
-        `{"jsonrpc":"2.0","id":${id},"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{}}}`
+        `{"jsonrpc":"2.0","id":${id},"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{"roots":{}}}}`
       )
     }
 
@@ -487,7 +540,7 @@ export const simulate = (seed: number): Outcome => {
         for (const uri of this.#watched) {
           if (found.watched?.includes(uri) !== true) problems.push(`${this.#name} is not subscribed to ${uri} any more`)
         }
-        if (!isShared && this.#level !== undefined && found.level !== this.#level) {
+        if ((!isShared || isJoined) && this.#level !== undefined && found.level !== this.#level) {
           problems.push(`${this.#name} has level ${found.level} instead of ${this.#level}`)
         }
         const list = this.#list
@@ -513,6 +566,7 @@ export const simulate = (seed: number): Outcome => {
       const isMine = JSON.stringify(subscription) === this.#listen?.id
       switch (method) {
         case "notifications/resources/updated":
+        case "notifications/cancelled":
           return
         case "notifications/subscriptions/acknowledged":
           if (this.#listen === undefined || !isMine) return void problems.push(`${this.#name}: a foreign subscription`)
@@ -539,8 +593,10 @@ export const simulate = (seed: number): Outcome => {
       // What is said here is known.
       if (kind === "notification") return this.#told(method, (value["params"] ?? {}) as Members)
       if (kind === "request") {
-        if (method !== "roots/list" || isShared) problems.push(`${this.#name} is asked ${method}`)
-        if (!String(id).startsWith(`"q-${this.#name}-`)) problems.push(`${this.#name} is asked ${id}`)
+        if (method !== "roots/list" || (isShared && !isJoined)) problems.push(`${this.#name} is asked ${method}`)
+        if (!String(id).startsWith(isJoined ? `"holdfast-input-` : `"q-${this.#name}-`)) {
+          problems.push(`${this.#name} is asked ${id}`)
+        }
         return this.#session.hostSaid(`{"jsonrpc":"2.0","id":${id},"result":{"roots":[]}}`)
       }
       const request = this.open.get(String(id))
