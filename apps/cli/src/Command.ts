@@ -244,6 +244,12 @@ const shimFlags = {
     Flag.withDescription("Wait for the server's own answers, instead of giving those it gave the last time"),
     Flag.withDefault(false)
   ),
+  modern: Flag.Boolean("modern").pipe(
+    Flag.withDescription(
+      "The host knows no revision before 2026-07-28: a legacy server is made to look like a modern one"
+    ),
+    Flag.withDefault(false)
+  ),
   "long-calls": Flag.Boolean("long-calls").pipe(
     Flag.withDescription(
       "Answer a call that takes longer than the host waits with \"still running\", and offer a tool that gives its result"

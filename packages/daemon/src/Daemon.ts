@@ -173,6 +173,7 @@ export const run = Effect.fnUntraced(
                 pool,
                 wanted: yield* sharedIfSaid(place, hello, wanted.success),
                 who: session,
+                isModernHost: hello.modern === true,
                 successor
               })
             }),

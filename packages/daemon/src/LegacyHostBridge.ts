@@ -18,6 +18,8 @@
 import { metaKey } from "@holdfast/protocol/MetaKey"
 import * as Revision from "@holdfast/protocol/Revision"
 import type { Opening, Upstream } from "./HostSession.ts"
+import * as InputRequests from "./InputRequests.ts"
+import * as LogLevels from "./LogLevels.ts"
 import * as RawMessage from "./RawMessage.ts"
 
 export interface LegacyHostBridgeOptions {
@@ -53,16 +55,6 @@ interface Listening {
   isAcknowledged: boolean
 }
 
-/** Requests that may be answered with questions. */
-const mayAsk: ReadonlySet<string> = new Set(["tools/call", "prompts/get", "resources/read"])
-
-/** What a host must be able to do, to be asked. */
-const needed: ReadonlyMap<unknown, string> = new Map([
-  ["elicitation/create", "elicitation"],
-  ["sampling/createMessage", "sampling"],
-  ["roots/list", "roots"]
-])
-
 /** A server that asks on and on is at fault. */
 const maxRounds = 16
 
@@ -71,17 +63,6 @@ const pauseMillis = 250
 
 /** And so does one that has ended what it told. */
 const relistenMillis = 1000
-
-const levels: ReadonlyArray<unknown> = [
-  "debug",
-  "info",
-  "notice",
-  "warning",
-  "error",
-  "critical",
-  "alert",
-  "emergency"
-]
 
 export class LegacyHostBridge {
   readonly #options: LegacyHostBridgeOptions
@@ -187,7 +168,7 @@ export class LegacyHostBridge {
         return this.#answer(id, "{}")
       case "logging/setLevel":
         onHandOff()
-        if (!levels.includes(level)) return this.#fail(id, -32602, "this is no level of log messages")
+        if (!LogLevels.isLevel(level)) return this.#fail(id, -32602, "this is no level of log messages")
         this.#level = JSON.stringify(level)
         return this.#answer(id, "{}")
       case "resources/subscribe":
@@ -201,7 +182,7 @@ export class LegacyHostBridge {
       }
     }
     const request = RawMessage.withMembers(message, ["params", "_meta"], this.#meta())
-    if (mayAsk.has(method)) {
+    if (InputRequests.mayAsk.has(method)) {
       const call: Call = { request, id, rounds: 1, questions: new Map(), answers: [], state: undefined }
       this.#calls.set(RawMessage.keyOf(id), call)
     }
@@ -244,7 +225,7 @@ export class LegacyHostBridge {
   }
 
   #offers(method: unknown): boolean {
-    const capability = needed.get(method)
+    const capability = InputRequests.capabilityFor(method)
     const { capabilities } = RawMessage.paramsOf(this.#options.initialize)
     return capability !== undefined && RawMessage.membersOf(capabilities)[capability] !== undefined
   }

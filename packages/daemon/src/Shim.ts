@@ -113,14 +113,26 @@ export const run = (options: ShimOptions): Promise<void> =>
 
 /** Where nothing can be kept, the server answers everything. */
 const memoryOf = (options: ShimOptions): Catalogue | undefined => {
-  const { eager, environment, directory, wants, onNotice } = options
+  const { directory, eager, environment, modern, onNotice, wants } = options
   const store = CatalogueFiles.open({
     wants,
     environment,
     directory,
     onFault: (message) => onNotice?.(`what servers say of themselves is not kept: ${message}`)
   })
-  return store && new Catalogue({ store, name: nameOf(wants), isEager: eager })
+  if (store === undefined) return undefined
+  // What a legacy server says to such a host is not what it says to others.
+  const kind = (words: string): string => modern === true ? `modern ${words}` : words
+  const { confirm, read, write } = store
+  return new Catalogue({
+    store: {
+      read: (words) => read(kind(words)),
+      write: (words, text) => write(kind(words), text),
+      confirm: (words) => confirm(kind(words))
+    },
+    name: nameOf(wants),
+    isEager: eager
+  })
 }
 
 const nameOf = (wants: ShimOptions["wants"]): string =>

@@ -1,6 +1,7 @@
 /** Hosts and servers of two eras, through the daemon. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Home from "./support/Home.ts"
+import * as Host from "./support/Host.ts"
 import * as World from "./support/World.ts"
 
 describe("hosts and servers of two eras", () => {
@@ -37,5 +38,35 @@ describe("hosts and servers of two eras", () => {
     assert.strictEqual(await host.call("count"), "2")
     assert.lengthOf(w.starts(), 2)
     for (const each of [host, other]) each.leave()
+  })
+
+  it("are joined the other way round: a modern host calls tools of a legacy server, and answers what that asks", async () => {
+    await using w = World.make("legacy")
+    const capable = { ...Host.modern, "io.modelcontextprotocol/clientCapabilities": { roots: {} } }
+    const ask = async (host: Host.Host, id: number, method: string, params: object = {}) =>
+      JSON.parse(await host.ask(JSON.stringify({ jsonrpc: "2.0", id, method, params: { ...params, _meta: capable } })))
+    const host = w.wrap({ modern: true })
+    const discovered = (await ask(host, 1, "server/discover")).result
+    assert.deepStrictEqual([discovered.supportedVersions, discovered.capabilities], [["2026-07-28"], { tools: {} }])
+    assert.strictEqual((await ask(host, 2, "tools/list")).result.tools[0].name, "echo")
+    const asked = (await ask(host, 3, "tools/call", { name: "ask" })).result
+    assert.deepStrictEqual([asked.resultType, Object.values(asked.inputRequests)], ["input_required", [{
+      method: "roots/list",
+      params: {}
+    }]])
+    const inputResponses = Object.fromEntries(Object.keys(asked.inputRequests).map((name) => [name, { roots: [] }]))
+    const { requestState } = asked
+    const answered = await ask(host, 4, "tools/call", { name: "ask", inputResponses, requestState })
+    assert.deepStrictEqual([answered.id, answered.result.content[0].text], [4, `{"roots":[]}`])
+    host.leave()
+    // A host that may know more goes on in the era of the server, which it is told; else it is served all the same.
+    const other = w.wrap()
+    assert.strictEqual((await ask(other, 1, "server/discover")).error.code, -32601)
+    assert.strictEqual((await ask(other, 2, "tools/call", { name: "count" })).result.resultType, "complete")
+    other.leave()
+    assert.deepStrictEqual(
+      w.record().filter((line) => line.startsWith("initialize") || line.startsWith("call")),
+      ["initialize {\"roots\":{}}", "call ask", "call count"]
+    )
   })
 })

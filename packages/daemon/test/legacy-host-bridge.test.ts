@@ -110,6 +110,8 @@ describe("a legacy host before a modern server", () => {
     assert.include(w.asked().text, `"params":{"_meta":{${meta},"progressToken":1e0}}`)
     w.host(`{"jsonrpc":"2.0","id":3,"method":"tools/list"}`)
     assert.include(w.asked().text, `"method":"tools/list"`)
+    w.host(`{"jsonrpc":"2.0","id":4,"method":"tasks/get","params":{"taskId":"t-1"}}`)
+    assert.match(w.asked().text, /"id":4,"method":"tasks\/get","params":\{.*"taskId":"t-1"\}/)
     const answers = [
       `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1e0,"progress":1.0}}`,
       `{"jsonrpc":"2.0", "id":1,"result":{"n":9007199254740993,"resultType":"complete"}}`,

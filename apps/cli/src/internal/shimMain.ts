@@ -21,6 +21,7 @@ interface Words {
   readonly handOn: boolean | undefined
   readonly eager: boolean | undefined
   readonly longCalls: number | undefined
+  readonly modern: boolean | undefined
 }
 
 /** What is wrong with the words, and how to exit. */
@@ -94,6 +95,7 @@ const placeOf = ({ wants }: Words): DaemonPlace.DaemonPlace | undefined => {
 }
 
 const common = {
+  modern: { type: "boolean" },
   "long-calls": { type: "boolean" },
   "call-limit": { type: "string" },
   eager: { type: "boolean" },
@@ -137,7 +139,8 @@ const connectWords = (argv: ReadonlyArray<string>): Words => {
     shared: values.shared,
     handOn: values["no-hand-on"] === true ? false : undefined,
     eager: values.eager,
-    longCalls: limitIn(values)
+    longCalls: limitIn(values),
+    modern: values.modern
   }
 }
 
@@ -159,7 +162,8 @@ const wrapWords = (argv: ReadonlyArray<string>): Words => {
     shared,
     handOn: values["no-hand-on"] === true ? false : undefined,
     eager,
-    longCalls: limitIn(values)
+    longCalls: limitIn(values),
+    modern: values.modern
   }
 }
 

@@ -16,9 +16,11 @@ import type { DaemonConnection } from "../DaemonClient.ts"
 import type { SessionStatus } from "../DaemonStatus.ts"
 import { HostSession, type Loss, type Opening, type Upstream } from "../HostSession.ts"
 import { LegacyHostBridge } from "../LegacyHostBridge.ts"
+import * as ModernHostBridge from "../ModernHostBridge.ts"
 import * as RawMessage from "../RawMessage.ts"
 import type { PooledServer, ServerFailure, ServerPool } from "../ServerPool.ts"
 import * as ServerTarget from "../ServerTarget.ts"
+import { newSecret } from "./nodePlatform.ts"
 import { passOn } from "./passOn.ts"
 import * as SocketLines from "./socketLines.ts"
 
@@ -27,6 +29,8 @@ export interface ServedSession {
   readonly wanted: ServerTarget.WantedServer
   /** Whose it is. */
   readonly who: SessionStatus
+  /** It knows the modern era only. */
+  readonly isModernHost: boolean
   readonly successor: Successor
 }
 
@@ -45,7 +49,7 @@ export interface Successor {
  */
 export const serveServer = (
   socket: net.Socket,
-  { pool, successor, wanted, who }: ServedSession
+  { isModernHost, pool, successor, wanted, who }: ServedSession
 ): Effect.Effect<void> =>
   Effect.scoped(Effect.gen(function*() {
     const run = yield* FiberSet.makeRuntime<never, void, never>()
@@ -56,10 +60,12 @@ export const serveServer = (
         SocketLines.write(socket, `${text}\n`)
         leaveIfQuiet()
       },
-      open: (initialize, opening) => {
+      open: (initialize, opening, first) => {
+        const isJoined = first !== undefined && isOfModernHost(first, isModernHost)
         const next = (): void => void run(passOn(successor.connect, initialize, opening))
         if (successor.isThere()) return next()
-        run(hold(pool, wanted, initialize, callerOf(who, initialize), {
+        const question = initialize ?? (isJoined ? first : undefined)
+        run(hold(pool, wanted, question, callerOf(who, initialize), {
           ...opening,
           // A process that was waited for when the successor came is had there.
           onLost: (loss) => loss === closed && successor.isThere() ? next() : opening.onLost(loss),
@@ -101,15 +107,31 @@ type Run = (effect: Effect.Effect<void>) => Fiber.Fiber<void>
 /** What a session is given. */
 type HeldOpening = Opening & { readonly onShared: (server: PooledServer) => () => void }
 
-/** Holds a process for the session for as long as both want it. A server of the modern era is there for a legacy host as well. */
+/**
+ * Whether it is to be served by a legacy server as well. A host that asks what the server speaks can go on in its era, and does better
+ * so, if it knows that.
+ */
+const isOfModernHost = (first: RawMessage.RawMessage, isModernHost: boolean): boolean =>
+  RawMessage.textAt(first, RawMessage.paths.revision) !== undefined &&
+  (isModernHost || first.method !== "server/discover")
+
+/**
+ * Holds a process for the session for as long as both want it, also if they are of two eras. `said` is the `initialize` of a legacy host, or
+ * the first request of a modern one; undefined for a modern host that looks for a modern server.
+ */
 const hold = (
   pool: ServerPool,
   wanted: ServerTarget.WantedServer,
-  initialize: RawMessage.RawMessage | undefined,
+  said: RawMessage.RawMessage | undefined,
   who: SessionStatus,
   opening: HeldOpening,
   run: Run
 ): Effect.Effect<void> => {
+  const initialize = said?.method === "initialize" ? said : undefined
+  const later = (millis: number, work: () => void): () => void => {
+    const fiber = run(Effect.andThen(Effect.sleep(millis), Effect.sync(work)))
+    return () => fiber.interruptUnsafe()
+  }
   const inEra = (question: RawMessage.RawMessage | undefined, bridged?: Bridged) =>
     placeFor(pool, wanted, who).pipe(
       Effect.flatMap(({ isFresh, place }) =>
@@ -118,31 +140,21 @@ const hold = (
       Effect.flatMap((server) => attend(server, who, opening, bridged)),
       Effect.scoped
     )
-  const attended = initialize === undefined ? inEra(undefined) : Effect.catchIf(
-    inEra(initialize),
-    (error) => isRefusedByEra(error),
-    () =>
-      inEra(undefined, (server) => {
-        const bridge = new LegacyHostBridge({
-          name: wanted.name,
-          initialize,
-          opening,
-          server,
-          later: (millis, work) => {
-            const fiber = run(Effect.andThen(Effect.sleep(millis), Effect.sync(work)))
-            return () => fiber.interruptUnsafe()
-          }
-        })
-        return { begin: () => bridge.begin(), onMessage: (message) => bridge.serverSaid(message) }
-      })
-  )
+  const own = inEra(initialize)
+  const other = initialize === undefined
+    ? inEra(ModernHostBridge.initializeFor(said), (server, { greeting }) => {
+      if (greeting === undefined) throw new Error("a legacy server has been greeted")
+      return new ModernHostBridge.ModernHostBridge({ greeting, opening, server, later, newState: newSecret })
+    })
+    : inEra(undefined, (server) => new LegacyHostBridge({ name: wanted.name, initialize, opening, server, later }))
+  const attended = said === undefined ? own : Effect.catchIf(own, (error) => isRefusedByEra(error), () => other)
   return Effect.catch(attended, (error) => Effect.sync(() => opening.onLost(toLoss(error))))
 }
 
 /** What stands between a session and its server, where they are of two eras. */
-type Bridged = (server: Pick<Upstream, "send" | "close">) => {
+type Bridged = (way: Pick<Upstream, "send" | "close">, server: PooledServer) => {
   readonly begin: () => void
-  readonly onMessage: (message: RawMessage.RawMessage) => void
+  readonly serverSaid: (message: RawMessage.RawMessage) => void
 }
 
 /** Until the session or the server ends. */
@@ -174,8 +186,8 @@ const attend = (
     }
     if (bridged === undefined) opening.onOpen({ ...way, greeting: server.greeting })
     else {
-      const bridge = bridged(way)
-      onMessage = bridge.onMessage
+      const bridge = bridged(way, server)
+      onMessage = (message) => bridge.serverSaid(message)
       bridge.begin()
     }
     // A session may leave before it is open.

@@ -8,6 +8,7 @@ import * as DaemonUpstream from "../../src/DaemonUpstream.ts"
 import { Greeter } from "../../src/Greeter.ts"
 import { HostSession, type Loss, type Opening } from "../../src/HostSession.ts"
 import { LegacyHostBridge } from "../../src/LegacyHostBridge.ts"
+import * as ModernHostBridge from "../../src/ModernHostBridge.ts"
 import * as RawMessage from "../../src/RawMessage.ts"
 import { ServerMux } from "../../src/ServerMux.ts"
 
@@ -30,13 +31,18 @@ const read = (text: string): RawMessage.RawMessage => {
 const greeting = (isTelling: boolean): string =>
   `{"greeting":true,"capabilities":{"tools":{"listChanged":${isTelling}},"resources":{"subscribe":true}}}`
 
+const modernRoots =
+  `"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{"roots":{}}`
+
 export const simulate = (seed: number): Outcome => {
   const random = SeededRandom.make(seed)
   const problems: Array<string> = []
-  const isModern = random.chance(0.3)
+  const isHostModern = random.chance(0.5)
   /** Legacy hosts before a modern server. */
-  const isJoined = !isModern && random.chance(0.4)
-  const isServerModern = isModern || isJoined
+  const isJoined = !isHostModern && random.chance(0.4)
+  /** Modern hosts before a legacy server. */
+  const isJoinedBack = isHostModern && random.chance(0.4)
+  const isServerModern = isJoined || (isHostModern && !isJoinedBack)
   const isShared = isServerModern || random.chance(0.4)
   /** Whether the server says that it tells of changed lists, and whether a new process has other ones. */
   const isTelling = random.chance(0.7)
@@ -46,6 +52,7 @@ export const simulate = (seed: number): Outcome => {
   let deaths = 0
   let failures = 0
   let recalled = 0
+  let states = 0
   let answered = 0
   let lost = 0
 
@@ -60,8 +67,8 @@ export const simulate = (seed: number): Outcome => {
     confirm: () => {}
   }
 
-  const words = isModern ? `{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}` : "{}"
-  const initialize = isModern
+  const words = isHostModern ? `{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}` : "{}"
+  const initialize = isHostModern
     ? undefined
     : RawMessage.request("0", "initialize", `{"protocolVersion":"2025-11-25","capabilities":{"roots":{}}}`)
   if (random.chance(0.5)) {
@@ -246,7 +253,7 @@ export const simulate = (seed: number): Outcome => {
     open(initialize: RawMessage.RawMessage | undefined, opening: Opening): void {
       later.push(() => {
         if (!this.isAlive) return
-        if ((initialize === undefined) !== isModern) {
+        if ((initialize === undefined) !== isHostModern) {
           const text = `{"jsonrpc":"2.0","id":0,"error":{"code":-32601,"message":"the other era"}}`
           return opening.onLost({ reason: "HandshakeFailed", message: "the other era", refusal: read(text) })
         }
@@ -262,9 +269,9 @@ export const simulate = (seed: number): Outcome => {
           this.living.delete(server)
           opening.onLost({ reason: "ServerExited", message: "it died in the handshake" })
         }
-        const question = isServerModern || initialize === undefined
+        const question = isServerModern
           ? read(`{"jsonrpc":"2.0","id":0,"method":"server/discover"}`)
-          : RawMessage.replaced(initialize, [[RawMessage.paths.id, "0"]])
+          : RawMessage.replaced(initialize ?? ModernHostBridge.initializeFor(undefined), [[RawMessage.paths.id, "0"]])
         const greeter = new Greeter({
           question,
           toServer: (text) => server.send(text, () => {}),
@@ -306,22 +313,25 @@ export const simulate = (seed: number): Outcome => {
           port.close()
         }
       }
-      if (!isServerModern || initialize === undefined) {
+      if (!isJoined && !isJoinedBack) {
         return opening.onOpen({ ...server, greeting: isServerModern ? undefined : greeting })
       }
-      const bridge = new LegacyHostBridge({
-        name: "s",
-        initialize,
-        opening,
-        server,
-        later: (_, run) => {
-          let isOn = true
-          later.push(() => isOn && run())
-          return () => {
-            isOn = false
-          }
+      const soon = (_: number, run: () => void) => {
+        let isOn = true
+        later.push(() => isOn && run())
+        return () => {
+          isOn = false
         }
-      })
+      }
+      const bridge = initialize === undefined
+        ? new ModernHostBridge.ModernHostBridge({
+          greeting,
+          opening,
+          server,
+          later: soon,
+          newState: () => `state-${++states}`
+        })
+        : new LegacyHostBridge({ name: "s", initialize, opening, server, later: soon })
       onMessage = (message) => bridge.serverSaid(message)
       bridge.begin()
     }
@@ -390,6 +400,9 @@ export const simulate = (seed: number): Outcome => {
   interface Members {
     readonly tools?: ReadonlyArray<string>
     readonly nextCursor?: number
+    readonly resultType?: string
+    readonly requestState?: string
+    readonly inputRequests?: object
     readonly version?: number
     readonly watched?: ReadonlyArray<string>
     readonly level?: string
@@ -408,7 +421,7 @@ export const simulate = (seed: number): Outcome => {
     readonly #session: HostSession
     readonly #name: string
     #next = 1
-    #isReady = isModern
+    #isReady = isHostModern
     /** Of which version the list is that it has, and whether it was told since that there is another. */
     #list: HeardList | undefined
     readonly #watched = new Set<string>()
@@ -431,7 +444,7 @@ export const simulate = (seed: number): Outcome => {
         toHost: (text) => this.#hear(text),
         open: connect
       })
-      if (!isModern) this.#greet()
+      if (!isHostModern) this.#greet()
     }
 
     get isBusy(): boolean {
@@ -456,7 +469,7 @@ export const simulate = (seed: number): Outcome => {
     #askList(cursor?: number, begun?: HeardList): void {
       const members = [
         ...(cursor === undefined ? [] : [`"cursor":${cursor}`]),
-        ...(isModern ? [`"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}`] : [])
+        ...(isHostModern ? [`"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}`] : [])
       ]
       this.#ask("list", "tools/list", `{${members.join(",")}}`, ({ nextCursor, tools }) => {
         const version = Number(tools?.[0]?.split(" ").at(-1))
@@ -476,7 +489,7 @@ export const simulate = (seed: number): Outcome => {
 
     #changeState(): void {
       if (random.chance(0.4)) return this.#askList()
-      if (isModern) {
+      if (isHostModern) {
         if (this.#listen !== undefined) return
         const id = this.#ask("listen", "subscriptions/listen", `{"notifications":{"toolsListChanged":true}}`)
         this.#listen = { id, isAcknowledged: false }
@@ -498,6 +511,18 @@ export const simulate = (seed: number): Outcome => {
       this.#ask("state", "resources/unsubscribe", `{"uri":"${uri}"}`)
     }
 
+    /** The server asks for input: the same request again. */
+    #comeBack(former: Open, { inputRequests = {}, requestState }: Members): void {
+      const id = `"r-${this.#next++}"`
+      this.open.set(id, { ...former })
+      const inputs = JSON.stringify(Object.fromEntries(Object.keys(inputRequests).map((name) => [name, { roots: [] }])))
+      const method = former.kind === "call" ? "tools/call" : "resources/read"
+      const progressToken = former.token === undefined ? "" : `"progressToken":${former.token},`
+      const params =
+        `{"nonce":"${former.nonce}","inputResponses":${inputs},"requestState":"${requestState}","_meta":{${progressToken}${modernRoots}}}`
+      this.#session.hostSaid(`{"jsonrpc":"2.0","id":${id},"method":"${method}","params":${params}}`)
+    }
+
     act(): void {
       if (!this.#isReady) return
       if (random.chance(0.2)) return this.#changeState()
@@ -516,7 +541,11 @@ export const simulate = (seed: number): Outcome => {
       const nonce = `${this.#name}-${n}`
       const isCall = random.chance(0.6)
       const token = random.chance(0.5) ? random.pick([`"t-${n}"`, `${n}`]) : undefined
-      const meta = token === undefined ? "" : `,"_meta":{"progressToken":${token}}`
+      const members = [
+        ...(token === undefined ? [] : [`"progressToken":${token}`]),
+        ...(isJoinedBack ? [modernRoots] : [])
+      ]
+      const meta = members.length === 0 ? "" : `,"_meta":{${members.join(",")}}`
       this.open.set(id, { kind: isCall ? "call" : "read", nonce, token, isCancelled: false })
       const method = isCall ? "tools/call" : "resources/read"
       this.#session.hostSaid(`{"jsonrpc":"2.0","id":${id},"method":"${method}","params":{"nonce":"${nonce}"${meta}}}`)
@@ -552,7 +581,7 @@ export const simulate = (seed: number): Outcome => {
           if (last?.includes(`"3 of ${found.version}"`) !== true) problems.push(`the catalogue says ${last}`)
         }
         if (list === undefined || list.isOutdated || list.version === found.version || !isTelling) return
-        if (isModern && !(list.isListening && this.#listen?.isAcknowledged === true)) return
+        if (isHostModern && !(list.isListening && this.#listen?.isAcknowledged === true)) return
         problems.push(`${this.#name} has list ${list.version}, its server ${found.version}, and was not told`)
       }
     }
@@ -574,7 +603,9 @@ export const simulate = (seed: number): Outcome => {
           this.#listen.isAcknowledged = true
           return
         case "notifications/tools/list_changed":
-          if (!isTelling || (isModern && !isMine)) problems.push(`${this.#name} is told of lists without wishing it`)
+          if (!isTelling || (isHostModern && !isMine)) {
+            problems.push(`${this.#name} is told of lists without wishing it`)
+          }
           if (!isChanging) problems.push(`${this.#name} is told of lists that have not changed`)
           if (this.#list !== undefined) this.#list.isOutdated = true
           return
@@ -626,8 +657,15 @@ export const simulate = (seed: number): Outcome => {
         if (deaths + failures === 0) problems.push(`an error without a fault: ${text}`)
         return
       }
+      if (result?.resultType === "input_required") {
+        if (!isJoinedBack || isShared) problems.push(`${this.#name} is asked for input`)
+        return request.isCancelled ? undefined : this.#comeBack(request, result)
+      }
       if (request.kind !== "call" && request.kind !== "read") return request.onResult?.(result ?? {})
-      const expected = `{"jsonrpc":"2.0","id":${id},"result":{"nonce":"${request.nonce}","n":9007199254740993,"n":1.0}}`
+      const cached = request.kind === "call" ? "" : `"ttlMs":0,"cacheScope":"private",`
+      const modern = isJoinedBack ? `"resultType":"complete",${cached}` : ""
+      const expected =
+        `{"jsonrpc":"2.0","id":${id},"result":{${modern}"nonce":"${request.nonce}","n":9007199254740993,"n":1.0}}`
       if (text !== expected) problems.push(`${text} instead of ${expected}`)
     }
   }
