@@ -64,7 +64,7 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
   },
   {
     file: "packages/daemon/src/Shim.ts",
-    allows: ["promises", "timers"],
+    allows: ["promises", "timers", "randomness"],
     reason: "a server over stdin and stdout that stands beside every host: it loads no Effect"
   },
   {

@@ -244,6 +244,23 @@ const shimFlags = {
     Flag.withDescription("Wait for the server's own answers, instead of giving those it gave the last time"),
     Flag.withDefault(false)
   ),
+  modern: Flag.Boolean("modern").pipe(
+    Flag.withDescription(
+      "The host knows no revision before 2026-07-28: a legacy server is made to look like a modern one"
+    ),
+    Flag.withDefault(false)
+  ),
+  "long-calls": Flag.Boolean("long-calls").pipe(
+    Flag.withDescription(
+      "Answer a call that takes longer than the host waits with \"still running\", and offer a tool that gives its result"
+    ),
+    Flag.withDefault(false)
+  ),
+  "call-limit": Flag.String("call-limit").pipe(
+    Flag.withMetavar("duration"),
+    Flag.withDescription("How long the host waits; implies --long-calls (default: 50s)"),
+    Flag.optional
+  ),
   shared: Flag.Boolean("shared").pipe(
     Flag.withDescription("Share the process of a legacy server with other hosts at the same time"),
     Flag.withDefault(false)

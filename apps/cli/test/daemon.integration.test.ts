@@ -107,6 +107,7 @@ describe("holdfast wrap and connect", () => {
       [["connect"], 2, /say which server/],
       [["wrap", "cat"], 2, /say which command: holdfast wrap \[flags\] -- <command>/],
       [["wrap", "--shred", "--", "cat"], 2, /--shred/],
+      [["wrap", "--call-limit", "soon", "--", "cat"], 2, /--call-limit: a duration such as 50s.*not soon/],
       [["connect", "-c", "none.json", "spy"], 0, /^$/]
     ]
     for (const [words, code, message] of wrong) {
@@ -116,6 +117,6 @@ describe("holdfast wrap and connect", () => {
     }
     const help = await world.run("wrap", "--help")
     assert.deepStrictEqual([help.code, help.stderr], [0, ""])
-    assert.match(help.stdout, /holdfast wrap \[flags\] -- <command>/)
+    assert.match(help.stdout, /holdfast wrap \[flags\] -- <command>.*--eager.*--long-calls/s)
   })
 })

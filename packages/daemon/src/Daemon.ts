@@ -188,6 +188,7 @@ export const run = Effect.fnUntraced(
                 urls,
                 wanted: yield* sharedIfSaid(place, hello, wanted.success),
                 who: session,
+                isModernHost: hello.modern === true,
                 successor,
                 calls
               })

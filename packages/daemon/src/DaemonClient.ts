@@ -28,6 +28,7 @@ export interface ConnectOptions {
   readonly use?: Hello.Use | undefined
   readonly shared?: boolean | undefined
   readonly handOn?: boolean | undefined
+  readonly modern?: boolean | undefined
   /** False: a daemon that is not there is a refusal. Default: it is started. */
   readonly start?: boolean | undefined
   /** Of the program that it is for. Default: this process. */
@@ -143,7 +144,8 @@ const helloOf = (options: ConnectOptions, place: DaemonPlace.DaemonPlace): Hello
   wants: options.wants,
   use: options.use,
   shared: options.shared,
-  handOn: options.handOn
+  handOn: options.handOn,
+  modern: options.modern
 })
 
 /** Undefined: the daemon has ended before its answer. */

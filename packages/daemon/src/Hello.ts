@@ -51,6 +51,8 @@ export interface Hello {
   readonly shared?: boolean | undefined
   /** False: a process ends with its host. Default: what the config says, or true. */
   readonly handOn?: boolean | undefined
+  /** True: the client knows the modern era only, and is told that a legacy server speaks it. Default: it finds that out, and says `initialize`. */
+  readonly modern?: boolean | undefined
 }
 
 /** The daemon's answer. */
@@ -79,7 +81,7 @@ export const decodeHello = (line: string): Hello | string => {
   if (!isTexts(environment)) return "environment: an object of texts is missing"
   const wish = wishOf(wants)
   if (typeof wish === "string") return `wants: ${wish}`
-  const { handOn, shared, use } = value
+  const { handOn, modern, shared, use } = value
   return {
     holdfast,
     token,
@@ -90,7 +92,8 @@ export const decodeHello = (line: string): Hello | string => {
     wants: wish,
     use: use === "once" ? "once" : "host",
     shared: typeof shared === "boolean" ? shared : undefined,
-    handOn: typeof handOn === "boolean" ? handOn : undefined
+    handOn: typeof handOn === "boolean" ? handOn : undefined,
+    modern: modern === true ? true : undefined
   }
 }
 

@@ -82,7 +82,12 @@ export interface HostSessionOptions {
   /** Gives the host a line, without its end. */
   readonly toHost: (text: string) => void
   /** Gets a server. `initialize` is what the host said, undefined in the modern era. Its answer is not to be awaited here. */
-  readonly open: (initialize: RawMessage.RawMessage | undefined, opening: Opening) => void
+  readonly open: (
+    initialize: RawMessage.RawMessage | undefined,
+    opening: Opening,
+    /** The request that wants it. Undefined: what was promised to the host does. */
+    first: RawMessage.RawMessage | undefined
+  ) => void
 }
 
 interface Pending {
@@ -150,9 +155,9 @@ export class HostSession {
     })
   }
 
-  /** Requests of the host without an answer. */
+  /** Requests of the host that wait for an answer. One that stays open to hear of changes does not. */
   get pending(): number {
-    return this.#pending.size
+    return [...this.#pending.values()].filter(({ message }) => message.method !== "subscriptions/listen").length
   }
 
   /** A line of the host. */
@@ -254,6 +259,7 @@ export class HostSession {
     this.#isFresh = false
     const attempt = ++this.#attempt
     const isCurrent = (): boolean => attempt === this.#attempt
+    const [first] = this.#pending.values()
     this.#options.open(this.#initialize, {
       onOpen: (upstream) => {
         if (isCurrent() && this.#state === "opening") this.#opened(upstream)
@@ -265,7 +271,7 @@ export class HostSession {
       onMessage: (message) => {
         if (isCurrent()) this.#serverSaid(message)
       }
-    })
+    }, first?.message)
   }
 
   #opened(upstream: Upstream): void {
@@ -382,12 +388,15 @@ export class HostSession {
   #fail(pending: Pending, { message, reason }: Loss, delivery: "NotSent" | "Unknown"): void {
     this.#pending.delete(RawMessage.keyOf(pending.id))
     this.#renewal.failed(pending.message)
-    this.#options.observer?.over(pending.message, delivery)
-    const isUnknown = delivery === "Unknown"
+    // A call that has asked for input has begun, whatever became of the answers.
+    const isBegun = "requestState" in RawMessage.paramsOf(pending.message) &&
+      !repeatable.has(pending.message.method ?? "")
+    const isUnknown = delivery === "Unknown" || isBegun
+    this.#options.observer?.over(pending.message, isUnknown ? "Unknown" : "NotSent")
     this.#answer(pending.id, {
       code: isUnknown ? errorCode.outcomeUnknown : errorCode.notExecuted,
       message: isUnknown ? message + mayHaveRun : message,
-      data: { reason: isUnknown ? "OutcomeUnknown" : reason, delivery }
+      data: isUnknown ? { reason: "OutcomeUnknown", delivery: "Unknown" } : { reason, delivery }
     })
   }
 

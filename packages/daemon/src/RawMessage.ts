@@ -101,6 +101,22 @@ export const replaced = (
   return { ...message, text: edited + text.slice(from), id: ownId ?? id }
 }
 
+/**
+ * The message with these members, as they are written, at the beginning of the object at the path. The one thing that adds to a message: for what
+ * only the other era says. An object that is not there is made.
+ */
+export const withMembers = (message: RawMessage, path: Path, members: string): RawMessage => {
+  if (members === "") return message
+  const { text } = message
+  const span = path.length === 0 ? { start: skipBlanks(text, 0), end: text.length } : spansOf(text, path).at(-1)
+  const name = path.at(-1)
+  if (span === undefined) return withMembers(message, path.slice(0, -1), `${JSON.stringify(name)}:{${members}}`)
+  if (text[span.start] !== "{") return own(`${text.slice(0, span.start)}{${members}}${text.slice(span.end)}`)
+  const first = skipBlanks(text, span.start + 1)
+  const comma = text[first] === "}" ? "" : ","
+  return own(`${text.slice(0, span.start + 1)}${members}${comma}${text.slice(span.start + 1)}`)
+}
+
 /** Equal for ids that mean the same, however they are written. Numbers are compared as they are written: 2^53 + 1 is no 2^53. */
 export const keyOf = (id: string): string => {
   if (!id.startsWith("\"")) return id

@@ -6,6 +6,7 @@
  * socket for that.
  */
 import * as LineFraming from "@holdfast/protocol/LineFraming"
+import { randomBytes } from "node:crypto"
 import type { Socket } from "node:net"
 import * as path from "node:path"
 import type { Readable, Writable } from "node:stream"
@@ -16,12 +17,15 @@ import * as DaemonClient from "./DaemonClient.ts"
 import { DaemonRefusal } from "./DaemonRefusal.ts"
 import * as DaemonUpstream from "./DaemonUpstream.ts"
 import { HostSession, type Opening } from "./HostSession.ts"
+import { LongCalls } from "./LongCalls.ts"
 import type * as RawMessage from "./RawMessage.ts"
 
 export interface ShimOptions extends Omit<DaemonClient.ConnectOptions, "use" | "start" | "wants"> {
   readonly wants: CatalogueFiles.CatalogueFilesOptions["wants"]
   /** True: the handshake and the lists are answered by the server, not from what it has answered before. Default: false. */
   readonly eager?: boolean | undefined
+  /** Calls of tools that take longer than so many milliseconds are answered with "still running" (`LongCalls`). Default: none is. */
+  readonly longCalls?: number | undefined
   /** Told what people should know. Default: that is not told. */
   readonly onNotice?: ((message: string) => void) | undefined
   readonly input: Readable
@@ -41,17 +45,22 @@ export const run = (options: ShimOptions): Promise<void> =>
     /** The connection to the daemon, while there is one. */
     let current: Socket | undefined
     let isEnding = false
+    const write = (text: string): void => {
+      output.write(`${text}\n`)
+      if (output.writableLength > maxWaitingBytes && current !== undefined) {
+        const source = current
+        source.pause()
+        output.once("drain", () => source.resume())
+      }
+    }
+    const isAnswered = (): boolean => session.pending === (long?.unawaited ?? 0)
     const session = new HostSession({
       place: "shim",
       memory: memoryOf(options),
       toHost: (text) => {
-        output.write(`${text}\n`)
-        if (output.writableLength > maxWaitingBytes && current !== undefined) {
-          const source = current
-          source.pause()
-          output.once("drain", () => source.resume())
-        }
-        if (isEnding && session.pending === 0) finish()
+        if (long === undefined) write(text)
+        else long.sessionSaid(text)
+        if (isEnding && isAnswered()) finish()
       },
       open: (initialize, opening) => {
         open(options, initialize, opening, (socket) => {
@@ -59,13 +68,24 @@ export const run = (options: ShimOptions): Promise<void> =>
         })
       }
     })
+    const long = options.longCalls === undefined ? undefined : new LongCalls({
+      limit: options.longCalls,
+      toHost: write,
+      toSession: (text) => session.hostSaid(text),
+      later: (millis, run) => {
+        const timer = setTimeout(run, millis).unref()
+        return () => clearTimeout(timer)
+      },
+      newId: () => randomBytes(9).toString("base64url")
+    })
+    const hear = (line: string): void => long === undefined ? session.hostSaid(line) : long.hostSaid(line)
     const finish = (): void => {
       session.hostEnded()
       // What was written last is to be read, too.
       output.write("", () => resolve())
     }
     const framing = LineFraming.make({
-      onLine: (line) => session.hostSaid(line),
+      onLine: hear,
       onFault: ({ _tag }) => session.hostSaid(JSON.stringify(_tag))
     })
     input.on("data", (chunk: Buffer) => {
@@ -80,7 +100,7 @@ export const run = (options: ShimOptions): Promise<void> =>
       if (isEnding) return
       isEnding = true
       framing.end()
-      if (session.pending === 0) return finish()
+      if (isAnswered()) return finish()
       setTimeout(finish, drainMillis).unref()
     }
     input.once("end", end).once("close", end).once("error", end)
@@ -93,14 +113,26 @@ export const run = (options: ShimOptions): Promise<void> =>
 
 /** Where nothing can be kept, the server answers everything. */
 const memoryOf = (options: ShimOptions): Catalogue | undefined => {
-  const { eager, environment, directory, wants, onNotice } = options
+  const { directory, eager, environment, modern, onNotice, wants } = options
   const store = CatalogueFiles.open({
     wants,
     environment,
     directory,
     onFault: (message) => onNotice?.(`what servers say of themselves is not kept: ${message}`)
   })
-  return store && new Catalogue({ store, name: nameOf(wants), isEager: eager })
+  if (store === undefined) return undefined
+  // What a legacy server says to such a host is not what it says to others.
+  const kind = (words: string): string => modern === true ? `modern ${words}` : words
+  const { confirm, read, write } = store
+  return new Catalogue({
+    store: {
+      read: (words) => read(kind(words)),
+      write: (words, text) => write(kind(words), text),
+      confirm: (words) => confirm(kind(words))
+    },
+    name: nameOf(wants),
+    isEager: eager
+  })
 }
 
 const nameOf = (wants: ShimOptions["wants"]): string =>

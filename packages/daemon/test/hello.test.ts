@@ -11,7 +11,8 @@ const hello: Hello.Hello = {
   wants: { endpoint: { command: "c", args: ["a"], cwd: "/e", env: { B: "2" }, inheritEnv: true }, name: "n" },
   use: "once",
   shared: true,
-  handOn: false
+  handOn: false,
+  modern: true
 }
 
 describe("the first line", () => {
@@ -21,9 +22,9 @@ describe("the first line", () => {
   })
 
   it("says by default what a host wants", () => {
-    const { handOn: _, shared: __, use: ___, ...rest } = hello
+    const { handOn: _, modern: __, shared: ___, use: ____, ...rest } = hello
     const read = Hello.decodeHello(JSON.stringify(rest))
-    assert.deepStrictEqual(read, { ...hello, use: "host", shared: undefined, handOn: undefined })
+    assert.deepStrictEqual(read, { ...hello, use: "host", shared: undefined, handOn: undefined, modern: undefined })
   })
 
   it("is refused by what is wrong with it", () => {

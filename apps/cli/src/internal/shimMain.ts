@@ -20,6 +20,8 @@ interface Words {
   readonly shared: boolean | undefined
   readonly handOn: boolean | undefined
   readonly eager: boolean | undefined
+  readonly longCalls: number | undefined
+  readonly modern: boolean | undefined
 }
 
 /** What is wrong with the words, and how to exit. */
@@ -93,10 +95,31 @@ const placeOf = ({ wants }: Words): DaemonPlace.DaemonPlace | undefined => {
 }
 
 const common = {
+  modern: { type: "boolean" },
+  "long-calls": { type: "boolean" },
+  "call-limit": { type: "string" },
   eager: { type: "boolean" },
   shared: { type: "boolean" },
   "no-hand-on": { type: "boolean" }
 } as const
+
+/** How long a call may take, in milliseconds. `ReadDuration` is not loaded here. */
+const limitIn = (
+  values: { readonly "long-calls"?: boolean | undefined; readonly "call-limit"?: string | undefined }
+): number | undefined => {
+  const said = values["call-limit"]
+  if (said === undefined) return values["long-calls"] === true ? defaultLimit : undefined
+  const [, amount, unit = ""] = /^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|seconds?|minutes?)\s*$/.exec(said) ?? []
+  const millis = Number(amount) * (unit === "ms" ? 1 : unit.startsWith("m") ? 60_000 : 1000)
+  // A timer of Node knows no more.
+  if (!(millis > 0 && millis < 2 ** 31)) {
+    throw new Misused(`--call-limit: a duration such as 50s, 500ms or "2 minutes" is expected, not ${said}`)
+  }
+  return millis
+}
+
+/** Most hosts wait for a minute. */
+const defaultLimit = 50_000
 
 const connectWords = (argv: ReadonlyArray<string>): Words => {
   const { positionals, values } = parseArgs({
@@ -115,7 +138,9 @@ const connectWords = (argv: ReadonlyArray<string>): Words => {
     environment: process.env,
     shared: values.shared,
     handOn: values["no-hand-on"] === true ? false : undefined,
-    eager: values.eager
+    eager: values.eager,
+    longCalls: limitIn(values),
+    modern: values.modern
   }
 }
 
@@ -136,7 +161,9 @@ const wrapWords = (argv: ReadonlyArray<string>): Words => {
     ),
     shared,
     handOn: values["no-hand-on"] === true ? false : undefined,
-    eager
+    eager,
+    longCalls: limitIn(values),
+    modern: values.modern
   }
 }
 

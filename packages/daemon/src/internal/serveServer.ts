@@ -7,17 +7,22 @@ import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import type * as net from "node:net"
+import { isOfEra } from "../Catalogue.ts"
 import type { DaemonConnection } from "../DaemonClient.ts"
 import type { SessionStatus } from "../DaemonStatus.ts"
-import { HostSession, type Loss, type Opening } from "../HostSession.ts"
+import { HostSession, type Loss, type Opening, type Upstream } from "../HostSession.ts"
+import { LegacyHostBridge } from "../LegacyHostBridge.ts"
+import * as ModernHostBridge from "../ModernHostBridge.ts"
 import * as RawMessage from "../RawMessage.ts"
 import type { PooledServer, ServerFailure, ServerPool } from "../ServerPool.ts"
 import * as ServerTarget from "../ServerTarget.ts"
 import type { CallLog } from "./callLog.ts"
+import { newSecret } from "./nodePlatform.ts"
 import { passOn } from "./passOn.ts"
 import * as SocketLines from "./socketLines.ts"
 import type { UrlServers, WantedUrl } from "./urlServers.ts"
@@ -29,6 +34,8 @@ export interface ServedSession {
   readonly urls: Effect.Effect<UrlServers>
   /** Whose it is. */
   readonly who: SessionStatus
+  /** It knows the modern era only. */
+  readonly isModernHost: boolean
   readonly successor: Successor
   readonly calls: CallLog
 }
@@ -48,7 +55,7 @@ export interface Successor {
  */
 export const serveServer = (
   socket: net.Socket,
-  { calls, pool, successor, urls, wanted, who }: ServedSession
+  { calls, isModernHost, pool, successor, urls, wanted, who }: ServedSession
 ): Effect.Effect<void> =>
   Effect.scoped(Effect.gen(function*() {
     const run = yield* FiberSet.makeRuntime<never, void, never>()
@@ -64,7 +71,8 @@ export const serveServer = (
         SocketLines.write(socket, `${text}\n`)
         leaveIfQuiet()
       },
-      open: (initialize, opening) => {
+      open: (initialize, opening, first) => {
+        const isJoined = first !== undefined && isOfModernHost(first, isModernHost)
         const own = caller = callerOf(who, initialize)
         const next = (): void => {
           caller = undefined
@@ -84,7 +92,8 @@ export const serveServer = (
           }
           return void run(Effect.flatMap(urls, ({ hold }) => hold(wanted, initialize, own, opening)))
         }
-        run(hold(pool, wanted, initialize, own, {
+        const question = initialize ?? (isJoined ? first : undefined)
+        run(hold(pool, wanted, question, own, {
           ...opening,
           onOpen: (upstream) => {
             isOpen = true
@@ -104,7 +113,7 @@ export const serveServer = (
             }
             return leaveIfQuiet
           }
-        }))
+        }, run))
       }
     })
     yield* Effect.addFinalizer(() => Effect.sync(() => session.hostEnded()))
@@ -133,45 +142,108 @@ const callerOf = (who: SessionStatus, initialize: RawMessage.RawMessage | undefi
   return typeof name === "string" && name !== "" ? { ...who, program: name.slice(0, 100) } : who
 }
 
-/** Holds a process for the session for as long as both want it. */
+/** Runs a fiber of the session. */
+type Run = (effect: Effect.Effect<void>) => Fiber.Fiber<void>
+
+/** What a session is given. */
+type HeldOpening = Opening & { readonly onShared: (server: PooledServer) => () => void }
+
+/**
+ * Whether it is to be served by a legacy server as well. A host that asks what the server speaks can go on in its era, and does better
+ * so, if it knows that.
+ */
+const isOfModernHost = (first: RawMessage.RawMessage, isModernHost: boolean): boolean =>
+  RawMessage.textAt(first, RawMessage.paths.revision) !== undefined &&
+  (isModernHost || first.method !== "server/discover")
+
+/**
+ * Holds a process for the session for as long as both want it, also if they are of two eras. `said` is the `initialize` of a legacy host, or
+ * the first request of a modern one; undefined for a modern host that looks for a modern server.
+ */
 const hold = (
   pool: ServerPool,
   wanted: ServerTarget.WantedServer,
-  initialize: RawMessage.RawMessage | undefined,
+  said: RawMessage.RawMessage | undefined,
   who: SessionStatus,
-  opening: Opening & { readonly onShared: (server: PooledServer) => () => void }
+  opening: HeldOpening,
+  run: Run
+): Effect.Effect<void> => {
+  const initialize = said?.method === "initialize" ? said : undefined
+  const later = (millis: number, work: () => void): () => void => {
+    const fiber = run(Effect.andThen(Effect.sleep(millis), Effect.sync(work)))
+    return () => fiber.interruptUnsafe()
+  }
+  const inEra = (question: RawMessage.RawMessage | undefined, bridged?: Bridged) =>
+    placeFor(pool, wanted, who).pipe(
+      Effect.flatMap(({ isFresh, place }) =>
+        usable(pool, ServerTarget.make(place, question), { program: who.program, isFresh })
+      ),
+      Effect.flatMap((server) => attend(server, who, opening, bridged)),
+      Effect.scoped
+    )
+  const own = inEra(initialize)
+  const other = initialize === undefined
+    ? inEra(ModernHostBridge.initializeFor(said), (server, { greeting }) => {
+      if (greeting === undefined) throw new Error("a legacy server has been greeted")
+      return new ModernHostBridge.ModernHostBridge({ greeting, opening, server, later, newState: newSecret })
+    })
+    : inEra(undefined, (server) => new LegacyHostBridge({ name: wanted.name, initialize, opening, server, later }))
+  const attended = said === undefined ? own : Effect.catchIf(own, (error) => isRefusedByEra(error), () => other)
+  return Effect.catch(attended, (error) => Effect.sync(() => opening.onLost(toLoss(error))))
+}
+
+/** What stands between a session and its server, where they are of two eras. */
+type Bridged = (way: Pick<Upstream, "send" | "close">, server: PooledServer) => {
+  readonly begin: () => void
+  readonly serverSaid: (message: RawMessage.RawMessage) => void
+}
+
+/** Until the session or the server ends. */
+const attend = (
+  server: PooledServer,
+  who: SessionStatus,
+  opening: HeldOpening,
+  bridged: Bridged | undefined
 ): Effect.Effect<void> =>
-  placeFor(pool, wanted, who).pipe(
-    Effect.flatMap(({ isFresh, place }) =>
-      usable(pool, ServerTarget.make(place, initialize), { program: who.program, isFresh })
-    ),
-    Effect.flatMap((server) =>
-      Effect.suspend(() => {
-        const { isShared } = server.target
-        const ended = Deferred.makeUnsafe<void>()
-        const port = server.mux.attach(opening.onMessage)
-        server.losses.add(opening.onLost)
-        server.hold(who)
-        const onRetired = isShared ? opening.onShared(server) : ignore
-        server.retirements.add(onRetired)
-        opening.onOpen({
-          greeting: server.greeting,
-          send: port.send,
-          close: () => {
-            server.losses.delete(opening.onLost)
-            server.leave(who)
-            server.retirements.delete(onRetired)
-            port.close()
-            if (!isShared && !server.mux.isClean) server.retire()
-            Deferred.doneUnsafe(ended, Effect.void)
-          }
-        })
-        return Effect.raceFirst(Deferred.await(ended), Effect.asVoid(server.closed))
-      })
-    ),
-    Effect.scoped,
-    Effect.catch((error) => Effect.sync(() => opening.onLost("_tag" in error ? lossOf(error) : error)))
-  )
+  Effect.suspend(() => {
+    const { isShared } = server.target
+    const ended = Deferred.makeUnsafe<void>()
+    let onMessage = opening.onMessage
+    const port = server.mux.attach((message) => onMessage(message))
+    server.losses.add(opening.onLost)
+    server.hold(who)
+    const onRetired = isShared ? opening.onShared(server) : ignore
+    server.retirements.add(onRetired)
+    const way = {
+      send: port.send,
+      close: () => {
+        server.losses.delete(opening.onLost)
+        server.leave(who)
+        server.retirements.delete(onRetired)
+        port.close()
+        if (!isShared && !server.mux.isClean) server.retire()
+        Deferred.doneUnsafe(ended, Effect.void)
+      }
+    }
+    if (bridged === undefined) opening.onOpen({ ...way, greeting: server.greeting })
+    else {
+      const bridge = bridged(way, server)
+      onMessage = (message) => bridge.serverSaid(message)
+      bridge.begin()
+    }
+    // A session may leave before it is open.
+    return Effect.ensuring(
+      Effect.raceFirst(Deferred.await(ended), Effect.asVoid(server.closed)),
+      Effect.suspend(() => Deferred.isDoneUnsafe(ended) ? Effect.void : Effect.sync(way.close))
+    )
+  })
+
+const toLoss = (error: PoolError<ServerFailure> | Loss): Loss => "_tag" in error ? lossOf(error) : error
+
+const isRefusedByEra = (error: PoolError<ServerFailure> | Loss): boolean => {
+  const { refusal } = toLoss(error)
+  return refusal !== undefined && isOfEra(refusal)
+}
 
 /** The server, with a number of its own where it says `instances`. */
 const placeFor = (

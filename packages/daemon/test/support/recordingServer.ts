@@ -5,7 +5,7 @@
  *
  * Arguments: the file, and `legacy`, `modern`, `late` (legacy, and silent on `server/discover` until `initialize` comes) or `changing` (legacy; each process has another list
  * of tools, and resources can be subscribed to). Its tools: `echo` (answers with its parameters as they came), `count` (how many calls this
- * process has had), `die`, `never`, `ask` (answers with what the client says to `roots/list`), `environment` (the variables it has).
+ * process has had), `die`, `never`, `held` (answers when there is a file of that name with `.go` behind), `ask` (answers with what the client says to `roots/list`), `environment` (the variables it has).
  */
 import { appendFileSync, existsSync, readFileSync } from "node:fs"
 import { createInterface } from "node:readline"
@@ -87,6 +87,20 @@ createInterface({ input: process.stdin }).on("line", (line) => {
       if (params.name === "environment") return text(Object.keys(process.env).toSorted().join(" "))
       if (params.name === "die") return process.exit(9)
       if (params.name === "never") return undefined
+      if (params.name === "held") {
+        const look = setInterval(() => {
+          if (!existsSync(`${file}.go`)) return
+          clearInterval(look)
+          text("gone on")
+        }, 10)
+        return undefined
+      }
+      if (params.name === "ask" && era === "modern") {
+        if (params.inputResponses !== undefined) return text(JSON.stringify(params.inputResponses))
+        return answer(
+          `{"resultType":"input_required","inputRequests":{"r":{"method":"roots/list"}},"requestState":"s"}`
+        )
+      }
       if (params.name === "ask") {
         const question = `q-${calls}`
         waiting.set(question, text)

@@ -7,6 +7,8 @@ import { Catalogue, decode } from "../../src/Catalogue.ts"
 import * as DaemonUpstream from "../../src/DaemonUpstream.ts"
 import { Greeter } from "../../src/Greeter.ts"
 import { HostSession, type Loss, type Opening } from "../../src/HostSession.ts"
+import { LegacyHostBridge } from "../../src/LegacyHostBridge.ts"
+import * as ModernHostBridge from "../../src/ModernHostBridge.ts"
 import * as RawMessage from "../../src/RawMessage.ts"
 import { ServerMux } from "../../src/ServerMux.ts"
 
@@ -27,13 +29,21 @@ const read = (text: string): RawMessage.RawMessage => {
 }
 
 const greeting = (isTelling: boolean): string =>
-  `{"greeting":true,"capabilities":{"tools":{"listChanged":${isTelling}}}}`
+  `{"greeting":true,"capabilities":{"tools":{"listChanged":${isTelling}},"resources":{"subscribe":true}}}`
+
+const modernRoots =
+  `"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{"roots":{}}`
 
 export const simulate = (seed: number): Outcome => {
   const random = SeededRandom.make(seed)
   const problems: Array<string> = []
-  const isModern = random.chance(0.4)
-  const isShared = isModern || random.chance(0.4)
+  const isHostModern = random.chance(0.5)
+  /** Legacy hosts before a modern server. */
+  const isJoined = !isHostModern && random.chance(0.4)
+  /** Modern hosts before a legacy server. */
+  const isJoinedBack = isHostModern && random.chance(0.4)
+  const isServerModern = isJoined || (isHostModern && !isJoinedBack)
+  const isShared = isServerModern || random.chance(0.4)
   /** Whether the server says that it tells of changed lists, and whether a new process has other ones. */
   const isTelling = random.chance(0.7)
   const isChanging = random.chance(0.6)
@@ -42,6 +52,7 @@ export const simulate = (seed: number): Outcome => {
   let deaths = 0
   let failures = 0
   let recalled = 0
+  let states = 0
   let answered = 0
   let lost = 0
 
@@ -56,10 +67,10 @@ export const simulate = (seed: number): Outcome => {
     confirm: () => {}
   }
 
-  const words = isModern ? `{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}` : "{}"
-  const initialize = isModern
+  const words = isHostModern ? `{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}` : "{}"
+  const initialize = isHostModern
     ? undefined
-    : RawMessage.request("0", "initialize", `{"protocolVersion":"2025-11-25","capabilities":{}}`)
+    : RawMessage.request("0", "initialize", `{"protocolVersion":"2025-11-25","capabilities":{"roots":{}}}`)
   if (random.chance(0.5)) {
     const former = new Catalogue({ name: "s", store })
     if (initialize !== undefined) {
@@ -101,6 +112,8 @@ export const simulate = (seed: number): Outcome => {
     readonly #version: number
     readonly #watched = new Set<string>()
     #level = ""
+    /** By their ids: the resources of each `subscriptions/listen`. */
+    readonly #listens = new Map<string, ReadonlyArray<string>>()
 
     constructor() {
       if (isChanging && random.chance(0.5)) version++
@@ -137,23 +150,36 @@ export const simulate = (seed: number): Outcome => {
       const { id, kind, method, value } = message
       if (kind === "response") return this.#asked.get(String(id))?.()
       if (method === "notifications/initialized") this.#isInitialized = true
+      if (method === "notifications/cancelled") {
+        this.#listens.delete(String((value["params"] as { requestId: number }).requestId))
+      }
       if (kind !== "request") return
       if (method === "initialize" || method === "server/discover") {
         if (method === "initialize" && id !== "0") problems.push("a server is greeted twice")
-        if ((method === "initialize") === isModern) {
+        if ((method === "initialize") === isServerModern) {
           return this.say(`{"jsonrpc":"2.0","id":${id},"error":{"code":-32601,"message":"no"}}`)
         }
         return this.say(`{"jsonrpc":"2.0","id":${id},"result":${greeting(isTelling)}}`)
       }
-      if (!isModern && !this.#isInitialized) problems.push(`${method} before initialized`)
+      if (!isServerModern && !this.#isInitialized) problems.push(`${method} before initialized`)
       const { params } = value as {
         params: {
           readonly nonce: string
           readonly cursor?: number
           readonly uri: string
           readonly level: string
-          readonly _meta?: { readonly progressToken?: number }
+          readonly inputResponses?: object
+          readonly requestState?: string
+          readonly notifications?: { readonly resourceSubscriptions?: ReadonlyArray<string> }
+          readonly _meta?: { readonly progressToken?: number } & Readonly<Record<string, unknown>>
         }
+      }
+      const meta = params._meta ?? {}
+      if (isJoined && meta["io.modelcontextprotocol/protocolVersion"] !== "2026-07-28") {
+        problems.push(`${method} does not say its revision`)
+      }
+      if (isServerModern && /subscribe$|setLevel$/.test(method ?? "")) {
+        problems.push(`a modern server is asked ${method}`)
       }
       const result = (text: string) => this.say(`{"jsonrpc":"2.0","id":${id},"result":${text}}`)
       switch (method) {
@@ -172,13 +198,28 @@ export const simulate = (seed: number): Outcome => {
           this.#level = params.level
           return result("{}")
         case "subscriptions/listen":
+          this.#listens.set(String(id), params.notifications?.resourceSubscriptions ?? [])
           return this.say(
-            `{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{"_meta":{"io.modelcontextprotocol/subscriptionId":${id}},"notifications":{"toolsListChanged":${isTelling}}}}`
+            `{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{"_meta":{"io.modelcontextprotocol/subscriptionId":${id}},"notifications":${
+              JSON.stringify({ ...params.notifications, toolsListChanged: isTelling })
+            }}}`
           )
         case "probe":
-          return result(JSON.stringify({ version: this.#version, watched: [...this.#watched], level: this.#level }))
+          return result(JSON.stringify({
+            version: this.#version,
+            watched: [...this.#watched, ...[...this.#listens.values()].flat()],
+            level: isJoined ? meta["io.modelcontextprotocol/logLevel"] : this.#level
+          }))
       }
       const { nonce } = params
+      if (isJoined && method === "tools/call" && params.inputResponses === undefined && nonce.endsWith("5")) {
+        return result(
+          `{"resultType":"input_required","requestState":"${nonce}","inputRequests":{"a":{"method":"roots/list"}}}`
+        )
+      }
+      if (params.inputResponses !== undefined && params.requestState !== nonce) {
+        problems.push(`${nonce} has lost its state`)
+      }
       executed.set(nonce, (executed.get(nonce) ?? 0) + 1)
       if (method === "tools/call" && executed.get(nonce) !== 1) problems.push(`${nonce} has run twice`)
       const token = params._meta?.progressToken
@@ -212,7 +253,7 @@ export const simulate = (seed: number): Outcome => {
     open(initialize: RawMessage.RawMessage | undefined, opening: Opening): void {
       later.push(() => {
         if (!this.isAlive) return
-        if ((initialize === undefined) !== isModern) {
+        if ((initialize === undefined) !== isHostModern) {
           const text = `{"jsonrpc":"2.0","id":0,"error":{"code":-32601,"message":"the other era"}}`
           return opening.onLost({ reason: "HandshakeFailed", message: "the other era", refusal: read(text) })
         }
@@ -221,16 +262,16 @@ export const simulate = (seed: number): Outcome => {
           return opening.onLost({ reason: "ServerExited", message: "it does not start" })
         }
         const free = [...this.#servers].find(({ mux }) => isShared || (mux.sessions === 0 && mux.isClean))
-        if (free !== undefined) return this.#lease(free, opening)
+        if (free !== undefined) return this.#lease(free, opening, initialize)
         const server = new Server()
         this.living.add(server)
         server.onDeath = () => {
           this.living.delete(server)
           opening.onLost({ reason: "ServerExited", message: "it died in the handshake" })
         }
-        const question = initialize === undefined
+        const question = isServerModern
           ? read(`{"jsonrpc":"2.0","id":0,"method":"server/discover"}`)
-          : RawMessage.replaced(initialize, [[RawMessage.paths.id, "0"]])
+          : RawMessage.replaced(initialize ?? ModernHostBridge.initializeFor(undefined), [[RawMessage.paths.id, "0"]])
         const greeter = new Greeter({
           question,
           toServer: (text) => server.send(text, () => {}),
@@ -245,7 +286,7 @@ export const simulate = (seed: number): Outcome => {
               this.#servers.delete(entry)
               for (const tell of [...entry.onLoss]) tell({ reason: "ServerExited", message: "it died" })
             }
-            this.#lease(entry, opening)
+            this.#lease(entry, opening, initialize)
           }
         })
         server.onLine = (text) => greeter.serverSaid(text)
@@ -259,18 +300,40 @@ export const simulate = (seed: number): Outcome => {
         readonly greeting: RawMessage.RawMessage
         readonly onLoss: Set<(loss: Loss) => void>
       },
-      opening: Opening
+      opening: Opening,
+      initialize: RawMessage.RawMessage | undefined
     ): void {
-      const port = mux.attach(opening.onMessage)
+      let onMessage = opening.onMessage
+      const port = mux.attach((message) => onMessage(message))
       onLoss.add(opening.onLost)
-      opening.onOpen({
-        greeting: isModern ? undefined : greeting,
+      const server = {
         send: port.send,
         close: () => {
           onLoss.delete(opening.onLost)
           port.close()
         }
-      })
+      }
+      if (!isJoined && !isJoinedBack) {
+        return opening.onOpen({ ...server, greeting: isServerModern ? undefined : greeting })
+      }
+      const soon = (_: number, run: () => void) => {
+        let isOn = true
+        later.push(() => isOn && run())
+        return () => {
+          isOn = false
+        }
+      }
+      const bridge = initialize === undefined
+        ? new ModernHostBridge.ModernHostBridge({
+          greeting,
+          opening,
+          server,
+          later: soon,
+          newState: () => `state-${++states}`
+        })
+        : new LegacyHostBridge({ name: "s", initialize, opening, server, later: soon })
+      onMessage = (message) => bridge.serverSaid(message)
+      bridge.begin()
     }
 
     die(): void {
@@ -337,6 +400,9 @@ export const simulate = (seed: number): Outcome => {
   interface Members {
     readonly tools?: ReadonlyArray<string>
     readonly nextCursor?: number
+    readonly resultType?: string
+    readonly requestState?: string
+    readonly inputRequests?: object
     readonly version?: number
     readonly watched?: ReadonlyArray<string>
     readonly level?: string
@@ -355,7 +421,7 @@ export const simulate = (seed: number): Outcome => {
     readonly #session: HostSession
     readonly #name: string
     #next = 1
-    #isReady = isModern
+    #isReady = isHostModern
     /** Of which version the list is that it has, and whether it was told since that there is another. */
     #list: HeardList | undefined
     readonly #watched = new Set<string>()
@@ -378,7 +444,7 @@ export const simulate = (seed: number): Outcome => {
         toHost: (text) => this.#hear(text),
         open: connect
       })
-      if (!isModern) this.#greet()
+      if (!isHostModern) this.#greet()
     }
 
     get isBusy(): boolean {
@@ -389,7 +455,7 @@ export const simulate = (seed: number): Outcome => {
       const id = `"i-${this.#next++}"`
       this.open.set(id, { kind: "greeting", nonce: "", token: undefined, isCancelled: false })
       this.#session.hostSaid(
-        `{"jsonrpc":"2.0","id":${id},"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{}}}`
+        `{"jsonrpc":"2.0","id":${id},"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{"roots":{}}}}`
       )
     }
 
@@ -403,7 +469,7 @@ export const simulate = (seed: number): Outcome => {
     #askList(cursor?: number, begun?: HeardList): void {
       const members = [
         ...(cursor === undefined ? [] : [`"cursor":${cursor}`]),
-        ...(isModern ? [`"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}`] : [])
+        ...(isHostModern ? [`"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}`] : [])
       ]
       this.#ask("list", "tools/list", `{${members.join(",")}}`, ({ nextCursor, tools }) => {
         const version = Number(tools?.[0]?.split(" ").at(-1))
@@ -423,7 +489,7 @@ export const simulate = (seed: number): Outcome => {
 
     #changeState(): void {
       if (random.chance(0.4)) return this.#askList()
-      if (isModern) {
+      if (isHostModern) {
         if (this.#listen !== undefined) return
         const id = this.#ask("listen", "subscriptions/listen", `{"notifications":{"toolsListChanged":true}}`)
         this.#listen = { id, isAcknowledged: false }
@@ -445,6 +511,18 @@ export const simulate = (seed: number): Outcome => {
       this.#ask("state", "resources/unsubscribe", `{"uri":"${uri}"}`)
     }
 
+    /** The server asks for input: the same request again. */
+    #comeBack(former: Open, { inputRequests = {}, requestState }: Members): void {
+      const id = `"r-${this.#next++}"`
+      this.open.set(id, { ...former })
+      const inputs = JSON.stringify(Object.fromEntries(Object.keys(inputRequests).map((name) => [name, { roots: [] }])))
+      const method = former.kind === "call" ? "tools/call" : "resources/read"
+      const progressToken = former.token === undefined ? "" : `"progressToken":${former.token},`
+      const params =
+        `{"nonce":"${former.nonce}","inputResponses":${inputs},"requestState":"${requestState}","_meta":{${progressToken}${modernRoots}}}`
+      this.#session.hostSaid(`{"jsonrpc":"2.0","id":${id},"method":"${method}","params":${params}}`)
+    }
+
     act(): void {
       if (!this.#isReady) return
       if (random.chance(0.2)) return this.#changeState()
@@ -463,7 +541,11 @@ export const simulate = (seed: number): Outcome => {
       const nonce = `${this.#name}-${n}`
       const isCall = random.chance(0.6)
       const token = random.chance(0.5) ? random.pick([`"t-${n}"`, `${n}`]) : undefined
-      const meta = token === undefined ? "" : `,"_meta":{"progressToken":${token}}`
+      const members = [
+        ...(token === undefined ? [] : [`"progressToken":${token}`]),
+        ...(isJoinedBack ? [modernRoots] : [])
+      ]
+      const meta = members.length === 0 ? "" : `,"_meta":{${members.join(",")}}`
       this.open.set(id, { kind: isCall ? "call" : "read", nonce, token, isCancelled: false })
       const method = isCall ? "tools/call" : "resources/read"
       this.#session.hostSaid(`{"jsonrpc":"2.0","id":${id},"method":"${method}","params":{"nonce":"${nonce}"${meta}}}`)
@@ -487,7 +569,7 @@ export const simulate = (seed: number): Outcome => {
         for (const uri of this.#watched) {
           if (found.watched?.includes(uri) !== true) problems.push(`${this.#name} is not subscribed to ${uri} any more`)
         }
-        if (!isShared && this.#level !== undefined && found.level !== this.#level) {
+        if ((!isShared || isJoined) && this.#level !== undefined && found.level !== this.#level) {
           problems.push(`${this.#name} has level ${found.level} instead of ${this.#level}`)
         }
         const list = this.#list
@@ -499,7 +581,7 @@ export const simulate = (seed: number): Outcome => {
           if (last?.includes(`"3 of ${found.version}"`) !== true) problems.push(`the catalogue says ${last}`)
         }
         if (list === undefined || list.isOutdated || list.version === found.version || !isTelling) return
-        if (isModern && !(list.isListening && this.#listen?.isAcknowledged === true)) return
+        if (isHostModern && !(list.isListening && this.#listen?.isAcknowledged === true)) return
         problems.push(`${this.#name} has list ${list.version}, its server ${found.version}, and was not told`)
       }
     }
@@ -513,6 +595,7 @@ export const simulate = (seed: number): Outcome => {
       const isMine = JSON.stringify(subscription) === this.#listen?.id
       switch (method) {
         case "notifications/resources/updated":
+        case "notifications/cancelled":
           return
         case "notifications/subscriptions/acknowledged":
           if (this.#listen === undefined || !isMine) return void problems.push(`${this.#name}: a foreign subscription`)
@@ -520,7 +603,9 @@ export const simulate = (seed: number): Outcome => {
           this.#listen.isAcknowledged = true
           return
         case "notifications/tools/list_changed":
-          if (!isTelling || (isModern && !isMine)) problems.push(`${this.#name} is told of lists without wishing it`)
+          if (!isTelling || (isHostModern && !isMine)) {
+            problems.push(`${this.#name} is told of lists without wishing it`)
+          }
           if (!isChanging) problems.push(`${this.#name} is told of lists that have not changed`)
           if (this.#list !== undefined) this.#list.isOutdated = true
           return
@@ -539,8 +624,10 @@ export const simulate = (seed: number): Outcome => {
       // What is said here is known.
       if (kind === "notification") return this.#told(method, (value["params"] ?? {}) as Members)
       if (kind === "request") {
-        if (method !== "roots/list" || isShared) problems.push(`${this.#name} is asked ${method}`)
-        if (!String(id).startsWith(`"q-${this.#name}-`)) problems.push(`${this.#name} is asked ${id}`)
+        if (method !== "roots/list" || (isShared && !isJoined)) problems.push(`${this.#name} is asked ${method}`)
+        if (!String(id).startsWith(isJoined ? `"holdfast-input-` : `"q-${this.#name}-`)) {
+          problems.push(`${this.#name} is asked ${id}`)
+        }
         return this.#session.hostSaid(`{"jsonrpc":"2.0","id":${id},"result":{"roots":[]}}`)
       }
       const request = this.open.get(String(id))
@@ -570,8 +657,15 @@ export const simulate = (seed: number): Outcome => {
         if (deaths + failures === 0) problems.push(`an error without a fault: ${text}`)
         return
       }
+      if (result?.resultType === "input_required") {
+        if (!isJoinedBack || isShared) problems.push(`${this.#name} is asked for input`)
+        return request.isCancelled ? undefined : this.#comeBack(request, result)
+      }
       if (request.kind !== "call" && request.kind !== "read") return request.onResult?.(result ?? {})
-      const expected = `{"jsonrpc":"2.0","id":${id},"result":{"nonce":"${request.nonce}","n":9007199254740993,"n":1.0}}`
+      const cached = request.kind === "call" ? "" : `"ttlMs":0,"cacheScope":"private",`
+      const modern = isJoinedBack ? `"resultType":"complete",${cached}` : ""
+      const expected =
+        `{"jsonrpc":"2.0","id":${id},"result":{${modern}"nonce":"${request.nonce}","n":9007199254740993,"n":1.0}}`
       if (text !== expected) problems.push(`${text} instead of ${expected}`)
     }
   }
