@@ -28,6 +28,7 @@ const needs: ReadonlyArray<Need> = [
   { package: "openssl", isThere: () => onPath("openssl") },
   { package: "prometheus", isThere: () => onPath("prometheus") && onPath("promtool") },
   { package: "kubernetes-client", isThere: () => onPath("kubectl") },
+  { package: "ansible-core", isThere: () => onPath("ansible-playbook") },
   { package: "chromium", isThere: () => onPath("chromium") }
 ]
 

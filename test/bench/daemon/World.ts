@@ -30,7 +30,7 @@ const command = (args: ReadonlyArray<string>): readonly [string, ReadonlyArray<s
 /** Makes the executable anew, and a world for it. Its daemon has ended when the Scope has closed. */
 export const make: Effect.Effect<World, never, Scope.Scope> = Effect.acquireRelease(
   Effect.sync(() => {
-    execFileSync(process.execPath, [path.join(root, "scripts/bundle-cli.ts")], { stdio: "inherit" })
+    execFileSync(process.execPath, [path.join(root, "scripts/build.ts")], { stdio: "ignore" })
     const directory = fs.mkdtempSync(path.join(os.tmpdir(), "hfb-"))
     const echo = { command: process.execPath, args: [server] }
     fs.writeFileSync(path.join(directory, ".mcp.json"), JSON.stringify({ mcpServers: { echo } }))
