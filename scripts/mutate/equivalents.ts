@@ -383,5 +383,70 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     from: "\"ended\"",
     to: "\"ended~\"",
     reason: "of a stream without places to come back to it is asked only whether its client left or reads slowly"
+  },
+  {
+    file: "packages/jobs/src/Jobs.ts",
+    code: "again: options.again ?? false,",
+    operator: "no default",
+    from: "options.again ?? false",
+    to: "options.again",
+    reason: "what is not said is as false as `false`"
+  },
+  {
+    file: "packages/jobs/src/internal/JsonText.ts",
+    code: "export class Unfit extends Data.TaggedError(\"Unfit\")<{ readonly expected: string }> {}",
+    operator: "string",
+    from: "\"Unfit\"",
+    to: "\"Unfit~\"",
+    reason: "it is caught by no name"
+  },
+  {
+    file: "packages/jobs/src/internal/LocalEngine.ts",
+    code: "if (reports.length > 0) yield* attempted(store.report(reports))",
+    operator: "boundary",
+    from: "reports.length > 0",
+    to: "… >= …",
+    reason: "no reports are written as nothing"
+  },
+  {
+    file: "packages/jobs/src/internal/memoryStore.ts",
+    code: "steps.set(name, { isDone: false, isUnsafe: false, fence: hold.fence, value, compensation: \"none\" })",
+    operator: "string",
+    from: "\"none\"",
+    to: "\"none~\"",
+    reason: "how it is undone is asked of a step that is done, and written when it is"
+  },
+  {
+    file: "packages/jobs/src/internal/sqliteStore.ts",
+    code: "state: after?.state ?? \"queued\",",
+    operator: "guard removed",
+    from: "after?.state",
+    to: "after.state",
+    reason: "the row was updated by the statement before, in the same transaction"
+  },
+  {
+    file: "packages/jobs/src/internal/sqliteStore.ts",
+    code: "state: after?.state ?? \"queued\",",
+    operator: "string",
+    from: "\"queued\"",
+    to: "\"queued~\"",
+    reason: "the row was updated by the statement before, in the same transaction"
+  },
+  {
+    file: "packages/jobs/src/internal/sqliteStore.ts",
+    code: "if (found === supported) return",
+    operator: "condition false",
+    from: "found === supported",
+    to: "false",
+    reason: "there is no statement left to run, and the number is written again as it is"
+  },
+  {
+    file: "packages/jobs/src/internal/sqliteStore.ts",
+    code: "const result = isCoded && \"errcode\" in cause ? Number(cause.errcode) & 0xff : 0",
+    operator: "logical",
+    from: "isCoded && \"errcode\" in cause",
+    to: "… || …",
+    reason:
+      "of an error without a number the number is 0 either way, and nothing but errors is thrown by SQLite and by the file system"
   }
 ]

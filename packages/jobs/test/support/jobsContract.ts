@@ -818,6 +818,61 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
     })
   })
 
+  describe(`jobs on ${name}: an older version`, () => {
+    const kind = (version: number, onOldVersion: Job.OnOldVersion) =>
+      Job.make("versioned", { version, onOldVersion, payload: { to: Schema.Int }, success: Schema.Int })
+    /** A job whose code is replaced when it has done a step and begun another. What both codes did, and the job in the end. */
+    const replaced = (onOldVersion: Job.OnOldVersion, isSafe = true) =>
+      Effect.gen(function*() {
+        const store = yield* JobStore
+        const begun = Deferred.makeUnsafe<void>()
+        const log: Array<string> = []
+        const run = <A, E>(version: number, program: Effect.Effect<A, E, Jobs>) =>
+          Effect.provide(
+            program,
+            kind(version, onOldVersion).toLayer(({ to }, job) =>
+              Effect.gen(function*() {
+                yield* job.step("one", Effect.sync(() => log.push(`one by ${version}`)), { safe: isSafe })
+                yield* job.progress({ percent: 50 })
+                if (version === 2) return to
+                yield* Deferred.succeed(begun, undefined)
+                return yield* Effect.never
+              })
+            ).pipe(Layer.provide(Layer.succeed(JobStore, store))),
+            { local: true }
+          )
+        const id = yield* run(
+          1,
+          Effect.gen(function*() {
+            const id = yield* (yield* Jobs).start(kind(1, onOldVersion), { to: 3 })
+            yield* reached(begun)
+            return id
+          })
+        )
+        const { failure, state, version } = yield* run(2, ended(id))
+        return { log, state, version, why: failure?.kind }
+      }).pipe(Effect.provide(layer))
+
+    test("starts over with the new code unless its kind says otherwise", () =>
+      Effect.gen(function*() {
+        const log = ["one by 1", "one by 2"]
+        assert.deepStrictEqual(yield* replaced("restart"), { log, state: "succeeded", version: 2, why: undefined })
+      }))
+
+    test("goes on behind its steps with the new code where its kind says so", () =>
+      Effect.gen(function*() {
+        const log = ["one by 1"]
+        assert.deepStrictEqual(yield* replaced("finish"), { log, state: "succeeded", version: 1, why: undefined })
+      }))
+
+    test("fails where its kind says so, and where a step was begun that is not safe to repeat", () =>
+      Effect.gen(function*() {
+        const failed = { log: ["one by 1"], state: "failed" as const, version: 1, why: "version" as const }
+        assert.deepStrictEqual(yield* replaced("fail"), failed)
+        assert.deepStrictEqual(yield* replaced("restart", false), failed)
+      }))
+  })
+
   describe(`jobs on ${name}: data`, () => {
     const Small = Job.make("small", {
       version: 1,
