@@ -15,6 +15,39 @@ export interface Equivalent {
 
 export const equivalents: ReadonlyArray<Equivalent> = [
   {
+    file: "apps/scan-server/src/internal/gitleaksConfig.ts",
+    code: "group: secretGroup === 0 ? undefined : secretGroup,",
+    operator: "condition false",
+    from: "secretGroup === 0",
+    to: "false",
+    reason: "0 and none mean the same: the first group that matched"
+  },
+  {
+    file: "apps/scan-server/src/internal/matchText.ts",
+    code: "if (end > lineEnd) {",
+    operator: "condition true",
+    from: "end > lineEnd",
+    to: "true",
+    reason: "finds the same line again"
+  },
+  {
+    file: "apps/scan-server/src/internal/matchText.ts",
+    code:
+      "found.push({ ...finding, fingerprint: fingerprint(key, id, path, \"\"), ...commit !== undefined && { commit } })",
+    operator: "method",
+    from: "found.push({ ...finding, fingerprint: fingerprint(key, id, path, \"\"), ...commit !== und...",
+    to: "… .unshift(…)",
+    reason: "a report puts its findings in order"
+  },
+  {
+    file: "apps/scan-server/src/internal/wordAutomaton.ts",
+    code: "state = next[at] ?? 0",
+    operator: "number",
+    from: "0",
+    to: "1",
+    reason: "every place is in the table"
+  },
+  {
     file: "apps/scan-server/src/FingerprintKey.ts",
     code: "const mine = `${file}.${key.slice(0, 8)}`",
     operator: "number",

@@ -241,6 +241,31 @@ describe("a rule", () => {
       }
     }))
 
+  it.effect("knows a password by each name that people give one, in code, in settings and in YAML, in any case", () =>
+    Effect.gen(function*() {
+      const keys = ["api", "access", "auth", "private", "encryption", "signing"]
+      const names = [
+        ...["passwd", "password", "passphrase", "pwd", "secret", "token", "credential", "credentials"],
+        ...keys.flatMap((one) => [`${one}key`, `${one}_key`, `${one}-key`])
+      ]
+      const value = "q8Zt2LmN0pQxW7"
+      const forms = [["assigned-secret", "a.ts", ` = "`], ["unquoted-secret", ".env", "="], [
+        "yaml-secret",
+        "a.yml",
+        ": "
+      ]]
+      for (const [rule = "", path = "", sign = ""] of forms) {
+        for (const name of names.flatMap((name) => [name, name.toUpperCase()])) {
+          const { found } = yield* find(`${name}${sign}${value}${sign.endsWith("\"") ? "\"" : ""}`, { path })
+          assert.deepStrictEqual(
+            found.map((one) => [one.rule, one.column]),
+            [[rule, name.length + sign.length + 1]],
+            `${path}: ${name}`
+          )
+        }
+      }
+    }))
+
   it.effect("takes time in proportion to what it reads, whatever its pattern", () =>
     Effect.gen(function*() {
       const matcher = only([rule({ pattern: "(?:(?:a|aa)*)*b$", keywords: [] })])
@@ -319,6 +344,8 @@ describe("what is left alone", () => {
     Effect.gen(function*() {
       const lines = [
         "password = \"changeme-please-1\"",
+        "password = \"dummy9Value7Q2\"",
+        "password = \"main.db:backup/weekly-2\"",
         "password = \"${PASSWORD_OF_DATABASE1}\"",
         "const token = \"refresh-token-expired\"",
         `aws = AKIA${"IOSFODNN7EXAMPLE"}`,
