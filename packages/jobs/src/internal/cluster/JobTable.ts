@@ -13,6 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as SqlClient from "effect/sql/SqlClient"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
+import type { Fragment } from "effect/sql/Statement"
 import * as crypto from "node:crypto"
 import { JobDataTooLarge, JobError, JobQueueFull, JobStoreUnavailable, type StoreProblem } from "../../JobError.ts"
 import type { Ended, JobState } from "../../JobState.ts"
@@ -160,13 +161,12 @@ export const make = (
     const row = sql`kind = ${kind} AND owner = ${owner} AND version = ${version}`
     return sql`UPDATE ${turns} SET ${column} = ${column} - 1 WHERE ${row}`
   }
-  /** How many jobs of the owner wait then. One that did not wait gets its turn after those that do. */
-  const joinQueue = ({ kind, owner, version }: Queued, isDelayed: boolean) =>
-    sql<{ readonly waiting: number }>`INSERT INTO ${turns} AS t (kind, owner, version, waiting, delayed, turn)
-      VALUES (${kind}, ${owner}, ${version}, ${isDelayed ? 0 : 1}, ${isDelayed ? 1 : 0}, ${turn})
+  /** One waits more, if there is one in `of`. An owner of whom none waited gets its turn after those of whom some do. */
+  const joinQueue = ({ kind, owner, version }: Queued, isDelayed: boolean, of: Fragment = sql`(SELECT 1) AS one`) =>
+    sql`INSERT INTO ${turns} AS t (kind, owner, version, waiting, delayed, turn)
+      SELECT ${kind}, ${owner}, ${version}::integer, ${isDelayed ? 0 : 1}, ${isDelayed ? 1 : 0}, ${turn} FROM ${of}
       ON CONFLICT (kind, owner, version) DO UPDATE SET waiting = t.waiting + excluded.waiting,
-        delayed = t.delayed + excluded.delayed, turn = CASE WHEN t.waiting = 0 THEN GREATEST(t.turn, excluded.turn) ELSE t.turn END
-      RETURNING waiting + delayed AS waiting`
+        delayed = t.delayed + excluded.delayed, turn = CASE WHEN t.waiting = 0 THEN GREATEST(t.turn, excluded.turn) ELSE t.turn END`
   const journalOf = (execution: string | null) =>
     sql<
       { readonly id: string; readonly asked: string; readonly kept: string }
@@ -232,33 +232,40 @@ export const make = (
         const isGivenUp = job.again && (known?.state === "failed" || known?.state === "cancelled")
         if (known !== undefined && !isGivenUp) return { job: toJob(known), isNew: false }
         const isDelayed = job.delayMillis > 0
-        const accepted = yield* sql.withTransaction(Effect.gen(function*() {
-          if (known !== undefined) {
-            yield* sql`UPDATE ${jobs} SET idempotency = NULL WHERE id = ${known.id} AND state IN ('failed', 'cancelled')`
-          }
-          const [row] = yield* sql<
-            Row
-          >`INSERT INTO ${jobs} (id, kind, version, owner, idempotency, payload, state, attempt,
-              crashes, fence, is_cancelling, percent, revision, is_delayed, starts_at, deadline_at, created_at, updated_at)
+        const after = (millis: number | undefined) =>
+          millis === undefined ? sql.literal("NULL::float8") : sql`moment + ${millis}`
+        // The job, if there is room, and its place in the queue: one statement, as this is what callers wait for. The row of its owner is locked
+        // while it counts; where there is none yet, some that start at the same moment may be more than there is room for.
+        const accept = sql<Row>`WITH
+          room AS MATERIALIZED (
+            SELECT waiting + delayed AS taken FROM ${turns}
+            WHERE kind = ${job.kind} AND owner = ${job.owner} AND version = ${job.version} FOR UPDATE
+          ),
+          job AS (
+            INSERT INTO ${jobs} (id, kind, version, owner, idempotency, payload, state, attempt, crashes, fence, is_cancelling, percent, revision,
+              is_delayed, starts_at, deadline_at, created_at, updated_at)
             SELECT ${job.id}, ${job.kind}, ${job.version}, ${job.owner}, ${key}, ${job.payload}, 'queued', 0, 0, 0, FALSE, 0, 1,
-              ${isDelayed}, ${isDelayed ? sql`moment + ${job.delayMillis}` : sql.literal("NULL::float8")},
-              ${
-            job.deadlineMillis === undefined ? sql.literal("NULL::float8") : sql`moment + ${job.deadlineMillis}`
-          }, moment, moment
-            FROM (SELECT ${now} AS moment) AS clock
-            ON CONFLICT (kind, owner, idempotency) DO NOTHING RETURNING ${columns}`
-          if (row === undefined) return undefined
-          const [queue] = yield* joinQueue(job, isDelayed)
-          if (queue !== undefined && queue.waiting > job.maxQueued) {
-            return yield* new JobError({ reason: new JobQueueFull({ kind: job.kind, limit: job.maxQueued }) })
-          }
-          return row
-        }))
-        if (accepted !== undefined) return { job: toJob(accepted), isNew: true }
-        // The same job was started elsewhere in this very moment.
-        const [other] = yield* same
-        if (other === undefined) return yield* Effect.die(new Error("a job was neither accepted nor found"))
-        return { job: toJob(other), isNew: false }
+              ${isDelayed}, ${after(isDelayed ? job.delayMillis : undefined)}, ${
+          after(job.deadlineMillis)
+        }, moment, moment
+            FROM (SELECT ${now} AS moment) AS clock WHERE COALESCE((SELECT taken FROM room), 0) < ${job.maxQueued}::bigint
+            ON CONFLICT (kind, owner, idempotency) DO NOTHING RETURNING ${columns}
+          ),
+          queue AS (${joinQueue(job, isDelayed, sql.literal("job"))})
+          SELECT * FROM job`
+        const acceptOrFind = Effect.gen(function*() {
+          const [accepted] = yield* accept
+          if (accepted !== undefined) return { job: toJob(accepted), isNew: true }
+          // The same job was started elsewhere in this very moment, or there is no room.
+          const [other] = yield* same
+          if (other !== undefined) return { job: toJob(other), isNew: false }
+          return yield* new JobError({ reason: new JobQueueFull({ kind: job.kind, limit: job.maxQueued }) })
+        })
+        if (known === undefined) return yield* acceptOrFind
+        return yield* sql.withTransaction(Effect.andThen(
+          sql`UPDATE ${jobs} SET idempotency = NULL WHERE id = ${known.id} AND state IN ('failed', 'cancelled')`,
+          acceptOrFind
+        ))
       }).pipe(operation("accept a job"))
     },
     read: (ids: ReadonlyArray<string>) =>
