@@ -1,5 +1,5 @@
 /**
- * `pnpm bench [core] [process] [mcp] [server] [scan]`: figures beside what they are compared with, in one run, with the gate each has to meet.
+ * `pnpm bench [core] [process] [mcp] [server] [scan] [jobs]`: figures beside what they are compared with, in one run, with the gate each has to meet.
  *
  * Ratios mean something on any machine, nanoseconds only on this one. Figures of different runs are not to be compared.
  *
@@ -14,6 +14,7 @@ import { leaseCost } from "./core/LeaseCost.ts"
 import { manyConnections } from "./core/ManyConnections.ts"
 import { manyKeys } from "./core/ManyKeys.ts"
 import { spike } from "./core/Spike.ts"
+import { jobRates } from "./jobs/JobRates.ts"
 import { exactNumbers } from "./mcp/ExactNumbers.ts"
 import { httpCalls } from "./mcp/HttpCalls.ts"
 import { reuseCost } from "./mcp/ReuseCost.ts"
@@ -31,6 +32,7 @@ const benchmarks: Readonly<Record<string, Readonly<Record<string, Effect.Effect<
   process: { spawnCost, closeCost, reaperCost },
   mcp: { stdioCalls, httpCalls, reuseCost, exactNumbers },
   server: { serverCalls },
+  jobs: { jobRates },
   scan: { scanRates, scanPrecision }
 }
 
