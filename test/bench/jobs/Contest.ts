@@ -4,6 +4,7 @@ import * as path from "node:path"
 import * as ContenderProcess from "../ContenderProcess.ts"
 import { inTurn, type Options } from "../InTurn.ts"
 import * as Report from "../Report.ts"
+import * as PostgresServer from "./PostgresServer.ts"
 
 export interface Task {
   readonly jobs: number
@@ -32,8 +33,6 @@ export interface Measured extends Round {
   readonly database: number
 }
 
-const server = path.join(import.meta.dirname, "../../../packages/jobs/test/support/postgresServer.ts")
-
 /** A row of all figures. */
 export const figure = (rounds: ReadonlyArray<Measured>): string => {
   const median = (of: (one: Measured) => number) => Report.median(rounds.map(of))
@@ -49,10 +48,7 @@ export const figure = (rounds: ReadonlyArray<Measured>): string => {
 
 /** Rounds of the contenders named so. */
 export const contest = Effect.fnUntraced(function*(names: ReadonlyArray<string>, task: Task, options: Options) {
-  const postgres = yield* ContenderProcess.open(process.execPath, [server])
-  // What `postgresServer.ts` says first, and then.
-  const { folder } = (yield* postgres.ask()) as { readonly folder: string }
-  const usage = Effect.map(postgres.ask({ what: "usage" }), (said) => (said as { readonly millis: number }).millis)
+  const { folder, processor } = yield* PostgresServer.open
   const contenders = yield* Effect.forEach(names, (name) =>
     Effect.gen(function*() {
       const { ask, end } = yield* ContenderProcess.open(
@@ -62,10 +58,10 @@ export const contest = Effect.fnUntraced(function*(names: ReadonlyArray<string>,
       const ready = yield* Effect.cached(ask())
       const round = Effect.gen(function*() {
         yield* ready
-        const before = yield* usage
+        const before = yield* processor
         // What `contender.ts` answers.
         const said = (yield* ask(task)) as Round
-        return { ...said, database: ((yield* usage) - before) / task.jobs } satisfies Measured
+        return { ...said, database: ((yield* processor) - before) / task.jobs } satisfies Measured
       })
       return { name, round, end, isForeign: !name.startsWith("holdfast") }
     }))
