@@ -1,5 +1,6 @@
 /**
- * `pnpm bench [core] [process] [mcp] [server] [daemon] [scan]`: figures beside what they are compared with, in one run, with the gate each has to meet.
+ * `pnpm bench [core] [process] [mcp] [server] [daemon] [jobs] [scan]`: figures beside what they are compared with, in one run, with the gate each has
+ * to meet.
  *
  * Ratios mean something on any machine, nanoseconds only on this one. Figures of different runs are not to be compared.
  *
@@ -17,6 +18,7 @@ import { spike } from "./core/Spike.ts"
 import { callCost } from "./daemon/CallCost.ts"
 import { relayCost } from "./daemon/RelayCost.ts"
 import { shimCost } from "./daemon/ShimCost.ts"
+import { jobRates } from "./jobs/JobRates.ts"
 import { exactNumbers } from "./mcp/ExactNumbers.ts"
 import { httpCalls } from "./mcp/HttpCalls.ts"
 import { reuseCost } from "./mcp/ReuseCost.ts"
@@ -35,6 +37,7 @@ const benchmarks: Readonly<Record<string, Readonly<Record<string, Effect.Effect<
   mcp: { stdioCalls, httpCalls, reuseCost, exactNumbers },
   server: { serverCalls },
   daemon: { callCost, relayCost, shimCost },
+  jobs: { jobRates },
   scan: { scanRates, scanPrecision }
 }
 

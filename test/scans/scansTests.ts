@@ -21,12 +21,16 @@ const complete = (mcp: Scans.Client, id: unknown) =>
     return text
   })
 
-export const define = (size: string, tree: string) =>
+/** What a server needs to know of where scans are kept; nothing: in a file. */
+type Environment = Readonly<Record<string, string>>
+
+export const define = (size: string, tree: string, environmentOf: Effect.Effect<Environment> = Effect.succeed({})) =>
   describe(`a scan of a real tree of ${size}`, () => {
     const begun = Effect.gen(function*() {
       const database = path.join(yield* Scans.temporaryFolder, "scans.db")
-      const server = yield* Scans.start(tree, database)
-      return { database, server }
+      const environment = yield* environmentOf
+      const server = yield* Scans.start(tree, database, 0, environment)
+      return { database, environment, server }
     })
 
     it.live("is polled to its end by a client that looks every now and then, on one connection", () =>
@@ -92,13 +96,13 @@ export const define = (size: string, tree: string) =>
 
     it.live("survives the death of its server: killed in the middle and started again, it ends, and nobody polls in vain", () =>
       Effect.gen(function*() {
-        const { database, server } = yield* begun
+        const { database, environment, server } = yield* begun
         const clients = [yield* Scans.connect(server.url), yield* Scans.connect(server.url, "modern")]
         const [mcp = yield* Effect.die("no client")] = clients
         const id = yield* run(mcp)
         const before = yield* Effect.forEach(clients, (client) => Scans.poll(client, id, isHalfway))
         yield* server.stop("SIGKILL")
-        yield* Scans.start(tree, database, Number(new URL(server.url).port))
+        yield* Scans.start(tree, database, Number(new URL(server.url).port), environment)
         // The same clients go on: one with a session that it did not ask for, one that never had any.
         const after = yield* Effect.forEach(clients, (client) => Scans.poll(client, id, Scans.isOver), {
           concurrency: "unbounded"
@@ -115,7 +119,8 @@ export const define = (size: string, tree: string) =>
         const database = path.join(yield* Scans.temporaryFolder, "scans.db")
         const endpoint = Endpoint.stdio({
           command: process.execPath,
-          args: [...Scans.commandLine(tree, database, "--stdio")]
+          args: [...Scans.commandLine(tree, database, "--stdio")],
+          env: yield* environmentOf
         })
         const open = Effect.flatMap(McpConfig.make({ scan: { endpoint } }), (config) => make(config))
         const first = yield* Scope.make()

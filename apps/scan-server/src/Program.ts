@@ -3,6 +3,7 @@ import { JobStore } from "@holdfast/jobs"
 import * as StdioHost from "@holdfast/server/StdioHost"
 import * as CliCommand from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
+import * as Config from "effect/Config"
 import * as Console from "effect/Console"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
@@ -37,7 +38,9 @@ const flags = {
   ),
   database: Flag.String("database").pipe(
     Flag.withMetavar("file"),
-    Flag.withDescription("Where scans are kept. Default: holdfast-scans.db in the working directory"),
+    Flag.withDescription(
+      "Where scans are kept, unless HOLDFAST_JOBS_URL says a Postgres. Default: holdfast-scans.db in the working directory"
+    ),
     Flag.withDefault("holdfast-scans.db")
   ),
   rules: Flag.String("rules").pipe(
@@ -97,7 +100,11 @@ export const command = (version: string) =>
           const known = Option.isNone(baseline) ? new Set<string>() : yield* Baseline.load(baseline.value, key)
           return Layer.provide(ScanJob.layer(known), Scanner.layer({ roots, rules, threads, key }))
         }))
-        const scans = Layer.provide(runner, JobStore.layerSqlite(database))
+        const url = yield* Config.option(Config.Redacted("HOLDFAST_JOBS_URL"))
+        const store = Option.isSome(url)
+          ? JobStore.layerPostgres({ url: url.value })
+          : JobStore.layerSqlite(database)
+        const scans = Layer.provide(runner, store)
         const server = ServerOf.make(version, ScanRules.described(rules))
         // Its servers remember nothing: whatever lasts is a job.
         const stateless = { keep: 16 }

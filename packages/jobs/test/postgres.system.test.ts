@@ -128,6 +128,35 @@ describe("a store in Postgres", () => {
       }).pipe(Effect.provide(PgClient.layer({ ...config, startupParameters: { search_path: "theirs" } })))
     })))
 
+  it.live("accepts a job once that many start at once, counts it once, and takes no more than the queue has room for", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { config } = yield* place
+      const Keyed = Job.make("keyed", {
+        version: 1,
+        payload: { to: Schema.Int },
+        success: Schema.Int,
+        idempotencyKey: ({ to }) => `${to}`,
+        maxQueued: 5
+      })
+      yield* Effect.gen(function*() {
+        const jobs = yield* Jobs
+        const start = (to: number) => Effect.exit(jobs.start(Keyed, { to }))
+        const same = yield* Effect.forEach(Array.from({ length: 8 }), () => start(1), { concurrency: "unbounded" })
+        assert.strictEqual(new Set(same.map((exit) => Exit.isSuccess(exit) ? exit.value : "failed")).size, 1)
+        const others = yield* Effect.forEach([2, 3, 4, 5, 6, 7, 8, 9], start, { concurrency: "unbounded" })
+        assert.strictEqual(others.filter(Exit.isSuccess).length, 4)
+        assert.strictEqual((yield* jobs.list()).length, 5)
+      }).pipe(Effect.provide(Jobs.layer.pipe(Layer.provide(JobStore.layerPostgres(config))), { local: true }))
+      const { sql } = yield* PgSql.make({
+        config,
+        maxConnections: 1,
+        deadline: Duration.seconds(5),
+        observe: () => undefined
+      })
+      const counted = yield* sql<{ readonly waiting: number }>`SELECT waiting FROM holdfast_job_turns`
+      assert.deepStrictEqual(counted.map(({ waiting }) => waiting), [5])
+    })))
+
   it.live("gives a runner with the lanes of a dead one what that had read and not ended, in the same statement", () =>
     Effect.scoped(Effect.gen(function*() {
       const { admin, config, database } = yield* place

@@ -2,6 +2,7 @@ import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as BlackHole from "./support/blackHole.ts"
 import * as Worker from "./support/ClusterWorker.ts"
@@ -275,6 +276,55 @@ describe("jobs in Postgres", () => {
         assert.isBelow(took, 15_000)
       })))
   }
+
+  it.live("lose nothing that the new primary has when the database fails over while the old primary still answers, and end once", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const old = yield* Postgres.start
+      const database = "failover"
+      yield* old.admin(`CREATE DATABASE ${database}`)
+      const standby = yield* Postgres.startStandby(old.folder)
+      // From here on what is committed is on both.
+      yield* old.admin("ALTER SYSTEM SET synchronous_standby_names = '*'")
+      yield* old.admin("SELECT pg_reload_conf()")
+      yield* old.admin(
+        "DO $$ BEGIN ASSERT EXISTS (SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'); END $$"
+      ).pipe(
+        Effect.retry(Schedule.spaced("200 millis").pipe(Schedule.upTo({ duration: "1 minute" })))
+      )
+      const proxy = yield* BlackHole.make({ path: old.socket })
+      const log = yield* temporaryFile("log.ndjson")
+      const lines = Effect.sync(() => Worker.lines(log))
+      const on = (name: string) =>
+        Worker.start({ name, log, kinds: ["work"], postgres: { host: "127.0.0.1", port: proxy.port, database } })
+      const a = yield* on("a")
+      const b = yield* on("b")
+      const ids = yield* Effect.forEach([a, a, b, b, a, b], (program) => program.start("work", 8, 500))
+      yield* until(lines, (all) => all.filter(({ what }) => what === "end").length >= 6)
+      const begun = Date.now()
+      yield* old.admin("ALTER SYSTEM SET default_transaction_read_only = on")
+      yield* old.admin("SELECT pg_reload_conf()")
+      yield* standby.admin("SELECT pg_promote()")
+      // Connections that are open stay with the old one, which answers and writes nothing.
+      yield* proxy.openTo({ path: standby.socket })
+      const late = yield* until(
+        Effect.orElseSucceed(b.start("work", 2, 100), () => ""),
+        (id) => id !== "",
+        "60 seconds"
+      )
+      console.log(`a job was accepted ${Date.now() - begun} ms after the failover began`)
+      yield* a.signal("SIGTERM")
+      const told = Date.now()
+      yield* a.ended
+      const took = Date.now() - told
+      const all = yield* until(
+        lines,
+        (all) => [...ids, late].every((id) => all.some(({ job, what }) => job === id && what === "done"))
+      )
+      for (const id of [...ids, late]) assert.strictEqual((yield* b.status(id)).state, "succeeded")
+      assert.strictEqual(all.filter(({ what }) => what === "done").length, ids.length + 1)
+      assert.deepStrictEqual(Worker.overlaps(all), [])
+      assert.isBelow(took, 15_000)
+    })))
 
   it.live("are run by programs that have their kinds and no others, old and new together, without a step that runs twice", () =>
     Effect.scoped(Effect.gen(function*() {

@@ -49,13 +49,15 @@ const ended = (child: ChildProcess): Effect.Effect<number | NodeJS.Signals | nul
 export const start = (
   root: string,
   database: string,
-  port = 0
+  port = 0,
+  environment: Readonly<Record<string, string>> = {}
 ): Effect.Effect<ScanServer, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.callback<{ readonly child: ChildProcess; readonly url: string }>((resume) => {
       const child = spawn(process.execPath, commandLine(root, database, "--port", String(port)), {
         stdio: ["ignore", "ignore", "pipe"],
-        cwd: path.dirname(database)
+        cwd: path.dirname(database),
+        env: { ...process.env, ...environment }
       })
       let said = ""
       child.stderr.setEncoding("utf8").on("data", (text: string) => {

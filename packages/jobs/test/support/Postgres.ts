@@ -32,8 +32,11 @@ const run = (command: string, args: ReadonlyArray<string>) =>
     return status === 0 ? Effect.void : Effect.fail(new PostgresMissing({ message: `${command}: ${stderr}` }))
   })
 
-/** Runs with these settings until the Scope closes. */
-export const startWith = Effect.fnUntraced(function*(settings: Readonly<Record<string, string>>) {
+/** Runs on what `prepare` puts into its folder, with these settings, until the Scope closes. */
+const startOn = Effect.fnUntraced(function*(
+  prepare: (folder: string, data: string) => Effect.Effect<void, PostgresMissing>,
+  settings: Readonly<Record<string, string>>
+) {
   const directory = yield* temporaryDirectory
   const folder = binaries()
   const data = path.join(directory, "data")
@@ -48,7 +51,7 @@ export const startWith = Effect.fnUntraced(function*(settings: Readonly<Record<s
   for (const passed of [directory, os.tmpdir()]) {
     if ((fs.statSync(passed).mode & 0o001) === 0) fs.chmodSync(passed, fs.statSync(passed).mode | 0o011)
   }
-  yield* run(path.join(folder, "initdb"), ["-D", data, "-U", "jobs", "-A", "trust", "--no-sync"])
+  yield* prepare(folder, data)
   const spawn = () =>
     childProcess.spawn(
       path.join(folder, "postgres"),
@@ -95,6 +98,7 @@ export const startWith = Effect.fnUntraced(function*(settings: Readonly<Record<s
   return {
     socket: path.join(socket, ".s.PGSQL.5432"),
     folder: socket,
+    pid: () => child.pid ?? 0,
     admin,
     log: Effect.sync(() => fs.readFileSync(log, "utf8")),
     stop,
@@ -105,7 +109,33 @@ export const startWith = Effect.fnUntraced(function*(settings: Readonly<Record<s
   }
 })
 
+/** Runs with these settings until the Scope closes. */
+export const startWith = (settings: Readonly<Record<string, string>>) =>
+  startOn(
+    (folder, data) => run(path.join(folder, "initdb"), ["-D", data, "-U", "jobs", "-A", "trust", "--no-sync"]),
+    settings
+  )
+
 export const start = startWith({})
+
+/** A copy of the server whose socket is in that folder, which follows it until it is promoted. */
+export const startStandby = (server: string) =>
+  startOn(
+    (folder, data) =>
+      run(path.join(folder, "pg_basebackup"), [
+        "-h",
+        server,
+        "-U",
+        "jobs",
+        "-D",
+        data,
+        "-R",
+        "-c",
+        "fast",
+        "--no-sync"
+      ]),
+    {}
+  )
 
 /** PgBouncer in transaction mode before the server whose socket is in that folder, in a folder of its own, until the Scope closes. */
 export const bouncer = Effect.fnUntraced(function*(server: string, database: string) {

@@ -50,7 +50,8 @@ import type { StoreTrouble } from "../StoreTrouble.ts"
 import type { Bequest } from "./Bequests.ts"
 import * as FencedMessages from "./FencedMessages.ts"
 import type { tablesIn } from "./format.ts"
-import { type JobTable, kept, type TakenJob } from "./JobTable.ts"
+import { kept, type TakenJob } from "./JobRows.ts"
+import type { JobTable } from "./JobTable.ts"
 import * as keep from "./keep.ts"
 import * as Lanes from "./Lanes.ts"
 import type { Place, Places } from "./Places.ts"
@@ -188,13 +189,18 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
 
   const laneOf = (execution: string) => sharding.getShardId(EntityId.make(execution), kind.name).toString()
   const ready = () => [...lanes.held()].filter((lane) => sharding.hasShardId(ShardId.fromString(lane)))
-  /** The lane with the fewest jobs, and an execution that cluster places there. */
+  /** A lane with the fewest jobs, and an execution that cluster places there: it goes by a hash, so that one is sought. */
   const spot = (): Pick<Claimed, "lane"> & { readonly execution: string } | undefined => {
-    const [lane] = ready().toSorted((a, b) => (perLane.get(a) ?? 0) - (perLane.get(b) ?? 0))
-    if (lane === undefined) return undefined
-    for (;;) {
-      const execution = host.newId()
-      if (laneOf(execution) === lane) return { lane, execution }
+    const lanes = ready()
+    const jobsOf = (lane: string) => perLane.get(lane) ?? 0
+    const fewest = Math.min(...lanes.map(jobsOf))
+    const wanted = new Set(lanes.filter((lane) => jobsOf(lane) === fewest))
+    if (wanted.size === 0) return undefined
+    const id = host.newId()
+    for (let number = 0;; number++) {
+      const execution = `${id}-${number}`
+      const lane = laneOf(execution)
+      if (wanted.has(lane)) return { lane, execution }
     }
   }
   const enter = (execution: string, lane: string) => {
@@ -403,7 +409,8 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
         place.leave()
         return true
       }
-      yield* dispatch(taken.id, taken.execution)
+      // The next one need not wait until the engine has this one: it is told as often as it takes.
+      yield* Effect.forkIn(dispatch(taken.id, taken.execution), scope, { startImmediately: true })
       onChange()
     }
   })

@@ -21,7 +21,8 @@ import type { WorkflowEngine, WorkflowInstance } from "effect/workflow/WorkflowE
 import type { JobError } from "../../JobError.ts"
 import * as Attempt from "../Attempt.ts"
 import { cutOff } from "../failures.ts"
-import { type JobTable, kept } from "./JobTable.ts"
+import { kept } from "./JobRows.ts"
+import type { JobTable } from "./JobTable.ts"
 
 export interface Surroundings {
   readonly table: JobTable
