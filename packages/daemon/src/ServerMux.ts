@@ -61,7 +61,7 @@ export class ServerMux {
   readonly #requests = new Map<number, Request>()
   #nextId: number
   #isClean = true
-  /** What the server was told last. */
+  /** What the server was told last, though it may not have answered yet. Undefined: that is not known. */
   #level: LogLevels.LogLevel | undefined
 
   /** `firstId`: lower ids have been used on this connection already. */
@@ -125,6 +125,7 @@ export class ServerMux {
     if (message.method === "resources/subscribe" && typeof uri === "string") session.watched.add(uri)
     const level = this.#levelFor(session, message)
     if (level !== undefined && level === this.#level) return this.#answer(session, id, onHandOff)
+    if (level !== undefined) this.#level = level
     const wire = this.#nextId++
     const progressToken = RawMessage.textAt(message, RawMessage.paths.progressToken)
     this.#requests.set(wire, { session, isDropped: false, id, progressToken, level })
@@ -153,7 +154,7 @@ export class ServerMux {
     if (wire === undefined || request === undefined) return
     this.#requests.delete(wire)
     const { id, isDropped, level, session } = request
-    if (level !== undefined && "result" in message.value) this.#level = level
+    if (level !== undefined && !("result" in message.value)) this.#level = undefined
     if (isDropped || session === undefined) return
     session.requests.delete(RawMessage.keyOf(id))
     session.onMessage(RawMessage.replaced(message, [[RawMessage.paths.id, id]]))
@@ -240,6 +241,7 @@ export class ServerMux {
     const level = this.#mostVerbose()
     // What others want to hear less of is told less.
     if (this.#options.isShared && level !== undefined && level !== this.#level) {
+      this.#level = level
       this.#ask("logging/setLevel", { level }, level)
     }
   }

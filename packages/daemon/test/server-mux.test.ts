@@ -93,6 +93,10 @@ describe("the log levels of sessions that share a server", () => {
       [log("debug"), log("error")],
       [log("debug"), log("error")]
     ])
+    // What was said last counts, answered or not.
+    b.say(setLevel("error", 8))
+    b.say(setLevel("debug", 9))
+    assert.deepStrictEqual(said().map((text) => JSON.parse(text).params.level), ["error", "debug"])
     // The one that wanted to hear the most has gone.
     b.leave()
     assert.match(said().join(), /"method":"logging\/setLevel","params":\{"level":"error"\}/)
