@@ -13,7 +13,10 @@
  * - A session that leaves with a request unanswered, one that it has cancelled included, leaves a server that may still be at it:
  *   `isClean` says so, and such a server is given to no other host, who might be asked what the first one has caused.
  * - A resource stays subscribed to for as long as one of the sessions wants it.
+ * - Of the log levels of sessions that share a server the most verbose is asked for, and each session is told the messages of its own. One
+ *   that has named none is told all.
  */
+import * as LogLevels from "./LogLevels.ts"
 import * as RawMessage from "./RawMessage.ts"
 
 export interface ServerMuxOptions {
@@ -37,6 +40,8 @@ interface Session {
   readonly asked: Map<string, string>
   /** The resources it is subscribed to. */
   readonly watched: Set<string>
+  /** The least that it wants to hear. */
+  level: LogLevels.LogLevel | undefined
 }
 
 interface Request {
@@ -46,6 +51,8 @@ interface Request {
   isDropped: boolean
   readonly id: string
   readonly progressToken: string | undefined
+  /** What the server is told by it to log. */
+  readonly level?: LogLevels.LogLevel | undefined
 }
 
 export class ServerMux {
@@ -54,6 +61,8 @@ export class ServerMux {
   readonly #requests = new Map<number, Request>()
   #nextId: number
   #isClean = true
+  /** What the server was told last, though it may not have answered yet. Undefined: that is not known. */
+  #level: LogLevels.LogLevel | undefined
 
   /** `firstId`: lower ids have been used on this connection already. */
   constructor(options: ServerMuxOptions, firstId = 1) {
@@ -72,7 +81,7 @@ export class ServerMux {
 
   /** Adds a session. */
   attach(onMessage: (message: RawMessage.RawMessage) => void): Port {
-    const session: Session = { onMessage, requests: new Map(), asked: new Map(), watched: new Set() }
+    const session: Session = { onMessage, requests: new Map(), asked: new Map(), watched: new Set(), level: undefined }
     this.#sessions.add(session)
     return {
       send: (message, onHandOff) => this.#send(session, message, onHandOff),
@@ -111,21 +120,20 @@ export class ServerMux {
     const uri = RawMessage.paramsOf(message)["uri"]
     if (message.method === "resources/unsubscribe" && typeof uri === "string") {
       session.watched.delete(uri)
-      if (this.#isWatched(uri)) {
-        onHandOff()
-        const answer = RawMessage.read(`{"jsonrpc":"2.0","id":${id},"result":{}}`)
-        if (typeof answer !== "string") { for (const each of answer) session.onMessage(each) }
-        return
-      }
+      if (this.#isWatched(uri)) return this.#answer(session, id, onHandOff)
     }
     if (message.method === "resources/subscribe" && typeof uri === "string") session.watched.add(uri)
+    const level = this.#levelFor(session, message)
+    if (level !== undefined && level === this.#level) return this.#answer(session, id, onHandOff)
+    if (level !== undefined) this.#level = level
     const wire = this.#nextId++
     const progressToken = RawMessage.textAt(message, RawMessage.paths.progressToken)
-    this.#requests.set(wire, { session, isDropped: false, id, progressToken })
+    this.#requests.set(wire, { session, isDropped: false, id, progressToken, level })
     session.requests.set(RawMessage.keyOf(id), wire)
     const sent = RawMessage.replaced(message, [
       [RawMessage.paths.id, String(wire)],
-      [RawMessage.paths.progressToken, String(wire)]
+      [RawMessage.paths.progressToken, String(wire)],
+      [["params", "level"], level === undefined ? undefined : JSON.stringify(level)]
     ])
     this.#options.toServer(sent.text, onHandOff)
   }
@@ -145,7 +153,8 @@ export class ServerMux {
     const request = wire === undefined ? undefined : this.#requests.get(wire)
     if (wire === undefined || request === undefined) return
     this.#requests.delete(wire)
-    const { id, isDropped, session } = request
+    const { id, isDropped, level, session } = request
+    if (level !== undefined && !("result" in message.value)) this.#level = undefined
     if (isDropped || session === undefined) return
     session.requests.delete(RawMessage.keyOf(id))
     session.onMessage(RawMessage.replaced(message, [[RawMessage.paths.id, id]]))
@@ -176,7 +185,31 @@ export class ServerMux {
       if (request === undefined) return
       return request.session?.onMessage(RawMessage.replaced(message, [[RawMessage.paths.subscription, request.id]]))
     }
-    for (const session of [...this.#sessions]) session.onMessage(message)
+    const { level } = message.method === "notifications/message" ? RawMessage.paramsOf(message) : {}
+    for (const session of [...this.#sessions]) {
+      const isHeard = !this.#options.isShared || !LogLevels.isLevel(level) || session.level === undefined ||
+        LogLevels.isLoud(level, session.level)
+      if (isHeard) session.onMessage(message)
+    }
+  }
+
+  /** What the server is to be told by this request. Undefined: what it says. */
+  #levelFor(session: Session, message: RawMessage.RawMessage): LogLevels.LogLevel | undefined {
+    if (!this.#options.isShared || message.method !== "logging/setLevel") return undefined
+    const { level } = RawMessage.paramsOf(message)
+    if (!LogLevels.isLevel(level)) return undefined
+    session.level = level
+    return this.#mostVerbose()
+  }
+
+  #mostVerbose(): LogLevels.LogLevel | undefined {
+    return LogLevels.mostVerbose([...this.#sessions].map(({ level }) => level))
+  }
+
+  /** Without the server, which has done it already. */
+  #answer(session: Session, id: string, onHandOff: () => void): void {
+    onHandOff()
+    session.onMessage(RawMessage.own(`{"jsonrpc":"2.0","id":${id},"result":{}}`))
   }
 
   #requestAt(message: RawMessage.RawMessage, path: RawMessage.Path): Request | undefined {
@@ -203,11 +236,21 @@ export class ServerMux {
     for (const id of session.asked.values()) this.#refuse(id, -32000, "the client has gone")
     for (const uri of session.watched) {
       if (this.#isWatched(uri)) continue
-      const id = this.#nextId++
-      this.#requests.set(id, { session: undefined, isDropped: true, id: String(id), progressToken: undefined })
-      const unsubscribe = { jsonrpc: "2.0", id, method: "resources/unsubscribe", params: { uri } }
-      this.#options.toServer(JSON.stringify(unsubscribe), ignore)
+      this.#ask("resources/unsubscribe", { uri })
     }
+    const level = this.#mostVerbose()
+    // What others want to hear less of is told less.
+    if (this.#options.isShared && level !== undefined && level !== this.#level) {
+      this.#level = level
+      this.#ask("logging/setLevel", { level }, level)
+    }
+  }
+
+  /** On our own account. */
+  #ask(method: string, params: object, level?: LogLevels.LogLevel): void {
+    const id = this.#nextId++
+    this.#requests.set(id, { session: undefined, isDropped: true, id: String(id), progressToken: undefined, level })
+    this.#options.toServer(JSON.stringify({ jsonrpc: "2.0", id, method, params }), ignore)
   }
 
   #isWatched(uri: string): boolean {

@@ -572,6 +572,9 @@ export const simulate = (seed: number): Outcome => {
         if ((!isShared || isJoined) && this.#level !== undefined && found.level !== this.#level) {
           problems.push(`${this.#name} has level ${found.level} instead of ${this.#level}`)
         }
+        if (isShared && !isServerModern && this.#level === "debug" && found.level !== "debug") {
+          problems.push(`${this.#name} is not told what it wants to hear`)
+        }
         const list = this.#list
         // A server that was replaced under the daemon is seen by the next shim.
         const isSeen = deaths === 0 || list?.version === found.version
