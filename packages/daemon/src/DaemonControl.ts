@@ -88,8 +88,15 @@ export const replace = async (
       socket.destroy()
       return "it stays"
     }
-    const taken = takenIn(await ask(current, "make_way", { version }))
-    return { taken, fewer: (than) => ask(current, "await_fewer", { than }).then(takenIn, () => []) }
+    const known = (taken: ReadonlyArray<TakenPlace>): ReadonlyArray<TakenPlace> => {
+      // There is nothing more to hear of it.
+      if (taken.length === 0) socket.destroy()
+      return taken
+    }
+    return {
+      taken: known(takenIn(await ask(current, "make_way", { version }))),
+      fewer: (than) => ask(current, "await_fewer", { than }).then(takenIn, () => []).then(known)
+    }
   } catch (error) {
     return error instanceof DaemonRefusal && error.code === "NotRunning" ? "it has left" : "it stays"
   }

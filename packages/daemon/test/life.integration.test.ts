@@ -3,7 +3,9 @@ import { once } from "node:events"
 import * as fs from "node:fs"
 import * as net from "node:net"
 import * as path from "node:path"
+import * as DaemonClient from "../src/DaemonClient.ts"
 import * as DaemonControl from "../src/DaemonControl.ts"
+import * as DaemonPlace from "../src/DaemonPlace.ts"
 import * as Hello from "../src/Hello.ts"
 import * as Home from "./support/Home.ts"
 import { startedBy } from "./support/startedBy.ts"
@@ -50,6 +52,27 @@ describe("the daemon", () => {
     assert.include(names, "LC_ALL")
     const session = fs.readFileSync(`/proc/${pid}/stat`, "latin1").split(") ")[1]?.split(" ")[3]
     assert.strictEqual(session, String(pid))
+  })
+
+  it("is where its starter looks for it, whatever the environment of the server says", async () => {
+    for (const variable of ["XDG_STATE_HOME", "XDG_RUNTIME_DIR"]) {
+      await using home = Home.make()
+      const runtime = path.join(home.directory, "runtime")
+      fs.mkdirSync(runtime, { mode: 0o700 })
+      const environment = { XDG_STATE_HOME: home.directory, [variable]: runtime }
+      const place = DaemonPlace.open({ environment })
+      assert.strictEqual(place.directory, path.join(runtime, "holdfast"))
+      const { daemon, socket } = await DaemonClient.connect({
+        place,
+        environment: { PATH: process.env["PATH"] },
+        program: "test",
+        wants: { daemon: true }
+      })
+      socket.destroy()
+      assert.isTrue(Home.isAlive(daemon.pid))
+      await DaemonControl.stop(place)
+      await Home.until(() => !Home.isAlive(daemon.pid))
+    }
   })
 
   it("has a socket and a token for its user alone, under umask 000 too", async () => {

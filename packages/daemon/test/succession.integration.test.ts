@@ -89,6 +89,15 @@ describe("a newer version of the daemon", () => {
     assert.strictEqual((await DaemonControl.status(home.place())).version, "2.0.0")
   })
 
+  it("that cannot be started leaves the old daemon where it is, and its program uses that", async () => {
+    await using home = Home.make(asVersion("1.0.0"))
+    const old = Number((await Home.finish(Home.client(home))).stdout)
+    const broken = { ...asVersion("2.0.0"), HOLDFAST_DAEMON_IDLE: "no duration" }
+    const newer = { ...home, environment: { ...home.environment, ...broken } }
+    const { stderr, stdout } = await Home.finish(Home.client(newer))
+    assert.deepStrictEqual([Number(stdout), stderr, home.starts()], [old, "", 1])
+  })
+
   it("leaves a daemon alone that is kept in the foreground, and uses it", async () => {
     await using home = Home.make(asVersion("1.0.0"))
     const child = spawn(process.execPath, [path.resolve(import.meta.dirname, "support/foreground.ts")], {

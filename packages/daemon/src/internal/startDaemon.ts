@@ -44,32 +44,43 @@ export const startDaemon = async (
   if (lock === undefined || await isThere()) return
   const log = openLog(place)
   try {
-    await hearFrom(spawnDaemon(log, environment), place)
+    await hearFrom(spawnDaemon(log, environment, place), place)
   } finally {
     fs.closeSync(log)
   }
 }
 
-const spawnDaemon = (log: number, environment: Readonly<Record<string, string | undefined>>): ChildProcess => {
+const spawnDaemon = (
+  log: number,
+  environment: Readonly<Record<string, string | undefined>>,
+  place: DaemonPlace
+): ChildProcess => {
   const own = fileURLToPath(import.meta.url)
   const main = path.join(path.dirname(own), "..", `main${path.extname(own)}`)
   return spawn(process.execPath, [main], {
     cwd: "/",
     detached: true,
-    env: daemonEnvironment(environment),
+    env: daemonEnvironment(environment, place),
     stdio: ["ignore", log, log, "pipe"]
   })
 }
 
-/** What the daemon keeps of the environment of the program that happened to start it. Servers get their client's. */
+/**
+ * What the daemon keeps of the environment of the program that happened to start it. Servers get their client's. Its place is the
+ * program's, whatever that says of its environment: `wrap --env` says little of it.
+ */
 export const daemonEnvironment = (
-  environment: Readonly<Record<string, string | undefined>>
-): Record<string, string> =>
-  Object.fromEntries(
+  environment: Readonly<Record<string, string | undefined>>,
+  { directory, shared }: DaemonPlace
+): Record<string, string> => ({
+  ...Object.fromEntries(
     Object.entries(environment).filter((entry): entry is [string, string] =>
       entry[1] !== undefined && (kept.has(entry[0]) || /^(?:LC_|HOLDFAST_DAEMON_)/.test(entry[0]))
     )
-  )
+  ),
+  XDG_STATE_HOME: path.dirname(shared.directory),
+  ...(directory !== shared.directory && { XDG_RUNTIME_DIR: path.dirname(directory) })
+})
 
 const kept = new Set([
   "HOME",
@@ -79,8 +90,6 @@ const kept = new Set([
   "LANG",
   "TZ",
   "TMPDIR",
-  "XDG_RUNTIME_DIR",
-  "XDG_STATE_HOME",
   "CI",
   // Node reads them when it starts; servers behind urls may need them.
   "NODE_EXTRA_CA_CERTS",
