@@ -225,7 +225,8 @@ describe("jobs in Postgres", () => {
         "succeeded"
       )
       const all = yield* lines
-      const killed = all.filter(({ job }) => job === bomb).map(({ name }) => name)
+      // A program may begin it twice, if its lease was over for a moment before it was killed.
+      const killed = [...new Set(all.filter(({ job }) => job === bomb).map(({ name }) => name))]
       // In the first program both ran; it takes another such death to suspect them of it, unless nothing else had begun there.
       assert.include([3, 4], killed.length)
       for (const name of killed.slice(-2)) {
