@@ -94,18 +94,20 @@ const look = (poller: Poller, place: Place, id: string): Effect.Effect<Scans.See
     return { state, percent: state === "succeeded" ? 100 : Number(/running: (\d+)/.exec(text)?.[1] ?? 0) }
   })
 
-const until = <A extends Scans.Seen>(one: Effect.Effect<A>, isIt: (seen: A) => boolean) => {
+const until = <A extends Scans.Seen>(one: Effect.Effect<A>, isIt: (seen: A) => boolean, interval: number) => {
   const all: Array<A> = []
   return one.pipe(
     Effect.tap((seen) => Effect.sync(() => all.push(seen))),
-    Effect.repeat({ schedule: Schedule.spaced("30 millis"), until: isIt }),
+    Effect.repeat({ schedule: Schedule.spaced(interval), until: isIt }),
     Effect.as(all)
   )
 }
 
-const poll = (poller: Poller, place: Place, id: string, isIt = Scans.isOver) => until(look(poller, place, id), isIt)
+const poll = (poller: Poller, place: Place, id: string) => until(look(poller, place, id), Scans.isOver, 200)
 
-const isHalfway = ({ percent }: Scans.Seen): boolean => percent > 15
+/** Looks often: what comes next has to come in the middle of the scan. */
+const pollHalfway = (poller: Poller, place: Place, id: string) =>
+  until(look(poller, place, id), ({ percent }) => percent > 15, 20)
 
 const isWhole = (name: string, seen: ReadonlyArray<Scans.Seen>): void => {
   assert.strictEqual(seen.at(-1)?.state, "succeeded", name)
@@ -134,13 +136,13 @@ const abandoned = Effect.fnUntraced(function*(clients: ReadonlyArray<Client>, pl
   const [first = yield* Effect.die("no client"), ...others] = pollers
   const id = yield* run(first, place, folder)
   yield* Effect.forEach(others, (poller) => look(poller, place, id), { concurrency: "unbounded" })
-  const seen = yield* poll(first, place, id, isHalfway)
+  const seen = yield* pollHalfway(first, place, id)
   // Some take their time to leave: the scan must not be over by then.
   yield* place.signal("SIGSTOP")
   yield* Scope.close(scope, Exit.void)
   yield* place.signal("SIGCONT")
   const left = yield* place.stored(id)
-  yield* until(place.stored(id), ({ percent }) => percent > left.percent)
+  yield* until(place.stored(id), ({ percent }) => percent > left.percent, 20)
   yield* place.restart
   return { id, seen }
 })
@@ -163,7 +165,7 @@ export const define = (clients: ReadonlyArray<Client>, copies: number, folder: s
         const vanisher = yield* Scope.provide(connect(client, place), vanishing)
         const id = yield* run(vanisher, place, folder)
         const polling = yield* Effect.forEach(pollers, (poller) => Effect.forkChild(poll(poller, place, id)))
-        yield* poll(vanisher, place, id, isHalfway)
+        yield* pollHalfway(vanisher, place, id)
         const vanished = yield* Effect.forkChild(Scope.close(vanishing, Exit.void))
         yield* place.restart
         yield* Fiber.join(vanished)
@@ -197,7 +199,7 @@ export const defineUnattended = (clients: ReadonlyArray<Client>, folder: string)
       Effect.gen(function*() {
         const place = yield* serve
         const { id } = yield* abandoned(clients, place, folder)
-        yield* until(place.stored(id), Scans.isOver)
+        yield* until(place.stored(id), Scans.isOver, 200)
         yield* wasKilledInTheMiddle(place, id)
         yield* Effect.forEach(clients, (client) =>
           Effect.gen(function*() {
