@@ -120,6 +120,9 @@ describe("the scan server over stdio", () => {
       assert.deepStrictEqual([first.next, second.next], [5, undefined])
       assert.strictEqual(whole.findings[7].path, "3.txt")
       assert.lengthOf((yield* page({ severity: "critical" })).findings, 7)
+      const { result } = yield* server.ask("tools/call", call("get_scan_sarif", { id }))
+      const [{ text }] = JSON.parse(JSON.stringify(result?.["content"]))
+      assert.lengthOf(JSON.parse(text).runs[0].results, 8)
       assert.strictEqual(yield* server.ended, 0)
     }))
 
