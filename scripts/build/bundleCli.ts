@@ -39,15 +39,18 @@ export const bundleCli = (root: string, folder = Path.join(root, "apps/cli/dist"
         }]
       })
       const file = Path.join(folder, `${name}.cjs`)
-      await bundle.write({ file, format: "cjs", codeSplitting: false })
+      await bundle.write({ file, format: "cjs", codeSplitting: false, minify: withoutComments })
       await bundle.close()
       return file
     })
   )
 
+/** What is not there need not be read at every start. Names stay, for stacks. */
+const withoutComments = { compress: false, mangle: false, codegen: { removeWhitespace: true } } as const
+
 /** Of each module of Node a copy is made, as if it could be one that was ECMAScript once: that takes longer than to load most of them. */
 const withoutCopies = (code: string): string =>
   code.replaceAll(
-    /^(node_\w+) = __toESM\(\1, 1\);$/gm,
+    /\b(node_\w+)\s*=\s*__toESM\(\1,\s*1\);/g,
     (_, name: string) => code.includes(`${name}.default`) ? `${name} = { default: ${name} };` : ""
   )

@@ -52,7 +52,7 @@ export type DaemonGreeting = Exclude<Hello.Answer, { readonly error: unknown }>
 
 /** Whether a daemon of this version takes over from that one, once it is wanted. */
 export const makesWay = (daemon: DaemonGreeting, version: string = ownVersion(process.env)): boolean =>
-  daemon.stays !== true && isNewer(version, daemon.version)
+  version !== daemon.version && daemon.stays !== true && isNewer(version, daemon.version)
 
 /** How long a daemon may take from its start or its last sign of life to its answer. */
 const patienceMillis = 60_000
@@ -62,7 +62,9 @@ export const connect = async (options: ConnectOptions): Promise<DaemonConnection
   const place = options.place ?? DaemonPlace.open()
   const environment = options.environment ?? process.env
   const version = options.version ?? ownVersion(environment)
-  const until = performance.now() + patienceMillis
+  // `performance` would be loaded for this alone.
+  const now = (): number => process.uptime() * 1000
+  const until = now() + patienceMillis
   let mayReplace = options.start !== false
   const isEnough = (daemon: DaemonGreeting): boolean => !mayReplace || !makesWay(daemon, version)
   const isThere = async (): Promise<boolean> => {
@@ -85,7 +87,7 @@ export const connect = async (options: ConnectOptions): Promise<DaemonConnection
     } else if (options.start === false) {
       throw new DaemonRefusal("NotRunning", "no daemon is running")
     }
-    if (performance.now() > until) {
+    if (now() > until) {
       if (!isOlder) {
         throw new DaemonRefusal(
           "NotStarted",
