@@ -18,6 +18,7 @@ import * as net from "node:net"
 import * as path from "node:path"
 import * as ObservingProxy from "./ObservingProxy.ts"
 import * as ProcessTable from "./ProcessTable.ts"
+import { programsStory } from "./ProgramsStory.ts"
 import { scanStory } from "./ScanStory.ts"
 import { chapter, meanwhile, row, say } from "./Stage.ts"
 
@@ -194,6 +195,9 @@ const story = Effect.gen(function*() {
 
   yield* chapter("6. A long scan that outlives its clients and its server")
   yield* scanStory
+
+  yield* chapter("7. Five programs that know nothing of each other, and one server")
+  yield* programsStory(filesystem)
   if (ProcessTable.living().length > 0) return yield* Effect.die(new Error("processes were left behind"))
 })
 

@@ -31,6 +31,8 @@ describe("pnpm demo", () => {
     }
     assert.isAbove(row(/(\d+) files, \d+ MB read/)[0] ?? 0, 1000)
     assert.deepStrictEqual(row(/progress went back: (\d+); polls that failed: (\d+)/), [0, 0])
+    assert.deepStrictEqual(row(/server processes started +(\d+) +(\d+)/), [5, 1])
+    assert.deepStrictEqual(row(/alive when the daemon has ended +(\d+)/), [0])
     // Plain lines, for a terminal of 80 columns and for none.
     for (const line of stdout.split("\n")) assert.isAtMost(line.length, 80, line)
     assert.notMatch(stdout, / $/m)
