@@ -1,5 +1,6 @@
 /** Hosts and servers of two eras, through the daemon. */
 import { assert, describe, it } from "@effect/vitest"
+import * as DaemonControl from "../src/DaemonControl.ts"
 import * as Home from "./support/Home.ts"
 import * as Host from "./support/Host.ts"
 import * as World from "./support/World.ts"
@@ -59,6 +60,11 @@ describe("hosts and servers of two eras", () => {
     const answered = await ask(host, 4, "tools/call", { name: "ask", inputResponses, requestState })
     assert.deepStrictEqual([answered.id, answered.result.content[0].text], [4, `{"roots":[]}`])
     host.leave()
+    // What it had is the next host's once it has left.
+    await Home.until(async () => {
+      const { servers } = await DaemonControl.status(w.home.place())
+      return servers.some(({ state }) => state === "idle")
+    })
     // A host that may know more goes on in the era of the server, which it is told; else it is served all the same.
     const other = w.wrap()
     assert.strictEqual((await ask(other, 1, "server/discover")).error.code, -32601)
