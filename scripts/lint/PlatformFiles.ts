@@ -79,7 +79,7 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
   },
   {
     file: "packages/daemon/src/DaemonClient.ts",
-    allows: ["process", "io", "promises", "timers", "time", "randomness"],
+    allows: ["process", "io", "promises", "timers", "randomness"],
     reason: "a bare client of a socket: programs that call it load no Effect"
   },
   {

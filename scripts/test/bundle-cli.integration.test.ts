@@ -10,7 +10,7 @@ const root = Path.resolve(import.meta.dirname, "../..")
 /** What a program loads from outside of itself. */
 const loadedBy = (file: string): ReadonlyArray<string> => {
   const code = Fs.readFileSync(file, "utf8")
-  return [...code.matchAll(/\b(?:require|import)\("([^"]+)"\)/g)].map(([, id = ""]) => id).toSorted()
+  return [...code.matchAll(/\b(?:require|import)\(["`]([^"`]+)["`]\)/g)].map(([, id = ""]) => id).toSorted()
 }
 
 describe("the published holdfast", () => {
