@@ -37,6 +37,8 @@ export interface ConnectOptions {
   readonly version?: string | undefined
   /** Lines that go out with the first one, for a client that has no time to wait for the answer to that. */
   readonly first?: string | undefined
+  /** Once it is aborted no connection is made, and one that comes late is closed. Default: never. */
+  readonly signal?: AbortSignal | undefined
   /** Default: `DaemonPlace.open()`. */
   readonly place?: DaemonPlace.DaemonPlace | undefined
 }
@@ -81,12 +83,13 @@ export const connect = async (options: ConnectOptions): Promise<DaemonConnection
     let isOlder = false
     if (socket !== undefined) {
       const daemon = await greet(socket, Hello.encode(helloOf(options, place)) + (options.first ?? ""))
-      if (daemon !== undefined && isEnough(daemon)) return { socket, daemon }
+      if (daemon !== undefined && isEnough(daemon) && options.signal?.aborted !== true) return { socket, daemon }
       isOlder = daemon !== undefined
       socket.destroy()
     } else if (options.start === false) {
       throw new DaemonRefusal("NotRunning", "no daemon is running")
     }
+    if (options.signal?.aborted === true) throw new DaemonRefusal("NotRunning", "the daemon is not wanted any more")
     if (now() > until) {
       if (!isOlder) {
         throw new DaemonRefusal(

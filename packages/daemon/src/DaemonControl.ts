@@ -39,7 +39,7 @@ export type Operation = "reset" | "drain" | "close"
 export const operate = async (operation: Operation, server: string, place = DaemonPlace.open()): Promise<string> =>
   call(await reach(place), operation, { server })
 
-/** How long the servers of a daemon may take to end. */
+/** How long a daemon may take for an answer, and its servers to end. */
 const patienceMillis = 60_000
 
 /**
@@ -115,9 +115,9 @@ const formers = async (place: DaemonPlace.DaemonPlace): Promise<ReadonlyArray<Da
     DaemonPlace.formerSockets(place).map(async (socket) => {
       try {
         return await reach({ ...place, socket })
-      } catch {
-        // It was killed, or has just ended.
-        fs.rmSync(socket, { force: true })
+      } catch (error) {
+        // It was killed, or has just ended. One that does not answer may do so later.
+        if (error instanceof DaemonRefusal && error.code === "NotRunning") fs.rmSync(socket, { force: true })
         return undefined
       }
     })
@@ -125,12 +125,16 @@ const formers = async (place: DaemonPlace.DaemonPlace): Promise<ReadonlyArray<Da
   return found.filter((each) => each !== undefined)
 }
 
-/** Asks one thing. */
+/** Asks one thing. A daemon that is stopped, or hangs, does not hold up whoever asks. */
 const call = async (connection: DaemonClient.DaemonConnection, name: string, given?: object): Promise<string> => {
+  const { daemon: { pid }, socket } = connection
+  const silent = new DaemonRefusal("NotStarted", `the daemon (process ${pid}) has not answered; is it stopped?`)
+  const signal = AbortSignal.timeout(patienceMillis)
+  signal.addEventListener("abort", () => socket.destroy(silent))
   try {
     return await ask(connection, name, given)
   } finally {
-    connection.socket.destroy()
+    socket.destroy()
   }
 }
 

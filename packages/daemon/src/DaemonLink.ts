@@ -40,11 +40,12 @@ export const through = (endpoint: StdioEndpoint, options: DaemonLinkOptions): St
       Object.entries(endpoint.env).map(([name, value]) => [name, String(Redacted.value(value))])
     )
     const dialled = Effect.tryPromise({
-      try: () =>
+      try: (signal) =>
         DaemonClient.connect({
           wants: options.wants ?? { endpoint: { command, args, cwd, env, inheritEnv }, name: server },
           program: options.program,
-          use: "once"
+          use: "once",
+          signal
         }),
       catch: (error) => isNativeError(error) ? error.message : String(error)
     })

@@ -61,8 +61,8 @@ const maxRounds = 16
 /** A server that gives a state but asks nothing wants to be asked again, later. */
 const pauseMillis = 250
 
-/** And so does one that has ended what it told. */
-const relistenMillis = 1000
+/** And so does one that has ended what it told: ever later, for as long as it tells nothing in between. */
+const relistenMillis = { first: 1000, most: 16_000 }
 
 export class LegacyHostBridge {
   readonly #options: LegacyHostBridgeOptions
@@ -79,6 +79,8 @@ export class LegacyHostBridge {
   #capabilities: RawMessage.Members = {}
   /** As it is written. */
   #level: string | undefined
+  /** How often the server has ended it, and told nothing. */
+  #silences = 0
   #ids = 0
   #isOver = false
 
@@ -112,6 +114,7 @@ export class LegacyHostBridge {
     const listening = this.#listening.find((each) => each.id === subscription)
     if (listening === undefined) return
     if (method === "notifications/subscriptions/acknowledged") return this.#acknowledged(listening, message)
+    this.#silences = 0
     // While two are open both tell the same.
     if (listening === this.#listening.findLast(({ isAcknowledged }) => isAcknowledged)) this.#toHost(message)
   }
@@ -341,7 +344,9 @@ export class LegacyHostBridge {
     if (!listening.isAcknowledged) {
       const { message } = RawMessage.membersOf(answer.value["error"])
       for (const uri of listening.uris) this.#settle(uri, `the server does not tell of it: ${String(message)}`)
-    } else if (this.#listening.length === 0) this.#later(relistenMillis, () => this.#listen())
+    } else if (this.#listening.length === 0) {
+      this.#later(Math.min(relistenMillis.first * 2 ** this.#silences++, relistenMillis.most), () => this.#listen())
+    }
   }
 
   /** What the server needs to know with each request. */

@@ -18,6 +18,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Admission from "./Admission.ts"
+import { isOfEra } from "./Catalogue.ts"
 import type { Explanation, FailureStatus, ServerStatus, SessionStatus } from "./DaemonStatus.ts"
 import { Greeter } from "./Greeter.ts"
 import type { Loss } from "./HostSession.ts"
@@ -505,20 +506,8 @@ const refused = ({ wanted: { name } }: ServerTarget, refusal: RawMessage.RawMess
   }
 }
 
-/** The server knows the question of the other era only; another refusal is about what was said in it. */
-const isOfEra = ({ value }: RawMessage.RawMessage): boolean => {
-  const { code } = RawMessage.membersOf(value["error"])
-  return code === -32601 || code === -32022
-}
-
-const constant = (text: string): RawMessage.RawMessage => {
-  const messages = RawMessage.read(text)
-  if (typeof messages === "string" || messages[0] === undefined) throw new Error(`no message: ${text}`)
-  return messages[0]
-}
-
 /** Its id is no number: an answer that comes late, after `initialize` was said to the same process, is nobody's. */
-const discover = constant(JSON.stringify({
+const discover = RawMessage.own(JSON.stringify({
   jsonrpc: "2.0",
   id: "discover",
   method: "server/discover",
@@ -532,7 +521,7 @@ const discover = constant(JSON.stringify({
 }))
 
 /** What is told of a server that has not answered the modern question when its client went on to the legacy one. */
-const silence = constant(JSON.stringify({
+const silence = RawMessage.own(JSON.stringify({
   jsonrpc: "2.0",
   id: 0,
   error: { code: -32601, message: "the server does not answer server/discover" }

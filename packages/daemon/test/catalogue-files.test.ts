@@ -5,7 +5,6 @@ import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
 import * as CatalogueFiles from "../src/CatalogueFiles.ts"
-import * as ServerState from "../src/ServerState.ts"
 
 const root = fs.mkdtempSync(path.join(os.tmpdir(), "hfc-"))
 afterAll(() => fs.rmSync(root, { recursive: true, force: true }))
@@ -174,12 +173,5 @@ describe("the files of catalogues", () => {
     assert.isFalse(CatalogueFiles.isKnown(options({ args: ["x"] })))
     const [known, ...others] = CatalogueFiles.list(options().environment)
     assert.deepStrictEqual([known?.name, known?.lists, others], ["mine", { "tools/list": 2 }, []])
-    const states = [
-      ServerState.of(undefined, false),
-      ServerState.of(undefined, true),
-      ServerState.of(0, true),
-      ServerState.of(2, false)
-    ]
-    assert.deepStrictEqual(states, ["configured", "known", "started", "used"])
   })
 })

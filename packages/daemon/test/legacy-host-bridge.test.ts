@@ -14,6 +14,7 @@ const world = (
   const toHost: Array<string> = []
   const toServer: Array<RawMessage.RawMessage> = []
   const timers: Array<() => void> = []
+  const pauses: Array<number> = []
   const losses: Array<Loss> = []
   let upstream: Upstream | undefined
   let isClosed = false
@@ -36,7 +37,8 @@ const world = (
         isClosed = true
       }
     },
-    later: (_, run) => {
+    later: (millis, run) => {
+      pauses.push(millis)
       timers.push(run)
       return () => void timers.splice(timers.indexOf(run), 1)
     }
@@ -53,6 +55,7 @@ const world = (
     discover,
     losses,
     timers,
+    pauses,
     told: () => toHost.splice(0),
     host: (text: string): void => upstream?.send(RawMessage.own(text), () => {}),
     close: () => upstream?.close(),
@@ -237,6 +240,23 @@ describe("a legacy host before a modern server", () => {
     assert.strictEqual(w.asked().method, "nothing")
     w.timers.splice(0).forEach((run) => run())
     assert.strictEqual(w.asked().method, "subscriptions/listen")
+  })
+
+  it("asks a server that ends its subscription over and over ever more rarely, and at once again after some news", () => {
+    const w = world()
+    w.open()
+    const about = (id: string | undefined, method: string) =>
+      `{"jsonrpc":"2.0","method":"notifications/${method}","params":{"_meta":{"io.modelcontextprotocol/subscriptionId":${id}},"notifications":{"toolsListChanged":true}}}`
+    const round = (hasNews = false): void => {
+      const { id } = w.asked()
+      w.server(about(id, "subscriptions/acknowledged"))
+      if (hasNews) w.server(about(id, "tools/list_changed"))
+      w.server(`{"jsonrpc":"2.0","id":${id},"result":{}}`)
+      w.timers.splice(0).forEach((run) => run())
+    }
+    for (let rounds = 0; rounds < 6; rounds++) round()
+    round(true)
+    assert.deepStrictEqual(w.pauses, [1000, 2000, 4000, 8000, 16_000, 16_000, 1000])
   })
 
   it("has its log level said with each request, and ping answered without the server", () => {

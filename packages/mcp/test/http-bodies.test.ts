@@ -53,6 +53,18 @@ describe("an answer in JSON is read", () => {
   }
 })
 
+describe("a body without a type that is blank", () => {
+  it.live("fails its call, also when it does not end", () =>
+    Effect.gen(function*() {
+      const { ask, failed, server } = yield* open({ hasSessions: false })
+      server.override.set("odd", (response) => {
+        response.writeHead(200, {})
+        for (let lines = 0; lines < 10; lines++) response.write("\n".repeat(1000))
+      })
+      assert.deepInclude(yield* failed(ask(1, "odd")), { _tag: "Unintelligible" })
+    }))
+})
+
 describe("a compressed event stream", () => {
   it.live("is read event by event, while it goes on", () =>
     Effect.gen(function*() {

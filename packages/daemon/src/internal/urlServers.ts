@@ -15,6 +15,7 @@ import type { McpRuntimeError } from "@holdfast/mcp/McpRuntimeError"
 import * as SdkTransport from "@holdfast/mcp/SdkTransport"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
 import * as RcMap from "effect/RcMap"
 import type * as Scope from "effect/Scope"
 import { createHash } from "node:crypto"
@@ -82,7 +83,7 @@ export const make: Effect.Effect<UrlServers, never, Scope.Scope> = Effect.gen(fu
         end()
       }
       yield* Effect.promise(() => transport.start())
-      const run = Effect.runForkWith(yield* Effect.context())
+      const run = yield* FiberSet.makeRuntime<never, void, never>()
       const say = (text: string): void => {
         const sent = transport.send(parse(text))
         // A request that cannot be sent is answered; of the rest there is nobody who could be told.

@@ -36,15 +36,23 @@ export const collect = (limit: number, onEnd: (bytes: Buffer, isWhole: boolean) 
   }
 }
 
-/** Chooses how to read a body by its first character that is neither a blank nor a byte order mark. Empty: there is none. */
+/** A body that begins with more than this is nothing to wait for. */
+const maxBlankBytes = 4096
+
+/**
+ * Chooses how to read a body by its first character that is neither a blank nor a byte order mark. Empty: there is none, or none in the
+ * first 4 KiB.
+ */
 export const byItsBeginning = (choose: (beginning: string) => Body): Body => {
   let body: Body | undefined
+  let blank = 0
   return {
     push: (chunk) => {
       if (body === undefined) {
         const beginning = /[^\s\xef\xbb\xbf]/.exec(chunk.toString("latin1"))?.[0]
-        if (beginning === undefined) return
-        body = choose(beginning)
+        blank += chunk.length
+        if (beginning === undefined && blank <= maxBlankBytes) return
+        body = choose(beginning ?? "")
       }
       body.push(chunk)
     },
