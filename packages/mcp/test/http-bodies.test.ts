@@ -1,4 +1,9 @@
-/** Answers that are right, in bodies that are announced as something else, or compressed without having been asked for it. */
+/**
+ * Answers that are right, in bodies that are announced as something else, or compressed without having been asked for it.
+ *
+ * As servers have them: no type in helidon-mcp#97 and dify-plugin-agent-mcp_sse#79, `text/plain` in java-sdk#748, Brotli in codex#37228, zstd in
+ * python-sdk#2649, gzip in ai-dial-core#1586.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as http from "node:http"
@@ -43,7 +48,8 @@ describe("an answer in JSON is read", () => {
     "x-gzip": zlib.gzipSync,
     GZIP: zlib.gzipSync,
     deflate: zlib.deflateSync,
-    br: zlib.brotliCompressSync
+    br: zlib.brotliCompressSync,
+    zstd: zlib.zstdCompressSync
   }
   for (const [encoding, compress] of Object.entries(ways)) {
     answersIn(`compressed as ${encoding}, although none was asked for`, (response, id) => {
