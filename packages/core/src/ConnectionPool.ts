@@ -23,7 +23,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as PubSub from "effect/PubSub"
-import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Connector } from "./Connector.ts"
@@ -125,7 +124,6 @@ export const make = Effect.fnUntraced(function*<K, C, E>(
 ): Effect.fn.Return<ConnectionPool<K, C, E>, PoolPolicyError, Scope.Scope> {
   const policy = yield* PoolPolicy.make(options.policy)
   const deadlines = options.deadlines ?? (yield* Deadlines.make)
-  const random = yield* Random.Random
   // The Scope of `make` is not the Scope of a connection: each dial is given its own.
   const context = Context.omit(Scope.Scope)(yield* Effect.context<never>())
   const events = yield* PubSub.sliding<PoolEvent>(1024)
@@ -135,7 +133,6 @@ export const make = Effect.fnUntraced(function*<K, C, E>(
     policy,
     policyFor: policyFor === undefined ? () => policy : (key) => policyFor(key) ?? policy,
     deadlines,
-    random: () => random.nextDoubleUnsafe(),
     context,
     events
   })
@@ -144,13 +141,13 @@ export const make = Effect.fnUntraced(function*<K, C, E>(
     maxConnections: policy.maxConnections,
     context
   })
+  // Readers of events are strangers: one that throws at their end keeps nobody from closing.
+  const endEvents = Effect.catchDefect(
+    PubSub.shutdown(events),
+    (defect) => Effect.sync(() => machine.defects.tell("a reader of the pool's events threw at their end", defect))
+  )
   yield* Effect.addFinalizer(() =>
-    Effect.andThen(
-      Effect.andThen(machine.endScope, machine.drain()),
-      // Readers of events are strangers: one that throws at their end keeps nobody from closing.
-      Effect.catchDefect(PubSub.shutdown(events), (defect) =>
-        Effect.sync(() => machine.defects.tell("a reader of the pool's events threw at their end", defect)))
-    )
+    machine.endScope.pipe(Effect.andThen(machine.drain()), Effect.andThen(endEvents), Effect.andThen(machine.endFibers))
   )
 
   const wait = (borrow: Borrow<K, C, E>, key: K, ask: Ask): Effect.Effect<C, PoolError<E>> =>
