@@ -85,8 +85,10 @@ export class Slot<K, C, E> {
 export interface Watch {
   /** The connection is idle from now on; it is looked at when the time has passed. */
   watchIdle(millis: number): void
-  /** Ends everything but fibers, and returns that of a probe under way. */
-  stop(): Fiber.Fiber<unknown, unknown> | undefined
+  /** Ends all but the fibers. */
+  stop(): void
+  /** Interrupts the fibers, whose observers may throw. */
+  interrupt(): void
 }
 
 export class Connection<K, C, E> implements Standing {

@@ -834,9 +834,10 @@ export class Machine<K, C, E> {
     this.idle.remove(connection)
     connection.connectDeadline?.cancel()
     connection.drainDeadline?.cancel()
-    const probe = connection.monitor?.stop()
-    if (probe !== undefined) {
-      this.outbox.put(entry.label, "a probe threw when it was stopped", () => probe.interruptUnsafe())
+    const { monitor } = connection
+    if (monitor !== undefined) {
+      monitor.stop()
+      this.outbox.put(entry.label, "a monitor threw when it was stopped", () => monitor.interrupt())
     }
     const { closeTimeout } = entry.policy
     const overdue = this.arm(closeTimeout, entry, undefined, () => {

@@ -47,6 +47,9 @@ export class Monitor<K, C, E> implements Watch {
   private keepalive: Keepalive<E> | undefined = undefined
   private idleDeadline: Deadline | undefined = undefined
   private lifetimeDeadline: Deadline | undefined = undefined
+  private loss: Fiber.Fiber<E> | undefined = undefined
+  private retirement: Fiber.Fiber<void> | undefined = undefined
+  private probe: Fiber.Fiber<unknown, unknown> | undefined = undefined
   private isStopped = false
 
   /** Reads `dialled` first: it is a stranger's object, and may throw. */
@@ -66,12 +69,19 @@ export class Monitor<K, C, E> implements Watch {
     if (this.retired !== undefined) this.watchRetirement(this.retired)
   }
 
-  /** Ends the watches that need no time to end. Fibers end with the connection's scope. */
-  stop(): Fiber.Fiber<unknown, unknown> | undefined {
+  /** Ends all but the fibers. */
+  stop(): void {
     this.isStopped = true
     this.idleDeadline?.cancel()
     this.lifetimeDeadline?.cancel()
-    return this.keepalive?.stop()
+    this.probe = this.keepalive?.stop()
+  }
+
+  /** Most fibers end at once, so that the scope that owns them has nothing left to wait for. */
+  interrupt(): void {
+    this.probe?.interruptUnsafe()
+    this.loss?.interruptUnsafe()
+    this.retirement?.interruptUnsafe()
   }
 
   /** Age counts from the opening on. */
@@ -104,7 +114,8 @@ export class Monitor<K, C, E> implements Watch {
   private watchLoss(closed: Effect.Effect<E>): void {
     if (this.isStopped) return
     const { connection, host } = this
-    host.fork(connection, closed).addObserver((exit) =>
+    this.loss = host.fork(connection, closed)
+    this.loss.addObserver((exit) =>
       host.event(connection, () => {
         if (this.isStopped) return
         host.onLost(
@@ -124,7 +135,8 @@ export class Monitor<K, C, E> implements Watch {
   private watchRetirement(retired: (succeed: Succeed<C>) => Effect.Effect<void>): void {
     const { connection, host } = this
     if (!isOpen(connection)) return
-    host.fork(connection, Effect.suspend(() => retired(host.succeed(connection)))).addObserver((exit) =>
+    this.retirement = host.fork(connection, Effect.suspend(() => retired(host.succeed(connection))))
+    this.retirement.addObserver((exit) =>
       host.event(connection, () => {
         if (Exit.isSuccess(exit)) host.onRetired(connection, "invalidated")
         else if (isOpen(connection)) {
