@@ -20,10 +20,10 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import * as format from "./internal/cluster/format.ts"
 import type { EngineShape } from "./internal/Engine.ts"
-import * as LocalEngine from "./internal/LocalEngine.ts"
-import { makeMemoryStore } from "./internal/memoryStore.ts"
+import * as LocalEngine from "./internal/local/LocalEngine.ts"
+import { makeMemoryStore } from "./internal/memory/memoryStore.ts"
+import * as format from "./internal/postgres/format.ts"
 import type { JobError } from "./JobError.ts"
 import type { JobState } from "./JobState.ts"
 import type { JobFailure, JobQuestion } from "./JobStatus.ts"
@@ -130,7 +130,7 @@ export class JobStore extends Context.Service<JobStore, JobStoreShape>()("@holdf
     Layer.effect(
       this,
       // Loaded when it is wanted: other stores need no SQLite.
-      Effect.flatMap(Effect.promise(() => import("./internal/sqliteStore.ts")), ({ make }) =>
+      Effect.flatMap(Effect.promise(() => import("./internal/sqlite/sqliteStore.ts")), ({ make }) =>
         Effect.map(make(filename), LocalEngine.over))
     )
 
@@ -149,7 +149,7 @@ export class JobStore extends Context.Service<JobStore, JobStoreShape>()("@holdf
   static readonly layerPostgres = (config: PostgresConfig): Layer.Layer<JobStore, JobError> =>
     Layer.effect(
       this,
-      Effect.flatMap(Effect.promise(() => import("./internal/cluster/clusterStore.ts")), ({ make }) => make(config))
+      Effect.flatMap(Effect.promise(() => import("./internal/postgres/clusterStore.ts")), ({ make }) => make(config))
     )
 
   /** The statements that make the tables, for those who run them by hand; see `migrate`. */

@@ -6,7 +6,7 @@ import * as JobStatus from "@holdfast/jobs/JobStatus"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as JsonText from "../src/internal/JsonText.ts"
-import { pauseAfter } from "../src/internal/Store.ts"
+import { pauseAfter } from "../src/internal/local/Store.ts"
 
 const options = { version: 1, payload: {}, success: Schema.Void } as const
 

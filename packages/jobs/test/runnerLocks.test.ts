@@ -3,8 +3,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as fs from "node:fs"
-import { type Host, JobHost } from "../src/internal/JobHost.ts"
-import * as RunnerLocks from "../src/internal/RunnerLocks.ts"
+import { type Host, JobHost } from "../src/internal/ProcessIdentity.ts"
+import * as RunnerLocks from "../src/internal/sqlite/RunnerLocks.ts"
 import { temporaryFile } from "./support/temporaryFile.ts"
 
 /** Locks beside a store, as two programs see them. */

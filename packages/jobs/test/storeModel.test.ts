@@ -7,7 +7,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as TestClock from "effect/testing/TestClock"
-import type { ClaimRequest, Hold, Outcome, Store, Unsuccessful } from "../src/internal/Store.ts"
+import type { ClaimRequest, Hold, Outcome, Store, Unsuccessful } from "../src/internal/local/Store.ts"
 import { Rows } from "./support/Rows.ts"
 
 /** One operation, drawn once and done on both stores. */

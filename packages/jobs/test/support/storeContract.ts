@@ -4,7 +4,7 @@ import type { NewJob } from "@holdfast/jobs/JobStore"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import type { ClaimedJob, ClaimRequest, Runner, Store } from "../../src/internal/Store.ts"
+import type { ClaimedJob, ClaimRequest, Runner, Store } from "../../src/internal/local/Store.ts"
 import { Rows } from "./Rows.ts"
 
 /** A store under test. */

@@ -13,7 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as fs from "node:fs"
-import { JobHost } from "../../src/internal/JobHost.ts"
+import { JobHost } from "../../src/internal/ProcessIdentity.ts"
 import { Count, type Line, stepName } from "./CountJob.ts"
 
 const [database = "", log = "", name = "", machine = "", ...numbers] = process.argv.slice(2)

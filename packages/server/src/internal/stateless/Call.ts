@@ -10,10 +10,10 @@ import * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import { missingClientCapability } from "@holdfast/protocol/ModernEra"
 import * as ToolHeaders from "@holdfast/protocol/ToolHeaders"
 import * as Result from "effect/Result"
+import type { Answered, Said, StandIn } from "./RequestServer.ts"
 import { toError } from "./results.ts"
-import type { Answered, Said, StandIn } from "./StandIn.ts"
 import { isObject, type JsonObject, logLevels, type StatelessRequest } from "./StatelessRequest.ts"
-import type { Reply } from "./Wire.ts"
+import type { Reply } from "./StatelessTransport.ts"
 
 export interface CallHost {
   /** Runs something as soon as all that could be done now is done. */

@@ -1,7 +1,7 @@
 /** The answer to one stateless request, as lines among those of others. */
 import * as Effect from "effect/Effect"
 import type { SessionShape } from "../../Session.ts"
-import type { Reply, Wire } from "./Wire.ts"
+import type { Reply, Wire } from "./StatelessTransport.ts"
 
 export interface LineReplyOptions {
   readonly write: (text: string) => void

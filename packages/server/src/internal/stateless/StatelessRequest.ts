@@ -10,7 +10,7 @@ import * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import * as ModernEra from "@holdfast/protocol/ModernEra"
 import * as Revision from "@holdfast/protocol/Revision"
 import * as ToolHeaders from "@holdfast/protocol/ToolHeaders"
-import type { Headers } from "./Wire.ts"
+import type { Headers } from "./StatelessTransport.ts"
 
 export type JsonObject = Readonly<Record<string, unknown>>
 

@@ -9,8 +9,8 @@
 import * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import { missingClientCapability, taskInputKey, tasksExtension } from "@holdfast/protocol/ModernEra"
 import * as Effect from "effect/Effect"
+import type { Answered, StandIn } from "./RequestServer.ts"
 import { toTask } from "./results.ts"
-import type { Answered, StandIn } from "./StandIn.ts"
 import { isObject, type JsonObject, type Refused, refused } from "./StatelessRequest.ts"
 
 export const methods: ReadonlySet<string> = new Set(["tasks/get", "tasks/update", "tasks/cancel"])

@@ -6,7 +6,7 @@
 import * as ToolHeaders from "@holdfast/protocol/ToolHeaders"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import type { StandIn } from "./StandIn.ts"
+import type { StandIn } from "./RequestServer.ts"
 import { isObject, type JsonObject } from "./StatelessRequest.ts"
 
 export interface ToolTraits {

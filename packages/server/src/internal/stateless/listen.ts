@@ -3,10 +3,10 @@ import * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import { metaKey } from "@holdfast/protocol/ModernEra"
 import * as Effect from "effect/Effect"
 import { honoured, type Listeners, readFilter, tagged, tellIfWanted } from "./Listeners.ts"
+import type * as StandIn from "./RequestServer.ts"
 import { toResult } from "./results.ts"
-import type * as StandIn from "./StandIn.ts"
 import { refused, type StatelessRequest } from "./StatelessRequest.ts"
-import { refusal, type Reply, type Wire } from "./Wire.ts"
+import { refusal, type Reply, type Wire } from "./StatelessTransport.ts"
 
 export interface ListenOptions {
   readonly listeners: Listeners
