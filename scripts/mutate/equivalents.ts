@@ -385,7 +385,7 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     reason: "what is no object cannot be looked at, and is told as little"
   },
   {
-    file: "packages/server/src/internal/stdio/serveStdio.ts",
+    file: "packages/server/src/StdioHost.ts",
     code: "yield* registry.drain(0)",
     operator: "number",
     from: "0",

@@ -12,7 +12,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as Hosted from "../../src/internal/http/HttpSessions.ts"
+import * as HttpSessions from "../../src/internal/http/HttpSessions.ts"
 import * as LegacySse from "../../src/internal/http/LegacySse.ts"
 import { refuseStateless } from "../../src/internal/http/refuseStateless.ts"
 import * as StreamableHttp from "../../src/internal/http/StreamableHttp.ts"
@@ -112,7 +112,7 @@ const program = Effect.fnUntraced(function*(
     violate
   }
   const hosted = yield* Scope.provide(
-    Hosted.make({
+    HttpSessions.make({
       registry: {
         ...registry,
         open: (options) =>

@@ -8,8 +8,8 @@ import * as Fiber from "effect/Fiber"
 import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
+import { McpServerError, SessionNotFound } from "../../McpServerError.ts"
 import { Session, type SessionShape, type SessionTransport } from "../../Session.ts"
-import { McpServerError, SessionNotFound } from "../../SessionError.ts"
 import type { SessionPolicy } from "../../SessionPolicy.ts"
 import type { SessionRegistry } from "../../SessionRegistry.ts"
 import { complain, complainOf } from "../complain.ts"
@@ -30,7 +30,7 @@ export interface Brief<S extends Speaker> {
   readonly receive: Receive
 }
 
-export interface Hosted {
+export interface HttpSessions {
   readonly registry: SessionRegistry["Service"]
   /** Newest first. */
   readonly revisions: ReadonlyArray<string>
@@ -61,7 +61,7 @@ export interface Hosted {
   readonly onHeartbeat: (beat: (now: number) => void) => () => void
 }
 
-export interface HostedOptions {
+export interface HttpSessionsOptions {
   readonly registry: SessionRegistry["Service"]
   /** Makes the server of one session. What it needs for itself is released with the session. */
   readonly server: Effect.Effect<SdkServer, unknown, Session | Scope.Scope>
@@ -71,8 +71,8 @@ export interface HostedOptions {
 
 /** Runs until the Scope closes. */
 export const make = Effect.fnUntraced(function*(
-  { registry, revisions, server }: HostedOptions
-): Effect.fn.Return<Hosted, never, Scope.Scope> {
+  { registry, revisions, server }: HttpSessionsOptions
+): Effect.fn.Return<HttpSessions, never, Scope.Scope> {
   const clock = yield* Clock.Clock
   const now = (): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
   const conversations = new Map<SessionShape, Conversation>()
@@ -99,7 +99,7 @@ export const make = Effect.fnUntraced(function*(
     Effect.forkScoped
   )
 
-  const start: Hosted["start"] = (session, speaker) =>
+  const start: HttpSessions["start"] = (session, speaker) =>
     Effect.uninterruptibleMask((restore) =>
       Effect.gen(function*() {
         // Apart from what else belongs to the session: nothing the server holds is released while it is still being made.
@@ -132,7 +132,9 @@ export const make = Effect.fnUntraced(function*(
             Effect.as(nobody)
           ))
         return yield* Effect.onInterrupt(restore(answered), () =>
-          Effect.sync(() => making.interruptUnsafe()))
+          Effect.sync(() =>
+            making.interruptUnsafe()
+          ))
       })
     )
 

@@ -17,7 +17,7 @@ import { readMessage } from "../session/readMessage.ts"
 import { cut } from "./cutConnection.ts"
 import { EventSink } from "./EventSink.ts"
 import { eventStream, eventStreamHead, notAllowed, refusal } from "./httpAnswers.ts"
-import type { Hosted, Opened } from "./HttpSessions.ts"
+import type { HttpSessions, Opened } from "./HttpSessions.ts"
 import { originOf } from "./Origin.ts"
 import { isOver, maxBatch, notStarted, refuse, unavailable } from "./StreamableHttp.ts"
 
@@ -26,7 +26,7 @@ type Request = HttpServerRequest.HttpServerRequest
 
 /** Opens a session, and tells the client where to post. */
 export const open = (
-  hosted: Hosted,
+  sessions: HttpSessions,
   request: Request,
   principal: Principal,
   paths: SsePaths
@@ -35,7 +35,7 @@ export const open = (
   if (request.method === "HEAD") return Effect.succeed(eventStreamHead)
   if (request.method !== "GET") return Effect.succeed(notAllowed(methods.stream))
   return Effect.catch(
-    hosted.open(principal, "sse", (opened) => begin(hosted, request, paths, opened)),
+    sessions.open(principal, "sse", (opened) => begin(sessions, request, paths, opened)),
     (error) => Effect.succeed(unavailable(error))
   )
 }
@@ -60,7 +60,7 @@ const referenceTo = ({ messages, stream }: SsePaths, { url }: Request): string =
 }
 
 const begin = Effect.fnUntraced(function*(
-  hosted: Hosted,
+  sessions: HttpSessions,
   request: Request,
   paths: SsePaths,
   { conversation, id }: Opened
@@ -69,7 +69,7 @@ const begin = Effect.fnUntraced(function*(
   if (isOver(session)) return notStarted(session)
   const release = session.holdStream()
   const services = yield* Effect.context()
-  const sink = yield* EventSink.make(hosted.registry.policy.maxBufferedBytes, (end) => {
+  const sink = yield* EventSink.make(sessions.registry.policy.maxBufferedBytes, (end) => {
     release()
     if (end === "slow reader" || end === "vanished") cut(request.source)
     Effect.runForkWith(services)(session.close(end === "slow reader" || end === "vanished" ? end : "client"))
@@ -81,14 +81,14 @@ const begin = Effect.fnUntraced(function*(
 
 /** Takes a message. Its answer comes over the stream. */
 export const post = Effect.fnUntraced(function*(
-  hosted: Hosted,
+  sessions: HttpSessions,
   request: Request,
   principal: Principal
 ): Effect.fn.Return<Response> {
   if (request.method !== "POST") return notAllowed(methods.messages)
   const query = request.url.indexOf("?")
   const id = new URLSearchParams(query < 0 ? "" : request.url.slice(query)).get("sessionId") ?? ""
-  const found = yield* Effect.result(hosted.find(id, principal))
+  const found = yield* Effect.result(sessions.find(id, principal))
   if (found._tag === "Failure" || found.success.session.transport !== "sse") {
     return refusal(404, "Session not found", { code: sessionNotFound })
   }
@@ -111,7 +111,7 @@ export const post = Effect.fnUntraced(function*(
   }
   const origin = yield* originOf(request, principal)
   // The body may have taken its time: the session need not be there any more.
-  const refused = refuse(hosted, conversation, messages)
+  const refused = refuse(sessions, conversation, messages)
   if (refused !== undefined) return refused
   conversation.receive(messages, { isBatch: false, acceptsStream: true, origin })
   return HttpServerResponse.text("Accepted", { status: 202 })

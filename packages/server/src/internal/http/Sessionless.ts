@@ -19,7 +19,7 @@ import type { Receive, Speaker } from "../sdk/SessionServer.ts"
 import type { Conversation, Message } from "../session/Conversation.ts"
 import type { ServeStateless } from "../stateless/serveStateless.ts"
 import { notAllowed } from "./httpAnswers.ts"
-import type { Hosted } from "./HttpSessions.ts"
+import type { HttpSessions } from "./HttpSessions.ts"
 import * as StreamableHttp from "./StreamableHttp.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
@@ -30,19 +30,19 @@ export const methods = "POST, OPTIONS"
 
 /** Answers one request that the guard has let pass. */
 export const handle = (
-  hosted: Hosted,
+  sessions: HttpSessions,
   stateless: ServeStateless,
   request: Request,
   principal: Principal
 ): Effect.Effect<Response> =>
   request.method === "POST"
-    ? StreamableHttp.takePost(hosted, stateless, request, principal, {
-      serve: (messages, isBatch) => serve(hosted, request, principal, messages, isBatch)
+    ? StreamableHttp.takePost(sessions, stateless, request, principal, {
+      serve: (messages, isBatch) => serve(sessions, request, principal, messages, isBatch)
     })
     : Effect.succeed(notAllowed(methods))
 
 const serve = (
-  hosted: Hosted,
+  sessions: HttpSessions,
   request: Request,
   principal: Principal,
   messages: ReadonlyArray<Message>,
@@ -55,7 +55,7 @@ const serve = (
   const revision = request.headers["mcp-protocol-version"] ?? Revision.assumedOverHttp
   if (isBatch && revision >= "2025-06-18") return Effect.succeed(StreamableHttp.noBatches())
   const only = requests.length === 1 ? first.id : undefined
-  const answered = hosted.openBrief(
+  const answered = sessions.openBrief(
     principal,
     (conversation) => new Briefing(conversation, only),
     ({ conversation, receive, speaker }) =>
@@ -67,7 +67,7 @@ const serve = (
         }
         conversation.session.activate()
         conversation.onMessage = (message, origin) => speaker.deliver(message, origin)
-        return yield* StreamableHttp.exchange(hosted, request, conversation, requests, isBatch)
+        return yield* StreamableHttp.exchange(sessions, request, conversation, requests, isBatch)
       })
   )
   return Effect.catch(answered, (error) => Effect.succeed(StreamableHttp.unavailable(error)))

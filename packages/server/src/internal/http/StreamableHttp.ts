@@ -14,8 +14,8 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
+import type { McpServerError } from "../../McpServerError.ts"
 import type { SessionShape } from "../../Session.ts"
-import type { McpServerError } from "../../SessionError.ts"
 import { sessionNotFound } from "../errorCodes.ts"
 import type { Conversation, Message } from "../session/Conversation.ts"
 import type { Exchange } from "../session/Exchange.ts"
@@ -27,7 +27,7 @@ import { acceptedBy, refuseFormat } from "./accept.ts"
 import { cut } from "./cutConnection.ts"
 import { EventSink, wholeStream } from "./EventSink.ts"
 import { eventStream, eventStreamHead, notAllowed, refusal, retryAfter } from "./httpAnswers.ts"
-import type { Hosted, Opened } from "./HttpSessions.ts"
+import type { HttpSessions, Opened } from "./HttpSessions.ts"
 import { originOf } from "./Origin.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
@@ -40,19 +40,19 @@ const sessionHeader = "mcp-session-id"
 
 /** Answers one request that the guard has let pass. */
 export const handle = (
-  hosted: Hosted,
+  sessions: HttpSessions,
   stateless: ServeStateless,
   request: Request,
   principal: Principal
 ): Effect.Effect<Response> => {
   switch (request.method) {
     case "POST":
-      return post(hosted, stateless, request, principal)
+      return post(sessions, stateless, request, principal)
     case "GET":
     case "HEAD":
-      return get(hosted, request, principal)
+      return get(sessions, request, principal)
     case "DELETE":
-      return remove(hosted, request, principal)
+      return remove(sessions, request, principal)
     default:
       return Effect.succeed(notAllowed(methods))
   }
@@ -67,7 +67,7 @@ export interface LegacyPost {
 
 /** Reads a POST, and answers what belongs to no revision, or to one without sessions. */
 export const takePost = Effect.fnUntraced(function*(
-  hosted: Hosted,
+  sessions: HttpSessions,
   stateless: ServeStateless,
   request: Request,
   principal: Principal,
@@ -104,7 +104,7 @@ export const takePost = Effect.fnUntraced(function*(
   if (said !== undefined && !Revision.isLegacy(said)) {
     return refusal(400, `the revision ${JSON.stringify(said.slice(0, 40))} is not supported`, {
       code: ModernEra.unsupportedProtocolVersion,
-      data: { supported: hosted.revisions, requested: said.slice(0, 40) }
+      data: { supported: sessions.revisions, requested: said.slice(0, 40) }
     })
   }
   if (messages.length > maxBatch) {
@@ -117,30 +117,30 @@ export const takePost = Effect.fnUntraced(function*(
 })
 
 const post = (
-  hosted: Hosted,
+  sessions: HttpSessions,
   stateless: ServeStateless,
   request: Request,
   principal: Principal
 ): Effect.Effect<Response> =>
-  takePost(hosted, stateless, request, principal, {
-    serve: (messages, isBatch) => serveInSession(hosted, request, principal, messages, isBatch),
-    onFault: (fault) => failQuestion(hosted, request, principal, fault)
+  takePost(sessions, stateless, request, principal, {
+    serve: (messages, isBatch) => serveInSession(sessions, request, principal, messages, isBatch),
+    onFault: (fault) => failQuestion(sessions, request, principal, fault)
   })
 
 const serveInSession = Effect.fnUntraced(function*(
-  hosted: Hosted,
+  sessions: HttpSessions,
   request: Request,
   principal: Principal,
   messages: ReadonlyArray<Message>,
   isBatch: boolean
 ): Effect.fn.Return<Response> {
   const initialize = messages.find(isInitialize)
-  if (initialize !== undefined) return yield* open(hosted, request, principal, initialize)
-  const found = yield* conversationOf(hosted, request, principal)
+  if (initialize !== undefined) return yield* open(sessions, request, principal, initialize)
+  const found = yield* conversationOf(sessions, request, principal)
   if (HttpServerResponse.isHttpServerResponse(found)) return found
   // Revisions from 2025-06-18 on have no batches.
   if (isBatch && found.revision !== undefined && found.revision >= "2025-06-18") return noBatches()
-  return yield* exchange(hosted, request, found, messages, isBatch)
+  return yield* exchange(sessions, request, found, messages, isBatch)
 })
 
 export const noBatches = (): Response =>
@@ -148,19 +148,19 @@ export const noBatches = (): Response =>
 
 /** An answer that is none fails the question that it was to answer. */
 const failQuestion = Effect.fnUntraced(function*(
-  hosted: Hosted,
+  sessions: HttpSessions,
   request: Request,
   principal: Principal,
   { failure }: Fault
 ): Effect.fn.Return<void> {
   if (failure === undefined) return
-  const found = yield* conversationOf(hosted, request, principal)
+  const found = yield* conversationOf(sessions, request, principal)
   if (!HttpServerResponse.isHttpServerResponse(found) && !isOver(found.session)) found.fail(failure)
 })
 
 /** Hands messages over, and waits for what becomes of them. */
 export const exchange = Effect.fnUntraced(function*(
-  hosted: Hosted,
+  sessions: HttpSessions,
   request: Request,
   conversation: Conversation,
   messages: ReadonlyArray<Message>,
@@ -170,16 +170,16 @@ export const exchange = Effect.fnUntraced(function*(
   const { stream: acceptsStream } = acceptedBy(request)
   const origin = yield* originOf(request, conversation.session.principal)
   // Nothing comes between this and what it decides on.
-  const refused = refuse(hosted, conversation, messages)
+  const refused = refuse(sessions, conversation, messages)
   if (refused !== undefined) return refused
   const pending = conversation.receive(messages, { isBatch, acceptsStream, origin })
   if (pending === undefined) return HttpServerResponse.empty({ status: 202 })
-  return yield* answerOf(hosted, request, conversation, pending, headers)
+  return yield* answerOf(sessions, request, conversation, pending, headers)
 })
 
 /** Why these messages cannot be taken, whatever the transport. Undefined: they can. */
 export const refuse = (
-  { registry }: Hosted,
+  { registry }: HttpSessions,
   { isServing, session }: Conversation,
   messages: ReadonlyArray<Message>
 ): Response | undefined => {
@@ -197,7 +197,7 @@ export const refuse = (
 }
 
 const answerOf = (
-  hosted: Hosted,
+  sessions: HttpSessions,
   request: Request,
   conversation: Conversation,
   pending: Exchange,
@@ -206,7 +206,7 @@ const answerOf = (
   Effect.onInterrupt(
     Effect.flatMap(pending.decision, (decision) => {
       if (decision._tag === "Stream") {
-        return stream(hosted, request, conversation, decision.stream, { headers, isPrimed: true })
+        return stream(sessions, request, conversation, decision.stream, { headers, isPrimed: true })
       }
       const { answers, isBatch } = decision
       if (!acceptedBy(request).json) return Effect.succeed(wholeStream(answers, headers))
@@ -222,25 +222,25 @@ const answerOf = (
 
 /** A session begins with the answer to its `initialize`. */
 const open = (
-  hosted: Hosted,
+  sessions: HttpSessions,
   request: Request,
   principal: Principal,
   initialize: JsonRpc.Request
 ): Effect.Effect<Response> =>
   Effect.catch(
-    hosted.open(principal, "streamable-http", (opened) => begin(hosted, request, initialize, opened)),
+    sessions.open(principal, "streamable-http", (opened) => begin(sessions, request, initialize, opened)),
     (error) => Effect.succeed(unavailable(error))
   )
 
 const begin = Effect.fnUntraced(function*(
-  hosted: Hosted,
+  sessions: HttpSessions,
   request: Request,
   initialize: JsonRpc.Request,
   { conversation, id }: Opened
 ): Effect.fn.Return<Response> {
   const { session } = conversation
   if (isOver(session)) return notStarted(session, initialize.id)
-  const response = yield* exchange(hosted, request, conversation, [initialize], false, {
+  const response = yield* exchange(sessions, request, conversation, [initialize], false, {
     [sessionHeader]: Redacted.value(id)
   })
   // An answer that takes long comes over the stream that the response has become; a refusal there is left to the sweep.
@@ -254,7 +254,9 @@ const begin = Effect.fnUntraced(function*(
     return response
   }
   // The server has refused: what was begun is no session.
-  yield* Effect.forkDetach(session.close(hosted.registry.isDraining() ? "drain" : "error"), { startImmediately: true })
+  yield* Effect.forkDetach(session.close(sessions.registry.isDraining() ? "drain" : "error"), {
+    startImmediately: true
+  })
   return HttpServerResponse.removeHeader(response, sessionHeader)
 })
 
@@ -270,32 +272,32 @@ export const notStarted = (session: SessionShape, id: JsonRpc.RequestId | null =
 }
 
 const get = Effect.fnUntraced(function*(
-  hosted: Hosted,
+  sessions: HttpSessions,
   request: Request,
   principal: Principal
 ): Effect.fn.Return<Response> {
   if (!acceptedBy(request).stream) {
     return refusal(406, "a GET is answered by a stream of events: accept text/event-stream")
   }
-  const found = yield* conversationOf(hosted, request, principal)
+  const found = yield* conversationOf(sessions, request, principal)
   if (HttpServerResponse.isHttpServerResponse(found)) return found
-  if (hosted.registry.isDraining()) return refusal(503, "the server is shutting down", { headers: retryAfter(5) })
+  if (sessions.registry.isDraining()) return refusal(503, "the server is shutting down", { headers: retryAfter(5) })
   // Nothing of the stream goes to a client that asks for its head only.
   if (request.method === "HEAD") return eventStreamHead
   const last = request.headers["last-event-id"]
-  if (last === undefined || last === "") return yield* stream(hosted, request, found, found.push, { isPrimed: true })
+  if (last === undefined || last === "") return yield* stream(sessions, request, found, found.push, { isPrimed: true })
   const at = parseEventId(last)
   const resumed = at === undefined ? undefined : found.streamOf(at.stream)
   if (at === undefined || resumed === undefined) return refusal(400, "what came after this event is not known any more")
-  return yield* stream(hosted, request, found, resumed, { after: at.place })
+  return yield* stream(sessions, request, found, resumed, { after: at.place })
 })
 
 const remove = Effect.fnUntraced(function*(
-  hosted: Hosted,
+  sessions: HttpSessions,
   request: Request,
   principal: Principal
 ): Effect.fn.Return<Response> {
-  const found = yield* conversationOf(hosted, request, principal)
+  const found = yield* conversationOf(sessions, request, principal)
   if (HttpServerResponse.isHttpServerResponse(found)) return found
   // The client has said its word, however long the session's own take to end.
   yield* Effect.timeoutOption(found.session.close("client"), releaseTimeout)
@@ -311,7 +313,7 @@ interface StreamOptions {
 }
 
 const stream = Effect.fnUntraced(function*(
-  { registry }: Hosted,
+  { registry }: HttpSessions,
   request: Request,
   conversation: Conversation,
   out: OutStream,
@@ -345,7 +347,7 @@ const stream = Effect.fnUntraced(function*(
 })
 
 const conversationOf = (
-  hosted: Hosted,
+  sessions: HttpSessions,
   request: Request,
   principal: Principal
 ): Effect.Effect<Conversation | Response> => {
@@ -353,7 +355,7 @@ const conversationOf = (
   if (id === undefined || id === "") {
     return Effect.succeed(refusal(400, "the header Mcp-Session-Id is missing; initialize first"))
   }
-  return Effect.match(hosted.find(id, principal), {
+  return Effect.match(sessions.find(id, principal), {
     // What the old transport has begun has its one stream for everything.
     onSuccess: (conversation): Conversation | Response =>
       conversation.session.transport === "streamable-http" ? conversation : unknownSession(),

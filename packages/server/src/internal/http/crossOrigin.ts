@@ -9,7 +9,7 @@
 import * as Effect from "effect/Effect"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
-import { McpServerError, ServerOptionInvalid } from "../../SessionError.ts"
+import { McpServerError, ServerOptionInvalid } from "../../McpServerError.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 type Request = HttpServerRequest.HttpServerRequest

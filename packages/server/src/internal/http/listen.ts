@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as HttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
 import { isNativeError } from "node:util/types"
-import { ListenFailed, McpServerError } from "../../SessionError.ts"
+import { ListenFailed, McpServerError } from "../../McpServerError.ts"
 import type { NodeServer } from "./nodeServer.ts"
 
 export interface ListenOptions {

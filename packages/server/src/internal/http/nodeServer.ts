@@ -12,7 +12,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as http from "node:http"
 import type { Socket } from "node:net"
-import { McpServerError, ServerOptionInvalid } from "../../SessionError.ts"
+import { McpServerError, ServerOptionInvalid } from "../../McpServerError.ts"
 
 export interface NodeServer {
   readonly server: http.Server

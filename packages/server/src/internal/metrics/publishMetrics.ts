@@ -9,8 +9,8 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import type * as Scope from "effect/Scope"
+import type { SessionState } from "../../Session.ts"
 import type { SessionEntry } from "../session/SessionEntry.ts"
-import type { SessionState } from "../transitions.ts"
 
 /** What is read: the registry's own state, and not a copy of it. */
 export interface Numbers {

@@ -5,9 +5,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
-import type { CloseReason, SessionShape, SessionTransport } from "../../Session.ts"
+import { type CloseReason, mayGo, type SessionShape, type SessionState, type SessionTransport } from "../../Session.ts"
 import { complain, complainOf } from "../complain.ts"
-import { mayGo, type SessionState } from "../transitions.ts"
 
 /** What a session needs from the registry it belongs to. */
 export interface SessionHost {

@@ -9,10 +9,10 @@ import * as Revision from "@holdfast/protocol/Revision"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import type { McpServerError } from "../../McpServerError.ts"
 import type { SessionShape } from "../../Session.ts"
-import type { McpServerError } from "../../SessionError.ts"
 import { serverError } from "../errorCodes.ts"
-import type { Hosted } from "../http/HttpSessions.ts"
+import type { HttpSessions } from "../http/HttpSessions.ts"
 import type { Origin } from "../http/Origin.ts"
 import type { Receive, Speaker } from "../sdk/SessionServer.ts"
 import type { JsonObject, StatelessRequest } from "./StatelessRequest.ts"
@@ -22,7 +22,7 @@ export type Answered = JsonRpc.Success | JsonRpc.Failure
 /** A question or a notification of the server. */
 export type Said = JsonRpc.Request | JsonRpc.Notification
 
-export class StandIn implements Speaker {
+export class RequestServer implements Speaker {
   readonly session: SessionShape
   readonly #answers = new Map<JsonRpc.RequestId, (answer: Answered, text?: string) => void>()
   #hear: Receive = () => {}
@@ -74,7 +74,7 @@ export class StandIn implements Speaker {
     return Effect.suspend(() => {
       const answer = Deferred.makeUnsafe<Answered>()
       this.request(method, params, (said, text) => {
-        // The server's own objects may have members that are undefined: what is to be checked is what goes over the wire.
+        // The server's own objects may have members that are undefined: what is to be checked is what goes over the transport.
         const frame = text === undefined ? said : JsonRpc.decode(text)
         const isAnswer = frame._tag === "Success" || frame._tag === "Failure"
         Deferred.doneUnsafe(answer, Effect.succeed(isAnswer ? frame : said))
@@ -123,23 +123,23 @@ const endOf = (id: JsonRpc.RequestId, reason: string): Answered => ({
 
 /** A server, and what it has said of itself. */
 export interface Greeted {
-  readonly standIn: StandIn
+  readonly requestServer: RequestServer
   readonly greeting: Messages.InitializeResult
 }
 
 /** Makes a server for one request. Undefined: it could not be made, or makes no sense; it is gone then. */
 export const open = Effect.fnUntraced(function*(
-  { registry, start }: Pick<Hosted, "registry" | "start">,
+  { registry, start }: Pick<HttpSessions, "registry" | "start">,
   principal: Principal,
   { capabilities, clientInfo }: StatelessRequest,
   origin: Origin | undefined
 ): Effect.fn.Return<Greeted | undefined, McpServerError> {
   const { session } = yield* registry.open({ principal, transport: "stateless" })
-  const standIn = new StandIn(session, origin)
-  session.onClosing((reason) => standIn.end(reason))
+  const requestServer = new RequestServer(session, origin)
+  session.onClosing((reason) => requestServer.end(reason))
   const greet = Effect.gen(function*() {
-    standIn.speakTo(yield* start(session, standIn))
-    return yield* standIn.ask("initialize", {
+    requestServer.speakTo(yield* start(session, requestServer))
+    return yield* requestServer.ask("initialize", {
       protocolVersion: Revision.latestLegacy,
       capabilities,
       clientInfo: { name: "unnamed", version: "0", ...clientInfo }
@@ -151,7 +151,7 @@ export const open = Effect.fnUntraced(function*(
     yield* session.close("error")
     return undefined
   }
-  standIn.tell("notifications/initialized")
+  requestServer.tell("notifications/initialized")
   session.activate()
-  return { standIn, greeting: greeting.success }
+  return { requestServer, greeting: greeting.success }
 })

@@ -6,29 +6,29 @@
  */
 import type { Principal } from "@holdfast/protocol/Principal"
 import * as Effect from "effect/Effect"
-import type { McpServerError } from "../../SessionError.ts"
-import type { Hosted } from "../http/HttpSessions.ts"
+import type { McpServerError } from "../../McpServerError.ts"
+import type { HttpSessions } from "../http/HttpSessions.ts"
 import type { Origin } from "../http/Origin.ts"
-import * as StandIn from "./RequestServer.ts"
+import * as RequestServer from "./RequestServer.ts"
 import type { StatelessRequest } from "./StatelessRequest.ts"
 
 export interface StandInsOptions {
-  readonly hosted: Pick<Hosted, "registry" | "start">
+  readonly sessions: Pick<HttpSessions, "registry" | "start">
   /** How many may wait. 0: none. */
   readonly keep: number
   readonly fork: (effect: Effect.Effect<void>) => void
   /** Told what one says that serves nobody. */
-  readonly onSaid: (standIn: StandIn.StandIn, message: StandIn.Said) => void
+  readonly onSaid: (requestServer: RequestServer.RequestServer, message: RequestServer.Said) => void
 }
 
 /** What a server was told of its client, which it is not told again. */
 const kindOf = ({ id }: Principal, { capabilities, clientInfo }: StatelessRequest): string =>
   JSON.stringify([id, clientInfo, capabilities])
 
-export class StandIns {
+export class RequestServers {
   readonly #options: StandInsOptions
-  readonly #waiting = new Map<string, Set<StandIn.Greeted>>()
-  readonly #kinds = new WeakMap<StandIn.StandIn, string>()
+  readonly #waiting = new Map<string, Set<RequestServer.Greeted>>()
+  readonly #kinds = new WeakMap<RequestServer.RequestServer, string>()
   #count = 0
 
   constructor(options: StandInsOptions) {
@@ -40,16 +40,16 @@ export class StandIns {
     principal: Principal,
     asked: StatelessRequest,
     origin: Origin | undefined
-  ): Effect.Effect<StandIn.Greeted | undefined, McpServerError> {
-    const { hosted, keep } = this.#options
-    const open = StandIn.open(hosted, principal, asked, origin)
+  ): Effect.Effect<RequestServer.Greeted | undefined, McpServerError> {
+    const { sessions, keep } = this.#options
+    const open = RequestServer.open(sessions, principal, asked, origin)
     if (keep === 0) return open
     const kind = kindOf(principal, asked)
     return Effect.suspend(() => {
       const known = this.#waiting.get(kind)?.values().next().value
       if (known !== undefined) {
         this.#remove(kind, known)
-        known.standIn.serve(origin)
+        known.requestServer.serve(origin)
         return Effect.succeed(known)
       }
       const made = Effect.catch(open, (error) => {
@@ -60,32 +60,32 @@ export class StandIns {
       return Effect.tap(made, (greeted) =>
         Effect.sync(() => {
           if (greeted === undefined) return
-          this.#kinds.set(greeted.standIn, kind)
-          greeted.standIn.session.onClosing(() => this.#remove(kind, greeted))
+          this.#kinds.set(greeted.requestServer, kind)
+          greeted.requestServer.session.onClosing(() => this.#remove(kind, greeted))
         }))
     })
   }
 
   /** It has answered, or was not asked at all. */
-  giveBack(greeted: StandIn.Greeted): void {
-    const { standIn } = greeted
-    const kind = this.#kinds.get(standIn)
-    if (kind === undefined || this.#count >= this.#options.keep || standIn.session.state() !== "active") {
-      return this.#options.fork(standIn.session.close("done"))
+  giveBack(greeted: RequestServer.Greeted): void {
+    const { requestServer } = greeted
+    const kind = this.#kinds.get(requestServer)
+    if (kind === undefined || this.#count >= this.#options.keep || requestServer.session.state() !== "active") {
+      return this.#options.fork(requestServer.session.close("done"))
     }
-    standIn.onSaid = (message) => this.#options.onSaid(standIn, message)
+    requestServer.onSaid = (message) => this.#options.onSaid(requestServer, message)
     const waiting = this.#waiting.get(kind) ?? new Set()
     this.#waiting.set(kind, waiting.add(greeted))
     this.#count++
   }
 
-  get #oldest(): StandIn.StandIn | undefined {
+  get #oldest(): RequestServer.RequestServer | undefined {
     const [waiting] = this.#waiting.values()
     const [greeted] = waiting ?? []
-    return greeted?.standIn
+    return greeted?.requestServer
   }
 
-  #remove(kind: string, greeted: StandIn.Greeted): void {
+  #remove(kind: string, greeted: RequestServer.Greeted): void {
     const waiting = this.#waiting.get(kind)
     if (waiting?.delete(greeted) !== true) return
     this.#count--

@@ -7,10 +7,7 @@ import * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import type * as Effect from "effect/Effect"
 import type { SessionShape } from "../../Session.ts"
 import type { Origin } from "../http/Origin.ts"
-import type { Refused } from "./StatelessRequest.ts"
-
-/** Values by the names of headers, in lower case. */
-export type Headers = Readonly<Record<string, string | undefined>>
+import type { Headers, Refused } from "./StatelessRequest.ts"
 
 /** Where the answer to one request goes, and what comes before it. */
 export interface Reply {
@@ -29,7 +26,7 @@ export interface Answer {
 }
 
 /** One request's share of what carries it. `A`: what becomes of it there. */
-export interface Wire<A> {
+export interface StatelessTransport<A> {
   /** What must say the same as the body does. Undefined: there is no such thing here. */
   readonly headers: Headers | undefined
   /** Where the request has come from, for handlers that ask. */
