@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { spawn } from "node:child_process"
-import { JobHost } from "../src/internal/ProcessIdentity.ts"
+import { ProcessIdentity } from "../src/internal/ProcessIdentity.ts"
 
 describe("the machine of a program", () => {
   it.live("knows a process that is there from one that has ended, and from one that has its number now", () =>
     Effect.gen(function*() {
-      const host = yield* JobHost
+      const host = yield* ProcessIdentity
       const { identity } = host
       // Births are known on Linux: elsewhere nothing is told from what has its number.
       const isLinux = identity.birth !== ""

@@ -19,7 +19,7 @@ export interface Identity {
   readonly birth: string
 }
 
-export interface Host {
+export interface ProcessIdentityShape {
   /** A new id, not to be guessed: 122 random bits. */
   readonly newId: () => string
   /** How many jobs of a kind run at once unless it says otherwise. */
@@ -73,7 +73,7 @@ const isGone = (pid: number): boolean => {
   }
 }
 
-const node = (): Host => {
+const node = (): ProcessIdentityShape => {
   const identity: Identity = { machine: machineName(), pid: process.pid, birth: statOf("self").birth }
   return {
     newId: () => crypto.randomUUID(),
@@ -99,4 +99,7 @@ const node = (): Host => {
   }
 }
 
-export const JobHost: Context.Reference<Host> = Context.Reference("@holdfast/jobs/JobHost", { defaultValue: node })
+export const ProcessIdentity: Context.Reference<ProcessIdentityShape> = Context.Reference(
+  "@holdfast/jobs/ProcessIdentity",
+  { defaultValue: node }
+)

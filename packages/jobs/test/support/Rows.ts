@@ -1,4 +1,5 @@
-import { type JobError, JobStore } from "@holdfast/jobs"
+import type { JobError } from "@holdfast/jobs/JobError"
+import { JobStore } from "@holdfast/jobs/JobStore"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"

@@ -12,9 +12,9 @@ import * as Semaphore from "effect/Semaphore"
 import type { Job } from "../../Job.ts"
 import type { JobError } from "../../JobError.ts"
 import { type JobRun, type StepOptions, StepTimedOut } from "../../JobRun.ts"
-import type { StoredFailure, StoredQuestion } from "../../JobStore.ts"
 import * as JsonText from "../JsonText.ts"
 import type { ClaimedJob, Hold, Progress, Store } from "../local/Store.ts"
+import type { StoredFailure, StoredQuestion } from "../StoredJob.ts"
 import { cutOff, tooLarge } from "./failures.ts"
 
 /**

@@ -1,7 +1,7 @@
 /**
  * What is kept of jobs that end for a reason of the engine's.
  */
-import type { StoredFailure } from "../../JobStore.ts"
+import type { StoredFailure } from "../StoredJob.ts"
 
 /** Its runners died too often. */
 export const crashed = (times: number): StoredFailure => ({

@@ -30,7 +30,7 @@ import { execute } from "../attempt/execute.ts"
 import { unstorable } from "../attempt/failures.ts"
 import type { EngineShape } from "../Engine.ts"
 import * as JsonText from "../JsonText.ts"
-import { JobHost } from "../ProcessIdentity.ts"
+import { ProcessIdentity } from "../ProcessIdentity.ts"
 import { publishMetrics } from "../publishMetrics.ts"
 import * as StoreTrouble from "../StoreTrouble.ts"
 import * as Watchers from "../Watchers.ts"
@@ -54,7 +54,7 @@ const calmMillis = 10_000
 const betweenRemovals = Schedule.spaced("20 millis")
 
 const make = Effect.fnUntraced(function*(store: Store) {
-  const host = yield* JobHost
+  const host = yield* ProcessIdentity
   const policy = yield* JobPolicy
   const runner = { id: host.newId(), identity: host.identity }
   const watchers = yield* Watchers.make(store)

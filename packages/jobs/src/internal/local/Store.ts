@@ -17,8 +17,8 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { JobError } from "../../JobError.ts"
 import type { Ended } from "../../JobState.ts"
-import type { ListRequest, NewJob, StoredFailure, StoredJob, StoredQuestion } from "../../JobStore.ts"
 import type { Identity } from "../ProcessIdentity.ts"
+import type { ListRequest, NewJob, StoredFailure, StoredJob, StoredQuestion } from "../StoredJob.ts"
 
 /** A job as its runner gets it. */
 export interface ClaimedJob extends StoredJob {

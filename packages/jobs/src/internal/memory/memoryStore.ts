@@ -7,7 +7,6 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { JobError, JobQueueFull } from "../../JobError.ts"
 import { isEnded, move } from "../../JobState.ts"
-import type { StoredFailure, StoredJob } from "../../JobStore.ts"
 import { crashed, outdated } from "../attempt/failures.ts"
 import {
   type Bequest,
@@ -25,6 +24,7 @@ import {
   type StoredStep,
   type Unsuccessful
 } from "../local/Store.ts"
+import type { StoredFailure, StoredJob } from "../StoredJob.ts"
 
 type Mutable<A> = { -readonly [K in keyof A]: A[K] }
 

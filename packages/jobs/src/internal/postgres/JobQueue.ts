@@ -8,8 +8,8 @@ import * as Effect from "effect/Effect"
 import type { Fragment } from "effect/sql/Statement"
 import * as crypto from "node:crypto"
 import { JobDataTooLarge, JobError, JobQueueFull } from "../../JobError.ts"
-import type { NewJob } from "../../JobStore.ts"
 import { type Backlog, pastDeadline } from "../local/Store.ts"
+import type { NewJob } from "../StoredJob.ts"
 import { isAny, type JobRows, type Queued, type Row, type Taking, toJob, toTaken } from "./JobRows.ts"
 
 /** The largest text that is stored, whatever the kind says: what the database takes must be what its clients can read again. */

@@ -6,8 +6,8 @@ import type * as SqlClient from "effect/sql/SqlClient"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import { JobError, JobStoreUnavailable, type StoreProblem } from "../../JobError.ts"
 import type { JobState } from "../../JobState.ts"
-import type { StoredFailure, StoredJob, StoredQuestion } from "../../JobStore.ts"
 import type { ClaimedJob, Hold, Unsuccessful } from "../local/Store.ts"
+import type { StoredFailure, StoredJob, StoredQuestion } from "../StoredJob.ts"
 import { nowIn, type tablesIn } from "./format.ts"
 
 /** A job as its runner gets it. */

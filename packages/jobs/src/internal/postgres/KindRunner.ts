@@ -44,7 +44,7 @@ import { conclude } from "../attempt/conclude.ts"
 import { execute } from "../attempt/execute.ts"
 import { crashed, outdated } from "../attempt/failures.ts"
 import type { Outcome, Progress, Unsuccessful } from "../local/Store.ts"
-import type { Host } from "../ProcessIdentity.ts"
+import type { ProcessIdentityShape } from "../ProcessIdentity.ts"
 import type { KindNumbers } from "../publishMetrics.ts"
 import type { StoreTrouble } from "../StoreTrouble.ts"
 import type { Bequest } from "./Bequests.ts"
@@ -64,7 +64,7 @@ export interface Surroundings {
   readonly tables: ReturnType<typeof tablesIn>
   readonly trouble: StoreTrouble
   readonly policy: Policy
-  readonly host: Host
+  readonly host: ProcessIdentityShape
   readonly numbers: KindNumbers
   readonly places: Places
   /** A job may have changed. */

@@ -22,10 +22,10 @@ import {
   type StoreProblem
 } from "../../JobError.ts"
 import { JobPolicy } from "../../JobPolicy.ts"
-import type { JobStoreShape, PostgresConfig } from "../../JobStore.ts"
+import type { JobStoreShape } from "../../JobStore.ts"
 import type { EngineShape } from "../Engine.ts"
 import * as JsonText from "../JsonText.ts"
-import { JobHost } from "../ProcessIdentity.ts"
+import { ProcessIdentity } from "../ProcessIdentity.ts"
 import { publishMetrics } from "../publishMetrics.ts"
 import * as StoreTrouble from "../StoreTrouble.ts"
 import * as Watchers from "../Watchers.ts"
@@ -37,6 +37,7 @@ import * as KindRunner from "./KindRunner.ts"
 import * as News from "./News.ts"
 import * as PgSql from "./PgSql.ts"
 import * as Places from "./Places.ts"
+import type { PostgresConfig } from "./PostgresConfig.ts"
 
 /** Any number, the same in all programs that make the tables. */
 const formatLock = 4_817_203_311
@@ -69,7 +70,7 @@ export const make = Effect.fnUntraced(function*({ migrate = true, schema, ...con
     name,
     engine: Effect.gen(function*() {
       const policy = yield* JobPolicy
-      const host = yield* JobHost
+      const host = yield* ProcessIdentity
       const clock = yield* Clock.Clock
       const trouble = yield* StoreTrouble.make(name, Duration.toMillis(policy.leaseDuration))
       const bequests = Bequests.make(sql, { tables, identity: host.identity, leaseDuration: policy.leaseDuration })
@@ -327,7 +328,7 @@ const prepare = (
     if (!migrate) {
       return yield* unusable(
         name,
-        "its tables are not there, and `migrate` is false: have them made with the SQL of `JobStore.postgresSql`, docs/postgres.md"
+        "its tables are not there, and `migrate` is false: have them made with the SQL of `PostgresStore.sql`, docs/postgres.md"
       )
     }
     yield* sql.withTransaction(Effect.gen(function*() {

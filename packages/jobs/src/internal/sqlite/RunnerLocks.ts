@@ -18,7 +18,7 @@ import * as fs from "node:fs"
 import * as path from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import type { Runner } from "../local/Store.ts"
-import type { Host } from "../ProcessIdentity.ts"
+import type { ProcessIdentityShape } from "../ProcessIdentity.ts"
 
 /** What the system said. */
 export class LockFailure extends Data.TaggedError("LockFailure")<{ readonly cause: unknown }> {}
@@ -36,7 +36,7 @@ export interface RunnerLocks {
 }
 
 /** `store`: the path of the store's file. */
-export const make = (store: string, host: Host): RunnerLocks => {
+export const make = (store: string, host: ProcessIdentityShape): RunnerLocks => {
   const folder = `${fs.realpathSync(store)}-runners`
   const fileOf = (runner: string) => path.join(folder, `${runner}.lock`)
   const exists = (file: string) => fs.statSync(file, { throwIfNoEntry: false }) !== undefined

@@ -14,7 +14,6 @@ import * as crypto from "node:crypto"
 import { isNativeError } from "node:util/types"
 import { JobError, JobQueueFull, JobStoreTooNew, JobStoreUnavailable, type StoreProblem } from "../../JobError.ts"
 import type { JobState } from "../../JobState.ts"
-import type { StoredFailure, StoredJob, StoredQuestion } from "../../JobStore.ts"
 import { crashed, outdated } from "../attempt/failures.ts"
 import {
   type Bequest,
@@ -32,7 +31,8 @@ import {
   type StoredStep,
   type Unsuccessful
 } from "../local/Store.ts"
-import { type Identity, JobHost } from "../ProcessIdentity.ts"
+import { type Identity, ProcessIdentity } from "../ProcessIdentity.ts"
+import type { StoredFailure, StoredJob, StoredQuestion } from "../StoredJob.ts"
 import * as NodeSqlite from "./NodeSqlite.ts"
 import * as RunnerLocks from "./RunnerLocks.ts"
 import { formats, tables } from "./sqlFormat.ts"
@@ -89,7 +89,7 @@ const removedAtOnce = 300
 /** The store in an open database. */
 export const over = Effect.fnUntraced(
   function*(sql: SqlClient.SqlClient, reader: SqlClient.SqlClient, filename: string) {
-    const host = yield* JobHost
+    const host = yield* ProcessIdentity
     const clock = yield* Clock.Clock
     const jobs = sql.literal(tables.jobs)
     const steps = sql.literal(tables.steps)
