@@ -466,7 +466,7 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     reason: "the row was updated by the statement before, in the same transaction"
   },
   {
-    file: "packages/jobs/src/internal/sqlite/sqliteStore.ts",
+    file: "packages/jobs/src/internal/sqlite/migrate.ts",
     code: "if (found === supported) return",
     operator: "condition false",
     from: "found === supported",
@@ -474,7 +474,7 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     reason: "there is no statement left to run, and the number is written again as it is"
   },
   {
-    file: "packages/jobs/src/internal/sqlite/sqliteStore.ts",
+    file: "packages/jobs/src/internal/sqlite/sqliteProblems.ts",
     code: "const result = isCoded && \"errcode\" in cause ? Number(cause.errcode) & 0xff : 0",
     operator: "logical",
     from: "isCoded && \"errcode\" in cause",

@@ -11,26 +11,30 @@ import type { JobRun } from "../../JobRun.ts"
 import * as JsonText from "../JsonText.ts"
 import { type Outcome, pastDeadline } from "../local/Store.ts"
 import type { StoredFailure } from "../StoredJob.ts"
-import * as Attempt from "./Attempt.ts"
+import type * as Attempt from "./Attempt.ts"
+import type { AttemptContext } from "./AttemptContext.ts"
+import { EngineFailure } from "./EngineFailure.ts"
 import { unstorable } from "./failures.ts"
+import { bounded } from "./stepValues.ts"
+import { toRun } from "./toRun.ts"
 
 /** The code of the job, from payload to outcome. */
 export const execute = Effect.fnUntraced(function*<Name extends string, Payload, Success, Failure, Data>(
   kind: Job<Name, Payload, Success, Failure, Data>,
   run: (payload: Payload, job: JobRun<Data>) => Effect.Effect<Success, Failure>,
   attempt: Attempt.Attempt,
-  surroundings: Attempt.Surroundings
+  context: AttemptContext
 ): Effect.fn.Return<Outcome> {
   const payload = yield* Effect.result(JsonText.decode(kind.payload, attempt.job.payload))
   if (payload._tag === "Failure") {
     return failed({ kind: "version", message: `its payload does not fit any more: ${payload.failure.expected}` })
   }
-  const given = yield* Attempt.toRun(attempt, kind, surroundings)
+  const given = yield* toRun(attempt, kind, context)
   const exit = yield* Effect.exit(run(payload.success, given))
   if (Exit.isSuccess(exit)) {
     const text = yield* Effect.result(JsonText.encode(kind.success, exit.value))
     if (text._tag === "Success") {
-      yield* Attempt.bounded("its result", text.success, kind.maxDataBytes)
+      yield* bounded("its result", text.success, kind.maxDataBytes)
       return { state: "succeeded", result: text.success }
     }
     return failed({
@@ -43,7 +47,7 @@ export const execute = Effect.fnUntraced(function*<Name extends string, Payload,
   if (Option.isNone(error)) return yield* Effect.failCause(Cause.fromReasons(exit.cause.reasons.filter(isNoFailure)))
   const text = yield* Effect.result(JsonText.encode(kind.error, error.value))
   const encoded = text._tag === "Success" ? text.success : undefined
-  yield* Attempt.bounded("its error", encoded, kind.maxDataBytes)
+  yield* bounded("its error", encoded, kind.maxDataBytes)
   return failed({
     kind: "error",
     message: wordsOf(error.value, encoded ?? kind.name).slice(0, maxWords),
@@ -67,7 +71,7 @@ const isNoFailure = (reason: Cause.Reason<unknown>): reason is Cause.Reason<neve
 /** What a job comes to whose code ended neither with a result nor with an error of its own. */
 export const outcomeOf = (attempt: Attempt.Attempt, cause: Cause.Cause<never>): Outcome | "hand back" => {
   for (const reason of cause.reasons) {
-    if (Cause.isDieReason(reason) && reason.defect instanceof Attempt.EngineFailure) {
+    if (Cause.isDieReason(reason) && reason.defect instanceof EngineFailure) {
       return failed(reason.defect.failure)
     }
     if (Cause.isDieReason(reason) && reason.defect instanceof JobError) {

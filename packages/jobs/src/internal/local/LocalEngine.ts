@@ -25,6 +25,7 @@ import { JobDataInvalid, JobError, JobNotAsking, JobNotFinished } from "../../Jo
 import { JobPolicy } from "../../JobPolicy.ts"
 import type { JobStoreShape } from "../../JobStore.ts"
 import * as Attempt from "../attempt/Attempt.ts"
+import type { AttemptContext } from "../attempt/AttemptContext.ts"
 import { conclude } from "../attempt/conclude.ts"
 import { execute } from "../attempt/execute.ts"
 import { unstorable } from "../attempt/failures.ts"
@@ -82,7 +83,7 @@ const make = Effect.fnUntraced(function*(store: Store) {
     isTroubled: () => trouble.present() !== undefined
   })
 
-  const surroundings: Attempt.Surroundings = {
+  const attemptContext: AttemptContext = {
     store,
     clock,
     persist,
@@ -373,7 +374,7 @@ const make = Effect.fnUntraced(function*(store: Store) {
             maxCrashes: job.maxCrashes,
             priority: job.priority,
             onOldVersion: job.onOldVersion,
-            run: (attempt) => execute(job, run, attempt, surroundings)
+            run: (attempt) => execute(job, run, attempt, attemptContext)
           }
           kinds.set(job.name, kind)
           metrics.of(job.name)

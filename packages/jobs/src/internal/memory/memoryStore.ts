@@ -13,7 +13,6 @@ import {
   chargedOf,
   type Claim,
   type ClaimRequest,
-  type Compensation,
   type Hold,
   isSuspect,
   type Outcome,
@@ -21,62 +20,10 @@ import {
   pauseAfter,
   type Runner,
   type Store,
-  type StoredStep,
-  type Unsuccessful
+  type StoredStep
 } from "../local/Store.ts"
 import type { StoredFailure, StoredJob } from "../StoredJob.ts"
-
-type Mutable<A> = { -readonly [K in keyof A]: A[K] }
-
-interface Row extends Mutable<StoredJob> {
-  readonly payload: string
-  result: string | undefined
-  readonly number: number
-  key: string | undefined
-  runner: string | undefined
-  /** Runners that died over it alone since its last completed step. */
-  crashes: number
-  /** Runners that died over it and others since then. */
-  suspicions: number
-  isAlone: boolean
-  isWaiting: boolean
-  ending: Unsuccessful | undefined
-  /** Its place among the owners' turns. */
-  readonly turn: number
-}
-
-/** What is the same of all jobs that were just accepted. */
-const fresh = {
-  state: "queued",
-  attempt: 0,
-  crashes: 0,
-  suspicions: 0,
-  isAlone: false,
-  isWaiting: false,
-  ending: undefined,
-  fence: 0,
-  runner: undefined,
-  isCancelling: false,
-  percent: 0,
-  message: undefined,
-  data: undefined,
-  question: undefined,
-  result: undefined,
-  failure: undefined,
-  revision: 1,
-  startsAt: undefined,
-  deadlineAt: undefined,
-  startedAt: undefined,
-  finishedAt: undefined
-} satisfies Partial<Row>
-
-interface StepRow {
-  readonly isDone: boolean
-  readonly isUnsafe: boolean
-  readonly fence: number
-  readonly value: string | undefined
-  readonly compensation: Compensation
-}
+import { copy, fresh, least, type Row, type StepRow } from "./memoryRows.ts"
 
 export const makeMemoryStore = (): Store => {
   const rows = new Map<string, Row>()
@@ -90,29 +37,6 @@ export const makeMemoryStore = (): Store => {
   const now = Effect.map(Clock.Clock, (clock) => clock.currentTimeMillisUnsafe())
   const atomic = <A>(f: (now: number) => A): Effect.Effect<A> => Effect.map(now, f)
   const turnKey = (kind: string, owner: string) => JSON.stringify([kind, owner])
-  const copy = (row: Row): StoredJob => ({
-    id: row.id,
-    kind: row.kind,
-    version: row.version,
-    owner: row.owner,
-    state: row.state,
-    attempt: row.attempt,
-    fence: row.fence,
-    isCancelling: row.isCancelling,
-    percent: row.percent,
-    message: row.message,
-    data: row.data,
-    failure: row.failure,
-    question: row.question,
-    revision: row.revision,
-    createdAt: row.createdAt,
-    startedAt: row.startedAt,
-    finishedAt: row.finishedAt,
-    updatedAt: row.updatedAt,
-    startsAt: row.startsAt,
-    deadlineAt: row.deadlineAt
-  })
-
   const change = (row: Row, now: number, changes: Partial<Row>): void => {
     Object.assign(row, changes, { revision: row.revision + 1, updatedAt: now })
   }
@@ -485,5 +409,3 @@ export const makeMemoryStore = (): Store => {
       })
   }
 }
-
-const least = (rows: ReadonlyArray<Row>): number => rows.reduce((least, { turn }) => Math.min(least, turn), Infinity)

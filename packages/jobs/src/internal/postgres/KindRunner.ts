@@ -40,6 +40,7 @@ import type { JobError } from "../../JobError.ts"
 import type { Policy } from "../../JobPolicy.ts"
 import type { JobRun } from "../../JobRun.ts"
 import * as Attempt from "../attempt/Attempt.ts"
+import type { AttemptContext } from "../attempt/AttemptContext.ts"
 import { conclude } from "../attempt/conclude.ts"
 import { execute } from "../attempt/execute.ts"
 import { crashed, outdated } from "../attempt/failures.ts"
@@ -262,12 +263,12 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
     }
   })
 
-  const surroundings = (
+  const contextOf = (
     { crashes, suspicions }: TakenJob,
     services: Context.Context<WorkflowEngine | WorkflowInstance>,
     seeds: ReadonlyMap<string, string | undefined>,
     held: { place: Place }
-  ): Attempt.Surroundings => {
+  ): AttemptContext => {
     const onStep = (attempt: Attempt.Attempt) => {
       numbers.steps++
       attempt.isAlone = false
@@ -314,7 +315,7 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
     const seeds = job.isSeeded ? yield* persist(table.seeds(job.id)) : new Map<string, string | undefined>()
     attempts.set(job.id, attempt)
     if (isClosing) Attempt.intend(attempt, "hand back")
-    const concluding = yield* conclude(attempt, execute(kind, code, attempt, surroundings(job, inside, seeds, held)), {
+    const concluding = yield* conclude(attempt, execute(kind, code, attempt, contextOf(job, inside, seeds, held)), {
       store: table,
       persist,
       now,

@@ -20,6 +20,8 @@ import * as Activity from "effect/workflow/Activity"
 import type { WorkflowEngine, WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import type { JobError } from "../../JobError.ts"
 import * as Attempt from "../attempt/Attempt.ts"
+import type { Keep } from "../attempt/AttemptContext.ts"
+import { EngineFailure } from "../attempt/EngineFailure.ts"
 import { cutOff } from "../attempt/failures.ts"
 import { kept } from "./JobRows.ts"
 import type { JobTable } from "./JobTable.ts"
@@ -43,18 +45,18 @@ const patience = Duration.seconds(1)
 
 export const make = (
   { isSuspected, onStep, persist, seeds, services, table }: Surroundings
-): Attempt.Keep => {
+): Keep => {
   let isToBeCleared = isSuspected
   const tries = new Map<string, number>()
   const values = new Map<string, string | undefined>()
 
   /** A runner that slept finds out here that another has the job, before it does anything of it. */
-  const begin = (attempt: Attempt.Attempt, { isCompensable, isSafe, name }: Parameters<Attempt.Keep>[1]) =>
+  const begin = (attempt: Attempt.Attempt, { isCompensable, isSafe, name }: Parameters<Keep>[1]) =>
     Effect.gen(function*() {
       // A job that is to be undone does nothing new.
       if (attempt.job.ending !== undefined) return yield* Effect.interrupt
       const answer = yield* persist(table.begin(attempt.hold, name, { isSafe, isCompensable }))
-      if (answer === "cut off") return yield* Effect.die(new Attempt.EngineFailure(cutOff(name)))
+      if (answer === "cut off") return yield* Effect.die(new EngineFailure(cutOff(name)))
       if (answer === "begun") return
       Attempt.intend(attempt, "lost")
       return yield* Effect.interrupt

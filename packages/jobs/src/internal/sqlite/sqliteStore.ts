@@ -11,9 +11,7 @@ import * as Effect from "effect/Effect"
 import type * as SqlClient from "effect/sql/SqlClient"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import * as crypto from "node:crypto"
-import { isNativeError } from "node:util/types"
-import { JobError, JobQueueFull, JobStoreTooNew, JobStoreUnavailable, type StoreProblem } from "../../JobError.ts"
-import type { JobState } from "../../JobState.ts"
+import { JobError, JobQueueFull, JobStoreUnavailable } from "../../JobError.ts"
 import { crashed, outdated } from "../attempt/failures.ts"
 import {
   type Bequest,
@@ -32,41 +30,14 @@ import {
   type Unsuccessful
 } from "../local/Store.ts"
 import { type Identity, ProcessIdentity } from "../ProcessIdentity.ts"
-import type { StoredFailure, StoredJob, StoredQuestion } from "../StoredJob.ts"
+import type { StoredFailure } from "../StoredJob.ts"
+import { migrate } from "./migrate.ts"
 import * as NodeSqlite from "./NodeSqlite.ts"
 import * as RunnerLocks from "./RunnerLocks.ts"
-import { formats, tables } from "./sqlFormat.ts"
+import { tables } from "./sqlFormat.ts"
+import { unavailable, wordsOf } from "./sqliteProblems.ts"
+import { columnsOfRow, compensations, type Id, questionOf, type Row, toJob } from "./sqliteRows.ts"
 import * as StoreFile from "./StoreFile.ts"
-
-interface Row {
-  readonly id: string
-  readonly kind: string
-  readonly version: number
-  readonly owner: string
-  readonly state: JobState
-  readonly attempt: number
-  readonly crashes: number
-  readonly suspicions: number
-  readonly fence: number
-  readonly is_cancelling: number
-  readonly percent: number
-  readonly message: string | null
-  readonly data: string | null
-  readonly failure: string | null
-  readonly question: string | null
-  readonly ending: string | null
-  readonly revision: number
-  readonly created_at: number
-  readonly starts_at: number | null
-  readonly deadline_at: number | null
-  readonly started_at: number | null
-  readonly finished_at: number | null
-  readonly updated_at: number
-}
-
-interface Id {
-  readonly id: string
-}
 
 /** Opens the store; closed with the Scope. */
 export const make = Effect.fnUntraced(function*(filename: string) {
@@ -79,9 +50,6 @@ export const make = Effect.fnUntraced(function*(filename: string) {
   // A database in memory belongs to its connection. Polls have one of their own: they never wait for a lock.
   return yield* over(writer, filename === ":memory:" ? writer : yield* open, filename)
 })
-
-const unavailable = (store: string, operation: string, error: SqlError): JobError =>
-  new JobError({ reason: new JobStoreUnavailable({ store, operation, ...problemOf(error) }) })
 
 /** Rows that are removed in one transaction; about a hundredth of a second's work. */
 const removedAtOnce = 300
@@ -96,10 +64,7 @@ export const over = Effect.fnUntraced(
     const runners = sql.literal(tables.runners)
     const turns = sql.literal(tables.turns)
     const ready = sql.literal(`${tables.jobs}_ready`)
-    const columns = sql.literal(
-      "id, kind, version, owner, state, attempt, crashes, suspicions, fence, is_cancelling, percent, message, data, failure, " +
-        "question, ending, revision, created_at, starts_at, deadline_at, started_at, finished_at, updated_at"
-    )
+    const columns = sql.literal(columnsOfRow)
 
     const fail = (reason: JobError["reason"]) => Effect.fail(new JobError({ reason }))
     const operation = (name: string) => <A, R>(effect: Effect.Effect<A, SqlError | JobError, R>) =>
@@ -633,89 +598,3 @@ export const over = Effect.fnUntraced(
     return store
   }
 )
-
-const compensations = ["none", "due", "done"] as const
-
-/** Brings the tables to the present format, alone: BEGIN IMMEDIATE has the lock. */
-const migrate = (sql: SqlClient.SqlClient, store: string): Effect.Effect<void, SqlError | JobError> => {
-  const format = sql.literal(tables.format)
-  return NodeSqlite.durably(sql.withTransaction(Effect.gen(function*() {
-    yield* sql`CREATE TABLE IF NOT EXISTS ${format} (format INTEGER NOT NULL)`
-    const [row] = yield* sql<{ readonly format: number }>`SELECT format FROM ${format}`
-    const found = row?.format ?? 0
-    const supported = formats.length
-    if (found > supported) {
-      return yield* new JobError({ reason: new JobStoreTooNew({ store, found, supported }) })
-    }
-    if (found === supported) return
-    for (const statement of formats.slice(found).flat()) yield* sql.unsafe(statement)
-    yield* sql`DELETE FROM ${format}`
-    yield* sql`INSERT INTO ${format} (format) VALUES (${supported})`
-  })))
-}
-
-const questionOf = (text: string | null): StoredQuestion | undefined =>
-  // Written by `ask`.
-  text === null ? undefined : JSON.parse(text) as StoredQuestion
-
-const toJob = (row: Row): StoredJob => ({
-  id: row.id,
-  kind: row.kind,
-  version: row.version,
-  owner: row.owner,
-  state: row.state,
-  attempt: row.attempt,
-  fence: row.fence,
-  isCancelling: row.is_cancelling === 1,
-  percent: row.percent,
-  message: row.message ?? undefined,
-  data: row.data ?? undefined,
-  // Written by `finish` from a StoredFailure.
-  failure: row.failure === null ? undefined : JSON.parse(row.failure) as StoredFailure,
-  question: questionOf(row.question),
-  revision: row.revision,
-  createdAt: row.created_at,
-  startsAt: row.starts_at ?? undefined,
-  deadlineAt: row.deadline_at ?? undefined,
-  startedAt: row.started_at ?? undefined,
-  finishedAt: row.finished_at ?? undefined,
-  updatedAt: row.updated_at
-})
-
-/** Primary result codes of SQLite. https://sqlite.org/rescode.html */
-const problems: Readonly<Record<number, StoreProblem>> = {
-  1: "unstorable",
-  3: "unreachable",
-  5: "locked",
-  6: "locked",
-  8: "read-only",
-  10: "unreachable",
-  11: "corrupt",
-  13: "full",
-  14: "unreachable",
-  18: "unstorable",
-  19: "unstorable",
-  20: "unstorable",
-  21: "unstorable",
-  23: "unreachable",
-  25: "unstorable",
-  26: "corrupt"
-}
-
-const wordsOf = (cause: unknown): { readonly problem: StoreProblem; readonly detail: string } => {
-  const isCoded = typeof cause === "object" && cause !== null && "code" in cause
-  const result = isCoded && "errcode" in cause ? Number(cause.errcode) & 0xff : 0
-  const code = isCoded ? String(cause.code) : ""
-  const problem = ["EROFS", "EACCES", "EPERM"].includes(code)
-    ? "read-only"
-    // Node's own complaints of what is to be stored, as a text that is too long.
-    : code.startsWith("ERR_") && result === 0
-    ? "unstorable"
-    : "failed"
-  return {
-    problem: problems[result] ?? problem,
-    detail: isNativeError(cause) ? cause.message : String(cause)
-  }
-}
-
-const problemOf = ({ reason }: SqlError) => wordsOf(reason.cause)
