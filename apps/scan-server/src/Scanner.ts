@@ -27,7 +27,7 @@ import * as Threads from "./internal/nodeThreads.ts"
 import * as pathText from "./internal/pathText.ts"
 import type { Scanned } from "./internal/scanFiles.ts"
 import type { Task } from "./internal/scanWorker.ts"
-import type { RuleSet } from "./ScanRules.ts"
+import type { RuleSet } from "./ScanRule.ts"
 
 /** What is to be scanned is not under any root that the server was given, or is not there. Which of them is not said. */
 export class RootNotAllowed extends Data.TaggedError("RootNotAllowed")<{
