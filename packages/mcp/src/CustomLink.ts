@@ -5,9 +5,9 @@
  */
 import type { StdioEndpoint } from "./Endpoint.ts"
 import { Endpoint } from "./Endpoint.ts"
-import * as memoryEndpoints from "./internal/memoryEndpoints.ts"
+import * as memoryEndpoints from "./internal/memory/memoryEndpoints.ts"
 
-export type { Open, OpenOptions } from "./internal/memoryEndpoints.ts"
+export type { Open, OpenOptions } from "./internal/memory/memoryEndpoints.ts"
 
 /** The same endpoint, opened so. The one that was given is left as it is. */
 export const stdio = (endpoint: StdioEndpoint, open: memoryEndpoints.Open): StdioEndpoint => {

@@ -11,8 +11,8 @@ import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Redacted from "effect/Redacted"
 import type { HttpAuthorizer } from "./HttpAuthorizer.ts"
-import * as Concealment from "./internal/Concealment.ts"
-import type { SessionLostClassifier, SessionSigns } from "./internal/SessionLost.ts"
+import type { SessionLostClassifier, SessionSigns } from "./internal/http/SessionLost.ts"
+import * as Concealment from "./internal/link/redactSecrets.ts"
 
 /** A server that is a process of ours: started with `command` and `args`, never through a shell. */
 export class StdioEndpoint extends Data.TaggedClass("Stdio")<{

@@ -28,7 +28,7 @@ import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
-import { defective, kindOf } from "./internal/defective.ts"
+import { defective, kindOf } from "./internal/connection/defective.ts"
 import * as ToolName from "./internal/ToolName.ts"
 import {
   type CallOptions,

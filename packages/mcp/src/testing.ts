@@ -34,9 +34,9 @@ import type * as Messages from "@holdfast/protocol/Messages"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import { Endpoint } from "./Endpoint.ts"
-import * as memoryEndpoints from "./internal/memoryEndpoints.ts"
-import * as memoryLink from "./internal/memoryLink.ts"
-import * as memoryServer from "./internal/memoryServer.ts"
+import * as memoryEndpoints from "./internal/memory/memoryEndpoints.ts"
+import * as memoryLink from "./internal/memory/memoryLink.ts"
+import * as memoryServer from "./internal/memory/memoryServer.ts"
 import type { ConnectReason } from "./McpRuntimeError.ts"
 
 /** The server's end of one connection: what a process does with its stdin and stdout, and with its life. */
