@@ -34,8 +34,8 @@ import { type EntryContext, EntryReader } from "./internal/config/EntryReader.ts
 import { faultOfRevision } from "./internal/config/holdfastOptions.ts"
 import { decodeEntry, type Entry, switchedOff } from "./internal/config/serverEntry.ts"
 import { type CallDeadlines, callDeadlines, policyInput } from "./internal/config/serverPolicy.ts"
+import type { Era } from "./internal/connection/contract.ts"
 import { environment, homeDirectory, readBytes, workingDirectory } from "./internal/nodePlatform.ts"
-import type { Era } from "./McpConnection.ts"
 import { ConfigInvalid, McpRuntimeError } from "./McpRuntimeError.ts"
 
 export type { HostSharing } from "./internal/config/serverEntry.ts"

@@ -43,6 +43,7 @@ import { answeredBy } from "./internal/link/answeredBy.ts"
 import { Audience } from "./internal/link/Audience.ts"
 import * as Boundary from "./internal/link/Boundary.ts"
 import { tooLong, unbatch } from "./internal/link/incoming.ts"
+import { scopedFork } from "./internal/link/scopedFork.ts"
 import { type PostHost, SsePost } from "./internal/sse/SsePost.ts"
 import type { Link, LinkClosed, LinkFailure, LinkReceiver, Outbound } from "./Link.ts"
 
@@ -80,7 +81,7 @@ export const make = Effect.fnUntraced(function*(
   const boundary = yield* Boundary.here(HttpAgent.placeOf(options.url))
   const sender = options.authorizer === undefined
     ? HttpAuthorization.plain
-    : HttpAuthorization.make(options.authorizer, Effect.runForkWith(yield* Effect.context()), boundary)
+    : HttpAuthorization.make(options.authorizer, yield* scopedFork, boundary)
   const send: Send = (request, handler) => sender.send(dispatcher, request, handler)
   const audience = new Audience(receiver, boundary)
   const link = new SseTransport(options, audience, send, () => clock.currentTimeMillisUnsafe())

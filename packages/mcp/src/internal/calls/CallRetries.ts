@@ -14,7 +14,6 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
-import type { CallFailure, McpConnection } from "../../McpConnection.ts"
 import {
   ConnectionLost,
   type ConnectReason,
@@ -25,6 +24,7 @@ import {
   type Reason
 } from "../../McpRuntimeError.ts"
 import { stickiness } from "../connection/connectFailure.ts"
+import type { CallFailure, McpConnection } from "../connection/contract.ts"
 import { effectOf } from "../connection/guardedHandlers.ts"
 import { connectionOf, named } from "../connection/naming.ts"
 import type { Target } from "../pool/PooledServer.ts"

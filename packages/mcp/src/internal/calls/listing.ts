@@ -9,8 +9,8 @@
 import type * as Messages from "@holdfast/protocol/Messages"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import type { CallFailure, McpConnection } from "../../McpConnection.ts"
 import { DeadlineExceeded } from "../../McpRuntimeError.ts"
+import type { CallFailure, McpConnection } from "../connection/contract.ts"
 import { type Decode, invalid } from "./Oddities.ts"
 
 /** One kind of list: how it is asked for, and what a page of it is. */

@@ -11,7 +11,7 @@ import type * as Messages from "@holdfast/protocol/Messages"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
-import type { ToolEvent } from "../../McpConnections.ts"
+import type { ToolEvent } from "./contract.ts"
 
 /** Reports that may wait for a reader. */
 export const mostWaiting = 1024

@@ -9,7 +9,7 @@ import * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type { LinkFailure, Outbound } from "../../Link.ts"
-import type { CallFailure, RequestOptions } from "../../McpConnection.ts"
+import type { CallFailure, RequestOptions } from "./contract.ts"
 
 export type Resume = (effect: Effect.Effect<unknown, CallFailure>) => void
 

@@ -4,10 +4,10 @@
  */
 import type * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import type { LinkClosed, LinkFailure } from "../../Link.ts"
-import type { CallFailure } from "../../McpConnection.ts"
 import { ConnectionLost, HttpRejected, InvalidAnswer, OutcomeUnknown, ServerError } from "../../McpRuntimeError.ts"
 import type { Boundary } from "../link/Boundary.ts"
 import type { Conceal } from "../link/redactSecrets.ts"
+import type { CallFailure } from "./contract.ts"
 
 export interface CallFailuresOptions {
   readonly server: string

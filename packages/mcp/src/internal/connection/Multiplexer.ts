@@ -16,15 +16,16 @@ import * as ModernEra from "@holdfast/protocol/ModernEra"
 import * as Effect from "effect/Effect"
 import type { ClientHandlers } from "../../ClientHandlers.ts"
 import type { Link, LinkClosed, LinkFailure, LinkReceiver } from "../../Link.ts"
-import type { CallFailure, Diagnostics, RequestOptions } from "../../McpConnection.ts"
 import { DeadlineExceeded, TooBusy } from "../../McpRuntimeError.ts"
 import { faultOfHeaders } from "../http/HttpHeaders.ts"
 import { answeredBy, ownId } from "../link/answeredBy.ts"
 import * as Boundary from "../link/Boundary.ts"
 import type { Conceal } from "../link/redactSecrets.ts"
+import type { Fork } from "../link/scopedFork.ts"
 import { Call, type CallOwner, encode, nameOf, type Resume } from "./Call.ts"
 import { CallFailures } from "./CallFailures.ts"
 import { CallTable } from "./CallTable.ts"
+import type { CallFailure, Diagnostics, RequestOptions } from "./contract.ts"
 import { Notice } from "./Notice.ts"
 import { Responder } from "./Responder.ts"
 
@@ -41,7 +42,7 @@ export interface MultiplexerOptions {
   /** Told every notification but progress and cancellations, inside the link's event. */
   readonly onNotification: (method: string, params: unknown) => void
   /** Runs an effect from inside an event of the link: handlers of the server's requests, log lines. */
-  readonly fork: Boundary.Fork
+  readonly fork: Fork
   /** Default: one of its own. */
   readonly boundary?: Boundary.Boundary | undefined
 }

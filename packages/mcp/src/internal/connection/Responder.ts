@@ -15,7 +15,8 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type { ClientHandlers, RequestDeclined, RequestHandler } from "../../ClientHandlers.ts"
-import type { Boundary, Fork } from "../link/Boundary.ts"
+import type { Boundary } from "../link/Boundary.ts"
+import type { Fork } from "../link/scopedFork.ts"
 
 export interface ResponderOptions {
   readonly server: string

@@ -2,7 +2,6 @@
 import type { ProcessErrorReason } from "@holdfast/process/ProcessError"
 import type { StdioEndpoint } from "../../Endpoint.ts"
 import type { LinkClosed, LinkFailure } from "../../Link.ts"
-import type { CallFailure } from "../../McpConnection.ts"
 import {
   CommandNotFound,
   ConnectionLost,
@@ -14,6 +13,7 @@ import {
   Unreachable
 } from "../../McpRuntimeError.ts"
 import type { Conceal } from "../link/redactSecrets.ts"
+import type { CallFailure } from "./contract.ts"
 import { withoutName } from "./naming.ts"
 
 /** What a message about one server needs to know. */

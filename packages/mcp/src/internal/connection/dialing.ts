@@ -14,11 +14,11 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { Endpoint, type HttpEndpoint } from "../../Endpoint.ts"
 import type { LinkClosed, LinkFailure } from "../../Link.ts"
-import type { ConnectOptions, McpConnection } from "../../McpConnection.ts"
 import { type ConnectReason, HandshakeFailed, HttpRejected } from "../../McpRuntimeError.ts"
 import * as Boundary from "../link/Boundary.ts"
 import { annotation } from "../pool/ConnectionLog.ts"
-import type { HandshakeFailure, Spoken } from "./handshake.ts"
+import type { ConnectOptions, McpConnection, Spoken } from "./contract.ts"
+import type { HandshakeFailure } from "./handshake.ts"
 import * as Refusals from "./handshakeRefusals.ts"
 
 /** What one attempt leaves behind. */
@@ -150,7 +150,10 @@ const withHint = (reason: ConnectReason, endpoint: HttpEndpoint): ConnectReason 
   return new HandshakeFailed({ server: reason.server, description: `${reason.description}; ${hint}` })
 }
 
-const tell = ({ onSpoken, server }: ConnectOptions, spoken: Spoken | undefined): Effect.Effect<void> =>
+const tell = (
+  { onSpoken, server }: ConnectOptions,
+  spoken: Spoken | undefined
+): Effect.Effect<void, never, Scope.Scope> =>
   onSpoken === undefined
     ? Effect.void
     : Effect.map(Boundary.here(server), (boundary) => boundary.ask("onSpoken", () => onSpoken(spoken)))

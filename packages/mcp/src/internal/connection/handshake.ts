@@ -26,22 +26,11 @@ import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type { ClientHandlers } from "../../ClientHandlers.ts"
 import type { Link } from "../../Link.ts"
-import type { CallFailure, Era } from "../../McpConnection.ts"
 import { HandshakeFailed, type HttpRejected } from "../../McpRuntimeError.ts"
+import type { CallFailure, Era, Spoken } from "./contract.ts"
 import * as Refusals from "./handshakeRefusals.ts"
 import type { Multiplexer } from "./Multiplexer.ts"
 import { capabilitiesOf } from "./Responder.ts"
-
-/** What was found out about a server, for the next connection to it. */
-export interface Spoken {
-  readonly era: "modern" | "legacy first"
-  /** The revision with which `initialize` was accepted. Default: the newest. */
-  readonly revision?: string | undefined
-  /** It speaks HTTP+SSE behind a url where Streamable HTTP was expected: its `endpoint` event has come. */
-  readonly isOverSse?: boolean | undefined
-  /** What was odd about its answer to `initialize`, and has been told. */
-  readonly oddities?: ReadonlyArray<string> | undefined
-}
 
 export interface HandshakeOptions {
   readonly server: string

@@ -6,8 +6,8 @@
  */
 import * as ModernEra from "@holdfast/protocol/ModernEra"
 import * as Revision from "@holdfast/protocol/Revision"
-import type { CallFailure } from "../../McpConnection.ts"
 import type { HandshakeFailed } from "../../McpRuntimeError.ts"
+import type { CallFailure } from "./contract.ts"
 
 type Failure = CallFailure | HandshakeFailed
 

@@ -13,8 +13,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { ClientHandlers } from "../../ClientHandlers.ts"
-import type { CallFailure, McpConnection, RequestOptions } from "../../McpConnection.ts"
 import { DeadlineExceeded, InvalidAnswer, OutcomeUnknown, ServerError } from "../../McpRuntimeError.ts"
+import type { CallFailure, McpConnection, RequestOptions } from "./contract.ts"
 import { handlerOf } from "./Responder.ts"
 
 /** A server that asks on and on is at fault. */

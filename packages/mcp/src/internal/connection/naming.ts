@@ -3,8 +3,8 @@
  * bears the one it was opened for, and its failures do too until somebody else is told of them.
  */
 import * as Effect from "effect/Effect"
-import type { McpConnection } from "../../McpConnection.ts"
 import type { Reason } from "../../McpRuntimeError.ts"
+import type { McpConnection } from "./contract.ts"
 
 /** The same failure, of the server of this name. */
 export const named = <R extends Reason>(reason: R, server: string): R =>

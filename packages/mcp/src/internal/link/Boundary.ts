@@ -8,10 +8,8 @@
  * The first throw at a place is an error in the log, each later one is at DEBUG: a listener that fails once mostly fails every time.
  */
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
-
-/** Runs an effect from inside an event. A log line in it that fails, as with a logger that throws, fails by itself. */
-export type Fork = <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
+import type * as Scope from "effect/Scope"
+import { type Fork, scopedFork } from "./scopedFork.ts"
 
 export interface Boundary {
   /** Tells of what was thrown. `place` is one of few: what was called, never what it was called with. Never throws. */
@@ -47,8 +45,8 @@ export const make = (name: string, fork: Fork): Boundary => {
 }
 
 /** With the services that are here: their logger, their clock. */
-export const here = (name: string): Effect.Effect<Boundary> =>
-  Effect.map(Effect.context(), (context) => make(name, Effect.runForkWith(context)))
+export const here = (name: string): Effect.Effect<Boundary, never, Scope.Scope> =>
+  Effect.map(scopedFork, (fork) => make(name, fork))
 
 const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === "object" && value !== null && "then" in value && typeof value.then === "function"

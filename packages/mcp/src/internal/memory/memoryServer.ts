@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { isNativeError } from "node:util/types"
-import type { Handler, MemoryCall, MemoryServerOptions, MemoryTool } from "../../testing.ts"
+import type { Handler, MemoryCall, MemoryServerOptions, MemoryTool } from "./contract.ts"
 import type { MemoryPeer } from "./memoryLink.ts"
 
 /** Told of everything that clients say, in order. */

@@ -9,7 +9,6 @@ import { connect, type ConnectOptions, type McpConnection } from "../../McpConne
 import { ConnectionLost, type ConnectReason } from "../../McpRuntimeError.ts"
 import { defective, kindOf, stackOf } from "../connection/defective.ts"
 import { withoutName } from "../connection/naming.ts"
-import { openerOf } from "../memory/memoryEndpoints.ts"
 import type { Target } from "./PooledServer.ts"
 import * as Retirement from "./retirement.ts"
 import type { ServerMemory } from "./ServerMemory.ts"
@@ -34,13 +33,13 @@ export interface Context
 const backstopMillis = 5000
 
 /**
- * The policy the pool works with. Connections of a target that is gone are not kept for anybody. A server in memory is a test's: its
- * clock may stand still, and then a drain would never end.
+ * The policy the pool works with. Connections of a target that is gone are not kept for anybody. A link of the
+ * caller's own may be a test's: its clock may stand still, and then a drain would never end.
  */
 export const poolPolicy = (target: Target, isGone: boolean): Target["policy"] => ({
   ...target.policy,
   ...(isGone && { idleTimeout: 0 }),
-  ...(openerOf(target.endpoint) !== undefined && { drainOnClose: false }),
+  ...(target.endpoint.open !== undefined && { drainOnClose: false }),
   connectTimeout: target.policy.connectTimeout + backstopMillis
 })
 

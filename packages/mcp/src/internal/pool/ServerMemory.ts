@@ -9,7 +9,7 @@ import type { ReplayBudget } from "@holdfast/core"
 import type { Mirrored } from "@holdfast/protocol/ToolHeaders"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { Spoken } from "../connection/handshake.ts"
+import type { Spoken } from "../connection/contract.ts"
 
 /** What is known of one server; undefined where nothing is. */
 export interface ServerNotes {

@@ -12,7 +12,7 @@ import * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
-import type { CallFailure, McpConnection } from "../../McpConnection.ts"
+import type { CallFailure, McpConnection } from "../connection/contract.ts"
 import { again, type Teller, type Wished } from "./Teller.ts"
 
 /** A resource by its uri, or the log level. */

@@ -14,17 +14,12 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Endpoint } from "../../Endpoint.ts"
-import { type CallFailure, type McpConnection } from "../../McpConnection.ts"
 import { ConnectionLost } from "../../McpRuntimeError.ts"
+import type { CallFailure, McpConnection } from "../connection/contract.ts"
 import type { Target } from "../pool/PooledServer.ts"
 import { LegacyTeller } from "./LegacyTeller.ts"
 import { ModernTeller } from "./ModernTeller.ts"
-import type { Teller, Wished } from "./Teller.ts"
-
-/** From the most verbose (RFC 5424, as MCP names them). */
-export const logLevels = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"] as const
-
-export type LogLevel = typeof logLevels[number]
+import { type LogLevel, logLevels, type Teller, type Wished } from "./Teller.ts"
 
 /** A member of `_meta`, true: the notification is the runtime's own. What the server said of the resource meanwhile is lost. */
 export const readAgain = "holdfast/readAgain"

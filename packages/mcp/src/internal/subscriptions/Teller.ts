@@ -6,8 +6,12 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
-import type { CallFailure } from "../../McpConnection.ts"
-import type { LogLevel } from "./Subscriptions.ts"
+import type { CallFailure } from "../connection/contract.ts"
+
+/** From the most verbose (RFC 5424, as MCP names them). */
+export const logLevels = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"] as const
+
+export type LogLevel = typeof logLevels[number]
 
 /** What is wished of a server, at any time. */
 export interface Wished {

@@ -7,8 +7,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import type { Endpoint } from "../../Endpoint.ts"
-import type { McpConnection } from "../../McpConnection.ts"
 import type { ConnectReason, McpRuntimeError } from "../../McpRuntimeError.ts"
+import type { McpConnection } from "../connection/contract.ts"
 import type { Target, Targets } from "../pool/PooledServer.ts"
 
 interface Wish {
