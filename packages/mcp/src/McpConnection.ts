@@ -27,7 +27,7 @@ import { openLink } from "./internal/connection/openLink.ts"
 import { quoteStderr } from "./internal/connection/quoteStderr.ts"
 import { hintFor } from "./internal/connection/startHints.ts"
 import * as Boundary from "./internal/link/Boundary.ts"
-import * as Concealment from "./internal/link/redactSecrets.ts"
+import * as redactSecrets from "./internal/link/redactSecrets.ts"
 import { scopedFork } from "./internal/link/scopedFork.ts"
 import { annotation } from "./internal/pool/ConnectionLog.ts"
 import { type ConnectReason, HandshakeFailed, HandshakeTimeout } from "./McpRuntimeError.ts"
@@ -57,7 +57,7 @@ const connectOver = Effect.fnUntraced(function*(
   const place: connectFailure.Place = {
     server,
     target: endpoint._tag === "Stdio" ? endpoint.command : Endpoint.describe(endpoint),
-    conceal: Concealment.ofEndpoint(endpoint)
+    redact: redactSecrets.ofEndpoint(endpoint)
   }
   const deadlines = options.deadlines ?? (yield* DeadlineSweeper.make)
   const fork = yield* scopedFork
@@ -66,7 +66,7 @@ const connectOver = Effect.fnUntraced(function*(
     server,
     url: endpoint._tag === "Stdio" ? "" : place.target,
     deadlines,
-    conceal: place.conceal,
+    redact: place.redact,
     maxInFlight: options.maxInFlight ?? 16_384,
     handlers,
     onNotification: options.onNotification ?? noListener,
@@ -99,14 +99,14 @@ const connectOver = Effect.fnUntraced(function*(
         const { closed, lastFailure: linkFailure } = multiplexer
         course.trouble = { failure, linkFailure, closed }
         return failure._tag === "HandshakeFailed"
-          ? withLastWords(failure, place.conceal(stderrTail()))
+          ? withLastWords(failure, place.redact(stderrTail()))
           : connectFailure.ofHandshake(place, { failure, linkFailure, closed, stderrTail: stderrTail() })
       })
     )
     return { link, ...outcome }
   })
   const details = () => {
-    const words = place.conceal(stderrTail())
+    const words = place.redact(stderrTail())
     return { ...hintFor(endpoint, multiplexer.firstNoise), ...(words !== "" && { stderrTail: words }) }
   }
   const progress = () => {
