@@ -18,7 +18,7 @@ import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import { Endpoint } from "./Endpoint.ts"
 import * as connectFailure from "./internal/connection/connectFailure.ts"
-import type { ConnectOptions, McpConnection } from "./internal/connection/contract.ts"
+import type { ConnectOptions, McpConnection as Connection } from "./internal/connection/contract.ts"
 import * as Dialing from "./internal/connection/dialing.ts"
 import * as Handshake from "./internal/connection/handshake.ts"
 import { fulfilling } from "./internal/connection/inputRounds.ts"
@@ -37,22 +37,26 @@ export type {
   ConnectOptions,
   Diagnostics,
   Era,
-  McpConnection,
   RequestOptions,
   Spoken
 } from "./internal/connection/contract.ts"
 
-/**
- * Opens a connection to an endpoint: starts the process or prepares HTTP, then `initialize` and `notifications/initialized`.
- * The Scope owns it. Fails with the reason nearest to the cause, last words of the server included.
- */
-export const connect = (options: ConnectOptions): Effect.Effect<McpConnection, ConnectReason, Scope.Scope> =>
-  Dialing.dial(options, connectOver)
+/** Ways to come by a connection. */
+export const McpConnection = {
+  /**
+   * Opens a connection to an endpoint: starts the process or prepares HTTP, then `initialize` and `notifications/initialized`.
+   * The Scope owns it. Fails with the reason nearest to the cause, last words of the server included.
+   */
+  connect: (options: ConnectOptions): Effect.Effect<Connection, ConnectReason, Scope.Scope> =>
+    Dialing.dial(options, connectOver)
+} as const
+
+export type McpConnection = Connection
 
 const connectOver = Effect.fnUntraced(function*(
   options: ConnectOptions,
   course: Dialing.Course
-): Effect.fn.Return<McpConnection, ConnectReason, Scope.Scope> {
+): Effect.fn.Return<Connection, ConnectReason, Scope.Scope> {
   const { endpoint, handlers = {}, server } = options
   const place: connectFailure.Place = {
     server,
@@ -130,7 +134,7 @@ const connectOver = Effect.fnUntraced(function*(
   if (onSpoken !== undefined) boundary.ask("onSpoken", () => onSpoken(spoken))
 
   let listening = 0
-  const request: McpConnection["request"] = (method, params, requestOptions = {}) =>
+  const request: Connection["request"] = (method, params, requestOptions = {}) =>
     multiplexer.request(method, params, requestOptions)
   return {
     server,

@@ -23,16 +23,16 @@
  * **Gotchas**: whether a tool may be repeated is taken from the server's last tool list. If nobody has asked for one, the first
  * call does so beside itself, unless it states `idempotent`.
  */
-import { type PoolEvent, type PoolSnapshot } from "@holdfast/core"
-import * as Messages from "@holdfast/protocol/Messages"
-import * as Prompts from "@holdfast/protocol/Prompts"
-import * as Resources from "@holdfast/protocol/Resources"
+import type { PoolEvent, PoolSnapshot } from "@holdfast/core"
+import type * as Messages from "@holdfast/protocol/Messages"
+import type * as Prompts from "@holdfast/protocol/Prompts"
+import type * as Resources from "@holdfast/protocol/Resources"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import { resolve } from "node:path"
 import type { Endpoint } from "./Endpoint.ts"
 import * as Calls from "./internal/calls/Calls.ts"
@@ -54,7 +54,7 @@ import { readAgain } from "./internal/subscriptions/Subscriptions.ts"
 import type { LogLevel } from "./internal/subscriptions/Teller.ts"
 import { McpConfig } from "./McpConfig.ts"
 import type { McpConnection } from "./McpConnection.ts"
-import { ConfigInvalid, McpRuntimeError } from "./McpRuntimeError.ts"
+import type { ConfigInvalid, McpRuntimeError } from "./McpRuntimeError.ts"
 
 export type {
   CallOptions,
@@ -201,10 +201,66 @@ export class McpConnections extends Context.Service<McpConnections, {
   readonly events: Stream.Stream<PoolEvent.PoolEvent>
   /** Refuses new calls, lets running ones finish until `timeout` (default 10 s), then closes everything. */
   readonly drain: (timeout?: Duration.Input) => Effect.Effect<void>
-}>()("@holdfast/mcp/McpConnections") {}
+}>()("@holdfast/mcp/McpConnections") {
+  /**
+   * Makes the service for as long as the Scope is open. Nothing is connected before it is needed. Fails with `ConfigInvalid` when the
+   * policy of the whole contradicts itself.
+   */
+  static make<R = never>(
+    config: McpConfig,
+    options: LayerOptions<R> = {}
+  ): Effect.Effect<McpConnections["Service"], McpRuntimeError, R | Scope.Scope> {
+    return Calls.make(config, options)
+  }
+
+  /**
+   * The service over a config. Fails with `ConfigInvalid` when the policy of the whole contradicts itself. Requires what the handlers
+   * of the options need.
+   */
+  static layer<R = never>(
+    config: McpConfig,
+    options?: LayerOptions<R>
+  ): Layer.Layer<McpConnections, McpRuntimeError, Exclude<R, Scope.Scope>> {
+    return Layer.effect(McpConnections, McpConnections.make(config, options))
+  }
+
+  /**
+   * The service over a config file. Needs nothing else on Node. Fails with `ConfigInvalid`, before anything is started, when the file cannot be
+   * read; a server whose entry is wrong is in `unusable`.
+   *
+   * @example
+   * ```ts
+   * import { McpConnections } from "@holdfast/mcp"
+   * import * as Effect from "effect/Effect"
+   *
+   * export const program = Effect.gen(function*() {
+   *   const mcp = yield* McpConnections
+   *   return yield* mcp.callTool("fs", { name: "read_text_file", arguments: { path: "README.md" } }, { deadline: "30 seconds" })
+   * }).pipe(Effect.provide(McpConnections.layerFile("mcp.json")))
+   * ```
+   */
+  static layerFile<R = never>(
+    file: string,
+    options: FileOptions<R> = {}
+  ): Layer.Layer<McpConnections, McpRuntimeError, Exclude<R, Scope.Scope>> {
+    return Layer.effect(
+      McpConnections,
+      Effect.gen(function*() {
+        const path = resolve(yield* workingDirectory, file)
+        // Before the config is read: what is written meanwhile is another one.
+        const seen = options.watch === true ? yield* ConfigWatch.textOf(path) : undefined
+        const mcp = yield* McpConnections.make(yield* McpConfig.load(file), options)
+        if (options.watch === true) {
+          yield* ConfigWatch.follow({ file, path, seen, load: McpConfig.load(file), take: mcp.reload })
+        }
+        return mcp
+      })
+    )
+  }
+}
 
 /** Options of a config that is a file. */
-export interface FileOptions extends LayerOptions {
+export interface FileOptions<R = never> extends LayerOptions<R> {
   /**
    * Takes the file anew whenever something else is in it: see `reload`. At once where the system tells of changes; where it does not
    * (too many watchers, a network file system), within one second or ten, and the log says so. What is no config leaves the last one in
@@ -212,43 +268,3 @@ export interface FileOptions extends LayerOptions {
    */
   readonly watch?: boolean | undefined
 }
-
-/** Makes the service for as long as the Scope is open. Nothing is connected before it is needed. */
-export const make = (
-  config: McpConfig,
-  options: LayerOptions = {}
-): Effect.Effect<McpConnections["Service"], McpRuntimeError, Scope.Scope> => Calls.make(config, options)
-
-/** The service over a config. Fails with `ConfigInvalid` when the policy of the whole contradicts itself. */
-export const layer = (config: McpConfig, options?: LayerOptions): Layer.Layer<McpConnections, McpRuntimeError> =>
-  Layer.effect(McpConnections, make(config, options))
-
-/**
- * The service over a config file. Needs nothing else on Node. Fails with `ConfigInvalid`, before anything is started, when the file cannot be
- * read; a server whose entry is wrong is in `unusable`.
- *
- * @example
- * ```ts
- * import { layerFile, McpConnections } from "@holdfast/mcp"
- * import * as Effect from "effect/Effect"
- *
- * export const program = Effect.gen(function*() {
- *   const mcp = yield* McpConnections
- *   return yield* mcp.callTool("fs", { name: "read_text_file", arguments: { path: "README.md" } }, { deadline: "30 seconds" })
- * }).pipe(Effect.provide(layerFile("mcp.json")))
- * ```
- */
-export const layerFile = (file: string, options: FileOptions = {}): Layer.Layer<McpConnections, McpRuntimeError> =>
-  Layer.effect(
-    McpConnections,
-    Effect.gen(function*() {
-      const path = resolve(yield* workingDirectory, file)
-      // Before the config is read: what is written meanwhile is another one.
-      const seen = options.watch === true ? yield* ConfigWatch.textOf(path) : undefined
-      const mcp = yield* make(yield* McpConfig.load(file), options)
-      if (options.watch === true) {
-        yield* ConfigWatch.follow({ file, path, seen, load: McpConfig.load(file), take: mcp.reload })
-      }
-      return mcp
-    })
-  )

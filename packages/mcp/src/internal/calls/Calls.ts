@@ -50,10 +50,11 @@ import { toolEvents } from "./toolEvents.ts"
 import { ToolHints } from "./ToolHints.ts"
 
 /** The service behind `McpConnections`, for as long as the Scope is open. */
-export const make = Effect.fnUntraced(function*(
+export const make = Effect.fnUntraced(function*<R>(
   config: McpConfig,
-  options: LayerOptions = {}
+  options: LayerOptions<R> = {}
 ) {
+  const services = yield* Effect.context<R>()
   const deadlines = yield* Deadlines.make
   const targets = yield* PooledServers.make(config, options)
   const clientInfo = options.clientInfo ?? { name: "holdfast", version }
@@ -83,7 +84,7 @@ export const make = Effect.fnUntraced(function*(
     clientInfo,
     memory,
     deadlines,
-    handlers: options.handlers && guardedHandlers(options.handlers),
+    handlers: options.handlers && guardedHandlers(options.handlers, services),
     logLevel: (target) => subscriptions.level(target),
     prepare: (target, connection) => subscriptions.serve(target, connection),
     names,

@@ -75,12 +75,12 @@ export interface ServerNotification {
   readonly params: unknown
 }
 
-/** Options of the application as a whole. */
-export interface LayerOptions {
+/** Options of the application as a whole. `R`: what its handlers need. */
+export interface LayerOptions<R = never> {
   /** What servers are told about the client. Default: holdfast and its version. */
   readonly clientInfo?: { readonly name: string; readonly version: string; readonly title?: string } | undefined
   /** What is offered to the servers: roots, sampling, elicitation. Default: nothing. */
-  readonly handlers?: ClientHandlers | undefined
+  readonly handlers?: ClientHandlers<R> | undefined
   /** Where the credentials of configured HTTP servers come from, by the server's name: see `OAuth`. Default: their headers. */
   readonly authorizers?: Readonly<Record<string, HttpAuthorizer>> | undefined
   /**

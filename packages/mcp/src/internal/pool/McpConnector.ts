@@ -5,7 +5,7 @@ import type { Connector } from "@holdfast/core"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { connect, type ConnectOptions, type McpConnection } from "../../McpConnection.ts"
+import { type ConnectOptions, McpConnection } from "../../McpConnection.ts"
 import { ConnectionLost, type ConnectReason } from "../../McpRuntimeError.ts"
 import { defective, kindOf, stackOf } from "../connection/defective.ts"
 import { withoutName } from "../connection/naming.ts"
@@ -57,7 +57,7 @@ export const make = (context: Context): McpConnector => {
     let own: (() => string) | undefined
     const names = context.names(target)
     if (names.length > 1) yield* Effect.annotateCurrentSpan("key", names.join(", "))
-    const connection = yield* connect({
+    const connection = yield* McpConnection.connect({
       ...context,
       // Another config may have taken this name from it.
       server: names.includes(target.label) ? target.label : names[0] ?? target.label,
