@@ -1,8 +1,7 @@
-/**
- * A rule as data, and what is left alone though a rule finds it. Types alone: `ScanRules` says where rules come from.
- */
+/** Rules and allow lists as data: what a scan looks for, and what it leaves alone. Where they come from: `ScanRules`. */
 import type { Severity } from "./Finding.ts"
 
+/** One thing that a scan looks for. */
 export interface ScanRule {
   readonly id: string
   readonly name: string

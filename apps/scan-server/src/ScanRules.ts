@@ -13,10 +13,8 @@ import * as Schema from "effect/Schema"
 import { builtInAllowLists, builtInRules } from "./BuiltInRules.ts"
 import { Severity } from "./Finding.ts"
 import { parseJson } from "./internal/parseJson.ts"
-import type { AllowList, RuleSet, ScanRule } from "./ScanRule.ts"
+import type { AllowList, RuleSet } from "./ScanRule.ts"
 import { secretlintRules } from "./SecretlintRules.ts"
-
-export type { AllowList, RuleSet, ScanRule }
 
 /** What is always there. */
 export const builtIn: RuleSet = { rules: builtInRules, allow: builtInAllowLists }
@@ -78,7 +76,7 @@ export const load = Effect.fn("ScanRules.load")(function*(file: string | undefin
       fail(
         reason._tag === "NotFound"
           ? "there is no such file; name one that is there"
-          : "the file cannot be read; see that it is one, and that whoever runs this may read it"
+          : "the file cannot be read; see that it is a file, and that the user of this server may read it"
       )
     )
   )

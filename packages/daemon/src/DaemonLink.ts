@@ -78,7 +78,7 @@ export const through = (endpoint: StdioEndpoint, options: DaemonLinkOptions): St
             maxMessageBytes
           }, requests),
           (link): Link => {
-            // Until now there was nobody to read it.
+            // Until now it had no reader.
             socket.resume()
             return { ...link, post: (outbound) => requests.post(link, outbound) }
           }
