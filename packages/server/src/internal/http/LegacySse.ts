@@ -19,7 +19,8 @@ import { EventSink } from "./EventSink.ts"
 import { eventStream, eventStreamHead, notAllowed, refusal } from "./httpAnswers.ts"
 import type { HttpSessions, Opened } from "./HttpSessions.ts"
 import { originOf } from "./Origin.ts"
-import { isOver, maxBatch, notStarted, refuse, unavailable } from "./StreamableHttp.ts"
+import { isOver, notStarted, refuse, unavailable } from "./sessionRefusals.ts"
+import { maxBatch } from "./takePost.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 type Request = HttpServerRequest.HttpServerRequest
