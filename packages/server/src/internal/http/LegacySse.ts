@@ -69,11 +69,10 @@ const begin = Effect.fnUntraced(function*(
   const { session } = conversation
   if (isOver(session)) return notStarted(session)
   const release = session.holdStream()
-  const services = yield* Effect.context()
   const sink = yield* EventSink.make(sessions.registry.policy.maxBufferedBytes, (end) => {
     release()
     if (end === "slow reader" || end === "vanished") cut(request.source)
-    Effect.runForkWith(services)(session.close(end === "slow reader" || end === "vanished" ? end : "client"))
+    sessions.fork(session.close(end === "slow reader" || end === "vanished" ? end : "client"))
   })
   sink.event(undefined, `${referenceTo(paths, request)}?sessionId=${Redacted.value(id)}`, "endpoint")
   conversation.speakOver(sink)

@@ -165,14 +165,12 @@ const begin = Effect.fnUntraced(function*(
     const scope = yield* Effect.serviceOption(Scope.Scope)
     // A client that is gone before this is written was not told.
     const unlessSaid = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<unknown> =>
-      Exit.isFailure(exit) ? Effect.forkDetach(session.close("client"), { startImmediately: true }) : Effect.void
+      Exit.isFailure(exit) ? Effect.sync(() => sessions.fork(session.close("client"))) : Effect.void
     if (Option.isSome(scope)) yield* Scope.addFinalizerExit(scope.value, unlessSaid)
     return response
   }
   // The server has refused: what was begun is no session.
-  yield* Effect.forkDetach(session.close(sessions.registry.isDraining() ? "drain" : "error"), {
-    startImmediately: true
-  })
+  sessions.fork(session.close(sessions.registry.isDraining() ? "drain" : "error"))
   return HttpServerResponse.removeHeader(response, sessionHeader)
 })
 
@@ -218,7 +216,7 @@ interface StreamOptions {
 }
 
 const stream = Effect.fnUntraced(function*(
-  { registry }: HttpSessions,
+  { fork, registry }: HttpSessions,
   request: Request,
   conversation: Conversation,
   out: OutStream,
@@ -226,7 +224,6 @@ const stream = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Response> {
   const { maxBufferedBytes, retryInterval } = registry.policy
   const { session } = conversation
-  const fork = Effect.runForkWith(yield* Effect.context())
   const tellsId = headers[sessionHeader] !== undefined
   let release = (): void => {}
   const sink = yield* EventSink.make(maxBufferedBytes, (end) => {
