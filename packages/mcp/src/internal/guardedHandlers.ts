@@ -10,7 +10,10 @@ export const effectOf = <A, E, R>(given: Effect.Effect<A, E, R>, by: string): Ef
   Effect.isEffect(given) ? given : Effect.die(new TypeError(`${by} must give an Effect, and gave ${kindOf(given)}`))
 
 /** Handlers whose mistakes are theirs. */
-export const guardedHandlers = ({ elicitation, roots, sampling }: ClientHandlers): ClientHandlers => ({
+export const guardedHandlers = (
+  { elicitation, elicitationModes, roots, sampling }: ClientHandlers
+): ClientHandlers => ({
+  elicitationModes,
   ...(roots && { roots: (asker) => effectOf(roots(asker), "the handler of roots/list") }),
   ...(sampling && {
     sampling: (params, asker) => effectOf(sampling(params, asker), "the handler of sampling/createMessage")
