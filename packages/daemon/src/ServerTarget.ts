@@ -111,8 +111,8 @@ export const make = (wanted: WantedServer, initialize: RawMessage.RawMessage | u
   const process = digest({ command, args, cwd, environment: Object.entries(environment).toSorted(), instance })
   const question = initialize && RawMessage.replaced(initialize, [
     [RawMessage.paths.id, "0"],
-    // Where several sessions share a process nobody knows which of them a question is for: none is to be asked.
-    [["params", "capabilities"], isShared ? "{}" : undefined]
+    // Where several sessions share a process nobody knows which of them is meant, but for a question in the course of the only call.
+    [["params", "capabilities"], isShared ? sharedCapabilities : undefined]
   ])
   const { capabilities, protocolVersion } = question === undefined
     ? { capabilities: undefined, protocolVersion: undefined }
@@ -138,6 +138,9 @@ export const make = (wanted: WantedServer, initialize: RawMessage.RawMessage | u
     }
   }
 }
+
+/** Of sessions that share a process. What one of them does not take is refused by `ServerMux`: all of them are to share one. */
+const sharedCapabilities = `{"elicitation":{"form":{},"url":{}}}`
 
 /** Of one process. */
 const maxSessions = 10_000
