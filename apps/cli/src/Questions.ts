@@ -24,23 +24,28 @@ export interface QuestionsInput {
 }
 
 export interface Questions {
-  readonly handlers: ClientHandlers
-  /** True: the server is to have this client alone, because it is told what only this one says. */
-  readonly isHost: boolean
-  /** The call, which fails when a question of the server is refused. `what` of the server is called. */
-  readonly during: <A, E, R>(what: string, call: Effect.Effect<A, E, R>) => Effect.Effect<A, E | CliFailure, R | Shell>
+  /** For `Source.layer`. */
+  readonly offered: {
+    readonly handlers: ClientHandlers
+    /** True: the server is to have this client alone, because it is told what only this one says. */
+    readonly isHost: boolean
+    readonly isAsked: boolean
+  }
+  /** The call, which fails when a question of the server is refused. */
+  readonly during: <A, E, R>(call: Effect.Effect<A, E, R>) => Effect.Effect<A, E | CliFailure, R | Shell>
 }
 
 export const make = Effect.fnUntraced(function*(
   { root }: QuestionsInput,
-  waiting: Waiting
+  waiting: Waiting,
+  /** What of the server is asked, for messages: it may ask before it is called, where a call was begun already. */
+  what: string
 ): Effect.fn.Return<Questions, never, Shell | Path.Path> {
   const shell = yield* Shell
   const path = yield* Path.Path
   const refused = yield* Deferred.make<never, CliFailure>()
   // A terminal has room for one question.
   const turns = yield* Semaphore.make(1)
-  let what = ""
   const ask = (params: unknown, { server }: Asker) => {
     const question = QuestionForm.read(params)
     return turns.withPermits(1)(waiting.aside(QuestionForm.ask(question, `${server}.${what}`))).pipe(
@@ -54,25 +59,27 @@ export const make = Effect.fnUntraced(function*(
     )
   const folders = root.map((each) => path.resolve(shell.directory, each))
   return {
-    isHost: folders.length > 0,
-    handlers: {
-      elicitation: shell.ask === undefined ? refuse : ask,
-      elicitationModes: ["form", "url"],
-      ...(folders.length > 0 && {
-        roots: () =>
-          Effect.succeed(folders.map((folder) => ({ uri: pathToFileURL(folder).href, name: path.basename(folder) })))
-      })
+    offered: {
+      isHost: folders.length > 0,
+      isAsked: shell.ask !== undefined,
+      handlers: {
+        elicitation: shell.ask === undefined ? refuse : ask,
+        elicitationModes: ["form", "url"],
+        ...(folders.length > 0 && {
+          roots: () =>
+            Effect.succeed(folders.map((folder) => ({ uri: pathToFileURL(folder).href, name: path.basename(folder) })))
+        })
+      }
     },
-    during: <A, E, R>(item: string, call: Effect.Effect<A, E, R>): Effect.Effect<A, E | CliFailure, R | Shell> => {
-      what = item
+    during: <A, E, R>(call: Effect.Effect<A, E, R>): Effect.Effect<A, E | CliFailure, R | Shell> => {
       const answered = Effect.catch(call, (error): Effect.Effect<A, E | CliFailure, R | Shell> => {
         const pages = pagesIn(error)
         if (pages === undefined) return Effect.fail(error)
         const { questions, server } = pages
         const [first] = questions
-        if (shell.ask === undefined && first !== undefined) return Effect.fail(refusal(`${server}.${item}`, first))
+        if (shell.ask === undefined && first !== undefined) return Effect.fail(refusal(`${server}.${what}`, first))
         return Effect.flatMap(
-          Effect.forEach(questions, (question) => waiting.aside(QuestionForm.ask(question, `${server}.${item}`))),
+          Effect.forEach(questions, (question) => waiting.aside(QuestionForm.ask(question, `${server}.${what}`))),
           // Refused before it has run: it is called again once.
           (answers): Effect.Effect<A, E, R> =>
             answers.every(({ action }) => action === "accept") ? call : Effect.fail(error)

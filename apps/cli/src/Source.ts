@@ -83,13 +83,23 @@ export const only = (config: McpConfig, names: ReadonlyArray<string>): McpConfig
 })
 
 /** The connections to the servers of a source. */
-export const layer = (input: SourceInput, source: Source, more: Servers.More = {}) => {
+export const layer = (
+  input: SourceInput,
+  source: Source,
+  more: Omit<Servers.More, "isFile"> & {
+    /** A person answers what servers ask. */
+    readonly isAsked?: boolean
+  } = {}
+) => {
   const { config } = source
-  const servers = input["no-reuse"]
-    ? new Map([...config.servers].map(([name, server]) =>
-      [name, { ...server, policy: { ...server.policy, reuse: false } }] as const
-    ))
-    : config.servers
+  const servers = new Map([...config.servers].map(([name, server]) =>
+    [name, {
+      ...server,
+      ...(input["no-reuse"] && { policy: { ...server.policy, reuse: false } }),
+      // A server that waits for a person is no server that hangs.
+      ...(more.isAsked === true && { deadlines: { ...server.deadlines, idle: server.deadlines.hard } })
+    }] as const
+  ))
   return Servers.layer({ ...config, servers }, input.direct || input["no-reuse"], {
     ...more,
     isFile: source.only === undefined

@@ -109,11 +109,13 @@ export const make = (wanted: WantedServer, initialize: RawMessage.RawMessage | u
   const isShared = initialize === undefined ? policy.sharing === "shared" : wanted.isShared
   const { instance } = wanted
   const process = digest({ command, args, cwd, environment: Object.entries(environment).toSorted(), instance })
-  const question = initialize && RawMessage.replaced(initialize, [
+  const asked = initialize && RawMessage.replaced(initialize, [
     [RawMessage.paths.id, "0"],
     // Where several sessions share a process nobody knows which of them is meant, but for a question in the course of the only call.
     [["params", "capabilities"], isShared ? sharedCapabilities : undefined]
   ])
+  // Read again, so that what the key is made of is what the server is told.
+  const question = asked && RawMessage.own(asked.text)
   const { capabilities, protocolVersion } = question === undefined
     ? { capabilities: undefined, protocolVersion: undefined }
     : RawMessage.paramsOf(question)

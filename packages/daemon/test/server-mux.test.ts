@@ -106,7 +106,7 @@ describe("a question for a person", () => {
 describe("what a client offers", () => {
   it("is said to a server that it has alone; of one that is shared all offer to answer questions, and nothing else", () => {
     const capabilities = `{"roots":{},"sampling":{}}`
-    const said = (isShared: boolean) =>
+    const target = (isShared: boolean, capabilities: string) =>
       ServerTarget.make(
         {
           name: "s",
@@ -119,9 +119,13 @@ describe("what a client offers", () => {
           handOn: true
         },
         RawMessage.request("1", "initialize", `{"protocolVersion":"2025-11-25","capabilities":${capabilities}}`)
-      ).initialize?.text ?? ""
+      )
+    const said = (isShared: boolean) => target(isShared, capabilities).initialize?.text ?? ""
     assert.include(said(false), `"capabilities":${capabilities}`)
     assert.include(said(true), `"capabilities":{"elicitation":{"form":{},"url":{}}}`)
+    // Whatever each of them says, they share one process.
+    assert.strictEqual(target(true, "{}").fingerprint, target(true, capabilities).fingerprint)
+    assert.notStrictEqual(target(false, "{}").fingerprint, target(false, capabilities).fingerprint)
   })
 })
 

@@ -50,13 +50,13 @@ export const run = Effect.fnUntraced(function*(input: CallInput) {
   const config = Source.only(source.config, [server])
   return yield* Effect.scoped(Effect.gen(function*() {
     const waiting = yield* Waiting.make(input.quiet)
-    const questions = yield* Questions.make(input, waiting)
-    return yield* questions.during(tool, call(input, config, server, tool, given, waiting)).pipe(
+    const questions = yield* Questions.make(input, waiting, tool)
+    return yield* questions.during(call(input, config, server, tool, given, waiting)).pipe(
       Effect.flatMap((result) => show(input, target, `${server}.${tool}`, result)),
       // Said while the server still lives: ending it may take seconds, and nobody should wait for them.
       Effect.catch((error) => Report.ending(error, input.json)),
       Effect.provide(
-        Source.layer(input, { ...source, config }, { handlers: questions.handlers, isHost: questions.isHost })
+        Source.layer(input, { ...source, config }, questions.offered)
       )
     )
   }))

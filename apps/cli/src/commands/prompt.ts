@@ -41,7 +41,7 @@ export const run = Effect.fnUntraced(function*(input: PromptInput) {
   const config = Source.only(source.config, [server])
   return yield* Effect.scoped(Effect.gen(function*() {
     const waiting = yield* Waiting.make(input.quiet)
-    const questions = yield* Questions.make(input, waiting)
+    const questions = yield* Questions.make(input, waiting, name)
     const asked = Effect.gen(function*() {
       const mcp = yield* McpConnections
       const deadline = Option.getOrUndefined(input.deadline)
@@ -50,14 +50,14 @@ export const run = Effect.fnUntraced(function*(input: PromptInput) {
       const values = yield* fit(server, name, prompts, given)
       waiting.say(`waiting for ${server}.${name}`)
       const left = deadline && Duration.max(Duration.subtract(deadline, spent), Duration.millis(1))
-      return yield* questions.during(name, mcp.getPrompt(server, { name, arguments: values }, { deadline: left }))
+      return yield* questions.during(mcp.getPrompt(server, { name, arguments: values }, { deadline: left }))
     })
     return yield* asked.pipe(
       Effect.flatMap((result) => print(input, target, result)),
       Effect.as(ExitCode.ok),
       // Said while the server still lives: ending it may take seconds, and nobody should wait for them.
       Effect.catch((error) => Report.ending(error, input.json)),
-      Effect.provide(Source.layer(input, { ...source, config }, { handlers: questions.handlers, isHost: questions.isHost }))
+      Effect.provide(Source.layer(input, { ...source, config }, questions.offered))
     )
   }))
 })

@@ -40,13 +40,11 @@ export const run = Effect.fnUntraced(function*(input: ReadInput) {
   const config = Source.only(source.config, [server])
   return yield* Effect.scoped(Effect.gen(function*() {
     const waiting = yield* Waiting.make(input.quiet)
-    const questions = yield* Questions.make(input, waiting)
+    const questions = yield* Questions.make(input, waiting, uri)
     const asked = Effect.gen(function*() {
       const mcp = yield* McpConnections
       waiting.say(waitingFor([server], config))
-      return yield* questions.during(
-        uri,
-        mcp.readResource(server, uri, { deadline: Option.getOrUndefined(input.deadline) })
+      return yield* questions.during(mcp.readResource(server, uri, { deadline: Option.getOrUndefined(input.deadline) })
       )
     })
     return yield* asked.pipe(
@@ -54,7 +52,7 @@ export const run = Effect.fnUntraced(function*(input: ReadInput) {
       Effect.as(ExitCode.ok),
       // Said while the server still lives: ending it may take seconds, and nobody should wait for them.
       Effect.catch((error) => Report.ending(error, input.json)),
-      Effect.provide(Source.layer(input, { ...source, config }, { handlers: questions.handlers, isHost: questions.isHost }))
+      Effect.provide(Source.layer(input, { ...source, config }, questions.offered))
     )
   }))
 })

@@ -59,7 +59,8 @@ const output = (stream: WriteStream & { readonly fd: number }): Output<OutputUnw
     hasReader: () => hasReader,
     isTerminal,
     hasColor: isTerminal && !process.env["NO_COLOR"] && process.env["TERM"] !== "dumb",
-    columns: isTerminal ? stream.columns : undefined,
+    // Some terminals say that they have no width.
+    columns: isTerminal ? stream.columns || 80 : undefined,
     write: (text) =>
       text.length === 0
         ? Effect.void
