@@ -7,12 +7,12 @@
  * Promises
  * - An answer, progress and what a subscription of the modern era brings go to the session that asked. What belongs to no request goes to
  *   every session.
- * - What a server asks goes to its session where it has one alone. Where several share it nobody knows whom it means: there `ping` is
+ * - What a server asks goes to its session where it has one alone. Where several share it the right session is unknown: there `ping` is
  *   answered. A question for a person goes to the session whose call is the only one that can have caused it, if that takes questions; where
  *   calls are under way at the same time, or one was cancelled and may still be at work, it is refused, as is everything else.
  * - A session that leaves takes its requests back, and answers what it was asked, by errors. What comes for it later is nothing.
  * - A session that leaves with a request unanswered, one that it has cancelled included, leaves a server that may still be at it:
- *   `isClean` says so, and such a server is given to no other host, who might be asked what the first one has caused.
+ *   `isClean` says so, and such a server is given to no other host, which might be asked for something that the first one has caused.
  * - A resource stays subscribed to for as long as one of the sessions wants it.
  * - Of the log levels of sessions that share a server the most verbose is asked for, and each session is told the messages of its own. One
  *   that has named none is told all.
@@ -50,7 +50,7 @@ interface Session {
 interface Request {
   /** Undefined: it is of no session. */
   readonly session: Session | undefined
-  /** Nobody wants the answer. */
+  /** The answer is not wanted. */
   isDropped: boolean
   readonly id: string
   readonly progressToken: string | undefined
@@ -123,7 +123,7 @@ export class ServerMux {
       return
     }
     if (method === "notifications/cancelled") return this.#cancelled(session, message, onHandOff)
-    // Nobody may ask a session that shares its server, so none of this is of use there.
+    // A server that is shared may ask no session, so none of this is of use there.
     if (this.#options.isShared && method === "notifications/roots/list_changed") return
     this.#options.toServer(message.text, onHandOff)
   }

@@ -53,7 +53,7 @@ export const run = Effect.fnUntraced(function*(input: CallInput) {
     const questions = yield* Questions.make(input, waiting, tool)
     return yield* questions.during(call(input, config, server, tool, given, waiting)).pipe(
       Effect.flatMap((result) => show(input, target, `${server}.${tool}`, result)),
-      // Said while the server still lives: ending it may take seconds, and nobody should wait for them.
+      // Said while the server still lives: ending it may take seconds, and the user should not wait for them.
       Effect.catch((error) => Report.ending(error, input.json)),
       Effect.provide(
         Source.layer(input, { ...source, config }, questions.offered)

@@ -55,7 +55,7 @@ export const run = Effect.fnUntraced(function*(input: PromptInput) {
     return yield* asked.pipe(
       Effect.flatMap((result) => print(input, target, result)),
       Effect.as(ExitCode.ok),
-      // Said while the server still lives: ending it may take seconds, and nobody should wait for them.
+      // Said while the server still lives: ending it may take seconds, and the user should not wait for them.
       Effect.catch((error) => Report.ending(error, input.json)),
       Effect.provide(Source.layer(input, { ...source, config }, questions.offered))
     )

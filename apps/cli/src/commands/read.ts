@@ -50,7 +50,7 @@ export const run = Effect.fnUntraced(function*(input: ReadInput) {
     return yield* asked.pipe(
       Effect.flatMap(({ contents, ...rest }) => print(input, target, contents, rest)),
       Effect.as(ExitCode.ok),
-      // Said while the server still lives: ending it may take seconds, and nobody should wait for them.
+      // Said while the server still lives: ending it may take seconds, and the user should not wait for them.
       Effect.catch((error) => Report.ending(error, input.json)),
       Effect.provide(Source.layer(input, { ...source, config }, questions.offered))
     )

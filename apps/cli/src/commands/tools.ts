@@ -32,7 +32,7 @@ export const run = Effect.fnUntraced(function*(input: ToolsInput) {
   const source = yield* Source.open(input)
   const meant = yield* Source.listed(source, input.server)
   return yield* answer(input, source, meant).pipe(
-    // Said while the servers still live: ending them may take seconds, and nobody should wait for them.
+    // Said while the servers still live: ending them may take seconds, and the user should not wait for them.
     Effect.catch((error) => Report.ending(error, input.json)),
     Effect.provide(Source.layer(input, source))
   )
