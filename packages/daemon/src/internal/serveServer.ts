@@ -203,6 +203,9 @@ const hold = (
   run: Run
 ): Effect.Effect<void> => {
   const initialize = said?.method === "initialize" ? said : undefined
+  // A client of the modern era says so in each request, and what is between the eras looks at that.
+  const takesQuestions = initialize === undefined ||
+    RawMessage.textAt(initialize, ["params", "capabilities", "elicitation"]) !== undefined
   const later = (millis: number, work: () => void): () => void => {
     const fiber = run(Effect.andThen(Effect.sleep(millis), Effect.sync(work)))
     return () => fiber.interruptUnsafe()
@@ -212,7 +215,7 @@ const hold = (
       Effect.flatMap(({ isFresh, place }) =>
         usable(pool, ServerTarget.make(place, question), { program: who.program, isFresh })
       ),
-      Effect.flatMap((server) => attend(server, who, opening, bridged)),
+      Effect.flatMap((server) => attend(server, who, opening, takesQuestions, bridged)),
       Effect.scoped
     )
   const own = inEra(initialize)
@@ -237,13 +240,14 @@ const attend = (
   server: PooledServer,
   who: SessionStatus,
   opening: HeldOpening,
+  takesQuestions: boolean,
   bridged: Bridged | undefined
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { isShared } = server.target
     const ended = Deferred.makeUnsafe<void>()
     let onMessage = opening.onMessage
-    const port = server.mux.attach((message) => onMessage(message))
+    const port = server.mux.attach((message) => onMessage(message), takesQuestions)
     server.losses.add(opening.onLost)
     server.hold(who)
     const onRetired = isShared ? opening.onShared(server) : ignore
