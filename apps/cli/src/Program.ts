@@ -17,17 +17,20 @@ import { ExitCode } from "./ExitCode.ts"
 import * as Help from "./Help.ts"
 import * as Report from "./Report.ts"
 import { Shell } from "./Shell.ts"
+import { Trusting } from "./Trusting.ts"
 import { writeResult } from "./WriteResult.ts"
 
 /** Runs a command line and succeeds with the exit code, whatever went wrong. Only defects and interruption are left. */
 export const run = Effect.fnUntraced(function*(words: ReadonlyArray<string>) {
   const { version } = yield* Shell
   const outcome = yield* Ref.make<number>(ExitCode.ok)
-  const isJson = words.slice(0, words.includes("--") ? words.indexOf("--") : undefined).includes("--json")
+  const own = words.slice(0, words.includes("--") ? words.indexOf("--") : undefined)
+  const isJson = own.includes("--json")
   return yield* CliCommand.runWith(command, { version })(words).pipe(
     Effect.andThen(Ref.get(outcome)),
     Effect.catch((error) => failed(error, isJson)),
     Effect.provideService(Outcome, outcome),
+    Effect.provideService(Trusting, own.includes("--trust")),
     Effect.provide(Layer.merge(presentation(isJson, outcome), Diagnostics.layer(isJson)))
   )
 })

@@ -37,7 +37,7 @@ export interface CallInput extends Source.SourceInput, Questions.QuestionsInput 
 
 /** Runs the command and succeeds with its exit code. */
 export const run = Effect.fnUntraced(function*(input: CallInput) {
-  const source = yield* Source.open(input)
+  const source = yield* Source.open(input, input.words[0])
   const { item: tool, rest: words, server } = yield* Source.meant(source, input.words, {
     what: "tool",
     usage: source.only === undefined ? "holdfast call <server> <tool> key=value…" : "holdfast call <tool> key=value…"

@@ -27,7 +27,7 @@ export interface ReadInput extends Source.SourceInput, Questions.QuestionsInput 
 
 /** Runs the command and succeeds with its exit code. */
 export const run = Effect.fnUntraced(function*(input: ReadInput) {
-  const source = yield* Source.open(input)
+  const source = yield* Source.open(input, input.words[0])
   const usage = "holdfast read <server> <uri>"
   const { item: uri, rest, server } = yield* Source.meant(source, input.words, {
     what: "resource",
@@ -44,8 +44,7 @@ export const run = Effect.fnUntraced(function*(input: ReadInput) {
     const asked = Effect.gen(function*() {
       const mcp = yield* McpConnections
       waiting.say(waitingFor([server], config))
-      return yield* questions.during(mcp.readResource(server, uri, { deadline: Option.getOrUndefined(input.deadline) })
-      )
+      return yield* questions.during(mcp.readResource(server, uri, { deadline: Option.getOrUndefined(input.deadline) }))
     })
     return yield* asked.pipe(
       Effect.flatMap(({ contents, ...rest }) => print(input, target, contents, rest)),
