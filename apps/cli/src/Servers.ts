@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as path from "node:path"
 import type { Duplex } from "node:stream"
+import { Quiet } from "./Quiet.ts"
 import { Shell } from "./Shell.ts"
 
 /** The first connection to a server through the daemon, if the hot path has made one. */
@@ -22,7 +23,7 @@ export const layer = (config: McpConfig, direct: boolean) =>
     const { directory, stderr, usesDaemon, version } = yield* Shell
     const isThroughDaemon = usesDaemon && !direct
     const first = yield* First
-    let isTold = false
+    let isTold = yield* Quiet
     const onDirect = (why: string): Effect.Effect<void> =>
       Effect.suspend(() => {
         if (isTold) return Effect.void

@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { Scope } from "effect/Scope"
+import { Quiet } from "./Quiet.ts"
 import { Shell } from "./Shell.ts"
 import { eraseLine, firstLine, styleOf } from "./Style.ts"
 
@@ -16,7 +17,7 @@ export interface Waiting {
 export const make: Effect.Effect<Waiting, never, Shell | Scope> = Effect.gen(function*() {
   const { stderr } = yield* Shell
   let text = ""
-  if (stderr.isTerminal) {
+  if (stderr.isTerminal && !(yield* Quiet)) {
     const { dim } = styleOf(stderr)
     let isShown = false
     yield* Effect.addFinalizer(() => Effect.suspend(() => isShown ? stderr.write(eraseLine) : Effect.void))

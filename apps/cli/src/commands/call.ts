@@ -15,6 +15,7 @@ import * as ConfigFile from "../ConfigFile.ts"
 import { ExitCode } from "../ExitCode.ts"
 import { findTool } from "../FindTool.ts"
 import { whoseResult } from "../LostResult.ts"
+import { note } from "../Quiet.ts"
 import * as Report from "../Report.ts"
 import * as Servers from "../Servers.ts"
 import * as ServerWord from "../ServerWord.ts"
@@ -146,7 +147,7 @@ const show = Effect.fnUntraced(function*(input: CallInput, name: string, result:
   const named = result.content.filter((block) => !ModelView.isReadable(block))
   if (named.length > 0) {
     const what = named.map((block) => printable(ModelView.wordsOf(block))).join(", ")
-    yield* stderr.write(`holdfast: named only: ${what}; --json has everything\n`)
+    yield* note(`holdfast: named only: ${what}; --json has everything\n`)
   }
   return exitCode
 })

@@ -18,6 +18,7 @@ import * as ConfigFile from "../ConfigFile.ts"
 import { type ExitCode, exitCodeOf } from "../ExitCode.ts"
 import { findTool } from "../FindTool.ts"
 import { InputSchema } from "../InputSchema.ts"
+import { note } from "../Quiet.ts"
 import * as Report from "../Report.ts"
 import * as Servers from "../Servers.ts"
 import * as ServerWord from "../ServerWord.ts"
@@ -69,12 +70,10 @@ const listing = Effect.fnUntraced(function*(input: ToolsInput, config: McpConfig
   const listed = yield* list(input, servers, config, Option.getOrElse(input.deadline, () => patience))
   const exitCode = listed.length === 0 && off.length > 0 && !input.json ? 0 : yield* show(input, listed)
   if (!input.json && off.length > 0) {
-    const { stderr } = yield* Shell
-    yield* stderr.write(`holdfast: switched off in ${config.file}: ${printable(off.join(", "))}\n`)
+    yield* note(`holdfast: switched off in ${config.file}: ${printable(off.join(", "))}\n`)
   }
   if (!input.json && Option.isNone(input.deadline) && listed.some(isLate)) {
-    const { stderr } = yield* Shell
-    yield* stderr.write(
+    yield* note(
       `  Listing all servers waits ${Duration.toSeconds(patience)} s for each; --deadline 1m waits longer.\n`
     )
   }
@@ -118,7 +117,7 @@ const isLate = ({ tools }: Listed): boolean =>
   Result.isFailure(tools) && tools.failure.reason._tag === "DeadlineExceeded" && tools.failure.reason.kind === "caller"
 
 const show = Effect.fnUntraced(function*(input: ToolsInput, listed: ReadonlyArray<Listed>) {
-  const { stderr, stdout } = yield* Shell
+  const { stdout } = yield* Shell
   const { bold, dim } = styleOf(stdout)
   if (input.json) {
     const answer = listed.map(({ server, tools }) =>
@@ -139,7 +138,7 @@ const show = Effect.fnUntraced(function*(input: ToolsInput, listed: ReadonlyArra
       column === 0 ? bold(cell) : column === 1 ? dim(cell) : cell
     if (rows.length > 0) yield* writeResult(`${table(rows, { width: stdout.columns, paint })}\n`)
     else if (listed.every(({ tools }) => Result.isSuccess(tools))) {
-      yield* stderr.write(listed.length === 0 ? "no servers are configured\n" : "no tools\n")
+      yield* note(listed.length === 0 ? "no servers are configured\n" : "no tools\n")
     }
   }
   let exitCode: ExitCode = 0
