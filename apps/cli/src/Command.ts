@@ -6,13 +6,33 @@
 import * as CliCommand from "effect/cli/Command"
 import { call } from "./words/call.ts"
 import { daemon } from "./words/daemon.ts"
+import { events } from "./words/events.ts"
+import { help } from "./words/help.ts"
+import { logs } from "./words/logs.ts"
+import { close, drain, reset } from "./words/operations.ts"
 import { root } from "./words/root.ts"
 import { share } from "./words/share.ts"
 import { connect, wrap } from "./words/shim.ts"
+import { status } from "./words/status.ts"
 import { tools } from "./words/tools.ts"
 import { why } from "./words/why.ts"
 
 export { Outcome } from "./Outcome.ts"
 
 /** The whole command line. */
-export const command = root.pipe(CliCommand.withSubcommands([tools, call, connect, wrap, why, share, daemon]))
+export const command = root.pipe(CliCommand.withSubcommands([
+  tools,
+  call,
+  connect,
+  wrap,
+  status,
+  why,
+  logs,
+  events,
+  reset,
+  drain,
+  close,
+  share,
+  daemon,
+  help
+]))

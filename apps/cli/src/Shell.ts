@@ -22,6 +22,8 @@ export interface Output<out E = never> {
   readonly hasColor: boolean
   /** Width of the terminal; `undefined` when it is none. */
   readonly columns: number | undefined
+  /** Its reader has gone, which a write has noticed: what goes on for ever has no reason to. */
+  readonly gone: Effect.Effect<void>
 }
 
 export class Shell extends Context.Service<Shell, {
@@ -29,6 +31,10 @@ export class Shell extends Context.Service<Shell, {
   readonly version: string
   /** False: the user forbids the daemon (`HOLDFAST_NO_DAEMON`). */
   readonly usesDaemon: boolean
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** What this program is run by, and its own file. */
+  readonly node: { readonly version: string; readonly path: string; readonly main: string }
+  readonly platform: string
   readonly stdout: Output<OutputUnwritable>
   /** Never fails: where a complaint cannot be told there is nowhere to tell that either. The exit code still says it. */
   readonly stderr: Output

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as path from "node:path"
 import * as Generated from "./support/Generated.ts"
-import * as JsonPage from "./support/JsonPage.ts"
 import { plain } from "./support/JsonCases.ts"
+import * as JsonPage from "./support/JsonPage.ts"
 import * as Outputs from "./support/Outputs.ts"
 import * as Words from "./support/Words.ts"
 

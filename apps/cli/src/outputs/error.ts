@@ -18,6 +18,7 @@ export const Failure = Schema.Struct({
 })
 
 export const Output = Schema.Struct({ error: Failure }).annotate({
-  description: "A failure, as one line on **stderr**, of every command. Nothing else of the command is on stdout then, " +
+  description:
+    "A failure, as one line on **stderr**, of every command. Nothing else of the command is on stdout then, " +
     "except where its own output says so."
 })

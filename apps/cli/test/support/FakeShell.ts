@@ -23,12 +23,16 @@ export const make = (
     isTerminal,
     hasColor: false,
     columns: isTerminal ? columns : undefined,
+    gone: Effect.never,
     write: (text: string) => Effect.sync(() => void written.push(text))
   }
   const shell = {
     directory,
     version: "0.0.0",
     usesDaemon: false,
+    environment: process.env,
+    node: { version: process.versions.node, path: process.execPath, main: "/usr/bin/holdfast" },
+    platform: "linux",
     stdout: output,
     stderr: output,
     stdin: Effect.succeed(stdin)

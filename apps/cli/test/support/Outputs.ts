@@ -17,7 +17,9 @@ export const ofEveryWord = ["error", "log"]
 /** All of them, those of every word first. */
 export const load = async (): Promise<ReadonlyArray<JsonOutput>> => {
   const names = fs.readdirSync(folder).map((file) => path.basename(file, ".ts"))
-  const sorted = names.toSorted((a, b) => Number(ofEveryWord.includes(b)) - Number(ofEveryWord.includes(a)) || (a < b ? -1 : 1))
+  const sorted = names.toSorted((a, b) =>
+    Number(ofEveryWord.includes(b)) - Number(ofEveryWord.includes(a)) || (a < b ? -1 : 1)
+  )
   return Promise.all(sorted.map(async (name) => {
     const { Output }: { readonly Output: Schema.Codec<unknown> } = await import(path.join(folder, `${name}.ts`))
     return { words: name.replaceAll("-", " "), schema: Output }

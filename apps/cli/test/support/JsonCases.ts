@@ -1,0 +1,41 @@
+/** For each word, how `--json` is tried: once with a result, once with a failure. */
+
+export interface JsonCase {
+  readonly success: ReadonlyArray<string>
+  /** The exit code of the success: `doctor` has findings. */
+  readonly code?: number
+  readonly failure: ReadonlyArray<string>
+  /** Without a daemon. */
+  readonly withoutDaemon?: true
+}
+
+/** Words that print no result of their own, and why. */
+export const plain: ReadonlyMap<string, string> = new Map([
+  ["connect", "speaks MCP on stdout"],
+  ["wrap", "speaks MCP on stdout"],
+  ["daemon run", "is the daemon"],
+  ["help", "is for people"]
+])
+
+const unknown = "none"
+
+/** In an order in which each finds what it needs: a daemon with one process of `spy`. */
+export const cases: ReadonlyMap<string, JsonCase> = new Map<string, JsonCase>([
+  ["call", { success: ["call", "spy", "echo", "text=a"], failure: ["call", "spy", "ecko"] }],
+  ["tools", { success: ["tools", "spy"], failure: ["tools", unknown] }],
+  ["status", { success: ["status"], failure: ["status"], withoutDaemon: true }],
+  ["daemon status", { success: ["daemon", "status"], failure: ["daemon", "status"], withoutDaemon: true }],
+  ["why", { success: ["why", "spy"], failure: ["why", unknown] }],
+  ["logs", { success: ["logs", "spy"], failure: ["logs", "spy"], withoutDaemon: true }],
+  ["events", { success: ["events"], failure: ["events"], withoutDaemon: true }],
+  ["share", { success: ["share", "spy"], failure: ["share", unknown] }],
+  ["reset", { success: ["reset", "spy"], failure: ["reset", unknown] }],
+  ["daemon reset", { success: ["daemon", "reset", "spy"], failure: ["daemon", "reset", unknown] }],
+  ["drain", { success: ["drain", "spy"], failure: ["drain", unknown] }],
+  ["daemon drain", { success: ["daemon", "drain", "spy"], failure: ["daemon", "drain", unknown] }],
+  ["close", { success: ["close", "spy"], failure: ["close", unknown] }],
+  ["daemon close", { success: ["daemon", "close", "spy"], failure: ["daemon", "close", unknown] }],
+  ["daemon unit", { success: ["daemon", "unit"], failure: ["daemon", "unit", "--systemd", "--launchd"] }],
+  ["daemon restart", { success: ["daemon", "restart"], failure: ["daemon", "restart", "--soon"] }],
+  ["daemon stop", { success: ["daemon", "stop"], failure: ["daemon", "stop", "--now"] }]
+])
