@@ -12,7 +12,7 @@ import { table } from "./Table.ts"
 /** What a command may fail with. */
 export type Failure = McpRuntimeError | CliFailure
 
-/** The shape of an error in every JSON output. The message names the problems too, for who shows nothing else. */
+/** The shape of an error in every JSON output. The message names the problems too, for programs that show nothing else. */
 export const errorJson = (reason: string, message: string, problems: ReadonlyArray<Problem> = []) =>
   problems.length === 0
     ? { reason, message }

@@ -125,7 +125,7 @@ const formers = async (place: DaemonPlace.DaemonPlace): Promise<ReadonlyArray<Da
   return found.filter((each) => each !== undefined)
 }
 
-/** Asks one thing. A daemon that is stopped, or hangs, does not hold up whoever asks. */
+/** Asks one thing. A daemon that is stopped, or hangs, does not hold up the caller. */
 const call = async (connection: DaemonClient.DaemonConnection, name: string, given?: object): Promise<string> => {
   const { daemon: { pid }, socket } = connection
   const silent = new DaemonRefusal("NotStarted", `the daemon (process ${pid}) has not answered; is it stopped?`)

@@ -7,11 +7,11 @@
  * Promises
  * - An answer, progress and what a subscription of the modern era brings go to the session that asked. What belongs to no request goes to
  *   every session.
- * - What a server asks goes to its session where it has one alone. Where several share it nobody knows whom it means: there `ping` is
+ * - What a server asks goes to its session where it has one alone. Where several share it the right session is unknown: there `ping` is
  *   answered, and everything else is refused.
  * - A session that leaves takes its requests back, and answers what it was asked, by errors. What comes for it later is nothing.
  * - A session that leaves with a request unanswered, one that it has cancelled included, leaves a server that may still be at it:
- *   `isClean` says so, and such a server is given to no other host, who might be asked what the first one has caused.
+ *   `isClean` says so, and such a server is given to no other host, which might be asked for something that the first one has caused.
  * - A resource stays subscribed to for as long as one of the sessions wants it.
  * - Of the log levels of sessions that share a server the most verbose is asked for, and each session is told the messages of its own. One
  *   that has named none is told all.
@@ -47,7 +47,7 @@ interface Session {
 interface Request {
   /** Undefined: it is of no session. */
   readonly session: Session | undefined
-  /** Nobody wants the answer. */
+  /** The answer is not wanted. */
   isDropped: boolean
   readonly id: string
   readonly progressToken: string | undefined
@@ -111,7 +111,7 @@ export class ServerMux {
       return
     }
     if (method === "notifications/cancelled") return this.#cancelled(session, message, onHandOff)
-    // Nobody may ask a session that shares its server, so none of this is of use there.
+    // A server that is shared may ask no session, so none of this is of use there.
     if (this.#options.isShared && method === "notifications/roots/list_changed") return
     this.#options.toServer(message.text, onHandOff)
   }

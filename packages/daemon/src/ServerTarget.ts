@@ -59,7 +59,7 @@ export const instanceOf = (wanted: WantedServer, number: number): WantedServer =
 
 export interface ServerTarget {
   readonly wanted: WantedServer
-  /** The process, whoever uses it how. */
+  /** The process, however it is used. */
   readonly process: string
   /** Equal for sessions that may share a connection. */
   readonly fingerprint: string
@@ -111,7 +111,7 @@ export const make = (wanted: WantedServer, initialize: RawMessage.RawMessage | u
   const process = digest({ command, args, cwd, environment: Object.entries(environment).toSorted(), instance })
   const question = initialize && RawMessage.replaced(initialize, [
     [RawMessage.paths.id, "0"],
-    // Where several sessions share a process nobody knows which of them a question is for: none is to be asked.
+    // Where several sessions share a process it is unknown which of them a question is for: none is asked.
     [["params", "capabilities"], isShared ? "{}" : undefined]
   ])
   const { capabilities, protocolVersion } = question === undefined
@@ -132,7 +132,7 @@ export const make = (wanted: WantedServer, initialize: RawMessage.RawMessage | u
       maxConnectionsPerKey: (isShared && policy.reuse) || instance !== undefined ? 1 : maxConnections,
       // Sessions, not calls: each may have many.
       maxInFlight: maxSessions,
-      // One that is not given to others any more may be somebody's for hours.
+      // One that is not given to others any more may be in use for hours.
       drainTimeout: Number.POSITIVE_INFINITY,
       idleTimeout: Math.min(policy.idleTimeout, idleMillis)
     }

@@ -38,90 +38,57 @@ import { resolve } from "node:path"
 import type { ClientHandlers } from "./ClientHandlers.ts"
 import type { Endpoint } from "./Endpoint.ts"
 import type { HttpAuthorizer } from "./HttpAuthorizer.ts"
-import { ConfigNews } from "./internal/ConfigNews.ts"
-import * as ConfigWatch from "./internal/ConfigWatch.ts"
-import * as ConnectionLog from "./internal/ConnectionLog.ts"
-import * as McpConnector from "./internal/connector.ts"
-import { isRepeatable } from "./internal/delivery.ts"
-import { guardedHandlers } from "./internal/guardedHandlers.ts"
-import { guardedListener } from "./internal/guardedListener.ts"
-import { Holding } from "./internal/Holding.ts"
-import { allPages, type Listing } from "./internal/listing.ts"
-import * as listings from "./internal/listings.ts"
+import { Replay } from "./internal/calls/CallRetries.ts"
+import type {
+  CallOptions,
+  CompletionRequest,
+  PromptCall,
+  Request,
+  ServerNotification,
+  ToolCall,
+  ToolEvent,
+  UseOptions,
+  WaitOptions
+} from "./internal/calls/contract.ts"
+import { isRepeatable } from "./internal/calls/delivery.ts"
+import { guardedListener } from "./internal/calls/guardedListener.ts"
+import { allPages, type Listing } from "./internal/calls/listing.ts"
+import * as listings from "./internal/calls/listings.ts"
+import { type Decode, Oddities } from "./internal/calls/Oddities.ts"
+import { toolEvents } from "./internal/calls/toolEvents.ts"
+import { ToolHints } from "./internal/calls/ToolHints.ts"
+import { ConfigNews } from "./internal/config/ConfigNews.ts"
+import * as ConfigWatch from "./internal/config/ConfigWatch.ts"
+import { guardedHandlers } from "./internal/connection/guardedHandlers.ts"
+import type { SessionLostClassifier } from "./internal/http/SessionLost.ts"
+import { scopedFork } from "./internal/link/scopedFork.ts"
 import { workingDirectory } from "./internal/nodePlatform.ts"
-import { type Decode, Oddities } from "./internal/Oddities.ts"
-import { Replay } from "./internal/replay.ts"
-import { ServerMemory } from "./internal/ServerMemory.ts"
-import type { SessionLostClassifier } from "./internal/SessionLost.ts"
-import { type LogLevel, readAgain, Subscriptions } from "./internal/Subscriptions.ts"
-import * as Targets from "./internal/target.ts"
-import { toolEvents } from "./internal/toolEvents.ts"
-import { ToolHints } from "./internal/ToolHints.ts"
-import * as UnderNames from "./internal/underNames.ts"
+import * as ConnectionLog from "./internal/pool/ConnectionLog.ts"
+import * as McpConnector from "./internal/pool/McpConnector.ts"
+import * as Targets from "./internal/pool/PooledServer.ts"
+import { ServerMemory } from "./internal/pool/ServerMemory.ts"
+import * as UnderNames from "./internal/pool/underNames.ts"
+import { Holding } from "./internal/subscriptions/Holding.ts"
+import { readAgain, Subscriptions } from "./internal/subscriptions/Subscriptions.ts"
+import type { LogLevel } from "./internal/subscriptions/Teller.ts"
+import { Warmth } from "./internal/subscriptions/Warmth.ts"
 import { version } from "./internal/version.ts"
-import { Warmth } from "./internal/Warmth.ts"
 import { McpConfig } from "./McpConfig.ts"
 import type { McpConnection } from "./McpConnection.ts"
 import { ConfigInvalid, DeadlineExceeded, McpRuntimeError, ToolDisabled } from "./McpRuntimeError.ts"
 import * as ToolFilter from "./ToolFilter.ts"
 
-/** How long to wait, and for what. */
-export interface WaitOptions {
-  /** Covers everything, waiting for a connection and repetitions included. Default: none beyond the server's own deadlines. */
-  readonly deadline?: Duration.Input | undefined
-  /** False fails at once with `NotReady` while the server is being restarted. Default: the policy's, true. */
-  readonly waitForReady?: boolean | undefined
+export type {
+  CallOptions,
+  CompletionRequest,
+  PromptCall,
+  Request,
+  ServerNotification,
+  ToolCall,
+  ToolEvent,
+  UseOptions,
+  WaitOptions
 }
-
-export interface CallOptions extends WaitOptions {
-  /** True: running this call twice is as good as once, so it may be repeated when its outcome is unknown. Default: false. */
-  readonly idempotent?: boolean | undefined
-  /** Told about the call's progress, in order, before the call settles. What it throws, or promises and breaks, is logged once. */
-  readonly onProgress?: ((progress: Messages.Progress) => void) | undefined
-}
-
-/** How to borrow a connection. */
-export interface UseOptions {
-  /** Shortens the wait for a connection. Default: the policy's `acquireTimeout`. */
-  readonly timeout?: Duration.Input | undefined
-  readonly waitForReady?: boolean | undefined
-}
-
-/** Which tool, with which arguments. */
-export interface ToolCall {
-  readonly name: string
-  readonly arguments?: Readonly<Record<string, unknown>> | undefined
-}
-
-/** A request of any kind. */
-export interface Request {
-  readonly method: string
-  readonly params?: object | undefined
-}
-
-/** Which prompt, with which arguments. */
-export interface PromptCall {
-  readonly name: string
-  readonly arguments?: Readonly<Record<string, string>> | undefined
-}
-
-/** What a prompt's argument or a resource template's variable may be completed to. */
-export interface CompletionRequest {
-  readonly ref: { readonly type: "ref/prompt"; readonly name: string } | {
-    readonly type: "ref/resource"
-    readonly uri: string
-  }
-  readonly argument: { readonly name: string; readonly value: string }
-  readonly context?: { readonly arguments?: Readonly<Record<string, string>> } | undefined
-}
-
-/**
- * What happens to a call: progress any number of times, then its result. `skipped`: so many reports before this one were left out,
- * because the reader was more than 1024 behind.
- */
-export type ToolEvent =
-  | { readonly _tag: "Progress"; readonly progress: Messages.Progress; readonly skipped?: number }
-  | { readonly _tag: "Result"; readonly result: Messages.CallToolResult }
 
 export {
   /**
@@ -129,15 +96,6 @@ export {
    * for a while, because its connection was lost or replaced, and is heard of again now. Read it again.
    */
   readAgain
-}
-
-/** Something a server said of its own accord. `params` is its own, unchecked. */
-export interface ServerNotification {
-  /** Its configured name. */
-  readonly server: string
-  /** For example `notifications/tools/list_changed`, `notifications/message`, `notifications/resources/updated`. */
-  readonly method: string
-  readonly params: unknown
 }
 
 /** The servers of one application. A server is meant by its configured name, or by an endpoint. */
@@ -305,7 +263,7 @@ export const make = Effect.fnUntraced(function*(
   const notifications = yield* PubSub.sliding<ServerNotification>(1024)
   const reloads = yield* PubSub.sliding<void>(1)
   yield* Effect.addFinalizer(() => Effect.andThen(PubSub.shutdown(notifications), PubSub.shutdown(reloads)))
-  const fork = Effect.runForkWith(yield* Effect.context())
+  const fork = yield* scopedFork
   const names = ({ fingerprint, label }: Targets.Target) => targets.names(fingerprint, label)
   let isLossTold = false
   const tell = (notification: ServerNotification): void => {

@@ -24,7 +24,7 @@ import * as Toolkit from "effect/ai/Toolkit"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { kindOf } from "./internal/defective.ts"
+import { kindOf } from "./internal/connection/defective.ts"
 import * as ModelView from "./ModelView.ts"
 import * as ToolCatalog from "./ToolCatalog.ts"
 

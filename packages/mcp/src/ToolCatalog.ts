@@ -28,7 +28,8 @@ import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
-import { defective, kindOf } from "./internal/defective.ts"
+import { defective, kindOf } from "./internal/connection/defective.ts"
+import { scopedFork } from "./internal/link/scopedFork.ts"
 import * as ToolName from "./internal/ToolName.ts"
 import {
   type CallOptions,
@@ -133,7 +134,7 @@ export const make = Effect.fnUntraced(function*(
   const { concurrency, deadline = "30 seconds", exclude = [], filter = () => true, keepOpen = true } = options
   const mcp = yield* McpConnections
   const scope = yield* Effect.scope
-  const fork = Effect.runForkWith(yield* Effect.context())
+  const fork = yield* scopedFork
   const states = new Map<string, ServerState>()
   const warmed = new Set<string>()
   const told = new Set<string>()

@@ -12,7 +12,7 @@ import fs from "node:fs"
 import { syncBuiltinESMExports } from "node:module"
 import * as os from "node:os"
 import * as path from "node:path"
-import * as ConfigWatch from "../src/internal/ConfigWatch.ts"
+import * as ConfigWatch from "../src/internal/config/ConfigWatch.ts"
 import { eventually } from "./support/eventually.ts"
 import { passing } from "./support/OpenHttp.ts"
 

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
-import type { Multiplexer } from "../src/internal/Multiplexer.ts"
+import type { Multiplexer } from "../src/internal/connection/Multiplexer.ts"
 import type { RequestOptions } from "../src/McpConnection.ts"
 import { noteTaker } from "./support/noteTaker.ts"
 

@@ -20,7 +20,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { TestClock } from "effect/testing"
-import { classify } from "../src/internal/connector.ts"
+import { classify } from "../src/internal/pool/McpConnector.ts"
 
 const server = "docs"
 const url = "http://docs.invalid/mcp"

@@ -5,7 +5,7 @@ import { MemoryServer } from "@holdfast/mcp/testing"
 import * as Effect from "effect/Effect"
 import { TestClock } from "effect/testing"
 import { vi } from "vitest"
-import { ServerMemory } from "../src/internal/ServerMemory.ts"
+import { ServerMemory } from "../src/internal/pool/ServerMemory.ts"
 
 const endpoints = 10_000
 

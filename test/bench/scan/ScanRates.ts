@@ -36,7 +36,7 @@ const loaded = (count: number) =>
     (folder) => Effect.sync(() => fs.rmSync(folder, { recursive: true }))
   )
 
-const rate = (rules: ScanRules.RuleSet) =>
+const rate = (rules: typeof ScanRules.builtIn) =>
   Effect.scoped(Effect.gen(function*() {
     const scanner = yield* Scanner.make({ roots: [tree], rules, threads: 1 })
     const { batches } = yield* scanner.plan(tree)

@@ -52,7 +52,7 @@ export const run = Effect.fnUntraced(function*(input: CallInput) {
   const warnings = config.warnings.filter((warning) => warning.server === undefined || warning.server === server)
   return yield* Effect.scoped(call(input, config, server, tool, given)).pipe(
     Effect.flatMap((result) => show(input, `${server}.${tool}`, result)),
-    // Said while the server still lives: ending it may take seconds, and nobody should wait for them.
+    // Said while the server still lives: ending it may take seconds, and the user should not wait for them.
     Effect.catch((error) => Report.ending(error, input.json)),
     Effect.provide(Servers.layer({ ...config, servers, warnings }, input.direct))
   )

@@ -27,7 +27,8 @@ export const run = Effect.fnUntraced(function*({ json, launchd, systemd }: UnitI
   }
   const { environment, node, platform } = yield* Shell
   const kind = launchd || (!systemd && platform === "darwin") ? "launchd" : "systemd"
-  const text = DaemonUnit[kind]({ environment, node: node.path, main: node.main })
+  const print = kind === "launchd" ? DaemonUnit.launchd : DaemonUnit.systemd
+  const text = print({ environment, node: node.path, main: node.main })
   const file = kind === "launchd"
     ? `~/Library/LaunchAgents/${DaemonUnit.label}.plist`
     : "~/.config/systemd/user/holdfast.service"

@@ -58,7 +58,7 @@ export const run = Effect.fnUntraced(function*(input: ToolsInput) {
     (reason) => new McpRuntimeError({ reason })
   )
   return yield* (meant === undefined ? listing(input, config) : listingOf(input, config, meant)).pipe(
-    // Said while the servers still live: ending them may take seconds, and nobody should wait for them.
+    // Said while the servers still live: ending them may take seconds, and the user should not wait for them.
     Effect.catch((error) => Report.ending(error, input.json)),
     Effect.provide(Servers.layer(config, input.direct))
   )

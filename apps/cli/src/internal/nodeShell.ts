@@ -57,7 +57,7 @@ const output = (stream: WriteStream & { readonly fd: number }): Output<OutputUnw
 
 /**
  * Writes all of it. Node's own stream for a file takes a write that was cut short (a disk that is full in the middle of it) for
- * a whole one; the system says why only to who goes on with the rest.
+ * a whole one; the system gives the reason only for the next write, that of the rest.
  */
 const writeFile = (fd: number, rest: Buffer): Effect.Effect<void, OutputUnwritable> =>
   Effect.callback((resume) => {

@@ -86,6 +86,6 @@ const hasFields = (one: Json): boolean => isJson(one["properties"]) && Object.ke
 
 const isJson = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value)
 
-const withoutRef = ({ $ref: _, ...rest }: Json): Json => rest
+const withoutRef = (one: Json): Json => Object.fromEntries(Object.entries(one).filter(([name]) => name !== "$ref"))
 
 const capital = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1)

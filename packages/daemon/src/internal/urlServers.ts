@@ -86,7 +86,7 @@ export const make: Effect.Effect<UrlServers, never, Scope.Scope> = Effect.gen(fu
       const run = yield* FiberSet.makeRuntime<never, void, never>()
       const say = (text: string): void => {
         const sent = transport.send(parse(text))
-        // A request that cannot be sent is answered; of the rest there is nobody who could be told.
+        // A request that cannot be sent is answered; the rest have no caller to tell.
         run(Effect.ignore(Effect.tryPromise(() => sent)))
       }
       const mux = new ServerMux({

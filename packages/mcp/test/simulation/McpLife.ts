@@ -13,8 +13,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { readAgain } from "../../src/internal/Subscriptions.ts"
-import { declined, type Meaning } from "./LifeAuditor.ts"
+import { readAgain } from "../../src/internal/subscriptions/Subscriptions.ts"
+import { declined, faultOfTheUser, type Meaning } from "./LifeAuditor.ts"
 import type { McpAuditor } from "./McpAuditor.ts"
 import type { Scenario } from "./McpScenario.ts"
 import type { Question } from "./SimulatedQuestions.ts"
@@ -69,8 +69,6 @@ interface News {
   readonly serial: number
   readonly _meta?: Readonly<Record<string, unknown>>
 }
-/** What is thrown by code that is not the runtime's. */
-export const faultOfTheUser = "the user's program has failed"
 
 /** Hears everything from now on. */
 export const listen = (mcp: McpConnections.McpConnections["Service"], { auditor }: World) =>
