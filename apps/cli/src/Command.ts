@@ -6,11 +6,13 @@
 import * as CliCommand from "effect/cli/Command"
 import { call } from "./words/call.ts"
 import { daemon } from "./words/daemon.ts"
+import { doctor } from "./words/doctor.ts"
 import { events } from "./words/events.ts"
 import { help } from "./words/help.ts"
 import { logs } from "./words/logs.ts"
 import { close, drain, reset } from "./words/operations.ts"
 import { root } from "./words/root.ts"
+import { servers } from "./words/servers.ts"
 import { share } from "./words/share.ts"
 import { connect, wrap } from "./words/shim.ts"
 import { status } from "./words/status.ts"
@@ -25,10 +27,12 @@ export const command = root.pipe(CliCommand.withSubcommands([
   call,
   connect,
   wrap,
+  servers,
   status,
   why,
   logs,
   events,
+  doctor,
   reset,
   drain,
   close,

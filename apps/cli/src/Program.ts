@@ -19,6 +19,7 @@ import { pages } from "./HelpPages.ts"
 import { Quiet } from "./Quiet.ts"
 import * as Report from "./Report.ts"
 import { Shell } from "./Shell.ts"
+import { Trusting } from "./Trusting.ts"
 import { writeResult } from "./WriteResult.ts"
 
 /** Runs a command line and succeeds with the exit code, whatever went wrong. Only defects and interruption are left. */
@@ -32,6 +33,7 @@ export const run = Effect.fnUntraced(function*(words: ReadonlyArray<string>) {
     Effect.andThen(Ref.get(outcome)),
     Effect.catch((error) => failed(error, isJson)),
     Effect.provideService(Outcome, outcome),
+    Effect.provideService(Trusting, own.includes("--trust")),
     Effect.provide(Layer.merge(presentation(isJson, outcome), Diagnostics.layer(isJson, isQuiet))),
     Effect.provideService(Quiet, isQuiet)
   )

@@ -4,13 +4,13 @@
  * Servers behind urls outlive their callers anyway, and are connected to directly.
  */
 import * as DaemonLink from "@holdfast/daemon/DaemonLink"
-import type { McpConfig } from "@holdfast/mcp/McpConfig"
 import * as McpConnections from "@holdfast/mcp/McpConnections"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as path from "node:path"
 import type { Duplex } from "node:stream"
+import type { FoundConfig } from "./ConfigSearch.ts"
 import { Quiet } from "./Quiet.ts"
 import { Shell } from "./Shell.ts"
 
@@ -18,7 +18,7 @@ import { Shell } from "./Shell.ts"
 export const First = Context.Reference<Duplex | undefined>("holdfast/First", { defaultValue: () => undefined })
 
 /** `direct`: every server is started by this command, and ends with it. */
-export const layer = (config: McpConfig, direct: boolean) =>
+export const layer = (config: FoundConfig, direct: boolean) =>
   Layer.unwrap(Effect.gen(function*() {
     const { directory, stderr, usesDaemon, version } = yield* Shell
     const isThroughDaemon = usesDaemon && !direct
@@ -30,9 +30,9 @@ export const layer = (config: McpConfig, direct: boolean) =>
         isTold = true
         return stderr.write(`holdfast: without the daemon: ${why}\n`)
       })
-    const file = path.resolve(directory, config.file)
     const servers = [...config.servers].map(([name, server]) => {
       const { endpoint } = server
+      const file = path.resolve(directory, config.origins.get(name)?.file ?? config.file)
       // By its name, since its entry also says how it is shared.
       const wants = { server: name, config: file }
       return [

@@ -42,14 +42,17 @@ export interface CallInput {
 
 /** Runs the command and succeeds with its exit code. */
 export const run = Effect.fnUntraced(function*(input: CallInput) {
-  const config = yield* ConfigFile.load(input.config)
+  const config = yield* ConfigFile.load(input.config, input.words[0])
   const { server, tool, words } = yield* understand(input, config)
   // What is wrong in itself is said before a server is started for it.
   const given = yield* ToolWords.read({ words, json: Option.getOrUndefined(input.args) })
   yield* refuseHidden(config, server, tool)
   // Only the server that is called: nothing of the others is looked at.
   const servers = new Map([...config.servers].filter(([name]) => name === server))
-  const warnings = config.warnings.filter((warning) => warning.server === undefined || warning.server === server)
+  const file = ConfigFile.fileOf(config, server)
+  const warnings = config.warnings.filter((warning) =>
+    warning.server === undefined ? warning.file === file : warning.server === server
+  )
   return yield* Effect.scoped(call(input, config, server, tool, given)).pipe(
     Effect.flatMap((result) => show(input, `${server}.${tool}`, result)),
     // Said while the server still lives: ending it may take seconds, and the user should not wait for them.

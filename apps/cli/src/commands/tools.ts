@@ -4,7 +4,6 @@
  * Few servers are started at once, each with its own time, and one that cannot be reached does not hide the tools of the others: it is
  * reported on stderr and decides the exit code.
  */
-import type { McpConfig } from "@holdfast/mcp/McpConfig"
 import { McpConnections } from "@holdfast/mcp/McpConnections"
 import { McpRuntimeError } from "@holdfast/mcp/McpRuntimeError"
 import type * as Messages from "@holdfast/mcp/Messages"
@@ -15,6 +14,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as ConfigFile from "../ConfigFile.ts"
+import type { FoundConfig } from "../ConfigSearch.ts"
 import { type ExitCode, exitCodeOf } from "../ExitCode.ts"
 import { findTool } from "../FindTool.ts"
 import { InputSchema } from "../InputSchema.ts"
@@ -52,7 +52,7 @@ export const patience = Duration.seconds(15)
 
 /** Runs the command and succeeds with its exit code. */
 export const run = Effect.fnUntraced(function*(input: ToolsInput) {
-  const config = yield* ConfigFile.load(input.config)
+  const config = yield* ConfigFile.load(input.config, Option.getOrUndefined(input.server))
   const meant = Option.isNone(input.server) ? undefined : yield* Effect.mapError(
     Effect.fromResult(ServerWord.split(input.server.value, config)),
     (reason) => new McpRuntimeError({ reason })
@@ -64,24 +64,29 @@ export const run = Effect.fnUntraced(function*(input: ToolsInput) {
   )
 })
 
-const listing = Effect.fnUntraced(function*(input: ToolsInput, config: McpConfig) {
+const listing = Effect.fnUntraced(function*(input: ToolsInput, config: FoundConfig) {
   const off = [...config.switchedOff]
   const servers = [...config.servers.keys(), ...config.unusable.keys()].filter((name) => !off.includes(name))
   const listed = yield* list(input, servers, config, Option.getOrElse(input.deadline, () => patience))
   const exitCode = listed.length === 0 && off.length > 0 && !input.json ? 0 : yield* show(input, listed)
   if (!input.json && off.length > 0) {
-    yield* note(`holdfast: switched off in ${config.file}: ${printable(off.join(", "))}\n`)
+    for (const [file, names] of Map.groupBy(off, (name) => ConfigFile.fileOf(config, name))) {
+      yield* note(`holdfast: switched off in ${printable(file)}: ${printable(names.join(", "))}\n`)
+    }
   }
   if (!input.json && Option.isNone(input.deadline) && listed.some(isLate)) {
     yield* note(
       `  Listing all servers waits ${Duration.toSeconds(patience)} s for each; --deadline 1m waits longer.\n`
     )
   }
-  return exitCode
+  // What lies behind a file that cannot be read is not known.
+  if (config.fault === undefined) return exitCode
+  const faulty = yield* Report.ending(config.fault, input.json)
+  return exitCode === 0 ? faulty : exitCode
 })
 
 const listingOf = Effect.fnUntraced(
-  function*(input: ToolsInput, config: McpConfig, { server, tool }: ServerWord.Meant) {
+  function*(input: ToolsInput, config: FoundConfig, { server, tool }: ServerWord.Meant) {
     const listed = yield* list(input, [server], config, Option.getOrUndefined(input.deadline))
     if (tool === undefined) return yield* show(input, listed)
     const [answer] = yield* Effect.forEach(listed, ({ tools }) => Effect.fromResult(tools))
@@ -92,7 +97,7 @@ const listingOf = Effect.fnUntraced(
 const list = (
   { concurrency }: ToolsInput,
   servers: ReadonlyArray<string>,
-  config: McpConfig,
+  config: FoundConfig,
   deadline: Duration.Duration | undefined
 ) =>
   Effect.scoped(Effect.gen(function*() {

@@ -23,11 +23,13 @@ const unknown = "none"
 export const cases: ReadonlyMap<string, JsonCase> = new Map<string, JsonCase>([
   ["call", { success: ["call", "spy", "echo", "text=a"], failure: ["call", "spy", "ecko"] }],
   ["tools", { success: ["tools", "spy"], failure: ["tools", unknown] }],
+  ["servers", { success: ["servers"], failure: ["servers", "-c", "none.json"] }],
   ["status", { success: ["status"], failure: ["status"], withoutDaemon: true }],
   ["daemon status", { success: ["daemon", "status"], failure: ["daemon", "status"], withoutDaemon: true }],
   ["why", { success: ["why", "spy"], failure: ["why", unknown] }],
   ["logs", { success: ["logs", "spy"], failure: ["logs", "spy"], withoutDaemon: true }],
   ["events", { success: ["events"], failure: ["events"], withoutDaemon: true }],
+  ["doctor", { success: ["doctor"], failure: ["doctor", "--deadline", "soon"] }],
   ["share", { success: ["share", "spy"], failure: ["share", unknown] }],
   ["reset", { success: ["reset", "spy"], failure: ["reset", unknown] }],
   ["daemon reset", { success: ["daemon", "reset", "spy"], failure: ["daemon", "reset", unknown] }],
