@@ -16,7 +16,7 @@ import * as Diagnostics from "./Diagnostics.ts"
 import { ExitCode } from "./ExitCode.ts"
 import * as Help from "./Help.ts"
 import { pages } from "./HelpPages.ts"
-import { Quiet } from "./Quiet.ts"
+import { ForPrograms, Quiet } from "./Quiet.ts"
 import * as Report from "./Report.ts"
 import { Shell } from "./Shell.ts"
 import { Trusting } from "./Trusting.ts"
@@ -35,7 +35,8 @@ export const run = Effect.fnUntraced(function*(words: ReadonlyArray<string>) {
     Effect.provideService(Outcome, outcome),
     Effect.provideService(Trusting, own.includes("--trust")),
     Effect.provide(Layer.merge(presentation(isJson, outcome), Diagnostics.layer(isJson, isQuiet))),
-    Effect.provideService(Quiet, isQuiet)
+    Effect.provideService(Quiet, isQuiet),
+    Effect.provideService(ForPrograms, isJson)
   )
 })
 

@@ -8,10 +8,14 @@ import { Shell } from "./Shell.ts"
 /** The user wants no words but those of failures. */
 export const Quiet = Context.Reference<boolean>("holdfast/Quiet", { defaultValue: () => false })
 
+/** The reader is a program: it gets lines of JSON, on stderr too. */
+export const ForPrograms = Context.Reference<boolean>("holdfast/ForPrograms", { defaultValue: () => false })
+
 /** Writes lines on stderr, unless the user wants none. */
 export const note = (text: string): Effect.Effect<void, never, Shell> =>
   Effect.gen(function*() {
     if (yield* Quiet) return
     const { stderr } = yield* Shell
-    yield* stderr.write(text)
+    const message = text.replace(/^holdfast: /, "").trim()
+    yield* stderr.write((yield* ForPrograms) ? `${JSON.stringify({ log: { level: "info", message } })}\n` : text)
   })

@@ -11,7 +11,7 @@ import * as Layer from "effect/Layer"
 import * as path from "node:path"
 import type { Duplex } from "node:stream"
 import type { FoundConfig } from "./ConfigSearch.ts"
-import { Quiet } from "./Quiet.ts"
+import { note } from "./Quiet.ts"
 import { Shell } from "./Shell.ts"
 
 /** The first connection to a server through the daemon, if the hot path has made one. */
@@ -20,15 +20,16 @@ export const First = Context.Reference<Duplex | undefined>("holdfast/First", { d
 /** `direct`: every server is started by this command, and ends with it. */
 export const layer = (config: FoundConfig, direct: boolean) =>
   Layer.unwrap(Effect.gen(function*() {
-    const { directory, stderr, usesDaemon, version } = yield* Shell
+    const { directory, usesDaemon, version } = yield* Shell
     const isThroughDaemon = usesDaemon && !direct
     const first = yield* First
-    let isTold = yield* Quiet
+    const context = yield* Effect.context<Shell>()
+    let isTold = false
     const onDirect = (why: string): Effect.Effect<void> =>
       Effect.suspend(() => {
         if (isTold) return Effect.void
         isTold = true
-        return stderr.write(`holdfast: without the daemon: ${why}\n`)
+        return Effect.provide(note(`holdfast: without the daemon: ${why}\n`), context)
       })
     const servers = [...config.servers].map(([name, server]) => {
       const { endpoint } = server

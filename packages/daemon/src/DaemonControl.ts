@@ -4,6 +4,7 @@
 import * as fs from "node:fs"
 import process from "node:process"
 import { setTimeout } from "node:timers/promises"
+import type { Follow, History } from "./ControlContract.ts"
 import * as DaemonClient from "./DaemonClient.ts"
 import * as DaemonLock from "./DaemonLock.ts"
 import * as DaemonPlace from "./DaemonPlace.ts"
@@ -27,6 +28,61 @@ export const why = async (server: string, place = DaemonPlace.open()): Promise<E
   const explanation: unknown = JSON.parse(await call(await reach(place), "why", { server }))
   // As for `status`.
   return explanation as Explanation
+}
+
+/** The last tries of a server, by its name or the number of one of its processes. Rejects as `status` does. */
+export const history = async (server: string, place = DaemonPlace.open()): Promise<History> => {
+  const history: unknown = JSON.parse(await call(await reach(place), "history", { server }))
+  // As for `status`.
+  return history as History
+}
+
+/** What `follow` yields. `text`: a line of the daemon's log, or an `Event` or a `LogLine` as JSON. */
+export interface Followed {
+  readonly seq: number
+  readonly text: string
+}
+
+/**
+ * Events or lines of a log as they come, until the daemon ends, the generator is left, or the signal says so. Rejects as `status` does. `after`
+ * is for one daemon: the next one counts from 1.
+ */
+export async function* follow(
+  what: Follow,
+  { place = DaemonPlace.open(), signal }: { readonly place?: DaemonPlace.DaemonPlace; readonly signal?: AbortSignal } =
+    {}
+): AsyncGenerator<Followed, void, undefined> {
+  const { socket } = await reach(place)
+  const end = (): void => void socket.destroy()
+  signal?.addEventListener("abort", end)
+  try {
+    if (signal?.aborted === true) return
+    socket.write(requestLine("follow", what, { progressToken: 1 }))
+    let rest = ""
+    for await (const chunk of socket.setEncoding("utf8")) {
+      const lines = (rest + String(chunk)).split("\n")
+      rest = lines.pop() ?? ""
+      for (const line of lines) {
+        const { params, result }: Told = JSON.parse(line)
+        // An answer is why there is nothing to follow.
+        if (result !== undefined) {
+          throw new DaemonRefusal("BadWish", result.content?.[0]?.text ?? "it cannot be followed")
+        }
+        if (params?.message !== undefined) yield { seq: params.progress ?? 0, text: params.message }
+      }
+    }
+  } catch (error) {
+    if (signal?.aborted !== true) throw error
+  } finally {
+    signal?.removeEventListener("abort", end)
+    socket.destroy()
+  }
+}
+
+/** A line of the daemon to a client that follows. */
+interface Told {
+  readonly params?: { readonly progress?: number; readonly message?: string }
+  readonly result?: { readonly content?: ReadonlyArray<{ readonly text?: string }> }
 }
 
 /** What can be done to servers: see `ServerPool.operate`. */
@@ -143,13 +199,7 @@ const ask = async (
   name: string,
   given: object = {}
 ): Promise<string> => {
-  const meta = {
-    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-    "io.modelcontextprotocol/clientInfo": { name: "holdfast", version: "0" },
-    "io.modelcontextprotocol/clientCapabilities": {}
-  }
-  const params = { name, arguments: given, _meta: meta }
-  socket.write(`${JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params })}\n`)
+  socket.write(requestLine(name, given))
   let said = ""
   for await (const text of socket.setEncoding("utf8").iterator({ destroyOnReturn: false })) {
     said += String(text)
@@ -161,6 +211,17 @@ const ask = async (
   }
   if (answer.isError) throw new DaemonRefusal("BadWish", answer.text)
   return answer.text
+}
+
+const requestLine = (name: string, given: object, said: object = {}): string => {
+  const meta = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientInfo": { name: "holdfast", version: "0" },
+    "io.modelcontextprotocol/clientCapabilities": {},
+    ...said
+  }
+  const params = { name, arguments: given, _meta: meta }
+  return `${JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params })}\n`
 }
 
 const answerIn = (line: string): { readonly text: string; readonly isError: boolean } | undefined => {

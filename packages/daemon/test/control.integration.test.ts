@@ -78,6 +78,8 @@ describe("the daemon's own server", () => {
       "make_way",
       "await_fewer",
       "why",
+      "history",
+      "follow",
       "reset",
       "drain",
       "close"

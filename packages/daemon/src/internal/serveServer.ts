@@ -22,6 +22,7 @@ import * as RawMessage from "../RawMessage.ts"
 import type { PooledServer, ServerFailure, ServerPool } from "../ServerPool.ts"
 import * as ServerTarget from "../ServerTarget.ts"
 import type { CallLog } from "./callLog.ts"
+import type { Journal } from "./Journal.ts"
 import { newSecret } from "./nodePlatform.ts"
 import { passOn } from "./passOn.ts"
 import * as SocketLines from "./socketLines.ts"
@@ -38,6 +39,7 @@ export interface ServedSession {
   readonly isModernHost: boolean
   readonly successor: Successor
   readonly calls: CallLog
+  readonly journal: Journal
 }
 
 /** The newer daemon that this one has made way for, or will. */
@@ -55,7 +57,7 @@ export interface Successor {
  */
 export const serveServer = (
   socket: net.Socket,
-  { calls, isModernHost, pool, successor, urls, wanted, who }: ServedSession
+  { calls, isModernHost, journal, pool, successor, urls, wanted, who }: ServedSession
 ): Effect.Effect<void> =>
   Effect.scoped(Effect.gen(function*() {
     const run = yield* FiberSet.makeRuntime<never, void, never>()
@@ -104,6 +106,11 @@ export const serveServer = (
             if (loss === closed && successor.isThere()) return next()
             if (initialize === undefined && !isOpen && loss.refusal === undefined) {
               unanswered = { loss, until: clock.monotonicTimeNanosUnsafe() + secondQuestion }
+            }
+            // What the start of a process has failed by is told of there.
+            if (!isOpen && loss.refusal === undefined && !("treatment" in loss)) {
+              const { message, reason } = loss
+              journal.tell({ event: "refused", server: wanted.name, by: own, reason, message })
             }
             opening.onLost(loss)
           },
