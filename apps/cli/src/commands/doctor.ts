@@ -38,7 +38,7 @@ const patience = Duration.seconds(15)
 
 /** Runs the checks and succeeds with the exit code. */
 export const run = Effect.fnUntraced(function*(input: DoctorInput) {
-  const { stdout } = yield* Shell
+  const { stdout, usesDaemon } = yield* Shell
   const findings = yield* Effect.scoped(Effect.gen(function*() {
     const waiting = yield* Waiting.make
     waiting.say("looking at processes")
@@ -52,7 +52,8 @@ export const run = Effect.fnUntraced(function*(input: DoctorInput) {
         Handshakes.check(
           config,
           Option.getOrElse(input.deadline, () => patience),
-          (open) => waiting.say(waitingFor(open, config))
+          (open) => waiting.say(waitingFor(open, config)),
+          input.direct || !usesDaemon
         ),
         Servers.layer(config, input.direct)
       )

@@ -3,6 +3,7 @@
  */
 import type { ServerOverview } from "@holdfast/daemon/ControlContract"
 import * as DaemonControl from "@holdfast/daemon/DaemonControl"
+import type { DaemonStatus } from "@holdfast/daemon/DaemonStatus"
 import { Endpoint } from "@holdfast/mcp/Endpoint"
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
@@ -29,8 +30,11 @@ type Row = Answer["servers"][number]
 export const run = Effect.fnUntraced(function*({ config: named, json }: ServersInput) {
   const { stdout } = yield* Shell
   const search = yield* ConfigSearch.search(named)
-  const held = yield* overview
-  const answer: Answer = { files: filesIn(search), servers: serversIn(search.config, held) }
+  const { failures, overview: held = [] } = yield* asked
+  const answer: Answer = {
+    files: filesIn(search),
+    servers: serversIn(search.config, held).map((row) => withFailure(row, failures))
+  }
   if (json) yield* writeResult(`${JSON.stringify(answer)}\n`)
   else if (answer.servers.length > 0) {
     const { bold, dim } = styleOf(stdout)
@@ -44,20 +48,28 @@ export const run = Effect.fnUntraced(function*({ config: named, json }: ServersI
   return fault === undefined ? ExitCode.ok : yield* fault
 })
 
+type Held = Pick<DaemonStatus, "failures" | "overview">
+
 /** A daemon that does not run has no servers. Nor has one that this user may not ask, which `doctor` tells of. */
-const overview: Effect.Effect<ReadonlyArray<ServerOverview>, never, Shell> = Effect.flatMap(
+const asked: Effect.Effect<Held, never, Shell> = Effect.flatMap(
   Shell,
-  ({ usesDaemon }) =>
-    usesDaemon
-      ? askingDaemon(() => DaemonControl.status()).pipe(
-        Effect.map(({ overview = [] }) => overview),
-        Effect.catchIf(({ reason }) => reason === "NotRunning", () => Effect.succeed([])),
-        Effect.catch(({ message }) =>
-          Effect.as(note(`holdfast: ${printable(message)}; holdfast doctor says more\n`), [])
-        )
+  ({ usesDaemon }) => {
+    const none: Held = { failures: [] }
+    if (!usesDaemon) return Effect.succeed(none)
+    return askingDaemon((): Promise<Held> => DaemonControl.status()).pipe(
+      Effect.catchIf(({ reason }) => reason === "NotRunning", () => Effect.succeed(none)),
+      Effect.catch(({ message }) =>
+        Effect.as(note(`holdfast: ${printable(message)}; holdfast doctor says more\n`), none)
       )
-      : Effect.succeed([])
+    )
+  }
 )
+
+/** One without a process that has failed is not just "not started". */
+const withFailure = (row: Row, failures: DaemonStatus["failures"]): Row => {
+  const last = row.state === "not started" ? failures.findLast(({ server }) => server === row.name) : undefined
+  return last === undefined ? row : { ...row, state: "failed", problem: last.message }
+}
 
 const filesIn = ({ places }: ConfigSearch.ConfigSearch): Answer["files"] =>
   places.flatMap(({ outcome, shown: file }): Answer["files"] => {
@@ -145,7 +157,9 @@ const tell = Effect.fnUntraced(function*({ files, servers }: Answer) {
     yield* note(`holdfast: ${printable(file)} is left out: ${why}\n`)
   }
   for (const { name, problem } of servers) {
-    if (problem !== undefined) yield* note(`holdfast: ${printable(`${name}: ${problem}`)}\n`)
+    if (problem === undefined) continue
+    const words = problem.startsWith(`${name}: `) ? problem : `${name}: ${problem}`
+    yield* note(`holdfast: ${printable(words)}; holdfast why ${name} shows its tries\n`)
   }
   if (servers.length === 0 && left.length === 0) {
     yield* note(

@@ -56,13 +56,18 @@ const described = ({ keys, server, tries }: Answer, output: Screen): string => {
   const head = ["KIND", "PROCESSES", "USED BY", "APART BECAUSE OF"]
   const shown = tries.slice(-mostTries)
   const hidden = tries.length - shown.length
+  // Of tries that failed, the last one says it all.
+  const inFull = shown.findLast(({ outcome }) => isFailure(outcome))
+  const count = total === 0
+    ? "no process"
+    : `${counted(total, "process", "processes")} of ${counted(keys.length, "kind", "kinds")}`
   return [
-    `${bold(printable(server))}: ${counted(total, "process", "processes")} of ${counted(keys.length, "kind", "kinds")}`,
+    `${bold(printable(server))}: ${count}`,
     ...(rows.length === 0 ? [] : ["", table([head, ...rows], { width: output.columns, overflow: "wrap" })]),
     ...(shown.length === 0
       ? []
       : ["", hidden > 0 ? `The last ${shown.length} tries; --json has ${hidden} before them:` : "The last tries:"]),
-    ...shown.flatMap((each) => ["", ...tryLines(each, output)].map((line) => dimmed(line, dim))),
+    ...shown.flatMap((each) => ["", ...tryLines(each, output, each === inFull)].map((line) => dimmed(line, dim))),
     ""
   ].join("\n")
 }
@@ -75,10 +80,12 @@ const dimmed = (line: string, dim: (text: string) => string): string =>
 
 const stepIndent = "    "
 
-const tryLines = (one: Try, { columns, hasColor }: Screen): ReadonlyArray<string> => {
+const isFailure = (outcome: Try["outcome"]): boolean => outcome === "failed" || outcome === "lost"
+
+const tryLines = (one: Try, { columns, hasColor }: Screen, isInFull: boolean): ReadonlyArray<string> => {
   const { bold, red } = styleOf({ hasColor })
   const { advice, at, code, exitCode, http, message, page, signal, stderr, steps } = one
-  const paint = one.outcome === "failed" || one.outcome === "lost" ? red : bold
+  const paint = isFailure(one.outcome) ? red : bold
   const facts = [
     one.pid === undefined ? undefined : `process ${one.pid}`,
     one.era,
@@ -93,9 +100,13 @@ const tryLines = (one: Try, { columns, hasColor }: Screen): ReadonlyArray<string
     text === undefined || text.trim() === ""
       ? []
       : [`${stepIndent}${title}:`, ...printable(text.trimEnd()).split("\n").map((line) => `${stepIndent}  ${line}`)]
-  return [
+  const head = [
     `  ${clockOf(at)}  ${paint(outcomeOf(one))}${facts.length === 0 ? "" : `  ${facts.join(", ")}`}`,
-    ...(steps.length === 0 ? [] : indented(steps.map(stepOf).join(", "))),
+    ...(steps.length === 0 ? [] : indented(steps.map(stepOf).join(", ")))
+  ]
+  if (!isInFull) return head
+  return [
+    ...head,
     ...(message === undefined ? [] : indented(message)),
     ...block("stderr", stderr),
     ...block("the answer", http?.body),

@@ -7,13 +7,16 @@ import type { McpRuntimeError } from "@holdfast/mcp/McpRuntimeError"
 import * as StartTurns from "@holdfast/mcp/StartTurns"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as DaemonFeed from "../DaemonFeed.ts"
 import { fault, type Finding, note, ok } from "./Finding.ts"
 
 /** A finding for each server. `said`: told of those that have not answered yet. */
 export const check = Effect.fnUntraced(function*(
   config: McpConfig,
   deadline: Duration.Duration,
-  said: (open: ReadonlySet<string>) => void
+  said: (open: ReadonlySet<string>) => void,
+  isDirect: boolean
 ) {
   const mcp = yield* McpConnections
   const turns = yield* StartTurns.make()
@@ -32,7 +35,9 @@ export const check = Effect.fnUntraced(function*(
       if (tools.length === 0) return note("server", server, `${who}, answers in ${seconds}, but has no tools`)
       return ok("server", server, `${who}, ${tools.length} tools in ${seconds}`)
     }).pipe(
-      Effect.catch((error) => Effect.succeed(fault("server", server, error.message, todoFor(error, server)))),
+      Effect.catch((error) =>
+        accountOf(error, server, !isDirect && config.servers.get(server)?.endpoint._tag === "Stdio")
+      ),
       Effect.ensuring(Effect.sync(() => {
         open.delete(server)
         said(open)
@@ -42,6 +47,29 @@ export const check = Effect.fnUntraced(function*(
     concurrency: "unbounded"
   })
 })
+
+/** The daemon has seen more of the try than it can say in the answer to a handshake. */
+const accountOf = (error: McpRuntimeError, server: string, asksDaemon: boolean): Effect.Effect<Finding> =>
+  (asksDaemon ? Effect.option(DaemonFeed.history(server)) : Effect.succeedNone).pipe(
+    Effect.map((history) => {
+      const last = Option.getOrUndefined(history)?.tries.findLast(({ outcome }) => outcome !== "other era")
+      if (last?.message === undefined || last.outcome === "ready") {
+        return fault("server", server, withoutName(error.message, server), todoFor(error, server))
+      }
+      const { advice, message, page } = last
+      const more = `holdfast why ${server} shows the last tries${page === undefined ? "" : `, ${page} says more`}`
+      return fault(
+        "server",
+        server,
+        withoutName(message, server),
+        advice === undefined ? capital(more) : `${advice} ${capital(more)}`
+      )
+    })
+  )
+
+/** It is beside the message. */
+const withoutName = (message: string, server: string): string =>
+  message.startsWith(`${server}: `) ? message.slice(server.length + 2) : message
 
 /** The message says what is wrong, and often what to do. This is what helps besides. */
 const todoFor = ({ reason }: McpRuntimeError, server: string): string => {
@@ -55,6 +83,9 @@ const todoFor = ({ reason }: McpRuntimeError, server: string): string => {
     case "ConnectionLost":
       return `holdfast logs ${server} shows what it wrote; ${page}`
     default:
-      return page
+      return capital(page)
   }
 }
+
+const capital = (text: string): string =>
+  text.startsWith("holdfast") ? text : text.slice(0, 1).toUpperCase() + text.slice(1)

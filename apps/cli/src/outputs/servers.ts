@@ -20,7 +20,7 @@ const Server = Schema.Struct({
   target: Schema.optional(Schema.String.annotate({ description: "The command with its arguments, or the url" })),
   state: Schema.String.annotate({
     description:
-      "`not started`, `switched off`, `unusable`, or what its processes are: `in use`, `idle`, `starting`, " +
+      "`not started`, `failed` (it could not be started), `switched off`, `unusable`, or what its processes are: `in use`, `idle`, `starting`, " +
       "`leaving`, `backing off`, `quarantined`"
   }),
   problem: Schema.optional(Schema.String.annotate({ description: "Why it cannot be used, or its last failure" })),

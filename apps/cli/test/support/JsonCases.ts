@@ -5,8 +5,10 @@ export interface JsonCase {
   /** The exit code of the success: `doctor` has findings. */
   readonly code?: number
   readonly failure: ReadonlyArray<string>
-  /** Without a daemon. */
+  /** The failure is that there is no daemon. */
   readonly withoutDaemon?: true
+  /** It needs a process of `spy`, which the words before may have ended. */
+  readonly ends?: true
 }
 
 /** Words that print no result of their own, and why. */
@@ -31,12 +33,12 @@ export const cases: ReadonlyMap<string, JsonCase> = new Map<string, JsonCase>([
   ["events", { success: ["events"], failure: ["events"], withoutDaemon: true }],
   ["doctor", { success: ["doctor"], failure: ["doctor", "--deadline", "soon"] }],
   ["share", { success: ["share", "spy"], failure: ["share", unknown] }],
-  ["reset", { success: ["reset", "spy"], failure: ["reset", unknown] }],
-  ["daemon reset", { success: ["daemon", "reset", "spy"], failure: ["daemon", "reset", unknown] }],
-  ["drain", { success: ["drain", "spy"], failure: ["drain", unknown] }],
-  ["daemon drain", { success: ["daemon", "drain", "spy"], failure: ["daemon", "drain", unknown] }],
-  ["close", { success: ["close", "spy"], failure: ["close", unknown] }],
-  ["daemon close", { success: ["daemon", "close", "spy"], failure: ["daemon", "close", unknown] }],
+  ["reset", { success: ["reset", "spy"], failure: ["reset", unknown], ends: true }],
+  ["daemon reset", { success: ["daemon", "reset", "spy"], failure: ["daemon", "reset", unknown], ends: true }],
+  ["drain", { success: ["drain", "spy"], failure: ["drain", unknown], ends: true }],
+  ["daemon drain", { success: ["daemon", "drain", "spy"], failure: ["daemon", "drain", unknown], ends: true }],
+  ["close", { success: ["close", "spy"], failure: ["close", unknown], ends: true }],
+  ["daemon close", { success: ["daemon", "close", "spy"], failure: ["daemon", "close", unknown], ends: true }],
   ["daemon unit", { success: ["daemon", "unit"], failure: ["daemon", "unit", "--systemd", "--launchd"] }],
   ["daemon restart", { success: ["daemon", "restart"], failure: ["daemon", "restart", "--soon"] }],
   ["daemon stop", { success: ["daemon", "stop"], failure: ["daemon", "stop", "--now"] }]
