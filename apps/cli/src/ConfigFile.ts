@@ -15,6 +15,7 @@ import { CliFailure } from "./CliFailure.ts"
 import * as ConfigPlaces from "./ConfigPlaces.ts"
 import * as ConfigSearch from "./ConfigSearch.ts"
 import { ExitCode } from "./ExitCode.ts"
+import { note } from "./Quiet.ts"
 import * as ServerWord from "./ServerWord.ts"
 import { Shell } from "./Shell.ts"
 import { printable } from "./Style.ts"
@@ -44,8 +45,7 @@ export const load = Effect.fnUntraced(function*(named: Option.Option<string>, wo
   const untrusted = places.filter(({ outcome }) => outcome._tag === "Untrusted")
   if (config.file === "") return yield* nothingFound(untrusted)
   if (!isKnown || untrusted.some((place) => isBefore(places, place, originOf(word, config)))) {
-    const { stderr } = yield* Shell
-    for (const place of untrusted) yield* stderr.write(`holdfast: ${leftOut(place)}\n`)
+    for (const place of untrusted) yield* note(`holdfast: ${leftOut(place)}\n`)
   }
   return config
 })

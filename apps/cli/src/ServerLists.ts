@@ -12,6 +12,7 @@ import * as Result from "effect/Result"
 import * as ConfigFile from "./ConfigFile.ts"
 import type { FoundConfig } from "./ConfigSearch.ts"
 import { ExitCode, exitCodeOf } from "./ExitCode.ts"
+import { note } from "./Quiet.ts"
 import * as Report from "./Report.ts"
 import { Shell } from "./Shell.ts"
 import type { Source } from "./Source.ts"
@@ -21,7 +22,6 @@ import { waitingFor } from "./WaitingFor.ts"
 
 export interface ListInput {
   readonly json: boolean
-  readonly quiet: boolean
   /** For each server, from its own start. */
   readonly deadline: Option.Option<Duration.Duration>
   /** How many servers are started at once. */
@@ -80,15 +80,14 @@ const leftOut = Effect.fnUntraced(function*(
   config: FoundConfig,
   listed: ReadonlyArray<Listed<unknown>>
 ) {
-  const { stderr } = yield* Shell
   const off = [...config.switchedOff]
-  if (off.length > 0 && !input.quiet) {
+  if (off.length > 0) {
     for (const [file, names] of Map.groupBy(off, (name) => ConfigFile.fileOf(config, name))) {
-      yield* stderr.write(`holdfast: switched off in ${printable(file)}: ${printable(names.join(", "))}\n`)
+      yield* note(`holdfast: switched off in ${printable(file)}: ${printable(names.join(", "))}\n`)
     }
   }
   if (Option.isNone(input.deadline) && listed.some(isLate)) {
-    yield* stderr.write(
+    yield* note(
       `  Listing all servers waits ${Duration.toSeconds(patience)} s for each; --deadline 1m waits longer.\n`
     )
   }
@@ -110,22 +109,20 @@ export const answered = <A>(
 
 /** What to say where there is nothing to show. */
 export const nothing = (
-  input: ListInput,
   config: FoundConfig,
   listed: ReadonlyArray<Listed<unknown>>,
   what: string
 ): Effect.Effect<void, never, Shell> =>
-  Effect.flatMap(Shell, ({ stderr }) =>
-    input.quiet || listed.some(({ answer }) => Result.isFailure(answer))
-      ? Effect.void
-      : listed.length > 0
-      ? stderr.write(`no ${what}\n`)
-      : config.switchedOff.size > 0
-      ? Effect.void
-      : stderr.write("no servers are configured\n"))
+  listed.some(({ answer }) => Result.isFailure(answer))
+    ? Effect.void
+    : listed.length > 0
+    ? note(`no ${what}\n`)
+    : config.switchedOff.size > 0
+    ? Effect.void
+    : note("no servers are configured\n")
 
 const list = <A>(
-  { concurrency, quiet }: ListInput,
+  { concurrency }: ListInput,
   servers: ReadonlyArray<string>,
   config: FoundConfig,
   deadline: Duration.Duration | undefined,
@@ -134,7 +131,7 @@ const list = <A>(
   Effect.scoped(Effect.gen(function*() {
     const mcp = yield* McpConnections
     const turns = yield* StartTurns.make(Option.getOrUndefined(concurrency))
-    const waiting = yield* Waiting.make(quiet)
+    const waiting = yield* Waiting.make
     const open = new Set(servers)
     waiting.say(waitingFor(open, config))
     return yield* Effect.forEach(

@@ -12,6 +12,7 @@ import * as Layer from "effect/Layer"
 import * as path from "node:path"
 import type { Duplex } from "node:stream"
 import type { FoundConfig } from "./ConfigSearch.ts"
+import { note } from "./Quiet.ts"
 import { Shell } from "./Shell.ts"
 
 /** The first connection to a server through the daemon, if the hot path has made one. */
@@ -34,15 +35,16 @@ export const layer = (
   { handlers, isFile = true, isHost = false }: More = {}
 ) =>
   Layer.unwrap(Effect.gen(function*() {
-    const { directory, stderr, usesDaemon, version } = yield* Shell
+    const { directory, usesDaemon, version } = yield* Shell
     const isThroughDaemon = usesDaemon && !direct
     const first = yield* First
+    const context = yield* Effect.context<Shell>()
     let isTold = false
     const onDirect = (why: string): Effect.Effect<void> =>
       Effect.suspend(() => {
         if (isTold) return Effect.void
         isTold = true
-        return stderr.write(`holdfast: without the daemon: ${why}\n`)
+        return Effect.provide(note(`holdfast: without the daemon: ${why}\n`), context)
       })
     const use = isHost ? "host" : "once"
     const servers = [...config.servers].map(([name, server]) => {

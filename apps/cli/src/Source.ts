@@ -27,7 +27,6 @@ export interface SourceInput {
   readonly url: Option.Option<string>
   readonly header: ReadonlyArray<string>
   readonly "no-reuse": boolean
-  readonly quiet: boolean
 }
 
 export interface Source {

@@ -55,7 +55,7 @@ const show = Effect.fnUntraced(function*(
     const paint = (cell: string, _: number, column: number) =>
       column === 0 ? bold(cell) : column === 1 ? dim(cell) : cell
     if (rows.length > 0) yield* writeResult(`${table(rows, { width: stdout.columns, paint })}\n`)
-    else yield* ServerLists.nothing(input, config, listed, "prompts")
+    else yield* ServerLists.nothing(config, listed, "prompts")
   }
   return yield* ServerLists.report(input, config, listed, isAll)
 })

@@ -59,7 +59,7 @@ const show = Effect.fnUntraced(function*(
     const paint = (cell: string, _: number, column: number) =>
       column === 1 ? bold(cell) : column === 0 ? dim(cell) : cell
     if (rows.length > 0) yield* writeResult(`${table(rows, { width: stdout.columns, paint })}\n`)
-    else yield* ServerLists.nothing(input, config, listed, "resources")
+    else yield* ServerLists.nothing(config, listed, "resources")
   }
   return yield* ServerLists.report(input, config, listed, isAll)
 })

@@ -72,7 +72,7 @@ const show = Effect.fnUntraced(function*(
     const paint = (cell: string, _row: number, column: number) =>
       column === 0 ? bold(cell) : column === 1 || (hasHints && column === 2) ? dim(cell) : cell
     if (rows.length > 0) yield* writeResult(`${table(rows, { width: stdout.columns, paint })}\n`)
-    else yield* ServerLists.nothing(input, config, listed, "tools")
+    else yield* ServerLists.nothing(config, listed, "tools")
   }
   return yield* ServerLists.report(input, config, listed, isAll)
 })
