@@ -32,7 +32,7 @@ export interface ChildRegistry {
 export interface Status {
   readonly state: "idle" | "running" | "given up"
   readonly pid: number | undefined
-  readonly kind: "sh" | "node" | "none"
+  readonly kind: "sh" | "none"
   readonly registered: number
 }
 
@@ -45,7 +45,8 @@ export interface Notices {
 
 export interface ChildRegistryOptions {
   readonly runtime: string
-  readonly platform: () => ReaperPlatform
+  /** Undefined: there can be no reaper here. */
+  readonly platform: () => ReaperPlatform | undefined
   readonly startReaper: (options: ReaperOptions) => ReaperProcess | undefined
   readonly openLedger: (lines: () => ReadonlyArray<string>) => Ledger | undefined
   /** Monotonic milliseconds. */
@@ -88,6 +89,15 @@ export const make = (options: ChildRegistryOptions): ChildRegistry => {
   const start = (): void => {
     platform ??= options.platform()
     ledger ??= options.openLedger(lines)
+    if (platform === undefined) {
+      state = "given up"
+      gaveUpAt = options.now()
+      if (!hasWarned) {
+        notices.warn("there is no /bin/sh, and so no reaper: should this program be killed, what it started may stay")
+      }
+      hasWarned = true
+      return
+    }
     reaper = options.startReaper({ runtime, ledger: ledger?.file, platform, onDeath: replace })
     if (reaper === undefined) {
       state = "idle"
@@ -171,7 +181,7 @@ export const make = (options: ChildRegistryOptions): ChildRegistry => {
     status: () => ({
       state: state === "abandoned" ? "idle" : state,
       pid: reaper?.pid,
-      kind: state === "running" ? platform?.kind ?? "none" : "none",
+      kind: state === "running" ? "sh" : "none",
       registered: living.size
     }),
     abandon: () => {

@@ -200,6 +200,12 @@ export const readAll = (
   return { accounts, malformed }
 }
 
+/** What a runtime had told its reaper, for another one. */
+export const linesOf = ({ expected, registered }: Account): ReadonlyArray<string> => [
+  ...[...expected].map((number) => `expect ${number}`),
+  ...[...registered].map(([number, { group, policy, start }]) => `add ${number} ${group} ${start} ${policy}`)
+]
+
 /** Removes a ledger, and the directory with the last of them. */
 export const remove = (file: string): void => {
   try {

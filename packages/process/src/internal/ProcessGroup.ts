@@ -9,8 +9,7 @@
  * Where there are start times, a group whose number a new process bears is known to be gone.
  *
  * Gotchas: `isGone` may be asked only after the leader's exit was told. Zombies count as gone: they hold nothing but a line
- * in the process table, and in a container whose first process does not reap they stay there for ever. On Windows there
- * are no groups: the leader is all that is signalled and looked at.
+ * in the process table, and in a container whose first process does not reap they stay there for ever.
  */
 import type { ChildProcess } from "node:child_process"
 import * as fs from "node:fs"
@@ -28,10 +27,7 @@ export interface ProcessGroup {
   readonly start: string
 }
 
-export const make = (leader: ChildProcess, id: number): ProcessGroup =>
-  process.platform === "win32" ? makeLeaderOnly(leader, id) : makePosix(leader, id)
-
-const makePosix = (leader: ChildProcess, id: number): ProcessGroup => {
+export const make = (leader: ChildProcess, id: number): ProcessGroup => {
   // Nobody has waited for the leader yet, so even if it is dead already the number is still its own.
   const start = ProcFs.stat(id)?.start ?? "0"
   let isKnownGone = false
@@ -69,13 +65,6 @@ const makePosix = (leader: ChildProcess, id: number): ProcessGroup => {
 
   return { id, signal: send, isGone, start }
 }
-
-const makeLeaderOnly = (leader: ChildProcess, id: number): ProcessGroup => ({
-  id,
-  signal: (signal) => hasExited(leader) ? "gone" : leader.kill(signal) ? "sent" : "denied",
-  isGone: () => hasExited(leader),
-  start: "0"
-})
 
 const hasExited = (leader: ChildProcess): boolean => leader.exitCode !== null || leader.signalCode !== null
 
