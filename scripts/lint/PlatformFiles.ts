@@ -118,12 +118,17 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
     reason: "looks whether the daemon's own files are there"
   },
   {
+    file: "packages/daemon/src/internal/processMemory.ts",
+    allows: ["io", "process", "promises"],
+    reason: "the memory of processes, as /proc tells it"
+  },
+  {
     file: "packages/daemon/src/internal/nodePlatform.ts",
     allows: ["process", "randomness"],
     reason: "the daemon's own process and secrets"
   },
   {
-    file: "packages/mcp/src/internal/HttpAgent.ts",
+    file: "packages/mcp/src/internal/http/HttpAgent.ts",
     allows: ["process", "io"],
     reason: "sockets: the one place that talks to undici, and to the environment about proxies"
   },
@@ -133,13 +138,13 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
     reason: "what keeps a program alive and what does not is a property of Node's timers"
   },
   {
-    file: "packages/mcp/src/internal/fileHints.ts",
+    file: "packages/mcp/src/internal/config/fileHints.ts",
     allows: ["io", "promises"],
     reason:
       "watches the folders of a configuration file, which Effect's FileSystem cannot do without holding the program"
   },
   {
-    file: "packages/mcp/src/internal/guardedListener.ts",
+    file: "packages/mcp/src/internal/calls/guardedListener.ts",
     allows: ["promises"],
     reason: "a caller's function may be async, and its rejection must not end the program"
   },

@@ -76,7 +76,7 @@ export const load = Effect.fn("ScanRules.load")(function*(file: string | undefin
       fail(
         reason._tag === "NotFound"
           ? "there is no such file; name one that is there"
-          : "the file cannot be read; see that it is one, and that whoever runs this may read it"
+          : "the file cannot be read; see that it is a file, and that the user of this server may read it"
       )
     )
   )

@@ -16,7 +16,7 @@ export interface WorkerData {
   readonly key: string
 }
 
-// Who starts this thread gives it these.
+// The starter of this thread gives it these.
 const { key, rules } = workerData as WorkerData
 const matcher = MatchText.make(rules, key)
 
