@@ -122,7 +122,7 @@ const hints: Readonly<Record<StoreProblem, string>> = {
   "read-only": "it cannot be written; check the permissions of the file and of its directory",
   full: "there is no room left; free some, nothing that was accepted is lost",
   corrupt: "it is no intact database; restore it from a backup, or move it away to start with an empty one",
-  unreachable: "it cannot be opened; check its path or url, and that whoever runs this may use it",
+  unreachable: "it cannot be opened; check its path or url, and that the user of this program may use it",
   replaced: "nothing more goes into it; start this program again to use the file that has its name now",
   unstorable: "it can never take this; see the detail",
   failed: "see the detail"

@@ -1,5 +1,5 @@
 /**
- * What anybody who may see a job is told of it, at any time, in any state.
+ * The status of a job: what every reader with access is told of it, at any time, in any state.
  */
 import * as Schema from "effect/Schema"
 import { JobState } from "./JobState.ts"
@@ -23,12 +23,12 @@ export const JobFailure = Schema.Struct({
     "deadline",
     "compensation"
   ]),
-  /** For whoever asked for the job: no internals. */
+  /** For the caller that started the job: no internals. */
   message: Schema.String
 })
 export type JobFailure = typeof JobFailure.Type
 
-/** A question that a job has asked and that nobody has answered yet. */
+/** A question that a job has asked and that has no answer yet. */
 export const JobQuestion = Schema.Struct({
   /** As the job names it; answers name it too. */
   name: Schema.String,
@@ -55,7 +55,7 @@ export const JobStatus = Schema.Struct({
   message: Schema.optionalKey(Schema.String),
   /** What the job reported last, as its kind's `progress` schema encodes it. */
   data: Schema.optionalKey(Schema.Json),
-  /** Somebody asked to cancel it, and it has not ended yet. */
+  /** Its cancellation was asked for, and it has not ended yet. */
   isCancelling: Schema.Boolean,
   failure: Schema.optionalKey(JobFailure),
   /** It waits for the answer to this. */

@@ -1,10 +1,10 @@
 /**
  * Jobs as their callers see them: start, look, wait, cancel, by id and from anywhere.
  *
- * A job belongs to the store, not to whoever started it: the caller may go, the process may die, another may ask. Everything
+ * A job belongs to the store, not to the program that started it: the caller may go, the process may die, another may ask. Everything
  * but `start` and `result` works for any kind, also for kinds that this process does not run.
  *
- * Gotchas: `owner` is who asks, `local` unless it is given. Jobs of others do not exist for them.
+ * Gotchas: `owner` is the principal that asks, `local` unless it is given. It sees no jobs of others.
  */
 import * as Principal from "@holdfast/protocol/Principal"
 import * as Context from "effect/Context"
@@ -34,7 +34,7 @@ import { isEnded, type JobState } from "./JobState.ts"
 import type { JobStatus } from "./JobStatus.ts"
 import type { JobStore } from "./JobStore.ts"
 
-/** Who asks. */
+/** The principal that asks. */
 export interface Asker {
   /** Default: `Principal.local`. */
   readonly owner?: Principal.Principal | undefined

@@ -1,5 +1,5 @@
 /**
- * The command `holdfast-jobs`: an operator's hands on a store of jobs, whoever owns them and whether or not a program runs them.
+ * The command `holdfast-jobs`: an operator's hands on a store of jobs of all owners, whether or not a program runs them.
  *
  * Results go to stdout, as lines for people or as JSON. What a program that runs should do (cancel, begin a job that is tried again) it does at its next
  * look at the store.

@@ -25,7 +25,7 @@ export interface Capabilities {
   readonly janitor: boolean
   /**
    * What becomes of a descendant whose parent has ended, once it ends itself: an init takes note of it, or, where this program is the first process
-   * of its container, nobody does, and it stays in the process table as a zombie.
+   * of its container, nothing does, and it stays in the process table as a zombie.
    */
   readonly orphans: "collected" | "zombies"
 }

@@ -8,9 +8,9 @@
  *
  * Promises
  * - It starts by itself with the first spawn, never keeps this program alive, and is replaced if it dies.
- * - It touches nobody but registered groups whose leader is still the same process, and bearers of this runtime's tags.
+ * - It touches nothing but registered groups whose leader is still the same process, and bearers of this runtime's tags.
  *
- * Gotchas: the tag is in a program's initial environment; one who leaves the group *and* starts a program with an environment
+ * Gotchas: the tag is in a program's initial environment; a process that leaves the group *and* starts a program with an environment
  * without the tag is not found. Before the pipe ends nothing is done: a program that is stopped or hangs keeps its children.
  */
 import * as Context from "effect/Context"

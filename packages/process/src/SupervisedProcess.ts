@@ -8,10 +8,10 @@
  * - From the moment the process exists its Scope owns it: no interruption leaves one behind.
  * - `exit` is the death of the process itself, even if a descendant still holds its pipes open. What the process wrote to
  *   stderr before it died is in `stderrTail` by then.
- * - When `close` returns, no member of the group lives, nor anyone who left it and still bears the tag (daemons, `setsid`), and
+ * - When `close` returns, no member of the group lives, nor a descendant that left it and still bears the tag (daemons, `setsid`), and
  *   the pipes are closed. The Scope closes the process in the same way.
  * - A child never blocks on stderr, however much it writes, and memory for it is bounded by `stderrBytes`. From `close` on
- *   it never blocks on stdout either: what nobody reads is thrown away.
+ *   it never blocks on stdout either: output without a reader is thrown away.
  * - No shell: `command` and `args` reach the program as they are.
  * - When this program ends, in whatever way, everything it has started ends with it: see `Reaper`.
  *
@@ -221,7 +221,7 @@ const prepare = (
 
     child.once("exit", (code, signal) => {
       const uptimeMillis = Number(clock.monotonicTimeNanosUnsafe() - startedAt) / 1_000_000
-      // Whoever left the group is still found by the tag.
+      // Descendants that left the group are still found by the tag.
       if (group.isGone()) forget()
       afterPendingReads(outputs, () => Deferred.doneUnsafe(exit, Effect.succeed({ code, signal, uptimeMillis })))
     })
@@ -255,9 +255,9 @@ const prepare = (
           Effect.gen(function*() {
             if (isGone) forget()
             yield* Effect.callback<void>((resume) => afterPendingReads(outputs, () => resume(Effect.void)))
-            // One who left the group may hold the other ends for ever; they must not keep this program alive.
+            // A descendant that left the group may hold the other ends for ever; they must not keep this program alive.
             for (const stream of pipes) yield* release(stream)
-            // Only one who was given up is still waited for here.
+            // Only a process that was given up is still waited for here.
             child.unref()
           })
       }),
@@ -311,7 +311,7 @@ const isPatience = (input: Duration.Input): boolean =>
 
 /**
  * Goes on when what lies in the pipes by now has been read: after a turn of the event loop, with its poll phase between two
- * check phases, that brought nothing. One who still writes gets no more than `maxTurns` of them.
+ * check phases, that brought nothing. A process that still writes gets no more than `maxTurns` of them.
  */
 const afterPendingReads = (outputs: ReadonlyArray<Readable>, go: () => void): void => {
   const countBytes = (): number =>
@@ -339,7 +339,7 @@ const release = (stream: Readable | Writable): Effect.Effect<void> =>
   })
 
 /**
- * From now on nobody who writes to this stream is blocked: a reader that reads goes on reading, one that pauses or never
+ * From now on a process that writes to this stream is never blocked: a reader that reads goes on reading, one that pauses or never
  * began gives up the rest.
  */
 const keepDrained = (stream: Readable): void => {

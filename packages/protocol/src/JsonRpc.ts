@@ -216,7 +216,7 @@ const classify = (value: unknown, text: string): Incoming | Malformed => {
   return { _tag: "Success", id: answerTo, result: frame.result }
 }
 
-/** Whoever waits for such an answer is told what it was. */
+/** The caller that waits for such an answer is told what it was. */
 const misshapen = (reason: string, text: string, answerTo: RequestId | undefined): Malformed =>
   malformed(answerTo === undefined ? reason : `${reason}: ${excerptOf(text)}`, text, answerTo)
 

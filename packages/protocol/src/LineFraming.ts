@@ -9,7 +9,7 @@
  * - A line that is not UTF-8 is never handed out with silently replaced characters: it is a fault, with what can be read of it.
  * - Blank lines and carriage returns at line ends are nothing.
  *
- * **Gotchas**: chunks are not copied; whoever pushes one must leave it alone until its lines are complete. Node's streams do.
+ * **Gotchas**: chunks are not copied; a caller that pushes one must leave it alone until its lines are complete. Node's streams do.
  */
 import { Buffer, isUtf8 } from "node:buffer"
 

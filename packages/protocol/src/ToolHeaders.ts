@@ -47,7 +47,7 @@ export const faultIn = (
 ): string | undefined => {
   for (const { header, path } of declared) {
     const value = valueAt(path, args)
-    // What the arguments do not say nobody expects in a header, and nobody reads there.
+    // An argument that is missing is expected in no header, and read from none.
     if (value === undefined) continue
     const fault = mismatch(header, headers[header], value)
     if (fault !== undefined) return fault

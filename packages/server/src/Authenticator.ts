@@ -1,5 +1,5 @@
 /**
- * Who a request comes from: bearer tokens, or a function of your own.
+ * Tells the principal of a request: by bearer tokens, or a function of your own.
  *
  * An authenticator sees the request and answers with a principal, or refuses. A session belongs to the principal it was opened by; with
  * another one it is not found.

@@ -4,7 +4,7 @@
  * Checked, in this order, before anything of the request is used:
  * - `Host` must name this server: a page whose name was rebound to our address says its own name there. Loopback names with our port
  *   are known; others must be listed.
- * - `Origin`, if there is one, must be our own or listed, and `Sec-Fetch-Site` must not say that the page is somebody else's: programs
+ * - `Origin`, if there is one, must be our own or listed, and `Sec-Fetch-Site` must not say that the page is another site's: programs
  *   send neither, browsers do.
  * - A POST must be `application/json`: a form or a plain text can be sent across origins without asking.
  * - The body must not be announced as too large.
@@ -41,7 +41,7 @@ export interface GuardOptions {
   /** Default: 4 MiB. */
   readonly maxBodyBytes?: number | undefined
   /**
-   * Take `X-Forwarded-Host` for `Host`: only behind a proxy that sets it itself, and that nobody can go around. Default: false.
+   * Take `X-Forwarded-Host` for `Host`: only behind a proxy that sets it itself, and that no client can go around. Default: false.
    */
   readonly trustProxy?: boolean | undefined
   /** Requests a principal may make in a time; past it 429 with `Retry-After`. Default: as many as it likes. */
@@ -130,7 +130,7 @@ export const make = (port: number, options: GuardOptions): Effect.Effect<Guard, 
     }
   )
 
-/** Tells the operator of each name that is missing in `allowedHosts` once; of few, because anybody can make names up. */
+/** Tells the operator of each name that is missing in `allowedHosts` once; of few, because any client can make names up. */
 const unknownHosts = () => {
   const known = new Set<string>()
   return ({ unknownHost }: Refusal): Effect.Effect<void> => {

@@ -17,7 +17,7 @@ export class SessionLimit extends Data.TaggedError("SessionLimit")<{
   }
 }
 
-/** There is no such session for this principal: it never was, it has ended, or it is somebody else's. Which of them is not said. */
+/** There is no such session for this principal: it never was, it has ended, or it is another principal's. Which of them is not said. */
 export class SessionNotFound extends Data.TaggedError("SessionNotFound") {
   override get message(): string {
     return "there is no such session; initialize a new one"
@@ -42,7 +42,7 @@ export class ServerOptionInvalid extends Data.TaggedError("ServerOptionInvalid")
   }
 }
 
-/** The server would be reachable from other machines without knowing who asks. Nothing was started. */
+/** The server would be reachable from other machines without authentication. Nothing was started. */
 export class UnsafeBind extends Data.TaggedError("UnsafeBind")<{
   readonly host: string
 }> {

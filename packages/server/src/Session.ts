@@ -33,7 +33,7 @@ export type SessionTransport = "streamable-http" | "sse" | "stdio" | "stateless"
 /**
  * Why a session ended. `client`: it said so. `stale`: unused for too long. `half-open`: never finished the handshake. `slow reader`: it
  * did not take what it was sent. `vanished`: it did not answer pings. `limit`: room was needed. `drain`: the server shuts down.
- * `operator`: somebody closed it. `error`: the server's own side failed. `done`: the one request it was for has its answer.
+ * `operator`: an operator closed it. `error`: the server's own side failed. `done`: the one request it was for has its answer.
  */
 export type CloseReason =
   | "done"

@@ -2,7 +2,7 @@
  * The children of one runtime, as the reaper and the ledger are told of them.
  *
  * Promises
- * - A child is announced before it is spawned and registered right after: at every moment somebody outside this program can
+ * - A child is announced before it is spawned and registered right after: at every moment a process outside this program can
  *   tell what is to be ended when it dies.
  * - A reaper that dies is replaced at once, and its successor is told of everybody. One that takes nothing off its lifeline any
  *   more (stopped, stuck) is replaced too. After more than five deaths within a minute no new one is started, with one
@@ -56,7 +56,7 @@ export interface ChildRegistryOptions {
   readonly notices: Notices
 }
 
-// A line has about forty bytes and the kernel takes thousands of them: whoever leaves this much with us reads no more.
+// A line has about forty bytes and the kernel takes thousands of them: a reaper that leaves this much with us reads no more.
 const maxBacklog = 64 * 1024
 
 const window = 60_000
@@ -101,7 +101,7 @@ export const make = (options: ChildRegistryOptions): ChildRegistry => {
     reaper = options.startReaper({ runtime, ledger: ledger?.file, platform, onDeath: replace })
     if (reaper === undefined) {
       state = "idle"
-      // With nobody to guard there is no hurry: the next spawn tries again.
+      // With no child to guard there is no hurry: the next spawn tries again.
       return living.size > 0 ? retryLater() : undefined
     }
     state = "running"
@@ -133,7 +133,7 @@ export const make = (options: ChildRegistryOptions): ChildRegistry => {
       gaveUpAt = options.now()
       return notices.warn(
         `the reaper has died more than 5 times within a minute (last: ${why}) and is not started again for a minute.` +
-          " Until then, should this program be killed, what it started may stay. Look for who kills the processes" +
+          " Until then, should this program be killed, what it started may stay. Find out what kills the processes" +
           " whose command line begins with: /bin/sh -c"
       )
     }

@@ -1,10 +1,10 @@
 /**
  * Wraps the platform: signals go through `process.kill`, liveness is asked of the kernel.
  *
- * A child's process group: the child, who leads it, and every descendant that did not leave. The child must have been
+ * A child's process group: the child, which leads it, and every descendant that did not leave. The child must have been
  * spawned with `detached`, or a signal would hit this program's own group.
  *
- * Promises: a group once seen gone is never signalled again, so a number that the system has given to somebody else
+ * Promises: a group once seen gone is never signalled again, so a number that the system has given to another process
  * meanwhile is safe. As long as one member exists the kernel does not give the number away (POSIX, "process group lifetime").
  * Where there are start times, a group whose number a new process bears is known to be gone.
  *
@@ -28,12 +28,12 @@ export interface ProcessGroup {
 }
 
 export const make = (leader: ChildProcess, id: number): ProcessGroup => {
-  // Nobody has waited for the leader yet, so even if it is dead already the number is still its own.
+  // The leader has not been waited for yet, so even if it is dead already the number is still its own.
   const start = ProcFs.stat(id)?.start ?? "0"
   let isKnownGone = false
   let witness: number | undefined = undefined
 
-  // As long as a member lives the kernel gives the number to nobody, so a stranger who bears it means that none does.
+  // As long as a member lives the kernel gives the number to no other process, so a stranger that bears it means that none does.
   const hasChangedHands = (): boolean => {
     if (start === "0" || !hasExited(leader)) return false
     const now = ProcFs.stat(id)?.start

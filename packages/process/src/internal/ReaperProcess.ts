@@ -68,7 +68,7 @@ export const start = (options: ReaperOptions): ReaperProcess | undefined => {
 
 /**
  * Has a reaper do its work at once, for a runtime that is dead: tells it these lines, ends its lifeline and waits for its end. False when the system
- * refuses to start one. It goes on when nobody waits for it any more.
+ * refuses to start one. It goes on when its caller does not wait any more.
  */
 export const finish = (options: Omit<ReaperOptions, "onDeath">, lines: ReadonlyArray<string>): Effect.Effect<boolean> =>
   Effect.callback((resume) => {

@@ -7,9 +7,9 @@
  *   add N GROUP START P   it leads the process group GROUP, its leader started at START (0: unknown), its policy is P
  *   del N                 nothing is left of it, or nothing came of it
  *
- * Then it kills the registered groups, and everybody who bears a tag of this runtime with the policy `kill`, round after
- * round until five in a row find nobody, with longer and longer pauses, eighty at most: those who fork and die at the end of their input can
- * slip through any one look, but not for long. A look during which processes came or went, or somebody was in the middle of starting
+ * Then it kills the registered groups, and every bearer of a tag of this runtime with the policy `kill`, round after
+ * round until five in a row find none, with longer and longer pauses, eighty at most: those who fork and die at the end of their input can
+ * slip through any one look, but not for long. A look during which processes came or went, or a process was in the middle of starting
  * a program (his environment reads as empty just then), counts for nothing. Children that were expected and never added died with their owner half-way:
  * they go whatever their policy. Its last act is to remove the ledger, unless what it looks for was still there in the last round.
  *
