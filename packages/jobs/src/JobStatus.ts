@@ -1,5 +1,13 @@
 /**
  * The status of a job: what every reader with access is told of it, at any time, in any state.
+ *
+ * @example
+ * ```ts
+ * import { JobState, type JobStatus } from "@holdfast/jobs"
+ *
+ * export const lineOf = (job: JobStatus.JobStatus): string =>
+ *   JobState.isEnded(job.state) ? `${job.id} ${job.state}` : `${job.id} ${job.percent} %`
+ * ```
  */
 import * as Schema from "effect/Schema"
 import { JobState } from "./JobState.ts"
@@ -26,6 +34,7 @@ export const JobFailure = Schema.Struct({
   /** For the caller that started the job: no internals. */
   message: Schema.String
 })
+/** What the schema `JobFailure` reads. */
 export type JobFailure = typeof JobFailure.Type
 
 /** A question that a job has asked and that has no answer yet. */
@@ -37,6 +46,7 @@ export const JobQuestion = Schema.Struct({
   /** The JSON schema of an answer. */
   schema: Schema.Json
 })
+/** What the schema `JobQuestion` reads. */
 export type JobQuestion = typeof JobQuestion.Type
 
 /** A job at one moment. Times are milliseconds of the epoch. */
@@ -69,4 +79,5 @@ export const JobStatus = Schema.Struct({
   finishedAt: Schema.optionalKey(Schema.Finite),
   updatedAt: Schema.Finite
 })
+/** What the schema `JobStatus` reads. */
 export type JobStatus = typeof JobStatus.Type

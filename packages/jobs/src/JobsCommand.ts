@@ -5,6 +5,17 @@
  * look at the store.
  *
  * Gotchas: a store is never made by this command.
+ *
+ * @example
+ * ```ts
+ * import * as NodeServices from "@effect/platform-node/NodeServices"
+ * import * as JobsCommand from "@holdfast/jobs/JobsCommand"
+ * import * as Command from "effect/cli/Command"
+ * import * as Effect from "effect/Effect"
+ *
+ * const program = Command.run(JobsCommand.command, { version: "1.0.0" }).pipe(Effect.provide(NodeServices.layer))
+ * Effect.runFork(program)
+ * ```
  */
 import * as Argument from "effect/cli/Argument"
 import * as CliCommand from "effect/cli/Command"

@@ -7,6 +7,13 @@
  * Promises: a variable outside the list reaches the child only if stated, or with `inheritEnv`; what is stated wins.
  *
  * Gotcha: `http_proxy` and `HTTP_PROXY` are two variables.
+ *
+ * @example
+ * ```ts
+ * import * as ChildEnvironment from "@holdfast/process/ChildEnvironment"
+ *
+ * export const environment = ChildEnvironment.make({ env: { LOG_LEVEL: "debug" } })
+ * ```
  */
 import process from "node:process"
 

@@ -4,6 +4,14 @@
  * A principal is compared by its `id` alone. Without authentication there is exactly one, `local`, and a server that knows
  * no other serves loopback only. The id is a name, not a secret: it may appear in logs and listings; a token never does.
  *
+ * @example
+ * ```ts
+ * import * as Principal from "@holdfast/protocol/Principal"
+ *
+ * const alice = Principal.make("alice", ["scans:read"])
+ * export const isAlice = Principal.isSame(alice, Principal.make("alice"))
+ * ```
+ *
  * @see https://modelcontextprotocol.io/specification/2025-11-25/basic/security_best_practices#session-hijacking
  */
 

@@ -13,6 +13,17 @@
  * **Gotchas**: it listens on this machine only, unless there are tokens: a program that reaches it may end every session. `/healthz` and `/readyz` tell
  * nothing else, so they want no token and answer by whatever `Host` they are asked: balancers ask by an address. It stays there while the server
  * drains.
+ *
+ * @example
+ * ```ts
+ * import * as McpHost from "@holdfast/server/McpHost"
+ * import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
+ *
+ * export const layer = McpHost.layerHttp({
+ *   server: () => new McpServer({ name: "greeter", version: "1.0.0" }),
+ *   admin: { port: 9464 }
+ * })
+ * ```
  */
 import type * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
@@ -33,6 +44,7 @@ import { prometheusText } from "./internal/metrics/prometheusText.ts"
 import type { McpServerError } from "./McpServerError.ts"
 import { SessionRegistry } from "./SessionRegistry.ts"
 
+/** Where the operators' port is, and what it knows of the server. */
 export interface AdminOptions {
   /** Default: 9464. 0: any that is free. */
   readonly port?: number | undefined

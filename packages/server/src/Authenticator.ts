@@ -24,6 +24,7 @@ export class AuthenticationRefused extends Data.TaggedError("AuthenticationRefus
   }
 }
 
+/** Tells the principal of a request. Fails with `Unauthenticated`; may take ten seconds at most. */
 export type Authenticator = (
   request: HttpServerRequest.HttpServerRequest
 ) => Effect.Effect<Principal.Principal, AuthenticationRefused>

@@ -14,6 +14,18 @@
  *
  * **Gotchas**: there is no switch for any of it. A server behind a proxy lists the name that the proxy is known by.
  *
+ * @example
+ * ```ts
+ * import * as McpHost from "@holdfast/server/McpHost"
+ * import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
+ *
+ * export const layer = McpHost.layerHttp({
+ *   server: () => new McpServer({ name: "greeter", version: "1.0.0" }),
+ *   allowedHosts: ["greeter.example.org"],
+ *   maxBodyBytes: 1024 * 1024
+ * })
+ * ```
+ *
  * @see https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#security-warning
  */
 import * as Principal from "@holdfast/protocol/Principal"
@@ -28,6 +40,7 @@ import { isListed, options as answerOptions } from "./internal/http/crossOrigin.
 import { refusal, retryAfter } from "./internal/http/httpAnswers.ts"
 import { McpServerError, UnsafeBind } from "./McpServerError.ts"
 
+/** What a request must be like to be let in. */
 export interface GuardOptions {
   /** Names this server is reached by, with a port (`scan.example.org:8443`) or with any. Default: none beside loopback's. */
   readonly allowedHosts?: ReadonlyArray<string> | undefined
@@ -54,6 +67,7 @@ export type Guard = (
   methods?: string
 ) => Effect.Effect<Principal.Principal, HttpServerResponse.HttpServerResponse>
 
+/** The default of `maxBodyBytes`: 4 MiB. */
 export const defaultMaxBodyBytes = 4 * 1024 * 1024
 
 /** What of a request decides whether it was meant for us. */
@@ -66,6 +80,7 @@ export interface RequestView {
   readonly contentLength: string | undefined
 }
 
+/** Why a request is not let in, as its answer says it. */
 export interface Refusal {
   readonly status: number
   readonly message: string

@@ -66,6 +66,7 @@ import { layer as layerRegistry, SessionRegistry } from "./SessionRegistry.ts"
 
 export { bearerTokens } from "./Authenticator.ts"
 export { layerJsonLogger } from "./internal/jsonLogger.ts"
+/** What is needed of the SDK's `Server` and `McpServer`: `connect` and `close`. */
 export type { SdkServer }
 
 /** How the server of one session is made. What an Effect acquires for it is released with the session. */
@@ -233,6 +234,7 @@ export const layerHttp = <R = never>(
 export const runMain = <A, E>(program: Effect.Effect<A, E>, options: RunMainOptions = {}): void =>
   NodeMain.run(program, { isEnd: false, ...options })
 
+/** How a program ends. */
 export interface RunMainOptions {
   /**
    * Leaves stray rejections and uncaught errors to Node, which ends the process at once: for programs that would rather lose what is in flight than

@@ -1,6 +1,18 @@
 /**
  * Why a server does not serve: one outer error, `McpServerError`, with a tagged `reason`. What a client does wrong is answered to the
  * client and appears here only where a program has asked.
+ *
+ * @example
+ * ```ts
+ * import * as McpHost from "@holdfast/server/McpHost"
+ * import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
+ * import * as Effect from "effect/Effect"
+ * import * as Layer from "effect/Layer"
+ *
+ * export const program = Layer.launch(
+ *   McpHost.layerHttp({ server: () => new McpServer({ name: "greeter", version: "1.0.0" }), port: 8080 })
+ * ).pipe(Effect.catchReason("McpServerError", "ListenFailed", ({ message }) => Effect.logError(message)))
+ * ```
  */
 import * as Data from "effect/Data"
 
@@ -76,6 +88,7 @@ export class ListenFailed extends Data.TaggedError("ListenFailed")<{
   }
 }
 
+/** One of the reasons, by its `_tag`. */
 export type ServerReason =
   | SessionLimit
   | SessionNotFound

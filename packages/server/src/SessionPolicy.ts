@@ -1,4 +1,13 @@
-/** How long sessions live and how many there may be: plain data, checked once. */
+/**
+ * How long sessions live and how many there may be: plain data, checked once.
+ *
+ * @example
+ * ```ts
+ * import * as SessionRegistry from "@holdfast/server/SessionRegistry"
+ *
+ * export const layer = SessionRegistry.layer({ idleTimeout: "10 minutes", maxSessions: 500 })
+ * ```
+ */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { McpServerError, ServerOptionInvalid } from "./McpServerError.ts"

@@ -10,6 +10,17 @@
  * - Every session that was opened is closed with exactly one reason, and is counted by it.
  *
  * **Gotchas**: ids are handed out once, by `open`, and kept as digests. Snapshots and events know sessions by number.
+ *
+ * @example
+ * ```ts
+ * import * as SessionRegistry from "@holdfast/server/SessionRegistry"
+ * import * as Effect from "effect/Effect"
+ * import * as Stream from "effect/Stream"
+ *
+ * // Logs every transition of every session.
+ * export const program = Effect.flatMap(SessionRegistry.SessionRegistry, ({ events }) =>
+ *   Stream.runForEach(events, ({ reason, session, state }) => Effect.logInfo(session, state, reason)))
+ * ```
  */
 import * as Principal from "@holdfast/protocol/Principal"
 import * as Clock from "effect/Clock"
@@ -73,6 +84,7 @@ export interface DrainReport {
   readonly closed: number
 }
 
+/** The client of a new session. */
 export interface OpenOptions {
   readonly principal: Principal.Principal
   readonly transport: SessionTransport

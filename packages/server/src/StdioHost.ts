@@ -51,6 +51,7 @@ import * as SessionRegistry from "./SessionRegistry.ts"
 
 export { layerJsonLogger } from "./internal/jsonLogger.ts"
 
+/** How one client on a pair of streams is served. */
 export interface StdioOptions<R = never> {
   /**
    * Makes a server: the one of the session, when something is asked in it, and one for each request of revision 2026-07-28. What an Effect

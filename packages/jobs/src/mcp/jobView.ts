@@ -72,6 +72,7 @@ const wordsFor = (error: JobError): Effect.Effect<string> => {
   )
 }
 
+/** A time as ISO 8601, UTC. `millis`: of the epoch. */
 export const timeOf = (millis: number): string => new Date(millis).toISOString()
 
 /** Continues "the job …". */
