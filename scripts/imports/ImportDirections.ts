@@ -51,14 +51,12 @@ export const importDirections: ReadonlyArray<ImportDirection> = [
     folder: "packages/server",
     name: "@holdfast/server",
     sources: ["packages/core", "packages/protocol"],
-    typesPointBack: true,
     tests: testkit
   },
   {
     folder: "packages/jobs",
     name: "@holdfast/jobs",
     sources: ["packages/protocol"],
-    typesPointBack: true,
     tests: testkit,
     entries: { "src/mcp": ["packages/server"] }
   },
