@@ -5,7 +5,12 @@
  */
 import * as CliCommand from "effect/cli/Command"
 import { call } from "./words/call.ts"
+import { complete } from "./words/complete.ts"
 import { daemon } from "./words/daemon.ts"
+import { prompt } from "./words/prompt.ts"
+import { prompts } from "./words/prompts.ts"
+import { read } from "./words/read.ts"
+import { resources } from "./words/resources.ts"
 import { root } from "./words/root.ts"
 import { share } from "./words/share.ts"
 import { connect, wrap } from "./words/shim.ts"
@@ -15,4 +20,17 @@ import { why } from "./words/why.ts"
 export { Outcome } from "./Outcome.ts"
 
 /** The whole command line. */
-export const command = root.pipe(CliCommand.withSubcommands([tools, call, connect, wrap, why, share, daemon]))
+export const command = root.pipe(CliCommand.withSubcommands([
+  tools,
+  call,
+  resources,
+  read,
+  prompts,
+  prompt,
+  complete,
+  connect,
+  wrap,
+  why,
+  share,
+  daemon
+]))

@@ -49,4 +49,6 @@ export interface ClientHandlers<R = never> {
   readonly sampling?: RequestHandler<R> | undefined
   /** Answers `elicitation/create`: asks the user. Never for secrets. */
   readonly elicitation?: RequestHandler<R> | undefined
+  /** Which questions `elicitation` takes: forms, pages to open in a browser. Default: forms, as revisions before 2025-11-25 had it. */
+  readonly elicitationModes?: ReadonlyArray<"form" | "url"> | undefined
 }

@@ -367,12 +367,15 @@ for (const [name, open] of transports) {
       it.live("answers a ping of the server and refuses what was not offered", () =>
         Effect.gen(function*() {
           const connection = yield* open()
-          const notOffered = { code: -32601, message: "Method not found" }
+          const notOffered = (method: string) => ({
+            code: -32601,
+            message: `Method not found: this client does not offer ${method}`
+          })
           assert.deepStrictEqual(yield* connection.request("ask"), {
             answers: [
               { jsonrpc: "2.0", id: "q1", result: {} },
-              { jsonrpc: "2.0", id: "q2", error: notOffered },
-              { jsonrpc: "2.0", id: 3, error: notOffered }
+              { jsonrpc: "2.0", id: "q2", error: notOffered("sampling/createMessage") },
+              { jsonrpc: "2.0", id: 3, error: notOffered("roots/list") }
             ]
           })
         }))

@@ -89,7 +89,10 @@ describe("what a server asks of us", () => {
       Effect.gen(function*() {
         assert.deepStrictEqual(yield* answerTo(mcp, "ping"), {})
         for (const method of ["roots/list", "sampling/createMessage", "elicitation/create", "no/such"]) {
-          assert.deepStrictEqual(yield* answerTo(mcp, method), { code: -32601, message: "Method not found" })
+          assert.deepStrictEqual(yield* answerTo(mcp, method), {
+            code: -32601,
+            message: `Method not found: this client does not offer ${method}`
+          })
         }
         assert.deepStrictEqual(heard().find(({ method }) => method === "initialize")?.params?.["capabilities"], {})
       })))

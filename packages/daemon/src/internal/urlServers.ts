@@ -19,6 +19,7 @@ import * as FiberSet from "effect/FiberSet"
 import * as RcMap from "effect/RcMap"
 import type * as Scope from "effect/Scope"
 import { createHash } from "node:crypto"
+import type { Origin } from "../ControlContract.ts"
 import type { ServerStatus, SessionStatus } from "../DaemonStatus.ts"
 import { Greeter } from "../Greeter.ts"
 import type { Opening } from "../HostSession.ts"
@@ -29,6 +30,7 @@ import { version } from "./version.ts"
 /** A server behind a url that a client wants. */
 export interface WantedUrl {
   readonly name: string
+  readonly origin: Origin
   readonly config: ServerConfig
   /** Of the client's environment. */
   readonly proxies: HttpProxies
@@ -135,6 +137,7 @@ export const make: Effect.Effect<UrlServers, never, Scope.Scope> = Effect.gen(fu
     status: () =>
       [...known].map(([key, { holders, wanted }]): ServerStatus => ({
         name: wanted.name,
+        origin: wanted.origin,
         command: plainUrl(wanted.config.endpoint),
         directory: "-",
         key: key.slice(0, 12),

@@ -12,12 +12,13 @@ export const effectOf = <A, E, R>(given: Effect.Effect<A, E, R>, by: string): Ef
 
 /** Handlers whose mistakes are theirs, with the services that they need. */
 export const guardedHandlers = <R>(
-  { elicitation, roots, sampling }: ClientHandlers<R>,
+  { elicitation, elicitationModes, roots, sampling }: ClientHandlers<R>,
   services: Context.Context<R>
 ): ClientHandlers => {
   const guarded = <A, E>(given: Effect.Effect<A, E, R>, method: string): Effect.Effect<A, E> =>
     Effect.provideContext(effectOf(given, `the handler of ${method}`), services)
   return {
+    elicitationModes,
     ...(roots && { roots: (asker) => guarded(roots(asker), "roots/list") }),
     ...(sampling && { sampling: (params, asker) => guarded(sampling(params, asker), "sampling/createMessage") }),
     ...(elicitation && { elicitation: (params, asker) => guarded(elicitation(params, asker), "elicitation/create") })
