@@ -136,4 +136,5 @@ const list = <A>(
   }))
 
 const isLate = ({ answer }: Listed<unknown>): boolean =>
-  Result.isFailure(answer) && answer.failure.reason._tag === "DeadlineExceeded" && answer.failure.reason.kind === "caller"
+  Result.isFailure(answer) && answer.failure.reason._tag === "DeadlineExceeded" &&
+  answer.failure.reason.kind === "caller"

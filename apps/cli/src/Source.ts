@@ -51,8 +51,12 @@ export const open = Effect.fnUntraced(function*(input: SourceInput): Effect.fn.R
 > {
   const { header, stdio, url } = input
   if (Option.isSome(stdio) && Option.isSome(url)) return yield* usage("--stdio and --url name two servers; give one")
-  if (header.length > 0 && Option.isNone(url)) return yield* usage("--header is for --url; a config has headers of its own")
-  if (Option.isNone(stdio) && Option.isNone(url)) return { config: yield* ConfigFile.load(input.config), only: undefined }
+  if (header.length > 0 && Option.isNone(url)) {
+    return yield* usage("--header is for --url; a config has headers of its own")
+  }
+  if (Option.isNone(stdio) && Option.isNone(url)) {
+    return { config: yield* ConfigFile.load(input.config), only: undefined }
+  }
   if (Option.isSome(input.config)) return yield* usage("--config names servers, and so does --stdio or --url; give one")
   const { directory } = yield* Shell
   const reuse = !input["no-reuse"]
@@ -139,8 +143,10 @@ export const serverIn = (
   const { config } = source
   return config.servers.has(word.value) || config.unusable.has(word.value)
     ? Effect.succeed(word.value)
-    : Effect.flatMap(split(source, word.value), ({ server }) =>
-      usage(`${what} are listed by server: holdfast ${what} ${server}`))
+    : Effect.flatMap(
+      split(source, word.value),
+      ({ server }) => usage(`${what} are listed by server: holdfast ${what} ${server}`)
+    )
 }
 
 /** The server that a word names, or what of it, if the word says both. */
@@ -211,12 +217,31 @@ const linesOf = Effect.fnUntraced(function*(file: string) {
 })
 
 /** Programs that run what their arguments name. */
-const launchers = ["npx", "bunx", "pnpx", "uvx", "uv", "pipx", "pnpm", "docker", "podman", "deno", "node", "bun", "python", "python3", "env", "tsx"]
+const launchers = [
+  "npx",
+  "bunx",
+  "pnpx",
+  "uvx",
+  "uv",
+  "pipx",
+  "pnpm",
+  "docker",
+  "podman",
+  "deno",
+  "node",
+  "bun",
+  "python",
+  "python3",
+  "env",
+  "tsx"
+]
 
 /** A name for messages: the program, or the package or script that it launches. */
 const nameOf = ([command, ...args]: readonly [string, ...Array<string>]): string => {
   const program = baseOf(command)
-  const launched = launchers.includes(program) ? args.find((arg) => !arg.startsWith("-") && !arg.includes("=")) : undefined
+  const launched = launchers.includes(program)
+    ? args.find((arg) => !arg.startsWith("-") && !arg.includes("="))
+    : undefined
   return launched === undefined ? program : baseOf(launched)
 }
 

@@ -26,7 +26,8 @@ const written = "holdfast complete <server> <prompt or template> [known=value…
 /** Runs the command and succeeds with its exit code. */
 export const run = Effect.fnUntraced(function*(input: CompleteInput) {
   const source = yield* Source.open(input)
-  const isTemplate = (word: string | undefined): boolean => word?.includes("{") === true || word?.includes("://") === true
+  const isTemplate = (word: string | undefined): boolean =>
+    word?.includes("{") === true || word?.includes("://") === true
   const { item, rest, server } = yield* Source.meant(source, input.words, {
     what: "prompt",
     isDotted: !isTemplate(input.words[1]),
@@ -70,7 +71,9 @@ const print = Effect.fnUntraced(function*({ json, quiet }: CompleteInput, result
   yield* writeResult(stdout.isTerminal ? printable(text) : text)
   const isMore = hasMore === true || (total !== undefined && total > values.length)
   if (isMore && !quiet) {
-    yield* stderr.write(`holdfast: these are ${values.length}${total === undefined ? "; there are more" : ` of ${total}`}\n`)
+    yield* stderr.write(
+      `holdfast: these are ${values.length}${total === undefined ? "; there are more" : ` of ${total}`}\n`
+    )
   }
 })
 

@@ -62,7 +62,11 @@ export const run = Effect.fnUntraced(function*(input: PromptInput) {
   }))
 })
 
-const print = ({ json, quiet }: PromptInput, target: SaveOutput.Target | undefined, result: Prompts.GetPromptResult) => {
+const print = (
+  { json, quiet }: PromptInput,
+  target: SaveOutput.Target | undefined,
+  result: Prompts.GetPromptResult
+) => {
   const { messages } = result
   const blocks = messages.map(({ content }) => content)
   return ShowResult.show({
@@ -101,7 +105,10 @@ const fit = Effect.fnUntraced(function*(
   for (const key of values.keys()) {
     const near = nearNames(key, names)
     if (!names.includes(key)) {
-      problems.push({ path: key, problem: `is no argument${near.length > 0 ? `; did you mean ${near.join(" or ")}?` : ""}` })
+      problems.push({
+        path: key,
+        problem: `is no argument${near.length > 0 ? `; did you mean ${near.join(" or ")}?` : ""}`
+      })
     }
   }
   for (const each of known) {

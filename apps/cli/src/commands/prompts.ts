@@ -52,7 +52,8 @@ const show = Effect.fnUntraced(function*(
         [title ?? "", description].filter((text, index, all) => text !== "" && all.indexOf(text) === index).join(": ")
       ])
     )
-    const paint = (cell: string, _: number, column: number) => column === 0 ? bold(cell) : column === 1 ? dim(cell) : cell
+    const paint = (cell: string, _: number, column: number) =>
+      column === 0 ? bold(cell) : column === 1 ? dim(cell) : cell
     if (rows.length > 0) yield* writeResult(`${table(rows, { width: stdout.columns, paint })}\n`)
     else yield* ServerLists.nothing(input, config, listed, "prompts")
   }

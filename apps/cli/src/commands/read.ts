@@ -44,8 +44,7 @@ export const run = Effect.fnUntraced(function*(input: ReadInput) {
     const asked = Effect.gen(function*() {
       const mcp = yield* McpConnections
       waiting.say(waitingFor([server], config))
-      return yield* questions.during(mcp.readResource(server, uri, { deadline: Option.getOrUndefined(input.deadline) })
-      )
+      return yield* questions.during(mcp.readResource(server, uri, { deadline: Option.getOrUndefined(input.deadline) }))
     })
     return yield* asked.pipe(
       Effect.flatMap(({ contents, ...rest }) => print(input, target, contents, rest)),

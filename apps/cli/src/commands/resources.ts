@@ -56,7 +56,8 @@ const show = Effect.fnUntraced(function*(
       ...answer.resources.map((each) => rowOf(server, each.uri, each)),
       ...answer.templates.map((each) => rowOf(server, each.uriTemplate, each))
     ])
-    const paint = (cell: string, _: number, column: number) => column === 1 ? bold(cell) : column === 0 ? dim(cell) : cell
+    const paint = (cell: string, _: number, column: number) =>
+      column === 1 ? bold(cell) : column === 0 ? dim(cell) : cell
     if (rows.length > 0) yield* writeResult(`${table(rows, { width: stdout.columns, paint })}\n`)
     else yield* ServerLists.nothing(input, config, listed, "resources")
   }

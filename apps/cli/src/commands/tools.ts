@@ -94,11 +94,16 @@ const showOne = Effect.fnUntraced(function*(
   const notes = [titleOf(tool), hintsOf(tool)].filter((note) => note !== undefined && note !== "")
   const how = source.only === undefined
     ? [`${server}.${tool.name}`]
-    : [...Option.match(input.stdio, { onNone: () => [], onSome: (command) => ["--stdio", command] }),
-      ...Option.match(input.url, { onNone: () => [], onSome: (url) => ["--url", url] }), tool.name]
+    : [
+      ...Option.match(input.stdio, { onNone: () => [], onSome: (command) => ["--stdio", command] }),
+      ...Option.match(input.url, { onNone: () => [], onSome: (url) => ["--url", url] }),
+      tool.name
+    ]
   yield* writeResult([
     [bold(printable(`${server}.${tool.name}`)), ...notes.map((note) => dim(printable(note ?? "")))].join("  "),
-    ...(description === "" ? [] : ["", ...(stdout.isTerminal ? folded(description, stdout.columns ?? 80) : [description])]),
+    ...(description === ""
+      ? []
+      : ["", ...(stdout.isTerminal ? folded(description, stdout.columns ?? 80) : [description])]),
     "",
     ToolArguments.argumentTable(schema, stdout.columns),
     "",
@@ -122,7 +127,11 @@ const plain = (text: string): string => text.toLowerCase().replaceAll(/[^\p{L}\p
 const inShort = (tool: Messages.Tool): string => {
   const title = titleOf(tool)
   const description = tool.description?.trim() ?? ""
-  return title === undefined || description.startsWith(title) ? description : description === "" ? title : `${title}: ${description}`
+  return title === undefined || description.startsWith(title)
+    ? description
+    : description === ""
+    ? title
+    : `${title}: ${description}`
 }
 
 /** What the server says of the tool's behaviour. */

@@ -28,6 +28,9 @@ export const tools = CliCommand.make(
   CliCommand.withExamples([
     { command: "holdfast tools", description: "Everything that can be called" },
     { command: "holdfast tools fs.read_text_file", description: "One tool, its arguments and an example" },
-    { command: "holdfast tools --stdio \"npx -y @modelcontextprotocol/server-everything\"", description: "Without a config" }
+    {
+      command: "holdfast tools --stdio \"npx -y @modelcontextprotocol/server-everything\"",
+      description: "Without a config"
+    }
   ])
 )
