@@ -28,6 +28,7 @@ export const identify = (wants: ServerWish, environment: Environment, directory:
     const named = Object.entries(handed).filter(([name]) => name in allowed || text.includes(name))
     return { ...wants, text, environment: named.toSorted(byName) }
   }
+  if ("http" in wants) return wants
   const { args, command, cwd = directory, env, inheritEnv } = wants.endpoint
   const given = ChildEnvironment.select(handed, {
     ...(env && { env }),
