@@ -9,14 +9,11 @@ import { Ajv2020 } from "ajv/dist/2020.js"
 import * as Result from "effect/Result"
 import { isNativeError } from "node:util/types"
 import * as ArgumentProblems from "./ArgumentProblems.ts"
-import type { Problem } from "./CliFailure.ts"
-import * as ExactJson from "./ExactJson.ts"
-
-/** Everything that does not fit; empty when all does. */
-export type ArgumentJudge = (value: unknown) => ReadonlyArray<Problem>
+import type { Judge } from "@holdfast/daemon/ArgumentReadings"
+import * as ExactJson from "@holdfast/daemon/ExactJson"
 
 /** A judge of a schema. Fails with the reason why it does not compile. */
-export const make = (schema: unknown): Result.Result<ArgumentJudge, string> => {
+export const make = (schema: unknown): Result.Result<Judge, string> => {
   if (typeof schema !== "object" || schema === null) return Result.succeed(() => [])
   let reason = "it is no schema"
   for (const Draft of draftsOf(schema)) {

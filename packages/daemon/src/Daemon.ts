@@ -41,6 +41,7 @@ import { resolveWish } from "./internal/resolveWish.ts"
 import type { ControlOptions } from "./internal/sdk/controlServer.ts"
 import { serveControl } from "./internal/serveControl.ts"
 import { serveServer } from "./internal/serveServer.ts"
+import * as ToolCalls from "./internal/toolCalls.ts"
 import type { UrlServers, WantedUrl } from "./internal/urlServers.ts"
 import * as ServerPool from "./ServerPool.ts"
 import type { WantedServer } from "./ServerTarget.ts"
@@ -91,6 +92,7 @@ export const run = Effect.fnUntraced(
       digestOf: (server) => SharedServers.digestOf(place, server)
     })
     const calls = yield* CallLog.make(options.writeCalls ?? (() => {}))
+    const toolCalls = ToolCalls.make({ pool, version, makesWay })
     const scope = yield* Effect.scope
     const { former } = options
     if (former !== undefined) {
@@ -145,7 +147,13 @@ export const run = Effect.fnUntraced(
       explain: pool.explain,
       operate: pool.operate
     }
-    const accepted: Hello.Answer = { holdfast: Hello.protocol, version, pid, ...(!makesWay && { stays: true }) }
+    const accepted: Hello.Answer = {
+      holdfast: Hello.protocol,
+      version,
+      pid,
+      calls: true,
+      ...(!makesWay && { stays: true })
+    }
 
     /** `isFormer`: by the socket of a daemon that has made way, where it is asked of itself only. */
     const serve = (socket: net.Socket, isFormer: boolean): Effect.Effect<void> =>
@@ -190,7 +198,8 @@ export const run = Effect.fnUntraced(
                 who: session,
                 isModernHost: hello.modern === true,
                 successor,
-                calls
+                calls,
+                toolCalls
               })
             }),
           () =>

@@ -61,6 +61,7 @@ export class ServerMux {
   readonly #requests = new Map<number, Request>()
   #nextId: number
   #isClean = true
+  #toolChanges = 0
   /** What the server was told last, though it may not have answered yet. Undefined: that is not known. */
   #level: LogLevels.LogLevel | undefined
 
@@ -72,6 +73,11 @@ export class ServerMux {
 
   get sessions(): number {
     return this.#sessions.size
+  }
+
+  /** How often the server has told that its tools are others. */
+  get toolChanges(): number {
+    return this.#toolChanges
   }
 
   /** Every session that has left had an answer to all that it asked, and had answered all that it was asked. */
@@ -173,6 +179,7 @@ export class ServerMux {
   }
 
   #told(message: RawMessage.RawMessage): void {
+    if (message.method === "notifications/tools/list_changed") this.#toolChanges++
     if (message.method === "notifications/progress") {
       const request = this.#requestAt(message, RawMessage.paths.progress)
       if (request?.progressToken === undefined) return

@@ -3,13 +3,15 @@
  *
  * To the whole program it is a new connection. What the hot path has asked already is not asked again: the first question of a kind is
  * answered by what came for it, at once or when it comes. So a call that is under way is never sent twice, and what becomes of it
- * (progress, its loss) is told as of any other.
+ * (progress, its loss) is told as of any other. One that the daemon leaves to others is sent now.
  */
+import { notTaken } from "@holdfast/daemon/CallRequest"
+import { isOurs } from "@holdfast/daemon/DeliveryError"
 import * as RawMessage from "@holdfast/daemon/RawMessage"
 import * as LineFraming from "@holdfast/protocol/LineFraming"
 import type { Socket } from "node:net"
 import { Duplex } from "node:stream"
-import type { Asked } from "./HotCall.ts"
+import type { Asked } from "./hotMain.ts"
 
 export interface BegunOptions {
   /** Nobody listens to it any more. */
@@ -24,8 +26,8 @@ export class Begun extends Duplex {
   readonly #socket: Socket
   /** Questions of the hot path that have not been asked again, by their methods. */
   readonly #asked = new Map<string, { readonly id: string; answer: RawMessage.RawMessage | undefined }>()
-  /** The new ids, as they are written, of those that have and wait for their answers: by `keyOf` of the old ones. */
-  readonly #renamed = new Map<string, string>()
+  /** The questions of the client, of those that have and wait for their answers: by `keyOf` of the old ids. */
+  readonly #renamed = new Map<string, { readonly id: string; readonly question: RawMessage.RawMessage }>()
   readonly #fromClient = linesOf((line) => this.#clientSaid(line))
   /** The server has been told that it is known. */
   #isInitialized = false
@@ -74,7 +76,7 @@ export class Begun extends Duplex {
     const known = this.#asked.get(method)
     if (known !== undefined && id !== undefined) {
       this.#asked.delete(method)
-      if (known.answer === undefined) this.#renamed.set(RawMessage.keyOf(known.id), id)
+      if (known.answer === undefined) this.#renamed.set(RawMessage.keyOf(known.id), { id, question: message })
       else this.#push(RawMessage.replaced(known.answer, [[RawMessage.paths.id, id]]))
       return this.#finish()
     }
@@ -83,11 +85,11 @@ export class Begun extends Duplex {
       return
     }
     const cancelled = RawMessage.textAt(message, RawMessage.paths.cancelled)
-    const [old] = [...this.#renamed].find(([, id]) => id === cancelled) ?? []
+    const [old] = [...this.#renamed].find(([, { id }]) => id === cancelled) ?? []
     const sent = method !== "notifications/cancelled" || old === undefined
       ? message
       : RawMessage.replaced(message, [[RawMessage.paths.cancelled, `${old}"`]])
-    if (this.#socket.writable) this.#socket.write(`${sent.text}\n`)
+    this.#send(sent)
   }
 
   #serverSaid(line: string): void {
@@ -97,17 +99,27 @@ export class Begun extends Duplex {
       const key = RawMessage.keyOf(id)
       const renamed = this.#renamed.get(key)
       this.#renamed.delete(key)
-      if (renamed !== undefined) return this.#push(RawMessage.replaced(message, [[RawMessage.paths.id, renamed]]))
+      if (renamed !== undefined) {
+        if (isNotTaken(message)) return this.#send(renamed.question)
+        return this.#push(RawMessage.replaced(message, [[RawMessage.paths.id, renamed.id]]))
+      }
       const early = [...this.#asked.values()].find((each) => RawMessage.keyOf(each.id) === key)
       if (early === undefined) return this.#push(message)
-      early.answer ??= message
+      if (isNotTaken(message)) this.#asked.delete("tools/call")
+      else early.answer ??= message
       return
     }
     const token = method === "notifications/progress"
       ? RawMessage.textAt(message, RawMessage.paths.progress)
       : undefined
     const renamed = token === undefined ? undefined : this.#renamed.get(RawMessage.keyOf(token))
-    this.#push(renamed === undefined ? message : RawMessage.replaced(message, [[RawMessage.paths.progress, renamed]]))
+    this.#push(
+      renamed === undefined ? message : RawMessage.replaced(message, [[RawMessage.paths.progress, renamed.id]])
+    )
+  }
+
+  #send({ text }: RawMessage.RawMessage): void {
+    if (this.#socket.writable) this.#socket.write(`${text}\n`)
   }
 
   #push({ text }: RawMessage.RawMessage): void {
@@ -119,6 +131,11 @@ export class Begun extends Duplex {
     if (this.#hasEnded && !this.#asked.has("tools/call")) this.push(null)
   }
 }
+
+/** The daemon has left it to its client. */
+const isNotTaken = (message: RawMessage.RawMessage): boolean =>
+  isOurs(message) &&
+  RawMessage.membersOf(RawMessage.membersOf(message.value["error"])["data"])["reason"] === notTaken
 
 const linesOf = (onLine: (line: string) => void): LineFraming.LineFraming =>
   // What is no line of text is passed on as what it is: nothing that can be read.

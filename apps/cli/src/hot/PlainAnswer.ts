@@ -1,0 +1,60 @@
+/**
+ * What the daemon answers to a call, as far as it is plain: text. Pure, and loads nothing.
+ */
+import { notTaken, ofOpening } from "@holdfast/daemon/CallRequest"
+
+/** What becomes of a call. */
+export type Outcome =
+  /** The tool has answered with text. `result` is all of it. */
+  | { readonly _tag: "Text"; readonly text: string; readonly isError: boolean; readonly result: object }
+  /** It is the answer to this method, and the whole program has words for it. */
+  | { readonly _tag: "Odd"; readonly method: string }
+  /** The daemon has done nothing. */
+  | { readonly _tag: "NotTaken" }
+
+/** Reads the line of an answer that is to the call. Undefined: it is not to the call. */
+export const read = (line: string, id: string): Outcome | undefined => {
+  const message = parse(line)
+  if (message["id"] !== id || message["method"] !== undefined) return undefined
+  const { error, result } = message
+  if (!isMembers(result)) {
+    const data = isMembers(error) && isMembers(error["data"]) ? error["data"] : {}
+    if (data["reason"] === notTaken && data["delivery"] === "NotSent") return { _tag: "NotTaken" }
+    return { _tag: "Odd", method: data["of"] === ofOpening ? ofOpening : "tools/call" }
+  }
+  const { content, isError = false, resultType = "complete", structuredContent } = result
+  const isPlain = resultType === "complete" && Array.isArray(content) && content.every(isPlainText) &&
+    typeof isError === "boolean" && (structuredContent === undefined || isMembers(structuredContent)) &&
+    // Numbers that may not be what they were written as.
+    !/\d{16}/.test(line)
+  if (!isPlain) return { _tag: "Odd", method: "tools/call" }
+  const text = content.map((block) => block.text).join("\n")
+  // Without a text it is the structured content that is shown.
+  return structuredContent !== undefined && text.trim() === ""
+    ? { _tag: "Odd", method: "tools/call" }
+    : { _tag: "Text", text, isError, result }
+}
+
+/** Whether the line is one that is told without being asked. Nothing of that is shown. */
+export const isTold = (line: string): boolean => {
+  const { id, method } = parse(line)
+  return id === undefined && typeof method === "string"
+}
+
+const isPlainText = (block: unknown): block is { readonly text: string } =>
+  isMembers(block) && block["type"] === "text" && typeof block["text"] === "string"
+
+type Members = Readonly<Record<string, unknown>>
+
+const parse = (line: string): Members => {
+  try {
+    const value: unknown = JSON.parse(line)
+    return isMembers(value) ? value : {}
+  } catch {
+    // Noise, for which the whole program has words.
+    return {}
+  }
+}
+
+const isMembers = (value: unknown): value is Members =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
