@@ -10,18 +10,19 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as path from "node:path"
-import type { Duplex } from "node:stream"
 import { Shell } from "./Shell.ts"
 
-/** The first connection to a server through the daemon, if the hot path has made one. */
-export const First = Context.Reference<Duplex | undefined>("holdfast/First", { defaultValue: () => undefined })
+/** The call that the hot path has begun through the daemon, if it has. */
+export const BegunCall = Context.Reference<DaemonLink.BegunCall | undefined>("holdfast/BegunCall", {
+  defaultValue: () => undefined
+})
 
 /** `direct`: every server is started by this command, and ends with it. */
 export const layer = (config: McpConfig, direct: boolean) =>
   Layer.unwrap(Effect.gen(function*() {
     const { directory, stderr, usesDaemon, version } = yield* Shell
     const isThroughDaemon = usesDaemon && !direct
-    const first = yield* First
+    const begun = yield* BegunCall
     let isTold = false
     const onDirect = (why: string): Effect.Effect<void> =>
       Effect.suspend(() => {
@@ -37,7 +38,7 @@ export const layer = (config: McpConfig, direct: boolean) =>
       return [
         name,
         isThroughDaemon && endpoint._tag === "Stdio"
-          ? { ...server, endpoint: DaemonLink.through(endpoint, { program: "holdfast", wants, onDirect, first }) }
+          ? { ...server, endpoint: DaemonLink.through(endpoint, { program: "holdfast", wants, onDirect, begun }) }
           : server
       ] as const
     })

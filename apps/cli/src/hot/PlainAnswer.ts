@@ -9,8 +9,13 @@ export type Outcome =
   | { readonly _tag: "Text"; readonly text: string; readonly isError: boolean; readonly result: object }
   /** It is the answer to this method, and the whole program has words for it. */
   | { readonly _tag: "Odd"; readonly method: string }
+  /** It was sent, and may have run. */
+  | { readonly _tag: "Lost"; readonly description: string }
   /** The daemon has done nothing. */
   | { readonly _tag: "NotTaken" }
+
+/** What becomes of a call whose daemon has gone: it may have been sent. */
+export const daemonEnded = "the daemon has ended"
 
 /** Reads the line of an answer that is to the call. Undefined: it is not to the call. */
 export const read = (line: string, id: string): Outcome | undefined => {
@@ -20,6 +25,9 @@ export const read = (line: string, id: string): Outcome | undefined => {
   if (!isMembers(result)) {
     const data = isMembers(error) && isMembers(error["data"]) ? error["data"] : {}
     if (data["reason"] === notTaken && data["delivery"] === "NotSent") return { _tag: "NotTaken" }
+    if (data["reason"] === "OutcomeUnknown" && data["delivery"] === "Unknown" && isMembers(error)) {
+      return { _tag: "Lost", description: String(error["message"]) }
+    }
     return { _tag: "Odd", method: data["of"] === ofOpening ? ofOpening : "tools/call" }
   }
   const { content, isError = false, resultType = "complete", structuredContent } = result
@@ -33,12 +41,6 @@ export const read = (line: string, id: string): Outcome | undefined => {
   return structuredContent !== undefined && text.trim() === ""
     ? { _tag: "Odd", method: "tools/call" }
     : { _tag: "Text", text, isError, result }
-}
-
-/** Whether the line is one that is told without being asked. Nothing of that is shown. */
-export const isTold = (line: string): boolean => {
-  const { id, method } = parse(line)
-  return id === undefined && typeof method === "string"
 }
 
 const isPlainText = (block: unknown): block is { readonly text: string } =>

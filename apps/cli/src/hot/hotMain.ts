@@ -19,15 +19,20 @@ import * as HotWords from "./HotWords.ts"
 import * as PlainAnswer from "./PlainAnswer.ts"
 import * as PlainConfig from "./PlainConfig.ts"
 
-/** A session that the whole program goes on with. */
-export interface Session {
-  readonly socket: Socket
-  readonly asked: ReadonlyMap<string, Asked>
-  readonly rest: Buffer
-}
+/** What the whole program goes on with: a session on which a question was asked, or the loss of a call. */
+export type Session =
+  | {
+    readonly _tag: "Open"
+    /** Nobody listens to it any more. */
+    readonly socket: Socket
+    readonly asked: Asked
+    /** What came and was not read: the beginning of a line. */
+    readonly rest: Buffer
+  }
+  | { readonly _tag: "Lost"; readonly description: string }
 
-/** A question that was sent, by its id. */
 export interface Asked {
+  readonly id: string
   readonly method: string
   /** The line of its answer, once that has come. */
   readonly answer: string | undefined
@@ -73,10 +78,17 @@ export const main = (argv: ReadonlyArray<string>, whole: (session?: Session) => 
     if (!leave()) return
     stopListening()
     socket.pause()
-    whole({ socket, asked: new Map([[id, { method, answer }]]), rest })
+    whole({ _tag: "Open", socket, asked: { id, method, answer }, rest })
+  }
+  /** It may have run. */
+  const lose = (description: string): void => {
+    if (!leave()) return
+    stopListening()
+    socket.on("error", ignore).destroy()
+    whole({ _tag: "Lost", description })
   }
   const timer = setTimeout(() => isGreeted ? handOver() : beginAnew(), isWatched ? patience.atTerminal : patience.elsewhere)
-  const onClose = (): void => isGreeted ? handOver() : beginAnew()
+  const onClose = (): void => isGreeted ? lose(PlainAnswer.daemonEnded) : beginAnew()
   // The daemon cancels what a client has asked for that has gone.
   const stop = (): void => process.exit(ExitCode.interrupted)
   const onLine = (line: string): void => {
@@ -90,6 +102,8 @@ export const main = (argv: ReadonlyArray<string>, whole: (session?: Session) => 
     switch (outcome._tag) {
       case "NotTaken":
         return beginAnew()
+      case "Lost":
+        return lose(outcome.description)
       case "Odd":
         return handOver(outcome.method, line)
       case "Text":
@@ -106,7 +120,7 @@ export const main = (argv: ReadonlyArray<string>, whole: (session?: Session) => 
       onLine(line)
     }
     // A longer line is the whole program's: it is made of many chunks.
-    if (rest.length > maxLineBytes) onClose()
+    if (rest.length > maxLineBytes) handOver()
   }
   const socket = connect(meant.socket).on("data", onData).once("close", onClose).on("error", ignore)
   for (const signal of signals) process.on(signal, stop)
