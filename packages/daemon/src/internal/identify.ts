@@ -5,9 +5,7 @@
  * A file counts by its length and its time of change: a program that was built again is another one.
  */
 import * as ChildEnvironment from "@holdfast/process/ChildEnvironment"
-import { createHash } from "node:crypto"
 import * as fs from "node:fs"
-import * as os from "node:os"
 import * as path from "node:path"
 import type * as Hello from "../Hello.ts"
 import * as SessionVariables from "../SessionVariables.ts"
@@ -103,9 +101,10 @@ const packageOfRunner = (args: ReadonlyArray<string>, cwd: string, environment: 
     if (found !== undefined) return found
     if (folder === path.dirname(folder)) break
   }
-  const home = environment["HOME"] || os.homedir()
+  const home = environment["HOME"] || process.getBuiltinModule("node:os").homedir()
   const cache = environment["npm_config_cache"] || path.join(home, ".npm")
   // As npm names the folder of one package.
+  const { createHash } = process.getBuiltinModule("node:crypto")
   const digest = createHash("sha512").update(spec).digest("hex").slice(0, 16)
   return versionIn(path.join(cache, "_npx", digest, "node_modules", name, "package.json"))
 }
