@@ -21,6 +21,8 @@ import * as ExactJson from "@holdfast/daemon/ExactJson"
 import { ExitCode } from "./ExitCode.ts"
 import { Shell } from "./Shell.ts"
 
+export type { Given, Word }
+
 export interface Sources {
   /** What follows the tool's name. */
   readonly words: ReadonlyArray<string>

@@ -32,7 +32,7 @@ type Check = (value: unknown) => boolean
 /** Undefined: what the schema says by the keyword is not understood here. */
 type Keyword = (said: unknown, compile: (inner: unknown) => Check | undefined, schema: Members) => Check | undefined
 
-/** Deeper than this nobody writes a schema by hand. */
+/** Schemas written by hand are not as deep as this. */
 const maxDepth = 20
 
 class Compiler {

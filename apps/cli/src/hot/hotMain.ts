@@ -8,9 +8,10 @@
 import * as CallRequest from "@holdfast/daemon/CallRequest"
 import * as DaemonPlace from "@holdfast/daemon/DaemonPlace"
 import * as Hello from "@holdfast/daemon/Hello"
-import { existsSync, fstatSync, readFileSync, writeSync } from "node:fs"
+import { fstatSync, readFileSync, writeSync } from "node:fs"
 import type { Socket } from "node:net"
 import * as path from "node:path"
+import * as ConfigPlaces from "../ConfigPlaces.ts"
 import { ExitCode } from "../ExitCode.ts"
 import { version } from "../internal/version.ts"
 import { lostResult, whoseResult } from "../LostResult.ts"
@@ -37,9 +38,6 @@ export interface Asked {
   /** The line of its answer, once that has come. */
   readonly answer: string | undefined
 }
-
-/** As in `ConfigFile`, which loads Effect. */
-const fileNames = [".mcp.json", "mcp.json"]
 
 /** After this the whole program goes on, in milliseconds: at a terminal it says what is waited for, and elsewhere it knows the deadlines. */
 const patience = { atTerminal: 900, elsewhere: 30_000 }
@@ -138,10 +136,11 @@ const understand = (argv: ReadonlyArray<string>) => {
   try {
     const { HOLDFAST_DAEMON_VERSION: pretended = "", HOLDFAST_NO_DAEMON: forbidden = "" } = process.env
     const words = HotWords.read(argv)
-    const config = words?.config ?? fileNames.find((name) => existsSync(name))
-    if (words === undefined || config === undefined || forbidden !== "") return undefined
-    const file = path.resolve(config)
-    const server = PlainConfig.find(readFileSync(file, "utf8"), file, words.words)
+    if (words === undefined || forbidden !== "") return undefined
+    const places = words.config === undefined
+      ? ConfigPlaces.found({ directory: process.cwd() })
+      : [{ file: path.resolve(words.config), needsTrust: false }]
+    const server = PlainConfig.findIn(places.map(configAt), words.words)
     if (server === undefined) return undefined
     const read: Array<CallRequest.WrittenWord> = []
     for (const word of words.words.slice(server.words)) {
@@ -174,6 +173,12 @@ const understand = (argv: ReadonlyArray<string>) => {
     return undefined
   }
 }
+
+const configAt = ({ file, needsTrust }: Pick<ConfigPlaces.Place, "file" | "needsTrust">): PlainConfig.PlainFile => ({
+  file,
+  read: () => readFileSync(file, "utf8"),
+  isTrusted: () => !needsTrust || ConfigPlaces.trustOf(file) === "trusted"
+})
 
 /** Prints as `commands/call.ts` does, and ends. */
 const print = (

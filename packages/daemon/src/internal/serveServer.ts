@@ -19,7 +19,9 @@ import type { PooledServer, ServerPool } from "../ServerPool.ts"
 import * as ServerTarget from "../ServerTarget.ts"
 import { borrow, closed, isRefusedByEra, toLoss } from "./borrow.ts"
 import type { CallLog } from "./callLog.ts"
+import type { Journal } from "./Journal.ts"
 import { newSecret } from "./nodePlatform.ts"
+import type { ParkedCalls } from "./ParkedCalls.ts"
 import { passOn } from "./passOn.ts"
 import * as SocketLines from "./socketLines.ts"
 import * as ToolCalls from "./toolCalls.ts"
@@ -38,6 +40,10 @@ export interface ServedSession {
   readonly calls: CallLog
   /** For a client that says a call in the words of a command line. */
   readonly toolCalls: ToolCalls.ToolCalls
+  readonly journal: Journal
+  readonly parked: ParkedCalls
+  /** Runs a fiber of the daemon, which outlives the session. */
+  readonly runForDaemon: Run
 }
 
 /** The newer daemon that this one has made way for, or will. */
@@ -55,7 +61,7 @@ export interface Successor {
  */
 export const serveServer = (
   socket: net.Socket,
-  { calls, isModernHost, pool, successor, toolCalls, urls, wanted, who }: ServedSession
+  { calls, isModernHost, journal, parked, pool, runForDaemon, successor, toolCalls, urls, wanted, who }: ServedSession
 ): Effect.Effect<void> =>
   Effect.scoped(Effect.gen(function*() {
     const run = yield* FiberSet.makeRuntime<never, void, never>()
@@ -105,6 +111,11 @@ export const serveServer = (
             if (initialize === undefined && !isOpen && loss.refusal === undefined) {
               unanswered = { loss, until: clock.monotonicTimeNanosUnsafe() + secondQuestion }
             }
+            // What the start of a process has failed by is told of there.
+            if (!isOpen && loss.refusal === undefined && !("treatment" in loss)) {
+              const { message, reason } = loss
+              journal.tell({ event: "refused", server: wanted.name, by: own, reason, message })
+            }
             opening.onLost(loss)
           },
           onShared: (server) => {
@@ -116,7 +127,28 @@ export const serveServer = (
         }, run))
       }
     })
-    yield* Effect.addFinalizer(() => Effect.sync(() => session.hostEnded()))
+    const parking = parked.session({
+      server: wanted.name,
+      mayBegin: () => !successor.isThere(),
+      who: () => caller ?? who,
+      toHost: (text) => SocketLines.write(socket, `${text}\n`),
+      observer: calls.watch(() => caller ?? who, wanted.name),
+      open: (initialize, opening) => {
+        const held = "config" in wanted
+          ? Effect.flatMap(urls, ({ hold }) => hold(wanted, initialize, who, opening))
+          : hold(pool, { ...wanted, isShared: false }, initialize, who, {
+            ...opening,
+            onShared: () => ignore
+          }, runForDaemon)
+        runForDaemon(held)
+      }
+    })
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        parking.leave()
+        session.hostEnded()
+      })
+    )
     /** The call that the client has begun with, for as long as it is under way. */
     let call: ToolCalls.ToolCall | undefined
     const beginCall = (request: RawMessage.RawMessage): void => {
@@ -140,7 +172,9 @@ export const serveServer = (
         isFirst = false
         if (request !== undefined) return beginCall(request)
         if (call?.hears(line) === true) return
-        session.hostSaid(line)
+        if (!parking.takes(line)) {
+          session.hostSaid(line)
+        }
         leaveIfQuiet()
       }
       const framing = LineFraming.make({
@@ -164,7 +198,7 @@ const callerOf = (who: SessionStatus, initialize: RawMessage.RawMessage | undefi
 }
 
 /** Runs a fiber of the session. */
-type Run = (effect: Effect.Effect<void>) => Fiber.Fiber<void>
+export type Run = (effect: Effect.Effect<void>) => Fiber.Fiber<void>
 
 /** What a session is given. */
 type HeldOpening = Opening & { readonly onShared: (server: PooledServer) => () => void }
@@ -190,6 +224,9 @@ const hold = (
   run: Run
 ): Effect.Effect<void> => {
   const initialize = said?.method === "initialize" ? said : undefined
+  // A client of the modern era says so in each request, and what is between the eras looks at that.
+  const takesQuestions = initialize === undefined ||
+    RawMessage.textAt(initialize, ["params", "capabilities", "elicitation"]) !== undefined
   const later = (millis: number, work: () => void): () => void => {
     const fiber = run(Effect.andThen(Effect.sleep(millis), Effect.sync(work)))
     return () => fiber.interruptUnsafe()
@@ -199,7 +236,7 @@ const hold = (
       Effect.flatMap(({ isFresh, place }) =>
         borrow(pool, ServerTarget.make(place, question), { program: who.program, isFresh })
       ),
-      Effect.flatMap((server) => attend(server, who, opening, bridged)),
+      Effect.flatMap((server) => attend(server, who, opening, takesQuestions, bridged)),
       Effect.scoped
     )
   const own = inEra(initialize)
@@ -224,13 +261,14 @@ const attend = (
   server: PooledServer,
   who: SessionStatus,
   opening: HeldOpening,
+  takesQuestions: boolean,
   bridged: Bridged | undefined
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { isShared } = server.target
     const ended = Deferred.makeUnsafe<void>()
     let onMessage = opening.onMessage
-    const port = server.mux.attach((message) => onMessage(message))
+    const port = server.mux.attach((message) => onMessage(message), takesQuestions)
     server.losses.add(opening.onLost)
     server.hold(who)
     const onRetired = isShared ? opening.onShared(server) : ignore
