@@ -11,16 +11,19 @@ export type Outcome =
   | { readonly _tag: "Odd"; readonly method: string }
   /** It was sent, and may have run. */
   | { readonly _tag: "Lost"; readonly description: string }
+  /** It is no answer: the server asks something. */
+  | { readonly _tag: "Asked" }
   /** The daemon has done nothing. */
   | { readonly _tag: "NotTaken" }
 
 /** What becomes of a call whose daemon has gone: it may have been sent. */
 export const daemonEnded = "the daemon has ended"
 
-/** Reads the line of an answer that is to the call. Undefined: it is not to the call. */
+/** Reads a line that comes while the call is under way. Undefined: it is nothing to the call. */
 export const read = (line: string, id: string): Outcome | undefined => {
   const message = parse(line)
-  if (message["id"] !== id || message["method"] !== undefined) return undefined
+  if (message["method"] !== undefined) return message["id"] === undefined ? undefined : { _tag: "Asked" }
+  if (message["id"] !== id) return undefined
   const { error, result } = message
   if (!isMembers(result)) {
     const data = isMembers(error) && isMembers(error["data"]) ? error["data"] : {}

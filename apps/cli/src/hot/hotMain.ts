@@ -100,6 +100,10 @@ export const main = (argv: ReadonlyArray<string>, whole: (session?: Session) => 
     switch (outcome._tag) {
       case "NotTaken":
         return beginAnew()
+      case "Asked":
+        // It is the whole program's to read.
+        rest = Buffer.concat([Buffer.from(`${line}\n`), rest])
+        return handOver()
       case "Lost":
         return lose(outcome.description)
       case "Odd":

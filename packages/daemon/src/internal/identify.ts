@@ -14,8 +14,16 @@ export type ServerWish = Exclude<Hello.Wish, { readonly daemon: true }>
 
 type Environment = Readonly<Record<string, string | undefined>>
 
+/** What a server is, and the long parts of that by themselves. */
+export interface Identity {
+  readonly environment: ReadonlyArray<readonly [name: string, value: string]>
+  /** Of the config that has it. */
+  readonly text?: string
+  readonly [more: string]: unknown
+}
+
 /** Equal for what is the same server. Holds the values of its environment: to be digested, never to be written down. */
-export const identify = (wants: ServerWish, environment: Environment, directory: string): object => {
+export const identify = (wants: ServerWish, environment: Environment, directory: string): Identity => {
   const handed = SessionVariables.without(
     Object.fromEntries(Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined))
   )

@@ -3,7 +3,7 @@
  *
  * Promises
  * - A call is sent to the server once, or not at all. One that is lost is answered by an error that says which (`DeliveryError`).
- * - What a server answers reaches the client as it was written; so does its progress.
+ * - What a server answers reaches the client as it was written; so do its progress and its questions.
  * - A client that leaves takes its call back.
  * - The list that arguments are read by is the server's: of one that tells of changes, the last; of any other, one of the last seconds. After
  *   an answer that is an error it is asked for again.
@@ -150,7 +150,7 @@ export const make = (options: ToolCallsOptions): ToolCalls => {
     const _meta = members.length === 0 ? "" : `,"_meta":{${members.join(",")}}`
     const message = RawMessage.request(id, "tools/call", `{"name":${JSON.stringify(tool)},"arguments":${values}${_meta}}`)
     const { asked, over } = caller.observer
-    call.cancel = attached.tell
+    call.attached = attached
     asked(message)
     const answer = yield* attached.ask(message).pipe(
       Effect.tapError(({ delivery }) => Effect.sync(() => over(message, delivery))),
@@ -178,7 +178,7 @@ export const make = (options: ToolCallsOptions): ToolCalls => {
         request,
         progressToken: RawMessage.textAt(message, RawMessage.paths.progressToken),
         isCancelled: false,
-        cancel: undefined
+        attached: undefined
       }
       const answered = carryOut(call, caller).pipe(
         Effect.scoped,
@@ -187,13 +187,19 @@ export const make = (options: ToolCallsOptions): ToolCalls => {
       )
       return {
         hears: (line) => {
-          const messages = line.includes("notifications/cancelled") ? RawMessage.read(line) : "another"
-          const [said] = typeof messages === "string" ? [] : messages
-          if (said?.method !== "notifications/cancelled") return false
+          const messages = RawMessage.read(line)
+          const [said, ...more] = typeof messages === "string" ? [] : messages
+          if (said === undefined || more.length > 0) return false
+          if (said.kind === "response") {
+            if (call.attached?.answers(said) !== true) return false
+            call.attached.tell(said)
+            return true
+          }
+          if (said.method !== "notifications/cancelled") return false
           const cancelledId = RawMessage.textAt(said, RawMessage.paths.cancelled)
           if (cancelledId === undefined || RawMessage.keyOf(cancelledId) !== RawMessage.keyOf(id)) return false
           call.isCancelled = true
-          call.cancel?.(said)
+          call.attached?.tell(said)
           Deferred.doneUnsafe(cancelled, Effect.void)
           return true
         },
@@ -210,8 +216,8 @@ interface Call {
   readonly request: CallRequest.CallRequest
   readonly progressToken: string | undefined
   isCancelled: boolean
-  /** Tells the server. Undefined: it has not been called. */
-  cancel: ((message: RawMessage.RawMessage) => void) | undefined
+  /** Undefined: the server has not been called. */
+  attached: Attached | undefined
 }
 
 /** The server was lost, and may have seen what it was asked. */
@@ -223,6 +229,8 @@ interface Lost {
 interface Attached {
   readonly ask: (request: RawMessage.RawMessage) => Effect.Effect<RawMessage.RawMessage, Lost>
   readonly tell: (message: RawMessage.RawMessage) => void
+  /** Whether it is the answer to a question of the server, which is to be told. */
+  readonly answers: (message: RawMessage.RawMessage) => boolean
 }
 
 /** A session with the server, until the Scope closes: what is unanswered then is taken back. */
@@ -231,13 +239,16 @@ const attach = (server: PooledServer, { toClient, who }: Caller): Effect.Effect<
     Effect.acquireRelease(
       Effect.sync(() => {
         const waiting = new Map<string, Asker>()
+        const asked = new Set<string>()
         const port = server.mux.attach((message) => {
           const key = message.kind === "response" && message.id !== undefined ? RawMessage.keyOf(message.id) : ""
           const asker = waiting.get(key)
           waiting.delete(key)
-          if (asker !== undefined) asker.answered(message)
-          else if (message.kind === "notification") toClient(message.text)
-        })
+          if (asker !== undefined) return asker.answered(message)
+          if (message.kind === "response") return
+          if (message.kind === "request" && message.id !== undefined) asked.add(RawMessage.keyOf(message.id))
+          toClient(message.text)
+        }, true)
         const onLost = (loss: Loss): void => {
           for (const { lost } of [...waiting.values()]) lost(loss)
         }
@@ -250,12 +261,13 @@ const attach = (server: PooledServer, { toClient, who }: Caller): Effect.Effect<
           server.leave(holder)
           port.close()
         }
-        return { close, port, waiting }
+        return { asked, close, port, waiting }
       }),
       ({ close }) => Effect.sync(close)
     ),
-    ({ port, waiting }) => ({
+    ({ asked, port, waiting }) => ({
       tell: (message) => port.send(message, ignore),
+      answers: (message) => message.id !== undefined && asked.delete(RawMessage.keyOf(message.id)),
       ask: (request) =>
         Effect.callback<RawMessage.RawMessage, Lost>((resume) => {
           let delivery: Lost["delivery"] = "NotSent"
@@ -286,12 +298,15 @@ const tellsChanges = (greeting: unknown): boolean => {
   return RawMessage.membersOf(tools)["listChanged"] === true
 }
 
+/** A question of the server is the client's to answer. */
+const capabilities = { elicitation: { form: {}, url: {} } }
+
 /** As the command line's own client says it, so that both have one process. */
 const initializeFor = (clientInfo: CallRequest.CallRequest["client"]): RawMessage.RawMessage =>
   RawMessage.request(
     "0",
     "initialize",
-    JSON.stringify({ protocolVersion: Revision.latestLegacy, capabilities: {}, clientInfo })
+    JSON.stringify({ protocolVersion: Revision.latestLegacy, capabilities, clientInfo })
   )
 
 /** What each request of the modern era says, as members. */
@@ -299,7 +314,7 @@ const modernMeta = (client: CallRequest.CallRequest["client"]): string =>
   JSON.stringify({
     [metaKey.protocolVersion]: Revision.latestModern,
     [metaKey.clientInfo]: client,
-    [metaKey.clientCapabilities]: {}
+    [metaKey.clientCapabilities]: capabilities
   }).slice(1, -1)
 
 const failed = (id: string, code: number, message: string, data: object): string =>
