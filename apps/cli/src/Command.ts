@@ -4,6 +4,7 @@
  * A word's code (`commands/`) is loaded when it runs, so that `--help`, `--version` and mistakes answer at once.
  */
 import * as CliCommand from "effect/cli/Command"
+import { batch } from "./words/batch.ts"
 import { call } from "./words/call.ts"
 import { complete } from "./words/complete.ts"
 import { daemon } from "./words/daemon.ts"
@@ -23,6 +24,7 @@ export { Outcome } from "./Outcome.ts"
 export const command = root.pipe(CliCommand.withSubcommands([
   tools,
   call,
+  batch,
   resources,
   read,
   prompts,
