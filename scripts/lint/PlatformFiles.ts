@@ -118,6 +118,11 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
     reason: "looks whether the daemon's own files are there"
   },
   {
+    file: "packages/daemon/src/internal/processMemory.ts",
+    allows: ["io", "process", "promises"],
+    reason: "the memory of processes, as /proc tells it"
+  },
+  {
     file: "packages/daemon/src/internal/nodePlatform.ts",
     allows: ["process", "randomness"],
     reason: "the daemon's own process and secrets"

@@ -6,7 +6,7 @@
 import * as DaemonLink from "@holdfast/daemon/DaemonLink"
 import type { ClientHandlers } from "@holdfast/mcp/ClientHandlers"
 import type { McpConfig } from "@holdfast/mcp/McpConfig"
-import * as McpConnections from "@holdfast/mcp/McpConnections"
+import { McpConnections } from "@holdfast/mcp/McpConnections"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"

@@ -49,9 +49,17 @@ export interface Memory extends Schema.Schema.Type<typeof Memory> {}
 export const Era = Schema.Literals(["legacy", "modern"])
 export type Era = typeof Era.Type
 
+/** Where a server comes from: an entry of a config file, or a command that a program has brought along. */
+export const Origin = Schema.Union([
+  Schema.Struct({ from: Schema.Literal("config"), file: Schema.String }),
+  Schema.Struct({ from: Schema.Literal("command"), command: Schema.String })
+])
+export type Origin = typeof Origin.Type
+
 /** A process of a server, or one that is to be. A server behind a url has one as well, without a pid: its session. */
 export const ServerStatus = Schema.Struct({
   name: Schema.String,
+  origin: Schema.optional(Origin),
   /** With its arguments; or the url. */
   command: Schema.String,
   directory: Schema.String,
@@ -84,13 +92,6 @@ export const ServerStatus = Schema.Struct({
   memory: Schema.optional(Memory)
 })
 export interface ServerStatus extends Schema.Schema.Type<typeof ServerStatus> {}
-
-/** Where a server comes from: an entry of a config file, or a command that a program has brought along. */
-export const Origin = Schema.Union([
-  Schema.Struct({ from: Schema.Literal("config"), file: Schema.String }),
-  Schema.Struct({ from: Schema.Literal("command"), command: Schema.String })
-])
-export type Origin = typeof Origin.Type
 
 /** All that the daemon knows of one server. */
 export const ServerOverview = Schema.Struct({
@@ -274,7 +275,7 @@ export const Event = Schema.Union([
     pid: Schema.optional(Schema.Int),
     by: SessionStatus
   }),
-  /** The call of a tool is over. `delivery`: `answered`, `NotSent`, `Unknown`, `cancelled`, `left`, or `parked`. */
+  /** The call of a tool is over. `delivery`: `answered`, `NotSent`, `Unknown`, `cancelled`, or `left`. */
   Schema.Struct({
     event: Schema.Literal("called"),
     ...common,

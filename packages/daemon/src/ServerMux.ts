@@ -79,6 +79,13 @@ export class ServerMux {
     return this.#sessions.size
   }
 
+  /** Requests of sessions that the server has not answered. */
+  get inFlight(): number {
+    let count = 0
+    for (const { requests } of this.#sessions) count += requests.size
+    return count
+  }
+
   /** Every session that has left had an answer to all that it asked, and had answered all that it was asked. */
   get isClean(): boolean {
     return this.#isClean

@@ -10,6 +10,7 @@ import type { HostSharing } from "@holdfast/mcp/McpConfig"
 import * as ChildEnvironment from "@holdfast/process/ChildEnvironment"
 import * as Redacted from "effect/Redacted"
 import { createHash } from "node:crypto"
+import type { Origin } from "./ControlContract.ts"
 import type * as Hello from "./Hello.ts"
 import * as RawMessage from "./RawMessage.ts"
 import * as SessionVariables from "./SessionVariables.ts"
@@ -18,6 +19,7 @@ import * as SessionVariables from "./SessionVariables.ts"
 export interface WantedServer {
   /** For messages. */
   readonly name: string
+  readonly origin?: Origin | undefined
   readonly command: string
   readonly args: ReadonlyArray<string>
   readonly cwd: string
@@ -79,9 +81,14 @@ const maxConnections = 100_000
 export const wantedServer = (
   endpoint: StdioEndpoint,
   hello: Hello.Hello,
-  said: { readonly name: string; readonly policy: PoolPolicy.PoolPolicy; readonly hosts?: HostSharing | undefined }
+  said: {
+    readonly name: string
+    readonly policy: PoolPolicy.PoolPolicy
+    readonly hosts?: HostSharing | undefined
+    readonly origin?: Origin | undefined
+  }
 ): WantedServer => {
-  const { hosts, name, policy } = said
+  const { hosts, name, origin, policy } = said
   const stated = Object.fromEntries(
     // A value of an endpoint's environment is a text, redacted.
     Object.entries(endpoint.env).map(([name, value]) => [name, String(Redacted.value(value))])
@@ -89,6 +96,7 @@ export const wantedServer = (
   const { inheritEnv } = endpoint
   return {
     name,
+    origin,
     command: endpoint.command,
     args: endpoint.args,
     cwd: endpoint.cwd ?? hello.directory,
