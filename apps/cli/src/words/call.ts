@@ -32,6 +32,10 @@ export const call = CliCommand.make(
       Flag.withDefault(false)
     ),
     output,
+    park: Flag.Boolean("park").pipe(
+      Flag.withDescription("Keep the call if the server asks something: see holdfast questions and holdfast answer"),
+      Flag.withDefault(false)
+    ),
     root: rootFolder,
     unchecked: Flag.Boolean("unchecked").pipe(
       Flag.withDescription("Do not ask for the tool's schema: send text as text, and let the server judge"),
@@ -40,9 +44,9 @@ export const call = CliCommand.make(
     ...source
   },
   Effect.fnUntraced(function*(input) {
-    const { config, json, "no-daemon": direct } = yield* root
+    const { config, json, "no-daemon": direct, quiet } = yield* root
     const { run } = yield* Effect.promise(() => import("../commands/call.ts"))
-    yield* Ref.set(yield* Outcome, yield* run({ ...input, config, direct, json }))
+    yield* Ref.set(yield* Outcome, yield* run({ ...input, config, direct, json, quiet }))
   })
 ).pipe(
   CliCommand.withDescription("Call a tool and print its text"),

@@ -18,9 +18,9 @@ export const tools = CliCommand.make(
     ...listing
   },
   Effect.fnUntraced(function*(input) {
-    const { config, json, "no-daemon": direct } = yield* root
+    const { config, json, "no-daemon": direct, quiet } = yield* root
     const { run } = yield* Effect.promise(() => import("../commands/tools.ts"))
-    yield* Ref.set(yield* Outcome, yield* run({ ...input, config, direct, json }))
+    yield* Ref.set(yield* Outcome, yield* run({ ...input, config, direct, json, quiet }))
   })
 ).pipe(
   CliCommand.withDescription("List the tools of all configured servers, or of one"),
