@@ -28,7 +28,9 @@ export const split = (text: string): Result.Result<readonly [command: string, ..
   if (quote !== undefined) return Result.fail(`a ${quote} has no end`)
   if (word !== undefined) words.push(word)
   const [command, ...args] = words
-  return command === undefined || command === "" ? Result.fail("it names no command") : Result.succeed([command, ...args])
+  return command === undefined || command === ""
+    ? Result.fail("it names no command")
+    : Result.succeed([command, ...args])
 }
 
 /** A word as a shell reads it back. */

@@ -26,8 +26,12 @@ const wordOf = ({ name, schemas, type }: Argument): string => {
 /** What the schema itself names: an example, the default, a choice. */
 const valuesIn = (schema: unknown): ReadonlyArray<unknown> => {
   if (typeof schema !== "object" || schema === null) return []
-  const { const: only, default: fallback, enum: choices, examples }: { readonly [name: string]: unknown } = { ...schema }
-  return [...listOf(examples), fallback, only, ...listOf(choices)].filter((value) => value !== undefined && value !== null)
+  const { const: only, default: fallback, enum: choices, examples }: { readonly [name: string]: unknown } = {
+    ...schema
+  }
+  return [...listOf(examples), fallback, only, ...listOf(choices)].filter((value) =>
+    value !== undefined && value !== null
+  )
 }
 
 const sampleOf = (name: string, type: string, schemas: ReadonlyArray<unknown>): unknown => {

@@ -58,69 +58,73 @@ export const describe = (question: Question): ReadonlyArray<string> => {
 }
 
 /** Asks the person at the terminal. `what` asks. */
-export const ask = Effect.fnUntraced(function*(question: Question, what: string): Effect.fn.Return<Answer, never, Shell> {
-  const { stderr } = yield* Shell
-  const { bold, dim } = styleOf(stderr)
-  const say = (...lines: ReadonlyArray<string>) => stderr.write(lines.map((line) => `${line}\n`).join(""))
-  yield* say(`${bold(`${printable(what)} asks:`)} ${printable(question.message).trim()}`)
-  if (question.mode === "url") {
-    // The whole of it, so that a person sees where it leads.
-    yield* say(`  ${printable(question.url)}`, `  ${dim(`${hostOf(question.url)}. Nothing is opened for you.`)}`)
-    const said = yield* line("Go there, then press Enter (.decline, .cancel): ")
-    return typeof said === "string" ? { action: "accept" } : said
-  }
-  const schema = new InputSchema(question.schema)
-  if (schema.arguments.length === 0) {
-    for (;;) {
-      const said = yield* line("Accept? (yes, no) ")
-      if (typeof said !== "string") return said
-      const isYes = yesOrNo(said)
-      if (isYes !== undefined) return isYes ? { action: "accept", content: {} } : { action: "decline" }
+export const ask = Effect.fnUntraced(
+  function*(question: Question, what: string): Effect.fn.Return<Answer, never, Shell> {
+    const { stderr } = yield* Shell
+    const { bold, dim } = styleOf(stderr)
+    const say = (...lines: ReadonlyArray<string>) => stderr.write(lines.map((line) => `${line}\n`).join(""))
+    yield* say(`${bold(`${printable(what)} asks:`)} ${printable(question.message).trim()}`)
+    if (question.mode === "url") {
+      // The whole of it, so that a person sees where it leads.
+      yield* say(`  ${printable(question.url)}`, `  ${dim(`${hostOf(question.url)}. Nothing is opened for you.`)}`)
+      const said = yield* line("Go there, then press Enter (.decline, .cancel): ")
+      return typeof said === "string" ? { action: "accept" } : said
     }
-  }
-  yield* say(dim("  An empty line takes the default, or leaves out what is not required; .decline and .cancel answer so."))
-  const { make } = yield* Effect.promise(() => import("./ArgumentJudge.ts"))
-  const content = new Map<string, unknown>()
-  for (const { description, isRequired, name, schemas, type } of schema.arguments) {
-    const [own] = schemas
-    const field = fieldOf(own, type)
-    const title = field.title === undefined || field.title === name ? "" : ` (${field.title})`
+    const schema = new InputSchema(question.schema)
+    if (schema.arguments.length === 0) {
+      for (;;) {
+        const said = yield* line("Accept? (yes, no) ")
+        if (typeof said !== "string") return said
+        const isYes = yesOrNo(said)
+        if (isYes !== undefined) return isYes ? { action: "accept", content: {} } : { action: "decline" }
+      }
+    }
     yield* say(
-      `${bold(printable(name))}${printable(title)}${isRequired ? "" : dim(", optional")}${
-        description === "" ? "" : `: ${printable(description)}`
-      }`,
-      ...field.choices.map(({ label, value }, index) =>
-        `  ${index + 1}) ${firstLine(String(value))}${label === undefined ? "" : `, ${firstLine(label)}`}`
-      )
+      dim("  An empty line takes the default, or leaves out what is not required; .decline and .cancel answer so.")
     )
-    const judge = make({ type: "object", properties: { [name]: own ?? {} } })
-    for (;;) {
-      const said = yield* line(`  ${field.hint}> `)
-      if (typeof said !== "string") return said
-      if (said.trim() === "") {
-        if (field.fallback !== undefined) content.set(name, field.fallback)
-        else if (isRequired) {
-          yield* say("  a value is required")
-          continue
+    const { make } = yield* Effect.promise(() => import("./ArgumentJudge.ts"))
+    const content = new Map<string, unknown>()
+    for (const { description, isRequired, name, schemas, type } of schema.arguments) {
+      const [own] = schemas
+      const field = fieldOf(own, type)
+      const title = field.title === undefined || field.title === name ? "" : ` (${field.title})`
+      yield* say(
+        `${bold(printable(name))}${printable(title)}${isRequired ? "" : dim(", optional")}${
+          description === "" ? "" : `: ${printable(description)}`
+        }`,
+        ...field.choices.map(({ label, value }, index) =>
+          `  ${index + 1}) ${firstLine(String(value))}${label === undefined ? "" : `, ${firstLine(label)}`}`
+        )
+      )
+      const judge = make({ type: "object", properties: { [name]: own ?? {} } })
+      for (;;) {
+        const said = yield* line(`  ${field.hint}> `)
+        if (typeof said !== "string") return said
+        if (said.trim() === "") {
+          if (field.fallback !== undefined) content.set(name, field.fallback)
+          else if (isRequired) {
+            yield* say("  a value is required")
+            continue
+          }
+          break
         }
-        break
+        const problems: Array<string> = []
+        for (const value of field.read(said, schema.readings(schemas, said))) {
+          const faults = Result.isSuccess(judge) ? judge.success({ [name]: value }) : []
+          const wrong = formatFault(own, value)
+          problems.push(...faults.map(({ problem }) => problem), ...(wrong === undefined ? [] : [wrong]))
+          if (faults.length > 0 || wrong !== undefined) continue
+          problems.length = 0
+          content.set(name, value)
+          break
+        }
+        if (problems.length === 0) break
+        yield* say(`  ${printable([...new Set(problems)].join("; "))}`)
       }
-      const problems: Array<string> = []
-      for (const value of field.read(said, schema.readings(schemas, said))) {
-        const faults = Result.isSuccess(judge) ? judge.success({ [name]: value }) : []
-        const wrong = formatFault(own, value)
-        problems.push(...faults.map(({ problem }) => problem), ...(wrong === undefined ? [] : [wrong]))
-        if (faults.length > 0 || wrong !== undefined) continue
-        problems.length = 0
-        content.set(name, value)
-        break
-      }
-      if (problems.length === 0) break
-      yield* say(`  ${printable([...new Set(problems)].join("; "))}`)
     }
+    return { action: "accept", content: Object.fromEntries(content) }
   }
-  return { action: "accept", content: Object.fromEntries(content) }
-})
+)
 
 /** A line that was typed, or the answer that ends the form. */
 const line = (prompt: string): Effect.Effect<string | Answer, never, Shell> =>
@@ -205,7 +209,12 @@ const formats: ReadonlyMap<string, (text: string) => boolean> = new Map([
   ["email", (text) => /^[^\s@]+@[^\s@]+$/.test(text)],
   ["uri", (text) => /^[a-z][a-z\d+.-]*:/i.test(text) && URL.canParse(text)],
   ["date", (text) => /^\d{4}-\d{2}-\d{2}$/.test(text) && isDay(text)],
-  ["date-time", (text) => /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2})$/.test(text) && isDay(text.slice(0, 10))]
+  [
+    "date-time",
+    (text) =>
+      /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2})$/.test(text) &&
+      isDay(text.slice(0, 10))
+  ]
 ])
 
 const formatNames: ReadonlyMap<string, string> = new Map([

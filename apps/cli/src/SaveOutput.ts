@@ -47,11 +47,14 @@ export const prepare = Effect.fnUntraced(function*(output: Option.Option<string>
   const folder = path.dirname(absolute)
   yield* Effect.mapError(
     fs.access(folder, { writable: true }),
-    ({ reason }) => refuse(reason._tag === "NotFound" ? `there is no folder ${folder}` : `the folder ${folder} may not be written`)
+    ({ reason }) =>
+      refuse(reason._tag === "NotFound" ? `there is no folder ${folder}` : `the folder ${folder} may not be written`)
   )
   const info = yield* Effect.option(fs.stat(absolute))
   if (Option.isSome(info) && info.value.type === "Directory") return yield* refuse("it is a folder")
-  if (Option.isSome(info)) yield* Effect.mapError(fs.access(absolute, { writable: true }), () => refuse("it may not be written"))
+  if (Option.isSome(info)) {
+    yield* Effect.mapError(fs.access(absolute, { writable: true }), () => refuse("it may not be written"))
+  }
   return { file, path: absolute } satisfies Target
 })
 
@@ -118,7 +121,9 @@ export const dataOf = (block: Messages.ContentBlock): string | undefined =>
 /** What base64 stands for, with or without its padding, in either alphabet. Undefined: it is none. */
 export const bytesOf = (base64: string): Uint8Array | undefined => {
   const text = base64.replaceAll(/\s+/g, "")
-  return /^[\w+/-]*={0,2}$/.test(text) && text.replace(/=+$/, "").length % 4 !== 1 ? Buffer.from(text, "base64") : undefined
+  return /^[\w+/-]*={0,2}$/.test(text) && text.replace(/=+$/, "").length % 4 !== 1
+    ? Buffer.from(text, "base64")
+    : undefined
 }
 
 const numberedOf = (path: Path.Path, file: string, number: number): string => {

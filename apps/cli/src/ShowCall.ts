@@ -11,7 +11,7 @@ import * as ShowResult from "./ShowResult.ts"
 import { printable, styleOf } from "./Style.ts"
 
 export const show = Effect.fnUntraced(function*(
-  { json, quiet, target }: Pick<ShowResult.ShowOptions, "json" | "quiet" | "target">,
+  { json, target }: Pick<ShowResult.ShowOptions, "json" | "target">,
   name: string,
   result: Messages.CallToolResult
 ) {
@@ -26,6 +26,6 @@ export const show = Effect.fnUntraced(function*(
     blocks: result.content,
     textOf: (isLeft) => ModelView.textOf({ ...result, content: result.content.filter(isLeft) }),
     toJson: (content) => ({ ...result, content })
-  }, { json, quiet, target, lost: whoseResult(name) })
+  }, { json, target, lost: whoseResult(name) })
   return isError ? ExitCode.toolError : ExitCode.ok
 })

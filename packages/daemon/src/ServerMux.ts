@@ -287,7 +287,14 @@ export class ServerMux {
   /** On our own account. */
   #ask(method: string, params: object, level?: LogLevels.LogLevel): void {
     const id = this.#nextId++
-    this.#requests.set(id, { session: undefined, isDropped: true, id: String(id), progressToken: undefined, mayAsk: false, level })
+    this.#requests.set(id, {
+      session: undefined,
+      isDropped: true,
+      id: String(id),
+      progressToken: undefined,
+      mayAsk: false,
+      level
+    })
     this.#options.toServer(JSON.stringify({ jsonrpc: "2.0", id, method, params }), ignore)
   }
 

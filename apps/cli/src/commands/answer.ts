@@ -24,7 +24,6 @@ import { waiting as open } from "./questions.ts"
 
 export interface AnswerInput {
   readonly json: boolean
-  readonly quiet: boolean
   readonly id: string
   readonly words: ReadonlyArray<string>
   readonly args: Option.Option<string>
@@ -86,8 +85,8 @@ const answerTo = Effect.fnUntraced(function*(input: AnswerInput, question: Quest
 })
 
 /** Waits for the result. */
-const until = Effect.fnUntraced(function*({ deadline, id, quiet }: AnswerInput, answered: CallResult) {
-  const waiting = yield* Waiting.make(quiet)
+const until = Effect.fnUntraced(function*({ deadline, id }: AnswerInput, answered: CallResult) {
+  const waiting = yield* Waiting.make
   const { call, server, tool } = answered
   waiting.say(`waiting for ${server}.${tool}`)
   const look = (state: CallResult): Effect.Effect<CallResult, CliFailure> =>
@@ -112,7 +111,7 @@ const until = Effect.fnUntraced(function*({ deadline, id, quiet }: AnswerInput, 
 const waitMillis = 30_000
 
 const show = Effect.fnUntraced(function*(
-  { json, quiet }: AnswerInput,
+  { json }: AnswerInput,
   target: SaveOutput.Target | undefined,
   { error, result, server, tool }: CallResult
 ) {
@@ -122,7 +121,7 @@ const show = Effect.fnUntraced(function*(
       reason: new ServerError({ server, method: "tools/call", code, description: message })
     })
   }
-  return yield* ShowCall.show({ json, quiet, target }, `${server}.${tool}`, yield* Parking.read(server, result))
+  return yield* ShowCall.show({ json, target }, `${server}.${tool}`, yield* Parking.read(server, result))
 })
 
 const errorIn = (error: unknown): { readonly code: number; readonly message: string } => {

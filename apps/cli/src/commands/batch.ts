@@ -24,6 +24,7 @@ import { CliFailure } from "../CliFailure.ts"
 import * as ExactJson from "../ExactJson.ts"
 import { ExitCode } from "../ExitCode.ts"
 import { findTool } from "../FindTool.ts"
+import { note, Quiet } from "../Quiet.ts"
 import * as Report from "../Report.ts"
 import * as ServerWord from "../ServerWord.ts"
 import { Shell, StdinUnreadable } from "../Shell.ts"
@@ -118,7 +119,7 @@ const batch = Effect.fnUntraced(function*(input: BatchInput, source: Source.Sour
       Effect.flatMap(write)
     )
   }
-  const showing = yield* progress(input, counts)
+  const showing = yield* progress(counts)
   const all = Stream.runForEach(
     Stream.mapEffect(lines(shell), perform, { concurrency: input.jobs, unordered: true }),
     () => Effect.void
@@ -129,10 +130,7 @@ const batch = Effect.fnUntraced(function*(input: BatchInput, source: Source.Sour
     const count = processes.size
     const what = isHttp && used.size > 0 ? count === 1 ? "connection" : "connections" : count === 1 ? "process" : "processes"
     const cancelled = running > 0 ? `, ${running} cancelled` : ""
-    return input.quiet ? Effect.void : Effect.andThen(
-      showing.end,
-      shell.stderr.write(`${ok} ok, ${failed} failed${cancelled}, ${count} ${what}\n`)
-    )
+    return Effect.andThen(showing.end, note(`${ok} ok, ${failed} failed${cancelled}, ${count} ${what}\n`))
   })
   yield* Effect.raceFirst(all, Deferred.await(isOver)).pipe(
     Effect.mapError((error) => error._tag === "StdinUnreadable" ? unreadable(error) : error),
@@ -230,10 +228,10 @@ const prepare = ({ deadline, idempotent, unchecked }: BatchInput, mcp: McpConnec
 }
 
 /** On a terminal, a line that says how far it is. */
-const progress = Effect.fnUntraced(function*({ quiet }: BatchInput, counts: Counts) {
+const progress = Effect.fnUntraced(function*(counts: Counts) {
   const { stderr, stdout } = yield* Shell
   // What is printed there would meet it.
-  if (!stderr.isTerminal || stdout.isTerminal || quiet) return { end: Effect.void }
+  if (!stderr.isTerminal || stdout.isTerminal || (yield* Quiet)) return { end: Effect.void }
   const show = Effect.suspend(() => {
     const { failed, ok, running } = counts
     return stderr.write(`${eraseLine}${ok} ok, ${failed} failed, ${running} running`)

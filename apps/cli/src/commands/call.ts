@@ -35,7 +35,7 @@ export interface CallInput extends Source.SourceInput, Questions.QuestionsInput 
 
 /** Runs the command and succeeds with its exit code. */
 export const run = Effect.fnUntraced(function*(input: CallInput) {
-  const source = yield* Source.open(input)
+  const source = yield* Source.open(input, input.words[0])
   const { item: tool, rest: words, server } = yield* Source.meant(source, input.words, {
     what: "tool",
     usage: source.only === undefined ? "holdfast call <server> <tool> key=value…" : "holdfast call <tool> key=value…"
@@ -48,7 +48,7 @@ export const run = Effect.fnUntraced(function*(input: CallInput) {
   // Only the server that is called: nothing of the others is looked at.
   const config = Source.only(source.config, [server])
   return yield* Effect.scoped(Effect.gen(function*() {
-    const waiting = yield* Waiting.make(input.quiet)
+    const waiting = yield* Waiting.make
     const questions = yield* Questions.make(input, waiting, tool)
     return yield* questions.during(call(input, config, server, tool, given, waiting)).pipe(
       Effect.tap((result) => Parking.refuseParked(server, tool, result)),

@@ -31,7 +31,7 @@ export interface PromptInput extends Source.SourceInput, Questions.QuestionsInpu
 
 /** Runs the command and succeeds with its exit code. */
 export const run = Effect.fnUntraced(function*(input: PromptInput) {
-  const source = yield* Source.open(input)
+  const source = yield* Source.open(input, input.words[0])
   const { item: name, rest, server } = yield* Source.meant(source, input.words, {
     what: "prompt",
     usage: "holdfast prompt <server> <name> key=value…"
@@ -40,7 +40,7 @@ export const run = Effect.fnUntraced(function*(input: PromptInput) {
   const target = yield* SaveOutput.prepare(input.output)
   const config = Source.only(source.config, [server])
   return yield* Effect.scoped(Effect.gen(function*() {
-    const waiting = yield* Waiting.make(input.quiet)
+    const waiting = yield* Waiting.make
     const questions = yield* Questions.make(input, waiting, name)
     const asked = Effect.gen(function*() {
       const mcp = yield* McpConnections
@@ -62,7 +62,11 @@ export const run = Effect.fnUntraced(function*(input: PromptInput) {
   }))
 })
 
-const print = ({ json, quiet }: PromptInput, target: SaveOutput.Target | undefined, result: Prompts.GetPromptResult) => {
+const print = (
+  { json }: PromptInput,
+  target: SaveOutput.Target | undefined,
+  result: Prompts.GetPromptResult
+) => {
   const { messages } = result
   const blocks = messages.map(({ content }) => content)
   return ShowResult.show({
@@ -75,7 +79,7 @@ const print = ({ json, quiet }: PromptInput, target: SaveOutput.Target | undefin
         : left.map(({ content, role }) => `${role}:\n${text(content)}`).join("\n\n")
     },
     toJson: (all) => ({ ...result, messages: messages.map((message, index) => ({ ...message, content: all[index] })) })
-  }, { json, quiet, target, lost: lostResult })
+  }, { json, target, lost: lostResult })
 }
 
 /** A prompt's arguments are texts. */
@@ -101,7 +105,10 @@ const fit = Effect.fnUntraced(function*(
   for (const key of values.keys()) {
     const near = nearNames(key, names)
     if (!names.includes(key)) {
-      problems.push({ path: key, problem: `is no argument${near.length > 0 ? `; did you mean ${near.join(" or ")}?` : ""}` })
+      problems.push({
+        path: key,
+        problem: `is no argument${near.length > 0 ? `; did you mean ${near.join(" or ")}?` : ""}`
+      })
     }
   }
   for (const each of known) {

@@ -9,6 +9,7 @@ import { askingDaemon } from "../AskingDaemon.ts"
 import { CliFailure } from "../CliFailure.ts"
 import { ExitCode } from "../ExitCode.ts"
 import * as Parking from "../Parking.ts"
+import { note } from "../Quiet.ts"
 import * as QuestionForm from "../QuestionForm.ts"
 import { Shell } from "../Shell.ts"
 import { printable, styleOf } from "../Style.ts"
@@ -17,7 +18,6 @@ import { writeResult } from "../WriteResult.ts"
 
 export interface QuestionsInput {
   readonly json: boolean
-  readonly quiet: boolean
   readonly id: Option.Option<string>
 }
 
@@ -29,8 +29,8 @@ export const waiting: Effect.Effect<ReadonlyArray<Question>, CliFailure> = Effec
 )
 
 /** Runs the command and succeeds with its exit code. */
-export const run = Effect.fnUntraced(function*({ id, json, quiet }: QuestionsInput) {
-  const { stderr, stdout } = yield* Shell
+export const run = Effect.fnUntraced(function*({ id, json }: QuestionsInput) {
+  const { stdout } = yield* Shell
   const all = yield* waiting
   const questions = Option.isNone(id) ? all : all.filter((each) => each.id === id.value || each.call === id.value)
   if (Option.isSome(id) && questions.length === 0) {
@@ -54,7 +54,7 @@ export const run = Effect.fnUntraced(function*({ id, json, quiet }: QuestionsInp
     return ExitCode.ok
   }
   if (questions.length === 0) {
-    if (!quiet) yield* stderr.write("no questions\n")
+    yield* note("no questions\n")
     return ExitCode.ok
   }
   const rows = questions.map((each) => [each.id, `${each.server}.${each.tool}`, ageOf(each.ageMillis), each.message])

@@ -31,9 +31,9 @@ export const answer = CliCommand.make(
     deadline: deadline("Wait so long for the result of the call, which goes on in any case")
   },
   Effect.fnUntraced(function*(input) {
-    const { json, quiet } = yield* root
+    const { json } = yield* root
     const { run } = yield* Effect.promise(() => import("../commands/answer.ts"))
-    yield* Ref.set(yield* Outcome, yield* run({ ...input, json, quiet }))
+    yield* Ref.set(yield* Outcome, yield* run({ ...input, json }))
   })
 ).pipe(
   CliCommand.withDescription("Answer the question of a server, and print the result of its call"),

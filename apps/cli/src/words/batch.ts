@@ -35,9 +35,9 @@ export const batch = CliCommand.make(
     ...source
   },
   Effect.fnUntraced(function*(input) {
-    const { config, json, "no-daemon": direct, quiet } = yield* root
+    const { config, json, "no-daemon": direct } = yield* root
     const { run } = yield* Effect.promise(() => import("../commands/batch.ts"))
-    yield* Ref.set(yield* Outcome, yield* run({ ...input, config, direct, json, quiet }))
+    yield* Ref.set(yield* Outcome, yield* run({ ...input, config, direct, json }))
   })
 ).pipe(
   CliCommand.withDescription("Make many calls: a line of JSON each on stdin, a line for each result on stdout"),

@@ -44,9 +44,9 @@ export const call = CliCommand.make(
     ...source
   },
   Effect.fnUntraced(function*(input) {
-    const { config, json, "no-daemon": direct, quiet } = yield* root
+    const { config, json, "no-daemon": direct } = yield* root
     const { run } = yield* Effect.promise(() => import("../commands/call.ts"))
-    yield* Ref.set(yield* Outcome, yield* run({ ...input, config, direct, json, quiet }))
+    yield* Ref.set(yield* Outcome, yield* run({ ...input, config, direct, json }))
   })
 ).pipe(
   CliCommand.withDescription("Call a tool and print its text"),

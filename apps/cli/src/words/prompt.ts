@@ -31,9 +31,9 @@ export const prompt = CliCommand.make(
     ...source
   },
   Effect.fnUntraced(function*(input) {
-    const { config, json, "no-daemon": direct, quiet } = yield* root
+    const { config, json, "no-daemon": direct } = yield* root
     const { run } = yield* Effect.promise(() => import("../commands/prompt.ts"))
-    yield* Ref.set(yield* Outcome, yield* run({ ...input, config, direct, json, quiet }))
+    yield* Ref.set(yield* Outcome, yield* run({ ...input, config, direct, json }))
   })
 ).pipe(
   CliCommand.withDescription("Print a prompt with its arguments filled in"),

@@ -16,9 +16,9 @@ export const questions = CliCommand.make(
     )
   },
   Effect.fnUntraced(function*(input) {
-    const { json, quiet } = yield* root
+    const { json } = yield* root
     const { run } = yield* Effect.promise(() => import("../commands/questions.ts"))
-    yield* Ref.set(yield* Outcome, yield* run({ ...input, json, quiet }))
+    yield* Ref.set(yield* Outcome, yield* run({ ...input, json }))
   })
 ).pipe(
   CliCommand.withDescription("List what servers have asked in calls that are kept (call --park)"),

@@ -15,9 +15,9 @@ export const resources = CliCommand.make(
     ...listing
   },
   Effect.fnUntraced(function*(input) {
-    const { config, json, "no-daemon": direct, quiet } = yield* root
+    const { config, json, "no-daemon": direct } = yield* root
     const { run } = yield* Effect.promise(() => import("../commands/resources.ts"))
-    yield* Ref.set(yield* Outcome, yield* run({ ...input, config, direct, json, quiet }))
+    yield* Ref.set(yield* Outcome, yield* run({ ...input, config, direct, json }))
   })
 ).pipe(
   CliCommand.withDescription("List what can be read, and the templates of more"),

@@ -18,9 +18,9 @@ export const tools = CliCommand.make(
     ...listing
   },
   Effect.fnUntraced(function*(input) {
-    const { config, json, "no-daemon": direct, quiet } = yield* root
+    const { config, json, "no-daemon": direct } = yield* root
     const { run } = yield* Effect.promise(() => import("../commands/tools.ts"))
-    yield* Ref.set(yield* Outcome, yield* run({ ...input, config, direct, json, quiet }))
+    yield* Ref.set(yield* Outcome, yield* run({ ...input, config, direct, json }))
   })
 ).pipe(
   CliCommand.withDescription("List the tools of all configured servers, or of one"),
@@ -28,6 +28,9 @@ export const tools = CliCommand.make(
   CliCommand.withExamples([
     { command: "holdfast tools", description: "Everything that can be called" },
     { command: "holdfast tools fs.read_text_file", description: "One tool, its arguments and an example" },
-    { command: "holdfast tools --stdio \"npx -y @modelcontextprotocol/server-everything\"", description: "Without a config" }
+    {
+      command: "holdfast tools --stdio \"npx -y @modelcontextprotocol/server-everything\"",
+      description: "Without a config"
+    }
   ])
 )

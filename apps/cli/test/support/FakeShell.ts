@@ -32,6 +32,7 @@ export const make = (
     isTerminal,
     hasColor: false,
     columns: isTerminal ? columns : undefined,
+    gone: Effect.never,
     hasReader: () => true,
     write: (text: string | Uint8Array) =>
       Effect.sync(() => {
@@ -45,6 +46,9 @@ export const make = (
     directory,
     version: "0.0.0",
     usesDaemon: false,
+    environment: process.env,
+    node: { version: process.versions.node, path: process.execPath, main: "/usr/bin/holdfast" },
+    platform: "linux",
     stdout: output(out),
     stderr: output(err),
     stdin: Effect.succeed(stdin),

@@ -60,7 +60,13 @@ export class Responder {
     const { id, method } = request
     if (method === "ping") return this.#pings.take() && this.#send(this.#pings, JsonRpc.encodeSuccess(id, {}))
     const handler = handlerOf(this.#options.handlers, method)
-    if (handler === undefined) return this.#refuse(id, JsonRpc.errorCode.methodNotFound, `Method not found: this client does not offer ${method}`)
+    if (handler === undefined) {
+      return this.#refuse(
+        id,
+        JsonRpc.errorCode.methodNotFound,
+        `Method not found: this client does not offer ${method}`
+      )
+    }
     if (this.#running.has(id)) {
       return this.#refuse(id, JsonRpc.errorCode.invalidRequest, "A request with this id is being answered")
     }
