@@ -4,8 +4,12 @@
  * A word's code (`commands/`) is loaded when it runs, so that `--help`, `--version` and mistakes answer at once.
  */
 import * as CliCommand from "effect/cli/Command"
+import { add } from "./words/add.ts"
+import { adopt } from "./words/adopt.ts"
 import { call } from "./words/call.ts"
 import { daemon } from "./words/daemon.ts"
+import { importing } from "./words/import.ts"
+import { remove } from "./words/remove.ts"
 import { root } from "./words/root.ts"
 import { share } from "./words/share.ts"
 import { connect, wrap } from "./words/shim.ts"
@@ -15,4 +19,6 @@ import { why } from "./words/why.ts"
 export { Outcome } from "./Outcome.ts"
 
 /** The whole command line. */
-export const command = root.pipe(CliCommand.withSubcommands([tools, call, connect, wrap, why, share, daemon]))
+export const command = root.pipe(
+  CliCommand.withSubcommands([tools, call, connect, wrap, why, share, daemon, add, remove, importing, adopt])
+)

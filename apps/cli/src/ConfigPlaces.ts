@@ -67,7 +67,7 @@ export const all = ({ directory, environment = process.env }: SearchedFrom): Rea
 export const found = (from: SearchedFrom): ReadonlyArray<Place> => all(from).filter(isThere)
 
 /** Whether there is something at a place. What cannot be looked at is there: its reading says why not. */
-export const isThere = ({ file }: Place): boolean => {
+export const isThere = ({ file }: Pick<Place, "file">): boolean => {
   try {
     return fs.statSync(file, { throwIfNoEntry: false }) !== undefined
   } catch (error) {

@@ -113,7 +113,7 @@ const commaAfter = (text: string, node: Node): number | undefined => {
   const scanner = createScanner(text, true)
   scanner.setPosition(endOf(node))
   scanner.scan()
-  return scanner.getTokenValue() === "," ? scanner.getPosition() : undefined
+  return text[scanner.getTokenOffset()] === "," ? scanner.getPosition() : undefined
 }
 
 /** Where the last sign before the end of an object stands: comments count. */
@@ -125,8 +125,8 @@ const contentEnd = (text: string, object: Node): number => {
   scanner.setPosition(end)
   while (scanner.getPosition() < endOf(object) - 1) {
     scanner.scan()
-    const value = scanner.getTokenValue()
-    if (scanner.getPosition() < endOf(object) && value.trim() !== "") end = scanner.getPosition()
+    const token = text.slice(scanner.getTokenOffset(), scanner.getPosition())
+    if (scanner.getPosition() < endOf(object) && token.trim() !== "") end = scanner.getPosition()
   }
   return end
 }

@@ -11,15 +11,7 @@ import {
   type YAMLMap,
   type YAMLSeq
 } from "yaml"
-import {
-  type ConfigText,
-  lineEndOf,
-  lineStart,
-  lineStop,
-  nextLine,
-  type Path,
-  Unchangeable
-} from "./ConfigText.ts"
+import { type ConfigText, lineEndOf, lineStart, lineStop, nextLine, type Path, Unchangeable } from "./ConfigText.ts"
 
 /** Reads a text. Throws `Unchangeable`. */
 export const read = (text: string): ConfigText => {

@@ -9,13 +9,13 @@
  * - A file that another program has changed since it was read is left alone.
  * - Encoding and byte order mark stay.
  */
+import { stateOf } from "@holdfast/daemon/DaemonPlace"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
 import process from "node:process"
 import { getSystemErrorMessage } from "node:util"
 import { isNativeError } from "node:util/types"
-import { stateOf } from "@holdfast/daemon/DaemonPlace"
 
 /** A file as it was read. */
 export interface ReadFile {
@@ -43,7 +43,13 @@ export class FileFault extends Error {
 
 /** Reads a file. Undefined: there is none. Throws `FileFault`. */
 export const read = (file: string): ReadFile | undefined => {
-  const bytes = attempt(() => {
+  const bytes = readBytes(file)
+  return bytes && fromBytes(file, bytes)
+}
+
+/** As `read`, whatever is in it. */
+export const readBytes = (file: string): Buffer | undefined =>
+  attempt(() => {
     try {
       return fs.readFileSync(file)
     } catch (error) {
@@ -53,8 +59,6 @@ export const read = (file: string): ReadFile | undefined => {
       throw error
     }
   })
-  return bytes && fromBytes(file, bytes)
-}
 
 /** Bytes that were read before. Throws `FileFault`. */
 export const fromBytes = (file: string, bytes: Buffer): ReadFile => {
@@ -176,6 +180,9 @@ const decode = (bytes: Buffer, { hasMark, name }: Encoding): string => {
   }
 }
 
+/** A text in the encoding that a file has. */
+export const bytesLike = ({ encoding }: ReadFile, text: string): Buffer => encode(text, encoding)
+
 const encode = (text: string, { hasMark, name }: Encoding): Buffer => {
   const marked = hasMark ? `\uFEFF${text}` : text
   if (name === "utf8") return Buffer.from(marked, "utf8")
@@ -199,7 +206,9 @@ export const userPlace = (): UserPlace => ({
 /** Whether a program is found by its name. */
 export const isOnPath = (name: string): boolean =>
   (process.env["PATH"] ?? "").split(path.delimiter).some((folder) =>
-    (process.platform === "win32" ? ["", ".cmd", ".exe"] : [""]).some((end) => fs.existsSync(path.join(folder, name + end)))
+    (process.platform === "win32" ? ["", ".cmd", ".exe"] : [""]).some((end) =>
+      fs.existsSync(path.join(folder, name + end))
+    )
   )
 
 /** Where what is kept of adopted files is. Its folder is made, for this user alone. */
