@@ -5,7 +5,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as fs from "node:fs"
 import * as path from "node:path"
-import { valueAt } from "../src/configText/ConfigText.ts"
+import { isMembers, valueAt } from "../src/configText/ConfigText.ts"
 import * as JsonText from "../src/configText/JsonText.ts"
 import * as TomlText from "../src/configText/TomlText.ts"
 import * as YamlText from "../src/configText/YamlText.ts"
@@ -30,10 +30,11 @@ const commandOf = (file: string, host: string, server: string): ReadonlyArray<un
     ...known.containers({ home: "", platform: "linux", environment: {}, directory: "" }, value).map(({ path }) => path),
     ...known.elsewhere?.(value) ?? []
   ]
-  const entry: any = containers.map((path) => valueAt(value, [...path, server])).find((each) => each !== undefined)
-  const command = entry[known.command]
+  const entry = containers.map((path) => valueAt(value, [...path, server])).find((each) => each !== undefined)
+  const command = valueAt(entry, [known.command])
   if (Array.isArray(command)) return command
-  return typeof command === "object" ? [command.path, ...command.args] : command && [command, ...entry.args ?? []]
+  const [program, args] = isMembers(command) ? [command["path"], command["args"]] : [command, valueAt(entry, ["args"])]
+  return [program, ...(Array.isArray(args) ? args : [])]
 }
 
 describe("the programs that are known", () => {
