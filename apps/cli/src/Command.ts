@@ -7,9 +7,14 @@ import * as CliCommand from "effect/cli/Command"
 import { add } from "./words/add.ts"
 import { adopt } from "./words/adopt.ts"
 import { call } from "./words/call.ts"
+import { complete } from "./words/complete.ts"
 import { daemon } from "./words/daemon.ts"
 import { importing } from "./words/import.ts"
+import { prompt } from "./words/prompt.ts"
+import { prompts } from "./words/prompts.ts"
+import { read } from "./words/read.ts"
 import { remove } from "./words/remove.ts"
+import { resources } from "./words/resources.ts"
 import { root } from "./words/root.ts"
 import { share } from "./words/share.ts"
 import { connect, wrap } from "./words/shim.ts"
@@ -19,6 +24,21 @@ import { why } from "./words/why.ts"
 export { Outcome } from "./Outcome.ts"
 
 /** The whole command line. */
-export const command = root.pipe(
-  CliCommand.withSubcommands([tools, call, connect, wrap, why, share, daemon, add, remove, importing, adopt])
-)
+export const command = root.pipe(CliCommand.withSubcommands([
+  tools,
+  call,
+  resources,
+  read,
+  prompts,
+  prompt,
+  complete,
+  connect,
+  wrap,
+  why,
+  share,
+  daemon,
+  add,
+  remove,
+  importing,
+  adopt
+]))

@@ -4,13 +4,11 @@
  * A file that a repository brought along starts nothing until the user has agreed to it: on a terminal by the answer to a question, elsewhere by
  * `--trust`. Neither is needed for a server that a nearer file has.
  */
-import type { McpConfig } from "@holdfast/mcp/McpConfig"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import * as Result from "effect/Result"
-import * as Terminal from "effect/Terminal"
 import { CliFailure } from "./CliFailure.ts"
 import * as ConfigPlaces from "./ConfigPlaces.ts"
 import * as ConfigSearch from "./ConfigSearch.ts"
@@ -62,10 +60,11 @@ const agreed = Effect.fnUntraced(function*(
   )
   if (untrusted.length === 0) return found
   const trusts = yield* Trusting
-  const asks = !trusts && ConfigPlaces.canAsk()
-  if (!trusts && !asks) return found
+  const { ask } = yield* Shell
+  if (!trusts && ask === undefined) return found
   for (const place of untrusted) {
-    if (!trusts && !(yield* ask(place))) continue
+    const isAgreed = trusts || ask !== undefined && isYes(yield* ask(questionOf(place)))
+    if (!isAgreed) continue
     yield* Effect.mapError(
       Effect.try({ try: () => ConfigPlaces.trust(place.file), catch: String }),
       (why) =>
@@ -79,19 +78,16 @@ const agreed = Effect.fnUntraced(function*(
   return yield* ConfigSearch.search(named)
 })
 
-const ask = Effect.fnUntraced(function*({ file, outcome }: ConfigSearch.LookedAt) {
-  const { stderr } = yield* Shell
-  const terminal = yield* Terminal.Terminal
+const questionOf = ({ file, outcome }: ConfigSearch.LookedAt): string => {
   const what = outcome._tag === "Untrusted" && outcome.isChanged
     ? "has changed since you trusted it"
     : "came with this folder"
-  yield* stderr.write(
-    `holdfast: ${printable(file)} ${what}, and can start commands.\nUse it from now on, until it changes? [y/N] `
-  )
-  // Ctrl-D is no.
-  const answer = yield* Effect.orElseSucceed(terminal.readLine, () => "")
-  return /^\s*y(?:es)?\s*$/i.test(answer)
-})
+  return `holdfast: ${printable(file)} ${what}, and can start commands.\nUse it from now on, until it changes? [y/N] `
+}
+
+/** The end of the input (Ctrl-D) is no. */
+const isYes = (answer: Option.Option<string>): boolean =>
+  Option.isSome(answer) && /^\s*y(?:es)?\s*$/i.test(answer.value)
 
 /** Whether a place is nearer than the file that a server is from; true for every place where there is no such server. */
 const isBefore = (
@@ -136,6 +132,6 @@ const nothingFound = Effect.fnUntraced(function*(untrusted: ReadonlyArray<Config
   })
 })
 
-/** The servers of a config that are in one file, as messages name it. */
-export const fileOf = (config: McpConfig & Partial<ConfigSearch.FoundConfig>, server: string): string =>
+/** The file that a server is from, as messages name it. */
+export const fileOf = (config: ConfigSearch.AnyConfig, server: string): string =>
   config.origins?.get(server)?.shown ?? config.file

@@ -120,12 +120,6 @@ export const trust = (file: string, environment: SearchedFrom["environment"] = p
   fs.renameSync(fresh, remembered)
 }
 
-/** Whether a person can be asked: the question goes to stderr, and the answer comes from stdin. */
-export const canAsk = (): boolean => {
-  const { isatty } = process.getBuiltinModule("node:tty")
-  return isatty(0) && isatty(2)
-}
-
 const memoryOf = (file: string, environment: SearchedFrom["environment"] = process.env): string =>
   path.join(stateOf(environment), "trusted", digestOf(fs.realpathSync(file)))
 

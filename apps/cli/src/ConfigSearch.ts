@@ -52,6 +52,9 @@ export interface FoundConfig extends McpConfig {
   readonly fault: McpRuntimeError | undefined
 }
 
+/** One that was found, or one that was made in code. */
+export type AnyConfig = McpConfig & Partial<Pick<FoundConfig, "origins" | "fault">>
+
 export interface ConfigSearch {
   /** Every place, the nearest first, absent ones included. With `--config` it is one. */
   readonly places: ReadonlyArray<LookedAt>

@@ -1,7 +1,7 @@
 /**
  * What the runtime logs, as lines on stderr: warnings and worse, or what `--log-level` says.
  *
- * What the runtime warns of a server is shown only to who asks for more than warnings: the command's own failure says the same.
+ * A warning of the runtime about a server is shown only at a lower log level: the command's own failure says the same.
  * With `--json` each is an object of its own, so that stderr stays readable for programs.
  */
 import * as Cause from "effect/Cause"

@@ -18,9 +18,10 @@ import * as os from "node:os"
 import * as path from "node:path"
 import process from "node:process"
 import { isNativeError } from "node:util/types"
-import { type CatalogueStore, decode } from "./Catalogue.ts"
+import { type CatalogueStore, decode, type Entry } from "./Catalogue.ts"
 import * as DaemonPlace from "./DaemonPlace.ts"
 import { identify, type ServerWish } from "./internal/identify.ts"
+import * as RawMessage from "./RawMessage.ts"
 
 export interface CatalogueFilesOptions {
   /** What the client would say to the daemon. */
@@ -38,6 +39,8 @@ export interface KnownServer {
   readonly name: string
   /** When that was true last. Milliseconds since 1970. */
   readonly confirmedAt: number
+  /** How many tools, if they are all known. */
+  readonly tools: number | undefined
   /** By the methods of its lists: how many pages are known. */
   readonly lists: Readonly<Record<string, number>>
 }
@@ -99,16 +102,42 @@ export const isKnown = (options: CatalogueFilesOptions): boolean => {
 /** All servers of which something is known. Never throws. */
 export const list = (
   environment: Readonly<Record<string, string | undefined>> = process.env
-): ReadonlyArray<KnownServer> => {
+): ReadonlyArray<KnownServer> => lister(environment)()
+
+/** The same again and again: a file is read once for as long as it is the same. */
+export const lister = (
+  environment: Readonly<Record<string, string | undefined>>
+): () => ReadonlyArray<KnownServer> => {
   const directory = directoryOf(environment)
-  return namesIn(directory).flatMap((name) => {
-    const file = path.join(directory, name)
-    const entry = decode(readFile(file) ?? "")
-    const confirmedAt = fs.statSync(file, { throwIfNoEntry: false })?.mtimeMs
-    if (entry === undefined || confirmedAt === undefined) return []
-    const lists = Object.fromEntries(Object.entries(entry.lists).map(([method, pages]) => [method, pages.length]))
-    return [{ name: entry.name, confirmedAt, lists }]
-  })
+  let before = new Map<string, KnownServer | undefined>()
+  return () => {
+    const now = new Map<string, KnownServer | undefined>()
+    for (const name of namesIn(directory)) {
+      const file = path.join(directory, name)
+      const entry = fs.statSync(file, { throwIfNoEntry: false })
+      if (entry === undefined) continue
+      const key = `${name} ${entry.mtimeMs} ${entry.size}`
+      now.set(key, before.has(key) ? before.get(key) : knownIn(file, entry.mtimeMs))
+    }
+    before = now
+    return [...now.values()].filter((each) => each !== undefined)
+  }
+}
+
+const knownIn = (file: string, confirmedAt: number): KnownServer | undefined => {
+  const entry = decode(readFile(file) ?? "")
+  if (entry === undefined) return undefined
+  const lists = Object.fromEntries(Object.entries(entry.lists).map(([method, pages]) => [method, pages.length]))
+  return { name: entry.name, confirmedAt, tools: toolsIn(entry), lists }
+}
+
+/** A list is kept when all of its pages are known. */
+const toolsIn = ({ lists }: Entry): number | undefined => {
+  const pages = lists["tools/list"]?.map(({ answer }) => RawMessage.read(answer)[0])
+  return pages?.reduce((total, page) => {
+    const tools = typeof page === "object" ? RawMessage.membersOf(page.value["result"])["tools"] : []
+    return total + (Array.isArray(tools) ? tools.length : 0)
+  }, 0)
 }
 
 const directoryOf = (environment: Readonly<Record<string, string | undefined>>): string => {
@@ -121,7 +150,7 @@ const directoryOf = (environment: Readonly<Record<string, string | undefined>>):
 
 const secured = (environment: Readonly<Record<string, string | undefined>>): string => {
   const directory = directoryOf(environment)
-  // Without one there is no file that could belong to anybody else.
+  // Without one there is no file that could belong to another user.
   const user = process.getuid?.() ?? -1
   DaemonPlace.secure(path.dirname(directory), user)
   DaemonPlace.secure(directory, user)

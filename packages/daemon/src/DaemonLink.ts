@@ -7,9 +7,8 @@
  *   run only as for any other link.
  * - A daemon that dies is a lost connection: the next one is asked.
  */
-import * as CustomLink from "@holdfast/mcp/CustomLink"
-import type { StdioEndpoint } from "@holdfast/mcp/Endpoint"
-import type { Link, LinkClosed, LinkReceiver, Outbound } from "@holdfast/mcp/Link"
+import { Endpoint, type StdioEndpoint } from "@holdfast/mcp/Endpoint"
+import type { Link, LinkClosed, LinkReceiver, OpenOwnLink, Outbound } from "@holdfast/mcp/Link"
 import * as StreamLink from "@holdfast/mcp/StreamLink"
 import type * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import * as Effect from "effect/Effect"
@@ -25,6 +24,8 @@ export interface DaemonLinkOptions {
   readonly program: string
   /** The server as the daemon is to look it up itself. Default: the endpoint as it is. */
   readonly wants?: Hello.Wish | undefined
+  /** `host`: a legacy server has the program alone. Default: `once`, it shares a process with others that ask something and end. */
+  readonly use?: Hello.Use | undefined
   /** Told when a server is started without the daemon, with the reason. */
   readonly onDirect: (why: string) => Effect.Effect<void>
   /** A session with this server that has begun already: the first connection. Default: each is made anew. */
@@ -34,7 +35,7 @@ export interface DaemonLinkOptions {
 /** The endpoint, reached through the daemon. */
 export const through = (endpoint: StdioEndpoint, options: DaemonLinkOptions): StdioEndpoint => {
   let { first } = options
-  return CustomLink.stdio(endpoint, ({ maxMessageBytes, server }, receiver, direct) => {
+  const open: OpenOwnLink = ({ maxMessageBytes, server }, receiver, direct) => {
     const { args, command, cwd, inheritEnv } = endpoint
     const env = Object.fromEntries(
       Object.entries(endpoint.env).map(([name, value]) => [name, String(Redacted.value(value))])
@@ -44,7 +45,7 @@ export const through = (endpoint: StdioEndpoint, options: DaemonLinkOptions): St
         DaemonClient.connect({
           wants: options.wants ?? { endpoint: { command, args, cwd, env, inheritEnv }, name: server },
           program: options.program,
-          use: "once",
+          use: options.use ?? "once",
           signal
         }),
       catch: (error) => isNativeError(error) ? error.message : String(error)
@@ -79,14 +80,15 @@ export const through = (endpoint: StdioEndpoint, options: DaemonLinkOptions): St
             maxMessageBytes
           }, requests),
           (link): Link => {
-            // Until now there was nobody to read it.
+            // Until now it had no reader.
             socket.resume()
             return { ...link, post: (outbound) => requests.post(link, outbound) }
           }
         )
       }
     })
-  })
+  }
+  return Endpoint.stdio({ ...endpoint, open })
 }
 
 /** Knows whose answer comes, so that a loss that the daemon tells of is one of the link. */

@@ -187,7 +187,7 @@ const faultOf = (directory: string, user: number): string | undefined => {
   if ((entry.mode & 0o077) === 0) return undefined
   return `may be entered by other users (mode ${
     octal(entry.mode)
-  }); chmod 700 it, if nobody else has put anything there`
+  }); chmod 700 it, if no other user has put anything there`
 }
 
 const octal = (mode: number): string => `0${(mode & 0o7777).toString(8)}`

@@ -54,7 +54,7 @@ const operation = (name: Operation, description: string) =>
   )
 
 const daemonReset = operation("reset", "Forget the failures of a server, and try it again at once")
-const daemonDrain = operation("drain", "Give a server's processes to nobody else: each ends when its last user leaves")
+const daemonDrain = operation("drain", "Give a server's processes to no new user: each ends when its last user leaves")
 const daemonClose = operation("close", "End a server's processes now; their users go on with new ones")
 
 export const daemon = CliCommand.make("daemon").pipe(

@@ -20,7 +20,8 @@ export const resolveWish = (
   "server" in wish ? fromConfig(hello, wish) : Effect.map(commandPolicy, (policy) => {
     const { args, command, cwd, env, inheritEnv } = wish.endpoint
     const endpoint = Endpoint.stdio({ command, args, cwd, env, inheritEnv })
-    return wantedServer(endpoint, hello, { name: wish.name ?? nameOf(command), policy })
+    const origin = { from: "command" as const, command: [command, ...args].join(" ") }
+    return wantedServer(endpoint, hello, { name: wish.name ?? nameOf(command), policy, origin })
   })
 
 /** As for a command that an application brings along: a first `npx` downloads. It does not contradict itself. */
@@ -44,8 +45,9 @@ const fromConfig = Effect.fnUntraced(function*(
     )
   }
   const { endpoint } = found
-  if (isCommand(endpoint)) return wantedServer(endpoint, hello, found)
-  return { name: server, config: found, proxies: proxiesOf(hello.environment) }
+  const origin = { from: "config" as const, file: config }
+  if (isCommand(endpoint)) return wantedServer(endpoint, hello, { ...found, origin })
+  return { name: server, origin, config: found, proxies: proxiesOf(hello.environment) }
 })
 
 /** The client's, as its own client would have read them. */

@@ -10,7 +10,7 @@
 import * as EndpointKey from "@holdfast/mcp/EndpointKey"
 import { type HttpProxies, HttpProxies as Proxies } from "@holdfast/mcp/HttpLink"
 import type { ServerConfig } from "@holdfast/mcp/McpConfig"
-import * as McpConnections from "@holdfast/mcp/McpConnections"
+import { McpConnections } from "@holdfast/mcp/McpConnections"
 import type { McpRuntimeError } from "@holdfast/mcp/McpRuntimeError"
 import * as SdkTransport from "@holdfast/mcp/SdkTransport"
 import * as Deferred from "effect/Deferred"
@@ -19,6 +19,7 @@ import * as FiberSet from "effect/FiberSet"
 import * as RcMap from "effect/RcMap"
 import type * as Scope from "effect/Scope"
 import { createHash } from "node:crypto"
+import type { Origin } from "../ControlContract.ts"
 import type { ServerStatus, SessionStatus } from "../DaemonStatus.ts"
 import { Greeter } from "../Greeter.ts"
 import type { Opening } from "../HostSession.ts"
@@ -29,6 +30,7 @@ import { version } from "./version.ts"
 /** A server behind a url that a client wants. */
 export interface WantedUrl {
   readonly name: string
+  readonly origin: Origin
   readonly config: ServerConfig
   /** Of the client's environment. */
   readonly proxies: HttpProxies
@@ -86,7 +88,7 @@ export const make: Effect.Effect<UrlServers, never, Scope.Scope> = Effect.gen(fu
       const run = yield* FiberSet.makeRuntime<never, void, never>()
       const say = (text: string): void => {
         const sent = transport.send(parse(text))
-        // A request that cannot be sent is answered; of the rest there is nobody who could be told.
+        // A request that cannot be sent is answered; the rest have no caller to tell.
         run(Effect.ignore(Effect.tryPromise(() => sent)))
       }
       const mux = new ServerMux({
@@ -135,6 +137,7 @@ export const make: Effect.Effect<UrlServers, never, Scope.Scope> = Effect.gen(fu
     status: () =>
       [...known].map(([key, { holders, wanted }]): ServerStatus => ({
         name: wanted.name,
+        origin: wanted.origin,
         command: plainUrl(wanted.config.endpoint),
         directory: "-",
         key: key.slice(0, 12),
@@ -156,7 +159,7 @@ export const make: Effect.Effect<UrlServers, never, Scope.Scope> = Effect.gen(fu
 
 const connectionsOf = (
   { config, name, proxies }: WantedUrl
-): Effect.Effect<McpConnections.McpConnections["Service"], McpRuntimeError, Scope.Scope> =>
+): Effect.Effect<McpConnections["Service"], McpRuntimeError, Scope.Scope> =>
   McpConnections.make({
     file: "the daemon's",
     servers: new Map([[name, config]]),
