@@ -1,7 +1,7 @@
 /**
  * `holdfast adopt <host>`: `holdfast wrap --` in front of the servers of a program's config. `--undo` takes it out again.
  *
- * What would change is shown, and written with `--write`. A copy of the file as it was is kept; as long as nobody else has changed the file, undoing
+ * What would change is shown, and written with `--write`. A copy of the file as it was is kept; as long as no other program has changed the file, undoing
  * puts that back, byte for byte. Else only our part of the entries is taken out.
  */
 import * as Effect from "effect/Effect"
@@ -38,7 +38,7 @@ export const run = Effect.fnUntraced(function*(input: AdoptInput) {
   const { directory, stderr } = yield* Shell
   const host = yield* HostFiles.named(input.host)
   const place = HostFiles.placeIn(directory)
-  const files = host.files(place).filter(({ scope }) => input.project || scope === "user")
+  const files = HostFiles.filesOf(host, place).filter(({ scope }) => input.project || scope === "user")
   const done: Array<File> = []
   for (const at of files) {
     const opened = yield* HostFiles.open(host, at)
@@ -101,13 +101,15 @@ const adopt = Effect.fnUntraced(function*(opened: HostFiles.FoundFile, place: Ho
     if (!input.json) yield* tell(unchanged)
     return unchanged
   }
-  const copy = yield* EditedFile.inFile(file, () => {
-    configFiles.checkWritable(file)
+  yield* EditedFile.inFile(file, () => configFiles.checkWritable(file))
+  const copy = yield* EditedFile.inFile(`${file}: no copy of it can be kept, and it is left as it is`, () => {
     const before = configFiles.bytesLike(opened.read, base.text)
-    const copy = AdoptedFiles.remember(file, host.name, before, configFiles.bytesLike(opened.read, text), adopted)
-    configFiles.write(file, text, opened.read)
-    return copy
+    return AdoptedFiles.remember(file, host.name, before, configFiles.bytesLike(opened.read, text), adopted)
   })
+  yield* EditedFile.inFile(file, () => configFiles.write(file, text, opened.read)).pipe(
+    // It was not adopted, then.
+    Effect.tapError(() => kept === undefined ? EditedFile.inFile(file, () => AdoptedFiles.forget(file)) : Effect.void)
+  )
   const changed: File = { ...unchanged, changed: true, copy }
   if (!input.json) yield* tell(changed)
   return changed

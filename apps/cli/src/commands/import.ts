@@ -47,7 +47,7 @@ export const run = Effect.fnUntraced(function*(input: ImportInput) {
   const rows: Array<Row> = []
   const faults: Array<{ readonly host: string; readonly file: string; readonly problem: string }> = []
   for (const host of meant) {
-    for (const at of host.files(place)) {
+    for (const at of HostFiles.filesOf(host, place)) {
       // It is where they go to.
       if (at.file === target.file) continue
       const opened = yield* Effect.result(HostFiles.open(host, at))

@@ -76,7 +76,11 @@ const replacing = (node: Node, text: string): Edit => ({ from: node.offset, to: 
 const parseRoot = (text: string): Node => {
   const errors: Array<{ error: number; offset: number; length: number }> = []
   const root = parseTree(text, errors, { allowTrailingComma: true, disallowComments: false })
-  if (root === undefined || errors.length > 0) throw new Unchangeable({ message: "it is no JSON" })
+  const [fault] = errors
+  if (root === undefined || fault !== undefined) {
+    const line = text.slice(0, fault?.offset ?? 0).split(/\r\n|\n|\r/).length
+    throw new Unchangeable({ message: `it is no JSON, near line ${line}` })
+  }
   return root
 }
 

@@ -43,6 +43,15 @@ export const named = (name: string): Effect.Effect<Host, CliFailure> => {
 
 export const placeIn = (directory: string): HostPlace => ({ ...configFiles.userPlace(), directory })
 
+/** Where a program may have a config. In the user's home the file of a project may be the user's own. */
+export const filesOf = (host: Host, place: HostPlace): ReadonlyArray<HostFile> => {
+  const files = new Map<string, HostFile>()
+  for (const each of host.files(place)) {
+    if (each.scope === "user" || !files.has(each.file)) files.set(each.file, each)
+  }
+  return [...files.values()]
+}
+
 /** Reads a file. Undefined: it is not there, or empty. */
 export const open = Effect.fnUntraced(function*(host: Host, { file, scope }: HostFile) {
   const read = yield* EditedFile.inFile(file, () => configFiles.read(file))

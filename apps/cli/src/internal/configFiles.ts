@@ -5,7 +5,7 @@
  * - There is the old content or the new one, never a part of it: a temporary file beside it takes its place, with its mode, and what is lost
  *   is the temporary file.
  * - A symbolic link stays one: its last target is written, beside which the temporary file is.
- * - A file that nobody may write is not replaced, though its folder would allow it.
+ * - A file whose mode lets no user write it is not replaced, though its folder would allow it.
  * - A file that another program has changed since it was read is left alone.
  * - Encoding and byte order mark stay.
  */
@@ -157,6 +157,7 @@ const sentences: Readonly<Record<string, string>> = {
   EISDIR: "it is a directory, not a file",
   ENOSPC: "there is no space left on its disk",
   EDQUOT: "there is no space left for this user on its disk",
+  EFBIG: "it would be longer than a file may be",
   EROFS: "its file system is read-only",
   ELOOP: "its symbolic links go in circles"
 }
@@ -223,8 +224,13 @@ export const keep = (folder: string, files: Readonly<Record<string, Buffer>>): v
     fs.mkdirSync(folder, { recursive: true, mode: 0o700 })
     for (const [name, bytes] of Object.entries(files)) {
       const file = path.join(folder, name)
-      fs.writeFileSync(`${file}.new`, bytes, { mode: 0o600 })
-      fs.renameSync(`${file}.new`, file)
+      try {
+        fs.writeFileSync(`${file}.new`, bytes, { mode: 0o600 })
+        fs.renameSync(`${file}.new`, file)
+      } catch (error) {
+        fs.rmSync(`${file}.new`, { force: true })
+        throw error
+      }
     }
   })
 
