@@ -4,6 +4,7 @@
  * A file that a repository brought along starts nothing until the user has agreed to it: on a terminal by the answer to a question, elsewhere by
  * `--trust`. Neither is needed for a server that a nearer file has.
  */
+import type { McpConfig } from "@holdfast/mcp/McpConfig"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
@@ -13,6 +14,7 @@ import { CliFailure } from "./CliFailure.ts"
 import * as ConfigPlaces from "./ConfigPlaces.ts"
 import * as ConfigSearch from "./ConfigSearch.ts"
 import { ExitCode } from "./ExitCode.ts"
+import { note } from "./Quiet.ts"
 import * as ServerWord from "./ServerWord.ts"
 import { Shell } from "./Shell.ts"
 import { printable } from "./Style.ts"
@@ -42,8 +44,7 @@ export const load = Effect.fnUntraced(function*(named: Option.Option<string>, wo
   const untrusted = places.filter(({ outcome }) => outcome._tag === "Untrusted")
   if (config.file === "") return yield* nothingFound(untrusted)
   if (!isKnown || untrusted.some((place) => isBefore(places, place, originOf(word, config)))) {
-    const { stderr } = yield* Shell
-    for (const place of untrusted) yield* stderr.write(`holdfast: ${leftOut(place)}\n`)
+    for (const place of untrusted) yield* note(`holdfast: ${leftOut(place)}\n`)
   }
   return config
 })
@@ -133,5 +134,5 @@ const nothingFound = Effect.fnUntraced(function*(untrusted: ReadonlyArray<Config
 })
 
 /** The file that a server is from, as messages name it. */
-export const fileOf = (config: ConfigSearch.AnyConfig, server: string): string =>
+export const fileOf = (config: McpConfig & Partial<ConfigSearch.FoundConfig>, server: string): string =>
   config.origins?.get(server)?.shown ?? config.file

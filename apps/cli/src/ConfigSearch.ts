@@ -4,7 +4,7 @@
  * - The nearest file with a server's name decides about it, as git and npm have it: its entry counts whole, also where it switches the server off.
  * - A file that cannot be read ends the search: it may say something else about every server behind it. What nearer files have stays
  *   usable; `config.fault` is what to say when that does not do.
- * - A file that the user does not trust is left out, and what lies behind it is used: what it says has no say before the user agrees.
+ * - A file that the user does not trust is left out, and what lies behind it is used: the user has agreed to nothing it says.
  *
  * `search` never fails and asks nothing. `ConfigFile.load` is what words use: it asks, tells and fails.
  */
@@ -51,9 +51,6 @@ export interface FoundConfig extends McpConfig {
   /** What ended the search. */
   readonly fault: McpRuntimeError | undefined
 }
-
-/** One that was found, or one that was made in code. */
-export type AnyConfig = McpConfig & Partial<Pick<FoundConfig, "origins" | "fault">>
 
 export interface ConfigSearch {
   /** Every place, the nearest first, absent ones included. With `--config` it is one. */

@@ -8,7 +8,7 @@ import * as EditedFile from "../EditedFile.ts"
 import { ExitCode } from "../ExitCode.ts"
 import * as configFiles from "../internal/configFiles.ts"
 import type { Output } from "../outputs/add.ts"
-import { Shell } from "../Shell.ts"
+import { note } from "../Quiet.ts"
 import { printable } from "../Style.ts"
 import { writeResult } from "../WriteResult.ts"
 
@@ -63,8 +63,7 @@ export const run = Effect.fnUntraced(function*(input: AddInput) {
   if (input.json) {
     yield* writeResult(`${JSON.stringify({ file, server: name, replaced } satisfies typeof Output.Type)}\n`)
   } else {
-    const { stderr } = yield* Shell
-    yield* stderr.write(`${printable(name)} is ${replaced ? "replaced" : "added"} in ${printable(shown)}\n`)
+    yield* note(`${printable(name)} is ${replaced ? "replaced" : "added"} in ${printable(shown)}\n`)
   }
   return ExitCode.ok
 })

@@ -16,6 +16,7 @@ import type { Host, HostPlace } from "../hosts/Host.ts"
 import * as HostFiles from "../hosts/HostFiles.ts"
 import * as configFiles from "../internal/configFiles.ts"
 import type { Output } from "../outputs/adopt.ts"
+import { note } from "../Quiet.ts"
 import { Shell } from "../Shell.ts"
 import { printable, styleOf } from "../Style.ts"
 import { writeResult } from "../WriteResult.ts"
@@ -35,7 +36,7 @@ type File = (typeof Output.Type)["files"][number]
 
 /** Runs the command and succeeds with its exit code. */
 export const run = Effect.fnUntraced(function*(input: AdoptInput) {
-  const { directory, stderr } = yield* Shell
+  const { directory } = yield* Shell
   const host = yield* HostFiles.named(input.host)
   const place = HostFiles.placeIn(directory)
   const files = HostFiles.filesOf(host, place).filter(({ scope }) => input.project || scope === "user")
@@ -52,7 +53,7 @@ export const run = Effect.fnUntraced(function*(input: AdoptInput) {
   }
   if (done.length === 0) {
     const looked = files.map(({ file }) => `  ${file}`).join("\n")
-    yield* stderr.write(
+    yield* note(
       input.undo
         ? `nothing of ${host.title} is adopted\n`
         : `${host.title} has no config with servers here:\n${looked}\n`
@@ -60,7 +61,7 @@ export const run = Effect.fnUntraced(function*(input: AdoptInput) {
   }
   const isPending = !input.undo && !input.write &&
     done.some(({ servers }) => servers.some(({ state }) => state === "adopted"))
-  if (isPending) yield* stderr.write("nothing is written yet; --write does, and --undo takes it back\n")
+  if (isPending) yield* note("nothing is written yet; --write does, and --undo takes it back\n")
   return ExitCode.ok
 })
 
@@ -126,7 +127,6 @@ const without = Effect.fnUntraced(function*(
 
 const undo = Effect.fnUntraced(function*(opened: HostFiles.FoundFile, input: AdoptInput) {
   const { file, host, read } = opened
-  const { stderr } = yield* Shell
   const kept = yield* EditedFile.inFile(file, () => AdoptedFiles.find(file))
   if (kept === undefined) return undefined
   const now = configFiles.digestOf(read.bytes)
@@ -137,7 +137,7 @@ const undo = Effect.fnUntraced(function*(opened: HostFiles.FoundFile, input: Ado
       if (now === kept.after) configFiles.writeBytes(file, kept.bytes, read)
       AdoptedFiles.forget(file)
     })
-    if (!input.json) yield* stderr.write(`${printable(file)} is as it was, byte for byte\n`)
+    if (!input.json) yield* note(`${printable(file)} is as it was, byte for byte\n`)
     return {
       file,
       servers: names(kept.entries.map(({ path }) => path)),
@@ -152,7 +152,7 @@ const undo = Effect.fnUntraced(function*(opened: HostFiles.FoundFile, input: Ado
     AdoptedFiles.forget(file)
   })
   if (!input.json) {
-    yield* stderr.write(
+    yield* note(
       `${printable(file)} was changed since: only holdfast's part was taken out of ${
         printable(restored.map((path) => String(path.at(-1))).join(", ") || "no entry")
       }\n`
@@ -246,7 +246,6 @@ const nextCommon = (
 }
 
 const tell = Effect.fnUntraced(function*({ changed, copy, file, servers }: File) {
-  const { stderr } = yield* Shell
   const named = (state: string) => servers.filter((each) => each.state === state).map(({ server }) => server)
   const lines = [
     ...(named("already").length > 0 ? [`already behind holdfast: ${named("already").join(", ")}`] : []),
@@ -255,5 +254,5 @@ const tell = Effect.fnUntraced(function*({ changed, copy, file, servers }: File)
     ...(copy === undefined ? [] : [`a copy of the file as it was: ${copy}`])
   ]
   if (!changed && lines.length > 0) lines.unshift(file)
-  yield* stderr.write(lines.map((line) => `${printable(line)}\n`).join(""))
+  yield* note(lines.map((line) => `${printable(line)}\n`).join(""))
 })

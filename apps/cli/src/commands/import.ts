@@ -14,6 +14,7 @@ import { hosts } from "../hosts/Hosts.ts"
 import * as ImportedEntry from "../hosts/ImportedEntry.ts"
 import * as configFiles from "../internal/configFiles.ts"
 import type { Output } from "../outputs/import.ts"
+import { note } from "../Quiet.ts"
 import * as Report from "../Report.ts"
 import { Shell } from "../Shell.ts"
 import { printable, styleOf } from "../Style.ts"
@@ -34,7 +35,7 @@ interface Row extends Omit<Found, "entry"> {
 
 /** Runs the command and succeeds with its exit code. */
 export const run = Effect.fnUntraced(function*(input: ImportInput) {
-  const { directory, stderr, stdout } = yield* Shell
+  const { directory, stdout } = yield* Shell
   const target = yield* ConfigTarget.find(input)
   yield* EditedFile.refuseOthers(target.shown)
   const place = HostFiles.placeIn(directory)
@@ -113,7 +114,7 @@ export const run = Effect.fnUntraced(function*(input: ImportInput) {
       )
     }
     const count = fresh.length === 1 ? "1 server" : `${fresh.length} servers`
-    yield* stderr.write(
+    yield* note(
       rows.length === 0
         ? `no servers were found${Option.isSome(input.host) ? ` of ${printable(input.host.value)}` : ""}\n`
         : isWritten

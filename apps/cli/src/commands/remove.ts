@@ -9,6 +9,7 @@ import * as EditedFile from "../EditedFile.ts"
 import { ExitCode } from "../ExitCode.ts"
 import * as configFiles from "../internal/configFiles.ts"
 import type { Output } from "../outputs/remove.ts"
+import { note } from "../Quiet.ts"
 import { Shell } from "../Shell.ts"
 import { printable } from "../Style.ts"
 import { writeResult } from "../WriteResult.ts"
@@ -21,7 +22,7 @@ export interface RemoveInput extends ConfigTarget.TargetInput {
 /** Runs the command and succeeds with its exit code. */
 export const run = Effect.fnUntraced(function*(input: RemoveInput) {
   const { name } = input
-  const { directory, stderr } = yield* Shell
+  const { directory } = yield* Shell
   const isNamed = Option.isSome(input.to) || Option.isSome(input.config) || input.user
   const candidates = isNamed ? [yield* ConfigTarget.find(input)] : ConfigPlaces.found({ directory })
   const having: Array<{ readonly file: string; readonly shown: string }> = []
@@ -52,9 +53,9 @@ export const run = Effect.fnUntraced(function*(input: RemoveInput) {
   const left = others.map((each) => each.file)
   if (input.json) yield* writeResult(`${JSON.stringify({ file, server: name, left } satisfies typeof Output.Type)}\n`)
   else {
-    yield* stderr.write(`${printable(name)} is removed from ${printable(shown)}\n`)
+    yield* note(`${printable(name)} is removed from ${printable(shown)}\n`)
     const [next] = others
-    if (next !== undefined) yield* stderr.write(`  ${printable(next.shown)} has it, too, and counts from now on\n`)
+    if (next !== undefined) yield* note(`  ${printable(next.shown)} has it, too, and counts from now on\n`)
   }
   return ExitCode.ok
 })

@@ -5,7 +5,7 @@ import type * as Messages from "@holdfast/mcp/Messages"
 import * as ModelView from "@holdfast/mcp/ModelView"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { AnyConfig } from "../ConfigSearch.ts"
+import type { FoundConfig } from "../ConfigSearch.ts"
 import { exampleOf } from "../ExampleCall.ts"
 import { findTool } from "../FindTool.ts"
 import { InputSchema } from "../InputSchema.ts"
@@ -52,7 +52,7 @@ const answer = Effect.fnUntraced(function*(input: ToolsInput, source: Source.Sou
 
 const show = Effect.fnUntraced(function*(
   input: ToolsInput,
-  config: AnyConfig,
+  config: FoundConfig,
   listed: ReadonlyArray<ServerLists.Listed<Tools>>,
   isAll: boolean
 ) {
@@ -72,7 +72,7 @@ const show = Effect.fnUntraced(function*(
     const paint = (cell: string, _row: number, column: number) =>
       column === 0 ? bold(cell) : column === 1 || (hasHints && column === 2) ? dim(cell) : cell
     if (rows.length > 0) yield* writeResult(`${table(rows, { width: stdout.columns, paint })}\n`)
-    else yield* ServerLists.nothing(input, config, listed, "tools")
+    else yield* ServerLists.nothing(config, listed, "tools")
   }
   return yield* ServerLists.report(input, config, listed, isAll)
 })

@@ -24,6 +24,12 @@ const shared = {
   json: Flag.Boolean("json").pipe(
     Flag.withDescription("Print results, and errors on stderr, as JSON"),
     Flag.withDefault(false)
+  ),
+  // Read by `Program`, before anything is said.
+  quiet: Flag.Boolean("quiet").pipe(
+    Flag.withAlias("q"),
+    Flag.withDescription("Say nothing on stderr but what has failed"),
+    Flag.withDefault(false)
   )
 }
 
