@@ -4,7 +4,7 @@
  * A file that a repository brought along starts nothing until the user has agreed to it: on a terminal by the answer to a question, elsewhere by
  * `--trust`. Neither is needed for a server that a nearer file has.
  */
-import type { McpConfig } from "@holdfast/mcp/McpConfig"
+import { McpConfig } from "@holdfast/mcp/McpConfig"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
@@ -14,6 +14,7 @@ import { CliFailure } from "./CliFailure.ts"
 import * as ConfigPlaces from "./ConfigPlaces.ts"
 import * as ConfigSearch from "./ConfigSearch.ts"
 import { ExitCode } from "./ExitCode.ts"
+import { inShort } from "./hosts/ImportedEntry.ts"
 import { note } from "./Quiet.ts"
 import * as ServerWord from "./ServerWord.ts"
 import { Shell } from "./Shell.ts"
@@ -64,7 +65,7 @@ const agreed = Effect.fnUntraced(function*(
   const { ask } = yield* Shell
   if (!trusts && ask === undefined) return found
   for (const place of untrusted) {
-    const isAgreed = trusts || ask !== undefined && isYes(yield* ask(questionOf(place)))
+    const isAgreed = trusts || ask !== undefined && isYes(yield* ask(yield* questionOf(place)))
     if (!isAgreed) continue
     yield* Effect.mapError(
       Effect.try({ try: () => ConfigPlaces.trust(place.file), catch: String }),
@@ -79,12 +80,24 @@ const agreed = Effect.fnUntraced(function*(
   return yield* ConfigSearch.search(named)
 })
 
-const questionOf = ({ file, outcome }: ConfigSearch.LookedAt): string => {
+const questionOf = Effect.fnUntraced(function*({ file, outcome }: ConfigSearch.LookedAt) {
   const what = outcome._tag === "Untrusted" && outcome.isChanged
     ? "has changed since you trusted it"
     : "came with this folder"
-  return `holdfast: ${printable(file)} ${what}, and can start commands.\nUse it from now on, until it changes? [y/N] `
-}
+  const config = yield* Effect.option(McpConfig.load(file))
+  const servers = Option.match(config, {
+    onNone: () => [],
+    onSome: ({ servers, switchedOff, unusable }) => [
+      ...[...servers.values()].map(({ endpoint, name }) => `${name}: ${inShort({ ...endpoint })}`),
+      ...[...unusable.keys()].filter((name) => !switchedOff.has(name))
+    ]
+  })
+  return [
+    `holdfast: ${printable(file)} ${what}${servers.length > 0 ? ". It starts or connects to:" : "."}`,
+    ...servers.map((line) => `  ${printable(line)}`),
+    "Use it from now on, until it changes? [y/N] "
+  ].join("\n")
+})
 
 /** The end of the input (Ctrl-D) is no. */
 const isYes = (answer: Option.Option<string>): boolean =>

@@ -127,6 +127,15 @@ describe("a config that is written", () => {
       fs.chmodSync(file, 0o640)
       yield* add(world, "b", ["npx", "-y", "b"], { env: ["A=1=2", "B=${B}"] })
       assert.strictEqual(fs.statSync(file).mode & 0o777, 0o640)
+      world.said()
+      yield* add(world, "key", ["x"], { env: ["API_KEY=s3cret"] })
+      const said = world.said()
+      assert.include(
+        said,
+        "API_KEY is in .mcp.json now, which others may read; a placeholder, ${API_KEY}, would keep it out"
+      )
+      assert.notInclude(said, "s3cret")
+      yield* remove(world, "key")
       yield* add(world, "c", ["https://example.org/mcp"], { user: true, header: ["Authorization: Bearer ${T}"] })
       const users = path.join(world.home, ".config/holdfast/mcp.json")
       assert.strictEqual(fs.statSync(users).mode & 0o777, 0o600)

@@ -28,7 +28,10 @@ describe("a config that a repository brought along", () => {
   it.runIf(process.platform === "linux")("is asked about at a terminal, and used when the answer is yes", () => {
     using user = makeHome()
     user.write("repository/.git/HEAD", "")
-    user.write("repository/.cursor/mcp.json", JSON.stringify({ mcpServers: { fs: { command: "x", disabled: true } } }))
+    user.write(
+      "repository/.cursor/mcp.json",
+      JSON.stringify({ mcpServers: { fs: { command: "no-such-command", args: ["--token", "s3cret", "."] } } })
+    )
     const cwd = path.join(user.home, "repository")
     const command = [process.execPath, main, "tools"].map((word) => `'${word}'`).join(" ")
     // `script` gives the program a terminal of its own.
@@ -38,8 +41,13 @@ describe("a config that a repository brought along", () => {
       encoding: "utf8",
       input: "y\n"
     })
-    assert.match(asked.stdout, /\.cursor\/mcp\.json came with this folder, and can start commands/)
-    assert.match(asked.stdout, /switched off in \.cursor\/mcp\.json: fs/)
-    assert.strictEqual(asked.status, 0)
+    assert.match(
+      asked.stdout,
+      /\.cursor\/mcp\.json came with this folder\. It starts or connects to:\s+fs: no-such-command --token … \.\s/
+    )
+    // It is used.
+    assert.match(asked.stdout, /cannot start.*no-such-command|no-such-command.*not found/s)
+    assert.notInclude(asked.stdout, "s3cret")
+    assert.strictEqual(asked.status, 4)
   })
 })

@@ -6,6 +6,7 @@ import * as ConfigTarget from "../ConfigTarget.ts"
 import { apply, valueAt } from "../configText/ConfigText.ts"
 import * as EditedFile from "../EditedFile.ts"
 import { ExitCode } from "../ExitCode.ts"
+import { isSecret } from "../hosts/ImportedEntry.ts"
 import * as configFiles from "../internal/configFiles.ts"
 import type { Output } from "../outputs/add.ts"
 import { note } from "../Quiet.ts"
@@ -63,6 +64,14 @@ export const run = Effect.fnUntraced(function*(input: AddInput) {
   if (input.json) {
     yield* writeResult(`${JSON.stringify({ file, server: name, replaced } satisfies typeof Output.Type)}\n`)
   } else {
+    const open = target.isUsers ? [] : Object.entries({ ...entry.env, ...entry.headers })
+      .filter(([name, value]) => isSecret(name) && !/\$\{[^}]+\}/.test(value))
+    for (const [secret] of open) {
+      yield* note(
+        `holdfast: ${printable(secret)} is in ${printable(shown)} now, which others may read; ` +
+          `a placeholder, \${${printable(secret).toUpperCase().replaceAll(/\W/g, "_")}}, would keep it out\n`
+      )
+    }
     yield* note(`${printable(name)} is ${replaced ? "replaced" : "added"} in ${printable(shown)}\n`)
   }
   return ExitCode.ok
@@ -77,7 +86,17 @@ const indented = (value: string, text: string, old: string): string => {
   return value.split("\n").join(`${eol}${indent}`)
 }
 
-const entryOf = Effect.fnUntraced(function*(input: AddInput) {
+interface NewEntry {
+  readonly command?: string
+  readonly args?: ReadonlyArray<string>
+  readonly env?: Readonly<Record<string, string>>
+  readonly cwd?: string
+  readonly type?: string
+  readonly url?: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+const entryOf = Effect.fnUntraced(function*(input: AddInput): Effect.fn.Return<NewEntry, CliFailure> {
   const { cwd, env, header, name, sse, words } = input
   const [first, ...rest] = words
   if (name.trim() === "") return yield* refuse("BadArguments", "say the server's name")

@@ -42,8 +42,7 @@ const free = new Set([
   "bundled",
   "gallery",
   "version",
-  "required",
-  "startup_timeout_ms"
+  "required"
 ])
 
 class Reading {
@@ -167,12 +166,14 @@ class Reading {
 
   #times(entry: Record<string, unknown>): void {
     const factor = this.#options.host.timeout === "seconds" ? 1000 : 1
-    const call = this.#number("timeout") ?? undefined
+    const call = this.#number("timeout")
     const seconds = this.#number("tool_timeout_sec")
     const whole = seconds === undefined ? call && call * factor : seconds * 1000
     if (whole !== undefined) entry["timeout"] = whole
     const start = this.#number("startup_timeout_sec")
-    const connect = start === undefined ? this.#number("connectionTimeout") : start * 1000
+    const connect = start === undefined
+      ? this.#number("startup_timeout_ms") ?? this.#number("connectionTimeout")
+      : start * 1000
     if (connect !== undefined) {
       entry["holdfast"] = { ...Object(this.#take("holdfast")), connectTimeout: connect }
     }
@@ -186,7 +187,8 @@ class Reading {
   }
 }
 
-const isSecret = (name: string): boolean =>
+/** Whether a value under this name is one that only its owner should see. */
+export const isSecret = (name: string): boolean =>
   /key|token|secret|passw|credential|authorization|cookie|(?:^|[_-])(?:pat|auth|dsn)(?:$|[_=-])/i.test(name)
 
 /** The command behind `holdfast wrap`. */
