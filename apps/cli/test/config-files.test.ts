@@ -220,7 +220,9 @@ describe("adopting", () => {
         a: { command: "x" },
         b: { url: "https://example.org" },
         c: { command: "holdfast", args: ["wrap", "--", "y"] },
-        d: { command: "~/bin/server" }
+        d: { command: "~/bin/server" },
+        // Taking out what was put in would not bring this back: the copy does.
+        e: { command: "z", args: null }
       }
       const text = JSON.stringify({ mcpServers: servers })
       const file = world.write(".cursor/mcp.json", text)
@@ -231,13 +233,17 @@ describe("adopting", () => {
         ["a", "adopted"],
         ["b", "left"],
         ["c", "already"],
-        ["d", "left"]
+        ["d", "left"],
+        ["e", "adopted"]
       ])
       assert.strictEqual(fs.readFileSync(adopted?.copy ?? "", "utf8"), text)
       assert.strictEqual(fs.statSync(adopted?.copy ?? "").mode & 0o777, 0o600)
       yield* world.adopt("cursor", { json: true, undo: true })
       const [undone] = (yield* said()).files
-      assert.deepStrictEqual([undone?.exact, undone?.servers], [true, [{ server: "a", state: "restored" }]])
+      assert.deepStrictEqual([undone?.exact, undone?.servers], [true, [
+        { server: "a", state: "restored" },
+        { server: "e", state: "restored" }
+      ]])
       // One that the user has put behind holdfast stays there.
       assert.strictEqual(fs.readFileSync(file, "utf8"), text)
     }))
