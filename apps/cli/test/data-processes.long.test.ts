@@ -41,7 +41,10 @@ describe("every word for data", () => {
   it("works with the reference server, by its command and by its url", async () => {
     using directory = makeDirectory()
     const require = createRequire(import.meta.url)
-    const entry = path.join(path.dirname(require.resolve("@modelcontextprotocol/server-everything/package.json")), "dist/index.js")
+    const entry = path.join(
+      path.dirname(require.resolve("@modelcontextprotocol/server-everything/package.json")),
+      "dist/index.js"
+    )
     const stdio = ["--stdio", `'${process.execPath}' '${entry}' stdio`, "--no-daemon"]
     const cases: ReadonlyArray<readonly [ReadonlyArray<string>, RegExp]> = [
       [["call", ...stdio, "get-sum", "a=1", "b=2"], /^The sum of 1 and 2 is 3\.$/m],
@@ -112,7 +115,18 @@ describe("a question of a server", () => {
       await using world = TalkingWorld.make(usesDaemon)
       if (usesDaemon) await world.run(["call", "talk.echo", "text=a"])
       const terminal = world.terminal(["call", "talk.ask"], "> result")
-      for (const [prompt, typed] of [["[string]", "Ann"], ["[string]", ""], ["[integer; default 4]", ""], ["[yes, no]", "y"], ["[1 to 2]", "9"], ["[1 to 2]", "1"], ["[numbers, with commas]", "2,3"], ["[1 to 2; default \"p2\"]", ""]] as const) {
+      for (
+        const [prompt, typed] of [
+          ["[string]", "Ann"],
+          ["[string]", ""],
+          ["[integer; default 4]", ""],
+          ["[yes, no]", "y"],
+          ["[1 to 2]", "9"],
+          ["[1 to 2]", "1"],
+          ["[numbers, with commas]", "2,3"],
+          ["[1 to 2; default \"p2\"]", ""]
+        ] as const
+      ) {
         await terminal.sees(prompt)
         terminal.type(`${typed}\r`)
       }
@@ -157,10 +171,14 @@ describe("a question of a server", () => {
     assert.match(wrong.stderr, /name +must .*2.*\n +count +must be at most 10, was 99/)
     const answered = await world.run(["answer", id, "name=Ann", "size=l", "days=mon"])
     assert.deepStrictEqual([answered.code, answered.stderr], [0, ""])
-    assert.deepStrictEqual(JSON.parse(answered.stdout), { action: "accept", content: { name: "Ann", size: "l", days: ["mon"] } })
+    assert.deepStrictEqual(JSON.parse(answered.stdout), {
+      action: "accept",
+      content: { name: "Ann", size: "l", days: ["mon"] }
+    })
     const again = await world.run(["answer", error.parked.call])
     assert.strictEqual(again.stdout, answered.stdout)
-    const declined = JSON.parse((await world.run(["call", "talk.page", "--park", "--json"])).stderr).error.parked.questions[0]
+    const declined =
+      JSON.parse((await world.run(["call", "talk.page", "--park", "--json"])).stderr).error.parked.questions[0]
     const { code, stdout } = await world.run(["answer", declined.id, "--decline"])
     assert.deepStrictEqual([code, JSON.parse(stdout)], [0, { action: "decline" }])
     assert.match((await world.run(["answer", declined.id, "name=x"])).stderr, /no question \S+ waits for an answer/)
