@@ -156,10 +156,11 @@ const tell = Effect.fnUntraced(function*({ files, servers }: Answer) {
     const why = outcome === "untrusted" ? "you have not trusted it; --trust uses it" : "a nearer file cannot be read"
     yield* note(`holdfast: ${printable(file)} is left out: ${why}\n`)
   }
-  for (const { name, problem } of servers) {
+  for (const { daemon, name, problem, state } of servers) {
     if (problem === undefined) continue
     const words = problem.startsWith(`${name}: `) ? problem : `${name}: ${problem}`
-    yield* note(`holdfast: ${printable(words)}; holdfast why ${name} shows its tries\n`)
+    const next = daemon === undefined && state !== "failed" ? "" : `\n  holdfast why ${name} shows its tries`
+    yield* note(`holdfast: ${printable(words + next)}\n`)
   }
   if (servers.length === 0 && left.length === 0) {
     yield* note(
