@@ -49,7 +49,11 @@ export const checkImports = (root: string, directions: ReadonlyArray<ImportDirec
     const manifest = readManifest(root, direction)
     const graph = new Map<string, ReadonlyArray<string>>()
     const graphAtRunTime = new Map<string, ReadonlyArray<string>>()
+    // A folder of the map within another has its own rules.
+    const others = directions.filter((other) => other.folder.startsWith(`${direction.folder}/`))
+      .map((other) => Path.join(root, other.folder) + Path.sep)
     for (const file of sourcesBelow(folder)) {
+      if (others.some((other) => file.startsWith(other))) continue
       files++
       const within = Path.relative(folder, file).split(Path.sep).join("/")
       const targets: Array<string> = []

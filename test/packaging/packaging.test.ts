@@ -3,6 +3,7 @@ import type { Buffer } from "node:buffer"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import * as Fs from "node:fs"
+import * as Os from "node:os"
 import * as Path from "node:path"
 import { inject, vi } from "vitest"
 import { isAlive } from "./isAlive.ts"
@@ -106,14 +107,15 @@ describe("an installed package", () => {
     assert.strictEqual(run(installed.folder, process.execPath, "--input-type=module", "-e", program), "loaded\n")
   })
 
-  it("of jobs runs them without a server, the SDK, zod and a client of Postgres", () => {
-    const folder = Path.join(installed.folder, "only-jobs")
+  it("of jobs runs them without a server, the SDK, zod and a client of Postgres", ({ onTestFinished }) => {
+    // Beside the other installation, whose packages are not to be found from here.
+    const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "only-jobs-"))
+    onTestFinished(() => Fs.rmSync(folder, { recursive: true, force: true }))
     const dependencies = Object.fromEntries(
       installed.tarballs
         .filter(({ manifest }) => ["@holdfast/jobs", "@holdfast/protocol"].includes(manifest.name))
         .map(({ manifest, path }) => [manifest.name, `file:${path}`])
     )
-    Fs.mkdirSync(folder)
     Fs.writeFileSync(
       Path.join(folder, "package.json"),
       JSON.stringify({

@@ -5,12 +5,17 @@
  */
 import * as CliCommand from "effect/cli/Command"
 import { call } from "./words/call.ts"
+import { complete } from "./words/complete.ts"
 import { daemon } from "./words/daemon.ts"
 import { doctor } from "./words/doctor.ts"
 import { events } from "./words/events.ts"
 import { help } from "./words/help.ts"
 import { logs } from "./words/logs.ts"
 import { close, drain, reset } from "./words/operations.ts"
+import { prompt } from "./words/prompt.ts"
+import { prompts } from "./words/prompts.ts"
+import { read } from "./words/read.ts"
+import { resources } from "./words/resources.ts"
 import { root } from "./words/root.ts"
 import { servers } from "./words/servers.ts"
 import { share } from "./words/share.ts"
@@ -25,6 +30,11 @@ export { Outcome } from "./Outcome.ts"
 export const command = root.pipe(CliCommand.withSubcommands([
   tools,
   call,
+  resources,
+  read,
+  prompts,
+  prompt,
+  complete,
   connect,
   wrap,
   servers,

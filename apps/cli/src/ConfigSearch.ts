@@ -4,7 +4,7 @@
  * - The nearest file with a server's name decides about it, as git and npm have it: its entry counts whole, also where it switches the server off.
  * - A file that cannot be read ends the search: it may say something else about every server behind it. What nearer files have stays
  *   usable; `config.fault` is what to say when that does not do.
- * - A file that the user does not trust is left out, and what lies behind it is used: nobody has agreed to anything it says.
+ * - A file that the user does not trust is left out, and what lies behind it is used: the user has agreed to nothing it says.
  *
  * `search` never fails and asks nothing. `ConfigFile.load` is what words use: it asks, tells and fails.
  */

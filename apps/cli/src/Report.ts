@@ -23,7 +23,7 @@ export const failure = Effect.fnUntraced(function*(error: Failure, json: boolean
   const { stderr } = yield* Shell
   if (json) {
     const object = error._tag === "CliFailure"
-      ? errorJson(error.reason, error.message, error.problems)
+      ? { ...errorJson(error.reason, error.message, error.problems), ...error.more }
       : errorJson(error.reason._tag, error.message)
     return yield* stderr.write(`${JSON.stringify({ error: object })}\n`)
   }

@@ -275,7 +275,7 @@ export const Event = Schema.Union([
     pid: Schema.optional(Schema.Int),
     by: SessionStatus
   }),
-  /** The call of a tool is over. `delivery`: `answered`, `NotSent`, `Unknown`, `cancelled`, `left`, or `parked`. */
+  /** The call of a tool is over. `delivery`: `answered`, `NotSent`, `Unknown`, `cancelled`, or `left`. */
   Schema.Struct({
     event: Schema.Literal("called"),
     ...common,

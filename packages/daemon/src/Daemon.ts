@@ -43,6 +43,7 @@ import { listen } from "./internal/listener.ts"
 import { availableMemory, isSameSecret, newSecret, processId } from "./internal/nodePlatform.ts"
 import * as Overview from "./internal/overview.ts"
 import { isNewer } from "./internal/ownVersion.ts"
+import * as ParkedCalls from "./internal/ParkedCalls.ts"
 import * as ProcessMemory from "./internal/processMemory.ts"
 import { resolveWish } from "./internal/resolveWish.ts"
 import type { ControlOptions } from "./internal/sdk/controlServer.ts"
@@ -126,6 +127,8 @@ export const run = Effect.fnUntraced(
       )
     )
     const known = CatalogueFiles.lister({ XDG_STATE_HOME: path.dirname(place.shared.directory) })
+    /** For what outlives a session, such as a parked call. */
+    const runForDaemon = yield* FiberSet.makeRuntime<never, void, never>()
     const idle = yield* FiberHandle.make<void, never>()
     const stop = (why: string): Effect.Effect<void> => Effect.asVoid(Deferred.succeed(stopped, why))
     const rest = Effect.suspend(() => {
@@ -137,6 +140,16 @@ export const run = Effect.fnUntraced(
       if (sessions.size > 0) return FiberHandle.clear(idle)
       if (idleTimeout === undefined) return Effect.void
       return Effect.asVoid(FiberHandle.run(idle, Effect.andThen(Effect.sleep(idleTimeout), stop("it was idle"))))
+    })
+    const parked = yield* ParkedCalls.make({
+      journal,
+      need: (session) => {
+        sessions.add(session)
+        runForDaemon(rest)
+        return () => {
+          if (sessions.delete(session)) runForDaemon(rest)
+        }
+      }
     })
     const status = Effect.gen(function*(): Effect.fn.Return<DaemonStatus> {
       const rows = [...yield* pool.status, ...urlServers?.status() ?? []]
@@ -155,7 +168,8 @@ export const run = Effect.fnUntraced(
         uptimeMillis: clock.currentTimeMillisUnsafe() - startedAt,
         memory: yield* Effect.promise(() => ProcessMemory.ofProcess(pid)),
         limits: options.limits,
-        overview: Overview.make(servers, journal, known())
+        overview: Overview.make(servers, journal, known()),
+        questions: parked.questions().length
       }
     })
     const control: ControlOptions = {
@@ -163,6 +177,7 @@ export const run = Effect.fnUntraced(
       status,
       log: options.log ?? new Feed({ most: 1 }),
       journal,
+      parked,
       nameOf: pool.nameOf,
       stop: stop("it was told to"),
       makeWay: (successor) => makeWay(successor),
@@ -227,7 +242,9 @@ export const run = Effect.fnUntraced(
                 isModernHost: hello.modern === true,
                 successor,
                 calls,
-                journal
+                journal,
+                parked,
+                runForDaemon
               })
             }),
           () =>

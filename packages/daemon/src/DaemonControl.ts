@@ -4,7 +4,7 @@
 import * as fs from "node:fs"
 import process from "node:process"
 import { setTimeout } from "node:timers/promises"
-import type { Follow, History } from "./ControlContract.ts"
+import type { Answer, CallResult, Follow, History, Question, Questions, ResultOf } from "./ControlContract.ts"
 import * as DaemonClient from "./DaemonClient.ts"
 import * as DaemonLock from "./DaemonLock.ts"
 import * as DaemonPlace from "./DaemonPlace.ts"
@@ -35,6 +35,56 @@ export const history = async (server: string, place = DaemonPlace.open()): Promi
   const history: unknown = JSON.parse(await call(await reach(place), "history", { server }))
   // As for `status`.
   return history as History
+}
+
+/** Questions of servers that wait for an answer, those of daemons that have made way included. Rejects as `status` does. */
+export const questions = async (place = DaemonPlace.open()): Promise<ReadonlyArray<Question>> => {
+  const daemons = [await reach(place), ...await formers(place)]
+  const texts = await Promise.all(daemons.map((daemon, index) => {
+    const asked = call(daemon, "questions")
+    return index === 0 ? asked : asked.catch(ignore)
+  }))
+  // As for `status`.
+  const found = texts.flatMap((text) => text === undefined ? [] : (JSON.parse(text) as Questions).questions)
+  return found.toSorted((a, b) => a.at - b.at)
+}
+
+/**
+ * Answers a question: the call that waits for it goes on. Rejects with `DaemonRefusal`, code `BadWish`, when no daemon has it or it does not fit,
+ * and as `status` does.
+ */
+export const answer = (given: Answer, place = DaemonPlace.open()): Promise<CallResult> =>
+  ofCall("answer", given.id, given, place)
+
+/** What has become of a parked call, by its id or that of one of its questions. Rejects as `answer` does. */
+export const result = (wanted: ResultOf, place = DaemonPlace.open()): Promise<CallResult> =>
+  ofCall("result", wanted.id, wanted, place)
+
+/** It may be that of a daemon which has made way. */
+const ofCall = async (
+  name: "answer" | "result",
+  id: string,
+  given: object,
+  place: DaemonPlace.DaemonPlace
+): Promise<CallResult> => {
+  const current = await reach(place)
+  const owner = (await formerWith(id, place)) ?? current
+  if (owner !== current) current.socket.destroy()
+  const result: unknown = JSON.parse(await call(owner, name, given, longPatienceMillis))
+  // As for `status`.
+  return result as CallResult
+}
+
+/** The daemon that has made way and has this call. */
+const formerWith = async (
+  id: string,
+  place: DaemonPlace.DaemonPlace
+): Promise<DaemonClient.DaemonConnection | undefined> => {
+  for (const former of await formers(place)) {
+    const known = await call(former, "result", { id }).catch(ignore)
+    if (known !== undefined) return reach({ ...place, socket: DaemonPlace.formerSocket(place, former.daemon.pid) })
+  }
+  return undefined
 }
 
 /** What `follow` yields. `text`: a line of the daemon's log, or an `Event` or a `LogLine` as JSON. */
@@ -97,6 +147,9 @@ export const operate = async (operation: Operation, server: string, place = Daem
 
 /** How long a daemon may take for an answer, and its servers to end. */
 const patienceMillis = 60_000
+
+/** The same for the result of a call, for which it waits. */
+const longPatienceMillis = 24 * 3_600_000
 
 /**
  * Ends the daemon and those that have made way for it, and resolves when their processes have ended and all that they held. Rejects as `status` does
@@ -182,10 +235,15 @@ const formers = async (place: DaemonPlace.DaemonPlace): Promise<ReadonlyArray<Da
 }
 
 /** Asks one thing. A daemon that is stopped, or hangs, does not hold up the caller. */
-const call = async (connection: DaemonClient.DaemonConnection, name: string, given?: object): Promise<string> => {
+const call = async (
+  connection: DaemonClient.DaemonConnection,
+  name: string,
+  given?: object,
+  millis = patienceMillis
+): Promise<string> => {
   const { daemon: { pid }, socket } = connection
   const silent = new DaemonRefusal("NotStarted", `the daemon (process ${pid}) has not answered; is it stopped?`)
-  const signal = AbortSignal.timeout(patienceMillis)
+  const signal = AbortSignal.timeout(millis)
   signal.addEventListener("abort", () => socket.destroy(silent))
   try {
     return await ask(connection, name, given)

@@ -24,6 +24,8 @@ export interface DaemonLinkOptions {
   readonly program: string
   /** The server as the daemon is to look it up itself. Default: the endpoint as it is. */
   readonly wants?: Hello.Wish | undefined
+  /** `host`: a legacy server has the program alone. Default: `once`, it shares a process with others that ask something and end. */
+  readonly use?: Hello.Use | undefined
   /** Told when a server is started without the daemon, with the reason. */
   readonly onDirect: (why: string) => Effect.Effect<void>
   /** A session with this server that has begun already: the first connection. Default: each is made anew. */
@@ -43,7 +45,7 @@ export const through = (endpoint: StdioEndpoint, options: DaemonLinkOptions): St
         DaemonClient.connect({
           wants: options.wants ?? { endpoint: { command, args, cwd, env, inheritEnv }, name: server },
           program: options.program,
-          use: "once",
+          use: options.use ?? "once",
           signal
         }),
       catch: (error) => isNativeError(error) ? error.message : String(error)

@@ -117,11 +117,13 @@ export const make = (wanted: WantedServer, initialize: RawMessage.RawMessage | u
   const isShared = initialize === undefined ? policy.sharing === "shared" : wanted.isShared
   const { instance } = wanted
   const process = digest({ command, args, cwd, environment: Object.entries(environment).toSorted(), instance })
-  const question = initialize && RawMessage.replaced(initialize, [
+  const asked = initialize && RawMessage.replaced(initialize, [
     [RawMessage.paths.id, "0"],
-    // Where several sessions share a process it is unknown which of them a question is for: none is asked.
-    [["params", "capabilities"], isShared ? "{}" : undefined]
+    // Where several sessions share a process it is unknown which of them is meant, but for a question in the course of the only call.
+    [["params", "capabilities"], isShared ? sharedCapabilities : undefined]
   ])
+  // Read again, so that what the key is made of is what the server is told.
+  const question = asked && RawMessage.own(asked.text)
   const { capabilities, protocolVersion } = question === undefined
     ? { capabilities: undefined, protocolVersion: undefined }
     : RawMessage.paramsOf(question)
@@ -146,6 +148,9 @@ export const make = (wanted: WantedServer, initialize: RawMessage.RawMessage | u
     }
   }
 }
+
+/** Of sessions that share a process. What one of them does not take is refused by `ServerMux`: all of them are to share one. */
+const sharedCapabilities = `{"elicitation":{"form":{},"url":{}}}`
 
 /** Of one process. */
 const maxSessions = 10_000

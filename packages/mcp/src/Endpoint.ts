@@ -12,7 +12,7 @@ import * as Duration from "effect/Duration"
 import * as Redacted from "effect/Redacted"
 import type { HttpAuthorizer } from "./HttpAuthorizer.ts"
 import type { SessionLostClassifier, SessionSigns } from "./internal/http/SessionLost.ts"
-import * as Concealment from "./internal/link/redactSecrets.ts"
+import * as redactSecrets from "./internal/link/redactSecrets.ts"
 import type { OpenOwnLink } from "./Link.ts"
 
 /** A server that is a process of ours: started with `command` and `args`, never through a shell. */
@@ -120,9 +120,9 @@ const stdio = (options: StdioOptions): StdioEndpoint =>
     command: options.command,
     args: options.args ?? [],
     cwd: options.cwd,
-    env: redact(options.env),
+    env: asRedacted(options.env),
     inheritEnv: options.inheritEnv ?? false,
-    secrets: redactAll(options.secrets),
+    secrets: allRedacted(options.secrets),
     open: options.open
   })
 
@@ -140,11 +140,11 @@ const sse = (options: SseOptions): SseEndpoint => new SseEndpoint(httpParts(opti
 
 /** The endpoint in one line, for messages: the command line, or the url without credentials and query; without secrets. */
 const describe = (endpoint: Endpoint): string => {
-  const conceal = Concealment.make(endpoint.secrets.map((secret) => String(Redacted.value(secret))))
-  if (endpoint._tag === "Stdio") return conceal([endpoint.command, ...endpoint.args].join(" "))
+  const redact = redactSecrets.make(endpoint.secrets.map((secret) => String(Redacted.value(secret))))
+  if (endpoint._tag === "Stdio") return redact([endpoint.command, ...endpoint.args].join(" "))
   if (!URL.canParse(endpoint.url)) return "an ill-formed url"
   const url = new URL(endpoint.url)
-  return conceal(`${url.protocol}//${url.host}${url.pathname}`)
+  return redact(`${url.protocol}//${url.host}${url.pathname}`)
 }
 
 /** Constructors and views of endpoints. */
@@ -154,16 +154,18 @@ const defaultSessionEndTimeout = "2 seconds"
 
 const httpParts = ({ authorizer, headers, open, secrets, url }: SseOptions) => ({
   url: String(url),
-  headers: redact(headers),
+  headers: asRedacted(headers),
   authorizer,
-  secrets: redactAll(secrets),
+  secrets: allRedacted(secrets),
   open
 })
 
-const redactAll = (values: ReadonlyArray<string | Redacted.Redacted> = []): ReadonlyArray<Redacted.Redacted> =>
+const allRedacted = (values: ReadonlyArray<string | Redacted.Redacted> = []): ReadonlyArray<Redacted.Redacted> =>
   values.map((value) => typeof value === "string" ? Redacted.make(value) : value)
 
-const redact = (values: Readonly<Record<string, string | Redacted.Redacted>> = {}): Record<string, Redacted.Redacted> =>
+const asRedacted = (
+  values: Readonly<Record<string, string | Redacted.Redacted>> = {}
+): Record<string, Redacted.Redacted> =>
   Object.fromEntries(
     Object.entries(values).map((
       [name, value]

@@ -18,7 +18,7 @@ import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import { Endpoint } from "./Endpoint.ts"
 import * as connectFailure from "./internal/connection/connectFailure.ts"
-import type { ConnectOptions, McpConnection } from "./internal/connection/contract.ts"
+import type { ConnectOptions, McpConnection as Connection } from "./internal/connection/contract.ts"
 import * as Dialing from "./internal/connection/dialing.ts"
 import * as Handshake from "./internal/connection/handshake.ts"
 import { fulfilling } from "./internal/connection/inputRounds.ts"
@@ -27,7 +27,7 @@ import { openLink } from "./internal/connection/openLink.ts"
 import { quoteStderr } from "./internal/connection/quoteStderr.ts"
 import { hintFor } from "./internal/connection/startHints.ts"
 import * as Boundary from "./internal/link/Boundary.ts"
-import * as Concealment from "./internal/link/redactSecrets.ts"
+import * as redactSecrets from "./internal/link/redactSecrets.ts"
 import { scopedFork } from "./internal/link/scopedFork.ts"
 import { annotation } from "./internal/pool/ConnectionLog.ts"
 import { type ConnectReason, HandshakeFailed, HandshakeTimeout } from "./McpRuntimeError.ts"
@@ -37,27 +37,31 @@ export type {
   ConnectOptions,
   Diagnostics,
   Era,
-  McpConnection,
   RequestOptions,
   Spoken
 } from "./internal/connection/contract.ts"
 
-/**
- * Opens a connection to an endpoint: starts the process or prepares HTTP, then `initialize` and `notifications/initialized`.
- * The Scope owns it. Fails with the reason nearest to the cause, last words of the server included.
- */
-export const connect = (options: ConnectOptions): Effect.Effect<McpConnection, ConnectReason, Scope.Scope> =>
-  Dialing.dial(options, connectOver)
+/** Ways to come by a connection. */
+export const McpConnection = {
+  /**
+   * Opens a connection to an endpoint: starts the process or prepares HTTP, then `initialize` and `notifications/initialized`.
+   * The Scope owns it. Fails with the reason nearest to the cause, last words of the server included.
+   */
+  connect: (options: ConnectOptions): Effect.Effect<Connection, ConnectReason, Scope.Scope> =>
+    Dialing.dial(options, connectOver)
+} as const
+
+export type McpConnection = Connection
 
 const connectOver = Effect.fnUntraced(function*(
   options: ConnectOptions,
   course: Dialing.Course
-): Effect.fn.Return<McpConnection, ConnectReason, Scope.Scope> {
+): Effect.fn.Return<Connection, ConnectReason, Scope.Scope> {
   const { endpoint, handlers = {}, server } = options
   const place: connectFailure.Place = {
     server,
     target: endpoint._tag === "Stdio" ? endpoint.command : Endpoint.describe(endpoint),
-    conceal: Concealment.ofEndpoint(endpoint)
+    redact: redactSecrets.ofEndpoint(endpoint)
   }
   const deadlines = options.deadlines ?? (yield* DeadlineSweeper.make)
   const fork = yield* scopedFork
@@ -66,7 +70,7 @@ const connectOver = Effect.fnUntraced(function*(
     server,
     url: endpoint._tag === "Stdio" ? "" : place.target,
     deadlines,
-    conceal: place.conceal,
+    redact: place.redact,
     maxInFlight: options.maxInFlight ?? 16_384,
     handlers,
     onNotification: options.onNotification ?? noListener,
@@ -99,14 +103,14 @@ const connectOver = Effect.fnUntraced(function*(
         const { closed, lastFailure: linkFailure } = multiplexer
         course.trouble = { failure, linkFailure, closed }
         return failure._tag === "HandshakeFailed"
-          ? withLastWords(failure, place.conceal(stderrTail()))
+          ? withLastWords(failure, place.redact(stderrTail()))
           : connectFailure.ofHandshake(place, { failure, linkFailure, closed, stderrTail: stderrTail() })
       })
     )
     return { link, ...outcome }
   })
   const details = () => {
-    const words = place.conceal(stderrTail())
+    const words = place.redact(stderrTail())
     return { ...hintFor(endpoint, multiplexer.firstNoise), ...(words !== "" && { stderrTail: words }) }
   }
   const progress = () => {
@@ -130,7 +134,7 @@ const connectOver = Effect.fnUntraced(function*(
   if (onSpoken !== undefined) boundary.ask("onSpoken", () => onSpoken(spoken))
 
   let listening = 0
-  const request: McpConnection["request"] = (method, params, requestOptions = {}) =>
+  const request: Connection["request"] = (method, params, requestOptions = {}) =>
     multiplexer.request(method, params, requestOptions)
   return {
     server,

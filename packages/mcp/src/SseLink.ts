@@ -42,7 +42,7 @@ import { isSessionLost } from "./internal/http/SessionLost.ts"
 import { answeredBy } from "./internal/link/answeredBy.ts"
 import { Audience } from "./internal/link/Audience.ts"
 import * as Boundary from "./internal/link/Boundary.ts"
-import { tooLong, unbatch } from "./internal/link/incoming.ts"
+import { messagesOf, tooLong } from "./internal/link/incoming.ts"
 import { scopedFork } from "./internal/link/scopedFork.ts"
 import { type PostHost, SsePost } from "./internal/sse/SsePost.ts"
 import type { Link, LinkClosed, LinkFailure, LinkReceiver, Outbound } from "./Link.ts"
@@ -241,7 +241,7 @@ class SseTransport extends HttpEvents implements Link, PostHost {
       maxEventBytes: this.#options.maxMessageBytes ?? LineFraming.defaultMaxLineBytes,
       onEvent: ({ data, event }) => {
         if (event === "endpoint") this.#named(data)
-        else if (event === "message") unbatch(JsonRpc.decode(data), (frame) => this.#receive(frame))
+        else if (event === "message") messagesOf(JsonRpc.decode(data)).forEach((frame) => this.#receive(frame))
       },
       onTooLong: (long) => {
         if (long.event === "endpoint") this.#named(undefined)

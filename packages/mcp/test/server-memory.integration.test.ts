@@ -1,6 +1,6 @@
 /** A gateway's life: an endpoint per user, each called and left. */
 import { assert, describe, it } from "@effect/vitest"
-import { layer, McpConfig, McpConnections } from "@holdfast/mcp"
+import { McpConfig, McpConnections } from "@holdfast/mcp"
 import { MemoryServer } from "@holdfast/mcp/testing"
 import * as Effect from "effect/Effect"
 import { TestClock } from "effect/testing"
@@ -42,7 +42,7 @@ describe("a program that calls ever more endpoints", () => {
           assert.instanceOf(memory, ServerMemory)
           assert.isAtMost(memory?.size ?? endpoints, 1025)
         }),
-        layer(yield* McpConfig.make({}))
+        McpConnections.layer(yield* McpConfig.make({}))
       )
     }))
 })

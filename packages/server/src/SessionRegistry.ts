@@ -24,6 +24,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { publishMetrics } from "./internal/metrics/publishMetrics.ts"
 import { digestOf, randomId } from "./internal/nodeCrypto.ts"
+import { scopedFork } from "./internal/scopedFork.ts"
 import { releaseTimeout, SessionEntry, type SessionHost } from "./internal/session/SessionEntry.ts"
 import { McpServerError, ServerDraining, SessionLimit, SessionNotFound } from "./McpServerError.ts"
 import type { CloseReason, SessionShape, SessionState, SessionTransport } from "./Session.ts"
@@ -105,7 +106,7 @@ export const make = Effect.fnUntraced(function*(
   const policy = yield* SessionPolicy.make(input)
   const clock = yield* Clock.Clock
   const events = yield* PubSub.sliding<SessionEvent>(1024)
-  const fork = Effect.runForkWith(yield* Effect.context())
+  const fork = yield* scopedFork
   const byDigest = new Map<string, SessionEntry>()
   /** Those that are closing are here, and no longer found. */
   const all = new Set<SessionEntry>()

@@ -35,6 +35,7 @@ import * as Scope from "effect/Scope"
 import { complainOf } from "./internal/complain.ts"
 import * as HttpSessions from "./internal/http/HttpSessions.ts"
 import * as NodeMain from "./internal/nodeMain.ts"
+import { scopedFork } from "./internal/scopedFork.ts"
 import type { SdkServer } from "./internal/sdk/SessionServer.ts"
 import type { Message } from "./internal/session/Conversation.ts"
 import { factoryOf } from "./internal/session/factoryOf.ts"
@@ -115,7 +116,7 @@ export const serve = <R>(
   Effect.gen(function*() {
     const factory = yield* factoryOf(server)
     const write = (text: string): void => stdio.write(`${text}\n`)
-    const fork = Effect.runForkWith(yield* Effect.context())
+    const fork = yield* scopedFork
     const refuse = (id: JsonRpc.RequestId | null, code: number, message: string): void =>
       write(JsonRpc.encodeFailure(id, { code, message }))
     const closed = Deferred.makeUnsafe<NodeStdio.StdioEnd>()

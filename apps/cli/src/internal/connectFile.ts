@@ -54,7 +54,7 @@ const mayHave = async (file: string, server: string): Promise<boolean> => {
   // It is in UTF-16, which is rare: the daemon reads it.
   if (text.includes("\0")) return true
   // Few have several files, and of those few need this.
-  const { parse } = await import("jsonc-parser")
+  const { parse } = await import("#jsonc-parser")
   const document: unknown = parse(text, [], { allowTrailingComma: true })
   return containers.some((path) => {
     const servers = path.reduce<unknown>((value, name) => isMembers(value) ? value[name] : undefined, document)

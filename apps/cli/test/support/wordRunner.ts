@@ -6,6 +6,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { createInterface } from "node:readline"
+import { Readable } from "node:stream"
 import { run } from "../../src/Program.ts"
 import { Shell } from "../../src/Shell.ts"
 
@@ -17,7 +18,8 @@ const output = () => {
     hasColor: false,
     columns: undefined,
     gone: Effect.never,
-    write: (more: string) => Effect.sync(() => void (text += more))
+    hasReader: () => true,
+    write: (more: string | Uint8Array) => Effect.sync(() => void (text += String(more)))
   }
 }
 
@@ -33,7 +35,9 @@ for await (const line of createInterface({ input: process.stdin })) {
     platform: process.platform,
     stdout,
     stderr,
-    stdin: Effect.succeed("")
+    stdin: Effect.succeed(""),
+    stdinChunks: Readable.from([]),
+    ask: undefined
   }
   const program = Effect.provide(run(JSON.parse(line)), Layer.merge(NodeServices.layer, Layer.succeed(Shell, shell)))
   const code = await Effect.runPromise(program)

@@ -24,6 +24,7 @@ import * as ServerTarget from "../ServerTarget.ts"
 import type { CallLog } from "./callLog.ts"
 import type { Journal } from "./Journal.ts"
 import { newSecret } from "./nodePlatform.ts"
+import type { ParkedCalls } from "./ParkedCalls.ts"
 import { passOn } from "./passOn.ts"
 import * as SocketLines from "./socketLines.ts"
 import type { UrlServers, WantedUrl } from "./urlServers.ts"
@@ -40,6 +41,9 @@ export interface ServedSession {
   readonly successor: Successor
   readonly calls: CallLog
   readonly journal: Journal
+  readonly parked: ParkedCalls
+  /** Runs a fiber of the daemon, which outlives the session. */
+  readonly runForDaemon: Run
 }
 
 /** The newer daemon that this one has made way for, or will. */
@@ -57,7 +61,7 @@ export interface Successor {
  */
 export const serveServer = (
   socket: net.Socket,
-  { calls, isModernHost, journal, pool, successor, urls, wanted, who }: ServedSession
+  { calls, isModernHost, journal, parked, pool, runForDaemon, successor, urls, wanted, who }: ServedSession
 ): Effect.Effect<void> =>
   Effect.scoped(Effect.gen(function*() {
     const run = yield* FiberSet.makeRuntime<never, void, never>()
@@ -123,10 +127,33 @@ export const serveServer = (
         }, run))
       }
     })
-    yield* Effect.addFinalizer(() => Effect.sync(() => session.hostEnded()))
+    const parking = parked.session({
+      server: wanted.name,
+      mayBegin: () => !successor.isThere(),
+      who: () => caller ?? who,
+      toHost: (text) => SocketLines.write(socket, `${text}\n`),
+      observer: calls.watch(() => caller ?? who, wanted.name),
+      open: (initialize, opening) => {
+        const held = "config" in wanted
+          ? Effect.flatMap(urls, ({ hold }) => hold(wanted, initialize, who, opening))
+          : hold(pool, { ...wanted, isShared: false }, initialize, who, {
+            ...opening,
+            onShared: () => ignore
+          }, runForDaemon)
+        runForDaemon(held)
+      }
+    })
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        parking.leave()
+        session.hostEnded()
+      })
+    )
     yield* Effect.callback<void>((resume) => {
       const hear = (line: string): void => {
-        session.hostSaid(line)
+        if (!parking.takes(line)) {
+          session.hostSaid(line)
+        }
         leaveIfQuiet()
       }
       const framing = LineFraming.make({
@@ -150,7 +177,7 @@ const callerOf = (who: SessionStatus, initialize: RawMessage.RawMessage | undefi
 }
 
 /** Runs a fiber of the session. */
-type Run = (effect: Effect.Effect<void>) => Fiber.Fiber<void>
+export type Run = (effect: Effect.Effect<void>) => Fiber.Fiber<void>
 
 /** What a session is given. */
 type HeldOpening = Opening & { readonly onShared: (server: PooledServer) => () => void }
@@ -176,6 +203,9 @@ const hold = (
   run: Run
 ): Effect.Effect<void> => {
   const initialize = said?.method === "initialize" ? said : undefined
+  // A client of the modern era says so in each request, and what is between the eras looks at that.
+  const takesQuestions = initialize === undefined ||
+    RawMessage.textAt(initialize, ["params", "capabilities", "elicitation"]) !== undefined
   const later = (millis: number, work: () => void): () => void => {
     const fiber = run(Effect.andThen(Effect.sleep(millis), Effect.sync(work)))
     return () => fiber.interruptUnsafe()
@@ -185,7 +215,7 @@ const hold = (
       Effect.flatMap(({ isFresh, place }) =>
         usable(pool, ServerTarget.make(place, question), { program: who.program, isFresh })
       ),
-      Effect.flatMap((server) => attend(server, who, opening, bridged)),
+      Effect.flatMap((server) => attend(server, who, opening, takesQuestions, bridged)),
       Effect.scoped
     )
   const own = inEra(initialize)
@@ -210,13 +240,14 @@ const attend = (
   server: PooledServer,
   who: SessionStatus,
   opening: HeldOpening,
+  takesQuestions: boolean,
   bridged: Bridged | undefined
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { isShared } = server.target
     const ended = Deferred.makeUnsafe<void>()
     let onMessage = opening.onMessage
-    const port = server.mux.attach((message) => onMessage(message))
+    const port = server.mux.attach((message) => onMessage(message), takesQuestions)
     server.losses.add(opening.onLost)
     server.hold(who)
     const onRetired = isShared ? opening.onShared(server) : ignore

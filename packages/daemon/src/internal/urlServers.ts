@@ -10,7 +10,7 @@
 import * as EndpointKey from "@holdfast/mcp/EndpointKey"
 import { type HttpProxies, HttpProxies as Proxies } from "@holdfast/mcp/HttpLink"
 import type { ServerConfig } from "@holdfast/mcp/McpConfig"
-import * as McpConnections from "@holdfast/mcp/McpConnections"
+import { McpConnections } from "@holdfast/mcp/McpConnections"
 import type { McpRuntimeError } from "@holdfast/mcp/McpRuntimeError"
 import * as SdkTransport from "@holdfast/mcp/SdkTransport"
 import * as Deferred from "effect/Deferred"
@@ -159,7 +159,7 @@ export const make: Effect.Effect<UrlServers, never, Scope.Scope> = Effect.gen(fu
 
 const connectionsOf = (
   { config, name, proxies }: WantedUrl
-): Effect.Effect<McpConnections.McpConnections["Service"], McpRuntimeError, Scope.Scope> =>
+): Effect.Effect<McpConnections["Service"], McpRuntimeError, Scope.Scope> =>
   McpConnections.make({
     file: "the daemon's",
     servers: new Map([[name, config]]),

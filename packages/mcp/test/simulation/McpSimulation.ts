@@ -5,7 +5,7 @@
 import { Endpoint } from "@holdfast/mcp/Endpoint"
 import type { OpenOwnLink } from "@holdfast/mcp/Link"
 import { McpConfig } from "@holdfast/mcp/McpConfig"
-import * as McpConnections from "@holdfast/mcp/McpConnections"
+import { type CallOptions, McpConnections } from "@holdfast/mcp/McpConnections"
 import type { McpRuntimeError } from "@holdfast/mcp/McpRuntimeError"
 import * as Messages from "@holdfast/mcp/Messages"
 import { MemoryServer } from "@holdfast/mcp/testing"
@@ -197,7 +197,7 @@ const live = Effect.fnUntraced(function*(
   yield* McpLife.keepWarm(mcp, world, Deferred.await(closing))
   const pause = (most: number) => clock.sleep(Duration.millis(random.int(0, most)))
 
-  const send = (asked: Asked, tool: SimulatedServer.ToolName, options: McpConnections.CallOptions) => {
+  const send = (asked: Asked, tool: SimulatedServer.ToolName, options: CallOptions) => {
     const { server, token } = asked
     const call = { name: tool, arguments: { token } }
     const heard = ({ message }: Messages.Progress) => {

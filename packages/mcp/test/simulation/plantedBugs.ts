@@ -7,7 +7,7 @@ import type * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
-import { Replay } from "../../src/internal/calls/CallRetries.ts"
+import { CallRetries } from "../../src/internal/calls/CallRetries.ts"
 import { Call } from "../../src/internal/connection/Call.ts"
 import { Multiplexer } from "../../src/internal/connection/Multiplexer.ts"
 import { Responder } from "../../src/internal/connection/Responder.ts"
@@ -153,7 +153,7 @@ export const plantedBugs: ReadonlyArray<PlantedBug> = [
   {
     name: "a lost call is sent again without leave",
     plant: replace(
-      Replay.prototype,
+      CallRetries.prototype,
       "attempt",
       (original) =>
         function(this: never, call: CallLike, ...rest: ReadonlyArray<never>) {
@@ -163,19 +163,23 @@ export const plantedBugs: ReadonlyArray<PlantedBug> = [
   },
   {
     name: "a call is sent again without end",
-    plant: replace(Replay.prototype, "attempt", (original) =>
-      function(this: never, ...args: ReadonlyArray<never>) {
-        const [call, total, until, number, , delivery] = args
-        return Reflect.apply(original, this, [call, total, until, number, 0, delivery])
-      })
+    plant: replace(
+      CallRetries.prototype,
+      "attempt",
+      (original) =>
+        function(this: never, ...args: ReadonlyArray<never>) {
+          const [call, total, until, number, , delivery] = args
+          return Reflect.apply(original, this, [call, total, until, number, 0, delivery])
+        }
+    )
   },
   {
     name: "every attempt has the whole deadline for itself",
     plant: replace(
-      Replay.prototype,
+      CallRetries.prototype,
       "attempt",
       (original) =>
-        function(this: Replay, call: never, total: number, _: number, ...rest: ReadonlyArray<never>) {
+        function(this: CallRetries, call: never, total: number, _: number, ...rest: ReadonlyArray<never>) {
           return Reflect.apply(original, this, [call, total, this.deadlines.now() + total, ...rest])
         } as Method
     )

@@ -49,7 +49,7 @@ export const noteTaker = (options: Partial<MultiplexerOptions> = {}, over: Parti
       },
       now: () => clock.now
     },
-    conceal: (text) => text,
+    redact: (text) => text,
     maxInFlight: 10,
     handlers: {},
     onNotification: () => {},

@@ -14,6 +14,7 @@ import type { Operation } from "../../ServerPool.ts"
 import type { Feed, Numbered } from "../Feed.ts"
 import type { TakenPlace } from "../Instances.ts"
 import type { Journal } from "../Journal.ts"
+import type { ParkedCalls } from "../ParkedCalls.ts"
 
 export interface ControlOptions {
   readonly version: string
@@ -30,6 +31,7 @@ export interface ControlOptions {
   readonly explain: (server: string) => Contract.Explanation
   /** The name of the server that a word means: its name, or the number of one of its processes. */
   readonly nameOf: (word: string) => string
+  readonly parked: Pick<ParkedCalls, "answer" | "questions" | "result">
   readonly operate: (operation: Operation, server: string) => Effect.Effect<number>
 }
 
@@ -41,7 +43,7 @@ export interface ControlFibers {
 }
 
 export const make = (options: ControlOptions, { call, promise }: ControlFibers): McpServer => {
-  const { explain, fewer, journal, log, makeWay, nameOf, operate, status, stop, version } = options
+  const { explain, fewer, journal, log, makeWay, nameOf, operate, parked, status, stop, version } = options
   const server = new McpServer({ name: "holdfast-daemon", version })
   const resource = (
     name: string,
@@ -78,6 +80,8 @@ export const make = (options: ControlOptions, { call, promise }: ControlFibers):
   resource("log", Contract.uris.log, "The last lines of its log", Effect.sync(() => log.items.join("\n")), "text/plain")
   const events = Effect.sync(() => JSON.stringify({ events: journal.events.items } satisfies Contract.Events))
   resource("events", Contract.uris.events, "The last events: servers, leases, calls, refusals", events)
+  const questions = Effect.sync(() => JSON.stringify({ questions: parked.questions() } satisfies Contract.Questions))
+  resource("questions", Contract.uris.questions, "Questions of servers that wait for an answer", questions)
   ofServer(
     "history",
     Contract.uris.historyOf,
@@ -135,6 +139,20 @@ export const make = (options: ControlOptions, { call, promise }: ControlFibers):
     "The last tries of a server: which step failed, how its process ended, what to do; and what keeps its processes apart",
     named,
     (input) => Effect.sync(() => JSON.stringify(historyOf(options)(nameOf(input.server)))),
+    true
+  )
+  tool("questions", "Questions of servers that wait for an answer", nothing, () => questions, true)
+  tool(
+    "answer",
+    "Answers the question of a server; its call goes on",
+    Contract.Answer,
+    (input) => Effect.map(parked.answer(input), (result) => JSON.stringify(result))
+  )
+  tool(
+    "result",
+    "What has become of a call that was parked, by its id or that of one of its questions",
+    Contract.ResultOf,
+    (input) => Effect.map(parked.result(input), (result) => JSON.stringify(result)),
     true
   )
   tool(

@@ -27,12 +27,12 @@ import { stickiness } from "../connection/connectFailure.ts"
 import type { CallFailure, McpConnection } from "../connection/contract.ts"
 import { effectOf } from "../connection/guardedHandlers.ts"
 import { connectionOf, named } from "../connection/naming.ts"
-import type { Target } from "../pool/PooledServer.ts"
+import type { PooledServer } from "../pool/PooledServer.ts"
 import type { ServerMemory } from "../pool/ServerMemory.ts"
 import { fromPoolError } from "./poolFailure.ts"
 
 export interface Call<A> {
-  readonly target: Target
+  readonly target: PooledServer
   readonly method: string
   /** What one attempt may take once it is sent, in milliseconds. */
   readonly limit: number
@@ -73,19 +73,19 @@ interface Trouble {
 /** A server may ask for a breath by `Retry-After`; a longer one is not taken on the caller's time. */
 const maxRetryAfterMillis = 60_000
 
-export class Replay {
-  readonly pool: ConnectionPool.ConnectionPool<Target, McpConnection, ConnectReason>
+export class CallRetries {
+  readonly pool: ConnectionPool.ConnectionPool<PooledServer, McpConnection, ConnectReason>
   readonly deadlines: Deadlines.Deadlines
   readonly #memory: ServerMemory
-  readonly #progress: (target: Target) => string | undefined
+  readonly #progress: (target: PooledServer) => string | undefined
 
   constructor(
     { deadlines, memory, pool, progress }: {
-      readonly pool: ConnectionPool.ConnectionPool<Target, McpConnection, ConnectReason>
+      readonly pool: ConnectionPool.ConnectionPool<PooledServer, McpConnection, ConnectReason>
       readonly deadlines: Deadlines.Deadlines
       readonly memory: ServerMemory
       /** How far the dial of a server is, with its own words. */
-      readonly progress: (target: Target) => string | undefined
+      readonly progress: (target: PooledServer) => string | undefined
     }
   ) {
     this.pool = pool
@@ -109,7 +109,7 @@ export class Replay {
     })
   }
 
-  #budgetOf({ fingerprint, policy }: Target): ReplayBudget.ReplayBudget {
+  #budgetOf({ fingerprint, policy }: PooledServer): ReplayBudget.ReplayBudget {
     const notes = this.#memory.of(fingerprint)
     notes.budget ??= ReplayBudget.make({ burst: Math.max(100, policy.maxInFlight) })
     return notes.budget
@@ -117,7 +117,7 @@ export class Replay {
 
   /** Lends a connection to `f`, whose failures are its own, of whatever class they are: another pool's among them. */
   once<A, E, R>(
-    target: Target,
+    target: PooledServer,
     f: (connection: McpConnection) => Effect.Effect<A, E, R>,
     options: ConnectionPool.AcquireOptions = {}
   ): Effect.Effect<A, E | McpRuntimeError, R> {
@@ -273,7 +273,11 @@ export class Replay {
   }
 
   /** The connection is doubted, and its successor may have to wait for `minUptime`. */
-  private isUndecided(used: McpConnection | undefined, trouble: Trouble | undefined, { policy }: Target): boolean {
+  private isUndecided(
+    used: McpConnection | undefined,
+    trouble: Trouble | undefined,
+    { policy }: PooledServer
+  ): boolean {
     return used?.doubts?.isRaised() === true && trouble !== undefined &&
       this.deadlines.now() - trouble.since < policy.minUptime * patience
   }

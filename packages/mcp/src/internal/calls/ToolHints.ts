@@ -16,7 +16,7 @@ import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import { ConnectionLost, DeadlineExceeded, type McpRuntimeError, type ServerError } from "../../McpRuntimeError.ts"
 import type { CallFailure, McpConnection } from "../connection/contract.ts"
-import type { Target } from "../pool/PooledServer.ts"
+import type { PooledServer } from "../pool/PooledServer.ts"
 import type { ServerMemory } from "../pool/ServerMemory.ts"
 import { allPages } from "./listing.ts"
 import * as listings from "./listings.ts"
@@ -57,20 +57,20 @@ export class ToolHints {
   readonly #memory: ServerMemory
   readonly #asking = new Map<string, Fiber.Fiber<void>>()
   readonly #scope: Scope.Scope
-  readonly #list: (target: Target) => Effect.Effect<unknown, McpRuntimeError>
+  readonly #list: (target: PooledServer) => Effect.Effect<unknown, McpRuntimeError>
 
   /** `list` asks for the tools in the ordinary way, and makes sure that they are remembered. */
   constructor(
     scope: Scope.Scope,
     memory: ServerMemory,
-    list: (target: Target) => Effect.Effect<unknown, McpRuntimeError>
+    list: (target: PooledServer) => Effect.Effect<unknown, McpRuntimeError>
   ) {
     this.#scope = scope
     this.#memory = memory
     this.#list = list
   }
 
-  remember(target: Target, tools: ReadonlyArray<Messages.Tool>): void {
+  remember(target: PooledServer, tools: ReadonlyArray<Messages.Tool>): void {
     const notes = this.#memory.of(target.fingerprint)
     notes.repeatable = new Set(tools.filter(isRepeatable).map(({ name }) => name))
     // Nothing but HTTP has headers.
@@ -88,7 +88,7 @@ export class ToolHints {
    * has not run the call: it is asked for its tools, and the call is sent once more if they tell anything new.
    */
   withHeaders<A>(
-    target: Target,
+    target: PooledServer,
     connection: McpConnection,
     { args, left, name }: { readonly name: string; readonly args: unknown; readonly left: () => number },
     send: (headers: Headers) => Effect.Effect<A, CallFailure>
@@ -109,13 +109,13 @@ export class ToolHints {
     )
   }
 
-  #headersOf({ fingerprint }: Target, name: string, args: unknown): Headers {
+  #headersOf({ fingerprint }: PooledServer, name: string, args: unknown): Headers {
     const declared = this.#memory.of(fingerprint).mirrored?.get(name)
     return declared === undefined ? undefined : headersOf(declared, args)
   }
 
   /** Asks beside a call on this connection, unless they are known or being asked for. */
-  ask(target: Target, connection: McpConnection): Effect.Effect<void> {
+  ask(target: PooledServer, connection: McpConnection): Effect.Effect<void> {
     return Effect.suspend(() => {
       const { deadlines, fingerprint, label, policy } = target
       if (!policy.reuse || this.#asking.has(fingerprint)) return Effect.void
@@ -140,7 +140,7 @@ export class ToolHints {
   }
 
   /** Whether this tool may be called again; waits a little for hints that are on their way. */
-  mayRepeat(target: Target, name: string): Effect.Effect<boolean> {
+  mayRepeat(target: PooledServer, name: string): Effect.Effect<boolean> {
     return Effect.suspend(() => {
       const { fingerprint } = target
       const known = this.#memory.of(fingerprint).repeatable

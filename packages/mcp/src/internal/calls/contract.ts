@@ -1,8 +1,12 @@
 /**
  * The contract of calls: what a caller says, and what comes of it. Types alone; `McpConnections` makes them public.
  */
+import type { PoolPolicy } from "@holdfast/core"
 import type * as Messages from "@holdfast/protocol/Messages"
 import type * as Duration from "effect/Duration"
+import type { ClientHandlers } from "../../ClientHandlers.ts"
+import type { HttpAuthorizer } from "../../HttpAuthorizer.ts"
+import type { SessionLostClassifier } from "../http/SessionLost.ts"
 
 /** How long to wait, and for what. */
 export interface WaitOptions {
@@ -33,7 +37,7 @@ export interface ToolCall {
 }
 
 /** A request of any kind. */
-export interface Request {
+export interface McpRequest {
   readonly method: string
   readonly params?: object | undefined
 }
@@ -69,4 +73,21 @@ export interface ServerNotification {
   /** For example `notifications/tools/list_changed`, `notifications/message`, `notifications/resources/updated`. */
   readonly method: string
   readonly params: unknown
+}
+
+/** Options of the application as a whole. `R`: what its handlers need. */
+export interface LayerOptions<R = never> {
+  /** What servers are told about the client. Default: holdfast and its version. */
+  readonly clientInfo?: { readonly name: string; readonly version: string; readonly title?: string } | undefined
+  /** What is offered to the servers: roots, sampling, elicitation. Default: nothing. */
+  readonly handlers?: ClientHandlers<R> | undefined
+  /** Where the credentials of configured HTTP servers come from, by the server's name: see `OAuth`. Default: their headers. */
+  readonly authorizers?: Readonly<Record<string, HttpAuthorizer>> | undefined
+  /**
+   * Which responses of configured HTTP servers mean that the session is lost, by the server's name: see `HttpLinkOptions`. Default: 404,
+   * and any refusal that says so.
+   */
+  readonly isSessionLost?: Readonly<Record<string, SessionLostClassifier>> | undefined
+  /** Limits over all servers (`maxConnections`, `drainTimeout`). What is said about a server in its config is the server's. */
+  readonly policy?: PoolPolicy.PoolPolicyInput | undefined
 }

@@ -3,7 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as ToolFilter from "../../ToolFilter.ts"
-import type { Target } from "../pool/PooledServer.ts"
+import type { PooledServer } from "../pool/PooledServer.ts"
 
 export class ConfigNews {
   readonly #told = new Set<string>()
@@ -17,7 +17,7 @@ export class ConfigNews {
   }
 
   static ofMissing(
-    { label, tools: filter }: Target,
+    { label, tools: filter }: PooledServer,
     tools: ReadonlyArray<{ readonly name: string }>
   ): ReadonlyArray<{ readonly message: string }> {
     return ToolFilter.missing(filter, tools).map(({ name, said }) => ({

@@ -215,4 +215,4 @@ const flags: ReadonlyMap<string, boolean> = new Map([
 ])
 
 /** A value that no message shows, under its name. */
-export const concealed = (name: string, value: string): Redacted.Redacted => Redacted.make(value, { label: name })
+export const asRedacted = (name: string, value: string): Redacted.Redacted => Redacted.make(value, { label: name })

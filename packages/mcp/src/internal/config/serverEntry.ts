@@ -16,7 +16,7 @@ import type { Era } from "../connection/contract.ts"
 import * as HttpHeaders from "../http/HttpHeaders.ts"
 import { isFolder, readEnvironmentFile } from "../nodePlatform.ts"
 import { nameOfKind } from "./configDialects.ts"
-import { concealed, type EntryReader } from "./EntryReader.ts"
+import { asRedacted, type EntryReader } from "./EntryReader.ts"
 import * as holdfastOptions from "./holdfastOptions.ts"
 import { type CallDeadlines, callDeadlines, policyInput } from "./serverPolicy.ts"
 import { timeoutsOf } from "./timeouts.ts"
@@ -202,7 +202,7 @@ const environmentOf = Effect.fnUntraced(function*(
       readEnvironmentFile(absolute),
       ({ code }) => reader.invalid(file.path, { expected: `a readable file at ${absolute}`, actual: code })
     )
-    for (const [name, value = ""] of Object.entries(read)) values.set(name, concealed(name, value))
+    for (const [name, value = ""] of Object.entries(read)) values.set(name, asRedacted(name, value))
   }
   const said = reader.find("env")
   for (const [name, text, at] of said === undefined ? [] : yield* reader.texts(said)) {
@@ -210,7 +210,7 @@ const environmentOf = Effect.fnUntraced(function*(
       return yield* reader.fault(at, "a name of a variable, without \"=\"", JSON.stringify(name))
     }
     if (text.includes("\0")) return yield* reader.fault(at, "a text without NUL characters", "one that has some")
-    values.set(name, concealed(name, homely(reader, text)))
+    values.set(name, asRedacted(name, homely(reader, text)))
   }
   return Object.fromEntries(values)
 })
@@ -257,13 +257,13 @@ const headersOf = Effect.fnUntraced(function*(
   const token = reader.find("bearerTokenEnv")
   if (token !== undefined) {
     const value = yield* reader.expand(token.path, `\${env:${String(token.value)}}`)
-    values.set("authorization", ["Authorization", concealed("Authorization", `Bearer ${value.trim()}`)])
+    values.set("authorization", ["Authorization", asRedacted("Authorization", `Bearer ${value.trim()}`)])
   }
   const said = reader.find("headers")
   for (const [name, text, at] of said === undefined ? [] : yield* reader.texts(said)) {
     const value = text.replace(/^[\t\r\n ]+|[\t\r\n ]+$/g, "")
     if (value !== text) reader.warn(at, "white space at the ends of the header's value is left out")
-    const redacted = concealed(name, value)
+    const redacted = asRedacted(name, value)
     const problem = HttpHeaders.faultOf({ url, headers: { [name]: redacted } })
     if (problem !== undefined) {
       return yield* reader.invalid(at, { expected: "a header that HTTP allows", problem })
@@ -282,7 +282,7 @@ const tellUseless = (reader: EntryReader, field: Parameters<EntryReader["findAll
 /** What placeholders have brought in, also as urls write it. */
 const secretsOf = ({ secrets }: EntryReader): ReadonlyArray<Redacted.Redacted> =>
   [...new Set([...secrets].flatMap((secret) => [secret, encodeURI(secret.toWellFormed())]))]
-    .map((secret) => concealed("placeholder", secret))
+    .map((secret) => asRedacted("placeholder", secret))
 
 /** What is wrong with a url, without its parts that may be secret. */
 const describeUrl = (url: string): string => {

@@ -6,14 +6,14 @@ import type * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import type { LinkClosed, LinkFailure } from "../../Link.ts"
 import { ConnectionLost, HttpRejected, InvalidAnswer, OutcomeUnknown, ServerError } from "../../McpRuntimeError.ts"
 import type { Boundary } from "../link/Boundary.ts"
-import type { Conceal } from "../link/redactSecrets.ts"
+import type { Redact } from "../link/redactSecrets.ts"
 import type { CallFailure } from "./contract.ts"
 
 export interface CallFailuresOptions {
   readonly server: string
   /** The HTTP endpoint for messages; empty for stdio. */
   readonly url: string
-  readonly conceal: Conceal
+  readonly redact: Redact
   readonly boundary: Boundary
 }
 
@@ -28,10 +28,10 @@ export class CallFailures {
 
   /** What a peer says, fit for a message. */
   said(words: string): string {
-    const concealed = this.#concealed(words)
-    return concealed.length > mostSaid
-      ? `${concealed.slice(0, mostSaid)}… (${concealed.length} characters)`
-      : concealed
+    const redacted = this.#redacted(words)
+    return redacted.length > mostSaid
+      ? `${redacted.slice(0, mostSaid)}… (${redacted.length} characters)`
+      : redacted
   }
 
   /** The server's answer is an error. */
@@ -88,11 +88,11 @@ export class CallFailures {
   }
 
   /** What cannot be searched for secrets is one. */
-  #concealed(words: string): string {
+  #redacted(words: string): string {
     try {
-      return this.#options.conceal(words)
+      return this.#options.redact(words)
     } catch (error) {
-      this.#options.boundary.report("the concealment of secrets", error)
+      this.#options.boundary.report("the redaction of secrets", error)
       return "<redacted>"
     }
   }
@@ -115,7 +115,7 @@ export class CallFailures {
   #end(): Pick<OutcomeUnknown, "end"> {
     if (this.closed?._tag !== "ProcessEnded") return {}
     const { end } = this.closed
-    return { end: { ...end, stderrTail: this.#concealed(end.stderrTail) } }
+    return { end: { ...end, stderrTail: this.#redacted(end.stderrTail) } }
   }
 }
 

@@ -20,7 +20,7 @@ import { DeadlineExceeded, TooBusy } from "../../McpRuntimeError.ts"
 import { faultOfHeaders } from "../http/HttpHeaders.ts"
 import { answeredBy, ownId } from "../link/answeredBy.ts"
 import * as Boundary from "../link/Boundary.ts"
-import type { Conceal } from "../link/redactSecrets.ts"
+import type { Redact } from "../link/redactSecrets.ts"
 import type { Fork } from "../link/scopedFork.ts"
 import { Call, type CallOwner, encode, nameOf, type Resume } from "./Call.ts"
 import { CallFailures } from "./CallFailures.ts"
@@ -34,7 +34,7 @@ export interface MultiplexerOptions {
   /** The HTTP endpoint for messages; empty for stdio. */
   readonly url: string
   readonly deadlines: Pick<Deadlines, "arm" | "now">
-  readonly conceal: Conceal
+  readonly redact: Redact
   /** Calls that may wait for an answer at once. */
   readonly maxInFlight: number
   /** What is offered to the server. */
@@ -68,9 +68,9 @@ export class Multiplexer implements LinkReceiver, CallOwner {
   constructor(options: MultiplexerOptions) {
     this.options = options
     this.deadlines = options.deadlines
-    const { boundary, conceal, fork, handlers, server, url } = options
+    const { boundary, redact, fork, handlers, server, url } = options
     this.#boundary = boundary ?? Boundary.make(server, fork)
-    this.#failures = new CallFailures({ server, url, conceal, boundary: this.#boundary })
+    this.#failures = new CallFailures({ server, url, redact, boundary: this.#boundary })
     this.#responder = new Responder({
       server,
       handlers,

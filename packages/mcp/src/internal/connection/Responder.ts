@@ -36,10 +36,10 @@ interface Running {
 const maxRequests = 1024
 
 /** What `initialize` says of us. */
-export const capabilitiesOf = ({ elicitation, roots, sampling }: ClientHandlers): object => ({
+export const capabilitiesOf = ({ elicitation, elicitationModes = [], roots, sampling }: ClientHandlers): object => ({
   ...(roots && { roots: {} }),
   ...(sampling && { sampling: {} }),
-  ...(elicitation && { elicitation: {} })
+  ...(elicitation && { elicitation: Object.fromEntries(elicitationModes.map((mode) => [mode, {}])) })
 })
 
 export class Responder {
@@ -60,7 +60,13 @@ export class Responder {
     const { id, method } = request
     if (method === "ping") return this.#pings.take() && this.#send(this.#pings, JsonRpc.encodeSuccess(id, {}))
     const handler = handlerOf(this.#options.handlers, method)
-    if (handler === undefined) return this.#refuse(id, JsonRpc.errorCode.methodNotFound, "Method not found")
+    if (handler === undefined) {
+      return this.#refuse(
+        id,
+        JsonRpc.errorCode.methodNotFound,
+        `Method not found: this client does not offer ${method}`
+      )
+    }
     if (this.#running.has(id)) {
       return this.#refuse(id, JsonRpc.errorCode.invalidRequest, "A request with this id is being answered")
     }

@@ -12,7 +12,7 @@ import {
   SpawnFailed,
   Unreachable
 } from "../../McpRuntimeError.ts"
-import type { Conceal } from "../link/redactSecrets.ts"
+import type { Redact } from "../link/redactSecrets.ts"
 import type { CallFailure } from "./contract.ts"
 import { withoutName } from "./naming.ts"
 
@@ -21,7 +21,7 @@ export interface Place {
   readonly server: string
   /** The command, or the url without credentials. */
   readonly target: string
-  readonly conceal: Conceal
+  readonly redact: Redact
 }
 
 /** What to do about a server that forgets its sessions: most likely there are several, none of which knows those of the others. */
@@ -59,20 +59,20 @@ export const ofSpawn = (server: string, { cwd }: StdioEndpoint, reason: ProcessE
 }
 
 /** The link was lost after the handshake. */
-export const ofLoss = ({ conceal, server, target }: Place, closed: LinkClosed): ConnectReason => {
+export const ofLoss = ({ redact, server, target }: Place, closed: LinkClosed): ConnectReason => {
   const lost = (description: string) =>
-    new ConnectionLost({ server, delivery: "NotSent", description: conceal(description) })
+    new ConnectionLost({ server, delivery: "NotSent", description: redact(description) })
   switch (closed._tag) {
     case "ProcessEnded": {
-      const end = { ...closed.end, stderrTail: conceal(closed.end.stderrTail) }
+      const end = { ...closed.end, stderrTail: redact(closed.end.stderrTail) }
       return new ConnectionLost({ server, delivery: "NotSent", description: "the server's process ended", end })
     }
     case "Unreachable":
-      return new Unreachable({ server, url: target, description: conceal(closed.description) })
+      return new Unreachable({ server, url: target, description: redact(closed.description) })
     case "PipeBroken":
       return lost(closed.description)
     case "SessionLost":
-      return new ConnectionLost({ server, delivery: "Refused", description: conceal(closed.description) })
+      return new ConnectionLost({ server, delivery: "Refused", description: redact(closed.description) })
     case "Released":
       return lost("it was closed here")
   }
@@ -91,11 +91,11 @@ export const ofHandshake = (
   place: Place,
   { closed, failure, linkFailure, stderrTail }: HandshakeTrouble
 ): ConnectReason => {
-  const { conceal, server, target } = place
-  const words = stderrTail === "" ? {} : { stderrTail: conceal(stderrTail) }
+  const { redact, server, target } = place
+  const words = stderrTail === "" ? {} : { stderrTail: redact(stderrTail) }
   const failed = (description: string) => new HandshakeFailed({ server, description, ...words })
   if (closed?._tag === "ProcessEnded") {
-    const end = { ...closed.end, stderrTail: conceal(closed.end.stderrTail) }
+    const end = { ...closed.end, stderrTail: redact(closed.end.stderrTail) }
     return new ServerExited({ server, command: target, end })
   }
   if (closed?._tag === "PipeBroken") return failed(closed.description)
@@ -116,7 +116,7 @@ export const ofHandshake = (
       // A gateway's 5xx: the server behind it may come back, which a status tells better than words.
       if (linkFailure?._tag === "Lost" && linkFailure.status !== undefined) {
         const { description, status } = linkFailure
-        return new HttpRejected({ server, url: target, status, description: conceal(description) })
+        return new HttpRejected({ server, url: target, status, description: redact(description) })
       }
       return new Unreachable({ server, url: target, description: failure.description })
     }

@@ -2,6 +2,7 @@
  * What an application has given us to run: an effect, or by a mistake something else, which no fiber survives. So it is looked at before
  * it is run.
  */
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { ClientHandlers } from "../../ClientHandlers.ts"
 
@@ -9,16 +10,20 @@ import type { ClientHandlers } from "../../ClientHandlers.ts"
 export const effectOf = <A, E, R>(given: Effect.Effect<A, E, R>, by: string): Effect.Effect<A, E, R> =>
   Effect.isEffect(given) ? given : Effect.die(new TypeError(`${by} must give an Effect, and gave ${kindOf(given)}`))
 
-/** Handlers whose mistakes are theirs. */
-export const guardedHandlers = ({ elicitation, roots, sampling }: ClientHandlers): ClientHandlers => ({
-  ...(roots && { roots: (asker) => effectOf(roots(asker), "the handler of roots/list") }),
-  ...(sampling && {
-    sampling: (params, asker) => effectOf(sampling(params, asker), "the handler of sampling/createMessage")
-  }),
-  ...(elicitation && {
-    elicitation: (params, asker) => effectOf(elicitation(params, asker), "the handler of elicitation/create")
-  })
-})
+/** Handlers whose mistakes are theirs, with the services that they need. */
+export const guardedHandlers = <R>(
+  { elicitation, elicitationModes, roots, sampling }: ClientHandlers<R>,
+  services: Context.Context<R>
+): ClientHandlers => {
+  const guarded = <A, E>(given: Effect.Effect<A, E, R>, method: string): Effect.Effect<A, E> =>
+    Effect.provideContext(effectOf(given, `the handler of ${method}`), services)
+  return {
+    elicitationModes,
+    ...(roots && { roots: (asker) => guarded(roots(asker), "roots/list") }),
+    ...(sampling && { sampling: (params, asker) => guarded(sampling(params, asker), "sampling/createMessage") }),
+    ...(elicitation && { elicitation: (params, asker) => guarded(elicitation(params, asker), "elicitation/create") })
+  }
+}
 
 const kindOf = (value: unknown): string =>
   typeof value === "object" && value !== null && "then" in value ? "a promise (wrap it: Effect.promise)" : typeof value

@@ -13,7 +13,7 @@ import type { Dispatcher } from "undici"
 import type { AuthorizationRefused } from "../../AuthorizationRefused.ts"
 import type { AuthorizationHeaders, HttpAuthorizer } from "../../HttpAuthorizer.ts"
 import type { Boundary } from "../link/Boundary.ts"
-import * as Concealment from "../link/redactSecrets.ts"
+import * as redactSecrets from "../link/redactSecrets.ts"
 import type { Fork } from "../link/scopedFork.ts"
 import { dispatch, unsent } from "./HttpAgent.ts"
 import { faultOfHeaders } from "./HttpHeaders.ts"
@@ -32,20 +32,20 @@ export interface HttpRequest {
 export interface HttpSender {
   readonly send: (via: Dispatcher, request: HttpRequest, handler: Dispatcher.DispatchHandler) => void
   /** Takes the credentials in use out of a text. */
-  readonly conceal: Concealment.Conceal
+  readonly redact: redactSecrets.Redact
 }
 
 /** Sends requests as they are. */
 export const plain: HttpSender = {
   send: (via, request, handler) => dispatch(via, request, handler),
-  conceal: (text) => text
+  redact: (text) => text
 }
 
 /** Sends requests with credentials. `fork` runs what the authorizer has to do; it goes on when a request is no longer wanted. */
 export const make = (authorizer: HttpAuthorizer, fork: Fork, boundary: Boundary): HttpSender => {
   /** The last ones that were sent: what a server quotes late may be the token before. */
   let secrets: ReadonlyArray<string> = []
-  let conceal: Concealment.Conceal = (text) => text
+  let redact: redactSecrets.Redact = (text) => text
 
   const valuesOf = (headers: AuthorizationHeaders): Record<string, string> => {
     const values = Object.entries(headers).map(([name, value]) =>
@@ -54,7 +54,7 @@ export const make = (authorizer: HttpAuthorizer, fork: Fork, boundary: Boundary)
     const fresh = values.map(([, value]) => value).filter((value) => !secrets.includes(value))
     if (fresh.length > 0) {
       secrets = [...fresh, ...secrets].slice(0, rememberedSecrets)
-      conceal = Concealment.make(secrets)
+      redact = redactSecrets.make(secrets)
     }
     return Object.fromEntries(values)
   }
@@ -103,7 +103,7 @@ export const make = (authorizer: HttpAuthorizer, fork: Fork, boundary: Boundary)
 
   return {
     send: (via, request, handler) => attempt(via, request, handler, false),
-    conceal: (text) => conceal(text)
+    redact: (text) => redact(text)
   }
 }
 

@@ -14,7 +14,7 @@ import * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import * as ServerSentEvents from "@holdfast/protocol/ServerSentEvents"
 import * as Hash from "effect/Hash"
 import { Buffer } from "node:buffer"
-import { tooLong, unbatch } from "../link/incoming.ts"
+import { messagesOf, tooLong } from "../link/incoming.ts"
 import type { Body } from "./HttpBody.ts"
 
 export interface EventReader {
@@ -75,7 +75,7 @@ export class HttpCursor {
         const frame = JsonRpc.decode(data)
         if (isError && frame._tag !== "Failure") return
         this.hasMoved = true
-        unbatch(frame, reader.onMessage)
+        messagesOf(frame).forEach((message) => reader.onMessage(message))
       }
     })
     this.#parser = parser

@@ -15,7 +15,7 @@ import type { Dispatcher } from "undici"
 import type { LinkFailure, Outbound } from "../../Link.ts"
 import { answeredBy } from "../link/answeredBy.ts"
 import type { Audience } from "../link/Audience.ts"
-import { unbatch } from "../link/incoming.ts"
+import { messagesOf } from "../link/incoming.ts"
 import { describeError, isProxyRefusal } from "./HttpAgent.ts"
 import { type Body, byItsBeginning, collect, contentTypeOf, discard, encodingOf } from "./HttpBody.ts"
 import { HttpCursor } from "./HttpCursor.ts"
@@ -28,7 +28,7 @@ import * as HttpWords from "./HttpWords.ts"
 export interface ExchangeHost extends ReconnectionHost {
   readonly audience: Audience
   /** Takes the values of headers out of a text that was written elsewhere. */
-  readonly conceal: (text: string) => string
+  readonly redact: (text: string) => string
   /** For the answer to what was posted. */
   readonly receive: (frame: JsonRpc.Incoming | JsonRpc.Malformed, exchange: HttpExchange) => void
   /** For everything else: it may be the answer that another exchange waits for. */
@@ -158,7 +158,7 @@ export class HttpExchange extends HttpEvents {
     if (this.#state === "settled" || this.#state === "ended") return
     this.#state = "settled"
     // Servers like to quote what they do not like.
-    this.#host.audience.failed(this.outbound, { ...failure, description: this.#host.conceal(failure.description) })
+    this.#host.audience.failed(this.outbound, { ...failure, description: this.#host.redact(failure.description) })
   }
 
   /** What is known of a frame whose exchange breaks now. */
@@ -351,7 +351,7 @@ export class HttpExchange extends HttpEvents {
       if (isNonsense) {
         return this.fail(unintelligible(`${frame.reason}: ${frame.excerpt}`))
       }
-      unbatch(frame, (message) => this.receive(message))
+      messagesOf(frame).forEach((message) => this.receive(message))
       this.#complain()
       this.fail(unintelligible("the response holds other messages, but not the answer"))
     })

@@ -16,7 +16,7 @@ import type { Link, LinkClosed, LinkReceiver, Outbound } from "../../Link.ts"
 import { answeredBy } from "../link/answeredBy.ts"
 import { Audience } from "../link/Audience.ts"
 import type { Boundary } from "../link/Boundary.ts"
-import * as Concealment from "../link/redactSecrets.ts"
+import * as redactSecrets from "../link/redactSecrets.ts"
 import { backgroundOf } from "./HttpAgent.ts"
 import type { HttpSender } from "./HttpAuthorization.ts"
 import { HttpCookies } from "./HttpCookies.ts"
@@ -54,7 +54,7 @@ const graceMillis = 500
 export class HttpTransport implements Link, ExchangeHost, PushHost {
   readonly maxMessageBytes: number
   readonly deadlines: Pick<Deadlines, "arm">
-  readonly conceal: Concealment.Conceal
+  readonly redact: redactSecrets.Redact
   readonly audience: Audience
   readonly boundary: Boundary
   readonly #options: HttpLinkOptions
@@ -65,7 +65,7 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
   readonly #push: HttpPush
   readonly #cookies = new HttpCookies()
   readonly doubts = new HttpDoubt()
-  #concealCookies: Concealment.Conceal = (text) => text
+  #redactCookies: redactSecrets.Redact = (text) => text
   /** The server has taken `notifications/initialized`. */
   #isGreeted = false
   #url: URL
@@ -85,8 +85,8 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
     this.#services = services
     this.#url = new URL(options.url)
     this.#headers = new HttpHeaders(this.#url, options.headers)
-    const conceal = Concealment.make(this.#headers.secrets)
-    this.conceal = (text) => this.#concealCookies(services.sender.conceal(conceal(text)))
+    const redact = redactSecrets.make(this.#headers.secrets)
+    this.redact = (text) => this.#redactCookies(services.sender.redact(redact(text)))
     this.#push = new HttpPush(this)
   }
 
@@ -205,7 +205,7 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
   readonly onHeaders = (url: URL, headers: IncomingHttpHeaders): void => {
     const { "set-cookie": set } = headers
     if (set === undefined || !this.#cookies.store(set, url, this.nowMillis())) return
-    this.#concealCookies = Concealment.make(this.#cookies.values)
+    this.#redactCookies = redactSecrets.make(this.#cookies.values)
   }
 
   readonly onUnreachable = (exchange: HttpExchange, description: string): void => {
@@ -261,7 +261,7 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
     const verdict = this.#isAwaited ? undefined : this.#verdictOn(this.#headers.sessionId, status, body)
     if (verdict === undefined) return false
     const reason = lostSession({ status, body })
-    if (verdict !== "lost") this.doubts.raise({ _tag: "Named", description: this.conceal(reason.description) })
+    if (verdict !== "lost") this.doubts.raise({ _tag: "Named", description: this.redact(reason.description) })
     else this.#finish(reason)
     return verdict === "lost"
   }
@@ -325,7 +325,7 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
   #doubt(exchange: HttpExchange, refusal: HttpStatus.Refusal, verdict: "named" | "stated"): void {
     const { description } = lostSession(refusal)
     const { status } = refusal
-    this.doubts.raise({ _tag: "Named", description: this.conceal(description), about: aboutOf(exchange.outbound) })
+    this.doubts.raise({ _tag: "Named", description: this.redact(description), about: aboutOf(exchange.outbound) })
     exchange.fail(
       verdict === "stated" || HttpStatus.isUnexecuted(refusal)
         ? { _tag: "Lost", delivery: "Refused", description, status }
@@ -343,7 +343,7 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
       if (status < 400) this.doubts.failed(about, code, `it answers every request with error ${code}`)
       return false
     }
-    const description = this.conceal(lostSession({ status, body: message }).description)
+    const description = this.redact(lostSession({ status, body: message }).description)
     // A ping decides the doubt. A stream that has brought progress is that of a call which has begun.
     const isHeld = outbound.id !== undefined && outbound.method !== "ping" && !hasBegun &&
       this.doubts.hold(outbound.id, {

@@ -2,14 +2,9 @@
 import * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import type { LineFault } from "@holdfast/protocol/LineFraming"
 
-/** Hands over the messages of a frame one by one. */
-export const unbatch = (
-  frame: JsonRpc.Frame,
-  receive: (frame: JsonRpc.Incoming | JsonRpc.Malformed) => void
-): void => {
-  if (frame._tag !== "Batch") return receive(frame)
-  for (const element of frame.frames) receive(element)
-}
+/** The messages of a frame: a batch is its elements. */
+export const messagesOf = (frame: JsonRpc.Frame): ReadonlyArray<JsonRpc.Incoming | JsonRpc.Malformed> =>
+  frame._tag === "Batch" ? frame.frames : [frame]
 
 /** What is known of a message longer than is accepted: its length in bytes, its first and its last characters. */
 export interface LongMessage {

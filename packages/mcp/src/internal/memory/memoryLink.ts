@@ -25,7 +25,7 @@ import type { ProcessEnd } from "../../McpRuntimeError.ts"
 import { answeredBy } from "../link/answeredBy.ts"
 import { Audience } from "../link/Audience.ts"
 import * as Boundary from "../link/Boundary.ts"
-import { faulty, unbatch } from "../link/incoming.ts"
+import { faulty, messagesOf } from "../link/incoming.ts"
 
 /** How a server's process is said to have ended. */
 export interface ExitOptions {
@@ -131,7 +131,7 @@ class MemoryPipe implements Link, MemoryPeer {
     this.#startedAt = clock.monotonicTimeNanosUnsafe()
     this.#framing = LineFraming.make({
       maxLineBytes: options.maxMessageBytes,
-      onLine: (line) => unbatch(JsonRpc.decode(line), (frame) => this.#deliver(frame)),
+      onLine: (line) => messagesOf(JsonRpc.decode(line)).forEach((frame) => this.#deliver(frame)),
       onFault: (fault) => this.#deliver(faulty(fault))
     })
   }

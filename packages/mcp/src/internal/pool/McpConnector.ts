@@ -5,11 +5,11 @@ import type { Connector } from "@holdfast/core"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { connect, type ConnectOptions, type McpConnection } from "../../McpConnection.ts"
+import { type ConnectOptions, McpConnection } from "../../McpConnection.ts"
 import { ConnectionLost, type ConnectReason } from "../../McpRuntimeError.ts"
 import { defective, kindOf, stackOf } from "../connection/defective.ts"
 import { withoutName } from "../connection/naming.ts"
-import type { Target } from "./PooledServer.ts"
+import type { PooledServer } from "./PooledServer.ts"
 import * as Retirement from "./retirement.ts"
 import type { ServerMemory } from "./ServerMemory.ts"
 
@@ -18,12 +18,12 @@ export interface Context
 {
   /** What each server was found to speak: it is asked once, and again when that no longer works. */
   readonly memory: ServerMemory
-  readonly logLevel: (target: Target) => string | undefined
-  readonly onNotification: (target: Target, method: string, params: unknown) => void
+  readonly logLevel: (target: PooledServer) => string | undefined
+  readonly onNotification: (target: PooledServer, method: string, params: unknown) => void
   /** The names under which a server was asked for. */
-  readonly names: (target: Target) => ReadonlyArray<string>
+  readonly names: (target: PooledServer) => ReadonlyArray<string>
   /** Done with every new connection, in its Scope, before anybody is given it. */
-  readonly prepare: (target: Target, connection: McpConnection) => Effect.Effect<void, never, Scope.Scope>
+  readonly prepare: (target: PooledServer, connection: McpConnection) => Effect.Effect<void, never, Scope.Scope>
 }
 
 /**
@@ -36,28 +36,28 @@ const backstopMillis = 5000
  * The policy the pool works with. Connections of a target that is gone are not kept for anybody. A link of the
  * caller's own may be a test's: its clock may stand still, and then a drain would never end.
  */
-export const poolPolicy = (target: Target, isGone: boolean): Target["policy"] => ({
+export const poolPolicy = (target: PooledServer, isGone: boolean): PooledServer["policy"] => ({
   ...target.policy,
   ...(isGone && { idleTimeout: 0 }),
   ...(target.endpoint.open !== undefined && { drainOnClose: false }),
   connectTimeout: target.policy.connectTimeout + backstopMillis
 })
 
-export interface McpConnector extends Connector.Connector<Target, McpConnection, ConnectReason> {
+export interface McpConnector extends Connector.Connector<PooledServer, McpConnection, ConnectReason> {
   /** How far the dial is that is under way, with the server's words; undefined when there is none. */
-  readonly progress: (target: Target) => string | undefined
+  readonly progress: (target: PooledServer) => string | undefined
 }
 
 export const make = (context: Context): McpConnector => {
   const { memory } = context
   const dialing = new Map<string, () => string>()
-  const dial = Effect.fnUntraced(function*(target: Target) {
+  const dial = Effect.fnUntraced(function*(target: PooledServer) {
     yield* memory.hold(target.fingerprint)
     const notes = memory.of(target.fingerprint)
     let own: (() => string) | undefined
     const names = context.names(target)
     if (names.length > 1) yield* Effect.annotateCurrentSpan("key", names.join(", "))
-    const connection = yield* connect({
+    const connection = yield* McpConnection.connect({
       ...context,
       // Another config may have taken this name from it.
       server: names.includes(target.label) ? target.label : names[0] ?? target.label,

@@ -19,7 +19,7 @@ import type { Era } from "../connection/contract.ts"
 import type { SessionLostClassifier } from "../http/SessionLost.ts"
 import type { Names } from "./underNames.ts"
 
-export interface Target {
+export interface PooledServer {
   /** The server's name in messages. */
   readonly label: string
   readonly endpoint: Endpoint
@@ -43,17 +43,17 @@ export interface Functions {
   readonly isSessionLost?: Readonly<Record<string, SessionLostClassifier>> | undefined
 }
 
-export interface Targets {
+export interface PooledServers {
   /** Configured and usable, in the order of the config. */
   readonly servers: () => ReadonlyArray<string>
   /** Configured well, but not usable here and now. */
   readonly unusable: () => McpConfig["unusable"]
   /** Takes another config. Returns the targets that nobody means any more: no later one has the fingerprint of one of them. */
-  readonly replace: (config: McpConfig) => ReadonlyArray<Target>
+  readonly replace: (config: McpConfig) => ReadonlyArray<PooledServer>
   /** Whether it was returned by `replace`: there are callers who asked for it before, and nobody else. */
-  readonly isGone: (target: Target) => boolean
+  readonly isGone: (target: PooledServer) => boolean
   /** What the server is now; undefined where `at` fails. */
-  readonly current: (server: string | Endpoint) => Target | undefined
+  readonly current: (server: string | Endpoint) => PooledServer | undefined
   /** Under which names a server was asked for, of those that mean it now. Where there is none: `label`. */
   readonly names: Names
   /**
@@ -62,29 +62,29 @@ export interface Targets {
    */
   readonly at: <A, E, R>(
     server: string | Endpoint,
-    f: (target: Target) => Effect.Effect<A, E, R>
+    f: (target: PooledServer) => Effect.Effect<A, E, R>
   ) => Effect.Effect<A, E | McpRuntimeError, R>
 }
 
 export const make = (
   initial: McpConfig,
   functions: Functions = {}
-): Effect.Effect<Targets> =>
+): Effect.Effect<PooledServers> =>
   Effect.gen(function*() {
     // The defaults do not contradict themselves.
     const adHocPolicy = (endpoint: Endpoint) => Effect.orDie(PoolPolicy.make(policyInput(endpoint, "ad hoc")))
     const stdioPolicy = yield* adHocPolicy(Endpoint.stdio({ command: "" }))
     const httpPolicy = yield* adHocPolicy(Endpoint.http({ url: "" }))
     let config = initial
-    let byName: ReadonlyMap<string, Target> = new Map()
-    let byKey: ReadonlyMap<string, Target> = new Map()
+    let byName: ReadonlyMap<string, PooledServer> = new Map()
+    let byKey: ReadonlyMap<string, PooledServer> = new Map()
     let generation = 0
     const gone = new Set<string>()
     /** By fingerprint, in the order they came. */
     const asked = new Map<string, Set<string>>()
     const unlessGone = (key: string): string => gone.has(key) ? `${key}/${generation}` : key
 
-    const read = (): ReadonlyArray<Target> => {
+    const read = (): ReadonlyArray<PooledServer> => {
       const before = byName
       const stated = [...config.servers.values()].map((server) => {
         const { deadlines, endpoint: bare, era, name, policy, protocolVersion, tools } = server
@@ -96,16 +96,16 @@ export const make = (
         // What has not changed keeps its connections; the same endpoint with other options is not the same any more.
         return { name, key, said, isSame, kept: isSame && hasOptions(old, said) ? old : undefined }
       })
-      const keys = new Map<string, Target>()
+      const keys = new Map<string, PooledServer>()
       // Whoever is named first must not be given the connections of one that stays as it was.
       for (const { key, kept } of stated) if (kept !== undefined && !keys.has(key)) keys.set(key, kept)
-      const names = new Map<string, Target>()
+      const names = new Map<string, PooledServer>()
       for (const { isSame, kept, key, name, said } of stated) {
         const known = keys.get(key)
         const fingerprint = known !== undefined && hasOptions(known, said)
           ? known.fingerprint
           : kept?.fingerprint ?? (known !== undefined || isSame ? `${key}/${name}/${generation}` : unlessGone(key))
-        const target: Target = { label: name, fingerprint, ...said, isAsked: false }
+        const target: PooledServer = { label: name, fingerprint, ...said, isAsked: false }
         names.set(name, target)
         if (known === undefined || known === kept) keys.set(key, target)
       }
@@ -122,15 +122,15 @@ export const make = (
     }
     read()
 
-    const adHoc = new WeakMap<Endpoint, Target>()
+    const adHoc = new WeakMap<Endpoint, PooledServer>()
 
-    const fromEndpoint = (endpoint: Endpoint): Target => {
+    const fromEndpoint = (endpoint: Endpoint): PooledServer => {
       const known = adHoc.get(endpoint)
       if (known !== undefined && !gone.has(known.fingerprint)) return known
       const key = EndpointKey.make(endpoint)
       const configured = byKey.get(key)
       if (configured !== undefined) return configured
-      const target: Target = {
+      const target: PooledServer = {
         label: nameOf(endpoint, key),
         endpoint,
         fingerprint: unlessGone(key),
@@ -145,9 +145,9 @@ export const make = (
       adHoc.set(endpoint, target)
       return target
     }
-    const current = (server: string | Endpoint): Target | undefined =>
+    const current = (server: string | Endpoint): PooledServer | undefined =>
       typeof server === "string" ? byName.get(server) : fromEndpoint(server)
-    const note = (target: Target): void => {
+    const note = (target: PooledServer): void => {
       target.isAsked = true
       const { fingerprint, label } = target
       asked.set(fingerprint, (asked.get(fingerprint) ?? new Set()).add(label))
@@ -172,7 +172,7 @@ export const make = (
         const names = [...asked.get(fingerprint) ?? []].filter((name) => byName.get(name)?.fingerprint === fingerprint)
         return Arr.isArrayNonEmpty(names) ? names : [label]
       },
-      at: <A, E, R>(server: string | Endpoint, f: (target: Target) => Effect.Effect<A, E, R>) =>
+      at: <A, E, R>(server: string | Endpoint, f: (target: PooledServer) => Effect.Effect<A, E, R>) =>
         Effect.suspend((): Effect.Effect<A, E | McpRuntimeError, R> => {
           const target = current(server)
           // Every endpoint is a server.
@@ -204,15 +204,15 @@ const ownOf = <A>(values: Readonly<Record<string, A>> | undefined, name: string)
 
 /** Of the endpoints, whose keys are equal, only what is not in the key. */
 const hasOptions = (
-  target: Target,
-  said: Pick<Target, "deadlines" | "endpoint" | "era" | "policy" | "protocolVersion">
+  target: PooledServer,
+  said: Pick<PooledServer, "deadlines" | "endpoint" | "era" | "policy" | "protocolVersion">
 ): boolean =>
   target.era === said.era && target.protocolVersion === said.protocolVersion &&
   classifierOf(target) === classifierOf(said) && isEqual(target.policy, said.policy) &&
   isEqual(target.deadlines, said.deadlines)
 
 /** A function is the same only as itself, signs are the same when they say the same. */
-const classifierOf = ({ endpoint }: Pick<Target, "endpoint">): SessionLostClassifier | string | undefined => {
+const classifierOf = ({ endpoint }: Pick<PooledServer, "endpoint">): SessionLostClassifier | string | undefined => {
   const said = endpoint._tag === "Http" ? endpoint.isSessionLost : undefined
   return typeof said === "object" ? JSON.stringify(said) : said
 }

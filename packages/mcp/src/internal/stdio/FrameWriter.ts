@@ -18,7 +18,7 @@ export interface FrameWriter {
   readonly withdraw: (outbound: Outbound) => boolean
   readonly isCongested: () => boolean
   /** Runs this, and writes all that was posted meanwhile in one go: answers that come together let calls go together. */
-  readonly together: (run: () => void) => void
+  readonly cork: (run: () => void) => void
   /** Nothing is written any more; what waits fails as not sent. Idempotent. */
   readonly close: (description: string) => void
 }
@@ -116,7 +116,7 @@ export const make = ({ audience, onBroken, output }: FrameWriterOptions): FrameW
       return index >= 0
     },
     isCongested: () => state !== "idle",
-    together: (run) => {
+    cork: (run) => {
       const wasIdle = state === "idle"
       isGathering = true
       try {

@@ -8,18 +8,18 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import type { Endpoint } from "../../Endpoint.ts"
 import { DeadlineExceeded, type McpRuntimeError } from "../../McpRuntimeError.ts"
-import type { Replay } from "../calls/CallRetries.ts"
+import type { CallRetries } from "../calls/CallRetries.ts"
 import type { WaitOptions } from "../calls/contract.ts"
 import type { CallFailure, McpConnection } from "../connection/contract.ts"
-import type { Target, Targets } from "../pool/PooledServer.ts"
+import type { PooledServer, PooledServers } from "../pool/PooledServer.ts"
 import type { Subscriptions } from "./Subscriptions.ts"
 import type { LogLevel } from "./Teller.ts"
 import type { Warmth } from "./Warmth.ts"
 
 export interface HoldingOptions {
-  readonly targets: Targets
+  readonly targets: PooledServers
   readonly subscriptions: Subscriptions
-  readonly replay: Replay
+  readonly retries: CallRetries
   readonly warmth: Warmth
   /** Where what nobody waits for is done. */
   readonly scope: Scope.Scope
@@ -29,7 +29,7 @@ export interface HoldingOptions {
 interface Wish {
   readonly method: string
   readonly add: () => void
-  readonly tell: (target: Target, connection: McpConnection) => Effect.Effect<void, CallFailure>
+  readonly tell: (target: PooledServer, connection: McpConnection) => Effect.Effect<void, CallFailure>
   readonly promise: () => void
   readonly remove: () => void
   /** Waits until all connections know of it, or know that it is over. */
@@ -115,16 +115,16 @@ export class Holding {
     { deadline, waitForReady }: WaitOptions,
     { method, tell }: Wish
   ): Effect.Effect<void, McpRuntimeError> {
-    const { replay, targets } = this.#options
+    const { retries, targets } = this.#options
     return Effect.suspend(() => {
-      const until = replay.deadlines.now() + (deadline === undefined ? Number.POSITIVE_INFINITY : millisOf(deadline))
+      const until = retries.deadlines.now() + (deadline === undefined ? Number.POSITIVE_INFINITY : millisOf(deadline))
       const once = targets.at(server, (target) => {
         const isMoved = () => targets.current(server)?.fingerprint !== target.fingerprint
-        return replay.run({
+        return retries.run({
           target,
           method,
           limit: target.deadlines.read,
-          deadline: deadline && Math.max(0, Math.ceil(until - replay.deadlines.now())),
+          deadline: deadline && Math.max(0, Math.ceil(until - retries.deadlines.now())),
           waitForReady,
           send: (connection, left) =>
             isMoved() ? Effect.succeed(true) : inTime(Effect.map(tell(target, connection), isMoved), {

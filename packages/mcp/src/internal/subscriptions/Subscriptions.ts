@@ -16,7 +16,7 @@ import type * as Scope from "effect/Scope"
 import type { Endpoint } from "../../Endpoint.ts"
 import { ConnectionLost } from "../../McpRuntimeError.ts"
 import type { CallFailure, McpConnection } from "../connection/contract.ts"
-import type { Target } from "../pool/PooledServer.ts"
+import type { PooledServer } from "../pool/PooledServer.ts"
 import { LegacyTeller } from "./LegacyTeller.ts"
 import { ModernTeller } from "./ModernTeller.ts"
 import { type LogLevel, logLevels, type Teller, type Wished } from "./Teller.ts"
@@ -40,7 +40,7 @@ interface Wishes {
 
 export interface SubscriptionsOptions {
   /** What a server is now. */
-  readonly current: (server: string | Endpoint) => Target | undefined
+  readonly current: (server: string | Endpoint) => PooledServer | undefined
   /** Somebody who calls the server so must read a resource again. */
   readonly onGap: (server: string, uri: string) => void
 }
@@ -96,7 +96,7 @@ export class Subscriptions {
   // Connections.
 
   /** The level in force. */
-  level(target: Target): LogLevel | undefined {
+  level(target: PooledServer): LogLevel | undefined {
     // Asked at every modern request.
     if (this.#levels === 0) return undefined
     const levels = new Set(this.#about(target.fingerprint).flatMap(({ levels }) => [...levels.keys()]))
@@ -104,12 +104,12 @@ export class Subscriptions {
   }
 
   /** Has this connection's server tell of a resource that was added. Fails as the request for it. */
-  watch(target: Target, connection: McpConnection, uri: string): Effect.Effect<void, CallFailure> {
+  watch(target: PooledServer, connection: McpConnection, uri: string): Effect.Effect<void, CallFailure> {
     return this.#at(target, connection, "resources/subscribe", (teller) => teller.watch(uri))
   }
 
   /** Has this connection's server log from the level in force on. Fails as the request for it. */
-  log(target: Target, connection: McpConnection): Effect.Effect<void, CallFailure> {
+  log(target: PooledServer, connection: McpConnection): Effect.Effect<void, CallFailure> {
     return this.#at(target, connection, "logging/setLevel", (teller) => teller.log)
   }
 
@@ -126,7 +126,7 @@ export class Subscriptions {
    * Tells a new connection what was asked for, and goes on telling it until its Scope closes. A server that refuses loses the wish, not
    * the connection.
    */
-  serve(target: Target, connection: McpConnection): Effect.Effect<void, never, Scope.Scope> {
+  serve(target: PooledServer, connection: McpConnection): Effect.Effect<void, never, Scope.Scope> {
     return Effect.suspend(() => {
       const { fingerprint } = target
       const wished: Wished = {
@@ -152,7 +152,7 @@ export class Subscriptions {
   }
 
   #at<A>(
-    { fingerprint }: Target,
+    { fingerprint }: PooledServer,
     connection: McpConnection,
     method: string,
     f: (teller: Teller) => Effect.Effect<A, CallFailure>

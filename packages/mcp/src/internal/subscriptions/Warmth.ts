@@ -9,7 +9,7 @@ import * as Scope from "effect/Scope"
 import type { Endpoint } from "../../Endpoint.ts"
 import type { ConnectReason, McpRuntimeError } from "../../McpRuntimeError.ts"
 import type { McpConnection } from "../connection/contract.ts"
-import type { Target, Targets } from "../pool/PooledServer.ts"
+import type { PooledServer, PooledServers } from "../pool/PooledServer.ts"
 
 interface Wish {
   readonly server: string | Endpoint
@@ -18,10 +18,10 @@ interface Wish {
 
 export class Warmth {
   readonly #wishes = new Set<Wish>()
-  readonly #pool: ConnectionPool.ConnectionPool<Target, McpConnection, ConnectReason>
-  readonly #targets: Targets
+  readonly #pool: ConnectionPool.ConnectionPool<PooledServer, McpConnection, ConnectReason>
+  readonly #targets: PooledServers
 
-  constructor(pool: ConnectionPool.ConnectionPool<Target, McpConnection, ConnectReason>, targets: Targets) {
+  constructor(pool: ConnectionPool.ConnectionPool<PooledServer, McpConnection, ConnectReason>, targets: PooledServers) {
     this.#pool = pool
     this.#targets = targets
   }
@@ -59,7 +59,7 @@ export class Warmth {
     })
   }
 
-  #warm(wish: Wish, target: Target): Effect.Effect<void> {
+  #warm(wish: Wish, target: PooledServer): Effect.Effect<void> {
     return Effect.suspend(() => {
       // One that was taken back meanwhile has nobody to cool it again.
       if (!this.#wishes.has(wish)) return Effect.void

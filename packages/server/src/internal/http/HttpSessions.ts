@@ -4,7 +4,6 @@ import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
@@ -13,6 +12,7 @@ import { Session, type SessionShape, type SessionTransport } from "../../Session
 import type { SessionPolicy } from "../../SessionPolicy.ts"
 import type { SessionRegistry } from "../../SessionRegistry.ts"
 import { complain, complainOf } from "../complain.ts"
+import { type Fork, scopedFork } from "../scopedFork.ts"
 import { type Receive, type SdkServer, serve, type Speaker } from "../sdk/SessionServer.ts"
 import { Conversation } from "../session/Conversation.ts"
 import { releaseTimeout } from "../session/SessionEntry.ts"
@@ -55,6 +55,8 @@ export interface HttpSessions {
   readonly find: (id: string, principal: Principal) => Effect.Effect<Conversation, McpServerError>
   /** Makes the server of a session. Returns where the client's messages go; without a server the session is closed. */
   readonly start: (session: SessionShape, speaker: Speaker) => Effect.Effect<Receive>
+  /** Begins an effect and does not wait for it. Ended with all sessions. */
+  readonly fork: Fork
   /** Milliseconds, monotonic. */
   readonly now: () => number
   /** Called at every heartbeat until what is returned is called. */
@@ -77,7 +79,7 @@ export const make = Effect.fnUntraced(function*(
   const now = (): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
   const conversations = new Map<SessionShape, Conversation>()
   const beats = new Set<(now: number) => void>()
-  const fork = Effect.runForkWith(yield* Effect.context())
+  const fork = yield* scopedFork
 
   /** One that breaks costs no other its heartbeat. */
   const safely = (beat: () => void, whose: string, onFault: () => void): void => {
@@ -105,7 +107,12 @@ export const make = Effect.fnUntraced(function*(
         // Apart from what else belongs to the session: nothing the server holds is released while it is still being made.
         const own = Scope.makeUnsafe("sequential")
         const made = Deferred.makeUnsafe<Receive, unknown>()
-        const making = yield* server.pipe(
+        session.onClosing(() => void Deferred.doneUnsafe(made, Effect.succeed(nobody)))
+        // First the fiber ends, then what it has made.
+        const making = Scope.makeUnsafe("sequential")
+        yield* Scope.addFinalizerExit(making, (exit) => Scope.close(own, exit))
+        yield* Scope.addFinalizerExit(session.scope, (exit) => Scope.close(making, exit))
+        const fiber = yield* server.pipe(
           Effect.flatMap((server) =>
             serve(server, speaker, {
               // What a server keeps by session is the principal's where there is none.
@@ -117,15 +124,10 @@ export const make = Effect.fnUntraced(function*(
           ),
           Effect.provideService(Session, session),
           Scope.provide(own),
-          // In a fiber of its own: whoever waits for it is not kept by one that cannot be stopped.
-          Effect.forkDetach({ startImmediately: true })
+          // In a fiber of the session: a client that waits for it is not kept by one that cannot be stopped.
+          Effect.forkIn(making, { startImmediately: true })
         )
-        making.addObserver((exit) => void Deferred.doneUnsafe(made, exit))
-        session.onClosing(() => void Deferred.doneUnsafe(made, Effect.succeed(nobody)))
-        yield* Scope.addFinalizerExit(
-          session.scope,
-          (exit) => Effect.andThen(Fiber.interrupt(making), Scope.close(own, exit))
-        )
+        fiber.addObserver((exit) => void Deferred.doneUnsafe(made, exit))
         const answered = Effect.catchCause(Deferred.await(made), (cause) =>
           complain(`session ${session.number}: no server could be made`, cause).pipe(
             Effect.andThen(Effect.timeoutOption(session.close("error"), releaseTimeout)),
@@ -133,7 +135,7 @@ export const make = Effect.fnUntraced(function*(
           ))
         return yield* Effect.onInterrupt(restore(answered), () =>
           Effect.sync(() =>
-            making.interruptUnsafe()
+            fiber.interruptUnsafe()
           ))
       })
     )
@@ -152,6 +154,7 @@ export const make = Effect.fnUntraced(function*(
     registry,
     revisions,
     start,
+    fork,
     now,
     onHeartbeat: (beat) => {
       beats.add(beat)
@@ -166,8 +169,8 @@ export const make = Effect.fnUntraced(function*(
               conversation.onMessage = receive
               return use({ id, conversation })
             })),
-            // Not waited for: nobody does any more.
-            () => Effect.forkDetach(session.close("client"), { startImmediately: true })
+            // Not waited for: the client is gone.
+            () => Effect.sync(() => fork(session.close("client")))
           )
         })
       ),
@@ -186,7 +189,7 @@ export const make = Effect.fnUntraced(function*(
               conversation.isWaiting
                 ? Effect.void
                 // Not waited for: nothing of it is left to be said.
-                : Effect.forkDetach(session.close("done"), { startImmediately: true })
+                : Effect.sync(() => fork(session.close("done")))
             )
           )
         })

@@ -19,7 +19,8 @@ import { EventSink } from "./EventSink.ts"
 import { eventStream, eventStreamHead, notAllowed, refusal } from "./httpAnswers.ts"
 import type { HttpSessions, Opened } from "./HttpSessions.ts"
 import { originOf } from "./Origin.ts"
-import { isOver, maxBatch, notStarted, refuse, unavailable } from "./StreamableHttp.ts"
+import { isOver, notStarted, refuse, unavailable } from "./sessionRefusals.ts"
+import { maxBatch } from "./takePost.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 type Request = HttpServerRequest.HttpServerRequest
@@ -68,11 +69,10 @@ const begin = Effect.fnUntraced(function*(
   const { session } = conversation
   if (isOver(session)) return notStarted(session)
   const release = session.holdStream()
-  const services = yield* Effect.context()
   const sink = yield* EventSink.make(sessions.registry.policy.maxBufferedBytes, (end) => {
     release()
     if (end === "slow reader" || end === "vanished") cut(request.source)
-    Effect.runForkWith(services)(session.close(end === "slow reader" || end === "vanished" ? end : "client"))
+    sessions.fork(session.close(end === "slow reader" || end === "vanished" ? end : "client"))
   })
   sink.event(undefined, `${referenceTo(paths, request)}?sessionId=${Redacted.value(id)}`, "endpoint")
   conversation.speakOver(sink)

@@ -20,7 +20,9 @@ import type { Conversation, Message } from "../session/Conversation.ts"
 import type { ServeStateless } from "../stateless/serveStateless.ts"
 import { notAllowed } from "./httpAnswers.ts"
 import type { HttpSessions } from "./HttpSessions.ts"
+import { isOver, noBatches, notStarted, unavailable } from "./sessionRefusals.ts"
 import * as StreamableHttp from "./StreamableHttp.ts"
+import { takePost } from "./takePost.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 type Request = HttpServerRequest.HttpServerRequest
@@ -36,7 +38,7 @@ export const handle = (
   principal: Principal
 ): Effect.Effect<Response> =>
   request.method === "POST"
-    ? StreamableHttp.takePost(sessions, stateless, request, principal, {
+    ? takePost(sessions, stateless, request, principal, {
       serve: (messages, isBatch) => serve(sessions, request, principal, messages, isBatch)
     })
     : Effect.succeed(notAllowed(methods))
@@ -53,7 +55,7 @@ const serve = (
   // A notification has no effect without a session, and an answer has no question.
   if (first === undefined) return Effect.succeed(HttpServerResponse.empty({ status: 202 }))
   const revision = request.headers["mcp-protocol-version"] ?? Revision.assumedOverHttp
-  if (isBatch && revision >= "2025-06-18") return Effect.succeed(StreamableHttp.noBatches())
+  if (isBatch && revision >= "2025-06-18") return Effect.succeed(noBatches())
   const only = requests.length === 1 ? first.id : undefined
   const answered = sessions.openBrief(
     principal,
@@ -62,15 +64,15 @@ const serve = (
       Effect.gen(function*() {
         speaker.hear = receive
         const isGreeted = first.method === "initialize" || (yield* speaker.greet(revision))
-        if (!isGreeted || StreamableHttp.isOver(conversation.session)) {
-          return StreamableHttp.notStarted(conversation.session, first.id)
+        if (!isGreeted || isOver(conversation.session)) {
+          return notStarted(conversation.session, first.id)
         }
         conversation.session.activate()
         conversation.onMessage = (message, origin) => speaker.deliver(message, origin)
         return yield* StreamableHttp.exchange(sessions, request, conversation, requests, isBatch)
       })
   )
-  return Effect.catch(answered, (error) => Effect.succeed(StreamableHttp.unavailable(error)))
+  return Effect.catch(answered, (error) => Effect.succeed(unavailable(error)))
 }
 
 /** Of a session only. */

@@ -3,10 +3,8 @@
  *
  * @see https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#streamable-http
  */
-import * as JsonRpc from "@holdfast/protocol/JsonRpc"
-import * as ModernEra from "@holdfast/protocol/ModernEra"
+import type * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import type { Principal } from "@holdfast/protocol/Principal"
-import * as Revision from "@holdfast/protocol/Revision"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
@@ -14,26 +12,24 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
-import type { McpServerError } from "../../McpServerError.ts"
-import type { SessionShape } from "../../Session.ts"
-import { sessionNotFound } from "../errorCodes.ts"
 import type { Conversation, Message } from "../session/Conversation.ts"
 import type { Exchange } from "../session/Exchange.ts"
 import { type OutStream, parseEventId } from "../session/OutStream.ts"
-import { type Fault, readMessage } from "../session/readMessage.ts"
+import type { Fault } from "../session/readMessage.ts"
 import { releaseTimeout } from "../session/SessionEntry.ts"
 import type { ServeStateless } from "../stateless/serveStateless.ts"
-import { acceptedBy, refuseFormat } from "./accept.ts"
+import { acceptedBy } from "./accept.ts"
 import { cut } from "./cutConnection.ts"
 import { EventSink, wholeStream } from "./EventSink.ts"
 import { eventStream, eventStreamHead, notAllowed, refusal, retryAfter } from "./httpAnswers.ts"
 import type { HttpSessions, Opened } from "./HttpSessions.ts"
 import { originOf } from "./Origin.ts"
+import { isOver, noBatches, notStarted, refuse, unavailable, unknownSession } from "./sessionRefusals.ts"
+import { isInitialize, takePost } from "./takePost.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 type Request = HttpServerRequest.HttpServerRequest
 
-export const maxBatch = 100
 /** What may be asked at the path of Streamable HTTP. */
 export const methods = "GET, HEAD, POST, DELETE, OPTIONS"
 const sessionHeader = "mcp-session-id"
@@ -57,64 +53,6 @@ export const handle = (
       return Effect.succeed(notAllowed(methods))
   }
 }
-
-/** What becomes of the messages of a POST that are of a revision with sessions. */
-export interface LegacyPost {
-  readonly serve: (messages: ReadonlyArray<Message>, isBatch: boolean) => Effect.Effect<Response>
-  /** One of them is none. */
-  readonly onFault?: (fault: Fault) => Effect.Effect<void>
-}
-
-/** Reads a POST, and answers what belongs to no revision, or to one without sessions. */
-export const takePost = Effect.fnUntraced(function*(
-  sessions: HttpSessions,
-  stateless: ServeStateless,
-  request: Request,
-  principal: Principal,
-  { onFault = () => Effect.void, serve }: LegacyPost
-): Effect.fn.Return<Response> {
-  const body = yield* Effect.result(request.text)
-  if (body._tag === "Failure") {
-    const isTooLarge = body.failure.reason._tag === "RequestParseError" && body.failure.reason.reason === "BodyTooLarge"
-    return isTooLarge
-      ? refusal(413, "the body is too large", { code: JsonRpc.errorCode.invalidRequest })
-      : refusal(400, "the body could not be read", { code: JsonRpc.errorCode.parseError })
-  }
-  if (body.success === "" && Number(request.headers["content-length"] ?? 0) > 0) {
-    const words = "the body was read before it came here: mount this handler in front of whatever reads bodies"
-    return refusal(500, words, { code: JsonRpc.errorCode.internalError })
-  }
-  const frame = JsonRpc.decode(body.success)
-  const isBatch = frame._tag === "Batch"
-  const messages: Array<Message> = []
-  for (const one of isBatch ? frame.frames : [frame]) {
-    const message = readMessage(one)
-    if (message._tag === "Fault") {
-      yield* onFault(message)
-      const code = message.reason === "not JSON" ? JsonRpc.errorCode.parseError : JsonRpc.errorCode.invalidRequest
-      return refusal(400, message.reason, { code })
-    }
-    messages.push(message)
-  }
-  const said = request.headers["mcp-protocol-version"]
-  const [first] = messages
-  if (!isBatch && first !== undefined && (Revision.isModern(said) || isModern(first))) {
-    return yield* stateless(first, request, principal)
-  }
-  if (said !== undefined && !Revision.isLegacy(said)) {
-    return refusal(400, `the revision ${JSON.stringify(said.slice(0, 40))} is not supported`, {
-      code: ModernEra.unsupportedProtocolVersion,
-      data: { supported: sessions.revisions, requested: said.slice(0, 40) }
-    })
-  }
-  if (messages.length > maxBatch) {
-    return refusal(400, `a batch holds ${maxBatch} messages at most`, { code: JsonRpc.errorCode.invalidRequest })
-  }
-  if (isBatch && messages.some(isInitialize)) {
-    return refusal(400, "initialize comes alone", { code: JsonRpc.errorCode.invalidRequest })
-  }
-  return refuseFormat(request, messages) ?? (yield* serve(messages, isBatch))
-})
 
 const post = (
   sessions: HttpSessions,
@@ -142,9 +80,6 @@ const serveInSession = Effect.fnUntraced(function*(
   if (isBatch && found.revision !== undefined && found.revision >= "2025-06-18") return noBatches()
   return yield* exchange(sessions, request, found, messages, isBatch)
 })
-
-export const noBatches = (): Response =>
-  refusal(400, "this revision of the protocol has no batches", { code: JsonRpc.errorCode.invalidRequest })
 
 /** An answer that is none fails the question that it was to answer. */
 const failQuestion = Effect.fnUntraced(function*(
@@ -176,25 +111,6 @@ export const exchange = Effect.fnUntraced(function*(
   if (pending === undefined) return HttpServerResponse.empty({ status: 202 })
   return yield* answerOf(sessions, request, conversation, pending, headers)
 })
-
-/** Why these messages cannot be taken, whatever the transport. Undefined: they can. */
-export const refuse = (
-  { registry }: HttpSessions,
-  { isServing, session }: Conversation,
-  messages: ReadonlyArray<Message>
-): Response | undefined => {
-  if (isOver(session)) return unknownSession()
-  const ids = messages.flatMap((message) => message._tag === "Request" ? [message.id] : [])
-  const [id] = ids
-  if (id === undefined) return undefined
-  if (registry.isDraining()) return refusal(503, "the server is shutting down", { headers: retryAfter(5), id })
-  if (new Set(ids).size < ids.length || ids.some(isServing)) {
-    return refusal(400, "a request of this id is being served already", { code: JsonRpc.errorCode.invalidRequest, id })
-  }
-  return session.inFlight() + ids.length > registry.policy.maxInFlight
-    ? refusal(429, "too many requests at once", { headers: retryAfter(1), id })
-    : undefined
-}
 
 const answerOf = (
   sessions: HttpSessions,
@@ -249,27 +165,14 @@ const begin = Effect.fnUntraced(function*(
     const scope = yield* Effect.serviceOption(Scope.Scope)
     // A client that is gone before this is written was not told.
     const unlessSaid = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<unknown> =>
-      Exit.isFailure(exit) ? Effect.forkDetach(session.close("client"), { startImmediately: true }) : Effect.void
+      Exit.isFailure(exit) ? Effect.sync(() => sessions.fork(session.close("client"))) : Effect.void
     if (Option.isSome(scope)) yield* Scope.addFinalizerExit(scope.value, unlessSaid)
     return response
   }
   // The server has refused: what was begun is no session.
-  yield* Effect.forkDetach(session.close(sessions.registry.isDraining() ? "drain" : "error"), {
-    startImmediately: true
-  })
+  sessions.fork(session.close(sessions.registry.isDraining() ? "drain" : "error"))
   return HttpServerResponse.removeHeader(response, sessionHeader)
 })
-
-/** What a client is told whose session has ended before its server was there. */
-export const notStarted = (session: SessionShape, id: JsonRpc.RequestId | null = null): Response => {
-  let response = refusal(500, "the server could not be started", { id })
-  // It is closing, and so this is called at once.
-  session.onClosing((reason) => {
-    if (reason === "drain") response = refusal(503, "the server is shutting down", { headers: retryAfter(5), id })
-    if (reason === "half-open") response = refusal(500, "the server was not started in time", { id })
-  })
-  return response
-}
 
 const get = Effect.fnUntraced(function*(
   sessions: HttpSessions,
@@ -313,7 +216,7 @@ interface StreamOptions {
 }
 
 const stream = Effect.fnUntraced(function*(
-  { registry }: HttpSessions,
+  { fork, registry }: HttpSessions,
   request: Request,
   conversation: Conversation,
   out: OutStream,
@@ -321,7 +224,6 @@ const stream = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Response> {
   const { maxBufferedBytes, retryInterval } = registry.policy
   const { session } = conversation
-  const fork = Effect.runForkWith(yield* Effect.context())
   const tellsId = headers[sessionHeader] !== undefined
   let release = (): void => {}
   const sink = yield* EventSink.make(maxBufferedBytes, (end) => {
@@ -361,23 +263,4 @@ const conversationOf = (
       conversation.session.transport === "streamable-http" ? conversation : unknownSession(),
     onFailure: unknownSession
   })
-}
-
-const unknownSession = (): Response => refusal(404, "Session not found", { code: sessionNotFound })
-
-export const isOver = (session: SessionShape): boolean => session.state() === "closing" || session.state() === "closed"
-
-/** A client that is asked to come back later does. */
-export const unavailable = ({ message, reason }: McpServerError): Response =>
-  refusal(503, message, { headers: retryAfter(reason._tag === "SessionLimit" ? 10 : 5) })
-
-const isInitialize = (message: Message): message is JsonRpc.Request =>
-  message._tag === "Request" && message.method === "initialize"
-
-const isModern = (message: Message): boolean => {
-  if (message._tag !== "Request" && message._tag !== "Notification") return false
-  const { params } = message
-  if (typeof params !== "object" || params === null || !("_meta" in params)) return false
-  const { _meta } = params
-  return typeof _meta === "object" && _meta !== null && ModernEra.metaKey.protocolVersion in _meta
 }

@@ -101,8 +101,9 @@ export class SessionEntry implements SessionShape {
     this.closeReason = reason
     this.#move("closing")
     for (const { run } of this.#atClosing) this.#tell(run, reason)
-    // In a fiber of the registry: who closes a session may be part of it, and is interrupted by what it began.
-    this.#host.fork(Effect.andThen(
+    // In a fiber of the registry: the fiber that closes a session may be part of it, and is interrupted by what it began. The end of the registry
+    // leaves no session half released.
+    this.#host.fork(Effect.uninterruptible(Effect.andThen(
       Effect.catchCause(
         Scope.close(this.scope, Exit.void),
         (cause) => complain(`session ${this.number}: not all that it held was released`, cause)
@@ -111,7 +112,7 @@ export class SessionEntry implements SessionShape {
         this.#move("closed")
         Deferred.doneUnsafe(this.#closed, Effect.succeed(reason))
       })
-    ))
+    )))
   }
 
   /** One that breaks keeps nobody else from being told, nor the session from its end. */

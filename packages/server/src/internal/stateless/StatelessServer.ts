@@ -36,7 +36,7 @@ import { ToolTable } from "./ToolTable.ts"
 export interface StatelessServerOptions {
   /** All that are served here, newest first. */
   readonly revisions: ReadonlyArray<string>
-  readonly sessions: Pick<HttpSessions, "registry" | "start">
+  readonly sessions: Pick<HttpSessions, "registry" | "start" | "fork">
   /** Servers that may wait for the next request of the same client. */
   readonly keep: number
 }
@@ -61,8 +61,7 @@ const removed: ReadonlySet<string> = new Set([
 
 export const make = <A>({ sessions, keep, revisions }: StatelessServerOptions): Effect.Effect<Serve<A>> =>
   Effect.gen(function*() {
-    const { registry } = sessions
-    const fork = Effect.runForkWith(yield* Effect.context())
+    const { fork, registry } = sessions
     const listeners = new Listeners()
     const tools = new ToolTable()
     /** Calls whose questions are open, by the digest of what their clients come back with. */

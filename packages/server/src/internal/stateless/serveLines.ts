@@ -47,7 +47,7 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<StatelessLines> {
   const { inFlight, isTaken, write } = options
   const serve = yield* StatelessServer.make<void>(options)
-  const fork = Effect.runForkWith(yield* Effect.context())
+  const { fork } = options.sessions
   const open = new Map<JsonRpc.RequestId, Open>()
 
   const hear = (message: JsonRpc.Request): void => {

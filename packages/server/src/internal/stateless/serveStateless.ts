@@ -31,13 +31,13 @@ export type ServeStateless = (
 ) => Effect.Effect<Response>
 
 export interface StatelessOptions extends StatelessServer.StatelessServerOptions {
-  readonly sessions: Pick<HttpSessions, "registry" | "start" | "onHeartbeat" | "now">
+  readonly sessions: Pick<HttpSessions, "registry" | "start" | "fork" | "onHeartbeat" | "now">
 }
 
 export const make = Effect.fnUntraced(function*(options: StatelessOptions): Effect.fn.Return<ServeStateless> {
   const { sessions } = options
+  const { fork } = sessions
   const { policy } = sessions.registry
-  const fork = Effect.runForkWith(yield* Effect.context())
   const serve = yield* StatelessServer.make<Response>(options)
 
   /** Waits for what becomes of a request: one answer, or a stream that ends with it. */

@@ -14,6 +14,7 @@ import type { McpServerError } from "../../McpServerError.ts"
 import { Session, type SessionShape } from "../../Session.ts"
 import type { SessionRegistry } from "../../SessionRegistry.ts"
 import { serverError } from "../errorCodes.ts"
+import { scopedFork } from "../scopedFork.ts"
 import { type Receive, type SdkServer, serve, type Speaker } from "../sdk/SessionServer.ts"
 import type { InFlight } from "./InFlight.ts"
 
@@ -47,8 +48,8 @@ type State =
 
 export const make = Effect.fnUntraced(function*(
   { inFlight, onClose, onFailure, registry, server, write }: StdioSessionOptions
-): Effect.fn.Return<StdioSession> {
-  const fork = Effect.runForkWith(yield* Effect.context())
+): Effect.fn.Return<StdioSession, never, Scope.Scope> {
+  const fork = yield* scopedFork
   let state: State = { _tag: "Unasked" }
   let making: Fiber.Fiber<void> | undefined
   /** What is to be done when a request has its answer. */
