@@ -2,8 +2,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { ChildProcess } from "node:child_process"
 import { once } from "node:events"
-import * as fs from "node:fs"
-import * as path from "node:path"
 import { spy, start } from "./support/Cli.ts"
 import * as DaemonWorld from "./support/DaemonWorld.ts"
 import * as Terminal from "./support/Terminal.ts"
@@ -13,10 +11,7 @@ const { until } = DaemonWorld
 /** Besides `spy` a server that ends at once, with a word on stderr. */
 const make = (): DaemonWorld.DaemonWorld => {
   const world = DaemonWorld.make()
-  const file = path.join(world.directory, ".mcp.json")
-  const config = JSON.parse(fs.readFileSync(file, "utf8"))
-  config.mcpServers.bad = { ...spy("crash"), holdfast: { maxConnectRetries: 0 } }
-  fs.writeFileSync(file, JSON.stringify(config))
+  world.addServer("bad", { ...spy("crash"), holdfast: { maxConnectRetries: 0 } })
   return world
 }
 
@@ -34,18 +29,18 @@ const interrupted = async (child: ChildProcess): Promise<void> => {
 }
 
 describe("a status that is watched", () => {
-  it.runIf(Terminal.isThere)("is drawn anew on a terminal when something happens, until Ctrl-C", async () => {
+  it("is drawn anew on a terminal when something happens, until Ctrl-C", async () => {
     await using world = make()
     assert.strictEqual((await world.runCheaply("call", "spy", "echo", "text=a")).code, 0)
-    const terminal = Terminal.open(world, "status", "--watch")
-    await terminal.shows(/spy +\d+ +legacy +idle/)
-    assert.include(terminal.text(), "\u001b[H\u001b[2J")
-    assert.match(terminal.text(), /\u001b\[2mSERVER/)
-    const before = terminal.text().length
+    const colours = { NO_COLOR: "", TERM: "xterm-256color" }
+    const terminal = Terminal.start(world.directory, ["status", "--watch"], { ...world.environment, ...colours })
+    await terminal.sees("idle")
+    assert.include(terminal.shown(), "\u001b[H\u001b[2J")
+    assert.match(terminal.shown(), /\u001b\[2mSERVER/)
     assert.strictEqual((await world.runCheaply("tools", "bad")).code, 4)
-    await until(() => /LAST FAILURES.*bad/s.test(terminal.text().slice(before)))
-    terminal.type(Terminal.ctrlC)
-    assert.strictEqual(await terminal.ended, 130)
+    await terminal.sees("exited with code 3")
+    terminal.type("\u0003")
+    assert.strictEqual((await terminal.ended).code, 130)
   })
 
   it("is a line of JSON for each change in a pipe, and goes on with the next daemon", async () => {

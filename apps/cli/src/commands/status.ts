@@ -47,6 +47,9 @@ const look = Effect.gen(function*() {
   return status
 })
 
+/** There is none now, or one that ends has not answered any more. */
+const isLeaving = ({ reason }: CliFailure): boolean => ["NotRunning", "NotAdmitted", "NotStarted"].includes(reason)
+
 /** For ever: a daemon that has ended is waited for. */
 const again = (json: boolean): Effect.Effect<never, CliFailure, Shell> => {
   const changes = Stream.merge(
@@ -60,10 +63,10 @@ const again = (json: boolean): Effect.Effect<never, CliFailure, Shell> => {
   )
   const untilItIsThere = Effect.retry(look, {
     schedule: Schedule.spaced("1 second"),
-    while: ({ reason }) => reason === "NotRunning"
+    while: isLeaving
   })
   return followed.pipe(
-    Effect.catchIf(({ reason }) => reason === "NotRunning", () => Effect.void),
+    Effect.catchIf(isLeaving, () => Effect.void),
     Effect.andThen(note("holdfast: the daemon has ended; waiting for the next one\n")),
     Effect.andThen(untilItIsThere),
     Effect.flatMap((status) => show(status, json, true)),

@@ -21,10 +21,15 @@ export const plain: ReadonlyMap<string, string> = new Map([
 
 const unknown = "none"
 
-/** In an order in which each finds what it needs: a daemon with one process of `spy`. */
+/** In an order in which each finds what it needs: a daemon with one process of `spy`, and a server `data` with more than tools. */
 export const cases: ReadonlyMap<string, JsonCase> = new Map<string, JsonCase>([
   ["call", { success: ["call", "spy", "echo", "text=a"], failure: ["call", "spy", "ecko"] }],
   ["tools", { success: ["tools", "spy"], failure: ["tools", unknown] }],
+  ["resources", { success: ["resources", "data"], failure: ["resources", unknown] }],
+  ["read", { success: ["read", "data", "doc://guide"], failure: ["read", unknown, "doc://guide"] }],
+  ["prompts", { success: ["prompts", "data"], failure: ["prompts", unknown] }],
+  ["prompt", { success: ["prompt", "data", "review", "language=ts"], failure: ["prompt", "data", "review"] }],
+  ["complete", { success: ["complete", "data", "review", "language="], failure: ["complete", "data", "review"] }],
   ["servers", { success: ["servers"], failure: ["servers", "-c", "none.json"] }],
   ["status", { success: ["status"], failure: ["status"], withoutDaemon: true }],
   ["daemon status", { success: ["daemon", "status"], failure: ["daemon", "status"], withoutDaemon: true }],
