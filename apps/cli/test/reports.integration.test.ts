@@ -40,7 +40,7 @@ describe("public reports", () => {
       outcome: "failed",
       failedStep: "handshake",
       exitCode: 3,
-      stderr: "cannot open the database"
+      stderr: "cannot open the database\n"
     })
     assert.deepStrictEqual(last?.steps.map(({ step }) => step), ["spawn", "handshake"])
     const text = (await world.runCheaply("why", "bad")).stdout
