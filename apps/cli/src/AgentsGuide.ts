@@ -15,13 +15,16 @@ error with an exit code. A daemon keeps the servers running, so call as often as
     db      .mcp.json  not started  -    -      -       /usr/bin/node db.js
 
     $ holdfast tools fs.read_text_file
-    fs.read_text_file
+    fs.read_text_file  read-only
 
     Read the complete contents of a file from the file system as text. Handles various text encodings and provides detailed error messages if the file cannot be read. Use this tool when you need to examine the contents of a single file. Use the 'head' parameter to read only the first N lines of a file, or the 'tail' parameter to read only the last N lines of a file. Operates on the file as text regardless of extension. Only works within allowed directories.
 
       path  string  required
       tail  number            If provided, returns only the last N lines of the file
       head  number            If provided, returns only the first N lines of the file
+
+    # An example:
+    holdfast call fs.read_text_file path=path
 
 \`holdfast tools\` lists the tools of all servers; add \`--json\` for their JSON Schemas.
 
@@ -58,7 +61,7 @@ The exit code says what to do:
     [exit code 1]
 
     $ holdfast tools db
-    holdfast: db: handshake failed: db: /usr/bin/node db.js exited with code 1 after 327 ms, before it answered the handshake; stderr: "DATABASE_URL is not set". Run it by hand to see why. (code -32000)
+    holdfast: db: handshake failed: db: /usr/bin/node db.js exited with code 1 after 340 ms, before it answered the handshake; stderr: "DATABASE_URL is not set". Run it by hand to see why. (code -32000)
     [exit code 4]
 
     $ holdfast why db
@@ -66,9 +69,9 @@ The exit code says what to do:
 
     The last tries:
 
-      21:50:31  failed at handshake (server/discover)  process 16367, modern, exit code 1
-        spawn 12 ms, handshake server/discover 335 ms
-        db: /usr/bin/node db.js exited with code 1 after 327 ms, before it answered the handshake; stderr: "DATABASE_URL is not set". Run it by hand to see why.
+      22:03:55  failed at handshake (server/discover)  process 6347, modern, exit code 1
+        spawn 6 ms, handshake server/discover 368 ms
+        db: /usr/bin/node db.js exited with code 1 after 340 ms, before it answered the handshake; stderr: "DATABASE_URL is not set". Run it by hand to see why.
         stderr:
           DATABASE_URL is not set
         → Read its stderr. Run the command by hand: a stdio server must stay running and wait for input. Name the variables that it needs under env.

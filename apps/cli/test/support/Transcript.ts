@@ -40,6 +40,8 @@ export const makeFolder = (): Folder => {
     [filesystem, "/usr/lib/server-filesystem.js"],
     [process.execPath, "/usr/bin/node"],
     [fs.realpathSync(process.execPath), "/usr/bin/node"],
+    [path.resolve(import.meta.dirname, "wordRunner.ts"), "/usr/bin/holdfast"],
+    [process.env["PATH"] ?? "", "/usr/local/bin:/usr/bin:/bin"],
     [directory, "/home/me/project"]
   ] as const
   const renamed = (text: string): string => names.reduce((all, [from, to]) => all.replaceAll(from, to), text)
@@ -71,6 +73,7 @@ export const rerun = async (document: string, { isTranscript, indent = "" }: {
 }): Promise<string> => {
   await using folder = makeFolder()
   const done: Array<string> = []
+  let count = 0
   let isWithin = false
   let previous = ""
   for (const line of document.split("\n")) {
@@ -83,19 +86,23 @@ export const rerun = async (document: string, { isTranscript, indent = "" }: {
       isWithin = true
       if (indent === "") done.push(line)
     } else if (isWithin && isCommand && indent !== "") done.push("")
-    previous = line
+    if (line !== "") previous = line
     if (!isWithin) done.push(line)
     else if (isCommand) {
+      count++
       const text = await folder.run(line.slice(indent.length + 2))
       done.push(line, ...text.map((each) => each === "" ? "" : indent + each))
     }
   }
+  if (count === 0) throw new Error("the document has no transcript")
   return done.join("\n")
 }
 
 /** Without what differs from run to run. */
 export const comparable = (text: string): string =>
   text
+    // A process is given back when its client has gone, which may be after what comes next.
+    .replaceAll(/^\d\d:\d\d:\d\d {2}returned .*\n/gm, "")
     .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "<time>")
     .replaceAll(/\b\d\d:\d\d:\d\d\b/g, "<time>")
     .replaceAll(/\b\d+(?:\.\d+)? (?:ms|s|min)\b/g, "<span>")
