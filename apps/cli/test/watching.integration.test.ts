@@ -22,6 +22,12 @@ const written = (child: ChildProcess) => {
   return { text: () => text, lines: () => text.split("\n").slice(0, -1) }
 }
 
+/** Ends with the block that it was started in, also when a test fails before. */
+const started = (world: DaemonWorld.DaemonWorld, ...words: ReadonlyArray<string>) => {
+  const child = start(world.directory, words, world.environment)
+  return { child, ...written(child), [Symbol.dispose]: () => void child.kill("SIGKILL") }
+}
+
 const interrupted = async (child: ChildProcess): Promise<void> => {
   child.kill("SIGINT")
   const [code] = await once(child, "close")
@@ -34,26 +40,29 @@ describe("a status that is watched", () => {
     assert.strictEqual((await world.runCheaply("call", "spy", "echo", "text=a")).code, 0)
     const colours = { NO_COLOR: "", TERM: "xterm-256color" }
     const terminal = Terminal.start(world.directory, ["status", "--watch"], { ...world.environment, ...colours })
-    await terminal.sees("idle")
-    assert.include(terminal.shown(), "\u001b[H\u001b[2J")
-    assert.match(terminal.shown(), /\u001b\[2mSERVER/)
-    assert.strictEqual((await world.runCheaply("tools", "bad")).code, 4)
-    await terminal.sees("exited with code 3")
-    terminal.type("\u0003")
-    assert.strictEqual((await terminal.ended).code, 130)
+    try {
+      await terminal.sees("idle")
+      assert.include(terminal.shown(), "\u001b[H\u001b[2J")
+      assert.include(terminal.shown(), "\u001b[2mSERVER")
+      assert.strictEqual((await world.runCheaply("tools", "bad")).code, 4)
+      await terminal.sees("bad: ")
+      terminal.type("\u0003")
+      assert.strictEqual((await terminal.ended).code, 130)
+    } finally {
+      terminal.child.kill()
+    }
   })
 
   it("is a line of JSON for each change in a pipe, and goes on with the next daemon", async () => {
     await using world = make()
     assert.strictEqual((await world.runCheaply("call", "spy", "echo", "text=a")).code, 0)
-    const child = start(world.directory, ["status", "--watch", "--json"], world.environment)
-    const out = written(child)
-    const states = () => out.lines().map((line) => JSON.parse(line))
+    using watch = started(world, "status", "--watch", "--json")
+    const states = () => watch.lines().map((line) => JSON.parse(line))
     await until(() => states().length > 0)
     assert.strictEqual(states()[0].pid, world.daemons()[0])
     assert.strictEqual((await world.runCheaply("daemon", "restart")).code, 0)
     await until(() => states().some(({ pid }) => pid === world.daemons()[1]))
-    await interrupted(child)
+    await interrupted(watch.child)
   })
 })
 
@@ -61,9 +70,10 @@ describe("logs and events that are followed", () => {
   it("begin with what is known, go on with what comes, and end with their reader", async () => {
     await using world = make()
     await world.runCheaply("tools", "bad")
-    const logs = start(world.directory, ["logs", "bad", "-f"], world.environment)
-    const events = start(world.directory, ["events", "-f", "--json"], world.environment)
-    const [ofLogs, ofEvents] = [written(logs), written(events)]
+    using ofLogs = started(world, "logs", "bad", "-f")
+    using ofEvents = started(world, "events", "-f", "--json")
+    const { child: logs } = ofLogs
+    const { child: events } = ofEvents
     await until(() => ofLogs.lines().length > 0 && ofEvents.lines().length > 0)
     assert.match(ofLogs.lines()[0] ?? "", /^\d\d:\d\d:\d\d \d+ {2}cannot open the database$/)
     const known = ofLogs.lines().length
