@@ -8,8 +8,9 @@ import { Endpoint } from "@holdfast/mcp/Endpoint"
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import { askingDaemon } from "../AskingDaemon.ts"
-import * as ConfigSearch from "../ConfigSearch.ts"
+import type * as ConfigSearch from "../ConfigSearch.ts"
 import { ExitCode } from "../ExitCode.ts"
+import { lookAtConfigs } from "../lookAtConfigs.ts"
 import type * as ServersOutput from "../outputs/servers.ts"
 import { note } from "../Quiet.ts"
 import { Shell } from "../Shell.ts"
@@ -29,7 +30,7 @@ type Row = Answer["servers"][number]
 /** Runs the command and succeeds with its exit code. */
 export const run = Effect.fnUntraced(function*({ config: named, json }: ServersInput) {
   const { stdout } = yield* Shell
-  const search = yield* ConfigSearch.search(named)
+  const search = yield* lookAtConfigs(named)
   const { failures, overview: held = [] } = yield* asked
   const answer: Answer = {
     files: filesIn(search),

@@ -27,7 +27,7 @@ export interface StatusInput {
 /** What is not an event: sizes, times, the next try. */
 const atLeastEvery = "5 seconds"
 
-/** Events that come together are one. */
+/** However much happens. */
 const atMostEvery = "200 millis"
 
 /** Prints the status, once or whenever it has changed. */
@@ -58,8 +58,11 @@ const again = (json: boolean): Effect.Effect<never, CliFailure, Shell> => {
     { haltStrategy: "left" }
   )
   const followed = changes.pipe(
-    Stream.debounce(atMostEvery),
-    Stream.runForEach(() => Effect.flatMap(look, (status) => show(status, json, true)))
+    // Where much happens, what has come meanwhile is one look.
+    Stream.buffer({ capacity: 1, strategy: "sliding" }),
+    Stream.runForEach(() =>
+      Effect.flatMap(look, (status) => show(status, json, true)).pipe(Effect.andThen(Effect.sleep(atMostEvery)))
+    )
   )
   const untilItIsThere = Effect.retry(look, {
     schedule: Schedule.spaced("1 second"),
