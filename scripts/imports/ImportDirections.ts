@@ -71,7 +71,7 @@ export const importDirections: ReadonlyArray<ImportDirection> = [
   {
     folder: "apps/cli",
     name: "holdfast",
-    sources: ["packages/daemon", "packages/mcp", "packages/protocol"],
+    sources: ["packages/daemon", "packages/mcp", "packages/process", "packages/protocol"],
     tests: testkit
   },
   {

@@ -38,6 +38,16 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
     reason: "a call as a bare client of the daemon's socket, which loads no Effect"
   },
   {
+    file: "apps/cli/src/ConfigPlaces.ts",
+    allows: ["process", "io"],
+    reason: "where configs are looked for, for programs that load no Effect"
+  },
+  {
+    file: "apps/cli/src/internal/connectFile.ts",
+    allows: ["io", "promises"],
+    reason: "the config that the program beside a host means, which loads no Effect"
+  },
+  {
     file: "apps/cli/src/internal/nodeShell.ts",
     allows: ["process", "io"],
     reason: "what the shell gives the command line program, as one service: streams, environment, files"

@@ -19,7 +19,7 @@ export const ExitCode = {
   deadline: 5,
   /** The call was sent and its connection lost: it may have run. */
   outcomeUnknown: 6,
-  /** Refused: the server's protocol error, or something that is no answer; or a question of the server that nobody could be asked. */
+  /** Refused: the server's protocol error, or something that is no answer; or a question of the server without anyone to ask. */
   refused: 7,
   /** This Node.js is too old. 69 is EX_UNAVAILABLE of sysexits.h. */
   unavailable: 69,

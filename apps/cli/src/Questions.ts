@@ -90,7 +90,7 @@ export const make = Effect.fnUntraced(function*(
   }
 })
 
-/** "URL elicitation required": the call is refused until somebody has been to these pages. */
+/** "URL elicitation required": the call is refused until the user has been to these pages. */
 const urlElicitationRequired = -32042
 
 const pagesIn = (error: unknown) => {

@@ -2,7 +2,6 @@
  * What several servers say to the same question, each in its own time: few are started at once, and one that cannot be reached does not hide
  * the answers of the others. It is reported on stderr and decides the exit code.
  */
-import type { McpConfig } from "@holdfast/mcp/McpConfig"
 import { McpConnections } from "@holdfast/mcp/McpConnections"
 import type { McpRuntimeError } from "@holdfast/mcp/McpRuntimeError"
 import * as StartTurns from "@holdfast/mcp/StartTurns"
@@ -10,7 +9,10 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
+import * as ConfigFile from "./ConfigFile.ts"
+import type { FoundConfig } from "./ConfigSearch.ts"
 import { ExitCode, exitCodeOf } from "./ExitCode.ts"
+import { note } from "./Quiet.ts"
 import * as Report from "./Report.ts"
 import { Shell } from "./Shell.ts"
 import type { Source } from "./Source.ts"
@@ -20,7 +22,6 @@ import { waitingFor } from "./WaitingFor.ts"
 
 export interface ListInput {
   readonly json: boolean
-  readonly quiet: boolean
   /** For each server, from its own start. */
   readonly deadline: Option.Option<Duration.Duration>
   /** How many servers are started at once. */
@@ -55,29 +56,41 @@ export const all = <A>(input: ListInput, { config }: Source, ask: Ask<A>) => {
 /** Says of the servers that have not answered why, and of those that were not asked. Succeeds with the exit code. */
 export const report = Effect.fnUntraced(function*(
   input: ListInput,
-  config: McpConfig,
+  config: FoundConfig,
   listed: ReadonlyArray<Listed<unknown>>,
   /** True: no server was named. */
   isAll: boolean
 ) {
-  const { stderr } = yield* Shell
   let exitCode: ExitCode = ExitCode.ok
   for (const { answer } of listed) {
     if (Result.isSuccess(answer)) continue
     exitCode = exitCode === ExitCode.ok ? exitCodeOf(answer.failure.reason) : exitCode
     yield* Report.failure(answer.failure, input.json)
   }
-  if (input.json || !isAll) return exitCode
+  if (!isAll) return exitCode
+  if (!input.json) yield* leftOut(input, config, listed)
+  // What lies behind a file that cannot be read is not known.
+  if (config.fault === undefined) return exitCode
+  const faulty = yield* Report.ending(config.fault, input.json)
+  return exitCode === ExitCode.ok ? faulty : exitCode
+})
+
+const leftOut = Effect.fnUntraced(function*(
+  input: ListInput,
+  config: FoundConfig,
+  listed: ReadonlyArray<Listed<unknown>>
+) {
   const off = [...config.switchedOff]
-  if (off.length > 0 && !input.quiet) {
-    yield* stderr.write(`holdfast: switched off in ${config.file}: ${printable(off.join(", "))}\n`)
+  if (off.length > 0) {
+    for (const [file, names] of Map.groupBy(off, (name) => ConfigFile.fileOf(config, name))) {
+      yield* note(`holdfast: switched off in ${printable(file)}: ${printable(names.join(", "))}\n`)
+    }
   }
   if (Option.isNone(input.deadline) && listed.some(isLate)) {
-    yield* stderr.write(
+    yield* note(
       `  Listing all servers waits ${Duration.toSeconds(patience)} s for each; --deadline 1m waits longer.\n`
     )
   }
-  return exitCode
 })
 
 /** What every answer is in JSON, or the error in its place. */
@@ -96,31 +109,29 @@ export const answered = <A>(
 
 /** What to say where there is nothing to show. */
 export const nothing = (
-  input: ListInput,
-  config: McpConfig,
+  config: FoundConfig,
   listed: ReadonlyArray<Listed<unknown>>,
   what: string
 ): Effect.Effect<void, never, Shell> =>
-  Effect.flatMap(Shell, ({ stderr }) =>
-    input.quiet || listed.some(({ answer }) => Result.isFailure(answer))
-      ? Effect.void
-      : listed.length > 0
-      ? stderr.write(`no ${what}\n`)
-      : config.switchedOff.size > 0
-      ? Effect.void
-      : stderr.write("no servers are configured\n"))
+  listed.some(({ answer }) => Result.isFailure(answer))
+    ? Effect.void
+    : listed.length > 0
+    ? note(`no ${what}\n`)
+    : config.switchedOff.size > 0
+    ? Effect.void
+    : note("no servers are configured\n")
 
 const list = <A>(
-  { concurrency, quiet }: ListInput,
+  { concurrency }: ListInput,
   servers: ReadonlyArray<string>,
-  config: McpConfig,
+  config: FoundConfig,
   deadline: Duration.Duration | undefined,
   ask: Ask<A>
 ): Effect.Effect<ReadonlyArray<Listed<A>>, never, McpConnections | Shell> =>
   Effect.scoped(Effect.gen(function*() {
     const mcp = yield* McpConnections
     const turns = yield* StartTurns.make(Option.getOrUndefined(concurrency))
-    const waiting = yield* Waiting.make(quiet)
+    const waiting = yield* Waiting.make
     const open = new Set(servers)
     waiting.say(waitingFor(open, config))
     return yield* Effect.forEach(

@@ -5,13 +5,14 @@
  */
 import * as DaemonLink from "@holdfast/daemon/DaemonLink"
 import type { ClientHandlers } from "@holdfast/mcp/ClientHandlers"
-import type { McpConfig } from "@holdfast/mcp/McpConfig"
 import { McpConnections } from "@holdfast/mcp/McpConnections"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as path from "node:path"
 import type { Duplex } from "node:stream"
+import type { FoundConfig } from "./ConfigSearch.ts"
+import { note } from "./Quiet.ts"
 import { Shell } from "./Shell.ts"
 
 /** The first connection to a server through the daemon, if the hot path has made one. */
@@ -28,22 +29,27 @@ export interface More {
 }
 
 /** `direct`: every server is started by this command, and ends with it. */
-export const layer = (config: McpConfig, direct: boolean, { handlers, isFile = true, isHost = false }: More = {}) =>
+export const layer = (
+  config: FoundConfig,
+  direct: boolean,
+  { handlers, isFile = true, isHost = false }: More = {}
+) =>
   Layer.unwrap(Effect.gen(function*() {
-    const { directory, stderr, usesDaemon, version } = yield* Shell
+    const { directory, usesDaemon, version } = yield* Shell
     const isThroughDaemon = usesDaemon && !direct
     const first = yield* First
+    const context = yield* Effect.context<Shell>()
     let isTold = false
     const onDirect = (why: string): Effect.Effect<void> =>
       Effect.suspend(() => {
         if (isTold) return Effect.void
         isTold = true
-        return stderr.write(`holdfast: without the daemon: ${why}\n`)
+        return Effect.provide(note(`holdfast: without the daemon: ${why}\n`), context)
       })
-    const file = path.resolve(directory, config.file)
     const use = isHost ? "host" : "once"
     const servers = [...config.servers].map(([name, server]) => {
       const { endpoint } = server
+      const file = path.resolve(directory, config.origins.get(name)?.file ?? config.file)
       // By its name, since its entry also says how it is shared.
       const wants = isFile ? { server: name, config: file } : undefined
       return [

@@ -25,6 +25,8 @@ export interface Output<out E = never> {
   readonly hasColor: boolean
   /** Width of the terminal; `undefined` when it is none. */
   readonly columns: number | undefined
+  /** Its reader has gone, which a write has noticed: what goes on for ever has no reason to. */
+  readonly gone: Effect.Effect<void>
 }
 
 export class Shell extends Context.Service<Shell, {
@@ -32,12 +34,16 @@ export class Shell extends Context.Service<Shell, {
   readonly version: string
   /** False: the user forbids the daemon (`HOLDFAST_NO_DAEMON`). */
   readonly usesDaemon: boolean
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** What this program is run by, and its own file. */
+  readonly node: { readonly version: string; readonly path: string; readonly main: string }
+  readonly platform: string
   readonly stdout: Output<OutputUnwritable>
   /** Never fails: where a complaint cannot be told there is nowhere to tell that either. The exit code still says it. */
   readonly stderr: Output
   /** Everything on standard input, up to its end. */
   readonly stdin: Effect.Effect<string, StdinUnreadable>
-  /** The same in pieces, read as they are taken: what nobody takes stays in the pipe. */
+  /** The same in pieces, read as they are taken: the rest stays in the pipe. */
   readonly stdinChunks: AsyncIterable<Uint8Array>
   /**
    * Asks the person at the terminal for a line, behind a prompt on stderr. `None`: the input has ended (Ctrl-D). Undefined where there is no

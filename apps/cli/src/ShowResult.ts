@@ -5,6 +5,7 @@
 import type * as Messages from "@holdfast/mcp/Messages"
 import * as ModelView from "@holdfast/mcp/ModelView"
 import * as Effect from "effect/Effect"
+import { note } from "./Quiet.ts"
 import * as SaveOutput from "./SaveOutput.ts"
 import { Shell } from "./Shell.ts"
 import { printable } from "./Style.ts"
@@ -12,7 +13,6 @@ import { writeResult } from "./WriteResult.ts"
 
 export interface ShowOptions {
   readonly json: boolean
-  readonly quiet: boolean
   readonly target: SaveOutput.Target | undefined
   /** Begins the message that says that the result could not be written. */
   readonly lost: string
@@ -29,9 +29,9 @@ export interface Shown {
 
 export const show = Effect.fnUntraced(function*(
   { blocks, textOf, toJson }: Shown,
-  { json, lost, quiet, target }: ShowOptions
+  { json, lost, target }: ShowOptions
 ) {
-  const { stderr, stdout } = yield* Shell
+  const { stdout } = yield* Shell
   const { isText, saved } = target === undefined
     ? { isText: false, saved: [] }
     : yield* SaveOutput.save(target, blocks, json ? "" : textOf(() => true), lost)
@@ -44,15 +44,15 @@ export const show = Effect.fnUntraced(function*(
       yield* writeResult(`${stdout.isTerminal ? printable(text) : text}${text.endsWith("\n") ? "" : "\n"}`, lost)
     }
   }
-  if (quiet || json) return
+  if (json) return
   const files = saved.filter(({ file }) => file !== "-")
   if (files.length > 0) {
     const what = files.map(({ block, file }) => `${printable(file)} ${printable(ModelView.wordsOf(block))}`).join(", ")
-    yield* stderr.write(`holdfast: wrote ${what}\n`)
+    yield* note(`holdfast: wrote ${what}\n`)
   }
   const named = blocks.filter((block) => !ModelView.isReadable(block) && !isInFile.has(block))
   if (named.length > 0) {
     const what = named.map((block) => printable(ModelView.wordsOf(block))).join(", ")
-    yield* stderr.write(`holdfast: named only: ${what}; -o FILE writes it, --json has everything\n`)
+    yield* note(`holdfast: named only: ${what}; -o FILE writes it, --json has everything\n`)
   }
 })

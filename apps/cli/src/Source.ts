@@ -12,6 +12,7 @@ import * as Result from "effect/Result"
 import { CliFailure } from "./CliFailure.ts"
 import * as CommandLine from "./CommandLine.ts"
 import * as ConfigFile from "./ConfigFile.ts"
+import type { FoundConfig } from "./ConfigSearch.ts"
 import { ExitCode } from "./ExitCode.ts"
 import * as Servers from "./Servers.ts"
 import * as ServerWord from "./ServerWord.ts"
@@ -26,11 +27,10 @@ export interface SourceInput {
   readonly url: Option.Option<string>
   readonly header: ReadonlyArray<string>
   readonly "no-reuse": boolean
-  readonly quiet: boolean
 }
 
 export interface Source {
-  readonly config: McpConfig
+  readonly config: FoundConfig
   /** The name of the only server there is, which no word names. Undefined: the config's servers are named. */
   readonly only: string | undefined
 }
@@ -43,19 +43,19 @@ export interface Meant {
   readonly rest: ReadonlyArray<string>
 }
 
-/** Finds out which servers there are. Starts none. */
-export const open = Effect.fnUntraced(function*(input: SourceInput): Effect.fn.Return<
-  Source,
-  CliFailure | McpRuntimeError,
-  Shell | FileSystem.FileSystem | Path.Path
-> {
+/**
+ * Finds out which servers there are. Starts none. `word` is the server that the command is about, alone or with what of it: see
+ * `ConfigFile.load`.
+ */
+export const open = Effect.fnUntraced(function*(input: SourceInput, word?: string) {
   const { header, stdio, url } = input
   if (Option.isSome(stdio) && Option.isSome(url)) return yield* usage("--stdio and --url name two servers; give one")
   if (header.length > 0 && Option.isNone(url)) {
     return yield* usage("--header is for --url; a config has headers of its own")
   }
   if (Option.isNone(stdio) && Option.isNone(url)) {
-    return { config: yield* ConfigFile.load(input.config), only: undefined }
+    const source: Source = { config: yield* ConfigFile.load(input.config, word), only: undefined }
+    return source
   }
   if (Option.isSome(input.config)) return yield* usage("--config names servers, and so does --stdio or --url; give one")
   const { directory } = yield* Shell
@@ -66,7 +66,7 @@ export const open = Effect.fnUntraced(function*(input: SourceInput): Effect.fn.R
     const [command, ...args] = words.success
     const only = nameOf(words.success)
     const endpoint = Endpoint.stdio({ command, args, cwd: directory, inheritEnv: true })
-    return { config: yield* McpConfig.make({ [only]: { endpoint, policy: { reuse } } }, { file: "--stdio" }), only }
+    return oneOf(yield* McpConfig.make({ [only]: { endpoint, policy: { reuse } } }, { file: "--stdio" }), only)
   }
   const address = Option.getOrElse(url, () => "")
   if (!URL.canParse(address) || !/^https?:$/.test(new URL(address).protocol)) {
@@ -76,15 +76,20 @@ export const open = Effect.fnUntraced(function*(input: SourceInput): Effect.fn.R
   const said = { url: address, headers: yield* headersOf(header) }
   // Servers of the transport before this one have their stream there.
   const endpoint = new URL(address).pathname.endsWith("/sse") ? Endpoint.sse(said) : Endpoint.http(said)
-  return { config: yield* McpConfig.make({ [only]: { endpoint, policy: { reuse } } }, { file: "--url" }), only }
+  return oneOf(yield* McpConfig.make({ [only]: { endpoint, policy: { reuse } } }, { file: "--url" }), only)
 })
 
 /** Of the config only these servers: nothing of the others is looked at, and nothing is said of them. */
-export const only = (config: McpConfig, names: ReadonlyArray<string>): McpConfig => ({
-  ...config,
-  servers: new Map([...config.servers].filter(([name]) => names.includes(name))),
-  warnings: config.warnings.filter(({ server }) => server === undefined || names.includes(server))
-})
+export const only = (config: FoundConfig, names: ReadonlyArray<string>): FoundConfig => {
+  const files = names.map((name) => ConfigFile.fileOf(config, name))
+  return {
+    ...config,
+    servers: new Map([...config.servers].filter(([name]) => names.includes(name))),
+    warnings: config.warnings.filter(({ file, server }) =>
+      server === undefined ? files.includes(file) : names.includes(server)
+    )
+  }
+}
 
 /** The connections to the servers of a source. */
 export const layer = (
@@ -185,6 +190,12 @@ export const meant = Effect.fnUntraced(function*(
     return yield* incomplete(`which ${what} of ${server}; holdfast ${what}s ${server} lists them`)
   }
   return { server, item, rest: others }
+})
+
+/** A server that no file has. */
+const oneOf = (config: McpConfig, only: string): Source => ({
+  config: { ...config, origins: new Map(), fault: undefined },
+  only
 })
 
 const headersOf = Effect.fnUntraced(function*(given: ReadonlyArray<string>) {

@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { Scope } from "effect/Scope"
+import { Quiet } from "./Quiet.ts"
 import { Shell } from "./Shell.ts"
 import { eraseLine, firstLine, styleOf } from "./Style.ts"
 
@@ -24,8 +25,8 @@ export interface Waiting {
   readonly aside: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
-/** Shows the line until the Scope closes, and then leaves no trace of it. `isQuiet`: never. */
-export const make = Effect.fnUntraced(function*(isQuiet = false): Effect.fn.Return<Waiting, never, Shell | Scope> {
+/** Shows the line until the Scope closes, and then leaves no trace of it. With `--quiet` there is none. */
+export const make: Effect.Effect<Waiting, never, Shell | Scope> = Effect.gen(function*() {
   const { stderr } = yield* Shell
   let text = ""
   let asides = 0
@@ -35,7 +36,7 @@ export const make = Effect.fnUntraced(function*(isQuiet = false): Effect.fn.Retu
     isShown = false
     return stderr.write(eraseLine)
   })
-  if (stderr.isTerminal && !isQuiet) {
+  if (stderr.isTerminal && !(yield* Quiet)) {
     const { dim } = styleOf(stderr)
     yield* Effect.addFinalizer(() => erase)
     const show = (seconds: number): Effect.Effect<never> =>

@@ -13,7 +13,7 @@ import * as FakeShell from "./support/FakeShell.ts"
 describe("the line that says what is waited for", () => {
   const wait = (shell: FakeShell.FakeShell) =>
     Effect.scoped(Effect.gen(function*() {
-      const waiting = yield* Waiting.make()
+      const waiting = yield* Waiting.make
       waiting.say("waiting for fs")
       yield* TestClock.adjust("999 millis")
       const early = [...shell.written]

@@ -128,7 +128,7 @@ const directoryOf = (environment: NonNullable<PlaceOptions["environment"]>, user
   return stateOf(environment)
 }
 
-const stateOf = (environment: NonNullable<PlaceOptions["environment"]>): string => {
+export const stateOf = (environment: NonNullable<PlaceOptions["environment"]>): string => {
   const stated = environment["XDG_STATE_HOME"] ?? ""
   if (path.isAbsolute(stated)) return path.join(stated, "holdfast")
   const home = environment["HOME"] || os.homedir()

@@ -91,10 +91,11 @@ export interface ServerOptions {
 /** No config is longer: `~/.claude.json`, which holds a history besides, reaches some megabytes. */
 const maxBytes = 32 * 1024 * 1024
 
-/** Reads a config file. */
-const load = Effect.fn("McpConfig.load")(function*(file: string, origin: Omit<Origin, "file"> = {}) {
+/** Reads a config file. `origin.file`: what messages call it. */
+const load = Effect.fn("McpConfig.load")(function*(file: string, origin: Origin = {}) {
   const absolute = path.resolve(yield* workingDirectory, file)
-  const problem = (problem: string) => invalid({ file, path: "", expected: "a config file", problem })
+  const shown = origin.file ?? file
+  const problem = (problem: string) => invalid({ file: shown, path: "", expected: "a config file", problem })
   const bytes = yield* Effect.mapError(
     readBytes(absolute, maxBytes),
     ({ code }) => problem(unreadable[code] ?? `it cannot be read (${code})`)
@@ -105,7 +106,7 @@ const load = Effect.fn("McpConfig.load")(function*(file: string, origin: Omit<Or
     return yield* problem(`${format} is not read; write the same servers as JSON, under "mcpServers"`)
   }
   const directory = origin.directory ?? Dialects.folderOf(path.dirname(absolute))
-  return yield* parseAs(text, { ...origin, directory, file }, absolute)
+  return yield* parseAs(text, { ...origin, directory, file: shown }, absolute)
 })
 
 /** Reads a config from the text of one. */

@@ -17,6 +17,8 @@ import * as Ledger from "./internal/Ledger.ts"
 import * as Orphans from "./internal/Orphans.ts"
 import * as Runtime from "./internal/Runtime.ts"
 
+export type { Orphan } from "./internal/Orphans.ts"
+
 /**
  * Ends what dead runtimes of this user have left, now. Returns how many dead runtimes that were. Never fails; what cannot be ended keeps its ledger for
  * the next sweep.
@@ -34,4 +36,9 @@ import * as Runtime from "./internal/Runtime.ts"
  */
 export const sweep: Effect.Effect<number> = Effect.suspend(() =>
   Orphans.sweep({ directory: Ledger.defaultDirectory(), self: Runtime.id })
+)
+
+/** What a sweep would end, now: for people who want to know. Never fails, ends nothing. */
+export const look: Effect.Effect<ReadonlyArray<Orphans.Orphan>> = Effect.suspend(() =>
+  Orphans.look({ directory: Ledger.defaultDirectory(), self: Runtime.id, walk: Runtime.walk })
 )

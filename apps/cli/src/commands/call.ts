@@ -37,7 +37,7 @@ export interface CallInput extends Source.SourceInput, Questions.QuestionsInput 
 
 /** Runs the command and succeeds with its exit code. */
 export const run = Effect.fnUntraced(function*(input: CallInput) {
-  const source = yield* Source.open(input)
+  const source = yield* Source.open(input, input.words[0])
   const { item: tool, rest: words, server } = yield* Source.meant(source, input.words, {
     what: "tool",
     usage: source.only === undefined ? "holdfast call <server> <tool> key=value…" : "holdfast call <tool> key=value…"
@@ -49,7 +49,7 @@ export const run = Effect.fnUntraced(function*(input: CallInput) {
   // Only the server that is called: nothing of the others is looked at.
   const config = Source.only(source.config, [server])
   return yield* Effect.scoped(Effect.gen(function*() {
-    const waiting = yield* Waiting.make(input.quiet)
+    const waiting = yield* Waiting.make
     const questions = yield* Questions.make(input, waiting, tool)
     return yield* questions.during(call(input, config, server, tool, given, waiting)).pipe(
       Effect.flatMap((result) => show(input, target, `${server}.${tool}`, result)),
@@ -102,7 +102,7 @@ const call = Effect.fnUntraced(function*(
 })
 
 const show = Effect.fnUntraced(function*(
-  { json, quiet }: CallInput,
+  { json }: CallInput,
   target: SaveOutput.Target | undefined,
   name: string,
   result: Messages.CallToolResult
@@ -118,6 +118,6 @@ const show = Effect.fnUntraced(function*(
     blocks: result.content,
     textOf: (isLeft) => ModelView.textOf({ ...result, content: result.content.filter(isLeft) }),
     toJson: (content) => ({ ...result, content })
-  }, { json, quiet, target, lost: whoseResult(name) })
+  }, { json, target, lost: whoseResult(name) })
   return isError ? ExitCode.toolError : ExitCode.ok
 })

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { CliFailure } from "../CliFailure.ts"
 import { ExitCode } from "../ExitCode.ts"
+import { note } from "../Quiet.ts"
 import * as Report from "../Report.ts"
 import { Shell } from "../Shell.ts"
 import * as Source from "../Source.ts"
@@ -25,7 +26,7 @@ const written = "holdfast complete <server> <prompt or template> [known=value…
 
 /** Runs the command and succeeds with its exit code. */
 export const run = Effect.fnUntraced(function*(input: CompleteInput) {
-  const source = yield* Source.open(input)
+  const source = yield* Source.open(input, input.words[0])
   const isTemplate = (word: string | undefined): boolean =>
     word?.includes("{") === true || word?.includes("://") === true
   const { item, rest, server } = yield* Source.meant(source, input.words, {
@@ -46,7 +47,7 @@ export const run = Effect.fnUntraced(function*(input: CompleteInput) {
   const config = Source.only(source.config, [server])
   const ask = Effect.scoped(Effect.gen(function*() {
     const mcp = yield* McpConnections
-    const waiting = yield* Waiting.make(input.quiet)
+    const waiting = yield* Waiting.make
     waiting.say(waitingFor([server], config))
     return yield* mcp.complete(server, {
       ref: isTemplate(item) ? { type: "ref/resource", uri: item } : { type: "ref/prompt", name: item },
@@ -63,15 +64,15 @@ export const run = Effect.fnUntraced(function*(input: CompleteInput) {
   )
 })
 
-const print = Effect.fnUntraced(function*({ json, quiet }: CompleteInput, result: Prompts.CompleteResult) {
-  const { stderr, stdout } = yield* Shell
+const print = Effect.fnUntraced(function*({ json }: CompleteInput, result: Prompts.CompleteResult) {
+  const { stdout } = yield* Shell
   if (json) return yield* writeResult(`${JSON.stringify(result)}\n`)
   const { hasMore, total, values } = result.completion
   const text = values.map((each) => `${each}\n`).join("")
   yield* writeResult(stdout.isTerminal ? printable(text) : text)
   const isMore = hasMore === true || (total !== undefined && total > values.length)
-  if (isMore && !quiet) {
-    yield* stderr.write(
+  if (isMore) {
+    yield* note(
       `holdfast: these are ${values.length}${total === undefined ? "; there are more" : ` of ${total}`}\n`
     )
   }

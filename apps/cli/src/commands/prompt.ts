@@ -31,7 +31,7 @@ export interface PromptInput extends Source.SourceInput, Questions.QuestionsInpu
 
 /** Runs the command and succeeds with its exit code. */
 export const run = Effect.fnUntraced(function*(input: PromptInput) {
-  const source = yield* Source.open(input)
+  const source = yield* Source.open(input, input.words[0])
   const { item: name, rest, server } = yield* Source.meant(source, input.words, {
     what: "prompt",
     usage: "holdfast prompt <server> <name> key=value…"
@@ -40,7 +40,7 @@ export const run = Effect.fnUntraced(function*(input: PromptInput) {
   const target = yield* SaveOutput.prepare(input.output)
   const config = Source.only(source.config, [server])
   return yield* Effect.scoped(Effect.gen(function*() {
-    const waiting = yield* Waiting.make(input.quiet)
+    const waiting = yield* Waiting.make
     const questions = yield* Questions.make(input, waiting, name)
     const asked = Effect.gen(function*() {
       const mcp = yield* McpConnections
@@ -63,7 +63,7 @@ export const run = Effect.fnUntraced(function*(input: PromptInput) {
 })
 
 const print = (
-  { json, quiet }: PromptInput,
+  { json }: PromptInput,
   target: SaveOutput.Target | undefined,
   result: Prompts.GetPromptResult
 ) => {
@@ -79,7 +79,7 @@ const print = (
         : left.map(({ content, role }) => `${role}:\n${text(content)}`).join("\n\n")
     },
     toJson: (all) => ({ ...result, messages: messages.map((message, index) => ({ ...message, content: all[index] })) })
-  }, { json, quiet, target, lost: lostResult })
+  }, { json, target, lost: lostResult })
 }
 
 /** A prompt's arguments are texts. */

@@ -1,10 +1,10 @@
 /**
  * `holdfast prompts [server]`: the prompts that servers offer, with their arguments.
  */
-import type { McpConfig } from "@holdfast/mcp/McpConfig"
 import type * as Prompts from "@holdfast/protocol/Prompts"
 import * as Effect from "effect/Effect"
-import type * as Option from "effect/Option"
+import * as Option from "effect/Option"
+import type { FoundConfig } from "../ConfigSearch.ts"
 import * as Report from "../Report.ts"
 import * as ServerLists from "../ServerLists.ts"
 import { Shell } from "../Shell.ts"
@@ -21,7 +21,7 @@ type Listing = ReadonlyArray<Prompts.Prompt>
 
 /** Runs the command and succeeds with its exit code. */
 export const run = Effect.fnUntraced(function*(input: PromptsInput) {
-  const source = yield* Source.open(input)
+  const source = yield* Source.open(input, Option.getOrUndefined(input.server))
   const server = yield* Source.serverIn(source, input.server, "prompts")
   return yield* (server === undefined
     ? ServerLists.all(input, source, ask)
@@ -36,7 +36,7 @@ const ask: ServerLists.Ask<Listing> = (mcp, server, deadline) => mcp.listPrompts
 
 const show = Effect.fnUntraced(function*(
   input: PromptsInput,
-  config: McpConfig,
+  config: FoundConfig,
   listed: ReadonlyArray<ServerLists.Listed<Listing>>,
   isAll: boolean
 ) {
@@ -55,7 +55,7 @@ const show = Effect.fnUntraced(function*(
     const paint = (cell: string, _: number, column: number) =>
       column === 0 ? bold(cell) : column === 1 ? dim(cell) : cell
     if (rows.length > 0) yield* writeResult(`${table(rows, { width: stdout.columns, paint })}\n`)
-    else yield* ServerLists.nothing(input, config, listed, "prompts")
+    else yield* ServerLists.nothing(config, listed, "prompts")
   }
   return yield* ServerLists.report(input, config, listed, isAll)
 })

@@ -27,7 +27,7 @@ export interface ReadInput extends Source.SourceInput, Questions.QuestionsInput 
 
 /** Runs the command and succeeds with its exit code. */
 export const run = Effect.fnUntraced(function*(input: ReadInput) {
-  const source = yield* Source.open(input)
+  const source = yield* Source.open(input, input.words[0])
   const usage = "holdfast read <server> <uri>"
   const { item: uri, rest, server } = yield* Source.meant(source, input.words, {
     what: "resource",
@@ -39,7 +39,7 @@ export const run = Effect.fnUntraced(function*(input: ReadInput) {
   const target = yield* SaveOutput.prepare(input.output)
   const config = Source.only(source.config, [server])
   return yield* Effect.scoped(Effect.gen(function*() {
-    const waiting = yield* Waiting.make(input.quiet)
+    const waiting = yield* Waiting.make
     const questions = yield* Questions.make(input, waiting, uri)
     const asked = Effect.gen(function*() {
       const mcp = yield* McpConnections
@@ -59,7 +59,7 @@ export const run = Effect.fnUntraced(function*(input: ReadInput) {
 type Contents = ReadonlyArray<Messages.EmbeddedResource["resource"]>
 
 const print = Effect.fnUntraced(function*(
-  { json, quiet }: ReadInput,
+  { json }: ReadInput,
   given: SaveOutput.Target | undefined,
   contents: Contents,
   rest: object
@@ -74,7 +74,7 @@ const print = Effect.fnUntraced(function*(
     blocks,
     textOf: (isLeft) => ModelView.textOf({ content: blocks.filter(isLeft) }),
     toJson: (all) => ({ ...rest, contents: all.map((each) => "resource" in each ? each.resource : each) })
-  }, { json, quiet, target, lost: lostResult })
+  }, { json, target, lost: lostResult })
 })
 
 const wrong = (message: string, details?: string) =>

@@ -1,10 +1,10 @@
 /**
  * `holdfast resources [server]`: what can be read, and the templates of more.
  */
-import type { McpConfig } from "@holdfast/mcp/McpConfig"
 import type * as Resources from "@holdfast/protocol/Resources"
 import * as Effect from "effect/Effect"
-import type * as Option from "effect/Option"
+import * as Option from "effect/Option"
+import type { FoundConfig } from "../ConfigSearch.ts"
 import * as Report from "../Report.ts"
 import * as ServerLists from "../ServerLists.ts"
 import { Shell } from "../Shell.ts"
@@ -24,7 +24,7 @@ interface Listing {
 
 /** Runs the command and succeeds with its exit code. */
 export const run = Effect.fnUntraced(function*(input: ResourcesInput) {
-  const source = yield* Source.open(input)
+  const source = yield* Source.open(input, Option.getOrUndefined(input.server))
   const server = yield* Source.serverIn(source, input.server, "resources")
   return yield* (server === undefined
     ? ServerLists.all(input, source, ask)
@@ -43,7 +43,7 @@ const ask: ServerLists.Ask<Listing> = (mcp, server, deadline) =>
 
 const show = Effect.fnUntraced(function*(
   input: ResourcesInput,
-  config: McpConfig,
+  config: FoundConfig,
   listed: ReadonlyArray<ServerLists.Listed<Listing>>,
   isAll: boolean
 ) {
@@ -59,7 +59,7 @@ const show = Effect.fnUntraced(function*(
     const paint = (cell: string, _: number, column: number) =>
       column === 1 ? bold(cell) : column === 0 ? dim(cell) : cell
     if (rows.length > 0) yield* writeResult(`${table(rows, { width: stdout.columns, paint })}\n`)
-    else yield* ServerLists.nothing(input, config, listed, "resources")
+    else yield* ServerLists.nothing(config, listed, "resources")
   }
   return yield* ServerLists.report(input, config, listed, isAll)
 })

@@ -1,11 +1,11 @@
 /**
  * `holdfast tools [server]`: what can be called; `holdfast tools server.tool`: one tool, its arguments, and how it is called.
  */
-import type { McpConfig } from "@holdfast/mcp/McpConfig"
 import type * as Messages from "@holdfast/mcp/Messages"
 import * as ModelView from "@holdfast/mcp/ModelView"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import type { FoundConfig } from "../ConfigSearch.ts"
 import { exampleOf } from "../ExampleCall.ts"
 import { findTool } from "../FindTool.ts"
 import { InputSchema } from "../InputSchema.ts"
@@ -29,7 +29,7 @@ export { patience } from "../ServerLists.ts"
 
 /** Runs the command and succeeds with its exit code. */
 export const run = Effect.fnUntraced(function*(input: ToolsInput) {
-  const source = yield* Source.open(input)
+  const source = yield* Source.open(input, Option.getOrUndefined(input.server))
   const meant = yield* Source.listed(source, input.server)
   return yield* answer(input, source, meant).pipe(
     // Said while the servers still live: ending them may take seconds, and the user should not wait for them.
@@ -52,7 +52,7 @@ const answer = Effect.fnUntraced(function*(input: ToolsInput, source: Source.Sou
 
 const show = Effect.fnUntraced(function*(
   input: ToolsInput,
-  config: McpConfig,
+  config: FoundConfig,
   listed: ReadonlyArray<ServerLists.Listed<Tools>>,
   isAll: boolean
 ) {
@@ -72,7 +72,7 @@ const show = Effect.fnUntraced(function*(
     const paint = (cell: string, _row: number, column: number) =>
       column === 0 ? bold(cell) : column === 1 || (hasHints && column === 2) ? dim(cell) : cell
     if (rows.length > 0) yield* writeResult(`${table(rows, { width: stdout.columns, paint })}\n`)
-    else yield* ServerLists.nothing(input, config, listed, "tools")
+    else yield* ServerLists.nothing(config, listed, "tools")
   }
   return yield* ServerLists.report(input, config, listed, isAll)
 })

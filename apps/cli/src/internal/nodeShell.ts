@@ -19,6 +19,9 @@ export const layer: Layer.Layer<Shell> = Layer.effect(
       directory: process.cwd(),
       version,
       usesDaemon: (process.env["HOLDFAST_NO_DAEMON"] ?? "") === "",
+      environment: process.env,
+      node: { version: process.versions.node, path: process.execPath, main: process.argv[1] ?? "" },
+      platform: process.platform,
       stdout: output(process.stdout),
       // Said in `Shell`: there is nowhere left to complain.
       stderr: { ...stderr, write: (text) => Effect.ignore(stderr.write(text)) },
@@ -61,6 +64,13 @@ const output = (stream: WriteStream & { readonly fd: number }): Output<OutputUnw
     hasColor: isTerminal && !process.env["NO_COLOR"] && process.env["TERM"] !== "dumb",
     // Some terminals say that they have no width.
     columns: isTerminal ? stream.columns || 80 : undefined,
+    gone: Effect.callback((resume) => {
+      const onError = ({ code }: NodeJS.ErrnoException): void => {
+        if (code === "EPIPE") resume(Effect.void)
+      }
+      stream.on("error", onError)
+      return Effect.sync(() => void stream.off("error", onError))
+    }),
     write: (text) =>
       text.length === 0
         ? Effect.void

@@ -21,10 +21,5 @@ export const source = {
   "no-reuse": Flag.Boolean("no-reuse").pipe(
     Flag.withDescription("A process of the server for this call alone, which ends with it"),
     Flag.withDefault(false)
-  ),
-  quiet: Flag.Boolean("quiet").pipe(
-    Flag.withAlias("q"),
-    Flag.withDescription("Say nothing on stderr but what went wrong"),
-    Flag.withDefault(false)
   )
 }

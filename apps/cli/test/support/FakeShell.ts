@@ -27,6 +27,7 @@ export const make = (
     isTerminal,
     hasColor: false,
     columns: isTerminal ? columns : undefined,
+    gone: Effect.never,
     hasReader: () => true,
     write: (text: string | Uint8Array) => Effect.sync(() => void written.push(String(text)))
   }
@@ -35,6 +36,9 @@ export const make = (
     directory,
     version: "0.0.0",
     usesDaemon: false,
+    environment: process.env,
+    node: { version: process.versions.node, path: process.execPath, main: "/usr/bin/holdfast" },
+    platform: "linux",
     stdout: output,
     stderr: output,
     stdin: Effect.succeed(stdin),

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Ledger from "./Ledger.ts"
 import * as ProcFs from "./ProcFs.ts"
 import * as ReaperProcess from "./ReaperProcess.ts"
+import type { TagWalk } from "./TagWalk.ts"
 
 export interface SweepOptions {
   readonly directory: string
@@ -26,9 +27,7 @@ export const sweep = Effect.fnUntraced(function*({ directory, self }: SweepOptio
   }
   const others = accounts.filter((account) => account.runtime !== self)
   const past = others.filter(({ owner }) => owner.boot !== here.boot)
-  const dead = others.filter(({ owner }) =>
-    owner.boot === here.boot && owner.namespace === here.namespace && !ProcFs.lives(owner.pid, owner.start)
-  )
+  const dead = deadOf(others, here)
   for (const { file } of past) Ledger.remove(file)
   const ended = yield* Effect.forEach(
     dead,
@@ -38,3 +37,32 @@ export const sweep = Effect.fnUntraced(function*({ directory, self }: SweepOptio
   )
   return past.length + ended.filter(Boolean).length
 })
+
+/** A process that is left of a runtime that is no more. */
+export interface Orphan {
+  readonly pid: number
+  /** As it was started, with its arguments; empty where that cannot be read. */
+  readonly command: string
+  /** The process that had started it, and is gone. */
+  readonly owner: number
+}
+
+/** The processes with a tag of a dead runtime. Ends nothing, and leaves the ledgers. */
+export const look = Effect.fnUntraced(function*(
+  { directory, self, walk }: SweepOptions & { readonly walk: TagWalk }
+): Effect.fn.Return<ReadonlyArray<Orphan>> {
+  const here = Ledger.owner()
+  if (here === undefined) return []
+  const dead = deadOf(Ledger.readAll(directory).accounts.filter(({ runtime }) => runtime !== self), here)
+  if (dead.length === 0) return []
+  const owners = new Map(dead.map(({ owner, runtime }) => [runtime, owner.pid]))
+  return (yield* walk.bearers).flatMap(({ pid, tag }) => {
+    const owner = owners.get(tag.runtime)
+    return owner === undefined ? [] : [{ pid, command: ProcFs.command(pid), owner }]
+  })
+})
+
+const deadOf = (accounts: ReadonlyArray<Ledger.Account>, here: Ledger.Owner): ReadonlyArray<Ledger.Account> =>
+  accounts.filter(({ owner }) =>
+    owner.boot === here.boot && owner.namespace === here.namespace && !ProcFs.lives(owner.pid, owner.start)
+  )
