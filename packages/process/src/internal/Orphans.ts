@@ -47,7 +47,7 @@ export interface Orphan {
   readonly owner: number
 }
 
-/** The processes with a tag of a dead runtime. Ends nothing, and leaves the ledgers. */
+/** The processes in a group or with a tag of a dead runtime. Ends nothing, and leaves the ledgers. */
 export const look = Effect.fnUntraced(function*(
   { directory, self, walk }: SweepOptions & { readonly walk: TagWalk }
 ): Effect.fn.Return<ReadonlyArray<Orphan>> {
@@ -55,9 +55,19 @@ export const look = Effect.fnUntraced(function*(
   if (here === undefined) return []
   const dead = deadOf(Ledger.readAll(directory).accounts.filter(({ runtime }) => runtime !== self), here)
   if (dead.length === 0) return []
+  const bearers = yield* walk.bearers
+  const groups = new Map(dead.flatMap(({ owner, registered }) =>
+    [...registered.values()]
+      // Of a group whose leader is gone the tags tell.
+      .filter(({ group, start }) => ProcFs.lives(group, start))
+      .map(({ group }) => [group, owner.pid] as const)
+  ))
   const owners = new Map(dead.map(({ owner, runtime }) => [runtime, owner.pid]))
-  return (yield* walk.bearers).flatMap(({ pid, tag }) => {
-    const owner = owners.get(tag.runtime)
+  const tagged = new Map(bearers.map(({ pid, tag }) => [pid, owners.get(tag.runtime)]))
+  return ProcFs.pids().flatMap((pid) => {
+    const stat = ProcFs.stat(pid)
+    if (stat === undefined || ProcFs.isDead(stat)) return []
+    const owner = tagged.get(pid) ?? groups.get(stat.group)
     return owner === undefined ? [] : [{ pid, command: ProcFs.command(pid), owner }]
   })
 })
