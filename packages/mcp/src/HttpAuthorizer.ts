@@ -23,7 +23,7 @@ export type AuthorizationHeaders = Readonly<Record<string, Redacted.Redacted>>
 
 /** Where credentials come from. */
 export interface HttpAuthorizer {
-  /** Who acts, for sharing: connections of one endpoint and one identity are shared. Never a token. */
+  /** The identity that acts, for sharing: connections of one endpoint and one identity are shared. Never a token. */
   readonly identity: string
   /** For the next request. Empty while there is no token. */
   readonly headers: Effect.Effect<AuthorizationHeaders, AuthorizationRefused>

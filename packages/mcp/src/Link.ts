@@ -19,7 +19,7 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { ConnectReason, Delivery, ProcessEnd } from "./McpRuntimeError.ts"
 
-/** One frame on its way out, and who wants to know its fate. */
+/** One frame on its way out, and its owner, which is told its fate. */
 export interface Outbound {
   /** Set for requests: the id that the answer will bear. */
   readonly id: JsonRpc.RequestId | undefined
@@ -104,7 +104,7 @@ export interface Doubts {
   readonly trial: (about: string | undefined) => Effect.Effect<boolean>
 }
 
-/** Who receives what comes in. */
+/** The receiver of what comes in. */
 export interface LinkReceiver {
   onMessage(message: JsonRpc.Incoming): void
   /** Something that is no message: noise on stdout, a broken answer (then `answerTo` may name the call). Never fatal. */
@@ -117,7 +117,7 @@ export interface Link {
   readonly post: (outbound: Outbound) => void
   /** Takes a frame back that was not handed over. True: it will never be sent, and none of its callbacks will be called. */
   readonly withdraw: (outbound: Outbound) => boolean
-  /** Nobody waits for the answer to this request any more: what serves it alone (a response stream) is let go. */
+  /** The caller no longer waits for the answer to this request: what serves it alone (a response stream) is let go. */
   readonly forget: (id: JsonRpc.RequestId) => void
   /** What has come so far of the answer to this request, where it stops in the middle of something. */
   readonly unfinished?: (id: JsonRpc.RequestId) => string | undefined
@@ -134,7 +134,7 @@ export interface Link {
   readonly received: () => number
   /** What of them is a sign of life when it grows: the refusals of a gateway are none. Default: all. */
   readonly alive?: (() => number) | undefined
-  /** Where the peer can forget who we are. */
+  /** Doubts about the session, where the peer can forget it. */
   readonly doubts?: Doubts | undefined
   /**
    * Where what a server says on its own account comes on a way of its own: waits until that way is open, or known not to exist. It

@@ -158,7 +158,7 @@ const connectOver = Effect.fnUntraced(function*(
   }
 })
 
-/** How long a handshake waits for a server that says when to come back, where nobody says how long it may take. */
+/** How long a handshake waits for a server that says when to come back, where the options do not say how long it may take. */
 const longestHandshake = "20 seconds"
 
 const limitOf = ({ connectTimeout = longestHandshake }: ConnectOptions): number =>
@@ -179,7 +179,7 @@ const withinConnectTimeout = <A>(
   })
 }
 
-/** A start that takes longer is told of: whoever waits for it should know for what. */
+/** A start that takes longer is told in the log: its callers should know why they wait. */
 const patience = "5 seconds"
 
 /** Nothing that a server says tells one bridge from another, so it is told of all. */

@@ -266,7 +266,7 @@ export class DeadlineExceeded extends Schema.Error<DeadlineExceeded>(id("Deadlin
   /** Which tool, if it was a tool that was called. */
   tool: Schema.optional(Schema.String),
   description: Schema.optional(Schema.String),
-  /** How often the call was sent before, where the deadline passed while it was not with the server: nobody was told to cancel it. */
+  /** How often the call was sent before, where the deadline passed while it was not with the server: there was no request to cancel. */
   attempts: Schema.optional(Schema.Number)
 }) {
   override get message(): string {

@@ -32,7 +32,7 @@ export interface StreamLinkOptions {
   readonly process?: { readonly pid: number } | undefined
 }
 
-/** A link over the streams, which are somebody else's to close. Closing the Scope settles what is pending. */
+/** A link over the streams, which their owner closes. Closing the Scope settles what is pending. */
 export const make = Effect.fnUntraced(function*(
   options: StreamLinkOptions,
   receiver: LinkReceiver
@@ -82,7 +82,7 @@ export const make = Effect.fnUntraced(function*(
 
   const finish = (reason: LinkClosed): void => {
     if (!isOpen) return
-    // A line that we ourselves cut off is nobody's fault.
+    // A line that we ourselves cut off is no fault of the server's.
     if (reason._tag !== "Released") reading(framing.end)
     isOpen = false
     audience.closed(reason)

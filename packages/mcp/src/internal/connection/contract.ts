@@ -35,7 +35,7 @@ export type CallFailure =
   | TooBusy
 
 export interface RequestOptions {
-  /** Called with each progress notification, synchronously: what it throws, or its promise rejects with, is logged and harms nobody. */
+  /** Called with each progress notification, synchronously: what it throws, or its promise rejects with, is logged and harms no call. */
   readonly onProgress?: ((progress: Messages.Progress) => void) | undefined
   /** Longest silence after hand-off; progress renews it. Default: none. */
   readonly idleDeadline?: Duration.Input | undefined
@@ -103,7 +103,7 @@ export interface McpConnection {
   ) => Effect.Effect<void, CallFailure>
   /** Waits until the connection can no longer be used, and says why. */
   readonly closed: Effect.Effect<ConnectReason>
-  /** Over HTTP: reasons to think that the server does not know this connection any more. Whoever owns it decides. */
+  /** Over HTTP: reasons to think that the server does not know this connection any more. The owner of the connection decides. */
   readonly doubts?: Doubts | undefined
   /** Bytes received so far, without those of refusals. */
   readonly received: () => number
