@@ -10,6 +10,14 @@
  *
  * Gotchas: the digest is not salted, so that programs can agree on it. A program that knows everything else can check a guess of a
  * short secret against it: show fingerprints, not keys. An ill-formed url is its own key and fails when it is dialled.
+ *
+ * @example
+ * ```ts
+ * import { Endpoint, EndpointKey } from "@holdfast/mcp"
+ *
+ * const key = EndpointKey.make(Endpoint.stdio({ command: "server" }), { identity: "ada" })
+ * export const shown = EndpointKey.fingerprint(key)
+ * ```
  */
 import * as Duration from "effect/Duration"
 import * as Redacted from "effect/Redacted"
@@ -19,6 +27,7 @@ import type { Endpoint, HttpEndpoint } from "./Endpoint.ts"
 /** 64 hexadecimal digits. */
 export type EndpointKey = string & { readonly EndpointKey: unique symbol }
 
+/** What is part of a key besides the endpoint. */
 export interface KeyOptions {
   /**
    * The user that the connection acts for, where the endpoint does not say (a user of a shared host, the handlers of server-side

@@ -13,6 +13,17 @@
  * - What a callback throws is told in the log. It costs neither the link nor any other frame or message.
  *
  * **Gotchas**: the callbacks run inside the platform's events, and may call back into the link.
+ *
+ * @example
+ * ```ts
+ * import type { LinkReceiver } from "@holdfast/mcp/Link"
+ *
+ * export const receiver: LinkReceiver = {
+ *   onMessage: (message) => console.error(message._tag),
+ *   onMalformed: ({ reason }) => console.error(reason),
+ *   onClosed: ({ _tag }) => console.error(_tag)
+ * }
+ * ```
  */
 import type * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import type * as Effect from "effect/Effect"
@@ -112,6 +123,7 @@ export interface LinkReceiver {
   onClosed(closed: LinkClosed): void
 }
 
+/** A live transport of one connection. Its owner drives it by calls that return at once; its events reach a `LinkReceiver`. */
 export interface Link {
   /** Takes a frame. Its fate reaches it by its own callbacks, possibly before this returns. */
   readonly post: (outbound: Outbound) => void

@@ -11,6 +11,21 @@
  *
  * **Gotchas**: a request without deadlines waits as long as the connection lives. A result is checked to be an object, nothing
  * more.
+ *
+ * @example
+ * ```ts
+ * import { Endpoint, McpConnection } from "@holdfast/mcp"
+ * import * as Effect from "effect/Effect"
+ *
+ * export const program = Effect.scoped(Effect.gen(function*() {
+ *   const connection = yield* McpConnection.connect({
+ *     server: "fs",
+ *     endpoint: Endpoint.stdio({ command: "my-server" }),
+ *     clientInfo: { name: "my-app", version: "1.0.0" }
+ *   })
+ *   return yield* connection.request("tools/list", {}, { hardDeadline: "10 seconds" })
+ * }))
+ * ```
  */
 import * as DeadlineSweeper from "@holdfast/core/Deadlines"
 import * as Duration from "effect/Duration"
@@ -51,6 +66,7 @@ export const McpConnection = {
     Dialing.dial(options, connectOver)
 } as const
 
+/** A link plus a finished handshake. It is owned by the Scope it was opened in, and used by any number of callers. */
 export type McpConnection = Connection
 
 const connectOver = Effect.fnUntraced(function*(

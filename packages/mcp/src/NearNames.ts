@@ -3,6 +3,13 @@
  *
  * A name is near when it differs by a few typing slips for its length (Damerau-Levenshtein, case ignored), or when one
  * contains the other. Only those about as near as the nearest are named: nearest first, three at most.
+ *
+ * @example
+ * ```ts
+ * import { nearNames } from "@holdfast/mcp"
+ *
+ * export const meant = nearNames("fss", ["fs", "git"]) // ["fs"]
+ * ```
  */
 
 /** At most three of `candidates` that look like `name`, nearest first. Empty when nothing does. */

@@ -43,6 +43,7 @@ export interface OAuthAuthorizer extends HttpAuthorizer {
   readonly finish: (authorizationCode: Redacted.Redacted) => Effect.Effect<void, AuthorizationRefused>
 }
 
+/** How tokens are obtained for one MCP server. */
 export interface OAuthOptions {
   /** The url of the MCP server, which says where its authorization server is. */
   readonly serverUrl: string | URL

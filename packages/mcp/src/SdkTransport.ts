@@ -32,6 +32,7 @@ import type { McpConnections } from "./McpConnections.ts"
 
 export { errorCode, type Transport }
 
+/** How a transport deals with what clients of the SDK cannot take. */
 export interface SdkTransportOptions {
   /**
    * True: whole numbers that JavaScript cannot hold stay `JSON.rawJSON` in results, which `JSON.stringify` writes as the server did. For

@@ -117,6 +117,7 @@ export class ToolCatalog extends Context.Service<ToolCatalog, {
   }
 }
 
+/** Which tools are offered, and how their servers are asked. */
 export interface CatalogOptions {
   /** Whether a tool is offered. Default: all are. */
   readonly filter?: ((server: string, tool: Messages.Tool) => boolean) | undefined

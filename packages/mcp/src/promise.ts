@@ -74,6 +74,7 @@ export interface ToolResult {
   readonly structuredContent?: unknown
 }
 
+/** How one call is made. Nothing of it must be said. */
 export interface CallOptions {
   /** Aborting it interrupts the call: the server is told. */
   readonly signal?: AbortSignal | undefined
@@ -109,6 +110,7 @@ export interface Mcp extends AsyncDisposable {
 /** A config file's path, or what would be in it. */
 export type Config = string | { readonly mcpServers: Readonly<Record<string, unknown>> }
 
+/** The options of the connections and those of the catalog, in one object. */
 export type OpenOptions = LayerOptions & CatalogOptions
 
 /**

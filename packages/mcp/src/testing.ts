@@ -63,6 +63,7 @@ export interface ScriptedServer {
   readonly kill: Effect.Effect<void>
 }
 
+/** A server that speaks MCP, in memory, with a record of what its clients have said. */
 export interface MemoryServer extends ScriptedServer {
   /** What clients have said, over all connections, in order. */
   readonly received: () => ReadonlyArray<JsonRpc.Incoming>

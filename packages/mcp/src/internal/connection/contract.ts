@@ -34,6 +34,7 @@ export type CallFailure =
   | HttpRejected
   | TooBusy
 
+/** How one request is made on one connection. Nothing of it must be said: then it waits as long as the connection lives. */
 export interface RequestOptions {
   /** Called with each progress notification, synchronously: what it throws, or its promise rejects with, is logged and harms no call. */
   readonly onProgress?: ((progress: Messages.Progress) => void) | undefined
@@ -79,6 +80,7 @@ export interface Spoken {
   readonly oddities?: ReadonlyArray<string> | undefined
 }
 
+/** A link plus a finished handshake: see `McpConnection.connect`. */
 export interface McpConnection {
   /** Its name in messages. */
   readonly server: string
@@ -114,6 +116,7 @@ export interface McpConnection {
   readonly process?: { readonly pid: number } | undefined
 }
 
+/** What one connection is opened with. */
 export interface ConnectOptions {
   /** Its name in messages. */
   readonly server: string
