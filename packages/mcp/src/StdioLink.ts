@@ -14,7 +14,7 @@
  * import type { LinkReceiver } from "@holdfast/mcp/Link"
  * import * as StdioLink from "@holdfast/mcp/StdioLink"
  *
- * export const open = (receiver: LinkReceiver) => StdioLink.make({ command: "my-server" }, receiver)
+ * export const open = (receiver: LinkReceiver) => StdioLink.make({ command: "my-server", args: [] }, receiver)
  * ```
  */
 import type { ProcessError } from "@holdfast/process/ProcessError"
