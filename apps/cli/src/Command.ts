@@ -6,6 +6,8 @@
 import * as CliCommand from "effect/cli/Command"
 import { add } from "./words/add.ts"
 import { adopt } from "./words/adopt.ts"
+import { answer } from "./words/answer.ts"
+import { batch } from "./words/batch.ts"
 import { call } from "./words/call.ts"
 import { complete } from "./words/complete.ts"
 import { daemon } from "./words/daemon.ts"
@@ -17,6 +19,7 @@ import { logs } from "./words/logs.ts"
 import { close, drain, reset } from "./words/operations.ts"
 import { prompt } from "./words/prompt.ts"
 import { prompts } from "./words/prompts.ts"
+import { questions } from "./words/questions.ts"
 import { read } from "./words/read.ts"
 import { remove } from "./words/remove.ts"
 import { resources } from "./words/resources.ts"
@@ -34,11 +37,14 @@ export { Outcome } from "./Outcome.ts"
 export const command = root.pipe(CliCommand.withSubcommands([
   tools,
   call,
+  batch,
   resources,
   read,
   prompts,
   prompt,
   complete,
+  questions,
+  answer,
   connect,
   wrap,
   servers,
