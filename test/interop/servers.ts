@@ -8,23 +8,20 @@
  * The servers are installed once, into `HOLDFAST_SERVERS_CACHE` (default: `holdfast/servers` in the user's cache folder), without the
  * scripts of their packages. Each runs in an empty folder, which is its home. Needs npm, and a `/proc` for what is left.
  */
-import { Endpoint, layer, McpConfig, McpConnections } from "@holdfast/mcp"
+import { Endpoint, McpConfig, McpConnections } from "@holdfast/mcp"
 import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
-import { execFileSync } from "node:child_process"
 import { randomUUID } from "node:crypto"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
 import { isDeepStrictEqual } from "node:util"
+import { install } from "./support/npmPackages.ts"
 import { type NpmServer, npmServers } from "./support/npmServers.ts"
-
-const cache = process.env["HOLDFAST_SERVERS_CACHE"] ??
-  path.join(process.env["XDG_CACHE_HOME"] ?? path.join(os.homedir(), ".cache"), "holdfast", "servers")
 
 /** In the environment of every process of a run. */
 const mark = "HOLDFAST_SERVERS_RUN"
@@ -52,22 +49,6 @@ interface Row {
   readonly killed: string
   readonly left: string
   readonly isRight: boolean
-}
-
-/** Its folder, with the package installed in it. */
-const install = ({ name, version }: NpmServer): string => {
-  const folder = path.join(cache, `${name.replaceAll("/", "+")}@${version}`)
-  const done = path.join(folder, ".installed")
-  if (fs.existsSync(done)) return folder
-  fs.mkdirSync(folder, { recursive: true })
-  fs.writeFileSync(path.join(folder, "package.json"), `{"private":true}`)
-  const options = ["--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund", "--loglevel=error"]
-  execFileSync("npm", ["install", ...options, `${name}@${version}`], {
-    cwd: folder,
-    stdio: ["ignore", "ignore", "inherit"]
-  })
-  fs.writeFileSync(done, "")
-  return folder
 }
 
 const programOf = ({ bin: wanted, name }: NpmServer, folder: string): string => {
@@ -110,7 +91,7 @@ const ask = ({ args, cwd, env }: Command): Effect.Effect<Asked, unknown> =>
       return { tools, time, pids: [before, yield* pid] }
     })
     // What it would log is in the table.
-    return yield* Effect.provide(work, Layer.provide(layer(config), Logger.layer([])))
+    return yield* Effect.provide(work, Layer.provide(McpConnections.layer(config), Logger.layer([])))
   })
 
 /** The official client, version 1: lists, and closes. */

@@ -1,5 +1,5 @@
 /**
- * Scans trees of source files for secrets, in threads of its own, so that whoever serves it stays responsive.
+ * Scans trees of source files for secrets, in threads of its own, so that its server stays responsive.
  *
  * Promises
  * - Only what lies under an allowed root is read, links resolved; anything else is `RootNotAllowed`. What is swapped for a link between a
@@ -27,7 +27,7 @@ import * as Threads from "./internal/nodeThreads.ts"
 import * as pathText from "./internal/pathText.ts"
 import type { Scanned } from "./internal/scanFiles.ts"
 import type { Task } from "./internal/scanWorker.ts"
-import type { RuleSet } from "./ScanRules.ts"
+import type { RuleSet } from "./ScanRule.ts"
 
 /** What is to be scanned is not under any root that the server was given, or is not there. Which of them is not said. */
 export class RootNotAllowed extends Data.TaggedError("RootNotAllowed")<{
@@ -54,6 +54,7 @@ export const Batch = Schema.Struct({
   paths: Schema.Array(Schema.String),
   bytes: Schema.Finite
 })
+/** What the schema `Batch` reads. */
 export type Batch = typeof Batch.Type
 
 /** What is scanned of a tree. */
@@ -62,6 +63,7 @@ export const Plan = Schema.Struct({
   /** Folders that could not be looked into. */
   notRead: Schema.Array(NotRead)
 })
+/** What the schema `Plan` reads. */
 export type Plan = typeof Plan.Type
 
 /** What one batch has brought. */
@@ -73,8 +75,10 @@ export const BatchResult = Schema.Struct({
   allowed: Schema.Int,
   notRead: Schema.Array(NotRead)
 })
+/** What the schema `BatchResult` reads. */
 export type BatchResult = typeof BatchResult.Type
 
+/** What a scanner may scan, and how. */
 export interface ScannerOptions {
   /** Folders that may be scanned, with everything in them. */
   readonly roots: ReadonlyArray<string>
@@ -126,7 +130,7 @@ export const make = Effect.fnUntraced(function*(options: ScannerOptions) {
             root,
             problem: reason._tag === "NotFound"
               ? "there is no such folder; name one that is there"
-              : "the folder cannot be read; see that whoever runs this may"
+              : "the folder cannot be read; see that the user of this server may read it"
           })
         ))
     ))

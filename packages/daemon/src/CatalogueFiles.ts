@@ -12,15 +12,15 @@
  * - There are 256 files at most: those that were not confirmed for the longest time go first.
  * - A file that cannot be written costs nothing but what it would have saved: `onFault` is told once.
  */
-import { createHmac, randomBytes } from "node:crypto"
 import * as fs from "node:fs"
-import * as os from "node:os"
 import * as path from "node:path"
 import process from "node:process"
 import { isNativeError } from "node:util/types"
-import { type CatalogueStore, decode } from "./Catalogue.ts"
+import { type CatalogueStore, decode, type Entry } from "./Catalogue.ts"
 import * as DaemonPlace from "./DaemonPlace.ts"
 import { identify, type ServerWish } from "./internal/identify.ts"
+import { hmac } from "./internal/sha256.ts"
+import * as RawMessage from "./RawMessage.ts"
 
 export interface CatalogueFilesOptions {
   /** What the client would say to the daemon. */
@@ -38,6 +38,8 @@ export interface KnownServer {
   readonly name: string
   /** When that was true last. Milliseconds since 1970. */
   readonly confirmedAt: number
+  /** How many tools, if they are all known. */
+  readonly tools: number | undefined
   /** By the methods of its lists: how many pages are known. */
   readonly lists: Readonly<Record<string, number>>
 }
@@ -99,29 +101,55 @@ export const isKnown = (options: CatalogueFilesOptions): boolean => {
 /** All servers of which something is known. Never throws. */
 export const list = (
   environment: Readonly<Record<string, string | undefined>> = process.env
-): ReadonlyArray<KnownServer> => {
+): ReadonlyArray<KnownServer> => lister(environment)()
+
+/** The same again and again: a file is read once for as long as it is the same. */
+export const lister = (
+  environment: Readonly<Record<string, string | undefined>>
+): () => ReadonlyArray<KnownServer> => {
   const directory = directoryOf(environment)
-  return namesIn(directory).flatMap((name) => {
-    const file = path.join(directory, name)
-    const entry = decode(readFile(file) ?? "")
-    const confirmedAt = fs.statSync(file, { throwIfNoEntry: false })?.mtimeMs
-    if (entry === undefined || confirmedAt === undefined) return []
-    const lists = Object.fromEntries(Object.entries(entry.lists).map(([method, pages]) => [method, pages.length]))
-    return [{ name: entry.name, confirmedAt, lists }]
-  })
+  let before = new Map<string, KnownServer | undefined>()
+  return () => {
+    const now = new Map<string, KnownServer | undefined>()
+    for (const name of namesIn(directory)) {
+      const file = path.join(directory, name)
+      const entry = fs.statSync(file, { throwIfNoEntry: false })
+      if (entry === undefined) continue
+      const key = `${name} ${entry.mtimeMs} ${entry.size}`
+      now.set(key, before.has(key) ? before.get(key) : knownIn(file, entry.mtimeMs))
+    }
+    before = now
+    return [...now.values()].filter((each) => each !== undefined)
+  }
+}
+
+const knownIn = (file: string, confirmedAt: number): KnownServer | undefined => {
+  const entry = decode(readFile(file) ?? "")
+  if (entry === undefined) return undefined
+  const lists = Object.fromEntries(Object.entries(entry.lists).map(([method, pages]) => [method, pages.length]))
+  return { name: entry.name, confirmedAt, tools: toolsIn(entry), lists }
+}
+
+/** A list is kept when all of its pages are known. */
+const toolsIn = ({ lists }: Entry): number | undefined => {
+  const pages = lists["tools/list"]?.map(({ answer }) => RawMessage.read(answer)[0])
+  return pages?.reduce((total, page) => {
+    const tools = typeof page === "object" ? RawMessage.membersOf(page.value["result"])["tools"] : []
+    return total + (Array.isArray(tools) ? tools.length : 0)
+  }, 0)
 }
 
 const directoryOf = (environment: Readonly<Record<string, string | undefined>>): string => {
   const stated = environment["XDG_STATE_HOME"] ?? ""
   const state = path.isAbsolute(stated)
     ? stated
-    : path.join(environment["HOME"] || os.homedir(), ".local", "state")
+    : path.join(environment["HOME"] || process.getBuiltinModule("node:os").homedir(), ".local", "state")
   return path.join(state, "holdfast", "catalogue")
 }
 
 const secured = (environment: Readonly<Record<string, string | undefined>>): string => {
   const directory = directoryOf(environment)
-  // Without one there is no file that could belong to anybody else.
+  // Without one there is no file that could belong to another user.
   const user = process.getuid?.() ?? -1
   DaemonPlace.secure(path.dirname(directory), user)
   DaemonPlace.secure(directory, user)
@@ -134,10 +162,18 @@ const digestOf = (
   { directory: cwd = process.cwd(), environment = process.env, wants }: CatalogueFilesOptions
 ): (words: string | undefined) => string => {
   const secret = secretIn(directory)
-  const server = JSON.stringify(identify(wants, environment, cwd))
-  const own = createHmac("sha256", secret).update(server).digest("hex").slice(0, 32)
-  return (words) =>
-    words === undefined ? own : createHmac("sha256", secret).update(`${server}\n${words}`).digest("hex").slice(0, 32)
+  const { environment: given, text, ...rest } = identify(wants, environment, cwd)
+  const server = hmac(secret, JSON.stringify({ ...rest, long: sumOf(JSON.stringify([given, text])) }))
+  return (words) => (words === undefined ? server : hmac(secret, `${server}\n${words}`)).slice(0, 32)
+}
+
+/**
+ * Two sums of a long text, of which the second is of another writing of it. They are no digest, and only tell texts apart; what is
+ * made of them is one. To digest all of an environment by `hmac` would cost a shim two megabytes, for the compiler of a hot loop.
+ */
+const sumOf = (text: string): string => {
+  const { crc32 } = process.getBuiltinModule("node:zlib")
+  return `${text.length} ${crc32(text)} ${crc32(Buffer.from(text).toString("base64"))}`
 }
 
 /** Made by the first program that needs it. Of several at once one makes it. */
@@ -156,6 +192,8 @@ const secretIn = (directory: string): string => {
   const found = read()
   if (found !== undefined) return found
   const fresh = freshName(directory)
+  // Loaded once in the life of a user.
+  const { randomBytes } = process.getBuiltinModule("node:crypto")
   fs.writeFileSync(fresh, randomBytes(secretLength / 2).toString("hex"), { mode: 0o600, flag: "wx" })
   try {
     if (fs.statSync(file, { throwIfNoEntry: false })?.size === 0) fs.rmSync(file, { force: true })
@@ -210,8 +248,9 @@ const makeRoom = (directory: string): void => {
   }
 }
 
+/** No other program has it: of those with the same number one may be in a container, and none was started at the same nanosecond. */
 const freshName = (directory: string): string =>
-  path.join(directory, `new-${process.pid}-${randomBytes(6).toString("hex")}`)
+  path.join(directory, `new-${process.pid}-${process.hrtime.bigint().toString(36)}`)
 
 const namesIn = (directory: string): ReadonlyArray<string> => {
   try {

@@ -12,6 +12,8 @@
  * - A socket that something has removed is made again, and its sessions go on. Without its lock the daemon ends: it may not be alone.
  * - What one client says or breaks is its own session's.
  */
+import { Endpoint } from "@holdfast/mcp/Endpoint"
+import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -22,8 +24,10 @@ import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import type * as net from "node:net"
+import * as path from "node:path"
 import { isNativeError } from "node:util/types"
 import type { Limits } from "./Admission.ts"
+import * as CatalogueFiles from "./CatalogueFiles.ts"
 import * as DaemonClient from "./DaemonClient.ts"
 import type * as DaemonControl from "./DaemonControl.ts"
 import * as DaemonLock from "./DaemonLock.ts"
@@ -32,15 +36,22 @@ import { DaemonRefusal } from "./DaemonRefusal.ts"
 import type { DaemonStatus, SessionStatus } from "./DaemonStatus.ts"
 import * as Hello from "./Hello.ts"
 import * as CallLog from "./internal/callLog.ts"
+import { Feed } from "./internal/Feed.ts"
 import { firstLine } from "./internal/firstLine.ts"
 import type { TakenPlace } from "./internal/Instances.ts"
+import * as Journal from "./internal/Journal.ts"
 import { listen } from "./internal/listener.ts"
 import { availableMemory, isSameSecret, newSecret, processId } from "./internal/nodePlatform.ts"
+import * as Overview from "./internal/overview.ts"
 import { isNewer } from "./internal/ownVersion.ts"
+import * as ParkedCalls from "./internal/ParkedCalls.ts"
+import { plainUrl } from "./internal/plainUrl.ts"
+import * as ProcessMemory from "./internal/processMemory.ts"
 import { resolveWish } from "./internal/resolveWish.ts"
 import type { ControlOptions } from "./internal/sdk/controlServer.ts"
 import { serveControl } from "./internal/serveControl.ts"
 import { serveServer } from "./internal/serveServer.ts"
+import * as ToolCalls from "./internal/toolCalls.ts"
 import type { UrlServers, WantedUrl } from "./internal/urlServers.ts"
 import * as ServerPool from "./ServerPool.ts"
 import type { WantedServer } from "./ServerTarget.ts"
@@ -59,7 +70,7 @@ export interface DaemonOptions {
   /** The one that it has taken over from: what that one's hosts have is given to no other until it has ended. */
   readonly former?: DaemonControl.Former | undefined
   /** The last lines of its log. Default: none. */
-  readonly log?: (() => ReadonlyArray<string>) | undefined
+  readonly log?: Feed<string> | undefined
   /** Writes records of calls to its log, lines without their ends. Default: they are not written. */
   readonly writeCalls?: ((lines: ReadonlyArray<string>) => void) | undefined
   /** Run once it listens. */
@@ -85,12 +96,17 @@ export const run = Effect.fnUntraced(
     let isLeaving = false
     const sessions = new Set<SessionStatus>()
     // Before the sessions, so that it outlives them: they give back what they hold.
+    const clock = yield* Clock.Clock
+    const startedAt = clock.currentTimeMillisUnsafe()
+    const journal = Journal.make(() => clock.currentTimeMillisUnsafe())
     const pool = yield* ServerPool.make({
       limits: options.limits,
+      journal,
       availableMemory,
       digestOf: (server) => SharedServers.digestOf(place, server)
     })
-    const calls = yield* CallLog.make(options.writeCalls ?? (() => {}))
+    const calls = yield* CallLog.make(options.writeCalls ?? (() => {}), journal)
+    const toolCalls = ToolCalls.make({ pool, version, makesWay })
     const scope = yield* Effect.scope
     const { former } = options
     if (former !== undefined) {
@@ -109,11 +125,14 @@ export const run = Effect.fnUntraced(
     // Loaded when the first client asks for one.
     const urls = yield* Effect.cached(
       Effect.promise(() => import("./internal/urlServers.ts")).pipe(
-        Effect.flatMap(({ make }) => make),
+        Effect.flatMap(({ make }) => make(journal)),
         Effect.tap((made) => Effect.sync(() => void (urlServers = made))),
         Scope.provide(scope)
       )
     )
+    const known = CatalogueFiles.lister({ XDG_STATE_HOME: path.dirname(place.shared.directory) })
+    /** For what outlives a session, such as a parked call. */
+    const runForDaemon = yield* FiberSet.makeRuntime<never, void, never>()
     const idle = yield* FiberHandle.make<void, never>()
     const stop = (why: string): Effect.Effect<void> => Effect.asVoid(Deferred.succeed(stopped, why))
     const rest = Effect.suspend(() => {
@@ -126,26 +145,57 @@ export const run = Effect.fnUntraced(
       if (idleTimeout === undefined) return Effect.void
       return Effect.asVoid(FiberHandle.run(idle, Effect.andThen(Effect.sleep(idleTimeout), stop("it was idle"))))
     })
-    const status = Effect.map(pool.status, (servers): DaemonStatus => ({
-      pid,
-      version,
-      directory: place.directory,
-      isLeaving,
-      sessions: [...sessions],
-      servers: [...servers, ...urlServers?.status() ?? []],
-      failures: pool.failures()
-    }))
+    const parked = yield* ParkedCalls.make({
+      journal,
+      need: (session) => {
+        sessions.add(session)
+        runForDaemon(rest)
+        return () => {
+          if (sessions.delete(session)) runForDaemon(rest)
+        }
+      }
+    })
+    const status = Effect.gen(function*(): Effect.fn.Return<DaemonStatus> {
+      const rows = [...yield* pool.status, ...urlServers?.status() ?? []]
+      const pids = new Set(rows.flatMap((row) => row.pid ?? []))
+      const memories = yield* Effect.promise(() => ProcessMemory.ofGroups(pids))
+      const servers = rows.map((row) => ({ ...row, memory: row.pid === undefined ? undefined : memories.get(row.pid) }))
+      return {
+        pid,
+        version,
+        directory: place.directory,
+        isLeaving,
+        sessions: [...sessions],
+        servers,
+        failures: pool.failures(),
+        startedAt,
+        uptimeMillis: clock.currentTimeMillisUnsafe() - startedAt,
+        memory: yield* Effect.promise(() => ProcessMemory.ofProcess(pid)),
+        limits: options.limits,
+        overview: Overview.make(servers, journal, known()),
+        questions: parked.questions().length
+      }
+    })
     const control: ControlOptions = {
       version,
       status,
-      log: options.log ?? (() => []),
+      log: options.log ?? new Feed({ most: 1 }),
+      journal,
+      parked,
+      nameOf: pool.nameOf,
       stop: stop("it was told to"),
       makeWay: (successor) => makeWay(successor),
       fewer: pool.instances.fewer,
       explain: pool.explain,
       operate: pool.operate
     }
-    const accepted: Hello.Answer = { holdfast: Hello.protocol, version, pid, ...(!makesWay && { stays: true }) }
+    const accepted: Hello.Answer = {
+      holdfast: Hello.protocol,
+      version,
+      pid,
+      calls: true,
+      ...(!makesWay && { stays: true })
+    }
 
     /** `isFormer`: by the socket of a daemon that has made way, where it is asked of itself only. */
     const serve = (socket: net.Socket, isFormer: boolean): Effect.Effect<void> =>
@@ -159,6 +209,7 @@ export const run = Effect.fnUntraced(
         if (fault !== undefined || typeof hello === "string") {
           const error = fault ?? { code: "BadWish" as const, message: String(hello) }
           yield* Effect.logWarning(`a client was refused: ${error.message}`)
+          journal.tell({ event: "refused", reason: error.code, message: error.message })
           return yield* answer(socket, { holdfast: Hello.protocol, error })
         }
         const session = describe(hello)
@@ -178,7 +229,17 @@ export const run = Effect.fnUntraced(
               const wanted = yield* Effect.result(resolveWish(hello, wants))
               if (Result.isFailure(wanted)) {
                 const { code, message } = wanted.failure
+                journal.tell({ event: "refused", by: session, server: session.wants, reason: code, message })
                 return yield* answer(socket, { holdfast: Hello.protocol, error: { code, message } })
+              }
+              const { name, origin } = wanted.success
+              if (origin !== undefined) {
+                const { directory, environment } = hello
+                journal.named({
+                  name,
+                  origin,
+                  isKnown: () => CatalogueFiles.isKnown({ wants, environment, directory })
+                })
               }
               yield* answer(socket, accepted)
               const connect = () => DaemonClient.connect({ ...hello, wants, place, version })
@@ -190,7 +251,11 @@ export const run = Effect.fnUntraced(
                 who: session,
                 isModernHost: hello.modern === true,
                 successor,
-                calls
+                calls,
+                journal,
+                parked,
+                runForDaemon,
+                toolCalls
               })
             }),
           () =>
@@ -235,6 +300,7 @@ export const run = Effect.fnUntraced(
         if (isLeaving) return taken
         isLeaving = true
         yield* Effect.logInfo(`the daemon ${version} makes way for ${successor}`)
+        journal.tell({ event: "leaving", version: successor })
         // First: the file is removed by this, and the next one is another daemon's.
         yield* Scope.close(doors, Exit.void)
         lock.release()
@@ -322,5 +388,7 @@ const describe = ({ directory, pid, program, wants }: Hello.Hello): SessionStatu
     ? ofItself
     : "server" in wants
     ? wants.server
+    : "http" in wants
+    ? wants.name ?? plainUrl(Endpoint.http(wants.http))
     : [wants.endpoint.command, ...wants.endpoint.args].join(" ")
 })

@@ -4,6 +4,7 @@
 import * as fs from "node:fs"
 import process from "node:process"
 import { setTimeout } from "node:timers/promises"
+import type { Answer, CallResult, Follow, History, Question, Questions, ResultOf } from "./ControlContract.ts"
 import * as DaemonClient from "./DaemonClient.ts"
 import * as DaemonLock from "./DaemonLock.ts"
 import * as DaemonPlace from "./DaemonPlace.ts"
@@ -29,6 +30,111 @@ export const why = async (server: string, place = DaemonPlace.open()): Promise<E
   return explanation as Explanation
 }
 
+/** The last tries of a server, by its name or the number of one of its processes. Rejects as `status` does. */
+export const history = async (server: string, place = DaemonPlace.open()): Promise<History> => {
+  const history: unknown = JSON.parse(await call(await reach(place), "history", { server }))
+  // As for `status`.
+  return history as History
+}
+
+/** Questions of servers that wait for an answer, those of daemons that have made way included. Rejects as `status` does. */
+export const questions = async (place = DaemonPlace.open()): Promise<ReadonlyArray<Question>> => {
+  const daemons = [await reach(place), ...await formers(place)]
+  const texts = await Promise.all(daemons.map((daemon, index) => {
+    const asked = call(daemon, "questions")
+    return index === 0 ? asked : asked.catch(ignore)
+  }))
+  // As for `status`.
+  const found = texts.flatMap((text) => text === undefined ? [] : (JSON.parse(text) as Questions).questions)
+  return found.toSorted((a, b) => a.at - b.at)
+}
+
+/**
+ * Answers a question: the call that waits for it goes on. Rejects with `DaemonRefusal`, code `BadWish`, when no daemon has it or it does not fit,
+ * and as `status` does.
+ */
+export const answer = (given: Answer, place = DaemonPlace.open()): Promise<CallResult> =>
+  ofCall("answer", given.id, given, place)
+
+/** What has become of a parked call, by its id or that of one of its questions. Rejects as `answer` does. */
+export const result = (wanted: ResultOf, place = DaemonPlace.open()): Promise<CallResult> =>
+  ofCall("result", wanted.id, wanted, place)
+
+/** It may be that of a daemon which has made way. */
+const ofCall = async (
+  name: "answer" | "result",
+  id: string,
+  given: object,
+  place: DaemonPlace.DaemonPlace
+): Promise<CallResult> => {
+  const current = await reach(place)
+  const owner = (await formerWith(id, place)) ?? current
+  if (owner !== current) current.socket.destroy()
+  const result: unknown = JSON.parse(await call(owner, name, given, longPatienceMillis))
+  // As for `status`.
+  return result as CallResult
+}
+
+/** The daemon that has made way and has this call. */
+const formerWith = async (
+  id: string,
+  place: DaemonPlace.DaemonPlace
+): Promise<DaemonClient.DaemonConnection | undefined> => {
+  for (const former of await formers(place)) {
+    const known = await call(former, "result", { id }).catch(ignore)
+    if (known !== undefined) return reach({ ...place, socket: DaemonPlace.formerSocket(place, former.daemon.pid) })
+  }
+  return undefined
+}
+
+/** What `follow` yields. `text`: a line of the daemon's log, or an `Event` or a `LogLine` as JSON. */
+export interface Followed {
+  readonly seq: number
+  readonly text: string
+}
+
+/**
+ * Events or lines of a log as they come, until the daemon ends, the generator is left, or the signal says so. Rejects as `status` does. `after`
+ * is for one daemon: the next one counts from 1.
+ */
+export async function* follow(
+  what: Follow,
+  { place = DaemonPlace.open(), signal }: { readonly place?: DaemonPlace.DaemonPlace; readonly signal?: AbortSignal } =
+    {}
+): AsyncGenerator<Followed, void, undefined> {
+  const { socket } = await reach(place)
+  const end = (): void => void socket.destroy()
+  signal?.addEventListener("abort", end)
+  try {
+    if (signal?.aborted === true) return
+    socket.write(requestLine("follow", what, { progressToken: 1 }))
+    let rest = ""
+    for await (const chunk of socket.setEncoding("utf8")) {
+      const lines = (rest + String(chunk)).split("\n")
+      rest = lines.pop() ?? ""
+      for (const line of lines) {
+        const { params, result }: Told = JSON.parse(line)
+        // An answer is why there is nothing to follow.
+        if (result !== undefined) {
+          throw new DaemonRefusal("BadWish", result.content?.[0]?.text ?? "it cannot be followed")
+        }
+        if (params?.message !== undefined) yield { seq: params.progress ?? 0, text: params.message }
+      }
+    }
+  } catch (error) {
+    if (signal?.aborted !== true) throw error
+  } finally {
+    signal?.removeEventListener("abort", end)
+    socket.destroy()
+  }
+}
+
+/** A line of the daemon to a client that follows. */
+interface Told {
+  readonly params?: { readonly progress?: number; readonly message?: string }
+  readonly result?: { readonly content?: ReadonlyArray<{ readonly text?: string }> }
+}
+
 /** What can be done to servers: see `ServerPool.operate`. */
 export type Operation = "reset" | "drain" | "close"
 
@@ -42,8 +148,11 @@ export const operate = async (operation: Operation, server: string, place = Daem
 /** How long a daemon may take for an answer, and its servers to end. */
 const patienceMillis = 60_000
 
+/** The same for the result of a call, for which it waits. */
+const longPatienceMillis = 24 * 3_600_000
+
 /**
- * Ends the daemon and those that have made way for it, and resolves when they have ended and all that they held. Rejects as `status` does
+ * Ends the daemon and those that have made way for it, and resolves when their processes have ended and all that they held. Rejects as `status` does
  * when there is none at all.
  */
 export const stop = async (place = DaemonPlace.open()): Promise<void> => {
@@ -54,7 +163,7 @@ export const stop = async (place = DaemonPlace.open()): Promise<void> => {
   await Promise.all(all.map((each) => each === current ? call(each, "stop") : call(each, "stop").catch(ignore)))
   const until = performance.now() + patienceMillis
   const hasEnded = (): boolean => {
-    if (left.some(({ daemon }) => isAlive(daemon.pid))) return false
+    if (all.some(({ daemon }) => isAlive(daemon.pid))) return false
     using lock = DaemonLock.tryTake(place.lock)
     return lock !== undefined
   }
@@ -125,11 +234,16 @@ const formers = async (place: DaemonPlace.DaemonPlace): Promise<ReadonlyArray<Da
   return found.filter((each) => each !== undefined)
 }
 
-/** Asks one thing. A daemon that is stopped, or hangs, does not hold up whoever asks. */
-const call = async (connection: DaemonClient.DaemonConnection, name: string, given?: object): Promise<string> => {
+/** Asks one thing. A daemon that is stopped, or hangs, does not hold up the caller. */
+const call = async (
+  connection: DaemonClient.DaemonConnection,
+  name: string,
+  given?: object,
+  millis = patienceMillis
+): Promise<string> => {
   const { daemon: { pid }, socket } = connection
   const silent = new DaemonRefusal("NotStarted", `the daemon (process ${pid}) has not answered; is it stopped?`)
-  const signal = AbortSignal.timeout(patienceMillis)
+  const signal = AbortSignal.timeout(millis)
   signal.addEventListener("abort", () => socket.destroy(silent))
   try {
     return await ask(connection, name, given)
@@ -143,13 +257,7 @@ const ask = async (
   name: string,
   given: object = {}
 ): Promise<string> => {
-  const meta = {
-    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-    "io.modelcontextprotocol/clientInfo": { name: "holdfast", version: "0" },
-    "io.modelcontextprotocol/clientCapabilities": {}
-  }
-  const params = { name, arguments: given, _meta: meta }
-  socket.write(`${JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params })}\n`)
+  socket.write(requestLine(name, given))
   let said = ""
   for await (const text of socket.setEncoding("utf8").iterator({ destroyOnReturn: false })) {
     said += String(text)
@@ -161,6 +269,17 @@ const ask = async (
   }
   if (answer.isError) throw new DaemonRefusal("BadWish", answer.text)
   return answer.text
+}
+
+const requestLine = (name: string, given: object, said: object = {}): string => {
+  const meta = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientInfo": { name: "holdfast", version: "0" },
+    "io.modelcontextprotocol/clientCapabilities": {},
+    ...said
+  }
+  const params = { name, arguments: given, _meta: meta }
+  return `${JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params })}\n`
 }
 
 const answerIn = (line: string): { readonly text: string; readonly isError: boolean } | undefined => {

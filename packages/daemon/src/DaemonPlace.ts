@@ -12,7 +12,6 @@
  * - What is wrong is a `DaemonRefusal` with a sentence that names the path and says what to do.
  */
 import * as fs from "node:fs"
-import * as os from "node:os"
 import * as path from "node:path"
 import process from "node:process"
 import { isNativeError } from "node:util/types"
@@ -128,10 +127,11 @@ const directoryOf = (environment: NonNullable<PlaceOptions["environment"]>, user
   return stateOf(environment)
 }
 
-const stateOf = (environment: NonNullable<PlaceOptions["environment"]>): string => {
+export const stateOf = (environment: NonNullable<PlaceOptions["environment"]>): string => {
   const stated = environment["XDG_STATE_HOME"] ?? ""
   if (path.isAbsolute(stated)) return path.join(stated, "holdfast")
-  const home = environment["HOME"] || os.homedir()
+  // Few need it, and most programs that ask are to be quick.
+  const home = environment["HOME"] || process.getBuiltinModule("node:os").homedir()
   return path.join(home, ".local", "state", "holdfast")
 }
 
@@ -187,7 +187,7 @@ const faultOf = (directory: string, user: number): string | undefined => {
   if ((entry.mode & 0o077) === 0) return undefined
   return `may be entered by other users (mode ${
     octal(entry.mode)
-  }); chmod 700 it, if nobody else has put anything there`
+  }); chmod 700 it, if no other user has put anything there`
 }
 
 const octal = (mode: number): string => `0${(mode & 0o7777).toString(8)}`

@@ -55,7 +55,7 @@ export const background = (): void => {
           version,
           makesWay: true,
           former,
-          log: recent.lines,
+          log: recent.feed,
           writeCalls,
           onReady: Effect.sync(() => tell("ready"))
         })
@@ -71,7 +71,7 @@ export const foreground = (): void => {
     const place = yield* opened
     const limits = yield* limitsOf(process.env)
     yield* Effect.scoped(
-      Daemon.run({ place, idleTimeout: undefined, limits, version, makesWay: false, log: recent.lines })
+      Daemon.run({ place, idleTimeout: undefined, limits, version, makesWay: false, log: recent.feed })
     )
   }).pipe(Effect.provide(Logger.layer([Logger.withConsoleError(Logger.formatLogFmt), recent.logger])))
   start(program, (failure) => {

@@ -11,7 +11,7 @@
 import { ConnectionPool, type Connector, type PoolError } from "@holdfast/core"
 import type { KeySnapshot } from "@holdfast/core/PoolSnapshot"
 import type { LinkClosed } from "@holdfast/mcp/Link"
-import { ConnectionLost, ServerExited } from "@holdfast/mcp/McpRuntimeError"
+import { ConnectionLost, type ProcessEnd, ServerExited } from "@holdfast/mcp/McpRuntimeError"
 import type { ProcessError } from "@holdfast/process/ProcessError"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
@@ -19,11 +19,13 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Admission from "./Admission.ts"
 import { isOfEra } from "./Catalogue.ts"
+import type { Era, Step, StepName, Try } from "./ControlContract.ts"
 import type { Explanation, FailureStatus, ServerStatus, SessionStatus } from "./DaemonStatus.ts"
 import { Greeter } from "./Greeter.ts"
 import type { Loss } from "./HostSession.ts"
 import { differences } from "./internal/differences.ts"
 import * as Instances from "./internal/Instances.ts"
+import type { Journal } from "./internal/Journal.ts"
 import * as ServerProcess from "./internal/ServerProcess.ts"
 import * as RawMessage from "./RawMessage.ts"
 import { ServerMux } from "./ServerMux.ts"
@@ -32,6 +34,8 @@ import type { ServerCommand } from "./SharedServers.ts"
 
 /** Why a process cannot be had, or was lost. */
 export interface ServerFailure extends Loss {
+  /** How its process ended, if that is why. */
+  readonly end?: ProcessEnd | undefined
   readonly treatment: Connector.Classification
 }
 
@@ -60,7 +64,7 @@ export interface PooledServer {
   readonly isRetired: () => boolean
   /** Told at once when it is retired. */
   readonly retirements: Set<() => void>
-  /** Ends it, whoever has it, and returns when it has ended. */
+  /** Ends it, lent or not, and returns when it has ended. */
   readonly end: Effect.Effect<void>
 }
 
@@ -81,6 +85,8 @@ export interface ServerPool {
   readonly status: Effect.Effect<ReadonlyArray<ServerStatus>>
   /** What keeps the processes of a name apart, or those of the name that the process of a number has. */
   readonly explain: (word: string) => Explanation
+  /** The name of the server that a word means. */
+  readonly nameOf: (word: string) => string
   /** Processes that could not be started or were lost, the newest last. */
   readonly failures: () => ReadonlyArray<FailureStatus>
   /**
@@ -98,6 +104,7 @@ export interface ServerPool {
 export interface ServerPoolOptions extends Pick<Admission.AdmissionOptions, "availableMemory" | "limits"> {
   /** Of a command, for the list of servers that are to be shared. */
   readonly digestOf: (server: ServerCommand) => string | undefined
+  readonly journal: Journal
 }
 
 export type Operation = "reset" | "drain" | "close"
@@ -115,7 +122,7 @@ const mostFailures = 50
 const mostRefusals = 1000
 
 export const make = Effect.fnUntraced(function*(
-  { availableMemory, digestOf, limits }: ServerPoolOptions
+  { availableMemory, digestOf, journal, limits }: ServerPoolOptions
 ): Effect.fn.Return<ServerPool, never, Scope.Scope> {
   const clock = yield* Clock.Clock
   const servers = new Set<PooledServer>()
@@ -138,6 +145,27 @@ export const make = Effect.fnUntraced(function*(
     const [oldest] = refusals.keys()
     if (oldest !== undefined && refusals.size >= mostRefusals) refusals.delete(oldest)
     refusals.set(memory, refusal)
+  }
+  /** Processes whose ends have been told of, or are to be. */
+  const told = new Set<number>()
+  /** What is known of servers whose last process was lost: the next one is a restart. */
+  const lostBefore = new Set<string>()
+  const start = (target: ServerTarget): Effect.Effect<ServerProcess.ServerProcess, ServerFailure> => {
+    const { wanted } = target
+    return ServerProcess.start(wanted, {
+      onStderrLine: (pid, line) => journal.wrote(wanted.name, pid, line),
+      onEnded: (pid) => {
+        if (!told.delete(pid)) journal.tell({ event: "ended", server: wanted.name, pid })
+      }
+    }).pipe(
+      Effect.mapError((error) => unstarted(target, error)),
+      Effect.tap(({ pid }) =>
+        Effect.sync(() => {
+          const event = lostBefore.delete(target.process) ? "restarted" : "started"
+          journal.tell({ event, server: wanted.name, pid })
+        })
+      )
+    )
   }
   yield* Effect.addFinalizer(() =>
     Effect.forEach([...parked.values()], ({ end }) => end, { concurrency: "unbounded", discard: true })
@@ -171,9 +199,7 @@ export const make = Effect.fnUntraced(function*(
       }
       const process = parked.get(target.process)
       parked.delete(target.process)
-      return process === undefined
-        ? Effect.mapError(ServerProcess.start(target.wanted), (error) => unstarted(target, error))
-        : Effect.succeed(process)
+      return process === undefined ? start(target) : Effect.succeed(process)
     })
 
   /** Waits for the end of the process that has the number, which ends because it is wanted. */
@@ -201,7 +227,7 @@ export const make = Effect.fnUntraced(function*(
       )
     })
 
-  const dial = Effect.fnUntraced(function*(target: ServerTarget) {
+  const dial = Effect.fnUntraced(function*(target: ServerTarget, attempt: Attempt) {
     const claimed = target.wanted.instance === undefined ? undefined : yield* claim(target.wanted.instance)
     /** By another host, for its number. */
     const wanted = claimed === undefined ? Effect.never : Deferred.await(claimed.isWanted)
@@ -227,7 +253,11 @@ export const make = Effect.fnUntraced(function*(
           return isParked || asked?.isTaken === true ? Effect.void : process.end
         })
     )
-    const answer = greet(target, process, initialize ?? discover)
+    attempt.started(process)
+    const answer = greet(target, process, initialize ?? discover, () => {
+      // It is told of as a failure.
+      if (!isEnding) told.add(process.pid)
+    })
     // One that was taken while it started is asked nothing here.
     const unclaimed = Effect.raceFirst(answer, Effect.andThen(wanted, Effect.fail(displaced(target))))
     const settled = asked === undefined ? unclaimed : asked.isTaken
@@ -246,6 +276,7 @@ export const make = Effect.fnUntraced(function*(
         return park(target, process)
       })
     )
+    attempt.greeted()
     // From here on it is a server of the modern era.
     if (asked !== undefined && asking.get(target.process) === asked) asking.delete(target.process)
     let lost: ServerFailure | undefined
@@ -267,9 +298,14 @@ export const make = Effect.fnUntraced(function*(
       pid: process.pid,
       startedAt: idleSince,
       holders,
-      hold: (session) => void holders.add(session),
+      hold: (session) => {
+        holders.add(session)
+        journal.tell({ event: "leased", server: target.wanted.name, pid: process.pid, by: session })
+      },
       leave: (session) => {
-        holders.delete(session)
+        if (holders.delete(session)) {
+          journal.tell({ event: "returned", server: target.wanted.name, pid: process.pid, by: session })
+        }
         idleSince = clock.currentTimeMillisUnsafe()
       },
       idleSince: () => idleSince,
@@ -294,7 +330,10 @@ export const make = Effect.fnUntraced(function*(
     )
     process.onClosed((closed) => {
       const failure = lost = lossOf(target, closed)
-      if (!isEnding) note(target, failure)
+      if (!isEnding) {
+        note(target, failure)
+        lose(target, process.pid, failure, server.startedAt)
+      }
       for (const tell of [...losses]) tell(failure)
     })
     return {
@@ -304,16 +343,110 @@ export const make = Effect.fnUntraced(function*(
     }
   })
 
+  /** It was ready. `since`: milliseconds since 1970. */
+  const lose = (target: ServerTarget, pid: number, failure: ServerFailure, since: number): void => {
+    const server = target.wanted.name
+    const { message, reason } = failure
+    const millis = clock.currentTimeMillisUnsafe() - since
+    told.add(pid)
+    lostBefore.add(target.process)
+    if (lostBefore.size > mostTargets) lostBefore.clear()
+    journal.tell({ event: "lost", server, pid, reason, message, ...exitIn(failure) })
+    journal.tried(server, {
+      at: since,
+      pid,
+      era: eraOf(target),
+      outcome: "lost",
+      steps: [{ step: "life", millis }],
+      failedStep: "life",
+      reason,
+      message,
+      ...exitIn(failure),
+      ...stderrIn(failure)
+    })
+  }
+  /** Of a process that is to be: tells the journal what becomes of it. */
+  const attemptOf = (target: ServerTarget): Attempt => {
+    const { initialize, policy, wanted: { name } } = target
+    const at = clock.currentTimeMillisUnsafe()
+    let since = clock.monotonicTimeNanosUnsafe()
+    const steps: Array<Step> = []
+    let process: ServerProcess.ServerProcess | undefined
+    let isOver = false
+    const step = (name: StepName, what?: string): void => {
+      const now = clock.monotonicTimeNanosUnsafe()
+      steps.push({ step: name, ...(what !== undefined && { what }), millis: Number(now - since) / 1e6 })
+      since = now
+    }
+    const endStep = (): StepName => {
+      const failedStep = process === undefined ? "spawn" : "handshake"
+      step(failedStep, process === undefined ? undefined : initialize === undefined ? "server/discover" : "initialize")
+      return failedStep
+    }
+    const tried = (outcome: Try["outcome"], more: Partial<Try> = {}): void => {
+      isOver = true
+      journal.tried(name, { at, pid: process?.pid, era: eraOf(target), outcome, steps, ...more })
+    }
+    return {
+      started: (started) => {
+        process = started
+        step("spawn")
+      },
+      greeted: () => {
+        endStep()
+        tried("ready")
+        const millis = steps.reduce((total, each) => total + each.millis, 0)
+        journal.tell({ event: "ready", server: name, pid: process?.pid ?? 0, era: eraOf(target), millis })
+      },
+      failed: (failure) => {
+        if (isOver) return
+        const failedStep = endStep()
+        const { message, reason, refusal } = failure
+        const { code } = RawMessage.membersOf(refusal?.value["error"])
+        const said = { reason, message, ...(typeof code === "number" && { code }) }
+        if (refusal !== undefined && isOfEra(refusal)) return tried("other era", said)
+        const stderr = stderrIn(failure, process?.stderrTail())
+        const pid = process?.pid
+        tried("failed", { failedStep, ...said, ...exitIn(failure), ...stderr })
+        journal.tell({ event: "failed", server: name, pid, step: failedStep, reason, message, ...exitIn(failure) })
+      },
+      interrupted: () => {
+        const waited = clock.currentTimeMillisUnsafe() - at
+        // Else nobody wanted it any more.
+        if (isOver || waited < policy.connectTimeout) return
+        const failedStep = endStep()
+        const reason = "HandshakeTimeout"
+        const message = `${name}: no handshake in ${Math.round(waited / 1000)} s`
+        const pid = process?.pid
+        tried("failed", { failedStep, reason, message, ...stderrIn(undefined, process?.stderrTail()) })
+        journal.tell({ event: "failed", server: name, pid, step: failedStep, reason, message })
+      }
+    }
+  }
+
   const pool: ConnectionPool.ConnectionPool<ServerTarget, PooledServer, ServerFailure> = yield* Effect.orDie(
     ConnectionPool.make<ServerTarget, PooledServer, ServerFailure>({
       fingerprint: ({ fingerprint }) => fingerprint,
       label: ({ wanted }) => wanted.name,
-      dial: (target) => Effect.tapError(dial(target), (failure) => Effect.sync(() => note(target, failure))),
+      dial: (target) => {
+        const attempt = attemptOf(target)
+        return dial(target, attempt).pipe(
+          Effect.tapError((failure) =>
+            Effect.sync(() => {
+              note(target, failure)
+              attempt.failed(failure)
+            })
+          ),
+          Effect.onInterrupt(() => Effect.sync(attempt.interrupted))
+        )
+      },
       classify: ({ treatment }) => treatment,
       exclusiveResource: () => true
     }, { policy: { maxConnections: limits.processes }, policyFor: ({ policy }) => policy })
   )
   const { admit } = Admission.make({ limits, availableMemory, servers: () => servers })
+  const nameOf = (word: string): string =>
+    [...servers].find(({ pid }) => String(pid) === word)?.target.wanted.name ?? word
   /** What the pool knows no more is not needed here either. */
   const forget = Effect.map(pool.snapshot, ({ keys }) => {
     const known = new Set(keys.map(({ fingerprint }) => fingerprint))
@@ -335,12 +468,14 @@ export const make = Effect.fnUntraced(function*(
     status: Effect.map(pool.snapshot, ({ keys }) =>
       keys.flatMap((key) => {
         const target = targets.get(key.fingerprint)
-        return target === undefined ? [] : statusOf(target, key, servers, digestOf)
+        const now = clock.currentTimeMillisUnsafe()
+        return target === undefined ? [] : statusOf(target, key, servers, digestOf, now)
       })),
     failures: () => failures,
+    nameOf,
     explain: (word) => {
-      const name = [...servers].find(({ pid }) => String(pid) === word)?.target.wanted.name ?? word
-      // The pool may know a key that nobody has a process of any more: it explains nothing.
+      const name = nameOf(word)
+      // The pool may know a key without any process: it explains nothing.
       const live = [...servers].filter(({ target }) => target.wanted.name === name)
       const [first] = live
       const keys = new Map(live.map(({ target }) => [target.fingerprint, target]))
@@ -381,12 +516,14 @@ const statusOf = (
   target: ServerTarget,
   { fingerprint, lastFailure, slots, waiting }: KeySnapshot,
   servers: ReadonlySet<PooledServer>,
-  digestOf: (wanted: ServerTarget["wanted"]) => string | undefined
+  digestOf: (wanted: ServerTarget["wanted"]) => string | undefined,
+  now: number
 ): ReadonlyArray<ServerStatus> => {
   const { wanted } = target
   const common = {
     ...kindOf(target),
     name: wanted.name,
+    origin: wanted.origin,
     command: [wanted.command, ...wanted.args].join(" "),
     directory: wanted.cwd,
     likeness: target.process.slice(0, 12),
@@ -399,7 +536,9 @@ const statusOf = (
     state: server.isRetired() ? "leaving" : server.holders.size > 0 ? "in use" : "idle",
     pid: server.pid,
     startedAt: server.startedAt,
+    ageMillis: now - server.startedAt,
     leases: [...server.holders],
+    inFlight: server.mux.inFlight,
     waiting: 0,
     retryInMillis: undefined
   } as const))
@@ -414,10 +553,31 @@ const statusOf = (
   return first === undefined ? [] : [{ ...first, waiting }, ...rest]
 }
 
-const kindOf = ({ fingerprint, initialize, isShared }: ServerTarget) => ({
-  key: fingerprint.slice(0, 12),
-  era: initialize === undefined ? "modern" : "legacy",
-  sharing: isShared ? "shared" : "exclusive"
+const eraOf = ({ initialize }: ServerTarget): Era => initialize === undefined ? "modern" : "legacy"
+
+/** As the contract has it. */
+const exitIn = ({ end }: ServerFailure): Pick<Try, "exitCode" | "signal"> => ({
+  ...(end !== undefined && end.code !== null && { exitCode: end.code }),
+  ...(end !== undefined && end.signal !== null && { signal: end.signal })
+})
+
+const stderrIn = (failure: ServerFailure | undefined, tail = ""): Pick<Try, "stderr"> => {
+  const stderr = failure?.end?.stderrTail ?? tail
+  return stderr === "" ? {} : { stderr }
+}
+
+/** Is told how a try goes on. */
+interface Attempt {
+  readonly started: (process: ServerProcess.ServerProcess) => void
+  readonly greeted: () => void
+  readonly failed: (failure: ServerFailure) => void
+  readonly interrupted: () => void
+}
+
+const kindOf = (target: ServerTarget) => ({
+  key: target.fingerprint.slice(0, 12),
+  era: eraOf(target),
+  sharing: target.isShared ? "shared" : "exclusive"
 } as const)
 
 /** Of slots without a process. */
@@ -456,7 +616,8 @@ const unstarted = (
 const greet = (
   target: ServerTarget,
   process: ServerProcess.ServerProcess,
-  question: RawMessage.RawMessage
+  question: RawMessage.RawMessage,
+  onExit: () => void
 ): Effect.Effect<RawMessage.RawMessage, ServerFailure> =>
   Effect.callback((resume) => {
     const greeter = new Greeter({
@@ -466,7 +627,10 @@ const greet = (
       onRefused: (refusal) => resume(Effect.fail(refused(target, refusal)))
     })
     process.onLine = (line) => greeter.serverSaid(line)
-    process.onClosed((closed) => resume(Effect.fail(exitOf(target, closed, process.stderrTail()))))
+    process.onClosed((closed) => {
+      onExit()
+      resume(Effect.fail(exitOf(target, closed, process.stderrTail())))
+    })
     greeter.begin()
   })
 
@@ -478,13 +642,14 @@ const exitOf = (
   const message = closed._tag === "ProcessEnded"
     ? new ServerExited({ server: name, command: [command, ...args].join(" "), end: closed.end }).message
     : `${name}: ${wordsOf(closed)} before it was ready${stderrTail === "" ? "" : ` (stderr: ${stderrTail.trim()})`}`
-  return { reason: "ServerExited", message, treatment: "retryable" }
+  const end = closed._tag === "ProcessEnded" ? closed.end : undefined
+  return { reason: "ServerExited", message, treatment: "retryable", end }
 }
 
 const lossOf = ({ wanted: { name } }: ServerTarget, closed: LinkClosed): ServerFailure => {
   const end = closed._tag === "ProcessEnded" ? { end: closed.end } : {}
   const { message } = new ConnectionLost({ server: name, delivery: "NotSent", description: wordsOf(closed), ...end })
-  return { reason: "ConnectionLost", message, treatment: "retryable" }
+  return { reason: "ConnectionLost", message, treatment: "retryable", ...end }
 }
 
 const wordsOf = (closed: LinkClosed): string =>
@@ -506,7 +671,7 @@ const refused = ({ wanted: { name } }: ServerTarget, refusal: RawMessage.RawMess
   }
 }
 
-/** Its id is no number: an answer that comes late, after `initialize` was said to the same process, is nobody's. */
+/** Its id is no number: an answer that comes late, after `initialize` was said to the same process, belongs to no request. */
 const discover = RawMessage.own(JSON.stringify({
   jsonrpc: "2.0",
   id: "discover",

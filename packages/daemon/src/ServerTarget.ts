@@ -10,6 +10,7 @@ import type { HostSharing } from "@holdfast/mcp/McpConfig"
 import * as ChildEnvironment from "@holdfast/process/ChildEnvironment"
 import * as Redacted from "effect/Redacted"
 import { createHash } from "node:crypto"
+import type { Origin } from "./ControlContract.ts"
 import type * as Hello from "./Hello.ts"
 import * as RawMessage from "./RawMessage.ts"
 import * as SessionVariables from "./SessionVariables.ts"
@@ -18,6 +19,7 @@ import * as SessionVariables from "./SessionVariables.ts"
 export interface WantedServer {
   /** For messages. */
   readonly name: string
+  readonly origin?: Origin | undefined
   readonly command: string
   readonly args: ReadonlyArray<string>
   readonly cwd: string
@@ -59,7 +61,7 @@ export const instanceOf = (wanted: WantedServer, number: number): WantedServer =
 
 export interface ServerTarget {
   readonly wanted: WantedServer
-  /** The process, whoever uses it how. */
+  /** The process, however it is used. */
   readonly process: string
   /** Equal for sessions that may share a connection. */
   readonly fingerprint: string
@@ -79,9 +81,14 @@ const maxConnections = 100_000
 export const wantedServer = (
   endpoint: StdioEndpoint,
   hello: Hello.Hello,
-  said: { readonly name: string; readonly policy: PoolPolicy.PoolPolicy; readonly hosts?: HostSharing | undefined }
+  said: {
+    readonly name: string
+    readonly policy: PoolPolicy.PoolPolicy
+    readonly hosts?: HostSharing | undefined
+    readonly origin?: Origin | undefined
+  }
 ): WantedServer => {
-  const { hosts, name, policy } = said
+  const { hosts, name, origin, policy } = said
   const stated = Object.fromEntries(
     // A value of an endpoint's environment is a text, redacted.
     Object.entries(endpoint.env).map(([name, value]) => [name, String(Redacted.value(value))])
@@ -89,10 +96,11 @@ export const wantedServer = (
   const { inheritEnv } = endpoint
   return {
     name,
+    origin,
     command: endpoint.command,
     args: endpoint.args,
     cwd: endpoint.cwd ?? hello.directory,
-    environment: ChildEnvironment.select(SessionVariables.without(hello.environment), "linux", {
+    environment: ChildEnvironment.select(SessionVariables.without(hello.environment), {
       env: stated,
       inheritEnv
     }),
@@ -109,11 +117,13 @@ export const make = (wanted: WantedServer, initialize: RawMessage.RawMessage | u
   const isShared = initialize === undefined ? policy.sharing === "shared" : wanted.isShared
   const { instance } = wanted
   const process = digest({ command, args, cwd, environment: Object.entries(environment).toSorted(), instance })
-  const question = initialize && RawMessage.replaced(initialize, [
+  const asked = initialize && RawMessage.replaced(initialize, [
     [RawMessage.paths.id, "0"],
-    // Where several sessions share a process nobody knows which of them a question is for: none is to be asked.
-    [["params", "capabilities"], isShared ? "{}" : undefined]
+    // Where several sessions share a process it is unknown which of them is meant, but for a question in the course of the only call.
+    [["params", "capabilities"], isShared ? sharedCapabilities : undefined]
   ])
+  // Read again, so that what the key is made of is what the server is told.
+  const question = asked && RawMessage.own(asked.text)
   const { capabilities, protocolVersion } = question === undefined
     ? { capabilities: undefined, protocolVersion: undefined }
     : RawMessage.paramsOf(question)
@@ -132,12 +142,15 @@ export const make = (wanted: WantedServer, initialize: RawMessage.RawMessage | u
       maxConnectionsPerKey: (isShared && policy.reuse) || instance !== undefined ? 1 : maxConnections,
       // Sessions, not calls: each may have many.
       maxInFlight: maxSessions,
-      // One that is not given to others any more may be somebody's for hours.
+      // One that is not given to others any more may be in use for hours.
       drainTimeout: Number.POSITIVE_INFINITY,
       idleTimeout: Math.min(policy.idleTimeout, idleMillis)
     }
   }
 }
+
+/** Of sessions that share a process. What one of them does not take is refused by `ServerMux`: all of them are to share one. */
+const sharedCapabilities = `{"elicitation":{"form":{},"url":{}}}`
 
 /** Of one process. */
 const maxSessions = 10_000

@@ -78,6 +78,11 @@ describe("the daemon's own server", () => {
       "make_way",
       "await_fewer",
       "why",
+      "history",
+      "questions",
+      "answer",
+      "result",
+      "follow",
       "reset",
       "drain",
       "close"

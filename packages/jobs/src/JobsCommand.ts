@@ -1,10 +1,21 @@
 /**
- * The command `holdfast-jobs`: an operator's hands on a store of jobs, whoever owns them and whether or not a program runs them.
+ * The command `holdfast-jobs`: an operator's hands on a store of jobs of all owners, whether or not a program runs them.
  *
  * Results go to stdout, as lines for people or as JSON. What a program that runs should do (cancel, begin a job that is tried again) it does at its next
  * look at the store.
  *
  * Gotchas: a store is never made by this command.
+ *
+ * @example
+ * ```ts
+ * import * as NodeServices from "@effect/platform-node/NodeServices"
+ * import * as JobsCommand from "@holdfast/jobs/JobsCommand"
+ * import * as Command from "effect/cli/Command"
+ * import * as Effect from "effect/Effect"
+ *
+ * const program = Command.run(JobsCommand.command, { version: "1.0.0" }).pipe(Effect.provide(NodeServices.layer))
+ * Effect.runFork(program)
+ * ```
  */
 import * as Argument from "effect/cli/Argument"
 import * as CliCommand from "effect/cli/Command"
@@ -18,10 +29,13 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import { Engine } from "./internal/Engine.ts"
-import { JobHost } from "./internal/JobHost.ts"
+import { layerEngine } from "./internal/layerEngine.ts"
+import { ProcessIdentity } from "./internal/ProcessIdentity.ts"
+import type { StoredJob } from "./internal/StoredJob.ts"
 import { JobError, JobNotFinished, JobNotFound, JobStoreUnavailable } from "./JobError.ts"
 import { isEnded, JobState } from "./JobState.ts"
-import { JobStore, type StoredJob } from "./JobStore.ts"
+import * as PostgresStore from "./PostgresStore.ts"
+import * as SqliteStore from "./SqliteStore.ts"
 
 /** What was asked could not be done, for a reason that was told: the process ends with 1. */
 class NotDone extends Data.TaggedError("NotDone")<{ readonly reason: { readonly message: string } }> {
@@ -46,7 +60,8 @@ const id = Argument.String("id").pipe(Argument.withDescription("The id of a job"
 const storeAt = (file: Option.Option<string>) =>
   Layer.unwrap(Effect.gen(function*() {
     if (Option.isNone(file)) {
-      return JobStore.layerPostgres({ url: yield* Config.Redacted("HOLDFAST_JOBS_URL"), migrate: false })
+      const url = yield* Config.Redacted("HOLDFAST_JOBS_URL")
+      return PostgresStore.layer({ url, migrate: false })
     }
     const files = yield* FileSystem.FileSystem
     if (!(yield* files.exists(file.value))) {
@@ -55,14 +70,14 @@ const storeAt = (file: Option.Option<string>) =>
         reason: new JobStoreUnavailable({ store: file.value, operation: "open it", problem: "unreachable", detail })
       })
     }
-    return JobStore.layerSqlite(file.value)
+    return SqliteStore.layer(file.value)
   }))
 
 const act = <A, E extends { readonly message: string }, R>(
   file: Option.Option<string>,
   effect: Effect.Effect<A, E, R | Engine>
 ) =>
-  Effect.provide(effect, Engine.layer.pipe(Layer.provide(storeAt(file)))).pipe(
+  Effect.provide(effect, layerEngine.pipe(Layer.provide(storeAt(file)))).pipe(
     Effect.catch((reason) =>
       Effect.andThen(Console.error(`holdfast-jobs: ${reason.message}`), Effect.fail(new NotDone({ reason })))
     )
@@ -150,7 +165,7 @@ const retry = CliCommand.make(
       Effect.gen(function*() {
         const engine = yield* Engine
         const job = yield* find(id)
-        const again = yield* engine.retry(job, (yield* JobHost).newId(), Option.getOrUndefined(from))
+        const again = yield* engine.retry(job, (yield* ProcessIdentity).newId(), Option.getOrUndefined(from))
         yield* Console.log(again.id)
       })
     )

@@ -2,7 +2,7 @@
  * The tools of all configured servers, as one list that a language model can be given.
  *
  * What it promises:
- * - servers are asked in parallel and independently: one that is slow or dead keeps nobody else's tools waiting;
+ * - servers are asked in parallel and independently: one that is slow or dead does not delay the tools of the others;
  * - a tool obtained once stays valid: its server may be restarted any number of times in between;
  * - a server that is down keeps its tools in the list, and is named with the reason; it is asked again when it is back;
  * - the list follows what servers say (`notifications/tools/list_changed`) and every new connection, at once, with one question at a
@@ -28,14 +28,10 @@ import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
-import { defective, kindOf } from "./internal/defective.ts"
+import { defective, kindOf } from "./internal/connection/defective.ts"
+import { scopedFork } from "./internal/link/scopedFork.ts"
 import * as ToolName from "./internal/ToolName.ts"
-import {
-  type CallOptions,
-  type FileOptions,
-  layerFile as connectionsLayerFile,
-  McpConnections
-} from "./McpConnections.ts"
+import { type CallOptions, type FileOptions, McpConnections } from "./McpConnections.ts"
 import { DeadlineExceeded, McpRuntimeError, ShuttingDown, UnknownTool } from "./McpRuntimeError.ts"
 import { nearNames } from "./NearNames.ts"
 import * as StartTurns from "./StartTurns.ts"
@@ -70,7 +66,7 @@ export interface Catalog {
 export class ToolCatalog extends Context.Service<ToolCatalog, {
   /**
    * Waits until every server has answered or failed, `within` at most (default: as long as it takes, which the deadline per server
-   * bounds). Who has not answered by then is unavailable, and comes later by itself. Never fails.
+   * bounds). A server that has not answered by then is unavailable, and comes later by itself. Never fails.
    */
   readonly ready: (options?: { readonly within?: Duration.Input | undefined }) => Effect.Effect<Catalog>
   /** The catalog now. */
@@ -86,8 +82,42 @@ export class ToolCatalog extends Context.Service<ToolCatalog, {
     input?: Readonly<Record<string, unknown>>,
     options?: CallOptions
   ) => Effect.Effect<Messages.CallToolResult, McpRuntimeError>
-}>()("@holdfast/mcp/ToolCatalog") {}
+}>()("@holdfast/mcp/ToolCatalog") {
+  /** Makes the catalog for as long as the Scope is open, and begins to ask the servers. */
+  static make(options?: CatalogOptions): Effect.Effect<ToolCatalog["Service"], never, McpConnections | Scope.Scope> {
+    return makeCatalog(options)
+  }
 
+  /** The catalog over the connections of the application. */
+  static layer(options?: CatalogOptions): Layer.Layer<ToolCatalog, never, McpConnections> {
+    return Layer.effect(ToolCatalog, makeCatalog(options))
+  }
+
+  /**
+   * The catalog and the connections over a config file. Fails with `ConfigInvalid`, before anything is started.
+   *
+   * @example
+   * ```ts
+   * import { ToolCatalog } from "@holdfast/mcp"
+   * import * as Effect from "effect/Effect"
+   *
+   * export const program = Effect.gen(function*() {
+   *   const catalog = yield* ToolCatalog
+   *   const { tools, unavailable } = yield* catalog.ready({ within: "10 seconds" })
+   *   yield* Effect.log(`${tools.length} tools, ${unavailable.length} servers unavailable`)
+   *   return yield* catalog.call("fs__read_text_file", { path: "README.md" }, { deadline: "30 seconds" })
+   * }).pipe(Effect.provide(ToolCatalog.layerFile("mcp.json")))
+   * ```
+   */
+  static layerFile<R = never>(
+    file: string,
+    options: CatalogOptions & FileOptions<R> = {}
+  ): Layer.Layer<ToolCatalog | McpConnections, McpRuntimeError, Exclude<R, Scope.Scope>> {
+    return Layer.provideMerge(ToolCatalog.layer(options), McpConnections.layerFile(file, options))
+  }
+}
+
+/** Which tools are offered, and how their servers are asked. */
 export interface CatalogOptions {
   /** Whether a tool is offered. Default: all are. */
   readonly filter?: ((server: string, tool: Messages.Tool) => boolean) | undefined
@@ -126,14 +156,13 @@ const pace = Schedule.concat(
 /** So many changes in a row are told of. */
 const suspicious = 4
 
-/** Makes the catalog for as long as the Scope is open, and begins to ask the servers. */
-export const make = Effect.fnUntraced(function*(
+const makeCatalog = Effect.fnUntraced(function*(
   options: CatalogOptions = {}
 ): Effect.fn.Return<ToolCatalog["Service"], never, McpConnections | Scope.Scope> {
   const { concurrency, deadline = "30 seconds", exclude = [], filter = () => true, keepOpen = true } = options
   const mcp = yield* McpConnections
   const scope = yield* Effect.scope
-  const fork = Effect.runForkWith(yield* Effect.context())
+  const fork = yield* scopedFork
   const states = new Map<string, ServerState>()
   const warmed = new Set<string>()
   const told = new Set<string>()
@@ -188,7 +217,7 @@ export const make = Effect.fnUntraced(function*(
     return Effect.andThen(
       Effect.forEach(doubles, once, { discard: true }),
       Effect.map(SubscriptionRef.set(changed, { tools: [...tools.values()], unavailable }), () => {
-        // Afterwards: who waits for this reads the catalog at once.
+        // Afterwards: a waiter reads the catalog as soon as this opens.
         for (const { isAnswered, known } of states.values()) if (isAnswered) known.openUnsafe()
         if ([...states.values()].every(({ known }) => known.isOpen())) isComplete.openUnsafe()
       })
@@ -245,7 +274,7 @@ export const make = Effect.fnUntraced(function*(
     )
   }
 
-  /** One question at a time per server: who is told of a change meanwhile asks once more afterwards. */
+  /** One question at a time per server: a change that is told meanwhile is asked for afterwards, once. */
   const refresh = (server: string, why: "changed" | "connected" | "configured" | "called"): Effect.Effect<void> =>
     Effect.suspend(() => {
       const state = states.get(server)
@@ -297,7 +326,7 @@ export const make = Effect.fnUntraced(function*(
   yield* Effect.forkScoped(Stream.runForEach(mcp.reloads, () => configure), { startImmediately: true })
   yield* configure
   let isClosed = false
-  // Nobody will answer those who still wait.
+  // The servers will answer no waiter any more.
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
       isClosed = true
@@ -380,29 +409,3 @@ export const make = Effect.fnUntraced(function*(
       })
   }
 })
-
-/** The catalog over the connections of the application. */
-export const layer = (options?: CatalogOptions): Layer.Layer<ToolCatalog, never, McpConnections> =>
-  Layer.effect(ToolCatalog, make(options))
-
-/**
- * The catalog and the connections over a config file. Fails with `ConfigInvalid`, before anything is started.
- *
- * @example
- * ```ts
- * import * as ToolCatalog from "@holdfast/mcp/ToolCatalog"
- * import * as Effect from "effect/Effect"
- *
- * export const program = Effect.gen(function*() {
- *   const catalog = yield* ToolCatalog.ToolCatalog
- *   const { tools, unavailable } = yield* catalog.ready({ within: "10 seconds" })
- *   yield* Effect.log(`${tools.length} tools, ${unavailable.length} servers unavailable`)
- *   return yield* catalog.call("fs__read_text_file", { path: "README.md" }, { deadline: "30 seconds" })
- * }).pipe(Effect.provide(ToolCatalog.layerFile("mcp.json")))
- * ```
- */
-export const layerFile = (
-  file: string,
-  options: CatalogOptions & FileOptions = {}
-): Layer.Layer<ToolCatalog | McpConnections, McpRuntimeError> =>
-  Layer.provideMerge(layer(options), connectionsLayerFile(file, options))

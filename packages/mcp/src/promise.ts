@@ -39,10 +39,10 @@ import * as path from "node:path"
 import { Hold, HoldsProgram, unheldClock } from "./internal/Lifeline.ts"
 import { workingDirectory } from "./internal/nodePlatform.ts"
 import { McpConfig } from "./McpConfig.ts"
-import { type LayerOptions, make as makeConnections, McpConnections } from "./McpConnections.ts"
+import { type LayerOptions, McpConnections } from "./McpConnections.ts"
 import { McpRuntimeError, ShuttingDown } from "./McpRuntimeError.ts"
 import * as ModelView from "./ModelView.ts"
-import * as ToolCatalog from "./ToolCatalog.ts"
+import { type CatalogOptions, type CatalogTool, ToolCatalog } from "./ToolCatalog.ts"
 
 export { McpRuntimeError } from "./McpRuntimeError.ts"
 
@@ -74,6 +74,7 @@ export interface ToolResult {
   readonly structuredContent?: unknown
 }
 
+/** How one call is made. Nothing of it must be said. */
 export interface CallOptions {
   /** Aborting it interrupts the call: the server is told. */
   readonly signal?: AbortSignal | undefined
@@ -87,7 +88,7 @@ export interface CallOptions {
 /** The servers of one application. */
 export interface Mcp extends AsyncDisposable {
   /**
-   * The tools of all servers. Waits until every server has answered or failed, `within` at most (default: 30 seconds each). Who has
+   * The tools of all servers. Waits until every server has answered or failed, `within` at most (default: 30 seconds each). A server that has
    * not answered is in `unavailable`, with the reason.
    */
   readonly tools: (options?: { readonly within?: Duration.Input | undefined }) => Promise<{
@@ -109,7 +110,8 @@ export interface Mcp extends AsyncDisposable {
 /** A config file's path, or what would be in it. */
 export type Config = string | { readonly mcpServers: Readonly<Record<string, unknown>> }
 
-export type OpenOptions = LayerOptions & ToolCatalog.CatalogOptions
+/** The options of the connections and those of the catalog, in one object. */
+export type OpenOptions = LayerOptions & CatalogOptions
 
 /**
  * Reads the config and prepares its servers. Rejects with `ConfigInvalid`, before anything is started, when the file cannot be read; a server
@@ -121,7 +123,7 @@ export const openMcp = async (config: Config, options: OpenOptions = {}): Promis
     McpConnections,
     Effect.flatMap(
       typeof config === "string" ? McpConfig.load(config) : McpConfig.decode(config),
-      (config) => makeConnections(config, options)
+      (config) => McpConnections.make(config, options)
     )
   )
   const clock = unheldClock(Clock.Clock.defaultValue())
@@ -132,7 +134,7 @@ export const openMcp = async (config: Config, options: OpenOptions = {}): Promis
   )
   const base = Layer.provideMerge(connections, unheld)
   const runtime = ManagedRuntime.make(base)
-  // Making it connects the servers, so it is made by the first who needs it.
+  // Making it connects the servers, so it is made by the first call that needs it.
   const catalog = ManagedRuntime.make(Layer.provideMerge(ToolCatalog.layer(options), base), {
     memoMap: runtime.memoMap
   })
@@ -170,10 +172,10 @@ export const openMcp = async (config: Config, options: OpenOptions = {}): Promis
   })
   const answer = (
     name: string,
-    call: Effect.Effect<Messages.CallToolResult, McpRuntimeError, ToolCatalog.ToolCatalog>,
+    call: Effect.Effect<Messages.CallToolResult, McpRuntimeError, ToolCatalog>,
     signal: AbortSignal | undefined
   ) => held(name, () => catalog.runPromiseExit(Effect.map(call, resultOf), signal && { signal }), signal)
-  const toolOf = ({ call, name, server, tool }: ToolCatalog.CatalogTool): Tool => ({
+  const toolOf = ({ call, name, server, tool }: CatalogTool): Tool => ({
     name,
     server,
     title: tool.title,
@@ -198,11 +200,11 @@ export const openMcp = async (config: Config, options: OpenOptions = {}): Promis
     tools: (options) =>
       held("the catalog", () =>
         catalog.runPromiseExit(Effect.map(
-          ToolCatalog.ToolCatalog.use(({ ready }) => ready(options)),
+          ToolCatalog.use(({ ready }) => ready(options)),
           ({ tools, unavailable }) => ({ tools: tools.map(toolOf), unavailable })
         ))),
     call: (name, input, { signal, ...options } = {}) =>
-      answer(name, ToolCatalog.ToolCatalog.use(({ call }) => call(name, input, options)), signal),
+      answer(name, ToolCatalog.use(({ call }) => call(name, input, options)), signal),
     reset: (server) => held(server, () => runtime.runPromiseExit(McpConnections.use(({ reset }) => reset(server)))),
     close,
     [Symbol.asyncDispose]: close
@@ -231,9 +233,9 @@ interface Shared {
 const registry = Symbol.for("@holdfast/mcp/shared")
 
 /**
- * One runtime per process and config, however often a module is evaluated (hot reload, script-rerun frameworks): all who ask for
+ * One runtime per process and config, however often a module is evaluated (hot reload, script-rerun frameworks): all programs that ask for
  * the same config get the same servers. A file is the same by a relative and an absolute path, and a config whatever the order of its members.
- * `close` is counted: the last one closes, and whoever asks while it does waits for that. Options count when the runtime is made.
+ * `close` is counted: the last one closes, and a program that asks while it does waits for that. Options count when the runtime is made.
  */
 export const shared = async (config: Config, options?: OpenOptions): Promise<Mcp> => {
   // Every copy of this module must meet the others, so the place is the global object's.

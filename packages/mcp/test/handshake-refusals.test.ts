@@ -2,8 +2,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Endpoint } from "@holdfast/mcp/Endpoint"
 import { McpConfig } from "@holdfast/mcp/McpConfig"
-import * as McpConnection from "@holdfast/mcp/McpConnection"
-import * as McpConnections from "@holdfast/mcp/McpConnections"
+import { type ConnectOptions, McpConnection, type Spoken } from "@holdfast/mcp/McpConnection"
+import { McpConnections } from "@holdfast/mcp/McpConnections"
 import { McpRuntimeError } from "@holdfast/mcp/McpRuntimeError"
 import * as OAuth from "@holdfast/mcp/OAuth"
 import * as Clock from "effect/Clock"
@@ -56,7 +56,7 @@ const revisionOf = ({ params }: SpyFrame): unknown =>
 
 const connect = (
   server: SpyHttp.SpyHttp,
-  options: Partial<McpConnection.ConnectOptions> = {}
+  options: Partial<ConnectOptions> = {}
 ) =>
   McpConnection.connect({
     server: "spy",
@@ -289,7 +289,7 @@ describe("a revision that a server refuses", () => {
               ? accepting(accepted(last))(response, frame)
               : refusal(response, frame)
         })
-        const told: Array<McpConnection.Spoken | undefined> = []
+        const told: Array<Spoken | undefined> = []
         const connection = yield* connect(server, { onSpoken: (spoken) => void told.push(spoken) })
         assert.strictEqual(connection.protocolVersion, last)
         assert.deepStrictEqual(revisions(), [...asked])
@@ -375,8 +375,8 @@ describe("an answer to initialize that lacks something", () => {
       const logger = Logger.make(({ message }) => void lines.push(String(message)))
       return Effect.gen(function*() {
         const { server } = yield* serving({ "server/discover": saying(404), initialize: accepting(answer) })
-        let spoken: McpConnection.Spoken | undefined
-        const onSpoken = (told: McpConnection.Spoken | undefined) => {
+        let spoken: Spoken | undefined
+        const onSpoken = (told: Spoken | undefined) => {
           spoken = told
         }
         yield* connect(server, { onSpoken })
@@ -469,4 +469,33 @@ describe("a handshake that is refused for now", () => {
       })
       assert.deepStrictEqual(methods(), ["initialize"])
     }))
+})
+
+describe("what is offered to a server that does not know it", () => {
+  const unknown = (field: string): string =>
+    `Unrecognized field "${field}" (class io.modelcontextprotocol.spec.McpSchema$ClientCapabilities), not marked as ignorable`
+  const capabilitiesIn = ({ params }: SpyFrame): unknown =>
+    typeof params === "object" && params !== null && "capabilities" in params ? params.capabilities : undefined
+
+  // https://github.com/modelcontextprotocol/java-sdk/issues/724, https://github.com/oracle/mcp/issues/215
+  for (const status of [200, 400]) {
+    it.live(`is less, until it takes it: an error with status ${status}`, () =>
+      Effect.gen(function*() {
+        const offered: Array<unknown> = []
+        const { server } = yield* serving({
+          "server/discover": saying(404),
+          initialize: (response, frame) => {
+            offered.push(capabilitiesIn(frame))
+            const said = JSON.stringify(capabilitiesIn(frame))
+            const field = said.includes("form") ? "form" : said.includes("elicitation") ? "elicitation" : undefined
+            if (field === undefined) return accepting(accepted())(response, frame)
+            refusing({ code: -32603, message: unknown(field) }, status)(response, frame)
+          }
+        })
+        yield* connect(server, {
+          handlers: { elicitation: () => Effect.succeed({ action: "cancel" }), elicitationModes: ["form", "url"] }
+        })
+        assert.deepStrictEqual(offered, [{ elicitation: { form: {}, url: {} } }, { elicitation: {} }, {}])
+      }))
+  }
 })

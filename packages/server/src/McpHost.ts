@@ -44,28 +44,29 @@ import * as Scope from "effect/Scope"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import * as Admin from "./Admin.ts"
 import type { Authenticator } from "./Authenticator.ts"
+import * as Drain from "./Drain.ts"
 import * as Guard from "./Guard.ts"
-import { answerFaults } from "./internal/answerFaults.ts"
-import * as CrossOrigin from "./internal/crossOrigin.ts"
-import { drainAloud } from "./internal/drainAloud.ts"
-import { type Factory, factoryOf } from "./internal/factoryOf.ts"
-import * as Hosted from "./internal/Hosted.ts"
-import * as LegacySse from "./internal/LegacySse.ts"
-import { listen } from "./internal/listen.ts"
+import { answerFaults } from "./internal/http/answerFaults.ts"
+import * as CrossOrigin from "./internal/http/crossOrigin.ts"
+import * as HttpSessions from "./internal/http/HttpSessions.ts"
+import * as LegacySse from "./internal/http/LegacySse.ts"
+import { listen } from "./internal/http/listen.ts"
+import * as NodeServer from "./internal/http/nodeServer.ts"
+import { refuseStateless } from "./internal/http/refuseStateless.ts"
+import * as Sessionless from "./internal/http/Sessionless.ts"
+import * as StreamableHttp from "./internal/http/StreamableHttp.ts"
 import * as NodeMain from "./internal/nodeMain.ts"
-import * as NodeServer from "./internal/nodeServer.ts"
-import { refuseStateless } from "./internal/refuseStateless.ts"
 import type { SdkServer } from "./internal/sdk/SessionServer.ts"
-import * as Sessionless from "./internal/Sessionless.ts"
+import { type Factory, factoryOf } from "./internal/session/factoryOf.ts"
 import * as Stateless from "./internal/stateless/serveStateless.ts"
-import * as StreamableHttp from "./internal/StreamableHttp.ts"
+import type { McpServerError } from "./McpServerError.ts"
 import { Session } from "./Session.ts"
-import type { McpServerError } from "./SessionError.ts"
 import type { SessionPolicyInput } from "./SessionPolicy.ts"
 import { layer as layerRegistry, SessionRegistry } from "./SessionRegistry.ts"
 
 export { bearerTokens } from "./Authenticator.ts"
 export { layerJsonLogger } from "./internal/jsonLogger.ts"
+/** What is needed of the SDK's `Server` and `McpServer`: `connect` and `close`. */
 export type { SdkServer }
 
 /** How the server of one session is made. What an Effect acquires for it is released with the session. */
@@ -107,10 +108,10 @@ export interface RouteOptions<R = never> extends Omit<Guard.GuardOptions, "auth"
   readonly legacySse?: boolean | LegacySseOptions | undefined
   /**
    * Serves revision 2026-07-28, which has no sessions, at the same path: a server of its own for each request. Default: true. With false
-   * who asks for it is told which revisions there are.
+   * a client that asks for it is told which revisions there are.
    */
   readonly stateless?: boolean | StatelessOptions | undefined
-  /** Who asks: `bearerTokens`, or your own. Default: nobody is asked, everybody is `local`. */
+  /** Authenticates clients: `bearerTokens`, or your own. Default: none; every client is `local`. */
   readonly auth?: Authenticator | Effect.Effect<Authenticator, McpServerError | Config.ConfigError> | undefined
 }
 
@@ -121,7 +122,7 @@ export interface HttpOptions<R = never> extends RouteOptions<R>, SessionPolicyIn
   /** Address to listen on. Default: `127.0.0.1`. Another than this machine's own needs `auth`. */
   readonly host?: string | undefined
   /**
-   * How long a connection stays open that nobody uses. It has to be longer than what stands in front keeps it: a balancer that uses a connection
+   * How long an unused connection stays open. It has to be longer than what stands in front keeps it: a balancer that uses a connection
    * just as the server closes it loses the request. AWS' ALB keeps one for 60 seconds, nginx too, Google's for 600. Default: 75 seconds.
    */
   readonly keepAliveTimeout?: Duration.Input | undefined
@@ -133,12 +134,13 @@ export interface HttpOptions<R = never> extends RouteOptions<R>, SessionPolicyIn
  * Adds the routes to the application's own `HttpRouter`, over a `SessionRegistry` of the application. The application sees to the address
  * it listens on, and to the drain.
  *
- * **Gotchas**: an `HttpServer` that is closed waits for open streams before anything below it is closed. Put `SessionRegistry.layerDrain`
+ * **Gotchas**: an `HttpServer` that is closed waits for open streams before anything below it is closed. Put `Drain.layer`
  * above `HttpRouter.serve`.
  *
  * @example
  * ```ts
  * import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+ * import * as Drain from "@holdfast/server/Drain"
  * import * as McpHost from "@holdfast/server/McpHost"
  * import * as SessionRegistry from "@holdfast/server/SessionRegistry"
  * import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
@@ -148,7 +150,7 @@ export interface HttpOptions<R = never> extends RouteOptions<R>, SessionPolicyIn
  *
  * const routes = McpHost.layerRoutes({ server: () => new McpServer({ name: "greeter", version: "1.0.0" }) })
  *
- * export const program = SessionRegistry.layerDrain().pipe(
+ * export const program = Drain.layer().pipe(
  *   Layer.provide(HttpRouter.serve(routes)),
  *   Layer.provide([SessionRegistry.layer(), NodeHttpServer.layer(() => http.createServer(), { port: 8080, host: "127.0.0.1" })])
  * )
@@ -232,6 +234,7 @@ export const layerHttp = <R = never>(
 export const runMain = <A, E>(program: Effect.Effect<A, E>, options: RunMainOptions = {}): void =>
   NodeMain.run(program, { isEnd: false, ...options })
 
+/** How a program ends. */
 export interface RunMainOptions {
   /**
    * Leaves stray rejections and uncaught errors to Node, which ends the process at once: for programs that would rather lose what is in flight than
@@ -250,7 +253,7 @@ export interface MountOptions<R = never> extends RouteOptions<R> {
  * The server as a handler of Node's: for `node:http`, Express, and whatever else takes one. It answers at whatever path it is mounted.
  *
  * It drains when its Scope closes, so let the registry's close after it. **Gotchas**: mount it before anything that reads bodies
- * (`express.json()`). Who listens sees to limits on slow clients, and to authentication when strangers can reach it.
+ * (`express.json()`). The application that listens sees to limits on slow clients, and to authentication when strangers can reach it.
  *
  * @example
  * ```ts
@@ -303,10 +306,10 @@ const mounted = <R>(options: MountOptions<R>, flushed: Effect.Effect<void>) =>
   Effect.gen(function*() {
     const server = yield* factoryOf(options.server)
     const registry = yield* SessionRegistry
-    // A Scope that is being closed runs nothing new: who asks during the drain is to be told so.
+    // A Scope that is being closed runs nothing new: a client that asks during the drain is to be told so.
     const scope = yield* Scope.make()
     yield* Effect.addFinalizer((exit) =>
-      drainAloud(registry).pipe(
+      Drain.run(registry).pipe(
         Effect.andThen(Effect.timeoutOption(flushed, flushTimeout)),
         Effect.andThen(Scope.close(scope, exit))
       )
@@ -315,7 +318,7 @@ const mounted = <R>(options: MountOptions<R>, flushed: Effect.Effect<void>) =>
       Effect.flatMap((limiter) => Effect.provideContext(make({ ...options, server }), limiter)),
       Scope.provide(scope)
     )
-    // Elsewhere than on a router nobody else lets a client that goes away interrupt what it has asked for.
+    // Elsewhere than on a router a client that goes away interrupts what it has asked for only by this.
     return { app: Effect.interruptible(mcp), scope }
   })
 
@@ -329,7 +332,7 @@ const layerDrain = (
   Layer.effectDiscard(
     Effect.flatMap(SessionRegistry, (registry) =>
       Effect.addFinalizer(() =>
-        drainAloud(registry, timeout).pipe(
+        Drain.run(registry, timeout).pipe(
           Effect.andThen(Effect.timeoutOption(flushed, flushTimeout)),
           Effect.andThen(closeConnections)
         )
@@ -360,12 +363,12 @@ const make = Effect.fnUntraced(function*(
   const guard = yield* Guard.make(options.port, { ...options, auth, allowedOrigins })
   const registry = yield* SessionRegistry
   const revisions = options.stateless === false ? Revision.legacy : [...Revision.modern, ...Revision.legacy]
-  const hosted = yield* Hosted.make({ registry, server, revisions })
+  const sessions = yield* HttpSessions.make({ registry, server, revisions })
   const { stateless: served = true } = options
   const stateless = served === false
     ? refuseStateless
     : yield* Stateless.make({
-      hosted,
+      sessions,
       revisions,
       keep: served === true ? 0 : served.keep ?? 0
     })
@@ -393,14 +396,15 @@ const make = Effect.fnUntraced(function*(
     mcp: options.sessions === false
       ? guarded(
         Sessionless.methods,
-        (request, principal) => Sessionless.handle(hosted, stateless, request, principal)
+        (request, principal) => Sessionless.handle(sessions, stateless, request, principal)
       )
       : guarded(
         StreamableHttp.methods,
-        (request, principal) => StreamableHttp.handle(hosted, stateless, request, principal)
+        (request, principal) => StreamableHttp.handle(sessions, stateless, request, principal)
       ),
-    sse: (paths) => guarded(methods.stream, (request, principal) => LegacySse.open(hosted, request, principal, paths)),
-    message: guarded(methods.messages, (request, principal) => LegacySse.post(hosted, request, principal))
+    sse: (paths) =>
+      guarded(methods.stream, (request, principal) => LegacySse.open(sessions, request, principal, paths)),
+    message: guarded(methods.messages, (request, principal) => LegacySse.post(sessions, request, principal))
   }
 })
 

@@ -35,10 +35,11 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Tracer from "effect/Tracer"
 import { complainOf } from "./internal/complain.ts"
+import { measured } from "./internal/metrics/toolDuration.ts"
 import { addTool, type AuthInfo, type ToolRegistry, type ToolRequest, type ToolResult } from "./internal/sdk/addTool.ts"
-import { measured } from "./internal/toolDuration.ts"
 
 export { type ToolSchema, toolSchema } from "./internal/sdk/toolSchema.ts"
+/** Types of the SDK, as far as tools need them. */
 export type { AuthInfo, ToolRegistry, ToolResult }
 
 /** What the client sees of how far a call is. */
@@ -63,6 +64,7 @@ export interface ToolCall {
   readonly log: (level: LogLevel, data: unknown) => Effect.Effect<void>
 }
 
+/** A tool and its handler. */
 export interface Tool<Input, E extends { readonly message: string }, R> {
   readonly name: string
   readonly title?: string | undefined

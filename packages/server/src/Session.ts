@@ -7,14 +7,38 @@
  * - While a request is in flight or a stream is open it is never swept as stale.
  *
  * **Gotchas**: the id by which the client names its session is a secret and is nowhere to be had; `number` is for people and logs.
+ *
+ * @example
+ * ```ts
+ * import { Session } from "@holdfast/server/Session"
+ * import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
+ * import * as Effect from "effect/Effect"
+ *
+ * // Makes the server of one session, which knows its principal.
+ * export const server = Effect.map(
+ *   Session,
+ *   ({ principal }) => new McpServer({ name: `greeter of ${principal.id}`, version: "1.0.0" })
+ * )
+ * ```
  */
 import type { Principal } from "@holdfast/protocol/Principal"
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { SessionState } from "./internal/transitions.ts"
 
-export type { SessionState }
+/** The life of a session. It begins as `connecting`; `active` is after the handshake, `closing` while its own things are released. */
+export type SessionState = "connecting" | "active" | "closing" | "closed"
+
+/** Every state, and where it may go. */
+const edges: Readonly<Record<SessionState, ReadonlyArray<SessionState>>> = {
+  connecting: ["active", "closing"],
+  active: ["closing"],
+  closing: ["closed"],
+  closed: []
+}
+
+/** Whether a session may go there. Anything else is a defect of this package. */
+export const mayGo = (from: SessionState, to: SessionState): boolean => edges[from].includes(to)
 
 /** How the client is connected. `stateless`: for one request of revision 2026-07-28, which has no sessions. */
 export type SessionTransport = "streamable-http" | "sse" | "stdio" | "stateless"
@@ -22,7 +46,7 @@ export type SessionTransport = "streamable-http" | "sse" | "stdio" | "stateless"
 /**
  * Why a session ended. `client`: it said so. `stale`: unused for too long. `half-open`: never finished the handshake. `slow reader`: it
  * did not take what it was sent. `vanished`: it did not answer pings. `limit`: room was needed. `drain`: the server shuts down.
- * `operator`: somebody closed it. `error`: the server's own side failed. `done`: the one request it was for has its answer.
+ * `operator`: an operator closed it. `error`: the server's own side failed. `done`: the one request it was for has its answer.
  */
 export type CloseReason =
   | "done"
@@ -36,6 +60,7 @@ export type CloseReason =
   | "operator"
   | "error"
 
+/** A session, as the registry and handlers see it. */
 export interface SessionShape {
   /** Counts up from 1 within one registry. */
   readonly number: number

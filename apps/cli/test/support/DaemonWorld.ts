@@ -1,13 +1,22 @@
 /** A user with a state directory, a config with a server that writes down what it was asked, and the daemon that commands start. */
+import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
+import { createInterface } from "node:readline"
 import { finish, type Ran, spy, start } from "./Cli.ts"
 
 export interface DaemonWorld extends AsyncDisposable {
   readonly environment: Readonly<Record<string, string>>
   readonly directory: string
   readonly run: (...words: ReadonlyArray<string>) => Promise<Ran>
+  /** The same with other variables, too. */
+  readonly runWith: (more: Readonly<Record<string, string>>, ...words: ReadonlyArray<string>) => Promise<Ran>
+  /** The same, in one process for all: for words whose own process is not what is tested. */
+  readonly runCheaply: (...words: ReadonlyArray<string>) => Promise<Ran>
+  /** Another one in its config. */
+  readonly addServer: (name: string, entry: object) => void
   readonly record: () => ReadonlyArray<string>
   /** The processes of the server, in the order of their starts. */
   readonly servers: () => ReadonlyArray<number>
@@ -18,7 +27,8 @@ export const make = (extra: Readonly<Record<string, string>> = {}): DaemonWorld 
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), "hfc-"))
   const file = path.join(directory, "record")
   const server = { ...spy("recorded"), env: { SPY_LOG: file } }
-  fs.writeFileSync(path.join(directory, ".mcp.json"), JSON.stringify({ mcpServers: { spy: server } }))
+  const config = path.join(directory, ".mcp.json")
+  fs.writeFileSync(config, JSON.stringify({ mcpServers: { spy: server } }))
   const environment = { XDG_RUNTIME_DIR: "", XDG_STATE_HOME: directory, HOLDFAST_NO_DAEMON: "", ...extra }
   const linesOf = (file: string): ReadonlyArray<string> =>
     fs.existsSync(file) ? fs.readFileSync(file, "utf8").trim().split("\n") : []
@@ -29,14 +39,39 @@ export const make = (extra: Readonly<Record<string, string>> = {}): DaemonWorld 
     })
   const daemons = (): ReadonlyArray<number> =>
     pidsIn(path.join(directory, "holdfast", "daemon.log"), /as process (\d+)/)
+  let runner: ChildProcess | undefined
+  let answers: AsyncIterator<string> | undefined
+  const runCheaply = async (...words: ReadonlyArray<string>): Promise<Ran> => {
+    runner ??= spawn(process.execPath, [path.resolve(import.meta.dirname, "wordRunner.ts")], {
+      cwd: directory,
+      env: { ...process.env, ...environment },
+      stdio: ["pipe", "pipe", "inherit"]
+    })
+    if (runner.stdout === null) throw new Error("the runner has no output")
+    answers ??= createInterface({ input: runner.stdout })[Symbol.asyncIterator]()
+    runner.stdin?.write(`${JSON.stringify(words)}\n`)
+    const { done, value } = await answers.next()
+    if (done === true) throw new Error(`the runner has ended at ${words.join(" ")}`)
+    return JSON.parse(value)
+  }
   return {
     environment,
     directory,
     run: (...words) => finish(start(directory, words, environment)),
+    runWith: (more, ...words) => finish(start(directory, words, { ...environment, ...more })),
+    runCheaply,
+    addServer: (name, entry) => {
+      const { mcpServers } = JSON.parse(fs.readFileSync(config, "utf8"))
+      fs.writeFileSync(config, JSON.stringify({ mcpServers: { ...mcpServers, [name]: entry } }))
+    },
     record: () => linesOf(file),
     servers: () => pidsIn(file, /^start (\d+)$/),
     daemons,
     async [Symbol.asyncDispose]() {
+      if (runner !== undefined && runner.exitCode === null) {
+        runner.stdin?.end()
+        await once(runner, "exit")
+      }
       for (const pid of daemons()) if (isAlive(pid)) process.kill(pid, "SIGTERM")
       await until(() => !daemons().some(isAlive))
       fs.rmSync(directory, { recursive: true, force: true })

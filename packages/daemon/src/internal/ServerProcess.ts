@@ -13,7 +13,7 @@ export interface ServerProcess {
   readonly pid: number
   /** Gives it a line, without its end. `onHandOff` is called once it may have seen it. */
   readonly send: (text: string, onHandOff: () => void) => void
-  /** Whom its lines are for now. */
+  /** The present receiver of its lines. */
   onLine: (line: string) => void
   /** Told once, and at once if it has ended before this is set. */
   readonly onClosed: (tell: (closed: LinkClosed) => void) => void
@@ -23,8 +23,18 @@ export interface ServerProcess {
   readonly end: Effect.Effect<void>
 }
 
-/** Starts it. It lives until `end`, whatever Scope there is: whoever starts it owns it. */
-export const start = (wanted: WantedServer): Effect.Effect<ServerProcess, ProcessError> =>
+export interface StartOptions {
+  /** Told each line that it writes to stderr. */
+  readonly onStderrLine: (pid: number, line: string) => void
+  /** Told last of all when it has ended, once. */
+  readonly onEnded: (pid: number) => void
+}
+
+/** Starts it. It lives until `end`, whatever Scope there is: its starter owns it. */
+export const start = (
+  wanted: WantedServer,
+  { onEnded, onStderrLine }: StartOptions
+): Effect.Effect<ServerProcess, ProcessError> =>
   Effect.uninterruptible(Effect.gen(function*() {
     const scope = yield* Scope.make()
     let closed: LinkClosed | undefined
@@ -37,13 +47,16 @@ export const start = (wanted: WantedServer): Effect.Effect<ServerProcess, Proces
       env: environment,
       inheritEnv: true,
       parentEnv: {},
-      onLine: (line) => process.onLine(line)
+      onLine: (line) => process.onLine(line),
+      // Not before the process is there: it comes from a stream's event.
+      onStderrLine: (line) => onStderrLine(process.pid, line)
     }, {
       onMessage: ignore,
       onMalformed: ignore,
       onClosed: (why) => {
         closed = why
         tell?.(why)
+        onEnded(process.pid)
       }
     }).pipe(Scope.provide(scope), Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))))
     const process: ServerProcess = {

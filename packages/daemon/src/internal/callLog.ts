@@ -11,6 +11,7 @@ import type * as Scope from "effect/Scope"
 import type { SessionStatus } from "../DaemonStatus.ts"
 import type { Fate, Observer } from "../HostSession.ts"
 import * as RawMessage from "../RawMessage.ts"
+import type { Journal } from "./Journal.ts"
 
 export interface CallLog {
   /** Watches the calls of a session. `who` is asked when a call is over; undefined: another daemon keeps the record. */
@@ -20,8 +21,11 @@ export interface CallLog {
 /** How long a record may wait for others. */
 const patience = "500 millis"
 
-/** Writes lines without their ends. */
-export const make = (write: (lines: ReadonlyArray<string>) => void): Effect.Effect<CallLog, never, Scope.Scope> =>
+/** Writes lines without their ends. Tells the journal of calls, of what has failed, and of lists of tools. */
+export const make = (
+  write: (lines: ReadonlyArray<string>) => void,
+  journal: Pick<Journal, "failed" | "listed" | "tell">
+): Effect.Effect<CallLog, never, Scope.Scope> =>
   Effect.gen(function*() {
     const clock = yield* Clock.Clock
     let lines: Array<string> = []
@@ -38,13 +42,28 @@ export const make = (write: (lines: ReadonlyArray<string>) => void): Effect.Effe
         const since = new Map<RawMessage.RawMessage, bigint>()
         return {
           asked: (request) => {
-            if (request.method === "tools/call") since.set(request, clock.monotonicTimeNanosUnsafe())
+            if (request.method === "tools/call" || request.method?.endsWith("/list") === true) {
+              since.set(request, clock.monotonicTimeNanosUnsafe())
+            }
           },
           over: (request, fate) => {
             const start = since.get(request)
             if (start === undefined || !since.delete(request)) return
             const caller = who()
             if (caller === undefined) return
+            const millis = Math.round(Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6)
+            const fault = faultOf(request, fate)
+            if (fault !== undefined) {
+              journal.failed(server, {
+                ...fault,
+                at: clock.currentTimeMillisUnsafe() - millis,
+                ...stepOf(request, millis)
+              })
+            }
+            if (request.method !== "tools/call") return countTools(journal, server, request, fate)
+            const tool = String(RawMessage.paramsOf(request)["name"]).slice(0, maxName)
+            const delivery = deliveryOf(fate)
+            journal.tell({ event: "called", server, tool, by: caller, delivery, ...outcomeOf(fate), millis })
             const { directory, pid, program } = caller
             const fields = {
               timestamp: DateTime.formatIso(DateTime.makeUnsafe(clock.currentTimeMillisUnsafe())),
@@ -54,10 +73,10 @@ export const make = (write: (lines: ReadonlyArray<string>) => void): Effect.Effe
               pid,
               directory,
               server,
-              tool: String(RawMessage.paramsOf(request)["name"]).slice(0, maxName),
-              delivery: deliveryOf(fate),
+              tool,
+              delivery,
               ...outcomeOf(fate),
-              millis: Math.round(Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6)
+              millis
             }
             lines.push(Object.entries(fields).map(([name, value]) => `${name}=${written(String(value))}`).join(" "))
             if (lines.length === 1) run(wait)
@@ -72,11 +91,61 @@ const maxName = 200
 const deliveryOf = (fate: Fate): string => typeof fate === "string" ? fate : "answered"
 
 /** An error of the protocol, or of the tool itself. */
-const outcomeOf = (fate: Fate): object => {
+const outcomeOf = (fate: Fate): { readonly code?: number | undefined; readonly isError?: true } => {
   if (typeof fate === "string") return {}
   const { error, result } = fate.answer.value
-  if (error !== undefined) return { code: RawMessage.membersOf(error)["code"] }
+  if (error !== undefined) {
+    const { code } = RawMessage.membersOf(error)
+    return typeof code === "number" ? { code } : {}
+  }
   return RawMessage.membersOf(result)["isError"] === true ? { isError: true } : {}
+}
+
+/** Of a list or a call that got no result. Undefined: it got one, or nobody wanted it any more. */
+const faultOf = (request: RawMessage.RawMessage, fate: Fate) => {
+  if (fate === "cancelled" || fate === "left") return undefined
+  const failedStep = request.method === "tools/call" ? "call" as const : "list" as const
+  if (typeof fate === "string") {
+    const words = fate === "NotSent" ? "was not sent" : "may have run"
+    return {
+      outcome: "failed" as const,
+      failedStep,
+      reason: fate === "NotSent" ? "ConnectionLost" : "OutcomeUnknown",
+      message: `${request.method} ${words}: its server was lost, or could not be had`
+    }
+  }
+  const { error } = fate.answer.value
+  if (error === undefined) return undefined
+  const { code, data, message } = RawMessage.membersOf(error)
+  const { reason, status } = RawMessage.membersOf(data)
+  return {
+    outcome: "failed" as const,
+    failedStep,
+    reason: typeof reason === "string" ? reason : "ServerError",
+    message: String(message),
+    ...(typeof code === "number" && { code }),
+    ...(typeof status === "number" && { http: { status } })
+  }
+}
+
+const stepOf = (request: RawMessage.RawMessage, millis: number) => {
+  const isCall = request.method === "tools/call"
+  const what = isCall ? String(RawMessage.paramsOf(request)["name"]).slice(0, maxName) : request.method
+  return { steps: [{ step: isCall ? "call" as const : "list" as const, what, millis }] }
+}
+
+/** Of an answer to `tools/list`. */
+const countTools = (
+  journal: Pick<Journal, "listed">,
+  server: string,
+  request: RawMessage.RawMessage,
+  fate: Fate
+): void => {
+  if (request.method !== "tools/list" || typeof fate === "string") return
+  const { nextCursor, tools } = RawMessage.membersOf(fate.answer.value["result"])
+  if (!Array.isArray(tools)) return
+  const isFirst = RawMessage.paramsOf(request)["cursor"] === undefined
+  journal.listed(server, tools.length, isFirst, nextCursor === undefined || nextCursor === null)
 }
 
 /** As logfmt has it: one line, quoted where that is needed. */

@@ -2,6 +2,7 @@
  * The last lines of the daemon's log, for clients that cannot read its file.
  */
 import * as Logger from "effect/Logger"
+import { Feed } from "./Feed.ts"
 
 /** So many are kept. */
 const most = 200
@@ -9,13 +10,13 @@ const most = 200
 export interface RecentLines {
   readonly logger: Logger.Logger<unknown, void>
   readonly append: (lines: ReadonlyArray<string>) => void
-  readonly lines: () => ReadonlyArray<string>
+  readonly feed: Feed<string>
 }
 
 export const make = (): RecentLines => {
-  let lines: ReadonlyArray<string> = []
-  const append = (more: ReadonlyArray<string>): void => {
-    lines = [...lines, ...more].slice(-most)
+  const feed = new Feed<string>({ most })
+  const append = (lines: ReadonlyArray<string>): void => {
+    for (const line of lines) feed.add(() => line)
   }
-  return { logger: Logger.map(Logger.formatLogFmt, (line) => append([line])), append, lines: () => lines }
+  return { logger: Logger.map(Logger.formatLogFmt, (line) => append([line])), append, feed }
 }

@@ -1,30 +1,30 @@
 /**
  * A session of a client with a server: the relay between its socket and a process of the pool.
  */
-import type { PoolError } from "@holdfast/core"
 import * as LineFraming from "@holdfast/protocol/LineFraming"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
-import * as Schedule from "effect/Schedule"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import type * as net from "node:net"
-import { isOfEra } from "../Catalogue.ts"
 import type { DaemonConnection } from "../DaemonClient.ts"
 import type { SessionStatus } from "../DaemonStatus.ts"
 import { HostSession, type Loss, type Opening, type Upstream } from "../HostSession.ts"
 import { LegacyHostBridge } from "../LegacyHostBridge.ts"
 import * as ModernHostBridge from "../ModernHostBridge.ts"
 import * as RawMessage from "../RawMessage.ts"
-import type { PooledServer, ServerFailure, ServerPool } from "../ServerPool.ts"
+import type { PooledServer, ServerPool } from "../ServerPool.ts"
 import * as ServerTarget from "../ServerTarget.ts"
+import { borrow, closed, isRefusedByEra, toLoss } from "./borrow.ts"
 import type { CallLog } from "./callLog.ts"
+import type { Journal } from "./Journal.ts"
 import { newSecret } from "./nodePlatform.ts"
+import type { ParkedCalls } from "./ParkedCalls.ts"
 import { passOn } from "./passOn.ts"
 import * as SocketLines from "./socketLines.ts"
+import * as ToolCalls from "./toolCalls.ts"
 import type { UrlServers, WantedUrl } from "./urlServers.ts"
 
 export interface ServedSession {
@@ -38,6 +38,12 @@ export interface ServedSession {
   readonly isModernHost: boolean
   readonly successor: Successor
   readonly calls: CallLog
+  /** For a client that says a call in the words of a command line. */
+  readonly toolCalls: ToolCalls.ToolCalls
+  readonly journal: Journal
+  readonly parked: ParkedCalls
+  /** Runs a fiber of the daemon, which outlives the session. */
+  readonly runForDaemon: Run
 }
 
 /** The newer daemon that this one has made way for, or will. */
@@ -55,7 +61,7 @@ export interface Successor {
  */
 export const serveServer = (
   socket: net.Socket,
-  { calls, isModernHost, pool, successor, urls, wanted, who }: ServedSession
+  { calls, isModernHost, journal, parked, pool, runForDaemon, successor, toolCalls, urls, wanted, who }: ServedSession
 ): Effect.Effect<void> =>
   Effect.scoped(Effect.gen(function*() {
     const run = yield* FiberSet.makeRuntime<never, void, never>()
@@ -105,6 +111,11 @@ export const serveServer = (
             if (initialize === undefined && !isOpen && loss.refusal === undefined) {
               unanswered = { loss, until: clock.monotonicTimeNanosUnsafe() + secondQuestion }
             }
+            // What the start of a process has failed by is told of there.
+            if (!isOpen && loss.refusal === undefined && !("treatment" in loss)) {
+              const { message, reason } = loss
+              journal.tell({ event: "refused", server: wanted.name, by: own, reason, message })
+            }
             opening.onLost(loss)
           },
           onShared: (server) => {
@@ -116,10 +127,54 @@ export const serveServer = (
         }, run))
       }
     })
-    yield* Effect.addFinalizer(() => Effect.sync(() => session.hostEnded()))
+    const parking = parked.session({
+      server: wanted.name,
+      mayBegin: () => !successor.isThere(),
+      who: () => caller ?? who,
+      toHost: (text) => SocketLines.write(socket, `${text}\n`),
+      observer: calls.watch(() => caller ?? who, wanted.name),
+      open: (initialize, opening) => {
+        const held = "config" in wanted
+          ? Effect.flatMap(urls, ({ hold }) => hold(wanted, initialize, who, opening))
+          : hold(pool, { ...wanted, isShared: false }, initialize, who, {
+            ...opening,
+            onShared: () => ignore
+          }, runForDaemon)
+        runForDaemon(held)
+      }
+    })
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        parking.leave()
+        session.hostEnded()
+      })
+    )
+    /** The call that the client has begun with, for as long as it is under way. */
+    let call: ToolCalls.ToolCall | undefined
+    const beginCall = (request: RawMessage.RawMessage): void => {
+      const toClient = (text: string): void => SocketLines.write(socket, `${text}\n`)
+      if ("config" in wanted || successor.isThere()) return toClient(ToolCalls.untaken(request))
+      const begun = call = toolCalls.begin(request, {
+        wanted,
+        who,
+        observer: calls.watch(() => who, wanted.name),
+        toClient,
+        onUnopened: (loss) => {
+          unanswered = { loss, until: clock.monotonicTimeNanosUnsafe() + secondQuestion }
+        }
+      })
+      run(Effect.ensuring(begun.run, Effect.sync(() => call = undefined)))
+    }
     yield* Effect.callback<void>((resume) => {
+      let isFirst = true
       const hear = (line: string): void => {
-        session.hostSaid(line)
+        const request = isFirst ? ToolCalls.requestIn(line) : undefined
+        isFirst = false
+        if (request !== undefined) return beginCall(request)
+        if (call?.hears(line) === true) return
+        if (!parking.takes(line)) {
+          session.hostSaid(line)
+        }
         leaveIfQuiet()
       }
       const framing = LineFraming.make({
@@ -143,7 +198,7 @@ const callerOf = (who: SessionStatus, initialize: RawMessage.RawMessage | undefi
 }
 
 /** Runs a fiber of the session. */
-type Run = (effect: Effect.Effect<void>) => Fiber.Fiber<void>
+export type Run = (effect: Effect.Effect<void>) => Fiber.Fiber<void>
 
 /** What a session is given. */
 type HeldOpening = Opening & { readonly onShared: (server: PooledServer) => () => void }
@@ -169,6 +224,9 @@ const hold = (
   run: Run
 ): Effect.Effect<void> => {
   const initialize = said?.method === "initialize" ? said : undefined
+  // A client of the modern era says so in each request, and what is between the eras looks at that.
+  const takesQuestions = initialize === undefined ||
+    RawMessage.textAt(initialize, ["params", "capabilities", "elicitation"]) !== undefined
   const later = (millis: number, work: () => void): () => void => {
     const fiber = run(Effect.andThen(Effect.sleep(millis), Effect.sync(work)))
     return () => fiber.interruptUnsafe()
@@ -176,9 +234,9 @@ const hold = (
   const inEra = (question: RawMessage.RawMessage | undefined, bridged?: Bridged) =>
     placeFor(pool, wanted, who).pipe(
       Effect.flatMap(({ isFresh, place }) =>
-        usable(pool, ServerTarget.make(place, question), { program: who.program, isFresh })
+        borrow(pool, ServerTarget.make(place, question), { program: who.program, isFresh })
       ),
-      Effect.flatMap((server) => attend(server, who, opening, bridged)),
+      Effect.flatMap((server) => attend(server, who, opening, takesQuestions, bridged)),
       Effect.scoped
     )
   const own = inEra(initialize)
@@ -203,13 +261,14 @@ const attend = (
   server: PooledServer,
   who: SessionStatus,
   opening: HeldOpening,
+  takesQuestions: boolean,
   bridged: Bridged | undefined
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { isShared } = server.target
     const ended = Deferred.makeUnsafe<void>()
     let onMessage = opening.onMessage
-    const port = server.mux.attach((message) => onMessage(message))
+    const port = server.mux.attach((message) => onMessage(message), takesQuestions)
     server.losses.add(opening.onLost)
     server.hold(who)
     const onRetired = isShared ? opening.onShared(server) : ignore
@@ -237,13 +296,6 @@ const attend = (
       Effect.suspend(() => Deferred.isDoneUnsafe(ended) ? Effect.void : Effect.sync(way.close))
     )
   })
-
-const toLoss = (error: PoolError<ServerFailure> | Loss): Loss => "_tag" in error ? lossOf(error) : error
-
-const isRefusedByEra = (error: PoolError<ServerFailure> | Loss): boolean => {
-  const { refusal } = toLoss(error)
-  return refusal !== undefined && isOfEra(refusal)
-}
 
 /** The server, with a number of its own where it says `instances`. */
 const placeFor = (
@@ -276,50 +328,7 @@ const allTaken = (
   }`
 })
 
-/** The pool hears of a loss or a retirement in a fiber of its own: until then it may lend what is of no use any more. */
-const usable = (
-  pool: ServerPool,
-  target: ServerTarget.ServerTarget,
-  borrower: Parameters<ServerPool["lease"]>[1]
-): Effect.Effect<PooledServer, PoolError<ServerFailure> | Loss, Scope.Scope> =>
-  Effect.flatMap(Effect.scope, (scope) => {
-    const once = Effect.flatMap(Scope.fork(scope), (own) =>
-      pool.lease(target, borrower).pipe(
-        Scope.provide(own),
-        Effect.filterOrFail((server) => isUsable(server, target), () => unusable),
-        Effect.onError((cause) => Scope.close(own, Exit.failCause(cause)))
-      ))
-    return Effect.retry(once, { schedule: pause, while: (error) => error === unusable })
-  })
-
-const unusable: Loss = { reason: "ConnectionLost", message: "the server was lost" }
-
-/** The pool needs a turn of the event loop. */
-const pause = Schedule.spaced("5 millis")
-
-const isUsable = (
-  { isRetired, lost, mux }: PooledServer,
-  { isShared }: ServerTarget.ServerTarget
-): boolean => lost() === undefined && !isRetired() && (isShared || mux.isClean)
-
-/** The pool gives nothing any more. */
-const closed: Loss = { reason: "ShuttingDown", message: "the daemon ends" }
-
 /** Nothing was on the way. */
 const left: Loss = { reason: "ConnectionLost", message: "the process is to end" }
-
-const lossOf = (error: PoolError<ServerFailure>): Loss => {
-  const { reason } = error
-  if (reason._tag === "DialFailed") return reason.cause
-  if (reason._tag === "PoolClosed") return closed
-  return { reason: reasons[reason._tag] ?? "NotReady", message: error.message }
-}
-
-/** The pool's words as those of `McpRuntimeError`, which clients know. */
-const reasons: Readonly<Record<string, string>> = {
-  TooManyWaiters: "TooBusy",
-  DialTimeout: "HandshakeTimeout",
-  Quarantined: "Quarantined"
-}
 
 const ignore = (): void => {}

@@ -5,7 +5,7 @@
  *
  * Arguments: the file, and `legacy`, `modern`, `late` (legacy, and silent on `server/discover` until `initialize` comes) or `changing` (legacy; each process has another list
  * of tools, and resources can be subscribed to). Its tools: `echo` (answers with its parameters as they came), `count` (how many calls this
- * process has had), `die`, `never`, `held` (answers when there is a file of that name with `.go` behind), `ask` (answers with what the client says to `roots/list`), `environment` (the variables it has).
+ * process has had), `die`, `never`, `held` (answers when there is a file of that name with `.go` behind), `ask` and `elicit` (answer with what the client says to `roots/list` and `elicitation/create`), `environment` (the variables it has).
  */
 import { appendFileSync, existsSync, readFileSync } from "node:fs"
 import { createInterface } from "node:readline"
@@ -20,13 +20,16 @@ if (existsSync(`${file}.dead`)) {
 }
 note(`start ${process.pid}`)
 const generation = readFileSync(file, "utf8").split("start ").length - 1
+const schema =
+  `{"type":"object","properties":{"name":{"type":"string"},"size":{"type":"string","enum":["s","m"]}},"required":["name"]}`
+const elicitation = `"method":"elicitation/create","params":{"message":"Whose?","requestedSchema":${schema}}`
 let calls = 0
 let isGreeted = false
 const waiting = new Map<string, (answer: string) => void>()
 
 createInterface({ input: process.stdin }).on("line", (line) => {
-  const { id, method, params, result } = JSON.parse(line)
-  if (method === undefined) return waiting.get(id)?.(JSON.stringify(result))
+  const { error, id, method, params, result } = JSON.parse(line)
+  if (method === undefined) return waiting.get(id)?.(JSON.stringify(result ?? error))
   if (id === undefined) return method === "notifications/cancelled" ? note("cancelled") : undefined
   const answer = (text: string) => say(`{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${text}}`)
   const refuse = (code: number) =>
@@ -95,16 +98,15 @@ createInterface({ input: process.stdin }).on("line", (line) => {
         }, 10)
         return undefined
       }
-      if (params.name === "ask" && era === "modern") {
+      const asked = params.name === "elicit" ? elicitation : params.name === "ask" ? `"method":"roots/list"` : undefined
+      if (asked !== undefined && era === "modern") {
         if (params.inputResponses !== undefined) return text(JSON.stringify(params.inputResponses))
-        return answer(
-          `{"resultType":"input_required","inputRequests":{"r":{"method":"roots/list"}},"requestState":"s"}`
-        )
+        return answer(`{"resultType":"input_required","inputRequests":{"r":{${asked}}},"requestState":"s"}`)
       }
-      if (params.name === "ask") {
+      if (asked !== undefined) {
         const question = `q-${calls}`
         waiting.set(question, text)
-        return say(`{"jsonrpc":"2.0","id":"${question}","method":"roots/list"}`)
+        return say(`{"jsonrpc":"2.0","id":"${question}",${asked}}`)
       }
       return refuse(-32602)
     }

@@ -1,5 +1,5 @@
 /**
- * Everybody who watches jobs, served by one fiber: it reads all watched jobs at once, when somebody here changed one or when
+ * All watchers of jobs, served by one fiber: it reads all watched jobs at once, when this program changed one or when
  * `pollInterval` has passed, and tells each watcher what is new to it.
  *
  * A watcher that is slow misses what lies between, never the last: its queue slides.
@@ -12,8 +12,8 @@ import * as Stream from "effect/Stream"
 import { JobError, JobNotFound } from "../JobError.ts"
 import * as JobPolicy from "../JobPolicy.ts"
 import { isEnded } from "../JobState.ts"
-import type { StoredJob } from "../JobStore.ts"
-import type { Store } from "./Store.ts"
+import type { Store } from "./local/Store.ts"
+import type { StoredJob } from "./StoredJob.ts"
 
 interface Watcher {
   readonly queue: Queue.Queue<StoredJob, JobError | Cause.Done>

@@ -1,7 +1,7 @@
 /**
  * Shows the numbers of this process's jobs to Effect's metric registry, for as long as the Scope is open.
  *
- * The series are read when somebody scrapes them; nothing is pushed. What `holdfast.jobs` means: `docs/metrics.md`.
+ * The series are read when they are scraped; nothing is pushed. What `holdfast.jobs` means: `docs/metrics.md`.
  *
  * **Gotchas**: of two stores with one name the newer is shown. What waits is counted by the store now and then, so that it lags a little;
  * its age does not. `Metric.registerUnsafe` is not stable yet.
@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import type * as Scope from "effect/Scope"
 import type { Ended } from "../JobState.ts"
-import type { Backlog } from "./Store.ts"
+import type { Backlog } from "./local/Store.ts"
 
 /** The numbers of one kind. All but `running` and `backlog` only grow. */
 export interface KindNumbers {

@@ -14,7 +14,7 @@ import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
 import * as Runtime from "effect/Runtime"
 import { constants } from "node:os"
-import { McpServerError } from "../SessionError.ts"
+import { McpServerError } from "../McpServerError.ts"
 import { complainOf } from "./complain.ts"
 
 export interface MainOptions {
@@ -30,7 +30,7 @@ export const run = <A, E>(
   program: Effect.Effect<A, E>,
   { crashAtOnce = false, isEnd }: MainOptions
 ): void => {
-  // Whoever reads what a server prints may go; that ends no request.
+  // The reader of what a server prints may go; that ends no request.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", ignore)
   const main = Runtime.makeRunMain(({ fiber, teardown }) => {
     let isSignalled = false

@@ -3,7 +3,7 @@
  *
  * The client's messages are taken apart into calls of the runtime and put together again: so ids, progress tokens and
  * cancellations of several clients never meet, and a lost connection is the runtime's business alone. Each request is a
- * fiber; who takes it out of `#calls` owns its end, which makes every request answered once at most.
+ * fiber; the code that takes it out of `#calls` owns its end, which makes every request answered once at most.
  */
 import * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import type * as Messages from "@holdfast/protocol/Messages"
@@ -15,7 +15,7 @@ import type * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
+import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { isNativeError } from "node:util/types"
@@ -117,7 +117,7 @@ export class PooledTransport implements Transport {
   }
 
   #fork<A, E>(effect: Effect.Effect<A, E>): Fiber.Fiber<A, E> {
-    return Effect.runForkWith(this.#context)(effect)
+    return Fiber.runIn(Effect.runForkWith(this.#context)(effect), this.#scope)
   }
 
   #close(): Effect.Effect<void> {
@@ -136,7 +136,7 @@ export class PooledTransport implements Transport {
 
   /** Until the transport closes. The stream ends with the runtime, and the transport with it. */
   #listen(): void {
-    const listening = this.#fork(
+    this.#fork(
       Effect.onExit(
         Stream.runForEach(this.#connections.notifications, ({ method, params, server }) =>
           Effect.sync(() => {
@@ -145,7 +145,6 @@ export class PooledTransport implements Transport {
         () => Effect.suspend(() => this.#close())
       )
     )
-    this.#fork(Scope.addFinalizer(this.#scope, Effect.sync(() => listening.interruptUnsafe())))
   }
 
   #notified(method: string, params: Members | undefined): Effect.Effect<void, McpRuntimeError> {
@@ -157,7 +156,7 @@ export class PooledTransport implements Transport {
     }
     if (local.has(method)) return Effect.void
     return this.#connections.use(this.#server, (connection) =>
-      // Nobody waits for an answer to a notification; what becomes of the connection, its next request will tell.
+      // A notification has no answer to wait for; what becomes of the connection, its next request will tell.
       Effect.catch(connection.notify(method, params), (failure) =>
         Effect.logDebug(`${connection.server}: ${method} was not delivered: ${failure.message}`)))
   }
@@ -285,7 +284,7 @@ export class PooledTransport implements Transport {
     }
   }
 
-  /** What the client's own functions throw is nobody else's trouble. */
+  /** What the client's own functions throw stays its own trouble. */
   #complain(listener: string, error: unknown): void {
     this.#fork(Effect.logWarning(`SdkTransport: ${listener} of the client failed`, error))
   }

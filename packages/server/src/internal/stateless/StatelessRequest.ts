@@ -1,5 +1,5 @@
 /**
- * A request of revision 2026-07-28, which says all by itself: who asks, what they can do, and, when a server has asked back, the answers.
+ * A request of revision 2026-07-28, which says all by itself: the client, its capabilities, and, when a server has asked back, the answers.
  *
  * What the headers say, where there are any, must be what the body says, because something in between may have let the request pass by
  * its headers alone.
@@ -10,7 +10,9 @@ import * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import * as ModernEra from "@holdfast/protocol/ModernEra"
 import * as Revision from "@holdfast/protocol/Revision"
 import * as ToolHeaders from "@holdfast/protocol/ToolHeaders"
-import type { Headers } from "./Wire.ts"
+
+/** Values by the names of headers, in lower case. */
+export type Headers = Readonly<Record<string, string | undefined>>
 
 export type JsonObject = Readonly<Record<string, unknown>>
 
@@ -54,7 +56,7 @@ export const refused = (status: number, code: number, message: string, data?: un
   error: { code, message, ...(data !== undefined && { data }) }
 })
 
-/** `headers`: undefined where there are none. `revisions`: all that are served, for who asks for another. */
+/** `headers`: undefined where there are none. `revisions`: all that are served, told to a client that asks for another. */
 export const read = (
   message: JsonRpc.Request,
   headers: Headers | undefined,

@@ -1,12 +1,12 @@
 /**
  * What must be known of a tool before it is called: which arguments are said in headers too, and whether it can be a task.
  *
- * Asked once for each principal, because tools may depend on who asks, and again when a server says that its tools have changed.
+ * Asked once for each principal, because tools may depend on the principal, and again when a server says that its tools have changed.
  */
 import * as ToolHeaders from "@holdfast/protocol/ToolHeaders"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import type { StandIn } from "./StandIn.ts"
+import type { RequestServer } from "./RequestServer.ts"
 import { isObject, type JsonObject } from "./StatelessRequest.ts"
 
 export interface ToolTraits {
@@ -23,11 +23,11 @@ export class ToolTable {
   readonly #ofPrincipal = new Map<string, Tools>()
 
   /** Undefined: there is no such tool, as the server will say itself. */
-  find(standIn: StandIn, name: string): Effect.Effect<ToolTraits | undefined> {
-    const { principal } = standIn.session
+  find(requestServer: RequestServer, name: string): Effect.Effect<ToolTraits | undefined> {
+    const { principal } = requestServer.session
     const known = this.#ofPrincipal.get(principal.id)?.get(name)
     if (known !== undefined) return Effect.succeed(known)
-    return Effect.map(listed(standIn), (tools) => {
+    return Effect.map(listed(requestServer), (tools) => {
       this.#ofPrincipal.delete(principal.id)
       for (const oldest of this.#ofPrincipal.keys()) {
         if (this.#ofPrincipal.size < kept) break
@@ -46,13 +46,13 @@ export class ToolTable {
 /** Pages that are asked for. */
 const maxPages = 100
 
-const listed = Effect.fnUntraced(function*(standIn: StandIn): Effect.fn.Return<Tools> {
+const listed = Effect.fnUntraced(function*(requestServer: RequestServer): Effect.fn.Return<Tools> {
   const tools = new Map<string, ToolTraits>()
   let cursor: string | undefined
   for (let page = 0; page < maxPages; page++) {
-    const answer = yield* standIn.ask("tools/list", cursor === undefined ? {} : { cursor })
+    const answer = yield* requestServer.ask("tools/list", cursor === undefined ? {} : { cursor })
     const list = answer._tag === "Success" && isObject(answer.result) ? answer.result : {}
-    // One that makes no sense is nobody else's matter.
+    // A tool that makes no sense harms no other.
     for (const tool of Array.isArray(list["tools"]) ? list["tools"] : []) {
       if (isObject(tool) && typeof tool["name"] === "string") tools.set(tool["name"], traitsOf(tool))
     }
@@ -66,7 +66,7 @@ const listed = Effect.fnUntraced(function*(standIn: StandIn): Effect.fn.Return<T
 const traitsOf = ({ execution, inputSchema }: JsonObject): ToolTraits => {
   const tasks = isObject(execution) ? execution["taskSupport"] : undefined
   return {
-    // Clients leave a tool out whose declaration breaks the rules: nobody says its headers.
+    // Clients leave a tool out whose declaration breaks the rules: its headers are never said.
     headers: Result.getOrElse(ToolHeaders.declaredBy({ inputSchema }), () => []),
     tasks: tasks === "required" || tasks === "optional" ? tasks : "forbidden"
   }
