@@ -13,7 +13,6 @@ import type { PoolPolicy } from "../PoolPolicy.ts"
 import * as SlotState from "../SlotState.ts"
 import type { Failure } from "./failure.ts"
 import type { Standing } from "./line.ts"
-import type { Monitor } from "./monitor.ts"
 import type { Penalties } from "./penalties.ts"
 
 /** All the pool knows of one key. */
@@ -82,6 +81,16 @@ export class Slot<K, C, E> {
   }
 }
 
+/** The watch over an open connection. */
+export interface Watch {
+  /** The connection is idle from now on; it is looked at when the time has passed. */
+  watchIdle(millis: number): void
+  /** Ends all but the fibers. */
+  stop(): void
+  /** Interrupts the fibers, whose observers may throw. */
+  interrupt(): void
+}
+
 export class Connection<K, C, E> implements Standing {
   /** In the line of the idle ones: since when it was idle, when that was last looked at. */
   rank = 0
@@ -101,7 +110,7 @@ export class Connection<K, C, E> implements Standing {
   dialled: Dialled<C, E> | undefined = undefined
   dial: Fiber.Fiber<unknown, unknown> | undefined = undefined
   /** Watches it from its opening on. */
-  monitor: Monitor<C, E> | undefined = undefined
+  monitor: Watch | undefined = undefined
   /** Is opened beside it, and given to callers in its place as long as it is open. */
   successor: Connection<K, C, E> | undefined = undefined
   /** Told once how opening it has ended. */
@@ -121,7 +130,7 @@ export class Connection<K, C, E> implements Standing {
     this.slot = slot
     this.entry = slot.entry
     this.scope = Scope.makeUnsafe("sequential")
-    this.fibers = Scope.makeUnsafe("parallel")
+    this.fibers = Scope.makeUnsafe("sequential")
     this.openedAt = now
     this.since = now
     this.idleSince = now

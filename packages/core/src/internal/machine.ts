@@ -49,7 +49,7 @@ import { Defects } from "./defects.ts"
 import { causeOf, errorOf, type Failure, reasonOf } from "./failure.ts"
 import { Instruments } from "./instruments.ts"
 import { Line } from "./line.ts"
-import { Monitor } from "./monitor.ts"
+import { Monitor, type MonitorHost } from "./monitor.ts"
 import { Outbox } from "./outbox.ts"
 import type { PauseWorld } from "./pauses.ts"
 import { type Circumstances, Penalties } from "./penalties.ts"
@@ -116,6 +116,20 @@ export class Machine<K, C, E> {
     this.defects = new Defects({ fork, now, later: (log) => this.outbox.put("the pool", "the log threw", log) })
     this.outbox = new Outbox(this.defects, Context.get(context, Scheduler.Scheduler).makeDispatcher())
     this.transitions = new Transitions({ events: options.events, now, outbox: this.outbox, fork })
+  }
+
+  private readonly host: MonitorHost<K, C, E> = {
+    now: () => this.now(),
+    chance: (label) => this.chance(label),
+    arm: (connection, millis, onExpire) => this.arm(millis, connection.entry, connection, onExpire),
+    event: (connection, handle) => this.event(connection.entry, connection, handle),
+    fork: (connection, effect) => this.forkIn(connection, effect),
+    succeed: (connection) => this.succeed(connection),
+    failed: ({ entry }, error) => this.failed(entry, error),
+    died: ({ entry }, what, cause) => this.died(entry, what, cause),
+    onHealth: (connection, health) => this.transitions.health(connection, health),
+    onLost: (connection, failure) => this.lost(connection, failure),
+    onRetired: (connection, reason) => this.retire(connection, reason)
   }
 
   /** Runs a fiber that ends with the connection, before its resources are closed. */
@@ -564,7 +578,7 @@ export class Machine<K, C, E> {
 
   private opened(connection: Connection<K, C, E>, dialled: Dialled<C, E>): void {
     const { entry, slot } = connection
-    const monitor = this.monitorOf(connection, dialled)
+    const monitor = new Monitor(this.host, connection, dialled)
     connection.connectDeadline?.cancel()
     connection.monitor = monitor
     connection.dialled = dialled
@@ -586,31 +600,6 @@ export class Machine<K, C, E> {
       if (!Capacity.isOpen(connection)) return
       this.pump(entry)
       if (connection.leases === 0 && Capacity.isOpen(connection)) this.becomeIdle(connection)
-    })
-  }
-
-  private monitorOf(connection: Connection<K, C, E>, dialled: Dialled<C, E>): Monitor<C, E> {
-    const { entry } = connection
-    return new Monitor<C, E>({
-      dialled,
-      label: entry.label,
-      policy: entry.policy,
-      now: () => this.now(),
-      chance: () => this.chance(entry.label),
-      arm: (millis, onExpire) => this.arm(millis, entry, connection, onExpire),
-      event: (handle) => this.event(entry, connection, handle),
-      fork: (effect) => this.forkIn(connection, effect),
-      succeed: this.succeed(connection),
-      isOpen: () => Capacity.isOpen(connection),
-      isWarm: () => entry.warm > 0,
-      leases: () => connection.leases,
-      idleSince: () => connection.idleSince,
-      idleTimeout: () => entry.idleTimeout,
-      failed: (error) => this.failed(entry, error),
-      died: (what, cause) => this.died(entry, what, cause),
-      onHealth: (health) => this.transitions.health(connection, health),
-      onLost: (failure) => this.lost(connection, failure),
-      onRetired: (reason) => this.retire(connection, reason)
     })
   }
 
@@ -845,9 +834,10 @@ export class Machine<K, C, E> {
     this.idle.remove(connection)
     connection.connectDeadline?.cancel()
     connection.drainDeadline?.cancel()
-    const probe = connection.monitor?.stop()
-    if (probe !== undefined) {
-      this.outbox.put(entry.label, "a probe threw when it was stopped", () => probe.interruptUnsafe())
+    const { monitor } = connection
+    if (monitor !== undefined) {
+      monitor.stop()
+      this.outbox.put(entry.label, "a monitor threw when it was stopped", () => monitor.interrupt())
     }
     const { closeTimeout } = entry.policy
     const overdue = this.arm(closeTimeout, entry, undefined, () => {

@@ -13,50 +13,51 @@ import * as Option from "effect/Option"
 import type { Dialled, Succeed } from "../Connector.ts"
 import type { Deadline } from "../Deadlines.ts"
 import type { RetireReason } from "../PoolEvent.ts"
-import type { PoolPolicy } from "../PoolPolicy.ts"
+import { isOpen } from "./capacity.ts"
+import type { Connection, Watch } from "./connection.ts"
 import type { Failure } from "./failure.ts"
 import { Keepalive } from "./keepalive.ts"
 
-export interface MonitorOptions<C, E> {
-  readonly dialled: Dialled<C, E>
-  readonly label: string
-  readonly policy: PoolPolicy
+/** The machine, as monitors need it: one for all connections, because those are many. */
+export interface MonitorHost<K, C, E> {
   readonly now: () => number
   /** Uniform in [0, 1). */
-  readonly chance: () => number
+  readonly chance: (label: string) => number
   /** Arms a deadline whose handler runs within `event`. */
-  readonly arm: (millis: number, onExpire: () => void) => Deadline
+  readonly arm: (connection: Connection<K, C, E>, millis: number, onExpire: () => void) => Deadline
   /** The boundary of an event: what throws behind it ends the connection. */
-  readonly event: (handle: () => void) => void
+  readonly event: (connection: Connection<K, C, E>, handle: () => void) => void
   /** Runs a fiber in the connection's scope. */
-  readonly fork: <A, X>(effect: Effect.Effect<A, X>) => Fiber.Fiber<A, X>
-  readonly succeed: Succeed<C>
-  readonly isOpen: () => boolean
-  readonly isWarm: () => boolean
-  readonly leases: () => number
-  readonly idleSince: () => number
-  readonly idleTimeout: () => number
-  readonly failed: (error: E) => Failure<E>
+  readonly fork: <A, X>(connection: Connection<K, C, E>, effect: Effect.Effect<A, X>) => Fiber.Fiber<A, X>
+  readonly succeed: (connection: Connection<K, C, E>) => Succeed<C>
+  readonly failed: (connection: Connection<K, C, E>, error: E) => Failure<E>
   /** A fiber of the connector's ended with no error of the connector's. */
-  readonly died: (what: string, cause: Cause.Cause<unknown>) => Failure<E>
-  readonly onHealth: (health: "healthy" | "suspect") => void
-  readonly onLost: (failure: Failure<E>) => void
-  readonly onRetired: (reason: RetireReason) => void
+  readonly died: (connection: Connection<K, C, E>, what: string, cause: Cause.Cause<unknown>) => Failure<E>
+  readonly onHealth: (connection: Connection<K, C, E>, health: "healthy" | "suspect") => void
+  readonly onLost: (connection: Connection<K, C, E>, failure: Failure<E>) => void
+  readonly onRetired: (connection: Connection<K, C, E>, reason: RetireReason) => void
 }
 
-export class Monitor<C, E> {
-  private readonly options: MonitorOptions<C, E>
+export class Monitor<K, C, E> implements Watch {
+  private readonly host: MonitorHost<K, C, E>
+  private readonly connection: Connection<K, C, E>
+  private readonly dialled: Dialled<C, E>
   private readonly closed: Effect.Effect<E>
   private readonly retired: Dialled<C, E>["retired"]
   private keepalive: Keepalive<E> | undefined = undefined
   private idleDeadline: Deadline | undefined = undefined
   private lifetimeDeadline: Deadline | undefined = undefined
+  private loss: Fiber.Fiber<E> | undefined = undefined
+  private retirement: Fiber.Fiber<void> | undefined = undefined
+  private probe: Fiber.Fiber<unknown, unknown> | undefined = undefined
   private isStopped = false
 
   /** Reads `dialled` first: it is a stranger's object, and may throw. */
-  constructor(options: MonitorOptions<C, E>) {
-    this.options = options
-    const { closed, retired } = options.dialled
+  constructor(host: MonitorHost<K, C, E>, connection: Connection<K, C, E>, dialled: Dialled<C, E>) {
+    this.host = host
+    this.connection = connection
+    this.dialled = dialled
+    const { closed, retired } = dialled
     this.closed = closed
     this.retired = retired
   }
@@ -68,19 +69,29 @@ export class Monitor<C, E> {
     if (this.retired !== undefined) this.watchRetirement(this.retired)
   }
 
-  /** Ends the watches that need no time to end. Fibers end with the connection's scope. */
-  stop(): Fiber.Fiber<unknown, unknown> | undefined {
+  /** Ends all but the fibers. */
+  stop(): void {
     this.isStopped = true
     this.idleDeadline?.cancel()
     this.lifetimeDeadline?.cancel()
-    return this.keepalive?.stop()
+    this.probe = this.keepalive?.stop()
+  }
+
+  /** Most fibers end at once, so that the scope that owns them has nothing left to wait for. */
+  interrupt(): void {
+    this.probe?.interruptUnsafe()
+    this.loss?.interruptUnsafe()
+    this.retirement?.interruptUnsafe()
   }
 
   /** Age counts from the opening on. */
   watchLifetime(): void {
-    const { arm, chance, onRetired, policy: { maxLifetime } } = this.options
+    const { connection, host } = this
+    const { label, policy: { maxLifetime } } = connection.entry
+    if (maxLifetime === Number.POSITIVE_INFINITY) return
     // Connections opened together must not die together (HikariCP's variance).
-    this.lifetimeDeadline = arm(maxLifetime * (1 - 0.025 * chance()), () => onRetired("lifetime"))
+    const millis = maxLifetime * (1 - 0.025 * host.chance(label))
+    this.lifetimeDeadline = host.arm(connection, millis, () => host.onRetired(connection, "lifetime"))
   }
 
   /**
@@ -89,46 +100,59 @@ export class Monitor<C, E> {
    */
   watchIdle(millis: number): void {
     if (this.idleDeadline !== undefined || millis === Number.POSITIVE_INFINITY || this.isStopped) return
-    const { arm, idleSince, idleTimeout, isOpen, isWarm, leases, now, onRetired } = this.options
-    this.idleDeadline = arm(millis, () => {
+    const { connection, host } = this
+    this.idleDeadline = host.arm(connection, millis, () => {
       this.idleDeadline = undefined
-      if (!isOpen() || leases() > 0 || isWarm()) return
-      const left = idleSince() + idleTimeout() - now()
+      const { entry } = connection
+      if (!isOpen(connection) || connection.leases > 0 || entry.warm > 0) return
+      const left = connection.idleSince + entry.idleTimeout - host.now()
       if (left > 0) this.watchIdle(left)
-      else onRetired("idle")
+      else host.onRetired(connection, "idle")
     })
   }
 
   private watchLoss(closed: Effect.Effect<E>): void {
     if (this.isStopped) return
-    const { died, event, failed, fork, onLost } = this.options
-    fork(closed).addObserver((exit) =>
-      event(() => {
+    const { connection, host } = this
+    this.loss = host.fork(connection, closed)
+    this.loss.addObserver((exit) =>
+      host.event(connection, () => {
         if (this.isStopped) return
-        onLost(
+        host.onLost(
+          connection,
           Exit.isSuccess(exit)
-            ? failed(exit.value)
-            : died("the effect that tells of a connection's loss died, so it counts as lost", exit.cause)
+            ? host.failed(connection, exit.value)
+            : host.died(
+              connection,
+              "the effect that tells of a connection's loss died, so it counts as lost",
+              exit.cause
+            )
         )
       })
     )
   }
 
   private watchRetirement(retired: (succeed: Succeed<C>) => Effect.Effect<void>): void {
-    const { died, event, fork, isOpen, onRetired, succeed } = this.options
-    if (!isOpen()) return
-    fork(Effect.suspend(() => retired(succeed))).addObserver((exit) =>
-      event(() => {
-        if (Exit.isSuccess(exit)) onRetired("invalidated")
-        else if (isOpen()) died("the effect that tells when to retire a connection died", exit.cause)
+    const { connection, host } = this
+    if (!isOpen(connection)) return
+    this.retirement = host.fork(connection, Effect.suspend(() => retired(host.succeed(connection))))
+    this.retirement.addObserver((exit) =>
+      host.event(connection, () => {
+        if (Exit.isSuccess(exit)) host.onRetired(connection, "invalidated")
+        else if (isOpen(connection)) {
+          host.died(connection, "the effect that tells when to retire a connection died", exit.cause)
+        }
       })
     )
   }
 
   private watchLiveness(): void {
-    const { arm, died, dialled, event, failed, fork, isOpen, isWarm, label, leases, now, onHealth, onLost, policy } =
-      this.options
-    if (!isOpen() || dialled.probe === undefined || policy.keepaliveInterval === Number.POSITIVE_INFINITY) return
+    const { connection, dialled, host } = this
+    const { entry } = connection
+    const { label, policy } = entry
+    if (!isOpen(connection) || dialled.probe === undefined || policy.keepaliveInterval === Number.POSITIVE_INFINITY) {
+      return
+    }
     this.keepalive = new Keepalive<E>({
       dialled,
       probe: Effect.withSpan(dialled.probe, "holdfast.pool.probe", {
@@ -138,15 +162,19 @@ export class Monitor<C, E> {
       interval: policy.keepaliveInterval,
       timeout: policy.keepaliveTimeout,
       failures: policy.keepaliveFailures,
-      now,
-      arm,
-      event,
-      fork,
-      isWanted: () => leases() > 0 || isWarm(),
-      leases,
-      onHealth,
-      onDefect: (cause) => died("a probe died, so it has failed", cause),
-      onDead: (millis, error) => onLost(Option.isSome(error) ? failed(error.value) : { _tag: "Unresponsive", millis })
+      now: host.now,
+      arm: (millis, onExpire) => host.arm(connection, millis, onExpire),
+      event: (handle) => host.event(connection, handle),
+      fork: (effect) => host.fork(connection, effect),
+      isWanted: () => connection.leases > 0 || entry.warm > 0,
+      leases: () => connection.leases,
+      onHealth: (health) => host.onHealth(connection, health),
+      onDefect: (cause) => host.died(connection, "a probe died, so it has failed", cause),
+      onDead: (millis, error) =>
+        host.onLost(
+          connection,
+          Option.isSome(error) ? host.failed(connection, error.value) : { _tag: "Unresponsive", millis }
+        )
     })
   }
 }

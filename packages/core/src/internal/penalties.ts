@@ -48,22 +48,31 @@ export class Penalties<E> {
   private readonly label: string
   private readonly policy: PoolPolicy
   private readonly intensity: RestartIntensity.RestartIntensity
-  private readonly reconnect: Pauses
-  private readonly quarantine: Pauses
+  private readonly world: () => PauseWorld
+  /** Both are made with the first failure: most keys never have one. */
+  private reconnect: Pauses | undefined = undefined
+  private quarantine: Pauses | undefined = undefined
 
   constructor(label: string, policy: PoolPolicy, world: () => PauseWorld) {
-    const { backoff, quarantine } = policy
     this.label = label
     this.policy = policy
     this.intensity = RestartIntensity.make(policy.restartIntensity)
-    this.reconnect = new Pauses({
-      make: () => policy.reconnect ?? Backoff.schedule(backoff),
+    this.world = world
+  }
+
+  private reconnectPauses(): Pauses {
+    const { policy: { backoff, reconnect }, world } = this
+    return this.reconnect ??= new Pauses({
+      make: () => reconnect ?? Backoff.schedule(backoff),
       fallback: ({ attempt }) => Backoff.delay(backoff, attempt, 0.5),
       world
     })
-    const doubling = { ...quarantine, factor: 2, jitter: 0 }
-    this.quarantine = new Pauses({
-      make: () => Backoff.schedule(doubling),
+  }
+
+  private quarantinePauses(): Pauses {
+    const { policy: { quarantine }, world } = this
+    return this.quarantine ??= new Pauses({
+      make: () => Backoff.schedule({ ...quarantine, factor: 2, jitter: 0 }),
       fallback: () => quarantine.max,
       world
     })
@@ -82,12 +91,12 @@ export class Penalties<E> {
   beginAnew(): void {
     this.isSpent = false
     this.failures = 0
-    this.reconnect.reset()
+    this.reconnect?.reset()
   }
 
   private clear(): void {
     this.beginAnew()
-    this.quarantine.reset()
+    this.quarantine?.reset()
   }
 
   note(failure: Failure<E>, now: number): void {
@@ -127,7 +136,8 @@ export class Penalties<E> {
     const isCrash = kind !== "unavailable" && kind !== "expired"
     // The peer of a connection that expired was there, and well.
     const isWell = kind === "expired" && wasOpen
-    const isCrashLoop = (isCrash && this.intensity.record(now)) || (this.quarantine.hasBegun && !isWell)
+    const quarantine = this.quarantinePauses()
+    const isCrashLoop = (isCrash && this.intensity.record(now)) || (quarantine.hasBegun && !isWell)
     const input: Backoff.DialFailure = {
       key: this.label,
       kind,
@@ -135,12 +145,12 @@ export class Penalties<E> {
       cause: causeOf(failure),
       attempt: this.failures
     }
-    const pause = this.reconnect.next(input)
+    const pause = this.reconnectPauses().next(input)
     const isFinal = pause === undefined
     if (isFinal) this.isSpent = true
     if (isCrashLoop) {
       // A crash loop that is not even there now is no better for it, and no worse.
-      const millis = isCrash || !this.quarantine.hasBegun ? this.quarantine.next(input) : this.quarantine.last
+      const millis = isCrash || !quarantine.hasBegun ? quarantine.next(input) : quarantine.last
       return { kind: "quarantine", millis: millis ?? this.policy.quarantine.max, isFinal }
     }
     if (isFinal) return { kind: "none", millis: 0, isFinal }
