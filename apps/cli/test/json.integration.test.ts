@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import type { Ran } from "./support/Cli.ts"
+import { type Ran, spy } from "./support/Cli.ts"
 import * as DaemonWorld from "./support/DaemonWorld.ts"
 import { cases, type JsonCase } from "./support/JsonCases.ts"
 import * as Outputs from "./support/Outputs.ts"
@@ -46,11 +46,12 @@ describe("--json of every word", () => {
 
   it("is what its schema says, and so is each failure", async () => {
     await using world = DaemonWorld.make()
+    world.addServer("data", spy("data"))
     const json = (words: ReadonlyArray<string>) => world.runCheaply(...words, "--json")
     for (const [word, { failure }] of alone()) failed(word, await json(failure))
-    for (const [word, { code = 0, ends, failure, success, withoutDaemon }] of cases) {
+    for (const [word, { code = 0, ends, failure, parks, success, withoutDaemon }] of cases) {
       if (ends === true) assert.strictEqual((await world.runCheaply("call", "spy", "echo", "text=x")).code, 0)
-      const ran = await json(success)
+      const ran = await json(parks === undefined ? success : [...success, await parked(world, parks)])
       assert.strictEqual(ran.code, code, `${word}: ${ran.stderr}`)
       decode(ran.stderr, "log")
       decode(ran.stdout, word)
@@ -59,6 +60,13 @@ describe("--json of every word", () => {
     assert.deepStrictEqual(world.servers().filter(DaemonWorld.isAlive), [])
   })
 })
+
+/** The id of the question that such a call waits for. */
+const parked = async (world: DaemonWorld.DaemonWorld, words: ReadonlyArray<string>): Promise<string> => {
+  const { stderr } = await world.runCheaply(...words)
+  assert.deepStrictEqual(decode(stderr, "error").length, 1)
+  return JSON.parse(stderr).error.parked.questions[0].id
+}
 
 const alone = (): ReadonlyArray<readonly [string, JsonCase]> =>
   [...cases].filter(([, { withoutDaemon }]) => withoutDaemon === true)

@@ -1,10 +1,10 @@
 /**
- * How a connection finds out who it talks to, and in which era of the protocol.
+ * How a connection finds out which server it talks to, and in which era of the protocol.
  *
  * A modern server (2026-07-28 and later) knows no handshake: it is asked `server/discover`. A legacy one wants `initialize` first.
- * Who does not know which it is asks the modern way; after an error, or two seconds of silence, it says `initialize` on the same
+ * A client that does not know which it is asks the modern way; after an error, or two seconds of silence, it says `initialize` on the same
  * link, and the first valid answer to either settles it. Anything but an answer, a wait and a refusal of credentials counts as such an
- * error: a gateway's 5xx and a page of HTML say nothing about the era. Who is thought to be legacy, but may have changed, is asked the
+ * error: a gateway's 5xx and a page of HTML say nothing about the era. A server that is thought to be legacy, but may have changed, is asked the
  * legacy way first.
  *
  * A server that refuses for now, and says when to come back (429, or 408, 425 and 503 with `Retry-After`), is asked the same again then,
@@ -18,6 +18,7 @@
 import type * as Messages from "@holdfast/protocol/Messages"
 import { decodeInitializeResult } from "@holdfast/protocol/Messages"
 import * as ModernEra from "@holdfast/protocol/ModernEra"
+import * as OfferedCapabilities from "@holdfast/protocol/OfferedCapabilities"
 import * as Revision from "@holdfast/protocol/Revision"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
@@ -38,7 +39,7 @@ export interface HandshakeOptions {
   readonly protocolVersion?: string | undefined
   /** What an earlier connection has found out. */
   readonly spoken?: Spoken | undefined
-  /** Credentials are somebody's task: a 403 is a question for it. */
+  /** An authorizer has the credentials: a 403 is a question for it. */
   readonly hasAuthorizer: boolean
   readonly clientInfo: Messages.Implementation
   readonly handlers: ClientHandlers
@@ -177,19 +178,21 @@ export const make = (
       }
     })
 
-  /** Ends: each time there is one revision less to ask with. */
-  const initialize = (revision: string, refused: ReadonlyArray<string>): Handshake => {
+  /** Ends: each time there is one revision less to ask with, or less to offer. */
+  const initialize = (revision: string, refused: ReadonlyArray<string>, offered: object = capabilities): Handshake => {
     const tried = [...refused, revision]
     const ask = Effect.suspend(() => {
       link.setProtocolVersion(undefined)
       multiplexer.speak(undefined)
-      return multiplexer.request("initialize", { protocolVersion: revision, capabilities, clientInfo }, {})
+      return multiplexer.request("initialize", { protocolVersion: revision, capabilities: offered, clientInfo }, {})
     })
     return patiently(ask).pipe(Effect.matchEffect({
       onSuccess: (answer) => accepted(answer, revision),
       onFailure: (failure) => {
         const next = pinned === undefined ? Refusals.nextRevision(failure, tried) : undefined
-        return next === undefined ? Effect.fail(failure) : initialize(next, tried)
+        if (next !== undefined) return initialize(next, tried, offered)
+        const fewer = OfferedCapabilities.fewer(offered, Refusals.wordsOf(failure))
+        return fewer === undefined ? Effect.fail(failure) : initialize(revision, refused, fewer)
       }
     }))
   }
