@@ -100,7 +100,7 @@ describe("a file of rules", () => {
         yield* problem(missing),
         `rules ${missing}: there is no such file; name one that is there`
       )
-      assert.include(yield* problem(folder), `rules ${folder}: the file cannot be read; see that it is one`)
+      assert.include(yield* problem(folder), `rules ${folder}: the file cannot be read; see that it is a file`)
     }).pipe(Effect.provide(NodeServices.layer)))
 })
 

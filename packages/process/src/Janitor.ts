@@ -17,6 +17,7 @@ import * as Ledger from "./internal/Ledger.ts"
 import * as Orphans from "./internal/Orphans.ts"
 import * as Runtime from "./internal/Runtime.ts"
 
+/** A process that is left of a program that was killed. */
 export type { Orphan } from "./internal/Orphans.ts"
 
 /**
