@@ -221,7 +221,7 @@ const paced = (policy: PoolPolicy.PoolPolicy, reconnect: Functions["reconnect"])
   reconnect === undefined || policy.reconnect !== undefined ? policy : { ...policy, reconnect }
 
 /** A schedule is the same only as itself. */
-const unscheduled = ({ reconnect: _, ...rest }: PoolPolicy.PoolPolicy) => rest
+const unscheduled = (policy: PoolPolicy.PoolPolicy) => ({ ...policy, reconnect: undefined })
 
 /** A function is the same only as itself, signs are the same when they say the same. */
 const classifierOf = ({ endpoint }: Pick<PooledServer, "endpoint">): SessionLostClassifier | string | undefined => {
