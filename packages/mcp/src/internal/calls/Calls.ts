@@ -92,7 +92,7 @@ export const make = Effect.fnUntraced(function*<R>(
     }
   })
   const pool = yield* ConnectionPool.make(connector, {
-    policy: options.policy,
+    policy: { reconnect: options.reconnect, ...options.policy },
     policyFor: (target) => McpConnector.poolPolicy(target, targets.isGone(target)),
     deadlines
   }).pipe(

@@ -1,7 +1,7 @@
 /**
  * The contract of calls: what a caller says, and what comes of it. Types alone; `McpConnections` makes them public.
  */
-import type { PoolPolicy } from "@holdfast/core"
+import type { Backoff, PoolPolicy } from "@holdfast/core"
 import type * as Messages from "@holdfast/protocol/Messages"
 import type * as Duration from "effect/Duration"
 import type * as Schedule from "effect/Schedule"
@@ -110,6 +110,22 @@ export interface LayerOptions<R = never> {
    * and any refusal that says so.
    */
   readonly isSessionLost?: Readonly<Record<string, SessionLostClassifier>> | undefined
+  /**
+   * The pauses between dials of a server, after a dial that failed or a connection that was lost. Holds for every server whose own
+   * `policy` says nothing of it. A schedule that ends makes the failure final. Default: `Backoff.grpc` of `@holdfast/core`, over HTTP
+   * 5 seconds at most.
+   *
+   * @example
+   * ```ts
+   * import { McpConnections } from "@holdfast/mcp"
+   * import * as Schedule from "effect/Schedule"
+   *
+   * export const servers = McpConnections.layerFile("mcp.json", {
+   *   reconnect: Schedule.exponential("250 millis", 1.6).pipe(Schedule.jittered, Schedule.upTo({ duration: "10 minutes" }))
+   * })
+   * ```
+   */
+  readonly reconnect?: Schedule.Schedule<unknown, Backoff.DialFailure> | undefined
   /** Limits over all servers (`maxConnections`, `drainTimeout`). What is said about a server in its config is the server's. */
   readonly policy?: PoolPolicy.PoolPolicyInput | undefined
 }

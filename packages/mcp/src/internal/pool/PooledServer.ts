@@ -41,6 +41,8 @@ export interface PooledServer {
 export interface Functions {
   readonly authorizers?: Readonly<Record<string, HttpAuthorizer>> | undefined
   readonly isSessionLost?: Readonly<Record<string, SessionLostClassifier>> | undefined
+  /** For servers whose own policy says nothing of it. */
+  readonly reconnect?: PoolPolicy.PoolPolicy["reconnect"] | undefined
 }
 
 export interface PooledServers {
@@ -72,7 +74,10 @@ export const make = (
 ): Effect.Effect<PooledServers> =>
   Effect.gen(function*() {
     // The defaults do not contradict themselves.
-    const adHocPolicy = (endpoint: Endpoint) => Effect.orDie(PoolPolicy.make(policyInput(endpoint, "ad hoc")))
+    const adHocPolicy = (endpoint: Endpoint) =>
+      Effect.orDie(
+        PoolPolicy.make(policyInput(endpoint, "ad hoc", { reconnect: functions.reconnect }))
+      )
     const stdioPolicy = yield* adHocPolicy(Endpoint.stdio({ command: "" }))
     const httpPolicy = yield* adHocPolicy(Endpoint.http({ url: "" }))
     let config = initial
@@ -90,7 +95,7 @@ export const make = (
         const { deadlines, endpoint: bare, era, name, policy, protocolVersion, tools } = server
         const endpoint = withFunctions(bare, ownOf(functions.authorizers, name), ownOf(functions.isSessionLost, name))
         const key = EndpointKey.make(endpoint)
-        const said = { deadlines, endpoint, era, policy, protocolVersion, tools }
+        const said = { deadlines, endpoint, era, policy: paced(policy, functions.reconnect), protocolVersion, tools }
         const old = before.get(name)
         const isSame = old !== undefined && EndpointKey.make(old.endpoint) === key
         // What has not changed keeps its connections; the same endpoint with other options is not the same any more.
@@ -208,8 +213,15 @@ const hasOptions = (
   said: Pick<PooledServer, "deadlines" | "endpoint" | "era" | "policy" | "protocolVersion">
 ): boolean =>
   target.era === said.era && target.protocolVersion === said.protocolVersion &&
-  classifierOf(target) === classifierOf(said) && isEqual(target.policy, said.policy) &&
+  classifierOf(target) === classifierOf(said) && target.policy.reconnect === said.policy.reconnect &&
+  isEqual(unscheduled(target.policy), unscheduled(said.policy)) &&
   isEqual(target.deadlines, said.deadlines)
+
+const paced = (policy: PoolPolicy.PoolPolicy, reconnect: Functions["reconnect"]): PoolPolicy.PoolPolicy =>
+  reconnect === undefined || policy.reconnect !== undefined ? policy : { ...policy, reconnect }
+
+/** A schedule is the same only as itself. */
+const unscheduled = (policy: PoolPolicy.PoolPolicy) => ({ ...policy, reconnect: undefined })
 
 /** A function is the same only as itself, signs are the same when they say the same. */
 const classifierOf = ({ endpoint }: Pick<PooledServer, "endpoint">): SessionLostClassifier | string | undefined => {
