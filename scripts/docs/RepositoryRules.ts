@@ -3,13 +3,15 @@
  *
  * 1. No file names a package registry's host: where packages come from is the machine's business. The lockfile holds no url at all.
  * 2. A relative link in a Markdown file leads to a file that exists, and its anchor to a heading.
- * 3. Nothing is left unresolved: no merge conflict markers.
+ * 3. The prose of a Markdown file keeps to plain words (`PlainWords.ts`). Changelogs and changesets stay as they were written.
+ * 4. Nothing is left unresolved: no merge conflict markers.
  */
 import { execFileSync } from "node:child_process"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import type { Violation } from "../imports/ImportRules.ts"
 import { readPage } from "./Markdown.ts"
+import { plainer, unplainWord } from "./PlainWords.ts"
 
 /** Written in parts, so that this file keeps its own rule. */
 const registryHosts = [
@@ -47,9 +49,27 @@ export const checkRepository = (root: string, files: ReadonlyArray<string>): Rea
         const problem = judgeLink(root, path, target)
         if (problem !== undefined) violations.push({ place: `${path}:${line}`, message: problem })
       }
+      if (!/(^|\/)(CHANGELOG\.md|\.changeset\/)/.test(path)) {
+        for (const { line, text: prose } of proseOf(text)) {
+          const found = unplainWord(prose)
+          if (found !== undefined) violations.push({ place: `${path}:${line}`, message: plainer(found) })
+        }
+      }
     }
   }
   return violations
+}
+
+/** The lines outside of code blocks, without what stands between back-quotes. */
+const proseOf = (markdown: string): ReadonlyArray<{ readonly line: number; readonly text: string }> => {
+  const code = new Set<number>()
+  for (const block of readPage(markdown).blocks) {
+    const last = block.line + block.text.split("\n").length
+    for (let line = block.line; line <= last; line++) code.add(line)
+  }
+  return markdown.split("\n")
+    .map((text, index) => ({ line: index + 1, text: text.replace(/`[^`]*`/g, "``") }))
+    .filter(({ line }) => !code.has(line))
 }
 
 const judgeLink = (root: string, from: string, target: string): string | undefined => {

@@ -18,6 +18,8 @@ export interface ImportDirection {
   readonly tests: ReadonlyArray<string>
   /** Entries of their own with more rights than the rest: path prefix within the folder, and what it may import too. */
   readonly entries?: Readonly<Record<string, ReadonlyArray<string>>>
+  /** Cycles of type-only imports are still found between its files. Default: false, and the check fails on them. */
+  readonly typesPointBack?: boolean
 }
 
 const testkit = ["packages/testkit"]
@@ -62,13 +64,14 @@ export const importDirections: ReadonlyArray<ImportDirection> = [
     folder: "packages/daemon",
     name: "@holdfast/daemon",
     sources: ["packages/core", "packages/mcp", "packages/process", "packages/protocol", "packages/server"],
+    typesPointBack: true,
     tests: testkit
   },
   { folder: "packages/testkit", name: "@holdfast/testkit", sources: ["packages/core"], tests: [] },
   {
     folder: "apps/cli",
     name: "holdfast",
-    sources: ["packages/daemon", "packages/mcp", "packages/protocol"],
+    sources: ["packages/daemon", "packages/mcp", "packages/process", "packages/protocol"],
     tests: testkit
   },
   {
@@ -79,5 +82,6 @@ export const importDirections: ReadonlyArray<ImportDirection> = [
   },
   // What crosses packages: it may see everything, and nothing may see it.
   { folder: "test", sources: everyPackage, tests: [] },
+  { folder: "scripts/api", sources: [], tests: [] },
   { folder: "scripts", sources: [], tests: [] }
 ]

@@ -7,7 +7,8 @@
  *    (sources: dependencies and peers; tests: any).
  *    A name that begins with # is what the `imports` of the own `package.json` make of it.
  * 4. The MCP SDK only in `src/internal/sdk/` of a package, tests excepted: its v1 line ends one day.
- * 5. No cycle of run-time imports between files. Type-only imports are erased and may point back.
+ * 5. No cycle of imports between files, type-only ones included: what two files take from each other is a contract, and
+ *    has a file of its own. Folders with `typesPointBack` are not there yet: their type-only imports do not count.
  *
  * Offsets and paths are those of the disk: the caller gives the root, nothing else is assumed.
  */
@@ -47,23 +48,36 @@ export const checkImports = (root: string, directions: ReadonlyArray<ImportDirec
     if (!Fs.existsSync(folder)) continue
     const manifest = readManifest(root, direction)
     const graph = new Map<string, ReadonlyArray<string>>()
+    const graphAtRunTime = new Map<string, ReadonlyArray<string>>()
+    // A folder of the map within another has its own rules.
+    const others = directions.filter((other) => other.folder.startsWith(`${direction.folder}/`))
+      .map((other) => Path.join(root, other.folder) + Path.sep)
     for (const file of sourcesBelow(folder)) {
+      if (others.some((other) => file.startsWith(other))) continue
       files++
       const within = Path.relative(folder, file).split(Path.sep).join("/")
       const targets: Array<string> = []
+      const targetsAtRunTime: Array<string> = []
       for (const item of importsOf(file, Fs.readFileSync(file, "utf8"))) {
         imports++
         const place = `${direction.folder}/${within}:${item.line}`
         for (const message of judge(root, directions, direction, manifest, within, file, item)) {
           violations.push({ place, message })
         }
-        if (!item.typeOnly && item.specifier.startsWith(".")) {
-          targets.push(Path.resolve(Path.dirname(file), item.specifier))
+        if (item.specifier.startsWith(".")) {
+          const target = Path.resolve(Path.dirname(file), item.specifier)
+          targets.push(target)
+          if (!item.typeOnly) targetsAtRunTime.push(target)
         }
       }
-      graph.set(file, targets)
+      graph.set(file, [...new Set(targets)])
+      graphAtRunTime.set(file, [...new Set(targetsAtRunTime)])
     }
-    for (const cycle of cyclesOf(graph)) {
+    const cycles = cyclesOf(graph)
+    if (direction.typesPointBack === true && cycles.length === 0) {
+      violations.push({ place: direction.folder, message: "has no cycle any more: take typesPointBack from its line" })
+    }
+    for (const cycle of direction.typesPointBack === true ? cyclesOf(graphAtRunTime) : cycles) {
       const names = cycle.map((file) => Path.relative(folder, file).split(Path.sep).join("/"))
       violations.push({
         place: `${direction.folder}/${names[0]}`,

@@ -12,6 +12,12 @@ export interface Node {
   readonly [field: string]: unknown
 }
 
+/** Where a problem is that has no node, such as a line of a comment. */
+export interface Place {
+  readonly start: { readonly line: number; readonly column: number }
+  readonly end: { readonly line: number; readonly column: number }
+}
+
 export interface Comment {
   readonly type: string
   readonly value: string
@@ -33,7 +39,9 @@ export interface Variable {
 export interface Context {
   readonly filename: string
   readonly cwd: string
-  readonly report: (problem: { readonly node: Node; readonly message: string }) => void
+  readonly report: (
+    problem: { readonly message: string } & ({ readonly node: Node } | { readonly loc: Place })
+  ) => void
   readonly sourceCode: {
     readonly getAllComments: () => ReadonlyArray<Comment>
     readonly getDeclaredVariables: (node: Node) => ReadonlyArray<Variable>

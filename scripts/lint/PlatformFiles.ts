@@ -38,6 +38,16 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
     reason: "a call as a bare client of the daemon's socket, which loads no Effect"
   },
   {
+    file: "apps/cli/src/ConfigPlaces.ts",
+    allows: ["process", "io"],
+    reason: "where configs are looked for, for programs that load no Effect"
+  },
+  {
+    file: "apps/cli/src/internal/connectFile.ts",
+    allows: ["io", "promises"],
+    reason: "the config that the program beside a host means, which loads no Effect"
+  },
+  {
     file: "apps/cli/src/internal/nodeShell.ts",
     allows: ["process", "io"],
     reason: "what the shell gives the command line program, as one service: streams, environment, files"
@@ -128,7 +138,7 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
     reason: "the daemon's own process and secrets"
   },
   {
-    file: "packages/mcp/src/internal/HttpAgent.ts",
+    file: "packages/mcp/src/internal/http/HttpAgent.ts",
     allows: ["process", "io"],
     reason: "sockets: the one place that talks to undici, and to the environment about proxies"
   },
@@ -138,13 +148,13 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
     reason: "what keeps a program alive and what does not is a property of Node's timers"
   },
   {
-    file: "packages/mcp/src/internal/fileHints.ts",
+    file: "packages/mcp/src/internal/config/fileHints.ts",
     allows: ["io", "promises"],
     reason:
       "watches the folders of a configuration file, which Effect's FileSystem cannot do without holding the program"
   },
   {
-    file: "packages/mcp/src/internal/guardedListener.ts",
+    file: "packages/mcp/src/internal/calls/guardedListener.ts",
     allows: ["promises"],
     reason: "a caller's function may be async, and its rejection must not end the program"
   },
@@ -246,22 +256,22 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
     reason: "ids of sessions are secrets: they come from the platform's generator, not from one that a test may seed"
   },
   {
-    file: "packages/server/src/internal/nodeServer.ts",
+    file: "packages/server/src/internal/http/nodeServer.ts",
     allows: ["io"],
     reason: "the listening socket, with the limits and the end that Node's server does not have by itself"
   },
   {
-    file: "packages/jobs/src/internal/RunnerLocks.ts",
+    file: "packages/jobs/src/internal/sqlite/RunnerLocks.ts",
     allows: ["io"],
     reason: "an SQLite transaction on a file is the one lock that the kernel takes back from a dead process"
   },
   {
-    file: "packages/jobs/src/internal/StoreFile.ts",
+    file: "packages/jobs/src/internal/sqlite/StoreFile.ts",
     allows: ["io"],
     reason: "compares the files of an open database with those that have its name"
   },
   {
-    file: "packages/jobs/src/internal/JobHost.ts",
+    file: "packages/jobs/src/internal/ProcessIdentity.ts",
     allows: ["randomness", "process", "io"],
     reason: "which process runs a job, and whether that process still lives: what no service knows"
   },
@@ -271,7 +281,7 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
     reason: "signals and the exit code of the process that a server is"
   },
   {
-    file: "packages/server/src/internal/nodeStdio.ts",
+    file: "packages/server/src/internal/stdio/nodeStdio.ts",
     allows: ["process"],
     reason: "stdin, stdout and the parent of the process that a stdio server is"
   },

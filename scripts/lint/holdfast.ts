@@ -4,6 +4,7 @@ import { noAsync } from "./noAsync.ts"
 import { noEffectBarrel } from "./noEffectBarrel.ts"
 import { noErrorInstance } from "./noErrorInstance.ts"
 import { noPlatform } from "./noPlatform.ts"
+import { plainWords } from "./plainWords.ts"
 
 export default {
   meta: { name: "holdfast" },
@@ -12,6 +13,7 @@ export default {
     "no-async": noAsync,
     "no-effect-barrel": noEffectBarrel,
     "no-error-instance": noErrorInstance,
-    "no-platform": noPlatform
+    "no-platform": noPlatform,
+    "plain-words": plainWords
   }
 }

@@ -329,7 +329,7 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     reason: "the id of what lasts for one request is given to nobody"
   },
   {
-    file: "packages/server/src/internal/Conversation.ts",
+    file: "packages/server/src/internal/session/Conversation.ts",
     code: "for (const { sink } of this.#open()) sink?.comment(\"heartbeat\")",
     operator: "string",
     from: "\"heartbeat\"",
@@ -337,7 +337,7 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     reason: "nothing reads what a comment says"
   },
   {
-    file: "packages/server/src/internal/Conversation.ts",
+    file: "packages/server/src/internal/session/Conversation.ts",
     code: "if (this.#isClosed) return",
     operator: "condition false",
     from: "this.#isClosed",
@@ -345,7 +345,7 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     reason: "what is closed has no response, and no log that anybody comes back to"
   },
   {
-    file: "packages/server/src/internal/ReplayLog.ts",
+    file: "packages/server/src/internal/session/ReplayLog.ts",
     code: "while (this.#bytes > this.#limit && this.#first < this.#events.length) {",
     operator: "boundary",
     from: "this.#first < this.#events.length",
@@ -353,7 +353,7 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     reason: "past the last event nothing is counted: the first condition has ended the loop"
   },
   {
-    file: "packages/server/src/internal/ReplayLog.ts",
+    file: "packages/server/src/internal/session/ReplayLog.ts",
     code: "if (this.#first > 64 && this.#first * 2 > this.#events.length) {",
     operator: "number",
     from: "64",
@@ -361,7 +361,7 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     reason: "when the room of events that are gone is given back"
   },
   {
-    file: "packages/server/src/internal/ReplayLog.ts",
+    file: "packages/server/src/internal/session/ReplayLog.ts",
     code: "if (this.#first > 64 && this.#first * 2 > this.#events.length) {",
     operator: "boundary",
     from: "this.#first * 2 > this.#events.length",
@@ -385,7 +385,7 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     reason: "what is no object cannot be looked at, and is told as little"
   },
   {
-    file: "packages/server/src/internal/serveStdio.ts",
+    file: "packages/server/src/StdioHost.ts",
     code: "yield* registry.drain(0)",
     operator: "number",
     from: "0",
@@ -434,7 +434,7 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     reason: "it is caught by no name"
   },
   {
-    file: "packages/jobs/src/internal/LocalEngine.ts",
+    file: "packages/jobs/src/internal/local/LocalEngine.ts",
     code: "if (reports.length > 0) yield* attempted(store.report(reports))",
     operator: "boundary",
     from: "reports.length > 0",
@@ -442,7 +442,7 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     reason: "no reports are written as nothing"
   },
   {
-    file: "packages/jobs/src/internal/memoryStore.ts",
+    file: "packages/jobs/src/internal/memory/memoryStore.ts",
     code: "steps.set(name, { isDone: false, isUnsafe: false, fence: hold.fence, value, compensation: \"none\" })",
     operator: "string",
     from: "\"none\"",
@@ -450,7 +450,7 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     reason: "how it is undone is asked of a step that is done, and written when it is"
   },
   {
-    file: "packages/jobs/src/internal/sqliteStore.ts",
+    file: "packages/jobs/src/internal/sqlite/sqliteStore.ts",
     code: "state: after?.state ?? \"queued\",",
     operator: "guard removed",
     from: "after?.state",
@@ -458,7 +458,7 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     reason: "the row was updated by the statement before, in the same transaction"
   },
   {
-    file: "packages/jobs/src/internal/sqliteStore.ts",
+    file: "packages/jobs/src/internal/sqlite/sqliteStore.ts",
     code: "state: after?.state ?? \"queued\",",
     operator: "string",
     from: "\"queued\"",
@@ -466,7 +466,7 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     reason: "the row was updated by the statement before, in the same transaction"
   },
   {
-    file: "packages/jobs/src/internal/sqliteStore.ts",
+    file: "packages/jobs/src/internal/sqlite/migrate.ts",
     code: "if (found === supported) return",
     operator: "condition false",
     from: "found === supported",
@@ -474,7 +474,7 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     reason: "there is no statement left to run, and the number is written again as it is"
   },
   {
-    file: "packages/jobs/src/internal/sqliteStore.ts",
+    file: "packages/jobs/src/internal/sqlite/sqliteProblems.ts",
     code: "const result = isCoded && \"errcode\" in cause ? Number(cause.errcode) & 0xff : 0",
     operator: "logical",
     from: "isCoded && \"errcode\" in cause",

@@ -114,6 +114,13 @@ describe("no file", () => {
     ])
   })
 
+  it("has prose whose subject the reader must look for", () => {
+    const prose = "Whoever waits is told.\n\nUsers who wait are told. The field is `who`.\n\n```sh\nwho\n```\n"
+    assert.deepStrictEqual(repository({ "docs/a.md": prose, "packages/core/CHANGELOG.md": "nobody\n" }), [
+      "docs/a.md:1 \"Whoever\": name the thing (the server, the caller, no client, another user)"
+    ])
+  })
+
   it("holds a conflict marker", () => {
     assert.deepStrictEqual(repository({ "a.ts": `${"<".repeat(7)} ours\n` }), ["a.ts:1 merge conflict marker"])
   })

@@ -52,7 +52,7 @@ const programOf = ({ line, text }: Example): string => {
   return `import * as Effect from "effect/Effect"; import type { PoolError, PoolPolicyError } from "@holdfast/core/PoolError"; ` +
     `import type { McpRuntimeError } from "@holdfast/mcp/McpRuntimeError"; ` +
     `import type { ProcessError } from "@holdfast/process/ProcessError"; ` +
-    `import type { McpServerError } from "@holdfast/server/SessionError"; ` +
+    `import type { McpServerError } from "@holdfast/server/McpServerError"; ` +
     `declare const call: Effect.Effect<void, McpRuntimeError | PoolError<Error> | PoolPolicyError | ProcessError | ` +
     `McpServerError>; ` +
     `export const handled = call.pipe(${blank}${text}\n)\n`

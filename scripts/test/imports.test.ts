@@ -2,18 +2,23 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
-import { importDirections } from "../imports/ImportDirections.ts"
+import { type ImportDirection, importDirections } from "../imports/ImportDirections.ts"
 import { checkImports } from "../imports/ImportRules.ts"
 
-/** Checks a workspace made of exactly these files, against the real map. */
-const check = (files: Readonly<Record<string, string>>): ReadonlyArray<string> => {
+const realMap = importDirections.map((direction) => ({ ...direction, typesPointBack: false }))
+
+/** Checks a workspace made of exactly these files, against the real map unless told otherwise. */
+const check = (
+  files: Readonly<Record<string, string>>,
+  directions: ReadonlyArray<ImportDirection> = realMap
+): ReadonlyArray<string> => {
   const root = Fs.mkdtempSync(Path.join(Os.tmpdir(), "imports-"))
   try {
     for (const [path, text] of Object.entries(files)) {
       Fs.mkdirSync(Path.dirname(Path.join(root, path)), { recursive: true })
       Fs.writeFileSync(Path.join(root, path), text)
     }
-    return checkImports(root, importDirections).violations.map(({ message, place }) => `${place} ${message}`)
+    return checkImports(root, directions).violations.map(({ message, place }) => `${place} ${message}`)
   } finally {
     Fs.rmSync(root, { recursive: true })
   }
@@ -170,13 +175,27 @@ describe("import cycles", () => {
     assert.lengthOf(check({ "packages/core/src/A.ts": "import { a } from \"./A.ts\"\n" }), 1)
   })
 
-  it("may be made of types: those are erased", () => {
+  it("are found where the imports are of types alone", () => {
     assert.deepStrictEqual(
       check({
         "packages/core/src/A.ts": "import { b } from \"./B.ts\"\n",
         "packages/core/src/B.ts": "import type { A } from \"./A.ts\"\nimport { type C } from \"./A.ts\"\n"
       }),
-      []
+      ["packages/core/src/A.ts import cycle: src/A.ts → src/B.ts → src/A.ts"]
+    )
+  })
+
+  it("of types pass in a folder that is said to have them, until it has none", () => {
+    const directions = [{ folder: "packages/core", sources: [], tests: [], typesPointBack: true }]
+    const back = "import type { A } from \"./A.ts\"\n"
+    const files = { "packages/core/src/A.ts": "import { b } from \"./B.ts\"\n" }
+    assert.deepStrictEqual(check({ ...files, "packages/core/src/B.ts": back }, directions), [])
+    assert.deepStrictEqual(check({ ...files, "packages/core/src/B.ts": "export const b = 1\n" }, directions), [
+      "packages/core has no cycle any more: take typesPointBack from its line"
+    ])
+    assert.deepStrictEqual(
+      check({ ...files, "packages/core/src/B.ts": back.replace("type ", "") }, directions),
+      ["packages/core/src/A.ts import cycle: src/A.ts → src/B.ts → src/A.ts"]
     )
   })
 

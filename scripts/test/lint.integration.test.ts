@@ -198,6 +198,17 @@ describe("lint: the rest of the house", () => {
     assert.deepStrictEqual(module, [])
   })
 
+  it("finds comments and messages whose subject the reader must look for, and lets names pass", () => {
+    const [comment, message, template, plain] = lintSources(
+      "/**\n * One.\n * Nobody waits.\n */\nexport const one = 1",
+      "export const message = \"nobody waits\"",
+      "export const message = (id: number) => `${id}: somebody waits`",
+      "/** Users who wait; `nobody`. */\nexport const nobody = \"nobody\""
+    )
+    for (const lines of [comment, message, template]) assert.match(lines?.[0] ?? "", /^holdfast\(plain-words\)/)
+    assert.deepStrictEqual(plain, [])
+  })
+
   it("finds any and focused tests, everywhere", () => {
     const [library, test, script, focused] = lintPlanted(
       ["packages/core/src/Planted.ts", "export const x: any = 1"],

@@ -5,7 +5,7 @@
  * Exit code 1 with the error on stderr when something fails; scenarios that expect a failure judge the traffic, not the code.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { type ClientHandlers, Endpoint, layer, McpConfig, McpConnections, type McpRuntimeError } from "@holdfast/mcp"
+import { type ClientHandlers, Endpoint, McpConfig, McpConnections, type McpRuntimeError } from "@holdfast/mcp"
 import * as Effect from "effect/Effect"
 import * as Authorization from "./authorization.ts"
 
@@ -99,7 +99,7 @@ const program = Effect.gen(function*() {
       // The guarded servers have one tool, and some want more rights for it than for the list.
       user !== undefined ? user.play([list, call("test-tool")], mcp) : play?.(mcp) ?? Effect.void
     ),
-    layer(config, { handlers })
+    McpConnections.layer(config, { handlers })
   )
 })
 

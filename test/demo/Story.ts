@@ -2,7 +2,7 @@
  * The main job on real servers, as a story. Every number printed was measured in the run that prints it.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Endpoint, layer, McpConfig, McpConnections, type McpRuntimeError } from "@holdfast/mcp"
+import { Endpoint, McpConfig, McpConnections, type McpRuntimeError } from "@holdfast/mcp"
 import { Reaper, SupervisedProcess } from "@holdfast/process"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -91,7 +91,7 @@ const story = Effect.gen(function*() {
   })
 
   const runtime = yield* Scope.make()
-  const context = yield* Layer.buildWithScope(layer(config), runtime)
+  const context = yield* Layer.buildWithScope(McpConnections.layer(config), runtime)
   yield* Effect.gen(function*() {
     const mcp = yield* McpConnections
     const echo = (server: string, i: number) =>

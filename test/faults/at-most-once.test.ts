@@ -1,6 +1,6 @@
 /** Nothing runs twice behind the caller's back: a thousand calls with a side effect, and a server that keeps being killed. */
 import { assert, describe, it } from "@effect/vitest"
-import { Endpoint, layer, McpConfig, McpConnections } from "@holdfast/mcp"
+import { Endpoint, McpConfig, McpConnections } from "@holdfast/mcp"
 import { SeededRandom } from "@holdfast/testkit"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -69,7 +69,7 @@ const storm = Effect.fnUntraced(function*(tool: "write" | "put") {
       }
       return { outcomes, written, kills }
     }),
-    layer(config)
+    McpConnections.layer(config)
   )
 })
 

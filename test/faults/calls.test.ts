@@ -1,7 +1,7 @@
 /** Public faults of calls and of what supervises servers, each named by its symptom, with the report. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Mcp from "@holdfast/mcp"
-import * as ToolCatalog from "@holdfast/mcp/ToolCatalog"
+import { ToolCatalog } from "@holdfast/mcp/ToolCatalog"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -111,9 +111,9 @@ describe("mcphub#1154, fastmcp#2597: one dead server keeps the tools of all othe
       const good = yield* BadHttp.make()
       const dead = yield* Faults.badStdio("never answers the handshake")
       const config = yield* Mcp.McpConfig.make({ good: Faults.http(good.url), dead: Faults.stdio(dead) })
-      const context = yield* Layer.build(ToolCatalog.layer().pipe(Layer.provideMerge(Mcp.layer(config))))
+      const context = yield* Layer.build(ToolCatalog.layer().pipe(Layer.provideMerge(Mcp.McpConnections.layer(config))))
       const { tools, unavailable } = yield* Effect.provide(
-        ToolCatalog.ToolCatalog.use((catalog) => catalog.ready({ within: "1 second" })).pipe(
+        ToolCatalog.use((catalog) => catalog.ready({ within: "1 second" })).pipe(
           Effect.repeat({ until: ({ tools }) => tools.length > 0 })
         ),
         context

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Mcp from "@holdfast/mcp"
 import * as ModelView from "@holdfast/mcp/ModelView"
-import * as ToolCatalog from "@holdfast/mcp/ToolCatalog"
+import { ToolCatalog } from "@holdfast/mcp/ToolCatalog"
 import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js"
@@ -163,7 +163,10 @@ describe("aspire#14375, BrowserOS#1005: list_changed after every list", () => {
       const config = yield* Mcp.McpConfig.make({ bad: Faults.http(server.url) })
       const begun = performance.now()
       yield* Layer.build(
-        ToolCatalog.layer().pipe(Layer.provideMerge(Mcp.layer(config)), Layer.provide(Logger.layer([logger])))
+        ToolCatalog.layer().pipe(
+          Layer.provideMerge(Mcp.McpConnections.layer(config)),
+          Layer.provide(Logger.layer([logger]))
+        )
       )
       yield* Faults.eventually("a warning", () => told.some((line) => line.includes("asked ever more rarely")))
       // The first list, the first change at once, then pauses of one and two seconds.

@@ -1,6 +1,6 @@
 /** Public faults of what peers say, each named by its symptom, with the report. */
 import { assert, describe, it } from "@effect/vitest"
-import { layer, type LayerOptions, McpConfig, McpConnections } from "@holdfast/mcp"
+import { type LayerOptions, McpConfig, McpConnections } from "@holdfast/mcp"
 import { type MemoryPeer, MemoryServer } from "@holdfast/mcp/testing"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
@@ -39,7 +39,7 @@ const withServer = <A, E>(
           assert.strictEqual(server.opened(), 1, "the connection goes on")
           return result
         })),
-      layer(config, options)
+      McpConnections.layer(config, options)
     )
   }).pipe(Effect.provide(Logger.layer([])))
 

@@ -1,5 +1,5 @@
 /**
- * One run over a link that carries everything in one ordered stream (memory, stdio, HTTP+SSE): connect, ask, answer with the script's
+ * One run over a link that carries everything in one ordered stream (memory, stdio, HTTP+SSE): McpConnection.connect, ask, answer with the script's
  * bytes, end, and check every promise.
  *
  * That the client has read everything is known by its answer to a last, untouched question: nothing waits for a time. Deadlines pass
@@ -7,12 +7,7 @@
  */
 import { type ClientHandlers, RequestDeclined } from "@holdfast/mcp/ClientHandlers"
 import type { Endpoint } from "@holdfast/mcp/Endpoint"
-import {
-  type CallFailure,
-  connect,
-  type ConnectOptions as McpConnectOptions,
-  type McpConnection
-} from "@holdfast/mcp/McpConnection"
+import { type CallFailure, type ConnectOptions as McpConnectOptions, McpConnection } from "@holdfast/mcp/McpConnection"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -153,7 +148,9 @@ export const run = (subject: Subject, script: Script.Script, recordings: Readonl
     /** Connects, and answers the handshake as recorded. */
     const dial = Effect.gen(function*() {
       yield* peer.begin ?? Effect.void
-      const dialling = yield* Effect.forkChild((subject.connect ?? connect)(options), { startImmediately: true })
+      const dialling = yield* Effect.forkChild((subject.connect ?? McpConnection.connect)(options), {
+        startImmediately: true
+      })
       const wire = yield* within("a connection is opened", peer.accept)
       yield* wire.ear.until("the handshake is asked for", asked(1))
       yield* wire.write(framed({ ...recording.hello, id: 1 }))

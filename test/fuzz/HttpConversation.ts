@@ -6,7 +6,7 @@
  * socket is answered.
  */
 import { Endpoint } from "@holdfast/mcp/Endpoint"
-import { type CallFailure, connect, type McpConnection } from "@holdfast/mcp/McpConnection"
+import { type CallFailure, McpConnection } from "@holdfast/mcp/McpConnection"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -93,7 +93,7 @@ export const run = (answers: HttpScript.Answers, script: HttpScript.HttpScript) 
       ear.hear(said)
     }
 
-    const dial = connect({
+    const dial = McpConnection.connect({
       server: "fuzzed",
       endpoint: Endpoint.http({ url: `http://127.0.0.1:${server.port}/mcp` }),
       era: recording.era,

@@ -4,7 +4,7 @@
  *
  * Time goes on only when nobody can run: no innocent call ever meets a deadline.
  */
-import { make, McpConfig, type McpRuntimeError } from "@holdfast/mcp"
+import { McpConfig, McpConnections, type McpRuntimeError } from "@holdfast/mcp"
 import { MemoryServer } from "@holdfast/mcp/testing"
 import { Simulation } from "@holdfast/testkit"
 import * as Cause from "effect/Cause"
@@ -81,7 +81,7 @@ const program = (script: PoolScript, broken: (promise: string, detail: string) =
     )
     const scope = yield* Scope.make()
     const mcp = yield* Scope.provide(
-      make(config, {
+      McpConnections.make(config, {
         clientInfo: { name: "fuzz", version: "1" },
         // The clock is the world's own: a handler may keep silent in either era.
         handlers: handlersOf(script.handling, "legacy")

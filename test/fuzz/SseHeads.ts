@@ -3,7 +3,7 @@
  * sound. (What it says is bent in `links/LegacySse.ts`.)
  */
 import { Endpoint } from "@holdfast/mcp/Endpoint"
-import { type CallFailure, connect, type McpConnection } from "@holdfast/mcp/McpConnection"
+import { type CallFailure, McpConnection } from "@holdfast/mcp/McpConnection"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -102,7 +102,7 @@ const run = (script: SseHeads) =>
         say({ jsonrpc: "2.0", id: said.id, result: { pong: params.when } })
       }
     }
-    const dial = connect({
+    const dial = McpConnection.connect({
       server: "fuzzed",
       endpoint: Endpoint.sse({ url: `http://127.0.0.1:${server.port}/sse` }),
       clientInfo: { name: "fuzz", version: "1" },

@@ -1,6 +1,6 @@
 /** Counterparts that nobody here wrote: our client on their servers, their clients on our host. */
 import { assert, describe, it } from "@effect/vitest"
-import { Endpoint, make, McpConfig } from "@holdfast/mcp"
+import { Endpoint, McpConfig, McpConnections } from "@holdfast/mcp"
 import { Client as ClientV2, StreamableHTTPClientTransport as HttpV2 } from "@modelcontextprotocol/client"
 import { McpClient, McpProtocol } from "effect/ai"
 import * as Effect from "effect/Effect"
@@ -42,7 +42,7 @@ describe("our client", () => {
       Effect.gen(function*() {
         const args = [path.join(import.meta.dirname, "support", program)]
         const endpoint = Endpoint.stdio({ command: process.execPath, args })
-        const mcp = yield* make(yield* McpConfig.make({ peer: { endpoint, era } }))
+        const mcp = yield* McpConnections.make(yield* McpConfig.make({ peer: { endpoint, era } }))
         const result = yield* mcp.callTool("peer", { name: "echo", arguments: { text: "hi" } }, {
           deadline: "2 minutes"
         })
@@ -63,7 +63,7 @@ describe("our client", () => {
         args: [binary("@modelcontextprotocol/server-memory")],
         env: { MEMORY_FILE_PATH: path.join(folder, "memory.jsonl") }
       })
-      const mcp = yield* make(yield* McpConfig.make({ memory: { endpoint } }))
+      const mcp = yield* McpConnections.make(yield* McpConfig.make({ memory: { endpoint } }))
       const entities = [{ name: "kelp", entityType: "plant", observations: ["holds fast"] }]
       yield* mcp.callTool("memory", { name: "create_entities", arguments: { entities } })
       const graph = yield* mcp.callTool("memory", { name: "read_graph", arguments: {} })
@@ -154,7 +154,7 @@ describe("our host", () => {
       Effect.gen(function*() {
         const { url } = yield* host
         const endpoint = Endpoint.http({ url: `${url}/mcp` })
-        const mcp = yield* make(yield* McpConfig.make({ host: { endpoint, era } }), {
+        const mcp = yield* McpConnections.make(yield* McpConfig.make({ host: { endpoint, era } }), {
           handlers: { elicitation: () => Effect.succeed({ action: "accept", content: { name: "Bob" } }) }
         })
         const call = (

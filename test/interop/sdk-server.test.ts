@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Endpoint, layer, McpConfig, McpConnections } from "@holdfast/mcp"
+import { Endpoint, McpConfig, McpConnections } from "@holdfast/mcp"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -11,7 +11,7 @@ const server = Endpoint.stdio({
 })
 
 const withServer = <A, E>(effect: Effect.Effect<A, E, McpConnections>) =>
-  Effect.flatMap(McpConfig.make({ sdk: server }), (config) => Effect.provide(effect, layer(config)))
+  Effect.flatMap(McpConfig.make({ sdk: server }), (config) => Effect.provide(effect, McpConnections.layer(config)))
 
 const textOf = (result: { readonly content: ReadonlyArray<object> }): string =>
   result.content.map((block) => "text" in block ? String(block.text) : "").join("")

@@ -8,7 +8,7 @@
  * The servers are installed once, into `HOLDFAST_SERVERS_CACHE` (default: `holdfast/servers` in the user's cache folder), without the
  * scripts of their packages. Each runs in an empty folder, which is its home. Needs npm, and a `/proc` for what is left.
  */
-import { Endpoint, layer, McpConfig, McpConnections } from "@holdfast/mcp"
+import { Endpoint, McpConfig, McpConnections } from "@holdfast/mcp"
 import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
 import * as Cause from "effect/Cause"
@@ -91,7 +91,7 @@ const ask = ({ args, cwd, env }: Command): Effect.Effect<Asked, unknown> =>
       return { tools, time, pids: [before, yield* pid] }
     })
     // What it would log is in the table.
-    return yield* Effect.provide(work, Layer.provide(layer(config), Logger.layer([])))
+    return yield* Effect.provide(work, Layer.provide(McpConnections.layer(config), Logger.layer([])))
   })
 
 /** The official client, version 1: lists, and closes. */

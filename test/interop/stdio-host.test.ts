@@ -1,7 +1,7 @@
 /** Our host over stdio, and clients that nobody here wrote, and ours: in every era that each of them speaks. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
-import { Endpoint, make, McpConfig } from "@holdfast/mcp"
+import { Endpoint, McpConfig, McpConnections } from "@holdfast/mcp"
 import { Client as ClientV2 } from "@modelcontextprotocol/client"
 import { StdioClientTransport as StdioV2 } from "@modelcontextprotocol/client/stdio"
 import { Client as ClientV1 } from "@modelcontextprotocol/sdk/client/index.js"
@@ -135,7 +135,7 @@ describe("our host over stdio", () => {
   for (const era of ["legacy", "modern", "auto"] as const) {
     it.live(`serves our client, era ${era}: calls, progress, questions, changes`, () =>
       Effect.gen(function*() {
-        const mcp = yield* make(
+        const mcp = yield* McpConnections.make(
           yield* McpConfig.make({ host: { endpoint: Endpoint.stdio({ command, args }), era } }),
           { handlers: { elicitation: () => Effect.succeed({ action: "accept", content: { name: "Bob" } }) } }
         )

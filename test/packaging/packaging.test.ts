@@ -3,10 +3,11 @@ import type { Buffer } from "node:buffer"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import * as Fs from "node:fs"
+import * as Os from "node:os"
 import * as Path from "node:path"
 import { inject, vi } from "vitest"
 import { isAlive } from "./isAlive.ts"
-import { root, run, type Tarball } from "./Tarballs.ts"
+import { installedVersions, root, run, type Tarball } from "./Tarballs.ts"
 
 const installed = inject("installation")
 
@@ -104,6 +105,51 @@ describe("an installed package", () => {
       console.log("loaded")`
     assert.isAbove(specifiers.length, 20)
     assert.strictEqual(run(installed.folder, process.execPath, "--input-type=module", "-e", program), "loaded\n")
+  })
+
+  it("of jobs runs them without a server, the SDK, zod and a client of Postgres", ({ onTestFinished }) => {
+    // Beside the other installation, whose packages are not to be found from here.
+    const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "only-jobs-"))
+    onTestFinished(() => Fs.rmSync(folder, { recursive: true, force: true }))
+    const dependencies = Object.fromEntries(
+      installed.tarballs
+        .filter(({ manifest }) => ["@holdfast/jobs", "@holdfast/protocol"].includes(manifest.name))
+        .map(({ manifest, path }) => [manifest.name, `file:${path}`])
+    )
+    Fs.writeFileSync(
+      Path.join(folder, "package.json"),
+      JSON.stringify({
+        private: true,
+        type: "module",
+        dependencies: { ...dependencies, ...installedVersions("effect", "test/@effect/platform-node") }
+      })
+    )
+    const flags = ["--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", "--prefer-offline"]
+    run(folder, "npm", "install", ...flags)
+    for (const absent of ["@holdfast/server", "@modelcontextprotocol/sdk", "zod", "@effect/sql-pg"]) {
+      assert.isFalse(Fs.existsSync(Path.join(folder, "node_modules", absent)), absent)
+    }
+    const program = `
+      import { Job, Jobs, MemoryStore, Runner } from "@holdfast/jobs"
+      import * as PostgresStore from "@holdfast/jobs/PostgresStore"
+      import * as Effect from "effect/Effect"
+      import * as Layer from "effect/Layer"
+      import * as Schema from "effect/Schema"
+      import * as Stream from "effect/Stream"
+      const Twice = Job.make("twice", { version: 1, payload: { of: Schema.Int }, success: Schema.Int })
+      const live = Runner.toLayer(Twice, ({ of }) => Effect.succeed(2 * of)).pipe(Layer.provide(MemoryStore.layer))
+      const result = await Effect.runPromise(Effect.gen(function*() {
+        const jobs = yield* Jobs.Jobs
+        const id = yield* jobs.start(Twice, { of: 21 })
+        yield* Stream.runDrain(jobs.progress(id))
+        return yield* jobs.result(Twice, id)
+      }).pipe(Effect.provide(live)))
+      const { message } = await Effect.runPromise(Effect.flip(Effect.scoped(Layer.build(PostgresStore.layer({})))))
+      console.log(JSON.stringify({ result, message }))`
+    const said = run(folder, process.execPath, "--input-type=module", "-e", program)
+    const { message, result } = JSON.parse(said) as { readonly message: string; readonly result: number }
+    assert.strictEqual(result, 42)
+    assert.include(message, "install the package @effect/sql-pg")
   })
 
   it("keeps its internals to itself", () => {

@@ -2,7 +2,7 @@
  * The ways from other clients to this one, as `docs/migration.md` shows them: each is run here, and its server killed on the way.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { layerFile, McpConnections } from "@holdfast/mcp"
+import { McpConnections } from "@holdfast/mcp"
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
 import { createRequire } from "node:module"
@@ -151,6 +151,6 @@ describe("a migration", () => {
           yield* kill(server)
           assert.strictEqual(textOf(yield* call), `Echo: ${server}`)
         }
-      }).pipe(Effect.provide(layerFile(file)))
+      }).pipe(Effect.provide(McpConnections.layerFile(file)))
     }))
 })

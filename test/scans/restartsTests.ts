@@ -4,7 +4,8 @@
  * polls with it would; over a server that listens no look may fail.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { JobStore } from "@holdfast/jobs"
+import { JobStore } from "@holdfast/jobs/JobStore"
+import * as SqliteStore from "@holdfast/jobs/SqliteStore"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -47,7 +48,7 @@ const serve = Effect.gen(function*() {
         Effect.flatMap((engine) => engine.read([id])),
         Effect.map(([job]) => ({ state: job?.state, percent: job?.percent ?? 0, attempt: job?.attempt ?? 0 })),
         Effect.scoped,
-        Effect.provide(JobStore.layerSqlite(database)),
+        Effect.provide(SqliteStore.layer(database)),
         Effect.orDie
       )
   }

@@ -2,7 +2,7 @@
  * A scan outlives whoever asked for it: the scenarios of long work behind a server, over real HTTP and stdio, with the real server.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Endpoint, make, McpConfig } from "@holdfast/mcp"
+import { Endpoint, McpConfig, McpConnections } from "@holdfast/mcp"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -122,7 +122,7 @@ export const define = (size: string, tree: string, environmentOf: Effect.Effect<
           args: [...Scans.commandLine(tree, database, "--stdio")],
           env: yield* environmentOf
         })
-        const open = Effect.flatMap(McpConfig.make({ scan: { endpoint } }), (config) => make(config))
+        const open = Effect.flatMap(McpConfig.make({ scan: { endpoint } }), (config) => McpConnections.make(config))
         const first = yield* Scope.make()
         const before = yield* Scope.provide(open, first)
         const id = yield* run(before)

@@ -17,6 +17,8 @@ export class CliFailure extends Data.TaggedError("CliFailure")<{
   readonly message: string
   /** What is wrong one by one, where there may be several. */
   readonly problems?: ReadonlyArray<Problem> | undefined
+  /** More members of the error in JSON. */
+  readonly more?: Readonly<Record<string, unknown>> | undefined
   /** More lines for people: what to do, a table of what is right. */
   readonly details?: string | undefined
 }> {}

@@ -5,14 +5,48 @@
  */
 import * as CliCommand from "effect/cli/Command"
 import { call } from "./words/call.ts"
+import { complete } from "./words/complete.ts"
 import { daemon } from "./words/daemon.ts"
+import { doctor } from "./words/doctor.ts"
+import { events } from "./words/events.ts"
+import { help } from "./words/help.ts"
+import { logs } from "./words/logs.ts"
+import { close, drain, reset } from "./words/operations.ts"
+import { prompt } from "./words/prompt.ts"
+import { prompts } from "./words/prompts.ts"
+import { read } from "./words/read.ts"
+import { resources } from "./words/resources.ts"
 import { root } from "./words/root.ts"
+import { servers } from "./words/servers.ts"
 import { share } from "./words/share.ts"
 import { connect, wrap } from "./words/shim.ts"
+import { status } from "./words/status.ts"
 import { tools } from "./words/tools.ts"
 import { why } from "./words/why.ts"
 
 export { Outcome } from "./Outcome.ts"
 
 /** The whole command line. */
-export const command = root.pipe(CliCommand.withSubcommands([tools, call, connect, wrap, why, share, daemon]))
+export const command = root.pipe(CliCommand.withSubcommands([
+  tools,
+  call,
+  resources,
+  read,
+  prompts,
+  prompt,
+  complete,
+  connect,
+  wrap,
+  servers,
+  status,
+  why,
+  logs,
+  events,
+  doctor,
+  reset,
+  drain,
+  close,
+  share,
+  daemon,
+  help
+]))

@@ -1,7 +1,7 @@
 /**
- * What the runtime logs, as lines on stderr: warnings and worse, or what `--log-level` says.
+ * What the runtime logs, as lines on stderr: warnings and worse (with `--quiet` errors alone), or what `--log-level` says.
  *
- * What the runtime warns of a server is shown only to who asks for more than warnings: the command's own failure says the same.
+ * A warning of the runtime about a server is shown only at a lower log level: the command's own failure says the same.
  * With `--json` each is an object of its own, so that stderr stays readable for programs.
  */
 import * as Cause from "effect/Cause"
@@ -16,7 +16,7 @@ import { Shell } from "./Shell.ts"
 import { eraseLine, printable, styleOf } from "./Style.ts"
 
 /** The only logger of the program. */
-export const layer = (json: boolean) =>
+export const layer = (json: boolean, isQuiet = false) =>
   Layer.unwrap(Effect.map(Shell, ({ stderr }) => {
     const { dim } = styleOf(stderr)
     // A line may meet one that says what is waited for.
@@ -37,7 +37,7 @@ export const layer = (json: boolean) =>
     })
     return Layer.merge(
       Logger.layer([wanted]),
-      Layer.succeed(References.MinimumLogLevel, "Warn")
+      Layer.succeed(References.MinimumLogLevel, isQuiet ? "Error" : "Warn")
     )
   }))
 

@@ -19,8 +19,8 @@ export const ExitCode = {
   deadline: 5,
   /** The call was sent and its connection lost: it may have run. */
   outcomeUnknown: 6,
-  /** The server answered with a protocol error, or with something that is no answer. */
-  serverError: 7,
+  /** Refused: the server's protocol error, or something that is no answer; or a question of the server without anyone to ask. */
+  refused: 7,
   /** This Node.js is too old. 69 is EX_UNAVAILABLE of sysexits.h. */
   unavailable: 69,
   /** A fault of this program. 70 is EX_SOFTWARE of sysexits.h. */
@@ -44,7 +44,10 @@ export const exitCodes: ReadonlyArray<readonly [code: ExitCode, meaning: string]
   [ExitCode.cannotConnect, "no connection to a server; the call did not run"],
   [ExitCode.deadline, "a deadline passed"],
   [ExitCode.outcomeUnknown, "the call was sent and its connection lost: it may have run"],
-  [ExitCode.serverError, "the server answered with a protocol error, or with something that is no answer"],
+  [
+    ExitCode.refused,
+    "refused: the server answered with a protocol error, or with what is no answer; or it asked a question, and there is no terminal to ask on"
+  ],
   [ExitCode.unavailable, "this Node.js is too old; nothing was done"],
   [ExitCode.internal, "a fault of this program"],
   [ExitCode.outputUnwritable, "the result cannot be written to stdout (a full disk); a call has run"],
@@ -66,7 +69,7 @@ export const exitCodeOf = (reason: Reason): ExitCode => {
       return ExitCode.outcomeUnknown
     case "ServerError":
     case "InvalidAnswer":
-      return ExitCode.serverError
+      return ExitCode.refused
     case "CommandNotFound":
     case "SpawnFailed":
     case "ServerExited":

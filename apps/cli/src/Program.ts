@@ -15,22 +15,37 @@ import { command, Outcome } from "./Command.ts"
 import * as Diagnostics from "./Diagnostics.ts"
 import { ExitCode } from "./ExitCode.ts"
 import * as Help from "./Help.ts"
+import { pages } from "./HelpPages.ts"
+import { ForPrograms, Quiet } from "./Quiet.ts"
 import * as Report from "./Report.ts"
 import { Shell } from "./Shell.ts"
+import { Trusting } from "./Trusting.ts"
 import { writeResult } from "./WriteResult.ts"
 
 /** Runs a command line and succeeds with the exit code, whatever went wrong. Only defects and interruption are left. */
 export const run = Effect.fnUntraced(function*(words: ReadonlyArray<string>) {
   const { version } = yield* Shell
   const outcome = yield* Ref.make<number>(ExitCode.ok)
-  const isJson = words.slice(0, words.includes("--") ? words.indexOf("--") : undefined).includes("--json")
-  return yield* CliCommand.runWith(command, { version })(words).pipe(
+  const own = words.slice(0, words.includes("--") ? words.indexOf("--") : undefined)
+  const isJson = own.includes("--json")
+  const isQuiet = own.includes("--quiet") || own.includes("-q")
+  return yield* CliCommand.runWith(command, { version })(helpAsked(words)).pipe(
     Effect.andThen(Ref.get(outcome)),
     Effect.catch((error) => failed(error, isJson)),
     Effect.provideService(Outcome, outcome),
-    Effect.provide(Layer.merge(presentation(isJson, outcome), Diagnostics.layer(isJson)))
+    Effect.provideService(Trusting, own.includes("--trust")),
+    Effect.provide(Layer.merge(presentation(isJson, outcome), Diagnostics.layer(isJson, isQuiet))),
+    Effect.provideService(Quiet, isQuiet),
+    Effect.provideService(ForPrograms, isJson)
   )
 })
+
+/** `help call` is `call --help`. What is no command has a page of its own: see `words/help.ts`. */
+const helpAsked = (words: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const [first, ...rest] = words
+  const isOfCommand = first === "help" && !rest.includes("--help") && !pages.includes(rest[0] ?? "")
+  return isOfCommand ? [...rest, "--help"] : words
+}
 
 const failed = (
   error: McpRuntimeError | CliFailure | CliError.CliError,

@@ -1,7 +1,7 @@
 /**
  * A duration as people write it: `30s`, `500 ms`, `2 minutes`, `1m 30s`.
  *
- * A number alone is refused, because nobody could tell whether it means seconds or milliseconds; so is nothing at all (`0s`).
+ * A number alone is refused, because it may mean seconds or milliseconds; so is nothing at all (`0s`).
  */
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"

@@ -12,7 +12,7 @@ import { table } from "./Table.ts"
 /** What a command may fail with. */
 export type Failure = McpRuntimeError | CliFailure
 
-/** The shape of an error in every JSON output. The message names the problems too, for who shows nothing else. */
+/** The shape of an error in every JSON output. The message names the problems too, for programs that show nothing else. */
 export const errorJson = (reason: string, message: string, problems: ReadonlyArray<Problem> = []) =>
   problems.length === 0
     ? { reason, message }
@@ -23,7 +23,7 @@ export const failure = Effect.fnUntraced(function*(error: Failure, json: boolean
   const { stderr } = yield* Shell
   if (json) {
     const object = error._tag === "CliFailure"
-      ? errorJson(error.reason, error.message, error.problems)
+      ? { ...errorJson(error.reason, error.message, error.problems), ...error.more }
       : errorJson(error.reason._tag, error.message)
     return yield* stderr.write(`${JSON.stringify({ error: object })}\n`)
   }

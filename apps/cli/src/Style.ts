@@ -10,6 +10,9 @@ export { printable }
 /** Empties the line the cursor is in. For terminals only. */
 export const eraseLine = "\r\u001b[2K"
 
+/** Empties the screen, and begins at its top. For terminals only. */
+export const clearScreen = "\u001b[H\u001b[2J\u001b[3J"
+
 /** Emphasis for one output: plain text unless it has colours. */
 export interface Style {
   readonly bold: (text: string) => string

@@ -10,7 +10,7 @@ import { Shell } from "./Shell.ts"
 
 /** Prints the text as it is. `lost` begins the message that says that it could not be written. */
 export const writeResult = (
-  text: string,
+  text: string | Uint8Array,
   lost = lostResult
 ): Effect.Effect<void, CliFailure, Shell> =>
   Effect.flatMap(Shell, ({ stdout }) => Effect.mapError(stdout.write(text), ({ message }) => unwritten(lost, message)))

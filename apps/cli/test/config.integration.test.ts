@@ -98,7 +98,7 @@ describe("a placeholder", () => {
 })
 
 describe("a file that was written for an editor", () => {
-  it("is used when it is named, for the folder around the editor's, and is offered when there is no other", async () => {
+  it("is used when it is named or trusted, for the folder around the editor's", async () => {
     using directory = makeDirectory()
     fs.mkdirSync(path.join(directory.path, ".vscode"))
     const script = `require("fs").writeFileSync("cwd", process.cwd()); process.exit(1)`
@@ -106,7 +106,10 @@ describe("a file that was written for an editor", () => {
     fs.writeFileSync(path.join(directory.path, ".vscode/mcp.json"), `{ "servers": ${JSON.stringify(servers)}, }`)
     const offered = await run(directory.path, ["tools"])
     assert.strictEqual(offered.code, 3)
-    assert.include(offered.stderr, "There is .vscode/mcp.json: --config .vscode/mcp.json uses it.")
+    assert.include(
+      offered.stderr,
+      ".vscode/mcp.json is left out: you have not trusted it; --trust uses it from now on."
+    )
     await run(directory.path, ["tools", "--config", ".vscode/mcp.json"])
     assert.strictEqual(fs.readFileSync(path.join(directory.path, "cwd"), "utf8"), fs.realpathSync(directory.path))
   })

@@ -4,7 +4,7 @@
  * like a word, a variable or an example.
  */
 import type { Severity } from "./Finding.ts"
-import type { AllowList, ScanRule } from "./ScanRules.ts"
+import type { AllowList, ScanRule } from "./ScanRule.ts"
 
 /** A token that is known by its beginning. No letter, digit or sign of its alphabet may follow it. */
 const token = (

@@ -1,5 +1,5 @@
 /**
- * The key that fingerprints of findings are made with. Without it nobody can try passwords against a report; with it the same secret at
+ * The key that fingerprints of findings are made with. Without it passwords cannot be tried against a report; with it the same secret at
  * the same path has the same fingerprint, scan after scan: what baselines go by.
  *
  * Gotchas: keep the file, and keep it to yourself. With another key every finding is a new one, and a baseline says that it was made with

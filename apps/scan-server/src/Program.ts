@@ -1,5 +1,7 @@
 /** The command line of the scan server: what may be scanned, how it is served, where its state is kept. */
-import { JobStore } from "@holdfast/jobs"
+import { JobStore } from "@holdfast/jobs/JobStore"
+import * as PostgresStore from "@holdfast/jobs/PostgresStore"
+import * as SqliteStore from "@holdfast/jobs/SqliteStore"
 import * as StdioHost from "@holdfast/server/StdioHost"
 import * as CliCommand from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
@@ -102,8 +104,8 @@ export const command = (version: string) =>
         }))
         const url = yield* Config.option(Config.Redacted("HOLDFAST_JOBS_URL"))
         const store = Option.isSome(url)
-          ? JobStore.layerPostgres({ url: url.value })
-          : JobStore.layerSqlite(database)
+          ? PostgresStore.layer({ url: url.value })
+          : SqliteStore.layer(database)
         const scans = Layer.provide(runner, store)
         const server = ServerOf.make(version, ScanRules.described(rules))
         // Its servers remember nothing: whatever lasts is a job.

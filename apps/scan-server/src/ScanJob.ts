@@ -2,7 +2,8 @@
  * A scan as a durable job: planned once, then scanned batch by batch, each of which is stored when it is done. Whatever happens to the
  * server, no batch is scanned twice that was finished, and none is left out.
  */
-import { Job } from "@holdfast/jobs"
+import * as Job from "@holdfast/jobs/Job"
+import * as Runner from "@holdfast/jobs/Runner"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Report } from "./Finding.ts"
@@ -32,7 +33,8 @@ export const Scan = Job.make("scan", {
 
 /** Runs scans. `known`: fingerprints of a baseline. */
 export const layer = (known: ReadonlySet<string>) =>
-  Scan.toLayer(
+  Runner.toLayer(
+    Scan,
     Effect.fn("scan")(function*({ history = false, path }, job) {
       const scanner = yield* Scanner
       const root = yield* Effect.mapError(

@@ -13,55 +13,8 @@ import * as Schema from "effect/Schema"
 import { builtInAllowLists, builtInRules } from "./BuiltInRules.ts"
 import { Severity } from "./Finding.ts"
 import { parseJson } from "./internal/parseJson.ts"
+import type { AllowList, RuleSet } from "./ScanRule.ts"
 import { secretlintRules } from "./SecretlintRules.ts"
-
-export interface ScanRule {
-  readonly id: string
-  readonly name: string
-  readonly severity: Severity
-  /**
-   * A regular expression of RE2. What was found is its group `secret`, else the first group that matched, else the whole match. Without
-   * one the rule finds files by their path.
-   */
-  readonly pattern?: string | undefined
-  /** Which group is the secret, if it is not as said above. */
-  readonly group?: number | undefined
-  /** A regular expression that the path of the file must match, relative to the root of the scan. */
-  readonly path?: string | undefined
-  /** The pattern is tried near one of them, in any case. None: everywhere. */
-  readonly keywords: ReadonlyArray<string>
-  /** Whether the pattern matches in any case. Default: case counts. */
-  readonly ignoreCase?: boolean | undefined
-  /** Bits per character that what was found must have at least. Default: any. */
-  readonly entropy?: number | undefined
-  /** A match may span lines. Default: patterns are matched line by line. */
-  readonly multiline?: boolean | undefined
-  /** Yields to any rule that knows better what the same text is. */
-  readonly generic?: boolean | undefined
-  readonly allow?: ReadonlyArray<AllowList> | undefined
-}
-
-/** What is left alone, though a rule finds it. Of the lists in it one must match, or with `every` each that is not empty. */
-export interface AllowList {
-  readonly every?: boolean | undefined
-  /** Only for what these rules find. Default: all. */
-  readonly rules?: ReadonlyArray<string> | undefined
-  /** Regular expressions for the path of the file. */
-  readonly paths?: ReadonlyArray<string> | undefined
-  /** Regular expressions for the secret, or for what `target` says. */
-  readonly regexes?: ReadonlyArray<string> | undefined
-  readonly target?: "secret" | "match" | "line" | undefined
-  /** Words that the secret holds, in any case. */
-  readonly stopwords?: ReadonlyArray<string> | undefined
-  /** Commits of a history, by their whole name. */
-  readonly commits?: ReadonlyArray<string> | undefined
-}
-
-/** All that a scan goes by. */
-export interface RuleSet {
-  readonly rules: ReadonlyArray<ScanRule>
-  readonly allow: ReadonlyArray<AllowList>
-}
 
 /** What is always there. */
 export const builtIn: RuleSet = { rules: builtInRules, allow: builtInAllowLists }
@@ -123,7 +76,7 @@ export const load = Effect.fn("ScanRules.load")(function*(file: string | undefin
       fail(
         reason._tag === "NotFound"
           ? "there is no such file; name one that is there"
-          : "the file cannot be read; see that it is one, and that whoever runs this may read it"
+          : "the file cannot be read; see that it is a file, and that the user of this server may read it"
       )
     )
   )

@@ -1,5 +1,5 @@
 /**
- * Scans trees of source files for secrets, in threads of its own, so that whoever serves it stays responsive.
+ * Scans trees of source files for secrets, in threads of its own, so that its server stays responsive.
  *
  * Promises
  * - Only what lies under an allowed root is read, links resolved; anything else is `RootNotAllowed`. What is swapped for a link between a
@@ -27,7 +27,7 @@ import * as Threads from "./internal/nodeThreads.ts"
 import * as pathText from "./internal/pathText.ts"
 import type { Scanned } from "./internal/scanFiles.ts"
 import type { Task } from "./internal/scanWorker.ts"
-import type { RuleSet } from "./ScanRules.ts"
+import type { RuleSet } from "./ScanRule.ts"
 
 /** What is to be scanned is not under any root that the server was given, or is not there. Which of them is not said. */
 export class RootNotAllowed extends Data.TaggedError("RootNotAllowed")<{
@@ -126,7 +126,7 @@ export const make = Effect.fnUntraced(function*(options: ScannerOptions) {
             root,
             problem: reason._tag === "NotFound"
               ? "there is no such folder; name one that is there"
-              : "the folder cannot be read; see that whoever runs this may"
+              : "the folder cannot be read; see that the user of this server may read it"
           })
         ))
     ))

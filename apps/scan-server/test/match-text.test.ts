@@ -7,7 +7,7 @@ import { entropyOf } from "../src/internal/matchText.ts"
 import { compile, problemOf } from "../src/internal/pattern.ts"
 import * as Secretlint from "../src/internal/secretlintPreset.ts"
 import * as WordAutomaton from "../src/internal/wordAutomaton.ts"
-import type { ScanRule } from "../src/ScanRules.ts"
+import type { ScanRule } from "../src/ScanRule.ts"
 import { secretlintRules } from "../src/SecretlintRules.ts"
 import { find, npmToken, only } from "./support/matching.ts"
 

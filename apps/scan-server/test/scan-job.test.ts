@@ -1,6 +1,7 @@
 /** A scan as a job, of a tree that is made up. */
 import { assert, describe, it } from "@effect/vitest"
-import { Jobs, JobStore } from "@holdfast/jobs"
+import * as Jobs from "@holdfast/jobs/Jobs"
+import * as MemoryStore from "@holdfast/jobs/MemoryStore"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -28,7 +29,7 @@ describe("a scan", () => {
         history: () => Effect.succeed(found("past"))
       })
       yield* Effect.gen(function*() {
-        const jobs = yield* Jobs
+        const jobs = yield* Jobs.Jobs
         const id = yield* jobs.start(ScanJob.Scan, { path: ".", history: true })
         const statuses = jobs.progress(id)
         const half = yield* Stream.runHead(Stream.filter(statuses, ({ percent }) => (percent ?? 0) > 0))
@@ -48,7 +49,7 @@ describe("a scan", () => {
         Effect.provide(
           ScanJob.layer(new Set(["a"])).pipe(
             Layer.provideMerge(Jobs.layer),
-            Layer.provide([JobStore.layerMemory, scanner])
+            Layer.provide([MemoryStore.layer, scanner])
           )
         )
       )

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import * as MatchText from "../src/internal/matchText.ts"
+import type { RuleSet } from "../src/ScanRule.ts"
 import * as ScanRules from "../src/ScanRules.ts"
 import { find } from "./support/matching.ts"
 import { temporaryFolder } from "./support/temporaryFolder.ts"
@@ -17,7 +18,7 @@ const load = (content: unknown, name = "rules.json") =>
     return yield* ScanRules.load(file)
   }).pipe(Effect.provide(NodeServices.layer))
 
-const rulesOf = (set: ScanRules.RuleSet, text: string, place: MatchText.Place = { path: "a.txt" }) =>
+const rulesOf = (set: RuleSet, text: string, place: MatchText.Place = { path: "a.txt" }) =>
   Effect.map(
     find(text, { matcher: MatchText.make(set, "key"), ...place }),
     ({ found }) => found.map(({ rule }) => rule)

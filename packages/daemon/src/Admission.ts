@@ -3,8 +3,8 @@
  *
  * Promises
  * - What is there already costs nothing: only a session that needs a process of its own, or the first of those that share one, is asked.
- * - A program holds `perProgram` processes at most, and all programs together `processes`. A process that nobody uses makes room, the one
- *   first that has been idle the longest; where none is idle the session is refused at once, in words. Nobody waits for another host to leave.
+ * - A program holds `perProgram` processes at most, and all programs together `processes`. An unused process makes room, the one
+ *   first that has been idle the longest; where none is idle the session is refused at once, in words. No host waits for another to leave.
  * - Where the system tells how much memory is left, idle processes end while that is less than the reserve, and a session is refused when
  *   there is none left to end.
  * - Few processes are started at once. Their turns are fair by program; one that has not answered within five seconds goes on without.

@@ -150,7 +150,7 @@ const directoryOf = (environment: Readonly<Record<string, string | undefined>>):
 
 const secured = (environment: Readonly<Record<string, string | undefined>>): string => {
   const directory = directoryOf(environment)
-  // Without one there is no file that could belong to anybody else.
+  // Without one there is no file that could belong to another user.
   const user = process.getuid?.() ?? -1
   DaemonPlace.secure(path.dirname(directory), user)
   DaemonPlace.secure(directory, user)

@@ -152,7 +152,7 @@ const patienceMillis = 60_000
 const longPatienceMillis = 24 * 3_600_000
 
 /**
- * Ends the daemon and those that have made way for it, and resolves when they have ended and all that they held. Rejects as `status` does
+ * Ends the daemon and those that have made way for it, and resolves when their processes have ended and all that they held. Rejects as `status` does
  * when there is none at all.
  */
 export const stop = async (place = DaemonPlace.open()): Promise<void> => {
@@ -163,7 +163,7 @@ export const stop = async (place = DaemonPlace.open()): Promise<void> => {
   await Promise.all(all.map((each) => each === current ? call(each, "stop") : call(each, "stop").catch(ignore)))
   const until = performance.now() + patienceMillis
   const hasEnded = (): boolean => {
-    if (left.some(({ daemon }) => isAlive(daemon.pid))) return false
+    if (all.some(({ daemon }) => isAlive(daemon.pid))) return false
     using lock = DaemonLock.tryTake(place.lock)
     return lock !== undefined
   }
@@ -234,7 +234,7 @@ const formers = async (place: DaemonPlace.DaemonPlace): Promise<ReadonlyArray<Da
   return found.filter((each) => each !== undefined)
 }
 
-/** Asks one thing. A daemon that is stopped, or hangs, does not hold up whoever asks. */
+/** Asks one thing. A daemon that is stopped, or hangs, does not hold up the caller. */
 const call = async (
   connection: DaemonClient.DaemonConnection,
   name: string,

@@ -7,9 +7,8 @@
  *   run only as for any other link.
  * - A daemon that dies is a lost connection: the next one is asked.
  */
-import * as CustomLink from "@holdfast/mcp/CustomLink"
-import type { Endpoint } from "@holdfast/mcp/Endpoint"
-import type { Link, LinkClosed, LinkReceiver, Outbound } from "@holdfast/mcp/Link"
+import { Endpoint } from "@holdfast/mcp/Endpoint"
+import type { Link, LinkClosed, LinkReceiver, OpenOwnLink, Outbound } from "@holdfast/mcp/Link"
 import * as StreamLink from "@holdfast/mcp/StreamLink"
 import type * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import * as Effect from "effect/Effect"
@@ -25,6 +24,8 @@ export interface DaemonLinkOptions {
   readonly program: string
   /** The server as the daemon is to look it up itself. Default: the endpoint as it is. */
   readonly wants?: Hello.Wish | undefined
+  /** `host`: a legacy server has the program alone. Default: `once`, it shares a process with others that ask something and end. */
+  readonly use?: Hello.Use | undefined
   /** Told when a server is started without the daemon, with the reason. */
   readonly onDirect: (why: string) => Effect.Effect<void>
   /** A session with this server that has begun already: the first connection. Default: each is made anew. */
@@ -32,14 +33,14 @@ export interface DaemonLinkOptions {
 }
 
 /** The endpoint, reached through the daemon. One whose credentials come from this program is reached directly. */
-export const through = (endpoint: Endpoint, options: DaemonLinkOptions): Endpoint =>
-  endpoint._tag === "Stdio"
-    ? CustomLink.stdio(endpoint, opener(endpoint, options))
-    : endpoint.authorizer === undefined
-    ? CustomLink.url(endpoint, opener(endpoint, options))
-    : endpoint
+export const through = (endpoint: Endpoint, options: DaemonLinkOptions): Endpoint => {
+  const open = opener(endpoint, options)
+  if (endpoint._tag === "Stdio") return Endpoint.stdio({ ...endpoint, open })
+  if (endpoint.authorizer !== undefined) return endpoint
+  return endpoint._tag === "Http" ? Endpoint.http({ ...endpoint, open }) : Endpoint.sse({ ...endpoint, open })
+}
 
-const opener = (endpoint: Endpoint, options: DaemonLinkOptions): CustomLink.Open => {
+const opener = (endpoint: Endpoint, options: DaemonLinkOptions): OpenOwnLink => {
   let { first } = options
   return ({ maxMessageBytes, server }, receiver, direct) => {
     const dialled = Effect.tryPromise({
@@ -47,7 +48,7 @@ const opener = (endpoint: Endpoint, options: DaemonLinkOptions): CustomLink.Open
         DaemonClient.connect({
           wants: options.wants ?? wishFor(endpoint, server),
           program: options.program,
-          use: "once",
+          use: options.use ?? "once",
           signal
         }),
       catch: (error) => isNativeError(error) ? error.message : String(error)
@@ -82,7 +83,7 @@ const opener = (endpoint: Endpoint, options: DaemonLinkOptions): CustomLink.Open
             maxMessageBytes
           }, requests),
           (link): Link => {
-            // Until now there was nobody to read it.
+            // Until now it had no reader.
             socket.resume()
             return { ...link, post: (outbound) => requests.post(link, outbound) }
           }

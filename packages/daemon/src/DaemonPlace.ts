@@ -128,7 +128,7 @@ const directoryOf = (environment: NonNullable<PlaceOptions["environment"]>, user
   return stateOf(environment)
 }
 
-const stateOf = (environment: NonNullable<PlaceOptions["environment"]>): string => {
+export const stateOf = (environment: NonNullable<PlaceOptions["environment"]>): string => {
   const stated = environment["XDG_STATE_HOME"] ?? ""
   if (path.isAbsolute(stated)) return path.join(stated, "holdfast")
   const home = environment["HOME"] || os.homedir()
@@ -187,7 +187,7 @@ const faultOf = (directory: string, user: number): string | undefined => {
   if ((entry.mode & 0o077) === 0) return undefined
   return `may be entered by other users (mode ${
     octal(entry.mode)
-  }); chmod 700 it, if nobody else has put anything there`
+  }); chmod 700 it, if no other user has put anything there`
 }
 
 const octal = (mode: number): string => `0${(mode & 0o7777).toString(8)}`

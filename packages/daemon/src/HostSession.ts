@@ -1,5 +1,5 @@
 /**
- * A host on one side, and on the other a server that may be lost and comes back: who waits for what, and what becomes of it.
+ * A host on one side, and on the other a server that may be lost and comes back: which requests wait, and how each is answered.
  *
  * The same machine is the shim (its server is the daemon) and the daemon's part of a session (its server is a process). It is pure: it
  * knows no clock, no socket and no fiber, so that the simulation runs the very code that ships. It is told what happens, and says what
@@ -27,7 +27,7 @@ export interface Upstream {
   readonly greeting: RawMessage.RawMessage | undefined
   /** Passes a message on. `onHandOff` is called once the server may have seen it, at once or later. */
   readonly send: (message: RawMessage.RawMessage, onHandOff: () => void) => void
-  /** Nobody needs it any more. */
+  /** It is not needed any more. */
   readonly close: () => void
 }
 
@@ -190,7 +190,7 @@ export class HostSession {
       if (id !== undefined && this.#asked.delete(RawMessage.keyOf(id))) this.#pass(message)
       return
     }
-    // The next server is told by the one who opens it.
+    // The next server is told when it is opened.
     if (method === "notifications/initialized") return
     if (method === "notifications/cancelled") return this.#cancelled(message)
     this.#pass(message)
@@ -249,7 +249,7 @@ export class HostSession {
     if (pending.state !== "waiting") this.#pass(message)
   }
 
-  /** What nobody waits for is of no use to a server that does not know what was before. */
+  /** A message without an answer is of no use to a server that does not know what was before. */
   #pass(message: RawMessage.RawMessage): void {
     if (this.#state === "open") this.#upstream?.send(message, ignore)
   }
@@ -378,7 +378,7 @@ export class HostSession {
 
   #settle(pending: Pending, answer: RawMessage.RawMessage): void {
     this.#pending.delete(RawMessage.keyOf(pending.id))
-    // What a server says to `initialize` is learnt when that is said, whoever waits for it.
+    // What a server says to `initialize` is learnt when that is said, not here.
     if (pending.message.method !== "initialize") this.#learn(pending.message, answer)
     this.#renewal.answered(pending.message, answer)
     this.#options.observer?.over(pending.message, { answer })

@@ -264,7 +264,7 @@ export class LegacyHostBridge {
     this.#fail(call.id, code, message)
   }
 
-  /** Nobody waits for its answer any more, nor for those of its questions. */
+  /** Its answer is not awaited any more, nor are those of its questions. */
   #forget(call: Call): void {
     this.#calls.delete(RawMessage.keyOf(call.id))
     for (const key of call.questions.keys()) {

@@ -73,7 +73,7 @@ export class LongCalls {
     this.#options = options
   }
 
-  /** Calls that go on although nobody waits for them now. */
+  /** Calls that go on although no request waits for them now. */
   get unawaited(): number {
     return [...this.#running.values()].filter(({ waiting }) => waiting.size === 0).length
   }

@@ -1,8 +1,8 @@
 /**
  * A JSON-RPC message as the text it came as, with what is needed to pass it on: what kind it is, and where its ids are.
  *
- * Whoever passes messages on changes ids and progress tokens, and those in the text itself. So everything else arrives as it was
- * sent: a number of 64 bits, a member that nobody knows, a key that is written twice, the order and the white space.
+ * A relay changes ids and progress tokens, and those in the text itself. So everything else arrives as it was
+ * sent: a number of 64 bits, an unknown member, a key that is written twice, the order and the white space.
  *
  * Gotchas: of a key that is written twice the last one counts, as `JSON.parse` has it, and every one of them is replaced.
  */

@@ -7,15 +7,17 @@
  * Promises
  * - An answer, progress and what a subscription of the modern era brings go to the session that asked. What belongs to no request goes to
  *   every session.
- * - What a server asks goes to its session where it has one alone. Where several share it nobody knows whom it means: there `ping` is
- *   answered, and everything else is refused.
+ * - What a server asks goes to its session where it has one alone. Where several share it the right session is unknown: there `ping` is
+ *   answered. A question for a person goes to the session whose call is the only one that can have caused it, if that takes questions; where
+ *   calls are under way at the same time, or one was cancelled and may still be at work, it is refused, as is everything else.
  * - A session that leaves takes its requests back, and answers what it was asked, by errors. What comes for it later is nothing.
  * - A session that leaves with a request unanswered, one that it has cancelled included, leaves a server that may still be at it:
- *   `isClean` says so, and such a server is given to no other host, who might be asked what the first one has caused.
+ *   `isClean` says so, and such a server is given to no other host, which might be asked for something that the first one has caused.
  * - A resource stays subscribed to for as long as one of the sessions wants it.
  * - Of the log levels of sessions that share a server the most verbose is asked for, and each session is told the messages of its own. One
  *   that has named none is told all.
  */
+import * as InputRequests from "./InputRequests.ts"
 import * as LogLevels from "./LogLevels.ts"
 import * as RawMessage from "./RawMessage.ts"
 
@@ -33,6 +35,7 @@ export interface Port {
 }
 
 interface Session {
+  readonly takesQuestions: boolean
   readonly onMessage: (message: RawMessage.RawMessage) => void
   /** Its requests on the way, by `keyOf` of their own ids. */
   readonly requests: Map<string, number>
@@ -47,10 +50,12 @@ interface Session {
 interface Request {
   /** Undefined: it is of no session. */
   readonly session: Session | undefined
-  /** Nobody wants the answer. */
+  /** The answer is not wanted. */
   isDropped: boolean
   readonly id: string
   readonly progressToken: string | undefined
+  /** The server may ask something in its course. */
+  readonly mayAsk: boolean
   /** What the server is told by it to log. */
   readonly level?: LogLevels.LogLevel | undefined
 }
@@ -86,9 +91,16 @@ export class ServerMux {
     return this.#isClean
   }
 
-  /** Adds a session. */
-  attach(onMessage: (message: RawMessage.RawMessage) => void): Port {
-    const session: Session = { onMessage, requests: new Map(), asked: new Map(), watched: new Set(), level: undefined }
+  /** Adds a session. `takesQuestions`: its client answers them (elicitation). */
+  attach(onMessage: (message: RawMessage.RawMessage) => void, takesQuestions = false): Port {
+    const session: Session = {
+      takesQuestions,
+      onMessage,
+      requests: new Map(),
+      asked: new Map(),
+      watched: new Set(),
+      level: undefined
+    }
     this.#sessions.add(session)
     return {
       send: (message, onHandOff) => this.#send(session, message, onHandOff),
@@ -118,7 +130,7 @@ export class ServerMux {
       return
     }
     if (method === "notifications/cancelled") return this.#cancelled(session, message, onHandOff)
-    // Nobody may ask a session that shares its server, so none of this is of use there.
+    // A server that is shared may ask no session, so none of this is of use there.
     if (this.#options.isShared && method === "notifications/roots/list_changed") return
     this.#options.toServer(message.text, onHandOff)
   }
@@ -135,7 +147,8 @@ export class ServerMux {
     if (level !== undefined) this.#level = level
     const wire = this.#nextId++
     const progressToken = RawMessage.textAt(message, RawMessage.paths.progressToken)
-    this.#requests.set(wire, { session, isDropped: false, id, progressToken, level })
+    const mayAsk = InputRequests.mayAsk.has(message.method ?? "")
+    this.#requests.set(wire, { session, isDropped: false, id, progressToken, mayAsk, level })
     session.requests.set(RawMessage.keyOf(id), wire)
     const sent = RawMessage.replaced(message, [
       [RawMessage.paths.id, String(wire)],
@@ -176,7 +189,25 @@ export class ServerMux {
       return only.onMessage(message)
     }
     if (method === "ping") return this.#options.toServer(`{"jsonrpc":"2.0","id":${id},"result":{}}`, ignore)
+    if (method === "elicitation/create") return this.#question(message, id)
     this.#refuse(id, -32601, `${method} was not offered: no single client is meant`)
+  }
+
+  /** For the session whose call has caused it, if that is certain. */
+  #question(message: RawMessage.RawMessage, id: string): void {
+    const [cause, ...others] = [...this.#requests.values()].filter(({ mayAsk }) => mayAsk)
+    if (cause?.session?.takesQuestions === true && !cause.isDropped && others.length === 0) {
+      cause.session.asked.set(RawMessage.keyOf(id), id)
+      return cause.session.onMessage(message)
+    }
+    const why = cause === undefined
+      ? "no call is under way that could have caused it"
+      : others.length === 0 && !cause.isDropped
+      ? "the client that has made the call takes no questions"
+      : others.some(({ isDropped }) => isDropped) || cause.isDropped
+      ? "a call that was cancelled may still be at work, so that it is not known which call asks; holdfast daemon drain begins anew"
+      : "several calls are under way, and it is not known which of them asks; call one at a time"
+    this.#refuse(id, -32000, `the question was not asked: ${why}`)
   }
 
   #told(message: RawMessage.RawMessage): void {
@@ -256,7 +287,14 @@ export class ServerMux {
   /** On our own account. */
   #ask(method: string, params: object, level?: LogLevels.LogLevel): void {
     const id = this.#nextId++
-    this.#requests.set(id, { session: undefined, isDropped: true, id: String(id), progressToken: undefined, level })
+    this.#requests.set(id, {
+      session: undefined,
+      isDropped: true,
+      id: String(id),
+      progressToken: undefined,
+      mayAsk: false,
+      level
+    })
     this.#options.toServer(JSON.stringify({ jsonrpc: "2.0", id, method, params }), ignore)
   }
 

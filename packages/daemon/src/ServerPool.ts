@@ -64,7 +64,7 @@ export interface PooledServer {
   readonly isRetired: () => boolean
   /** Told at once when it is retired. */
   readonly retirements: Set<() => void>
-  /** Ends it, whoever has it, and returns when it has ended. */
+  /** Ends it, lent or not, and returns when it has ended. */
   readonly end: Effect.Effect<void>
 }
 
@@ -475,7 +475,7 @@ export const make = Effect.fnUntraced(function*(
     nameOf,
     explain: (word) => {
       const name = nameOf(word)
-      // The pool may know a key that nobody has a process of any more: it explains nothing.
+      // The pool may know a key without any process: it explains nothing.
       const live = [...servers].filter(({ target }) => target.wanted.name === name)
       const [first] = live
       const keys = new Map(live.map(({ target }) => [target.fingerprint, target]))
@@ -671,7 +671,7 @@ const refused = ({ wanted: { name } }: ServerTarget, refusal: RawMessage.RawMess
   }
 }
 
-/** Its id is no number: an answer that comes late, after `initialize` was said to the same process, is nobody's. */
+/** Its id is no number: an answer that comes late, after `initialize` was said to the same process, belongs to no request. */
 const discover = RawMessage.own(JSON.stringify({
   jsonrpc: "2.0",
   id: "discover",

@@ -61,7 +61,7 @@ export const instanceOf = (wanted: WantedServer, number: number): WantedServer =
 
 export interface ServerTarget {
   readonly wanted: WantedServer
-  /** The process, whoever uses it how. */
+  /** The process, however it is used. */
   readonly process: string
   /** Equal for sessions that may share a connection. */
   readonly fingerprint: string
@@ -117,11 +117,13 @@ export const make = (wanted: WantedServer, initialize: RawMessage.RawMessage | u
   const isShared = initialize === undefined ? policy.sharing === "shared" : wanted.isShared
   const { instance } = wanted
   const process = digest({ command, args, cwd, environment: Object.entries(environment).toSorted(), instance })
-  const question = initialize && RawMessage.replaced(initialize, [
+  const asked = initialize && RawMessage.replaced(initialize, [
     [RawMessage.paths.id, "0"],
-    // Where several sessions share a process nobody knows which of them a question is for: none is to be asked.
-    [["params", "capabilities"], isShared ? "{}" : undefined]
+    // Where several sessions share a process it is unknown which of them is meant, but for a question in the course of the only call.
+    [["params", "capabilities"], isShared ? sharedCapabilities : undefined]
   ])
+  // Read again, so that what the key is made of is what the server is told.
+  const question = asked && RawMessage.own(asked.text)
   const { capabilities, protocolVersion } = question === undefined
     ? { capabilities: undefined, protocolVersion: undefined }
     : RawMessage.paramsOf(question)
@@ -140,12 +142,15 @@ export const make = (wanted: WantedServer, initialize: RawMessage.RawMessage | u
       maxConnectionsPerKey: (isShared && policy.reuse) || instance !== undefined ? 1 : maxConnections,
       // Sessions, not calls: each may have many.
       maxInFlight: maxSessions,
-      // One that is not given to others any more may be somebody's for hours.
+      // One that is not given to others any more may be in use for hours.
       drainTimeout: Number.POSITIVE_INFINITY,
       idleTimeout: Math.min(policy.idleTimeout, idleMillis)
     }
   }
 }
+
+/** Of sessions that share a process. What one of them does not take is refused by `ServerMux`: all of them are to share one. */
+const sharedCapabilities = `{"elicitation":{"form":{},"url":{}}}`
 
 /** Of one process. */
 const maxSessions = 10_000

@@ -8,9 +8,9 @@ import * as ServerTarget from "../src/ServerTarget.ts"
 const world = (isShared: boolean) => {
   const toServer: Array<string> = []
   const mux = new ServerMux({ toServer: (text) => void toServer.push(text), isShared })
-  const session = () => {
+  const session = (takesQuestions = false) => {
     const heard: Array<string> = []
-    const port = mux.attach(({ text }) => void heard.push(text))
+    const port = mux.attach(({ text }) => void heard.push(text), takesQuestions)
     return {
       say: (text: string): void => port.send(RawMessage.own(text), () => {}),
       leave: port.close,
@@ -48,10 +48,65 @@ describe("what a server asks", () => {
   })
 })
 
+describe("a question for a person", () => {
+  const question = `{"jsonrpc":"2.0","id":"q","method":"elicitation/create","params":{"message":"sure?"}}`
+  const call = (id: number) => `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":"rm"}}`
+
+  it("goes to the session that shares the server and whose call is the only one, and its answer goes back", () => {
+    const { said, server, session } = world(true)
+    const [asked, other] = [session(true), session(true)]
+    other.say(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)
+    asked.say(call(5))
+    said()
+    server(question)
+    assert.deepStrictEqual([asked.heard(), other.heard()], [[question], []])
+    const answer = `{"jsonrpc":"2.0","id":"q","result":{"action":"decline"}}`
+    // Only the session that was asked may answer.
+    other.say(answer)
+    assert.deepStrictEqual(said(), [])
+    asked.say(answer)
+    assert.deepStrictEqual(said(), [answer])
+  })
+
+  it("is refused in words where it is not known whose it is, or its client takes none", () => {
+    const refused = (prepare: (world: ReturnType<typeof world_>) => void): string => {
+      const each = world_()
+      prepare(each)
+      each.said()
+      each.server(question)
+      const [refusal = ""] = each.said()
+      assert.deepStrictEqual([each.a.heard(), each.b.heard()], [[], []])
+      assert.match(refusal, /"id":"q","error":\{"code":-32000/)
+      return refusal
+    }
+    const world_ = () => {
+      const each = world(true)
+      return { ...each, a: each.session(true), b: each.session(true), plain: each.session() }
+    }
+    assert.include(refused(() => {}), "no call is under way")
+    assert.include(
+      refused(({ a, b }) => {
+        a.say(call(1))
+        b.say(call(1))
+      }),
+      "several calls are under way"
+    )
+    assert.include(refused(({ plain }) => plain.say(call(1))), "takes no questions")
+    assert.include(
+      refused(({ a, b }) => {
+        a.say(call(1))
+        a.say(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}`)
+        b.say(call(1))
+      }),
+      "that was cancelled may still be at work"
+    )
+  })
+})
+
 describe("what a client offers", () => {
-  it("is said to a server that it has alone, and not to one that it shares, which could not ask it", () => {
+  it("is said to a server that it has alone; of one that is shared all offer to answer questions, and nothing else", () => {
     const capabilities = `{"roots":{},"sampling":{}}`
-    const said = (isShared: boolean) =>
+    const target = (isShared: boolean, capabilities: string) =>
       ServerTarget.make(
         {
           name: "s",
@@ -64,9 +119,13 @@ describe("what a client offers", () => {
           handOn: true
         },
         RawMessage.request("1", "initialize", `{"protocolVersion":"2025-11-25","capabilities":${capabilities}}`)
-      ).initialize?.text ?? ""
+      )
+    const said = (isShared: boolean) => target(isShared, capabilities).initialize?.text ?? ""
     assert.include(said(false), `"capabilities":${capabilities}`)
-    assert.include(said(true), `"capabilities":{}`)
+    assert.include(said(true), `"capabilities":{"elicitation":{"form":{},"url":{}}}`)
+    // Whatever each of them says, they share one process.
+    assert.strictEqual(target(true, "{}").fingerprint, target(true, capabilities).fingerprint)
+    assert.notStrictEqual(target(false, "{}").fingerprint, target(false, capabilities).fingerprint)
   })
 })
 

@@ -1,19 +1,23 @@
 /**
- * A kind of job: its name, its version, its schemas, how many may run at once; and the layer that runs it.
+ * A kind of job: its name, its version, its schemas, how many may run at once.
  *
- * A kind is data. Any process may start, poll and cancel its jobs; those that provide `toLayer` run them.
+ * A kind is data. Any process may start, poll and cancel its jobs; those that provide `Runner.toLayer` run them.
+ *
+ * @example
+ * ```ts
+ * import { Job } from "@holdfast/jobs"
+ * import * as Schema from "effect/Schema"
+ *
+ * export const Scan = Job.make("scan", {
+ *   version: 1,
+ *   payload: { path: Schema.String },
+ *   success: Schema.Struct({ findings: Schema.Int }),
+ *   idempotencyKey: ({ path }) => path
+ * })
+ * ```
  */
-import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import * as Scope from "effect/Scope"
-import { Engine } from "./internal/Engine.ts"
-import type { JobError } from "./JobError.ts"
-import type { JobRun } from "./JobRun.ts"
-import { Jobs } from "./Jobs.ts"
-import type { JobStore } from "./JobStore.ts"
 
 /** What becomes of unfinished jobs of an older version. */
 export type OnOldVersion = "finish" | "restart" | "fail"
@@ -46,28 +50,6 @@ export interface Job<out Name extends string, in out Payload, in out Success, in
   readonly deadline: Duration.Duration | undefined
   readonly onOldVersion: OnOldVersion
   readonly toolNames: ToolNames
-  /**
-   * Runs jobs of this kind in this process, as long as the layer lives; then they are handed back to the queue. Provides
-   * `Jobs`, so that one layer is enough for a server that starts and runs them. Layers of several kinds share one runner.
-   *
-   * @example
-   * ```ts
-   * import { Job, JobStore } from "@holdfast/jobs"
-   * import * as Effect from "effect/Effect"
-   * import * as Layer from "effect/Layer"
-   * import * as Schema from "effect/Schema"
-   *
-   * const Sum = Job.make("sum", { version: 1, payload: { upTo: Schema.Int }, success: Schema.Int })
-   * export const SumLive = Sum.toLayer(Effect.fn("sum")(function*({ upTo }, job) {
-   *   const half = yield* job.step("half", Effect.sync(() => upTo * (upTo + 1)))
-   *   yield* job.progress({ percent: 50, message: "halving" })
-   *   return half / 2
-   * })).pipe(Layer.provide(JobStore.layerSqlite("jobs.db")))
-   * ```
-   */
-  readonly toLayer: <R>(
-    run: (payload: Payload, job: JobRun<Data>) => Effect.Effect<Success, Failure, R>
-  ) => Layer.Layer<Jobs, JobError, Exclude<R, Scope.Scope | Jobs> | JobStore>
 }
 
 /** What a kind needs to say. */
@@ -159,17 +141,6 @@ export const make = <
       remove: `remove_${name}`,
       answer: `answer_${name}`,
       ...options.toolNames
-    },
-    toLayer: <R>(run: (payload: Payload, job: JobRun<Data>) => Effect.Effect<Success, Failure, R>) => {
-      const layer = Layer.effectDiscard(Effect.gen(function*() {
-        const context = Context.omit(Scope.Scope)(yield* Effect.context<R>())
-        const engine = yield* Engine
-        yield* engine.register(kind, (payload, job) =>
-          // Of what the code needs, only the Scope is left out of the context, and given here.
-          Effect.provideContext(Effect.scoped(run(payload, job)), context as Context.Context<Exclude<R, Scope.Scope>>))
-      })).pipe(Layer.provide(Engine.layer), Layer.provideMerge(Jobs.layer))
-      // True for every R: the compiler does not compare conditional types of a type it does not know.
-      return layer as Layer.Layer<Jobs, JobError, Exclude<R, Scope.Scope | Jobs> | JobStore>
     }
   }
   return kind

@@ -14,8 +14,10 @@ import * as Layer from "effect/Layer"
 import type * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { Engine } from "./internal/Engine.ts"
-import { JobHost } from "./internal/JobHost.ts"
 import * as JsonText from "./internal/JsonText.ts"
+import { layerEngine } from "./internal/layerEngine.ts"
+import { ProcessIdentity } from "./internal/ProcessIdentity.ts"
+import type { StoredJob } from "./internal/StoredJob.ts"
 import type { Trouble } from "./internal/StoreTrouble.ts"
 import type { Job } from "./Job.ts"
 import {
@@ -30,7 +32,7 @@ import {
 } from "./JobError.ts"
 import { isEnded, type JobState } from "./JobState.ts"
 import type { JobStatus } from "./JobStatus.ts"
-import type { JobStore, StoredJob } from "./JobStore.ts"
+import type { JobStore } from "./JobStore.ts"
 
 /** Who asks. */
 export interface Asker {
@@ -115,7 +117,7 @@ const ownerOf = (asker: Asker | undefined): string => (asker?.owner ?? Principal
 
 const make = Effect.gen(function*() {
   const engine = yield* Engine
-  const host = yield* JobHost
+  const host = yield* ProcessIdentity
 
   const find = Effect.fnUntraced(function*(id: string, asker: Asker | undefined) {
     const job = (yield* engine.read([id]))[0]
@@ -250,9 +252,7 @@ const toStatus = (job: StoredJob): JobStatus => ({
 })
 
 /** The jobs of a program. */
-export class Jobs extends Context.Service<Jobs, JobsShape>()("@holdfast/jobs/Jobs") {
-  /** Jobs on the store of the program. A kind's `toLayer` provides it too. */
-  static readonly layer: Layer.Layer<Jobs, JobError, JobStore> = Layer.effect(this, make).pipe(
-    Layer.provide(Engine.layer)
-  )
-}
+export class Jobs extends Context.Service<Jobs, JobsShape>()("@holdfast/jobs/Jobs") {}
+
+/** Jobs on the store of the program. `Runner.toLayer` provides it too. Fails as the store does. */
+export const layer: Layer.Layer<Jobs, JobError, JobStore> = Layer.effect(Jobs, make).pipe(Layer.provide(layerEngine))

@@ -18,10 +18,13 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import { Engine } from "./internal/Engine.ts"
-import { JobHost } from "./internal/JobHost.ts"
+import { layerEngine } from "./internal/layerEngine.ts"
+import { ProcessIdentity } from "./internal/ProcessIdentity.ts"
+import type { StoredJob } from "./internal/StoredJob.ts"
 import { JobError, JobNotFinished, JobNotFound, JobStoreUnavailable } from "./JobError.ts"
 import { isEnded, JobState } from "./JobState.ts"
-import { JobStore, type StoredJob } from "./JobStore.ts"
+import * as PostgresStore from "./PostgresStore.ts"
+import * as SqliteStore from "./SqliteStore.ts"
 
 /** What was asked could not be done, for a reason that was told: the process ends with 1. */
 class NotDone extends Data.TaggedError("NotDone")<{ readonly reason: { readonly message: string } }> {
@@ -46,7 +49,8 @@ const id = Argument.String("id").pipe(Argument.withDescription("The id of a job"
 const storeAt = (file: Option.Option<string>) =>
   Layer.unwrap(Effect.gen(function*() {
     if (Option.isNone(file)) {
-      return JobStore.layerPostgres({ url: yield* Config.Redacted("HOLDFAST_JOBS_URL"), migrate: false })
+      const url = yield* Config.Redacted("HOLDFAST_JOBS_URL")
+      return PostgresStore.layer({ url, migrate: false })
     }
     const files = yield* FileSystem.FileSystem
     if (!(yield* files.exists(file.value))) {
@@ -55,14 +59,14 @@ const storeAt = (file: Option.Option<string>) =>
         reason: new JobStoreUnavailable({ store: file.value, operation: "open it", problem: "unreachable", detail })
       })
     }
-    return JobStore.layerSqlite(file.value)
+    return SqliteStore.layer(file.value)
   }))
 
 const act = <A, E extends { readonly message: string }, R>(
   file: Option.Option<string>,
   effect: Effect.Effect<A, E, R | Engine>
 ) =>
-  Effect.provide(effect, Engine.layer.pipe(Layer.provide(storeAt(file)))).pipe(
+  Effect.provide(effect, layerEngine.pipe(Layer.provide(storeAt(file)))).pipe(
     Effect.catch((reason) =>
       Effect.andThen(Console.error(`holdfast-jobs: ${reason.message}`), Effect.fail(new NotDone({ reason })))
     )
@@ -150,7 +154,7 @@ const retry = CliCommand.make(
       Effect.gen(function*() {
         const engine = yield* Engine
         const job = yield* find(id)
-        const again = yield* engine.retry(job, (yield* JobHost).newId(), Option.getOrUndefined(from))
+        const again = yield* engine.retry(job, (yield* ProcessIdentity).newId(), Option.getOrUndefined(from))
         yield* Console.log(again.id)
       })
     )

@@ -1,11 +1,17 @@
 /**
  * Durable jobs that outlive connections, clients and processes.
+ *
+ * Entries of their own, because they need packages that not every program has: `@holdfast/jobs/PostgresStore` (`@effect/sql-pg`) and
+ * `@holdfast/jobs/mcp` (`@holdfast/server`, the MCP SDK and zod).
  */
 export * as Job from "./Job.ts"
-export * from "./JobError.ts"
+export * as JobError from "./JobError.ts"
 export * as JobPolicy from "./JobPolicy.ts"
-export * from "./JobRun.ts"
-export * from "./Jobs.ts"
-export { isEnded, JobState } from "./JobState.ts"
-export * from "./JobStatus.ts"
-export { JobStore } from "./JobStore.ts"
+export * as JobRun from "./JobRun.ts"
+export * as Jobs from "./Jobs.ts"
+export * as JobState from "./JobState.ts"
+export * as JobStatus from "./JobStatus.ts"
+export * as JobStore from "./JobStore.ts"
+export * as MemoryStore from "./MemoryStore.ts"
+export * as Runner from "./Runner.ts"
+export * as SqliteStore from "./SqliteStore.ts"

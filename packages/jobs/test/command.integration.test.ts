@@ -1,5 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Job, Jobs, JobStore } from "@holdfast/jobs"
+import * as Job from "@holdfast/jobs/Job"
+import * as Jobs from "@holdfast/jobs/Jobs"
+import * as Runner from "@holdfast/jobs/Runner"
+import * as SqliteStore from "@holdfast/jobs/SqliteStore"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
@@ -32,16 +35,15 @@ describe("holdfast-jobs", () => {
     Effect.scoped(Effect.gen(function*() {
       const file = yield* temporaryFile("jobs.db")
       let isBroken = true
-      const live = Work.toLayer(({ name }, job) =>
+      const live = Runner.toLayer(Work, ({ name }, job) =>
         Effect.gen(function*() {
           yield* job.step("look", Effect.succeed(name))
           if (name === "endless") return yield* Effect.never
           if (isBroken) return yield* Effect.fail("the disk is gone")
           return name
-        })
-      )
+        }))
       yield* Effect.gen(function*() {
-        const jobs = yield* Jobs
+        const jobs = yield* Jobs.Jobs
         const at = ["--store", file]
         const failed = yield* jobs.start(Work, { name: "a" })
         yield* Stream.runDrain(jobs.progress(failed))
@@ -70,7 +72,7 @@ describe("holdfast-jobs", () => {
         assert.strictEqual((yield* jobs.status(endless)).state, "cancelled")
         assert.strictEqual((yield* command("remove", endless, ...at)).out, "removed")
         assert.strictEqual((yield* command("show", endless, ...at)).code, 1)
-      }).pipe(Effect.provide(live.pipe(Layer.provide(JobStore.layerSqlite(file)))))
+      }).pipe(Effect.provide(live.pipe(Layer.provide(SqliteStore.layer(file)))))
       assert.isFalse(fs.existsSync(`${file}-runners`))
     })))
 

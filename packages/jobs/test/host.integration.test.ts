@@ -1,6 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Job, JobPolicy, JobStore } from "@holdfast/jobs"
+import * as Job from "@holdfast/jobs/Job"
+import * as JobPolicy from "@holdfast/jobs/JobPolicy"
 import { JobTasks, JobTools } from "@holdfast/jobs/mcp"
+import * as Runner from "@holdfast/jobs/Runner"
+import * as SqliteStore from "@holdfast/jobs/SqliteStore"
 import * as McpHost from "@holdfast/server/McpHost"
 import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js"
@@ -25,7 +28,7 @@ const makeLog = () => ({
 })
 
 const scanning = ({ begun, gate, reached }: ReturnType<typeof makeLog>) =>
-  Scan.toLayer(({ files }, job) =>
+  Runner.toLayer(Scan, ({ files }, job) =>
     Effect.gen(function*() {
       const found: Array<number> = []
       for (let file = 1; file <= files; file++) {
@@ -45,8 +48,7 @@ const scanning = ({ begun, gate, reached }: ReturnType<typeof makeLog>) =>
         yield* job.progress({ percent: file / files * 100, message: `file ${file}` })
       }
       return found
-    })
-  )
+    }))
 
 const tokens = {
   alice: Redacted.make("alice-0123456789abcdef"),
@@ -69,7 +71,7 @@ const serve = (database: string, log: ReturnType<typeof makeLog>, onAdmin: (port
     drainTimeout: "1 second"
   }).pipe(
     Layer.provide(scanning(log)),
-    Layer.provide(JobStore.layerSqlite(database)),
+    Layer.provide(SqliteStore.layer(database)),
     Layer.provide(JobPolicy.layer({ pollInterval: "100 millis", progressInterval: "20 millis" }))
   )
   return Effect.map(Layer.build(host), (context) => {

@@ -1,5 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Job, JobError, JobPolicy, Jobs, JobStore, JobStoreUnavailable } from "@holdfast/jobs"
+import * as Job from "@holdfast/jobs/Job"
+import { JobError, JobStoreUnavailable } from "@holdfast/jobs/JobError"
+import * as JobPolicy from "@holdfast/jobs/JobPolicy"
+import * as Jobs from "@holdfast/jobs/Jobs"
+import { JobStore } from "@holdfast/jobs/JobStore"
+import * as MemoryStore from "@holdfast/jobs/MemoryStore"
+import * as Runner from "@holdfast/jobs/Runner"
+import * as SqliteStore from "@holdfast/jobs/SqliteStore"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -26,7 +33,7 @@ const settle = TestClock.adjust(0)
 const now = { startImmediately: true } as const
 const ended = (id: string, asker = {}) =>
   Effect.gen(function*() {
-    const jobs = yield* Jobs
+    const jobs = yield* Jobs.Jobs
     const all = yield* Stream.runCollect(jobs.progress(id, asker))
     const last = all.at(-1)
     if (last === undefined) throw new Error("a stream of progress ended without a word")
@@ -34,7 +41,7 @@ const ended = (id: string, asker = {}) =>
   })
 
 const provide = <A, E>(layer: Layer.Layer<A, E, JobStore>) =>
-  Effect.provide(layer.pipe(Layer.provide(JobStore.layerMemory)))
+  Effect.provide(layer.pipe(Layer.provide(MemoryStore.layer)))
 
 describe("progress", () => {
   it.effect("is written at most once per interval however often it is reported, the last word included", () => {
@@ -54,7 +61,7 @@ describe("progress", () => {
       })
     ).pipe(Layer.provide(Rows.layerMemory), (rows) => Layer.provide(Rows.jobStore, rows))
     return Effect.gen(function*() {
-      const jobs = yield* Jobs
+      const jobs = yield* Jobs.Jobs
       const id = yield* jobs.start(Count, { to: 3 })
       yield* TestClock.adjust("10 seconds")
       assert.isAtMost(writes.length, 6)
@@ -62,7 +69,7 @@ describe("progress", () => {
       yield* Deferred.succeed(gate, undefined)
       assert.strictEqual((yield* ended(id)).percent, 100)
     }).pipe(Effect.provide(
-      Count.toLayer(({ to }, job) =>
+      Runner.toLayer(Count, ({ to }, job) =>
         Effect.gen(function*() {
           for (let i = 1; i <= 1000; i++) {
             yield* Effect.sleep("1 millis")
@@ -70,8 +77,7 @@ describe("progress", () => {
           }
           yield* Deferred.await(gate)
           return to
-        })
-      ).pipe(Layer.provide(counted))
+        })).pipe(Layer.provide(counted))
     ))
   })
 })
@@ -81,15 +87,18 @@ describe("a report of progress", () => {
     const Silent = Job.make("silent", { version: 1, payload: {}, success: Schema.Void })
     const Loud = Job.make("loud", { version: 1, payload: {}, success: Schema.Void })
     return Effect.gen(function*() {
-      const jobs = yield* Jobs
+      const jobs = yield* Jobs.Jobs
       yield* jobs.start(Silent, {})
       yield* settle
       const id = yield* jobs.start(Loud, {})
       yield* TestClock.adjust("2 seconds")
       assert.deepInclude(yield* jobs.status(id), { state: "running", percent: 5, message: "x".repeat(2000) })
     }).pipe(provide(Layer.merge(
-      Silent.toLayer(() => Effect.never),
-      Loud.toLayer((_, job) => Effect.andThen(job.progress({ percent: 5, message: "x".repeat(3000) }), Effect.never))
+      Runner.toLayer(Silent, () => Effect.never),
+      Runner.toLayer(
+        Loud,
+        (_, job) => Effect.andThen(job.progress({ percent: 5, message: "x".repeat(3000) }), Effect.never)
+      )
     )))
   })
 })
@@ -108,18 +117,18 @@ describe("the count of what waits", () => {
       }))
     ).pipe(Layer.provide(Rows.layerMemory), (rows) => Layer.provide(Rows.jobStore, rows))
     return Effect.gen(function*() {
-      yield* Jobs
+      yield* Jobs.Jobs
       yield* TestClock.adjust("100 seconds")
       assert.isAtMost(counts, 5)
       assert.isAtLeast(counts, 3)
-    }).pipe(Effect.provide(Count.toLayer(({ to }) => Effect.succeed(to)).pipe(Layer.provide(slow))))
+    }).pipe(Effect.provide(Runner.toLayer(Count, ({ to }) => Effect.succeed(to)).pipe(Layer.provide(slow))))
   })
 })
 
 describe("the queue", () => {
   it.effect("forgets what ended longer ago than the retention, and nothing else", () =>
     Effect.gen(function*() {
-      const jobs = yield* Jobs
+      const jobs = yield* Jobs.Jobs
       const old = yield* jobs.start(Count, { to: 1 })
       yield* ended(old)
       yield* TestClock.adjust("4 days")
@@ -128,7 +137,7 @@ describe("the queue", () => {
       yield* TestClock.adjust("4 days")
       assert.deepStrictEqual((yield* jobs.list()).map(({ id }) => id), [young])
     }).pipe(provide(
-      Count.toLayer(({ to }) => Effect.succeed(to)).pipe(
+      Runner.toLayer(Count, ({ to }) => Effect.succeed(to)).pipe(
         Layer.provide(JobPolicy.layer({ pollInterval: "1 hour", leaseDuration: "10 days" }))
       )
     )))
@@ -160,14 +169,13 @@ describe("a step", () => {
   it.effect("that is done is stored once the store works again, and is not repeated for that", () => {
     let isOut = false
     let runs = 0
-    const layer = Count.toLayer(({ to }, job) =>
+    const layer = Runner.toLayer(Count, ({ to }, job) =>
       Effect.gen(function*() {
         const one = yield* job.step("one", Effect.sync(() => (isOut = true, ++runs)))
         return one + to
-      })
-    ).pipe(Layer.provide(sometimesOut(() => isOut)))
+      })).pipe(Layer.provide(sometimesOut(() => isOut)))
     return Effect.gen(function*() {
-      const jobs = yield* Jobs
+      const jobs = yield* Jobs.Jobs
       const id = yield* jobs.start(Count, { to: 3 })
       yield* TestClock.adjust("1 minute")
       assert.strictEqual((yield* jobs.status(id)).state, "running")
@@ -180,11 +188,11 @@ describe("a step", () => {
 
   it.effect("that waits for its store can be cancelled", () => {
     let isOut = false
-    const layer = Count.toLayer((_, job) => job.step("one", Effect.sync(() => (isOut = true, 1)))).pipe(
+    const layer = Runner.toLayer(Count, (_, job) => job.step("one", Effect.sync(() => (isOut = true, 1)))).pipe(
       Layer.provide(sometimesOut(() => isOut))
     )
     return Effect.gen(function*() {
-      const jobs = yield* Jobs
+      const jobs = yield* Jobs.Jobs
       const id = yield* jobs.start(Count, { to: 3 })
       yield* TestClock.adjust("5 seconds")
       const cancelling = yield* Effect.forkChild(jobs.cancel(id), now)
@@ -205,7 +213,7 @@ describe("an attempt", () => {
     return Effect.gen(function*() {
       const store = yield* Rows
       yield* Effect.gen(function*() {
-        const jobs = yield* Jobs
+        const jobs = yield* Jobs.Jobs
         yield* jobs.start(Count, { to: 3 })
         yield* Deferred.await(begun)
         for (const { id } of yield* store.runners) yield* store.bury(id)
@@ -214,13 +222,14 @@ describe("an attempt", () => {
         yield* settle
         assert.deepStrictEqual(log, ["interrupted"])
       }).pipe(Effect.provide(
-        Count.toLayer((_, job) =>
+        Runner.toLayer(Count, (_, job) =>
           Effect.gen(function*() {
             yield* job.step("one", Effect.andThen(Deferred.succeed(begun, undefined), Deferred.await(gate)))
             log.push("went on")
             return yield* Effect.never
-          }).pipe(Effect.onInterrupt(() => Effect.sync(() => log.push("interrupted"))))
-        ).pipe(Layer.provide([on(store), JobPolicy.layer({ pollInterval: "1 hour" })]))
+          }).pipe(Effect.onInterrupt(() => Effect.sync(() => log.push("interrupted"))))).pipe(
+            Layer.provide([on(store), JobPolicy.layer({ pollInterval: "1 hour" })])
+          )
       ))
     }).pipe(Effect.provide(Rows.layerMemory))
   })
@@ -230,15 +239,14 @@ describe("an attempt", () => {
       const store = yield* Rows
       const begun = Deferred.makeUnsafe<void>()
       const program = (schema: Schema.Codec<unknown, unknown>, value: unknown) =>
-        Count.toLayer(({ to }, job) =>
+        Runner.toLayer(Count, ({ to }, job) =>
           Effect.gen(function*() {
             yield* job.step("one", Effect.succeed(value), { schema })
             yield* Deferred.succeed(begun, undefined)
             return yield* job.attempt === 1 ? Effect.never : Effect.succeed(to)
-          })
-        ).pipe(Layer.provide(on(store)))
+          })).pipe(Layer.provide(on(store)))
       const id = yield* Effect.gen(function*() {
-        const id = yield* (yield* Jobs).start(Count, { to: 3 })
+        const id = yield* (yield* Jobs.Jobs).start(Count, { to: 3 })
         yield* Deferred.await(begun)
         return id
       }).pipe(Effect.provide(program(Schema.Unknown, "a text"), { local: true }))
@@ -261,7 +269,7 @@ describe("the words for a failure", () => {
       error: Schema.Json
     })
     return Effect.gen(function*() {
-      const jobs = yield* Jobs
+      const jobs = yield* Jobs.Jobs
       const words = (error: Schema.Json) =>
         Effect.flatMap(jobs.start(Failing, { error }), (id) => Effect.map(ended(id), ({ failure }) => failure?.message))
       assert.strictEqual(yield* words({ message: "no room" }), "no room")
@@ -270,7 +278,7 @@ describe("the words for a failure", () => {
       assert.strictEqual(yield* words({ message: 5 }), `{"message":5}`)
       assert.strictEqual(yield* words(7), "7")
       assert.strictEqual(yield* words(null), "null")
-    }).pipe(provide(Failing.toLayer(({ error }) => Effect.fail(error))))
+    }).pipe(provide(Runner.toLayer(Failing, ({ error }) => Effect.fail(error))))
   })
 })
 
@@ -278,24 +286,24 @@ describe("a result", () => {
   it.effect("of nothing can be had like any other", () => {
     const Silent = Job.make("silent", { version: 1, payload: {}, success: Schema.Void })
     return Effect.gen(function*() {
-      const jobs = yield* Jobs
+      const jobs = yield* Jobs.Jobs
       const id = yield* jobs.start(Silent, {})
       assert.strictEqual((yield* ended(id)).state, "succeeded")
       assert.isUndefined(yield* jobs.result(Silent, id))
-    }).pipe(provide(Silent.toLayer(() => Effect.void)))
+    }).pipe(provide(Runner.toLayer(Silent, () => Effect.void)))
   })
 
   it.effect("that is removed while it is asked for is that of no job", () =>
     Effect.gen(function*() {
       const store = yield* Rows
       yield* Effect.gen(function*() {
-        const jobs = yield* Jobs
+        const jobs = yield* Jobs.Jobs
         const id = yield* jobs.start(Count, { to: 3 })
         yield* ended(id)
         const error = yield* Effect.flip(jobs.result(Count, id))
         assert.deepInclude(error.reason, { _tag: "JobNotFound", id })
       }).pipe(Effect.provide(
-        Count.toLayer(({ to }) => Effect.succeed(to)).pipe(
+        Runner.toLayer(Count, ({ to }) => Effect.succeed(to)).pipe(
           Layer.provide(on({ ...store, result: (id) => Effect.andThen(store.remove(id), store.result(id)) }))
         )
       ))
@@ -308,7 +316,7 @@ describe("trouble with the store", () => {
     const said: Array<string> = []
     const logger = Logger.make(({ logLevel, message }) => void said.push(`${logLevel} ${String(message)}`))
     return Effect.gen(function*() {
-      const jobs = yield* Jobs
+      const jobs = yield* Jobs.Jobs
       isOut = true
       const id = yield* jobs.start(Count, { to: 3 })
       yield* TestClock.adjust("5 minutes")
@@ -320,7 +328,7 @@ describe("trouble with the store", () => {
       assert.match(end, /^Info .*works again/)
       assert.deepStrictEqual(more, [])
     }).pipe(Effect.provide(Layer.provideMerge(
-      Count.toLayer(({ to }) => Effect.succeed(to)).pipe(Layer.provide(sometimesOut(() => isOut))),
+      Runner.toLayer(Count, ({ to }) => Effect.succeed(to)).pipe(Layer.provide(sometimesOut(() => isOut))),
       Logger.layer([logger])
     )))
   })
@@ -336,11 +344,11 @@ describe("trouble with the store", () => {
       }))
     ).pipe(Layer.provide(Rows.layerMemory), (rows) => Layer.provide(Rows.jobStore, rows))
     return Effect.gen(function*() {
-      const jobs = yield* Jobs
+      const jobs = yield* Jobs.Jobs
       const id = yield* jobs.start(Count, { to: 3 })
       yield* TestClock.adjust("1 minute")
       assert.strictEqual(yield* jobs.result(Count, id), 3)
-    }).pipe(Effect.provide(Count.toLayer(({ to }) => Effect.succeed(to)).pipe(Layer.provide(breaking))))
+    }).pipe(Effect.provide(Runner.toLayer(Count, ({ to }) => Effect.succeed(to)).pipe(Layer.provide(breaking))))
   })
 })
 
@@ -352,14 +360,16 @@ describe("a runner", () => {
       const store = yield* Rows
       const scope = yield* Scope.make()
       const live = yield* Layer.buildWithScope(
-        Count.toLayer((_, job) =>
-          job.step("one", Effect.andThen(Deferred.succeed(begun, undefined), Effect.never)).pipe(
-            Effect.onInterrupt(() => Effect.sync(() => interrupted++))
-          )
+        Runner.toLayer(
+          Count,
+          (_, job) =>
+            job.step("one", Effect.andThen(Deferred.succeed(begun, undefined), Effect.never)).pipe(
+              Effect.onInterrupt(() => Effect.sync(() => interrupted++))
+            )
         ).pipe(Layer.provide(on(store))),
         scope
       )
-      const id = yield* Effect.provideContext(Effect.flatMap(Jobs, (jobs) => jobs.start(Count, { to: 3 })), live)
+      const id = yield* Effect.provideContext(Effect.flatMap(Jobs.Jobs, (jobs) => jobs.start(Count, { to: 3 })), live)
       yield* Deferred.await(begun)
       for (const { id } of yield* store.runners) yield* store.leave(id)
       yield* store.enroll({ id: "other", identity: { machine: "m", pid: 1, birth: "" } })
@@ -402,7 +412,7 @@ describe("a runner", () => {
       })
     ).pipe(Layer.provide(Rows.layerMemory), (rows) => Layer.provide(Rows.jobStore, rows))
     return Effect.gen(function*() {
-      const jobs = yield* Jobs
+      const jobs = yield* Jobs.Jobs
       const id = yield* jobs.start(Count, { to: 3 })
       yield* TestClock.adjust("1 minute")
       assert.strictEqual(yield* jobs.result(Count, id), 3)
@@ -411,7 +421,7 @@ describe("a runner", () => {
         new RegExp(`job ${id} .* is no longer of this runner.*may have been stored all the same`)
       )
     }).pipe(Effect.provide(Layer.provideMerge(
-      Count.toLayer(({ to }) => Effect.succeed(to)).pipe(Layer.provide(forgetful)),
+      Runner.toLayer(Count, ({ to }) => Effect.succeed(to)).pipe(Layer.provide(forgetful)),
       Logger.layer([logger])
     )))
   })
@@ -471,7 +481,7 @@ describe("a job that may have killed its process", () => {
     return Effect.gen(function*() {
       const store = yield* twiceDead(["suspect a", "suspect b"])
       yield* Effect.gen(function*() {
-        const jobs = yield* Jobs
+        const jobs = yield* Jobs.Jobs
         yield* jobs.start(Work, { name: "early" })
         yield* settle
         // The pause of the suspects is over while another one runs.
@@ -493,7 +503,7 @@ describe("a job that may have killed its process", () => {
         yield* TestClock.adjust("2 seconds")
         assert.deepStrictEqual(log.slice(4), ["suspect b stepped", "late"])
       }).pipe(Effect.provide(
-        Work.toLayer(({ name }, job) =>
+        Runner.toLayer(Work, ({ name }, job) =>
           Effect.gen(function*() {
             log.push(name)
             if (name.startsWith("suspect")) {
@@ -501,8 +511,7 @@ describe("a job that may have killed its process", () => {
               log.push(`${name} stepped`)
             }
             yield* Deferred.await(gate(name))
-          })
-        ).pipe(Layer.provide(on(store)))
+          })).pipe(Layer.provide(on(store)))
       ))
     }).pipe(Effect.provide(Rows.layerMemory))
   })
@@ -513,7 +522,7 @@ describe("a job that may have killed its process", () => {
     return Effect.gen(function*() {
       const store = yield* twiceDead(["suspect"])
       yield* Effect.gen(function*() {
-        const jobs = yield* Jobs
+        const jobs = yield* Jobs.Jobs
         yield* jobs.start(Work, { name: "early" })
         yield* settle
         yield* TestClock.adjust("2 seconds")
@@ -524,15 +533,14 @@ describe("a job that may have killed its process", () => {
         yield* TestClock.adjust("2 seconds")
         assert.deepStrictEqual(log.slice(0, 4), ["early", "suspect", "suspect stepped", "late"])
       }).pipe(Effect.provide(
-        Work.toLayer(({ name }, job) =>
+        Runner.toLayer(Work, ({ name }, job) =>
           Effect.gen(function*() {
             log.push(name)
             if (name === "early") return yield* Deferred.await(early)
             yield* job.step("one", Effect.void)
             log.push(`${name} stepped`)
             return yield* Effect.never
-          })
-        ).pipe(Layer.provide(on(store)))
+          })).pipe(Layer.provide(on(store)))
       ))
     }).pipe(Effect.provide(Rows.layerMemory))
   })
@@ -542,7 +550,7 @@ describe("a job that may have killed its process", () => {
     return Effect.gen(function*() {
       const store = yield* twiceDead(["suspect a", "suspect b"])
       yield* Effect.gen(function*() {
-        const jobs = yield* Jobs
+        const jobs = yield* Jobs.Jobs
         yield* jobs.start(Work, { name: "endless" })
         yield* TestClock.adjust("40 seconds")
         yield* jobs.start(Work, { name: "in between" })
@@ -555,7 +563,7 @@ describe("a job that may have killed its process", () => {
         yield* TestClock.adjust("30 seconds")
         assert.deepStrictEqual(log, ["endless", "in between", "late"])
       }).pipe(Effect.provide(
-        Work.toLayer(({ name }) => Effect.andThen(Effect.sync(() => log.push(name)), Effect.never)).pipe(
+        Runner.toLayer(Work, ({ name }) => Effect.andThen(Effect.sync(() => log.push(name)), Effect.never)).pipe(
           Layer.provide(on(store))
         )
       ))
@@ -567,7 +575,7 @@ describe("a job that may have killed its process", () => {
     return Effect.gen(function*() {
       const store = yield* twiceDead(["suspect a", "suspect b"])
       yield* Effect.gen(function*() {
-        const jobs = yield* Jobs
+        const jobs = yield* Jobs.Jobs
         yield* jobs.start(Work, { name: "endless" })
         yield* TestClock.adjust("2 seconds")
         yield* jobs.start(Work, { name: "late" })
@@ -585,7 +593,7 @@ describe("a job that may have killed its process", () => {
         yield* TestClock.adjust("50 seconds")
         assert.includeMembers(log, ["last", "last, too"])
       }).pipe(Effect.provide(
-        Work.toLayer(({ name }) => Effect.andThen(Effect.sync(() => log.push(name)), Effect.never)).pipe(
+        Runner.toLayer(Work, ({ name }) => Effect.andThen(Effect.sync(() => log.push(name)), Effect.never)).pipe(
           Layer.provide(on(store))
         )
       ))
@@ -604,7 +612,7 @@ describe("a place", () => {
       concurrency: 1
     })
     return Effect.gen(function*() {
-      const jobs = yield* Jobs
+      const jobs = yield* Jobs.Jobs
       yield* jobs.start(Napping, { name: "napper" })
       yield* settle
       yield* jobs.start(Napping, { name: "other" })
@@ -615,7 +623,7 @@ describe("a place", () => {
       yield* Deferred.succeed(gate, undefined)
       yield* TestClock.adjust("2 seconds")
       assert.deepStrictEqual(log.slice(2), ["napper"])
-    }).pipe(provide(Napping.toLayer(({ name }, job) =>
+    }).pipe(provide(Runner.toLayer(Napping, ({ name }, job) =>
       Effect.gen(function*() {
         if (name === "other") {
           log.push(name)
@@ -624,8 +632,7 @@ describe("a place", () => {
         log.push("napper sleeps")
         yield* job.sleep("nap", "5 seconds")
         log.push(name)
-      })
-    )))
+      }))))
   })
 })
 
@@ -645,7 +652,7 @@ describe("kinds", () => {
         return Deferred.await(gate)
       })
     return Effect.gen(function*() {
-      const jobs = yield* Jobs
+      const jobs = yield* Jobs.Jobs
       for (let i = 0; i < 3; i++) yield* jobs.start(Low, {})
       for (let i = 0; i < 3; i++) yield* jobs.start(High, {})
       for (let i = 0; i < 6; i++) {
@@ -656,7 +663,7 @@ describe("kinds", () => {
       }
       assert.deepStrictEqual(log, ["high", "high", "high", "low", "low", "low"])
     }).pipe(provide(
-      Layer.merge(Low.toLayer(run("low")), High.toLayer(run("high"))).pipe(
+      Layer.merge(Runner.toLayer(Low, run("low")), Runner.toLayer(High, run("high"))).pipe(
         Layer.provide(JobPolicy.layer({ concurrency: 1 }))
       )
     ))
@@ -679,7 +686,7 @@ describe("data that the store can never take", () => {
       }))
     ).pipe(Layer.provide(Rows.layerMemory), (rows) => Layer.provide(Rows.jobStore, rows))
     return Effect.gen(function*() {
-      const jobs = yield* Jobs
+      const jobs = yield* Jobs.Jobs
       for (const to of [3, 4]) {
         const { failure } = yield* ended(yield* jobs.start(Count, { to }))
         assert.strictEqual(failure?.kind, "data")
@@ -688,8 +695,9 @@ describe("data that the store can never take", () => {
       assert.strictEqual((yield* ended(yield* jobs.start(Count, { to: 5 }))).state, "succeeded")
       assert.isUndefined(yield* jobs.storeTrouble)
     }).pipe(Effect.provide(
-      Count.toLayer(({ to }, job) =>
-        to === 4 ? Effect.as(job.step("s", Effect.succeed("step")), to) : Effect.succeed(to)
+      Runner.toLayer(
+        Count,
+        ({ to }, job) => to === 4 ? Effect.as(job.step("s", Effect.succeed("step")), to) : Effect.succeed(to)
       ).pipe(
         Layer.provide(refusing)
       )
@@ -699,13 +707,13 @@ describe("data that the store can never take", () => {
 
 jobsContract({
   name: "memory",
-  layer: JobStore.layerMemory,
+  layer: MemoryStore.layer,
   test: it.effect,
   elapse: (millis) => TestClock.adjust(millis)
 })
 jobsContract({
   name: "SQLite",
-  layer: Layer.unwrap(Effect.map(temporaryFile("jobs.db"), JobStore.layerSqlite)),
+  layer: Layer.unwrap(Effect.map(temporaryFile("jobs.db"), SqliteStore.layer)),
   test: it.effect,
   elapse: (millis) => TestClock.adjust(millis)
 })

@@ -1,12 +1,14 @@
 /** What a program says of a kind of job, and the words for what goes wrong. */
 import { assert, describe, it } from "@effect/vitest"
-import { Job, JobDataTooLarge, JobNotFinished, JobPolicy } from "@holdfast/jobs"
+import * as Job from "@holdfast/jobs/Job"
+import { JobDataTooLarge, JobNotFinished } from "@holdfast/jobs/JobError"
 import * as Reasons from "@holdfast/jobs/JobError"
+import * as JobPolicy from "@holdfast/jobs/JobPolicy"
 import * as JobStatus from "@holdfast/jobs/JobStatus"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as JsonText from "../src/internal/JsonText.ts"
-import { pauseAfter } from "../src/internal/Store.ts"
+import { pauseAfter } from "../src/internal/local/Store.ts"
 
 const options = { version: 1, payload: {}, success: Schema.Void } as const
 

@@ -1,6 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Job, JobError, JobPolicy, Jobs, JobStore, JobStoreTooNew, JobStoreUnavailable } from "@holdfast/jobs"
+import * as Job from "@holdfast/jobs/Job"
+import { JobError, JobStoreTooNew, JobStoreUnavailable } from "@holdfast/jobs/JobError"
+import * as JobPolicy from "@holdfast/jobs/JobPolicy"
+import * as Jobs from "@holdfast/jobs/Jobs"
+import { JobStore } from "@holdfast/jobs/JobStore"
 import { JobTasks, JobTools } from "@holdfast/jobs/mcp"
+import * as MemoryStore from "@holdfast/jobs/MemoryStore"
+import * as Runner from "@holdfast/jobs/Runner"
 import * as Principal from "@holdfast/protocol/Principal"
 import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js"
@@ -85,7 +91,7 @@ const gateOf = (path: string) => {
 }
 
 const ScanLive = Layer.provideMerge(
-  Scan.toLayer(({ path }, job) =>
+  Runner.toLayer(Scan, ({ path }, job) =>
     Effect.gen(function*() {
       if (path === "/none") return yield* Effect.fail({ message: "there is no /none" })
       if (path === "/broken") return yield* Effect.die(new Error("s3cret"))
@@ -93,12 +99,11 @@ const ScanLive = Layer.provideMerge(
       yield* Deferred.await(gateOf(path))
       yield* job.progress({ percent: 75 })
       return { files: 7, at: new Date(0) }
-    })
-  ),
-  JobStore.layerMemory
+    })),
+  MemoryStore.layer
 )
 
-const live = (sentence: string, test: Effect.Effect<void, unknown, Jobs | JobStore | Scope.Scope>) =>
+const live = (sentence: string, test: Effect.Effect<void, unknown, Jobs.Jobs | JobStore | Scope.Scope>) =>
   it.live(sentence, () => Effect.provide(Effect.scoped(test), ScanLive))
 
 describe("the tools of a job", () => {
@@ -277,7 +282,7 @@ describe("the tools of a job", () => {
     Effect.gen(function*() {
       const Other = Job.make("other", { version: 1, payload: {}, success: Schema.Void })
       const { call } = yield* session()
-      const jobs = yield* Jobs
+      const jobs = yield* Jobs.Jobs
       // Nothing runs it.
       const id = yield* jobs.start(Other, {})
       for (const name of ["get_scan_progress", "get_scan_results", "cancel_scan", "remove_scan"]) {
@@ -355,9 +360,9 @@ describe("the trouble of a store", () => {
       // The operator is told.
       assert.include(said.join(), "/var/lib/jobs.db")
     })).pipe(Effect.provide(Layer.mergeAll(
-      Layer.effect(Jobs, Effect.map(Jobs, (jobs) => ({ ...jobs, list: () => Effect.fail(newer) }))).pipe(
+      Layer.effect(Jobs.Jobs, Effect.map(Jobs.Jobs, (jobs) => ({ ...jobs, list: () => Effect.fail(newer) }))).pipe(
         Layer.provide(Jobs.layer),
-        Layer.provide(JobStore.layerMemory)
+        Layer.provide(MemoryStore.layer)
       ),
       Logger.layer([logger])
     )))
@@ -381,11 +386,12 @@ describe("the trouble of a store", () => {
       })
     ).pipe(Layer.provide(Rows.layerMemory), (rows) => Layer.provide(Rows.jobStore, rows))
     const gate = Deferred.makeUnsafe<void>()
-    const kind = Scan.toLayer(({ path }) =>
-      Effect.as(path === "quick" ? Effect.void : Deferred.await(gate), { files: 1, at: new Date(0) })
+    const kind = Runner.toLayer(
+      Scan,
+      ({ path }) => Effect.as(path === "quick" ? Effect.void : Deferred.await(gate), { files: 1, at: new Date(0) })
     )
     return Effect.scoped(Effect.gen(function*() {
-      const jobs = yield* Jobs
+      const jobs = yield* Jobs.Jobs
       const { call } = yield* session()
       const id = (yield* call("run_scan", { path: "slow" })).value.id
       const quick = (yield* call("run_scan", { path: "quick" })).value.id

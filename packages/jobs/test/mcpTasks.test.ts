@@ -1,6 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Job, Jobs, JobStore } from "@holdfast/jobs"
+import * as Job from "@holdfast/jobs/Job"
+import * as Jobs from "@holdfast/jobs/Jobs"
 import { JobTasks, JobTools } from "@holdfast/jobs/mcp"
+import * as MemoryStore from "@holdfast/jobs/MemoryStore"
+import * as Runner from "@holdfast/jobs/Runner"
 import * as Principal from "@holdfast/protocol/Principal"
 import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js"
@@ -35,12 +38,12 @@ const Scan = Job.make("scan", {
 const gate = Deferred.makeUnsafe<void>()
 const later = Deferred.makeUnsafe<void>()
 const ScanLive = Layer.provide(
-  Scan.toLayer(({ path }) => {
+  Runner.toLayer(Scan, ({ path }) => {
     if (path === "/broken") return Effect.die(new Error("s3cret"))
     if (path === "/later") return Effect.as(Deferred.await(later), { files: 7 })
     return path === "/gate" ? Effect.as(Deferred.await(gate), { files: 7 }) : Effect.never
   }),
-  JobStore.layerMemory
+  MemoryStore.layer
 )
 
 const connected = (mcp: McpServer) =>
@@ -115,7 +118,10 @@ describe("a job as a task", () => {
       const { cancel, get, result, start } = yield* session("alice")
       const { taskId } = yield* start("/never")
       assert.strictEqual((yield* cancel(taskId)).status, "cancelled")
-      assert.strictEqual((yield* (yield* Jobs).status(taskId, { owner: Principal.make("alice") })).state, "cancelled")
+      assert.strictEqual(
+        (yield* (yield* Jobs.Jobs).status(taskId, { owner: Principal.make("alice") })).state,
+        "cancelled"
+      )
       const broken = yield* start("/broken")
       yield* Effect.flatMap(session("alice"), ({ call }) =>
         call("get_scan_progress", { id: broken.taskId, wait_seconds: 20 }))
@@ -186,7 +192,7 @@ describe("a job as a task", () => {
       }
       assert.notInclude(yield* bob("tasks/list"), taskId)
       // Nor does what belongs to the principal that there is when nothing is said of one.
-      const local = yield* (yield* Jobs).start(Scan, { path: "/never" })
+      const local = yield* (yield* Jobs.Jobs).start(Scan, { path: "/never" })
       assert.include(yield* alice("tasks/get", { taskId: local }), "not found")
       assert.notInclude(yield* alice("tasks/list"), local)
     }).pipe(Effect.scoped, Effect.provide(ScanLive)))
@@ -207,13 +213,12 @@ describe("a job as a task", () => {
 
 describe("a job that asks", () => {
   const Order = Job.make("order", { version: 1, payload: {}, success: Schema.String })
-  const OrderLive = Order.toLayer((_, job) =>
+  const OrderLive = Runner.toLayer(Order, (_, job) =>
     Effect.gen(function*() {
       const size = yield* job.ask("size", Schema.Struct({ width: Schema.Int }), { message: "How wide?" })
       const isSure = yield* job.ask("sure", Schema.Boolean)
       return `${size.width} ${isSure}`
-    })
-  ).pipe(Layer.provide(JobStore.layerMemory))
+    })).pipe(Layer.provide(MemoryStore.layer))
   const opened = (elicit?: (params: Record<string, unknown>) => Promise<ElicitResult>) =>
     Effect.gen(function*() {
       const tasks = yield* JobTasks.make()

@@ -1,5 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Job, JobError, JobPolicy, Jobs, JobStore, JobStoreUnavailable } from "@holdfast/jobs"
+import * as Job from "@holdfast/jobs/Job"
+import { JobError, JobStoreUnavailable } from "@holdfast/jobs/JobError"
+import * as JobPolicy from "@holdfast/jobs/JobPolicy"
+import * as Jobs from "@holdfast/jobs/Jobs"
+import * as MemoryStore from "@holdfast/jobs/MemoryStore"
+import * as Runner from "@holdfast/jobs/Runner"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -46,17 +51,16 @@ describe("the metrics of jobs", () => {
       const begun = new Map([1, 2, 3].map((to) => [to, Deferred.makeUnsafe<void>()]))
       const wait = (all: typeof gates, to: number) =>
         Option.fromNullishOr(all.get(to)).pipe(Effect.fromOption, Effect.orDie)
-      const layer = Count.toLayer(({ to }, job) =>
+      const layer = Runner.toLayer(Count, ({ to }, job) =>
         Effect.gen(function*() {
           yield* job.step("one", Effect.void)
           yield* Effect.flatMap(wait(begun, to), (it) => Deferred.succeed(it, undefined))
           yield* Effect.flatMap(wait(gates, to), Deferred.await)
           return to === 2 ? yield* Effect.die(new Error("two")) : to
-        })
-      )
+        }))
       const open = (to: number) => Effect.flatMap(wait(gates, to), (it) => Deferred.succeed(it, undefined))
       yield* Effect.gen(function*() {
-        const jobs = yield* Jobs
+        const jobs = yield* Jobs.Jobs
         assert.strictEqual((yield* scrape).of("queued"), 0)
         for (const to of [1, 2, 3]) yield* jobs.start(Count, { to })
         const last = yield* jobs.start(Count, { to: 1 })
@@ -80,14 +84,14 @@ describe("the metrics of jobs", () => {
         assert.strictEqual(done.of("attempts"), 3)
         assert.strictEqual(done.of("steps"), 3)
         assert.strictEqual(done.of("store_troubled", { store: "jobs" }), 0)
-      }).pipe(Effect.provide(layer.pipe(Layer.provide(JobStore.layerMemory)), { local: true }))
+      }).pipe(Effect.provide(layer.pipe(Layer.provide(MemoryStore.layer)), { local: true }))
       assert.notInclude((yield* scrape).page, "holdfast_jobs", "they go with the runner")
     })))
 
   it.effect("tell of what waits for nobody, by whoever started it; under the name that the policy gives the store", () =>
     isolated(
       Effect.gen(function*() {
-        const jobs = yield* Jobs
+        const jobs = yield* Jobs.Jobs
         yield* jobs.start(Crunch, { to: 1 })
         yield* TestClock.adjust("20 minutes")
         const { of } = yield* scrape
@@ -95,7 +99,7 @@ describe("the metrics of jobs", () => {
         assert.strictEqual(of("queued_age", { kind: "crunch", store: "night" }), 1200)
         assert.isUndefined(of("queued", { kind: "count" }))
       }).pipe(
-        Effect.provide(Jobs.layer.pipe(Layer.provide([JobStore.layerMemory, JobPolicy.layer({ name: "night" })])))
+        Effect.provide(Jobs.layer.pipe(Layer.provide([MemoryStore.layer, JobPolicy.layer({ name: "night" })])))
       )
     ))
 
@@ -103,14 +107,14 @@ describe("the metrics of jobs", () => {
     isolated(Effect.gen(function*() {
       const store = yield* Rows
       const id = yield* Effect.gen(function*() {
-        const jobs = yield* Jobs
+        const jobs = yield* Jobs.Jobs
         const id = yield* jobs.start(Crunch, { to: 1 })
         yield* jobs.cancel(id)
         return id
       }).pipe(Effect.provide(Jobs.layer.pipe(Layer.provide(on(store))), { local: true }))
       yield* Effect.gen(function*() {
         assert.isUndefined((yield* scrape).of("queued", { kind: "crunch" }))
-        yield* (yield* Jobs).retry(id)
+        yield* (yield* Jobs.Jobs).retry(id)
         yield* TestClock.adjust("1 minute")
         assert.strictEqual((yield* scrape).of("queued", { kind: "crunch" }), 1)
       }).pipe(Effect.provide(Jobs.layer.pipe(Layer.provide(on(store))), { local: true }))
@@ -136,11 +140,10 @@ describe("the metrics of jobs", () => {
         reason: new JobStoreUnavailable({ store: "s", operation: "do it", problem: "full", detail: "no space" })
       })
       const held: typeof store.held = (...args) => Effect.suspend(() => isOut ? Effect.fail(down) : store.held(...args))
-      const layer = Count.toLayer(({ to }) =>
+      const layer = Runner.toLayer(Count, ({ to }) =>
         Effect.as(Deferred.succeed(begun, undefined), to).pipe(
           Effect.andThen(Effect.never)
-        )
-      ).pipe(Layer.provide(on({ ...store, held })))
+        )).pipe(Layer.provide(on({ ...store, held })))
       const stranger = { id: "stranger", identity: { machine: "elsewhere", pid: 1, birth: "" } }
       yield* Effect.scoped(store.enroll(stranger))
       yield* store.insert({
@@ -157,7 +160,7 @@ describe("the metrics of jobs", () => {
       })
       assert.strictEqual((yield* store.claim({ ...request, runner: "stranger" }))._tag, "Claimed")
       yield* Effect.gen(function*() {
-        const jobs = yield* Jobs
+        const jobs = yield* Jobs.Jobs
         yield* TestClock.adjust("1 minute")
         yield* Deferred.await(begun)
         const taken = yield* scrape
@@ -206,7 +209,7 @@ describe("the metrics of jobs", () => {
         assert.strictEqual(of("finished", { kind: "count", state: "failed" }), 1)
         assert.deepStrictEqual(["attempts", "retries", "takeovers"].map((id) => of(id)), [0, 0, 1])
       }).pipe(Effect.provide(
-        Fragile.toLayer(({ to }) => Effect.succeed(to)).pipe(Layer.provide(on(store))),
+        Runner.toLayer(Fragile, ({ to }) => Effect.succeed(to)).pipe(Layer.provide(on(store))),
         { local: true }
       ))
     })).pipe(Effect.provide(Rows.layerMemory)))
@@ -218,9 +221,9 @@ describe("the metrics of jobs", () => {
         const section = /^## Jobs\n(.*?)^## /ms.exec(page)?.[1] ?? ""
         const documented = [...section.matchAll(/^\| `(holdfast\.jobs\.[a-z.]+)`\s*\| (gauge|counter)/gm)]
           .map(([, name = "", kind = ""]) => `${kind} ${name}`)
-        yield* (yield* Jobs).start(Count, { to: 1 })
+        yield* (yield* Jobs.Jobs).start(Count, { to: 1 })
         const shown = Object.values(yield* Metric.snapshot).map(({ id, type }) => `${type.toLowerCase()} ${id}`)
         assert.sameMembers([...new Set(shown)], documented)
-      }).pipe(Effect.provide(Jobs.layer.pipe(Layer.provide(JobStore.layerMemory))))
+      }).pipe(Effect.provide(Jobs.layer.pipe(Layer.provide(MemoryStore.layer))))
     ))
 })

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Places from "../src/internal/cluster/Places.ts"
+import * as Places from "../src/internal/postgres/Places.ts"
 
 /** Places, what was granted so far, and a clock. */
 const make = (most = Infinity) => {

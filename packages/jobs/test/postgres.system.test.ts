@@ -1,7 +1,11 @@
 import { PgClient } from "@effect/sql-pg"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
-import { Job, JobPolicy, Jobs, JobStore } from "@holdfast/jobs"
-import type { PostgresConfig } from "@holdfast/jobs/JobStore"
+import * as Job from "@holdfast/jobs/Job"
+import * as JobPolicy from "@holdfast/jobs/JobPolicy"
+import * as Jobs from "@holdfast/jobs/Jobs"
+import * as PostgresStore from "@holdfast/jobs/PostgresStore"
+import type { PostgresConfig } from "@holdfast/jobs/PostgresStore"
+import * as Runner from "@holdfast/jobs/Runner"
 import * as Principal from "@holdfast/protocol/Principal"
 import * as ShardId from "effect/cluster/ShardId"
 import * as SqlMessageStorage from "effect/cluster/SqlMessageStorage"
@@ -13,10 +17,10 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as SqlClient from "effect/sql/SqlClient"
-import * as Bequests from "../src/internal/cluster/Bequests.ts"
-import { tablesIn } from "../src/internal/cluster/format.ts"
-import * as Lanes from "../src/internal/cluster/Lanes.ts"
-import * as PgSql from "../src/internal/cluster/PgSql.ts"
+import * as Bequests from "../src/internal/postgres/Bequests.ts"
+import { tablesIn } from "../src/internal/postgres/format.ts"
+import * as Lanes from "../src/internal/postgres/Lanes.ts"
+import * as PgSql from "../src/internal/postgres/PgSql.ts"
 import * as Postgres from "./support/Postgres.ts"
 import { until } from "./support/until.ts"
 
@@ -43,17 +47,17 @@ const place = Effect.gen(function*() {
 })
 
 const Count = Job.make("count", { version: 1, payload: { to: Schema.Int }, success: Schema.Int })
-const CountLive = Count.toLayer(({ to }, job) => job.step("double", Effect.succeed(to * 2)))
+const CountLive = Runner.toLayer(Count, ({ to }, job) => job.step("double", Effect.succeed(to * 2)))
 
-const opened = (config: PostgresConfig) => Effect.scoped(Layer.build(JobStore.layerPostgres(config)))
+const opened = (config: PostgresConfig) => Effect.scoped(Layer.build(PostgresStore.layer(config)))
 /** What a job comes to on that store. */
 const works = (config: PostgresConfig) =>
   Effect.gen(function*() {
-    const jobs = yield* Jobs
+    const jobs = yield* Jobs.Jobs
     const id = yield* jobs.start(Count, { to: 4 })
     yield* until(jobs.status(id), ({ state }) => state === "succeeded")
     assert.strictEqual(yield* jobs.result(Count, id), 8)
-  }).pipe(Effect.provide(CountLive.pipe(Layer.provide(JobStore.layerPostgres(config))), { local: true }))
+  }).pipe(Effect.provide(CountLive.pipe(Layer.provide(PostgresStore.layer(config))), { local: true }))
 
 describe("a store in Postgres", () => {
   it.live("says so when it cannot be reached, where it is, and not the password", () =>
@@ -80,8 +84,8 @@ describe("a store in Postgres", () => {
       const app = { ...config, username: "app" }
       assert.include((yield* Effect.flip(opened(app))).message, "permission denied")
       const { message } = yield* Effect.flip(opened({ ...app, migrate: false }))
-      assert.include(message, "JobStore.postgresSql")
-      yield* admin(JobStore.postgresSql(), database)
+      assert.include(message, "PostgresStore.sql")
+      yield* admin(PostgresStore.sql(), database)
       yield* admin("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO app", database)
       yield* admin("GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO app", database)
       yield* works({ ...app, migrate: false })
@@ -106,7 +110,7 @@ describe("a store in Postgres", () => {
   it.live("has the tables of messages that the engine's own migrations make", () =>
     Effect.scoped(Effect.gen(function*() {
       const { admin, config, database } = yield* place
-      yield* admin(JobStore.postgresSql("ours"), database)
+      yield* admin(PostgresStore.sql("ours"), database)
       yield* admin("CREATE SCHEMA theirs", database)
       yield* Effect.gen(function*() {
         const sql = yield* SqlClient.SqlClient
@@ -139,14 +143,14 @@ describe("a store in Postgres", () => {
         maxQueued: 5
       })
       yield* Effect.gen(function*() {
-        const jobs = yield* Jobs
+        const jobs = yield* Jobs.Jobs
         const start = (to: number) => Effect.exit(jobs.start(Keyed, { to }))
         const same = yield* Effect.forEach(Array.from({ length: 8 }), () => start(1), { concurrency: "unbounded" })
         assert.strictEqual(new Set(same.map((exit) => Exit.isSuccess(exit) ? exit.value : "failed")).size, 1)
         const others = yield* Effect.forEach([2, 3, 4, 5, 6, 7, 8, 9], start, { concurrency: "unbounded" })
         assert.strictEqual(others.filter(Exit.isSuccess).length, 4)
         assert.strictEqual((yield* jobs.list()).length, 5)
-      }).pipe(Effect.provide(Jobs.layer.pipe(Layer.provide(JobStore.layerPostgres(config))), { local: true }))
+      }).pipe(Effect.provide(Jobs.layer.pipe(Layer.provide(PostgresStore.layer(config))), { local: true }))
       const { sql } = yield* PgSql.make({
         config,
         maxConnections: 1,
@@ -307,7 +311,7 @@ describe("a store in Postgres", () => {
         yield* admin("ANALYZE", database)
         const before = (yield* log).length
         yield* Effect.gen(function*() {
-          const jobs = yield* Jobs
+          const jobs = yield* Jobs.Jobs
           const first = yield* jobs.start(Count, { to: 1 })
           yield* jobs.start(Count, { to: 1 }, { delay: "100 millis", deadline: "1 hour" })
           yield* until(jobs.status(first), ({ state }) => state === "succeeded")
@@ -318,7 +322,7 @@ describe("a store in Postgres", () => {
           yield* Effect.sleep("3 seconds")
         }).pipe(Effect.provide(
           CountLive.pipe(
-            Layer.provide(JobStore.layerPostgres(config)),
+            Layer.provide(PostgresStore.layer(config)),
             Layer.provide(JobPolicy.layer({ retention: "100 seconds" }))
           ),
           { local: true }
@@ -348,7 +352,7 @@ describe("a store in Postgres", () => {
       yield* until(left, (counts) => counts.every((n) => n === 0)).pipe(
         Effect.provide(
           Jobs.layer.pipe(
-            Layer.provide(JobStore.layerPostgres(config)),
+            Layer.provide(PostgresStore.layer(config)),
             Layer.provide(JobPolicy.layer({ retention: 0, cleanInterval: "100 millis" }))
           ),
           { local: true }

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, it } from "@effect/vitest"
-import { type JobError, JobStore } from "@holdfast/jobs"
+import type { JobError } from "@holdfast/jobs/JobError"
+import { JobStore } from "@holdfast/jobs/JobStore"
+import * as PostgresStore from "@holdfast/jobs/PostgresStore"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -18,7 +20,7 @@ const fresh: Layer.Layer<JobStore, JobError> = Layer.unwrap(Effect.gen(function*
   if (running === undefined) throw new Error("Postgres does not run")
   const database = `contract_${++databases}`
   yield* Effect.orDie(running.admin(`CREATE DATABASE ${database}`))
-  return JobStore.layerPostgres({ path: running.socket, username: "jobs", database, maxConnections: 4 })
+  return PostgresStore.layer({ path: running.socket, username: "jobs", database, maxConnections: 4 })
 }))
 
 jobsContract({ name: "Postgres", layer: fresh, test: it.live, elapse: (millis) => Effect.sleep(millis) })

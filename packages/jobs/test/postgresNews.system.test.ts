@@ -1,6 +1,11 @@
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
-import { Job, JobPolicy, Jobs, JobStore } from "@holdfast/jobs"
-import type { PostgresConfig } from "@holdfast/jobs/JobStore"
+import * as Job from "@holdfast/jobs/Job"
+import * as JobPolicy from "@holdfast/jobs/JobPolicy"
+import * as Jobs from "@holdfast/jobs/Jobs"
+import { JobStore } from "@holdfast/jobs/JobStore"
+import * as PostgresStore from "@holdfast/jobs/PostgresStore"
+import type { PostgresConfig } from "@holdfast/jobs/PostgresStore"
+import * as Runner from "@holdfast/jobs/Runner"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -33,24 +38,27 @@ const Count = Job.make("count", { version: 1, payload: { to: Schema.Int }, succe
 const Wait = Job.make("wait", { version: 1, payload: {}, success: Schema.Void })
 const isTold = Latch.makeUnsafe(false)
 const live = Layer.merge(
-  Count.toLayer(({ to }, job) => Effect.as(Effect.andThen(job.progress({ percent: 40 }), isTold.await), to * 2)),
-  Wait.toLayer(() => Effect.never)
+  Runner.toLayer(
+    Count,
+    ({ to }, job) => Effect.as(Effect.andThen(job.progress({ percent: 40 }), isTold.await), to * 2)
+  ),
+  Runner.toLayer(Wait, () => Effect.never)
 )
 
 /** A program of its own, which looks by itself this often. */
 const program = (
-  layer: Layer.Layer<Jobs, unknown, JobStore>,
+  layer: Layer.Layer<Jobs.Jobs, unknown, JobStore>,
   config: PostgresConfig,
   pollInterval: Duration.Input,
   logger: Layer.Layer<never> = Layer.empty
 ) =>
   Layer.build(
     Layer.fresh(layer).pipe(
-      Layer.provide(Layer.fresh(JobStore.layerPostgres(config))),
+      Layer.provide(Layer.fresh(PostgresStore.layer(config))),
       Layer.provide(JobPolicy.layer({ pollInterval })),
       Layer.provide(logger)
     )
-  ).pipe(Effect.map((context) => Context.get(context, Jobs)), Effect.orDie)
+  ).pipe(Effect.map((context) => Context.get(context, Jobs.Jobs)), Effect.orDie)
 
 const listeners = "FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()"
 

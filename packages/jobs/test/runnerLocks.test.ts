@@ -3,16 +3,16 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as fs from "node:fs"
-import { type Host, JobHost } from "../src/internal/JobHost.ts"
-import * as RunnerLocks from "../src/internal/RunnerLocks.ts"
+import { ProcessIdentity, type ProcessIdentityShape } from "../src/internal/ProcessIdentity.ts"
+import * as RunnerLocks from "../src/internal/sqlite/RunnerLocks.ts"
 import { temporaryFile } from "./support/temporaryFile.ts"
 
 /** Locks beside a store, as two programs see them. */
-const setUp = (over: Partial<Host> = {}) =>
+const setUp = (over: Partial<ProcessIdentityShape> = {}) =>
   Effect.gen(function*() {
     const store = yield* temporaryFile("jobs.db")
     fs.writeFileSync(store, "")
-    const host = { ...yield* JobHost, ...over }
+    const host = { ...yield* ProcessIdentity, ...over }
     const fileOf = (runner: string) => `${store}-runners/${runner}.lock`
     const living = { id: "one", identity: host.identity }
     return { mine: RunnerLocks.make(store, host), other: RunnerLocks.make(store, host), store, fileOf, living }
@@ -114,7 +114,7 @@ describe("a runner", () => {
       const { living, mine, store } = yield* setUp()
       yield* held(mine, "one")
       fs.symlinkSync(store, `${store}-link`)
-      const other = RunnerLocks.make(`${store}-link`, yield* JobHost)
+      const other = RunnerLocks.make(`${store}-link`, yield* ProcessIdentity)
       assert.isFalse(yield* other.isDead(living))
     })
   )
@@ -123,7 +123,7 @@ describe("a runner", () => {
 describe("a machine", () => {
   it.effect("was booted since a process was born when their boot ids differ, and not when that cannot be told", () =>
     Effect.gen(function*() {
-      const { identity, isOfEarlierBoot } = yield* JobHost
+      const { identity, isOfEarlierBoot } = yield* ProcessIdentity
       const [boot = "", space = ""] = identity.machine.split(" ")
       const before = boot.replace(/^./, (digit) => digit === "0" ? "1" : "0")
       assert.isTrue(isOfEarlierBoot({ ...identity, machine: `${before} ${space}` }))

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Jobs, JobStore } from "@holdfast/jobs"
+import * as Jobs from "@holdfast/jobs/Jobs"
+import * as SqliteStore from "@holdfast/jobs/SqliteStore"
 import * as Principal from "@holdfast/protocol/Principal"
 import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
@@ -90,8 +91,8 @@ describe("a job of somebody else in the same file", () => {
     Effect.scoped(Effect.gen(function*() {
       const database = yield* temporaryFile("jobs.db")
       const owner = Principal.make("alice")
-      const id = yield* Effect.flatMap(Jobs, (jobs) => jobs.start(Scan, { path: "/never" }, { owner })).pipe(
-        Effect.provide(Jobs.layer.pipe(Layer.provide(JobStore.layerSqlite(database))))
+      const id = yield* Effect.flatMap(Jobs.Jobs, (jobs) => jobs.start(Scan, { path: "/never" }, { owner })).pipe(
+        Effect.provide(Jobs.layer.pipe(Layer.provide(SqliteStore.layer(database))))
       )
       const args = [fileURLToPath(new URL("./support/stdioTasks.ts", import.meta.url)), database]
       const { ask } = yield* callerOver(new StdioClientTransport({ command: process.execPath, args }))

@@ -1,13 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
-import { isEnded, type JobError } from "@holdfast/jobs"
+import type { JobError } from "@holdfast/jobs/JobError"
+import { isEnded } from "@holdfast/jobs/JobState"
 import { edges } from "@holdfast/jobs/JobState"
-import type { StoredJob } from "@holdfast/jobs/JobStore"
 import { SeededRandom } from "@holdfast/testkit"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as TestClock from "effect/testing/TestClock"
-import type { ClaimRequest, Hold, Outcome, Store, Unsuccessful } from "../src/internal/Store.ts"
+import type { ClaimRequest, Hold, Outcome, Store, Unsuccessful } from "../src/internal/local/Store.ts"
+import type { StoredJob } from "../src/internal/StoredJob.ts"
 import { Rows } from "./support/Rows.ts"
 
 /** One operation, drawn once and done on both stores. */

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { JobError, JobStoreTooNew, JobStoreUnavailable } from "@holdfast/jobs"
+import { JobError, JobStoreTooNew, JobStoreUnavailable } from "@holdfast/jobs/JobError"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"

@@ -3,7 +3,8 @@
  * modelcontextprotocol#2054, PrefectHQ/fastmcp#3758, prebid/salesagent#1808.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { type Jobs, type JobStore } from "@holdfast/jobs"
+import * as Jobs from "@holdfast/jobs/Jobs"
+import type { JobStore } from "@holdfast/jobs/JobStore"
 import type { AuthInfo } from "@modelcontextprotocol/sdk/server/auth/types.js"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -66,10 +67,10 @@ const jobsOf = (alice: Caller) =>
     return { going, done }
   })
 
-const live = (sentence: string, test: Effect.Effect<void, unknown, Jobs | JobStore | Scope.Scope>) =>
+const live = (sentence: string, test: Effect.Effect<void, unknown, Jobs.Jobs | JobStore | Scope.Scope>) =>
   it.live(sentence, () => Effect.provide(Effect.scoped(test), ScanLive))
 
-const attacked = (open: Effect.Effect<Host, unknown, Jobs | JobStore | Scope.Scope>, attempt: Attempt) =>
+const attacked = (open: Effect.Effect<Host, unknown, Jobs.Jobs | JobStore | Scope.Scope>, attempt: Attempt) =>
   Effect.gen(function*() {
     const { as } = yield* open
     const alice = yield* as("alice")
@@ -91,7 +92,7 @@ const attacked = (open: Effect.Effect<Host, unknown, Jobs | JobStore | Scope.Sco
     }
   })
 
-const lists = (open: Effect.Effect<Host, unknown, Jobs | JobStore | Scope.Scope>, hasTasks: boolean) =>
+const lists = (open: Effect.Effect<Host, unknown, Jobs.Jobs | JobStore | Scope.Scope>, hasTasks: boolean) =>
   Effect.gen(function*() {
     const { as } = yield* open
     const { done, going } = yield* jobsOf(yield* as("alice"))
@@ -111,7 +112,7 @@ const lists = (open: Effect.Effect<Host, unknown, Jobs | JobStore | Scope.Scope>
     }
   })
 
-const keys = (open: Effect.Effect<Host, unknown, Jobs | JobStore | Scope.Scope>) =>
+const keys = (open: Effect.Effect<Host, unknown, Jobs.Jobs | JobStore | Scope.Scope>) =>
   Effect.gen(function*() {
     const { as } = yield* open
     const { done } = yield* jobsOf(yield* as("alice"))

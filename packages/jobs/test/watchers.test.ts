@@ -1,5 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Job, Jobs, JobStore } from "@holdfast/jobs"
+import * as Job from "@holdfast/jobs/Job"
+import * as Jobs from "@holdfast/jobs/Jobs"
+import * as MemoryStore from "@holdfast/jobs/MemoryStore"
+import * as Runner from "@holdfast/jobs/Runner"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -15,7 +18,7 @@ describe("a watcher of a job", () => {
   it.effect("that leaves takes no news from another one of the same job", () => {
     const gate = Deferred.makeUnsafe<void>()
     return Effect.gen(function*() {
-      const jobs = yield* Jobs
+      const jobs = yield* Jobs.Jobs
       const id = yield* jobs.start(Count, { to: 3 })
       const watch = Effect.forkChild(Stream.runCollect(jobs.progress(id)), { startImmediately: true })
       const [leaver, stayer] = [yield* watch, yield* watch]
@@ -25,7 +28,7 @@ describe("a watcher of a job", () => {
       yield* TestClock.adjust("1 minute")
       assert.strictEqual((yield* Fiber.join(stayer)).at(-1)?.state, "succeeded")
     }).pipe(Effect.provide(
-      Count.toLayer(({ to }) => Effect.as(Deferred.await(gate), to)).pipe(Layer.provide(JobStore.layerMemory))
+      Runner.toLayer(Count, ({ to }) => Effect.as(Deferred.await(gate), to)).pipe(Layer.provide(MemoryStore.layer))
     ))
   })
 
@@ -33,7 +36,7 @@ describe("a watcher of a job", () => {
     Effect.gen(function*() {
       const rows = yield* Rows
       yield* Effect.gen(function*() {
-        const jobs = yield* Jobs
+        const jobs = yield* Jobs.Jobs
         // Nothing runs it.
         const id = yield* jobs.start(Count, { to: 3 })
         const watching = yield* Effect.forkChild(Effect.flip(Stream.runDrain(jobs.progress(id))), {

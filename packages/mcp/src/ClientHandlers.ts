@@ -33,13 +33,22 @@ export class RequestDeclined extends Data.TaggedError("RequestDeclined")<{
 }> {}
 
 /** A request of the server's, and the object it is answered with. `params` is the server's own, unchecked. */
-export type RequestHandler = (params: unknown, asker: Asker) => Effect.Effect<object, RequestDeclined>
+export type RequestHandler<R = never> = (
+  params: unknown,
+  asker: Asker
+) => Effect.Effect<object, RequestDeclined, R>
 
-export interface ClientHandlers {
+/**
+ * `R`: the services that handlers need, such as a database or the application's own. They are those of the place where the runtime
+ * is made: `McpConnections.layer` requires them.
+ */
+export interface ClientHandlers<R = never> {
   /** Answers `roots/list`. */
-  readonly roots?: ((asker: Asker) => Effect.Effect<ReadonlyArray<Root>, RequestDeclined>) | undefined
+  readonly roots?: ((asker: Asker) => Effect.Effect<ReadonlyArray<Root>, RequestDeclined, R>) | undefined
   /** Answers `sampling/createMessage`: asks a model on the server's behalf. Show the user what is asked first. */
-  readonly sampling?: RequestHandler | undefined
+  readonly sampling?: RequestHandler<R> | undefined
   /** Answers `elicitation/create`: asks the user. Never for secrets. */
-  readonly elicitation?: RequestHandler | undefined
+  readonly elicitation?: RequestHandler<R> | undefined
+  /** Which questions `elicitation` takes: forms, pages to open in a browser. Default: forms, as revisions before 2025-11-25 had it. */
+  readonly elicitationModes?: ReadonlyArray<"form" | "url"> | undefined
 }

@@ -11,8 +11,9 @@ import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Redacted from "effect/Redacted"
 import type { HttpAuthorizer } from "./HttpAuthorizer.ts"
-import * as Concealment from "./internal/Concealment.ts"
-import type { SessionLostClassifier, SessionSigns } from "./internal/SessionLost.ts"
+import type { SessionLostClassifier, SessionSigns } from "./internal/http/SessionLost.ts"
+import * as redactSecrets from "./internal/link/redactSecrets.ts"
+import type { OpenOwnLink } from "./Link.ts"
 
 /** A server that is a process of ours: started with `command` and `args`, never through a shell. */
 export class StdioEndpoint extends Data.TaggedClass("Stdio")<{
@@ -27,6 +28,8 @@ export class StdioEndpoint extends Data.TaggedClass("Stdio")<{
   readonly inheritEnv: boolean
   /** Values in the other fields that are secrets although these are not, such as a token among the arguments. No message has them. */
   readonly secrets: ReadonlyArray<Redacted.Redacted>
+  /** Opens its link in a way of its own. `undefined`: the way of its kind. Not part of the key. */
+  readonly open: OpenOwnLink | undefined
 }> {}
 
 /** A server behind a url, spoken to over Streamable HTTP. */
@@ -45,6 +48,8 @@ export class HttpEndpoint extends Data.TaggedClass("Http")<{
   readonly isSessionLost: SessionLostClassifier | SessionSigns | undefined
   /** Values in the url that are secrets although a url is none, such as a token in its path. No message has them. */
   readonly secrets: ReadonlyArray<Redacted.Redacted>
+  /** Opens its link in a way of its own. `undefined`: the way of its kind. Not part of the key. */
+  readonly open: OpenOwnLink | undefined
 }> {}
 
 /** A server behind a url that speaks the deprecated HTTP+SSE transport of revision 2024-11-05 only. */
@@ -57,6 +62,8 @@ export class SseEndpoint extends Data.TaggedClass("Sse")<{
   readonly authorizer: HttpAuthorizer | undefined
   /** Values in the url that are secrets although a url is none, such as a token in its path. No message has them. */
   readonly secrets: ReadonlyArray<Redacted.Redacted>
+  /** Opens its link in a way of its own. `undefined`: the way of its kind. Not part of the key. */
+  readonly open: OpenOwnLink | undefined
 }> {}
 
 export type Endpoint = StdioEndpoint | HttpEndpoint | SseEndpoint
@@ -73,6 +80,8 @@ export interface StdioOptions {
   readonly inheritEnv?: boolean | undefined
   /** Default: none. Values of the command, the arguments or the url to be kept out of every message. Not part of the key. */
   readonly secrets?: ReadonlyArray<string | Redacted.Redacted> | undefined
+  /** Opens its link in a way of its own, such as through another program. Default: the way of its kind. Not part of the key. */
+  readonly open?: OpenOwnLink | undefined
 }
 
 export interface SseOptions {
@@ -83,6 +92,8 @@ export interface SseOptions {
   readonly authorizer?: HttpAuthorizer | undefined
   /** Default: none. Values of the command, the arguments or the url to be kept out of every message. Not part of the key. */
   readonly secrets?: ReadonlyArray<string | Redacted.Redacted> | undefined
+  /** Opens its link in a way of its own, such as through another program. Default: the way of its kind. Not part of the key. */
+  readonly open?: OpenOwnLink | undefined
 }
 
 export interface HttpOptions extends SseOptions {
@@ -109,9 +120,10 @@ const stdio = (options: StdioOptions): StdioEndpoint =>
     command: options.command,
     args: options.args ?? [],
     cwd: options.cwd,
-    env: redact(options.env),
+    env: asRedacted(options.env),
     inheritEnv: options.inheritEnv ?? false,
-    secrets: redactAll(options.secrets)
+    secrets: allRedacted(options.secrets),
+    open: options.open
   })
 
 /** A Streamable HTTP endpoint from its url. An ill-formed url fails when connecting, as `Unreachable`. */
@@ -128,11 +140,11 @@ const sse = (options: SseOptions): SseEndpoint => new SseEndpoint(httpParts(opti
 
 /** The endpoint in one line, for messages: the command line, or the url without credentials and query; without secrets. */
 const describe = (endpoint: Endpoint): string => {
-  const conceal = Concealment.make(endpoint.secrets.map((secret) => String(Redacted.value(secret))))
-  if (endpoint._tag === "Stdio") return conceal([endpoint.command, ...endpoint.args].join(" "))
+  const redact = redactSecrets.make(endpoint.secrets.map((secret) => String(Redacted.value(secret))))
+  if (endpoint._tag === "Stdio") return redact([endpoint.command, ...endpoint.args].join(" "))
   if (!URL.canParse(endpoint.url)) return "an ill-formed url"
   const url = new URL(endpoint.url)
-  return conceal(`${url.protocol}//${url.host}${url.pathname}`)
+  return redact(`${url.protocol}//${url.host}${url.pathname}`)
 }
 
 /** Constructors and views of endpoints. */
@@ -140,17 +152,20 @@ export const Endpoint = { stdio, http, sse, describe } as const
 
 const defaultSessionEndTimeout = "2 seconds"
 
-const httpParts = ({ authorizer, headers, secrets, url }: SseOptions) => ({
+const httpParts = ({ authorizer, headers, open, secrets, url }: SseOptions) => ({
   url: String(url),
-  headers: redact(headers),
+  headers: asRedacted(headers),
   authorizer,
-  secrets: redactAll(secrets)
+  secrets: allRedacted(secrets),
+  open
 })
 
-const redactAll = (values: ReadonlyArray<string | Redacted.Redacted> = []): ReadonlyArray<Redacted.Redacted> =>
+const allRedacted = (values: ReadonlyArray<string | Redacted.Redacted> = []): ReadonlyArray<Redacted.Redacted> =>
   values.map((value) => typeof value === "string" ? Redacted.make(value) : value)
 
-const redact = (values: Readonly<Record<string, string | Redacted.Redacted>> = {}): Record<string, Redacted.Redacted> =>
+const asRedacted = (
+  values: Readonly<Record<string, string | Redacted.Redacted>> = {}
+): Record<string, Redacted.Redacted> =>
   Object.fromEntries(
     Object.entries(values).map((
       [name, value]

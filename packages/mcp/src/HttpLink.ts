@@ -22,22 +22,20 @@
  *
  * @see https://modelcontextprotocol.io/specification/2025-11-25/basic/transports
  */
-import type { Deadlines } from "@holdfast/core/Deadlines"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
-import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type { Dispatcher } from "undici"
-import type { HttpAuthorizer } from "./HttpAuthorizer.ts"
-import * as Boundary from "./internal/Boundary.ts"
-import * as HttpAgent from "./internal/HttpAgent.ts"
-import * as HttpAuthorization from "./internal/HttpAuthorization.ts"
-import { faultOf } from "./internal/HttpHeaders.ts"
-import { HttpTransport } from "./internal/HttpTransport.ts"
-import { isSessionLost, type SessionLostClassifier, type SessionSigns } from "./internal/SessionLost.ts"
+import * as HttpAgent from "./internal/http/HttpAgent.ts"
+import * as HttpAuthorization from "./internal/http/HttpAuthorization.ts"
+import { faultOf } from "./internal/http/HttpHeaders.ts"
+import type { HttpLinkOptions } from "./internal/http/HttpLinkOptions.ts"
+import { HttpTransport } from "./internal/http/HttpTransport.ts"
+import { isSessionLost, type SessionLostClassifier, type SessionSigns } from "./internal/http/SessionLost.ts"
+import * as Boundary from "./internal/link/Boundary.ts"
+import { scopedFork } from "./internal/link/scopedFork.ts"
 import type { Link, LinkReceiver } from "./Link.ts"
 
 /**
@@ -85,29 +83,7 @@ export {
   type SessionSigns
 }
 
-export interface HttpLinkOptions {
-  /** Absolute, `http:` or `https:`. A name and password in it become an `Authorization` header. */
-  readonly url: string
-  /** Sent with every request. Headers of the protocol win over them. */
-  readonly headers: Readonly<Record<string, Redacted.Redacted>>
-  /** Asked for credentials. Default: none, the headers are all there is. */
-  readonly authorizer?: HttpAuthorizer | undefined
-  /** Keeps the times that are waited: for a reconnection, for what a server leaves open after the answer. */
-  readonly deadlines: Pick<Deadlines, "arm">
-  /** Longest message accepted. Default: 64 MiB. */
-  readonly maxMessageBytes?: number | undefined
-  /**
-   * Whether a response means that the server has forgotten the session. Asked about every status but 2xx, and about a JSON-RPC
-   * error that comes alone as JSON with a 2xx; only of requests that named a session. One that throws has not said so. Said by `Endpoint.http`, or by
-   * `LayerOptions.isSessionLost` for a server of a config file. A function is the only judge, and what it takes for lost is closed
-   * at once. Signs, which a config file can say, are known on top of `isSessionLost`, which is the default.
-   */
-  readonly isSessionLost?: SessionLostClassifier | SessionSigns | undefined
-  /** Asks for the server's own stream after the handshake. In a config file `push`. Default: true. */
-  readonly push?: boolean | undefined
-  /** How long the DELETE that ends the session may take. In a config file `sessionEndTimeout`. Default: 2 seconds. */
-  readonly sessionEndTimeout?: Duration.Input | undefined
-}
+export type { HttpLinkOptions }
 
 /**
  * The options make no HTTP request: an ill-formed url, a header that HTTP forbids, a proxy that is none.
@@ -136,7 +112,7 @@ export const make = Effect.fnUntraced(function*(
     dispatcher: yield* Effect.flatten(HttpDispatcher).pipe(Effect.provideService(HttpProxies, Effect.succeed(proxies))),
     sender: options.authorizer === undefined
       ? HttpAuthorization.plain
-      : HttpAuthorization.make(options.authorizer, Effect.runForkWith(yield* Effect.context()), boundary),
+      : HttpAuthorization.make(options.authorizer, yield* scopedFork, boundary),
     clock: yield* Clock.Clock,
     random: yield* Random.Random
   })

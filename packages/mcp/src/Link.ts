@@ -16,7 +16,8 @@
  */
 import type * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import type * as Effect from "effect/Effect"
-import type { Delivery, ProcessEnd } from "./McpRuntimeError.ts"
+import type * as Scope from "effect/Scope"
+import type { ConnectReason, Delivery, ProcessEnd } from "./McpRuntimeError.ts"
 
 /** One frame on its way out, and who wants to know its fate. */
 export interface Outbound {
@@ -145,3 +146,18 @@ export interface Link {
   /** The server's process, where it is ours. */
   readonly process?: { readonly pid: number } | undefined
 }
+
+/** What an opener of links needs to know of the connection that wants one. */
+export interface OpenOptions {
+  /** The server's name in messages. */
+  readonly server: string
+  /** Longest message accepted. Default: 64 MiB. */
+  readonly maxMessageBytes?: number | undefined
+}
+
+/** How an endpoint with a link of its own is opened. `direct` opens it as if it had none: the process, or the url. */
+export type OpenOwnLink = (
+  options: OpenOptions,
+  receiver: LinkReceiver,
+  direct: Effect.Effect<Link, ConnectReason, Scope.Scope>
+) => Effect.Effect<Link, ConnectReason, Scope.Scope>

@@ -28,17 +28,17 @@ import * as Result from "effect/Result"
 import * as path from "node:path"
 import { ConfigWarning } from "./ConfigWarning.ts"
 import type { Endpoint } from "./Endpoint.ts"
-import * as Dialects from "./internal/configDialects.ts"
-import * as ConfigDocument from "./internal/ConfigDocument.ts"
-import { type EntryContext, EntryReader } from "./internal/EntryReader.ts"
-import { faultOfRevision } from "./internal/holdfastOptions.ts"
+import * as Dialects from "./internal/config/configDialects.ts"
+import * as ConfigDocument from "./internal/config/ConfigDocument.ts"
+import { type EntryContext, EntryReader } from "./internal/config/EntryReader.ts"
+import { faultOfRevision } from "./internal/config/holdfastOptions.ts"
+import { decodeEntry, type Entry, switchedOff } from "./internal/config/serverEntry.ts"
+import { type CallDeadlines, callDeadlines, policyInput } from "./internal/config/serverPolicy.ts"
+import type { Era } from "./internal/connection/contract.ts"
 import { environment, homeDirectory, readBytes, workingDirectory } from "./internal/nodePlatform.ts"
-import { decodeEntry, type Entry, switchedOff } from "./internal/serverEntry.ts"
-import { type CallDeadlines, callDeadlines, policyInput } from "./internal/serverPolicy.ts"
-import type { Era } from "./McpConnection.ts"
 import { ConfigInvalid, McpRuntimeError } from "./McpRuntimeError.ts"
 
-export type { HostSharing } from "./internal/serverEntry.ts"
+export type { HostSharing } from "./internal/config/serverEntry.ts"
 
 /** One server of a config: what it is, how it is pooled, how long its calls may take, which of its tools are offered. */
 export interface ServerConfig extends Entry {
@@ -91,10 +91,11 @@ export interface ServerOptions {
 /** No config is longer: `~/.claude.json`, which holds a history besides, reaches some megabytes. */
 const maxBytes = 32 * 1024 * 1024
 
-/** Reads a config file. */
-const load = Effect.fn("McpConfig.load")(function*(file: string, origin: Omit<Origin, "file"> = {}) {
+/** Reads a config file. `origin.file`: what messages call it. */
+const load = Effect.fn("McpConfig.load")(function*(file: string, origin: Origin = {}) {
   const absolute = path.resolve(yield* workingDirectory, file)
-  const problem = (problem: string) => invalid({ file, path: "", expected: "a config file", problem })
+  const shown = origin.file ?? file
+  const problem = (problem: string) => invalid({ file: shown, path: "", expected: "a config file", problem })
   const bytes = yield* Effect.mapError(
     readBytes(absolute, maxBytes),
     ({ code }) => problem(unreadable[code] ?? `it cannot be read (${code})`)
@@ -105,7 +106,7 @@ const load = Effect.fn("McpConfig.load")(function*(file: string, origin: Omit<Or
     return yield* problem(`${format} is not read; write the same servers as JSON, under "mcpServers"`)
   }
   const directory = origin.directory ?? Dialects.folderOf(path.dirname(absolute))
-  return yield* parseAs(text, { ...origin, directory, file }, absolute)
+  return yield* parseAs(text, { ...origin, directory, file: shown }, absolute)
 })
 
 /** Reads a config from the text of one. */

@@ -13,208 +13,64 @@
  * more.
  */
 import * as DeadlineSweeper from "@holdfast/core/Deadlines"
-import type * as Messages from "@holdfast/protocol/Messages"
-import type { SubscriptionFilter } from "@holdfast/protocol/ModernEra"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
-import type { ClientHandlers } from "./ClientHandlers.ts"
-import { Endpoint, type HttpEndpoint, type SseEndpoint, type StdioEndpoint } from "./Endpoint.ts"
-import * as Boundary from "./internal/Boundary.ts"
-import * as Concealment from "./internal/Concealment.ts"
-import * as connectFailure from "./internal/connectFailure.ts"
-import { annotation } from "./internal/ConnectionLog.ts"
-import * as Dialing from "./internal/dialing.ts"
-import * as Handshake from "./internal/handshake.ts"
-import { fulfilling } from "./internal/inputRounds.ts"
-import { openerOf } from "./internal/memoryEndpoints.ts"
-import { Multiplexer } from "./internal/Multiplexer.ts"
-import { quoteStderr } from "./internal/quoteStderr.ts"
-import { guarded } from "./internal/SessionLost.ts"
-import type { Doubts, Link, LinkReceiver } from "./Link.ts"
-import {
-  type ConnectionLost,
-  type ConnectReason,
-  type DeadlineExceeded,
-  HandshakeFailed,
-  HandshakeTimeout,
-  type HttpRejected,
-  type InvalidAnswer,
-  type OutcomeUnknown,
-  type ServerError,
-  type TooBusy
-} from "./McpRuntimeError.ts"
-import * as StdioLink from "./StdioLink.ts"
+import { Endpoint } from "./Endpoint.ts"
+import * as connectFailure from "./internal/connection/connectFailure.ts"
+import type { ConnectOptions, McpConnection as Connection } from "./internal/connection/contract.ts"
+import * as Dialing from "./internal/connection/dialing.ts"
+import * as Handshake from "./internal/connection/handshake.ts"
+import { fulfilling } from "./internal/connection/inputRounds.ts"
+import { Multiplexer } from "./internal/connection/Multiplexer.ts"
+import { openLink } from "./internal/connection/openLink.ts"
+import { quoteStderr } from "./internal/connection/quoteStderr.ts"
+import { hintFor } from "./internal/connection/startHints.ts"
+import * as Boundary from "./internal/link/Boundary.ts"
+import * as redactSecrets from "./internal/link/redactSecrets.ts"
+import { scopedFork } from "./internal/link/scopedFork.ts"
+import { annotation } from "./internal/pool/ConnectionLog.ts"
+import { type ConnectReason, HandshakeFailed, HandshakeTimeout } from "./McpRuntimeError.ts"
 
-/**
- * How a request can fail. `ConnectionLost`: it was not executed and may be sent again. `OutcomeUnknown`: it may have run.
- * `HttpRejected`: refused by the HTTP server with a status that no new connection will change, or with `retryAfterMillis`.
- */
-export type CallFailure =
-  | ServerError
-  | ConnectionLost
-  | OutcomeUnknown
-  | DeadlineExceeded
-  | InvalidAnswer
-  | HttpRejected
-  | TooBusy
+export type {
+  CallFailure,
+  ConnectOptions,
+  Diagnostics,
+  Era,
+  RequestOptions,
+  Spoken
+} from "./internal/connection/contract.ts"
 
-export interface RequestOptions {
-  /** Called with each progress notification, synchronously: what it throws, or its promise rejects with, is logged and harms nobody. */
-  readonly onProgress?: ((progress: Messages.Progress) => void) | undefined
-  /** Longest silence after hand-off; progress renews it. Default: none. */
-  readonly idleDeadline?: Duration.Input | undefined
+/** Ways to come by a connection. */
+export const McpConnection = {
   /**
-   * Longest wait for the answer, whatever progress says. It begins once: at hand-off, or earlier, when the call has to wait for that
-   * behind others. A function is asked then, for what is left of a deadline that began before; it is told the sweeper's time.
-   * Default: none.
+   * Opens a connection to an endpoint: starts the process or prepares HTTP, then `initialize` and `notifications/initialized`.
+   * The Scope owns it. Fails with the reason nearest to the cause, last words of the server included.
    */
-  readonly hardDeadline?: Duration.Input | ((now?: number) => Duration.Input) | undefined
-  /** Members for the request's `_meta`. */
-  readonly meta?: object | undefined
-  /** What is said in headers besides, in the modern era over HTTP. Names in small letters. Default: nothing. */
-  readonly headers?: Readonly<Record<string, string>> | undefined
-  /** Of a `subscriptions/listen`: told, synchronously, when the server says what of it it will tell (its params). */
-  readonly onAcknowledged?: ((params: unknown) => void) | undefined
-  /** The name under which the handlers of a call that needs input are told of its server. Default: the connection's. */
-  readonly server?: string | undefined
-}
+  connect: (options: ConnectOptions): Effect.Effect<Connection, ConnectReason, Scope.Scope> =>
+    Dialing.dial(options, connectOver)
+} as const
 
-/** What a server got wrong so far without harm to the connection. */
-export interface Diagnostics {
-  /** Lines that were no message and answered no call. */
-  readonly noise: number
-  /** Answers and progress for calls that were not waiting. */
-  readonly unmatched: number
-  /** Ill-formed answers, each of which failed its call. */
-  readonly invalid: number
-}
-
-/** `legacy`: revisions up to 2025-11-25, with a handshake. `modern`: 2026-07-28 and later, without. */
-export type Era = "legacy" | "modern"
-
-/** What a server was found to speak. Plain data: to be kept for the next connection to it, and given back as it is. */
-export type Spoken = Handshake.Spoken
-
-export interface McpConnection {
-  /** Its name in messages. */
-  readonly server: string
-  readonly era: Era
-  readonly serverInfo: Messages.Implementation
-  readonly capabilities: Messages.ServerCapabilities
-  /** The revision agreed on. */
-  readonly protocolVersion: string
-  readonly instructions?: string | undefined
-  /** Asks the server. The result is the server's own object, unchecked but for being one. */
-  readonly request: (
-    method: string,
-    params?: object,
-    options?: RequestOptions
-  ) => Effect.Effect<unknown, CallFailure>
-  /** Tells the server. Done when written (stdio) or accepted (HTTP, which fails after a minute without a word). */
-  readonly notify: (method: string, params?: object) => Effect.Effect<void, CallFailure>
-  /** Modern servers: asks to be told of changes, and waits until the server ends that. Not counted as in flight. */
-  readonly listen: (
-    filter: SubscriptionFilter,
-    options?: Pick<RequestOptions, "onAcknowledged">
-  ) => Effect.Effect<void, CallFailure>
-  /** Waits until the connection can no longer be used, and says why. */
-  readonly closed: Effect.Effect<ConnectReason>
-  /** Over HTTP: reasons to think that the server does not know this connection any more. Whoever owns it decides. */
-  readonly doubts?: Doubts | undefined
-  /** Bytes received so far, without those of refusals. */
-  readonly received: () => number
-  /** Requests that wait for an answer. */
-  readonly inFlight: () => number
-  readonly diagnostics: () => Diagnostics
-  /** The server's process, where it is ours. */
-  readonly process?: { readonly pid: number } | undefined
-}
-
-export interface ConnectOptions {
-  /** Its name in messages. */
-  readonly server: string
-  readonly endpoint: Endpoint
-  /** How we introduce ourselves. */
-  readonly clientInfo: Messages.Implementation
-  /** Spawn or dial, and handshake, all in all; then `HandshakeTimeout`. Default: none, the caller's own limit holds. */
-  readonly connectTimeout?: Duration.Input | undefined
-  /**
-   * Which era to speak. Default: `auto`, asks the server. A server whose process ends over the question, or that takes it for its start, is
-   * dialled once more and spoken to the old way first: `legacy first` says `initialize`, and goes on in the modern way if that is refused
-   * for it. A url that refuses `initialize` with 400, 404 or 405 is asked for HTTP+SSE then, unless `modern` is said.
-   */
-  readonly era?: Era | "auto" | "legacy first" | undefined
-  /** The revision to speak, and no other is asked for. Default: the newest that both sides speak. */
-  readonly protocolVersion?: string | undefined
-  /** What `onSpoken` was told by an earlier connection to the same server. Where `era` is `auto` it spares the question. */
-  readonly spoken?: Spoken | undefined
-  /** Told what the server was found to speak, for the next connection; undefined when nothing of it is sure. */
-  readonly onSpoken?: ((spoken: Spoken | undefined) => void) | undefined
-  /** How verbose a modern server is to be, asked at every request. A legacy one is told by `logging/setLevel`. */
-  readonly logLevel?: (() => string | undefined) | undefined
-  /** What is offered to the server. Default: nothing, so that a server that asks gets "method not found". */
-  readonly handlers?: ClientHandlers | undefined
-  /** Given, when the attempt begins, a function that says how far it is, with the server's words: for callers that give up meanwhile. */
-  readonly onDialing?: ((progress: () => string) => void) | undefined
-  /**
-   * Told every notification but progress and cancellations, in order and synchronously: what it throws, or its promise rejects with,
-   * is logged.
-   */
-  readonly onNotification?: ((method: string, params: unknown) => void) | undefined
-  /** Keeps the deadlines of all requests. Default: a sweeper of its own. */
-  readonly deadlines?: DeadlineSweeper.Deadlines | undefined
-  /** Calls that may wait for answers at once, past it `TooBusy`. Default: 16 384, a backstop; the pool's limit is lower. */
-  readonly maxInFlight?: number | undefined
-  /** Longest message accepted. Default: 64 MiB. */
-  readonly maxMessageBytes?: number | undefined
-}
-
-/**
- * Opens a connection to an endpoint: starts the process or prepares HTTP, then `initialize` and `notifications/initialized`.
- * The Scope owns it. Fails with the reason nearest to the cause, last words of the server included.
- */
-export const connect = (options: ConnectOptions): Effect.Effect<McpConnection, ConnectReason, Scope.Scope> =>
-  Dialing.dial(options, (options, course) =>
-    connectOver(
-      options,
-      (receiver, deadlines) => {
-        const { endpoint } = options
-        const direct = endpoint._tag === "Stdio"
-          ? openStdio(options, endpoint, receiver)
-          : endpoint._tag === "Sse"
-          ? openSse(options, endpoint, receiver, deadlines, course)
-          : openHttp(options, endpoint, receiver, deadlines)
-        return openerOf(endpoint)?.(options, receiver, direct) ?? direct
-      },
-      course
-    ))
-
-type OpenLink = (
-  receiver: LinkReceiver,
-  deadlines: DeadlineSweeper.Deadlines
-) => Effect.Effect<Link, ConnectReason, Scope.Scope>
+export type McpConnection = Connection
 
 const connectOver = Effect.fnUntraced(function*(
   options: ConnectOptions,
-  open: OpenLink,
   course: Dialing.Course
-): Effect.fn.Return<McpConnection, ConnectReason, Scope.Scope> {
+): Effect.fn.Return<Connection, ConnectReason, Scope.Scope> {
   const { endpoint, handlers = {}, server } = options
   const place: connectFailure.Place = {
     server,
     target: endpoint._tag === "Stdio" ? endpoint.command : Endpoint.describe(endpoint),
-    conceal: Concealment.ofEndpoint(endpoint)
+    redact: redactSecrets.ofEndpoint(endpoint)
   }
   const deadlines = options.deadlines ?? (yield* DeadlineSweeper.make)
-  const fork = Effect.runForkWith(yield* Effect.context())
+  const fork = yield* scopedFork
   const boundary = Boundary.make(server, fork)
   const multiplexer = new Multiplexer({
     server,
     url: endpoint._tag === "Stdio" ? "" : place.target,
     deadlines,
-    conceal: place.conceal,
+    redact: place.redact,
     maxInFlight: options.maxInFlight ?? 16_384,
     handlers,
     onNotification: options.onNotification ?? noListener,
@@ -226,7 +82,7 @@ const connectOver = Effect.fnUntraced(function*(
   const until = deadlines.now() + limitOf(options)
 
   const dial = Effect.gen(function*() {
-    const link = yield* open(multiplexer, deadlines)
+    const link = yield* openLink(options, multiplexer, { deadlines, fork, course })
     multiplexer.attach(link)
     stderrTail = link.stderrTail
     const handshakes = Handshake.make(
@@ -247,14 +103,14 @@ const connectOver = Effect.fnUntraced(function*(
         const { closed, lastFailure: linkFailure } = multiplexer
         course.trouble = { failure, linkFailure, closed }
         return failure._tag === "HandshakeFailed"
-          ? withLastWords(failure, place.conceal(stderrTail()))
+          ? withLastWords(failure, place.redact(stderrTail()))
           : connectFailure.ofHandshake(place, { failure, linkFailure, closed, stderrTail: stderrTail() })
       })
     )
     return { link, ...outcome }
   })
   const details = () => {
-    const words = place.conceal(stderrTail())
+    const words = place.redact(stderrTail())
     return { ...hintFor(endpoint, multiplexer.firstNoise), ...(words !== "" && { stderrTail: words }) }
   }
   const progress = () => {
@@ -278,7 +134,7 @@ const connectOver = Effect.fnUntraced(function*(
   if (onSpoken !== undefined) boundary.ask("onSpoken", () => onSpoken(spoken))
 
   let listening = 0
-  const request: McpConnection["request"] = (method, params, requestOptions = {}) =>
+  const request: Connection["request"] = (method, params, requestOptions = {}) =>
     multiplexer.request(method, params, requestOptions)
   return {
     server,
@@ -302,71 +158,6 @@ const connectOver = Effect.fnUntraced(function*(
   }
 })
 
-const openStdio = (
-  { maxMessageBytes, server }: ConnectOptions,
-  endpoint: StdioEndpoint,
-  receiver: LinkReceiver
-): Effect.Effect<Link, ConnectReason, Scope.Scope> => {
-  const { args, command, cwd, inheritEnv } = endpoint
-  const env = Object.fromEntries(
-    Object.entries(endpoint.env).map(([name, value]) => [name, String(Redacted.value(value))])
-  )
-  return StdioLink.make(
-    { command, args, env, inheritEnv, maxMessageBytes, ...(cwd !== undefined && { cwd }) },
-    receiver
-  ).pipe(
-    Effect.mapError(({ reason }) => connectFailure.ofSpawn(server, endpoint, reason))
-  )
-}
-
-const openHttp = (
-  { maxMessageBytes, server }: ConnectOptions,
-  endpoint: HttpEndpoint,
-  receiver: LinkReceiver,
-  deadlines: DeadlineSweeper.Deadlines
-): Effect.Effect<Link, ConnectReason, Scope.Scope> =>
-  // Loaded when it is needed: undici takes about 50 ms to load, and stdio has no use for it.
-  Effect.all([loaded(() => import("./HttpLink.ts")), Effect.context<never>()]).pipe(
-    Effect.flatMap(([HttpLink, context]) => {
-      const { isSessionLost, push, sessionEndTimeout } = endpoint
-      const complain = (error: unknown) =>
-        void Effect.runForkWith(context)(Effect.logError(`${server}: isSessionLost failed, the default decides`, error))
-      const classify = typeof isSessionLost === "function" ? guarded(isSessionLost, complain) : isSessionLost
-      const session = { isSessionLost: classify, push, sessionEndTimeout }
-      return HttpLink.make({ ...partsOf(endpoint), ...session, deadlines, maxMessageBytes }, receiver)
-    }),
-    Effect.mapError(({ description }) => new HandshakeFailed({ server, description }))
-  )
-
-const openSse = (
-  { maxMessageBytes, server }: ConnectOptions,
-  endpoint: SseEndpoint,
-  receiver: LinkReceiver,
-  deadlines: DeadlineSweeper.Deadlines,
-  course: Dialing.Course
-): Effect.Effect<Link, ConnectReason, Scope.Scope> =>
-  loaded(() => import("./SseLink.ts")).pipe(
-    Effect.flatMap((SseLink) => {
-      const onAddress = () => {
-        course.hasAddress = true
-      }
-      const limit = course.isGuess ? { deadlines, addressTimeout: addressPatience } : {}
-      return SseLink.make({ ...partsOf(endpoint), ...limit, maxMessageBytes, onAddress }, receiver)
-    }),
-    Effect.mapError(({ description }) => new HandshakeFailed({ server, description }))
-  )
-
-/** Code that is loaded when it is needed. A bundler may have broken it; the words are the module loader's, and hold no secret. */
-const loaded = <A>(load: () => Promise<A>): Effect.Effect<A, { readonly description: string }> =>
-  Effect.tryPromise({
-    try: load,
-    catch: (thrown) => ({
-      description: `this program's code for HTTP cannot be loaded: ${String(thrown).split("\n")[0]}`
-    })
-  })
-
-const partsOf = ({ authorizer, headers, url }: HttpEndpoint | SseEndpoint) => ({ url, headers, authorizer })
-
 /** How long a handshake waits for a server that says when to come back, where nobody says how long it may take. */
 const longestHandshake = "20 seconds"
 
@@ -388,9 +179,6 @@ const withinConnectTimeout = <A>(
   })
 }
 
-/** An event stream that names no address within this time is not one of HTTP+SSE: Streamable HTTP has streams, too. */
-const addressPatience: Duration.Input = "5 seconds"
-
 /** A start that takes longer is told of: whoever waits for it should know for what. */
 const patience = "5 seconds"
 
@@ -405,35 +193,3 @@ const noListener = (): void => {}
 
 const withLastWords = ({ description, server }: HandshakeFailed, stderrTail: string): HandshakeFailed =>
   new HandshakeFailed({ server, description, ...(stderrTail !== "" && { stderrTail }) })
-
-/** Why a server may be silent, as far as its command line or its stdout tells, and what to do about it. */
-const hintFor = (
-  endpoint: Endpoint,
-  noise: string | undefined
-): { readonly hint?: string; readonly advice?: string } => {
-  if (noise !== undefined) {
-    return {
-      hint: `on stdout it wrote ${noise}, which is no MCP message`,
-      advice: "It may need another argument to speak MCP there, such as stdio."
-    }
-  }
-  if (endpoint._tag !== "Stdio") return {}
-  const words = [endpoint.command, ...endpoint.args]
-  const launcher = words.map((word) => word.slice(Math.max(word.lastIndexOf("/"), word.lastIndexOf("\\")) + 1))
-    .find((word) => launchers.includes(word.replace(/\.(cmd|exe)$/, "")))
-  return launcher === undefined ? {} : { hint: `${launcher} may still be downloading` }
-}
-
-const launchers: ReadonlyArray<string> = [
-  "npx",
-  "pnpx",
-  "bunx",
-  "uvx",
-  "uv",
-  "pipx",
-  "npm",
-  "pnpm",
-  "yarn",
-  "docker",
-  "podman"
-]

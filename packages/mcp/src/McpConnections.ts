@@ -23,105 +23,51 @@
  * **Gotchas**: whether a tool may be repeated is taken from the server's last tool list. If nobody has asked for one, the first
  * call does so beside itself, unless it states `idempotent`.
  */
-import { ConnectionPool, Deadlines, type PoolEvent, type PoolPolicy, type PoolSnapshot } from "@holdfast/core"
-import * as Messages from "@holdfast/protocol/Messages"
-import * as Prompts from "@holdfast/protocol/Prompts"
-import * as Resources from "@holdfast/protocol/Resources"
+import type { PoolEvent, PoolSnapshot } from "@holdfast/core"
+import type * as Messages from "@holdfast/protocol/Messages"
+import type * as Prompts from "@holdfast/protocol/Prompts"
+import type * as Resources from "@holdfast/protocol/Resources"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as PubSub from "effect/PubSub"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import { resolve } from "node:path"
-import type { ClientHandlers } from "./ClientHandlers.ts"
 import type { Endpoint } from "./Endpoint.ts"
-import type { HttpAuthorizer } from "./HttpAuthorizer.ts"
-import { ConfigNews } from "./internal/ConfigNews.ts"
-import * as ConfigWatch from "./internal/ConfigWatch.ts"
-import * as ConnectionLog from "./internal/ConnectionLog.ts"
-import * as McpConnector from "./internal/connector.ts"
-import { isRepeatable } from "./internal/delivery.ts"
-import { guardedHandlers } from "./internal/guardedHandlers.ts"
-import { guardedListener } from "./internal/guardedListener.ts"
-import { Holding } from "./internal/Holding.ts"
-import { allPages, type Listing } from "./internal/listing.ts"
-import * as listings from "./internal/listings.ts"
+import * as Calls from "./internal/calls/Calls.ts"
+import type {
+  CallOptions,
+  CompletionRequest,
+  LayerOptions,
+  McpRequest,
+  PromptCall,
+  ServerNotification,
+  ToolCall,
+  ToolEvent,
+  UseOptions,
+  WaitOptions
+} from "./internal/calls/contract.ts"
+import * as ConfigWatch from "./internal/config/ConfigWatch.ts"
 import { workingDirectory } from "./internal/nodePlatform.ts"
-import { type Decode, Oddities } from "./internal/Oddities.ts"
-import { Replay } from "./internal/replay.ts"
-import { ServerMemory } from "./internal/ServerMemory.ts"
-import type { SessionLostClassifier } from "./internal/SessionLost.ts"
-import { type LogLevel, readAgain, Subscriptions } from "./internal/Subscriptions.ts"
-import * as Targets from "./internal/target.ts"
-import { toolEvents } from "./internal/toolEvents.ts"
-import { ToolHints } from "./internal/ToolHints.ts"
-import * as UnderNames from "./internal/underNames.ts"
-import { version } from "./internal/version.ts"
-import { Warmth } from "./internal/Warmth.ts"
+import { readAgain } from "./internal/subscriptions/Subscriptions.ts"
+import type { LogLevel } from "./internal/subscriptions/Teller.ts"
 import { McpConfig } from "./McpConfig.ts"
 import type { McpConnection } from "./McpConnection.ts"
-import { ConfigInvalid, DeadlineExceeded, McpRuntimeError, ToolDisabled } from "./McpRuntimeError.ts"
-import * as ToolFilter from "./ToolFilter.ts"
+import type { ConfigInvalid, McpRuntimeError } from "./McpRuntimeError.ts"
 
-/** How long to wait, and for what. */
-export interface WaitOptions {
-  /** Covers everything, waiting for a connection and repetitions included. Default: none beyond the server's own deadlines. */
-  readonly deadline?: Duration.Input | undefined
-  /** False fails at once with `NotReady` while the server is being restarted. Default: the policy's, true. */
-  readonly waitForReady?: boolean | undefined
+export type {
+  CallOptions,
+  CompletionRequest,
+  LayerOptions,
+  McpRequest,
+  PromptCall,
+  ServerNotification,
+  ToolCall,
+  ToolEvent,
+  UseOptions,
+  WaitOptions
 }
-
-export interface CallOptions extends WaitOptions {
-  /** True: running this call twice is as good as once, so it may be repeated when its outcome is unknown. Default: false. */
-  readonly idempotent?: boolean | undefined
-  /** Told about the call's progress, in order, before the call settles. What it throws, or promises and breaks, is logged once. */
-  readonly onProgress?: ((progress: Messages.Progress) => void) | undefined
-}
-
-/** How to borrow a connection. */
-export interface UseOptions {
-  /** Shortens the wait for a connection. Default: the policy's `acquireTimeout`. */
-  readonly timeout?: Duration.Input | undefined
-  readonly waitForReady?: boolean | undefined
-}
-
-/** Which tool, with which arguments. */
-export interface ToolCall {
-  readonly name: string
-  readonly arguments?: Readonly<Record<string, unknown>> | undefined
-}
-
-/** A request of any kind. */
-export interface Request {
-  readonly method: string
-  readonly params?: object | undefined
-}
-
-/** Which prompt, with which arguments. */
-export interface PromptCall {
-  readonly name: string
-  readonly arguments?: Readonly<Record<string, string>> | undefined
-}
-
-/** What a prompt's argument or a resource template's variable may be completed to. */
-export interface CompletionRequest {
-  readonly ref: { readonly type: "ref/prompt"; readonly name: string } | {
-    readonly type: "ref/resource"
-    readonly uri: string
-  }
-  readonly argument: { readonly name: string; readonly value: string }
-  readonly context?: { readonly arguments?: Readonly<Record<string, string>> } | undefined
-}
-
-/**
- * What happens to a call: progress any number of times, then its result. `skipped`: so many reports before this one were left out,
- * because the reader was more than 1024 behind.
- */
-export type ToolEvent =
-  | { readonly _tag: "Progress"; readonly progress: Messages.Progress; readonly skipped?: number }
-  | { readonly _tag: "Result"; readonly result: Messages.CallToolResult }
 
 export {
   /**
@@ -129,15 +75,6 @@ export {
    * for a while, because its connection was lost or replaced, and is heard of again now. Read it again.
    */
   readAgain
-}
-
-/** Something a server said of its own accord. `params` is its own, unchecked. */
-export interface ServerNotification {
-  /** Its configured name. */
-  readonly server: string
-  /** For example `notifications/tools/list_changed`, `notifications/message`, `notifications/resources/updated`. */
-  readonly method: string
-  readonly params: unknown
 }
 
 /** The servers of one application. A server is meant by its configured name, or by an endpoint. */
@@ -206,7 +143,7 @@ export class McpConnections extends Context.Service<McpConnections, {
    */
   readonly request: (
     server: string | Endpoint,
-    request: Request,
+    request: McpRequest,
     options?: CallOptions
   ) => Effect.Effect<unknown, McpRuntimeError>
   /**
@@ -264,27 +201,66 @@ export class McpConnections extends Context.Service<McpConnections, {
   readonly events: Stream.Stream<PoolEvent.PoolEvent>
   /** Refuses new calls, lets running ones finish until `timeout` (default 10 s), then closes everything. */
   readonly drain: (timeout?: Duration.Input) => Effect.Effect<void>
-}>()("@holdfast/mcp/McpConnections") {}
-
-/** Options of the application as a whole. */
-export interface LayerOptions {
-  /** What servers are told about the client. Default: holdfast and its version. */
-  readonly clientInfo?: { readonly name: string; readonly version: string; readonly title?: string } | undefined
-  /** What is offered to the servers: roots, sampling, elicitation. Default: nothing. */
-  readonly handlers?: ClientHandlers | undefined
-  /** Where the credentials of configured HTTP servers come from, by the server's name: see `OAuth`. Default: their headers. */
-  readonly authorizers?: Readonly<Record<string, HttpAuthorizer>> | undefined
+}>()("@holdfast/mcp/McpConnections") {
   /**
-   * Which responses of configured HTTP servers mean that the session is lost, by the server's name: see `HttpLinkOptions`. Default: 404,
-   * and any refusal that says so.
+   * Makes the service for as long as the Scope is open. Nothing is connected before it is needed. Fails with `ConfigInvalid` when the
+   * policy of the whole contradicts itself.
    */
-  readonly isSessionLost?: Readonly<Record<string, SessionLostClassifier>> | undefined
-  /** Limits over all servers (`maxConnections`, `drainTimeout`). What is said about a server in its config is the server's. */
-  readonly policy?: PoolPolicy.PoolPolicyInput | undefined
+  static make<R = never>(
+    config: McpConfig,
+    options: LayerOptions<R> = {}
+  ): Effect.Effect<McpConnections["Service"], McpRuntimeError, R | Scope.Scope> {
+    return Calls.make(config, options)
+  }
+
+  /**
+   * The service over a config. Fails with `ConfigInvalid` when the policy of the whole contradicts itself. Requires what the handlers
+   * of the options need.
+   */
+  static layer<R = never>(
+    config: McpConfig,
+    options?: LayerOptions<R>
+  ): Layer.Layer<McpConnections, McpRuntimeError, Exclude<R, Scope.Scope>> {
+    return Layer.effect(McpConnections, McpConnections.make(config, options))
+  }
+
+  /**
+   * The service over a config file. Needs nothing else on Node. Fails with `ConfigInvalid`, before anything is started, when the file cannot be
+   * read; a server whose entry is wrong is in `unusable`.
+   *
+   * @example
+   * ```ts
+   * import { McpConnections } from "@holdfast/mcp"
+   * import * as Effect from "effect/Effect"
+   *
+   * export const program = Effect.gen(function*() {
+   *   const mcp = yield* McpConnections
+   *   return yield* mcp.callTool("fs", { name: "read_text_file", arguments: { path: "README.md" } }, { deadline: "30 seconds" })
+   * }).pipe(Effect.provide(McpConnections.layerFile("mcp.json")))
+   * ```
+   */
+  static layerFile<R = never>(
+    file: string,
+    options: FileOptions<R> = {}
+  ): Layer.Layer<McpConnections, McpRuntimeError, Exclude<R, Scope.Scope>> {
+    return Layer.effect(
+      McpConnections,
+      Effect.gen(function*() {
+        const path = resolve(yield* workingDirectory, file)
+        // Before the config is read: what is written meanwhile is another one.
+        const seen = options.watch === true ? yield* ConfigWatch.textOf(path) : undefined
+        const mcp = yield* McpConnections.make(yield* McpConfig.load(file), options)
+        if (options.watch === true) {
+          yield* ConfigWatch.follow({ file, path, seen, load: McpConfig.load(file), take: mcp.reload })
+        }
+        return mcp
+      })
+    )
+  }
 }
 
 /** Options of a config that is a file. */
-export interface FileOptions extends LayerOptions {
+export interface FileOptions<R = never> extends LayerOptions<R> {
   /**
    * Takes the file anew whenever something else is in it: see `reload`. At once where the system tells of changes; where it does not
    * (too many watchers, a network file system), within one second or ten, and the log says so. What is no config leaves the last one in
@@ -292,249 +268,3 @@ export interface FileOptions extends LayerOptions {
    */
   readonly watch?: boolean | undefined
 }
-
-/** Makes the service for as long as the Scope is open. Nothing is connected before it is needed. */
-export const make = Effect.fnUntraced(function*(
-  config: McpConfig,
-  options: LayerOptions = {}
-): Effect.fn.Return<McpConnections["Service"], McpRuntimeError, Scope.Scope> {
-  const deadlines = yield* Deadlines.make
-  const targets = yield* Targets.make(config, options)
-  const clientInfo = options.clientInfo ?? { name: "holdfast", version }
-  const scope = yield* Effect.scope
-  const notifications = yield* PubSub.sliding<ServerNotification>(1024)
-  const reloads = yield* PubSub.sliding<void>(1)
-  yield* Effect.addFinalizer(() => Effect.andThen(PubSub.shutdown(notifications), PubSub.shutdown(reloads)))
-  const fork = Effect.runForkWith(yield* Effect.context())
-  const names = ({ fingerprint, label }: Targets.Target) => targets.names(fingerprint, label)
-  let isLossTold = false
-  const tell = (notification: ServerNotification): void => {
-    if (PubSub.publishUnsafe(notifications, notification) || PubSub.isShutdownUnsafe(notifications)) return
-    // Full means that a reader is behind: then its oldest is dropped, which takes an effect.
-    fork(PubSub.publish(notifications, notification))
-    if (isLossTold) return
-    isLossTold = true
-    fork(Effect.logWarning("a reader of the notifications of servers is more than 1024 behind and misses the oldest"))
-  }
-  const subscriptions = new Subscriptions({
-    current: targets.current,
-    onGap: (server, uri) => {
-      tell({ server, method: "notifications/resources/updated", params: { uri, _meta: { [readAgain]: true } } })
-    }
-  })
-  const memory = new ServerMemory()
-  const connector = McpConnector.make({
-    clientInfo,
-    memory,
-    deadlines,
-    handlers: options.handlers && guardedHandlers(options.handlers),
-    logLevel: (target) => subscriptions.level(target),
-    prepare: (target, connection) => subscriptions.serve(target, connection),
-    names,
-    onNotification: (target, method, params) => {
-      for (const server of names(target)) tell({ server, method, params })
-    }
-  })
-  const pool = yield* ConnectionPool.make(connector, {
-    policy: options.policy,
-    policyFor: (target) => McpConnector.poolPolicy(target, targets.isGone(target)),
-    deadlines
-  }).pipe(
-    Effect.mapError(({ actual, expected, option }) =>
-      new McpRuntimeError({
-        reason: new ConfigInvalid({ file: config.file, path: `policy.${option}`, expected, actual })
-      })
-    )
-  )
-  const configNews = new ConfigNews()
-  yield* configNews.tell(config.warnings)
-  const events = UnderNames.events(pool.events, targets.names)
-  yield* Effect.forkScoped(ConnectionLog.follow(events, () => deadlines.now()), { startImmediately: true })
-  const replay = new Replay({ pool, deadlines, memory, progress: connector.progress })
-  const warmth = new Warmth(pool, targets)
-  const holding = new Holding({ targets, subscriptions, replay, warmth, scope })
-  const oddities = new Oddities()
-
-  const list = <Page extends { readonly nextCursor?: string }, Item>(
-    target: Targets.Target,
-    listing: Listing<Page, Item>,
-    options: WaitOptions
-  ) =>
-    replay.run({
-      target,
-      method: listing.method,
-      limit: target.deadlines.read,
-      deadline: options.deadline,
-      waitForReady: options.waitForReady,
-      send: (connection, left) => allPages(listing, connection, left),
-      mayRepeat: Effect.succeed(true)
-    }).pipe(
-      Effect.flatMap(({ items, oddities: odd }) => Effect.as(oddities.tell(target.label, listing.method, odd), items))
-    )
-  const listTools = (target: Targets.Target, options: WaitOptions) =>
-    list(target, target.endpoint._tag === "Http" ? listings.toolsOverHttp : listings.tools, options).pipe(
-      Effect.tap((tools) => Effect.sync(() => hints.remember(target, tools))),
-      Effect.tap((tools) => configNews.tell(ConfigNews.ofMissing(target, tools))),
-      Effect.map((tools) => ToolFilter.offered(target.tools, tools))
-    )
-  const hints = new ToolHints(scope, memory, (target) => listTools(target, {}))
-
-  const request = (target: Targets.Target, { method, params }: Request, options: CallOptions) => {
-    const isTool = method === "tools/call"
-    const named = isTool && params !== undefined && "name" in params && typeof params.name === "string"
-      ? params.name
-      : undefined
-    const hiding = named === undefined ? undefined : ToolFilter.hiding(target.tools, named)
-    if (hiding !== undefined && named !== undefined) {
-      const reason = new ToolDisabled({ server: target.label, tool: named, said: hiding.said })
-      return Effect.fail(new McpRuntimeError({ reason }))
-    }
-    const { idempotent } = options
-    const onProgress = options.onProgress &&
-      guardedListener(
-        options.onProgress,
-        (error) => void fork(Effect.logWarning(`${target.label}: onProgress of ${method} failed`, error))
-      )
-    return replay.run({
-      target,
-      method,
-      limit: isTool ? target.deadlines.hard : target.deadlines.read,
-      deadline: options.deadline,
-      waitForReady: options.waitForReady,
-      send: (connection, left) => {
-        const saying = (headers: Readonly<Record<string, string>> | undefined) =>
-          connection.request(method, params ?? {}, {
-            hardDeadline: left,
-            ...(isTool && { idleDeadline: target.deadlines.idle }),
-            ...(headers !== undefined && { headers }),
-            server: target.label,
-            onProgress
-          })
-        const sent = named !== undefined && connection.era === "modern"
-          ? hints.withHeaders(target, connection, { name: named, args: argumentsIn(params), left }, saying)
-          : saying(undefined)
-        return isTool && idempotent === undefined ? Effect.andThen(hints.ask(target, connection), sent) : sent
-      },
-      mayRepeat: idempotent === undefined && named !== undefined
-        ? hints.mayRepeat(target, named)
-        : Effect.succeed(idempotent ?? isRepeatable(method))
-    }).pipe(Effect.mapError((error) => named === undefined ? error : ofTool(error, named)))
-  }
-  const ask = <A>(
-    server: string | Endpoint,
-    asked: Request,
-    options: CallOptions,
-    decode: Decode<A>
-  ) =>
-    targets.at(server, (target) =>
-      Effect.flatMap(
-        request(target, asked, options),
-        (answer) => oddities.read(target.label, asked, answer, decode)
-      ))
-  const callTool = (server: string | Endpoint, call: ToolCall, options: CallOptions) =>
-    ask(
-      server,
-      { method: "tools/call", params: { name: call.name, arguments: call.arguments ?? {} } },
-      options,
-      Messages.decodeCallToolResult
-    )
-
-  const { at } = targets
-
-  return {
-    get servers() {
-      return targets.servers()
-    },
-    get unusable() {
-      return targets.unusable()
-    },
-    reload: (next) =>
-      Effect.flatMap(configNews.tell(next.warnings), () => {
-        const gone = targets.replace(next)
-        subscriptions.renew()
-        // First the wish to keep them connected, or they would be opened again.
-        return warmth.renew().pipe(
-          Effect.andThen(Effect.forEach(gone, (target) => pool.discontinue(target), { discard: true })),
-          Effect.andThen(Effect.asVoid(PubSub.publish(reloads, undefined)))
-        )
-      }),
-    reloads: Stream.fromPubSub(reloads),
-    callTool: (server, call, options = {}) => callTool(server, call, options),
-    callToolStream: (server, call, options = {}) =>
-      toolEvents((onProgress) => callTool(server, call, { ...options, onProgress })),
-    listTools: (server, options = {}) => at(server, (target) => listTools(target, options)),
-    listResources: (server, options = {}) => at(server, (target) => list(target, listings.resources, options)),
-    listResourceTemplates: (server, options = {}) =>
-      at(server, (target) => list(target, listings.resourceTemplates, options)),
-    readResource: (server, uri, options = {}) =>
-      ask(server, { method: "resources/read", params: { uri } }, options, Resources.decodeReadResourceResult),
-    listPrompts: (server, options = {}) => at(server, (target) => list(target, listings.prompts, options)),
-    getPrompt: (server, call, options = {}) =>
-      ask(
-        server,
-        { method: "prompts/get", params: { name: call.name, arguments: call.arguments ?? {} } },
-        options,
-        Prompts.decodeGetPromptResult
-      ),
-    complete: (server, params, options = {}) =>
-      ask(server, { method: "completion/complete", params }, options, Prompts.decodeCompleteResult),
-    request: (server, asked, options = {}) =>
-      at(server, (target) =>
-        asked.method === "tools/list" && target.tools !== undefined
-          ? Effect.map(request(target, asked, options), (answer) => ToolFilter.offeredIn(target.tools, answer))
-          : request(target, asked, options)),
-    subscribe: (server, uri, options = {}) => holding.subscribe(server, uri, options),
-    logLevel: (server, level, options = {}) => holding.logLevel(server, level, options),
-    notifications: Stream.fromPubSub(notifications),
-    warm: (server) => warmth.keep(server),
-    use: (server, f, options) => at(server, (target) => replay.once(target, f, options)),
-    starting: (server) => at(server, (target) => Effect.sync(() => connector.progress(target))),
-    reset: (server) => at(server, (target) => Effect.andThen(pool.invalidate(target), pool.reset(target))),
-    snapshot: Effect.map(pool.snapshot, (snapshot) => UnderNames.snapshot(snapshot, targets.names)),
-    events,
-    drain: pool.drain
-  }
-})
-
-const argumentsIn = (params: object | undefined): unknown =>
-  params !== undefined && "arguments" in params ? params.arguments : undefined
-
-/** The service over a config. Fails with `ConfigInvalid` when the policy of the whole contradicts itself. */
-export const layer = (config: McpConfig, options?: LayerOptions): Layer.Layer<McpConnections, McpRuntimeError> =>
-  Layer.effect(McpConnections, make(config, options))
-
-/**
- * The service over a config file. Needs nothing else on Node. Fails with `ConfigInvalid`, before anything is started, when the file cannot be
- * read; a server whose entry is wrong is in `unusable`.
- *
- * @example
- * ```ts
- * import { layerFile, McpConnections } from "@holdfast/mcp"
- * import * as Effect from "effect/Effect"
- *
- * export const program = Effect.gen(function*() {
- *   const mcp = yield* McpConnections
- *   return yield* mcp.callTool("fs", { name: "read_text_file", arguments: { path: "README.md" } }, { deadline: "30 seconds" })
- * }).pipe(Effect.provide(layerFile("mcp.json")))
- * ```
- */
-export const layerFile = (file: string, options: FileOptions = {}): Layer.Layer<McpConnections, McpRuntimeError> =>
-  Layer.effect(
-    McpConnections,
-    Effect.gen(function*() {
-      const path = resolve(yield* workingDirectory, file)
-      // Before the config is read: what is written meanwhile is another one.
-      const seen = options.watch === true ? yield* ConfigWatch.textOf(path) : undefined
-      const mcp = yield* make(yield* McpConfig.load(file), options)
-      if (options.watch === true) {
-        yield* ConfigWatch.follow({ file, path, seen, load: McpConfig.load(file), take: mcp.reload })
-      }
-      return mcp
-    })
-  )
-
-/** Many tools are called by one method: which of them was late is what a caller asks first. */
-const ofTool = (error: McpRuntimeError, tool: string): McpRuntimeError =>
-  error.reason._tag === "DeadlineExceeded"
-    ? new McpRuntimeError({ reason: new DeadlineExceeded({ ...error.reason, tool }) })
-    : error

@@ -11,7 +11,7 @@
 // @effect-diagnostics schemaNumber:off
 import * as Schema from "effect/Schema"
 import { placeInWords } from "./ConfigWarning.ts"
-import { quoteStderr } from "./internal/quoteStderr.ts"
+import { quoteStderr } from "./internal/connection/quoteStderr.ts"
 
 const id = (name: string) => `@holdfast/mcp/McpRuntimeError/${name}`
 

@@ -8,7 +8,7 @@
  *
  * @example
  * ```ts
- * import { layerFile } from "@holdfast/mcp/ToolCatalog"
+ * import { ToolCatalog } from "@holdfast/mcp"
  * import * as McpToolkit from "@holdfast/mcp/McpToolkit"
  * import * as LanguageModel from "effect/ai/LanguageModel"
  * import * as Effect from "effect/Effect"
@@ -16,7 +16,7 @@
  * export const answer = Effect.gen(function*() {
  *   const { toolkit } = yield* McpToolkit.make({ within: "10 seconds" })
  *   return yield* LanguageModel.generateText({ prompt: "What is in README.md?", toolkit })
- * }).pipe(Effect.provide(layerFile("mcp.json")))
+ * }).pipe(Effect.provide(ToolCatalog.layerFile("mcp.json")))
  * ```
  */
 import * as Tool from "effect/ai/Tool"
@@ -24,9 +24,9 @@ import * as Toolkit from "effect/ai/Toolkit"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { kindOf } from "./internal/defective.ts"
+import { kindOf } from "./internal/connection/defective.ts"
 import * as ModelView from "./ModelView.ts"
-import * as ToolCatalog from "./ToolCatalog.ts"
+import { ToolCatalog } from "./ToolCatalog.ts"
 
 /** What a tool has said, or why it could not be asked. */
 export const Answer = Schema.Struct({
@@ -40,7 +40,7 @@ export type Answer = typeof Answer.Type
 export const make = Effect.fnUntraced(function*(
   options: { readonly within?: Duration.Input | undefined } = {}
 ) {
-  const catalog = yield* ToolCatalog.ToolCatalog
+  const catalog = yield* ToolCatalog
   const { tools, unavailable } = yield* catalog.ready(options)
   const toolkit = Toolkit.make(
     ...tools.map(({ name, tool }) =>

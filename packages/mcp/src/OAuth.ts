@@ -24,6 +24,7 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { AuthorizationRefused } from "./AuthorizationRefused.ts"
 import type { AuthorizationHeaders, HttpAuthorizer, HttpChallenge } from "./HttpAuthorizer.ts"
+import { scopedFork } from "./internal/link/scopedFork.ts"
 import type { OAuthClientProvider } from "./internal/sdk/authorize.ts"
 import { parseChallenge } from "./internal/sdk/challenge.ts"
 import { storedToken } from "./internal/sdk/storedToken.ts"
@@ -203,9 +204,8 @@ interface RenewalOptions {
  * stops waiting must not stop it for the others.
  */
 const makeRenewal = Effect.fnUntraced(function*({ current, renew }: RenewalOptions) {
-  const fork = Effect.runForkWith(yield* Effect.context())
+  const fork = yield* scopedFork
   let flight: Fiber.Fiber<void, AuthorizationRefused> | undefined
-  yield* Effect.addFinalizer(() => flight === undefined ? Effect.void : Fiber.interrupt(flight))
 
   const renewOnce = (challenge: HttpChallenge): Effect.Effect<void, AuthorizationRefused> =>
     Effect.flatMap(current, (token) =>

@@ -31,19 +31,20 @@ import type { IncomingHttpHeaders } from "node:http"
 import type { Dispatcher } from "undici"
 import type { HttpAuthorizer } from "./HttpAuthorizer.ts"
 import { HttpDispatcher, HttpProxies, type InvalidHttpOptions } from "./HttpLink.ts"
-import { answeredBy } from "./internal/answeredBy.ts"
-import { Audience } from "./internal/Audience.ts"
-import * as Boundary from "./internal/Boundary.ts"
-import * as HttpAgent from "./internal/HttpAgent.ts"
-import * as HttpAuthorization from "./internal/HttpAuthorization.ts"
-import { type Body, collect, contentTypeOf, discard, encodingOf } from "./internal/HttpBody.ts"
-import { aboutOf, HttpDoubt } from "./internal/HttpDoubt.ts"
-import { HttpEvents } from "./internal/HttpEvents.ts"
-import { faultOf, HttpHeaders } from "./internal/HttpHeaders.ts"
-import * as HttpStatus from "./internal/HttpStatus.ts"
-import { tooLong, unbatch } from "./internal/incoming.ts"
-import { isSessionLost } from "./internal/SessionLost.ts"
-import { type PostHost, SsePost } from "./internal/SsePost.ts"
+import * as HttpAgent from "./internal/http/HttpAgent.ts"
+import * as HttpAuthorization from "./internal/http/HttpAuthorization.ts"
+import { type Body, collect, contentTypeOf, discard, encodingOf } from "./internal/http/HttpBody.ts"
+import { aboutOf, HttpDoubt } from "./internal/http/HttpDoubt.ts"
+import { HttpEvents } from "./internal/http/HttpEvents.ts"
+import { faultOf, HttpHeaders } from "./internal/http/HttpHeaders.ts"
+import * as HttpStatus from "./internal/http/HttpStatus.ts"
+import { isSessionLost } from "./internal/http/SessionLost.ts"
+import { answeredBy } from "./internal/link/answeredBy.ts"
+import { Audience } from "./internal/link/Audience.ts"
+import * as Boundary from "./internal/link/Boundary.ts"
+import { messagesOf, tooLong } from "./internal/link/incoming.ts"
+import { scopedFork } from "./internal/link/scopedFork.ts"
+import { type PostHost, SsePost } from "./internal/sse/SsePost.ts"
 import type { Link, LinkClosed, LinkFailure, LinkReceiver, Outbound } from "./Link.ts"
 
 export interface SseLinkOptions {
@@ -80,7 +81,7 @@ export const make = Effect.fnUntraced(function*(
   const boundary = yield* Boundary.here(HttpAgent.placeOf(options.url))
   const sender = options.authorizer === undefined
     ? HttpAuthorization.plain
-    : HttpAuthorization.make(options.authorizer, Effect.runForkWith(yield* Effect.context()), boundary)
+    : HttpAuthorization.make(options.authorizer, yield* scopedFork, boundary)
   const send: Send = (request, handler) => sender.send(dispatcher, request, handler)
   const audience = new Audience(receiver, boundary)
   const link = new SseTransport(options, audience, send, () => clock.currentTimeMillisUnsafe())
@@ -240,7 +241,7 @@ class SseTransport extends HttpEvents implements Link, PostHost {
       maxEventBytes: this.#options.maxMessageBytes ?? LineFraming.defaultMaxLineBytes,
       onEvent: ({ data, event }) => {
         if (event === "endpoint") this.#named(data)
-        else if (event === "message") unbatch(JsonRpc.decode(data), (frame) => this.#receive(frame))
+        else if (event === "message") messagesOf(JsonRpc.decode(data)).forEach((frame) => this.#receive(frame))
       },
       onTooLong: (long) => {
         if (long.event === "endpoint") this.#named(undefined)

@@ -11,10 +11,10 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Buffer } from "node:buffer"
 import type { Readable, Writable } from "node:stream"
-import { Audience } from "./internal/Audience.ts"
-import * as Boundary from "./internal/Boundary.ts"
-import * as FrameWriter from "./internal/FrameWriter.ts"
-import { faulty, unbatch } from "./internal/incoming.ts"
+import { Audience } from "./internal/link/Audience.ts"
+import * as Boundary from "./internal/link/Boundary.ts"
+import { faulty, messagesOf } from "./internal/link/incoming.ts"
+import * as FrameWriter from "./internal/stdio/FrameWriter.ts"
 import type { Link, LinkClosed, LinkReceiver } from "./Link.ts"
 
 export interface StreamLinkOptions {
@@ -62,7 +62,7 @@ export const make = Effect.fnUntraced(function*(
     maxLineBytes: options.maxMessageBytes,
     onLine: (line) => {
       if (!isOpen) return
-      if (onLine === undefined) unbatch(JsonRpc.decode(line), deliver)
+      if (onLine === undefined) messagesOf(JsonRpc.decode(line)).forEach(deliver)
       else audience.line(onLine, line)
     },
     onFault: (fault) => deliver(faulty(fault))
@@ -93,7 +93,7 @@ export const make = Effect.fnUntraced(function*(
 
   input.on("data", (chunk: Buffer) => {
     received += chunk.length
-    reading(() => writer.together(() => framing.push(chunk)))
+    reading(() => writer.cork(() => framing.push(chunk)))
   })
   input.once("end", () => Deferred.doneUnsafe(broken, Effect.succeed("it closed its stdout")))
 

@@ -28,14 +28,10 @@ import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
-import { defective, kindOf } from "./internal/defective.ts"
+import { defective, kindOf } from "./internal/connection/defective.ts"
+import { scopedFork } from "./internal/link/scopedFork.ts"
 import * as ToolName from "./internal/ToolName.ts"
-import {
-  type CallOptions,
-  type FileOptions,
-  layerFile as connectionsLayerFile,
-  McpConnections
-} from "./McpConnections.ts"
+import { type CallOptions, type FileOptions, McpConnections } from "./McpConnections.ts"
 import { DeadlineExceeded, McpRuntimeError, ShuttingDown, UnknownTool } from "./McpRuntimeError.ts"
 import { nearNames } from "./NearNames.ts"
 import * as StartTurns from "./StartTurns.ts"
@@ -86,7 +82,40 @@ export class ToolCatalog extends Context.Service<ToolCatalog, {
     input?: Readonly<Record<string, unknown>>,
     options?: CallOptions
   ) => Effect.Effect<Messages.CallToolResult, McpRuntimeError>
-}>()("@holdfast/mcp/ToolCatalog") {}
+}>()("@holdfast/mcp/ToolCatalog") {
+  /** Makes the catalog for as long as the Scope is open, and begins to ask the servers. */
+  static make(options?: CatalogOptions): Effect.Effect<ToolCatalog["Service"], never, McpConnections | Scope.Scope> {
+    return makeCatalog(options)
+  }
+
+  /** The catalog over the connections of the application. */
+  static layer(options?: CatalogOptions): Layer.Layer<ToolCatalog, never, McpConnections> {
+    return Layer.effect(ToolCatalog, makeCatalog(options))
+  }
+
+  /**
+   * The catalog and the connections over a config file. Fails with `ConfigInvalid`, before anything is started.
+   *
+   * @example
+   * ```ts
+   * import { ToolCatalog } from "@holdfast/mcp"
+   * import * as Effect from "effect/Effect"
+   *
+   * export const program = Effect.gen(function*() {
+   *   const catalog = yield* ToolCatalog
+   *   const { tools, unavailable } = yield* catalog.ready({ within: "10 seconds" })
+   *   yield* Effect.log(`${tools.length} tools, ${unavailable.length} servers unavailable`)
+   *   return yield* catalog.call("fs__read_text_file", { path: "README.md" }, { deadline: "30 seconds" })
+   * }).pipe(Effect.provide(ToolCatalog.layerFile("mcp.json")))
+   * ```
+   */
+  static layerFile<R = never>(
+    file: string,
+    options: CatalogOptions & FileOptions<R> = {}
+  ): Layer.Layer<ToolCatalog | McpConnections, McpRuntimeError, Exclude<R, Scope.Scope>> {
+    return Layer.provideMerge(ToolCatalog.layer(options), McpConnections.layerFile(file, options))
+  }
+}
 
 export interface CatalogOptions {
   /** Whether a tool is offered. Default: all are. */
@@ -126,14 +155,13 @@ const pace = Schedule.concat(
 /** So many changes in a row are told of. */
 const suspicious = 4
 
-/** Makes the catalog for as long as the Scope is open, and begins to ask the servers. */
-export const make = Effect.fnUntraced(function*(
+const makeCatalog = Effect.fnUntraced(function*(
   options: CatalogOptions = {}
 ): Effect.fn.Return<ToolCatalog["Service"], never, McpConnections | Scope.Scope> {
   const { concurrency, deadline = "30 seconds", exclude = [], filter = () => true, keepOpen = true } = options
   const mcp = yield* McpConnections
   const scope = yield* Effect.scope
-  const fork = Effect.runForkWith(yield* Effect.context())
+  const fork = yield* scopedFork
   const states = new Map<string, ServerState>()
   const warmed = new Set<string>()
   const told = new Set<string>()
@@ -380,29 +408,3 @@ export const make = Effect.fnUntraced(function*(
       })
   }
 })
-
-/** The catalog over the connections of the application. */
-export const layer = (options?: CatalogOptions): Layer.Layer<ToolCatalog, never, McpConnections> =>
-  Layer.effect(ToolCatalog, make(options))
-
-/**
- * The catalog and the connections over a config file. Fails with `ConfigInvalid`, before anything is started.
- *
- * @example
- * ```ts
- * import * as ToolCatalog from "@holdfast/mcp/ToolCatalog"
- * import * as Effect from "effect/Effect"
- *
- * export const program = Effect.gen(function*() {
- *   const catalog = yield* ToolCatalog.ToolCatalog
- *   const { tools, unavailable } = yield* catalog.ready({ within: "10 seconds" })
- *   yield* Effect.log(`${tools.length} tools, ${unavailable.length} servers unavailable`)
- *   return yield* catalog.call("fs__read_text_file", { path: "README.md" }, { deadline: "30 seconds" })
- * }).pipe(Effect.provide(ToolCatalog.layerFile("mcp.json")))
- * ```
- */
-export const layerFile = (
-  file: string,
-  options: CatalogOptions & FileOptions = {}
-): Layer.Layer<ToolCatalog | McpConnections, McpRuntimeError> =>
-  Layer.provideMerge(layer(options), connectionsLayerFile(file, options))

@@ -39,10 +39,10 @@ import * as path from "node:path"
 import { Hold, HoldsProgram, unheldClock } from "./internal/Lifeline.ts"
 import { workingDirectory } from "./internal/nodePlatform.ts"
 import { McpConfig } from "./McpConfig.ts"
-import { type LayerOptions, make as makeConnections, McpConnections } from "./McpConnections.ts"
+import { type LayerOptions, McpConnections } from "./McpConnections.ts"
 import { McpRuntimeError, ShuttingDown } from "./McpRuntimeError.ts"
 import * as ModelView from "./ModelView.ts"
-import * as ToolCatalog from "./ToolCatalog.ts"
+import { type CatalogOptions, type CatalogTool, ToolCatalog } from "./ToolCatalog.ts"
 
 export { McpRuntimeError } from "./McpRuntimeError.ts"
 
@@ -109,7 +109,7 @@ export interface Mcp extends AsyncDisposable {
 /** A config file's path, or what would be in it. */
 export type Config = string | { readonly mcpServers: Readonly<Record<string, unknown>> }
 
-export type OpenOptions = LayerOptions & ToolCatalog.CatalogOptions
+export type OpenOptions = LayerOptions & CatalogOptions
 
 /**
  * Reads the config and prepares its servers. Rejects with `ConfigInvalid`, before anything is started, when the file cannot be read; a server
@@ -121,7 +121,7 @@ export const openMcp = async (config: Config, options: OpenOptions = {}): Promis
     McpConnections,
     Effect.flatMap(
       typeof config === "string" ? McpConfig.load(config) : McpConfig.decode(config),
-      (config) => makeConnections(config, options)
+      (config) => McpConnections.make(config, options)
     )
   )
   const clock = unheldClock(Clock.Clock.defaultValue())
@@ -170,10 +170,10 @@ export const openMcp = async (config: Config, options: OpenOptions = {}): Promis
   })
   const answer = (
     name: string,
-    call: Effect.Effect<Messages.CallToolResult, McpRuntimeError, ToolCatalog.ToolCatalog>,
+    call: Effect.Effect<Messages.CallToolResult, McpRuntimeError, ToolCatalog>,
     signal: AbortSignal | undefined
   ) => held(name, () => catalog.runPromiseExit(Effect.map(call, resultOf), signal && { signal }), signal)
-  const toolOf = ({ call, name, server, tool }: ToolCatalog.CatalogTool): Tool => ({
+  const toolOf = ({ call, name, server, tool }: CatalogTool): Tool => ({
     name,
     server,
     title: tool.title,
@@ -198,11 +198,11 @@ export const openMcp = async (config: Config, options: OpenOptions = {}): Promis
     tools: (options) =>
       held("the catalog", () =>
         catalog.runPromiseExit(Effect.map(
-          ToolCatalog.ToolCatalog.use(({ ready }) => ready(options)),
+          ToolCatalog.use(({ ready }) => ready(options)),
           ({ tools, unavailable }) => ({ tools: tools.map(toolOf), unavailable })
         ))),
     call: (name, input, { signal, ...options } = {}) =>
-      answer(name, ToolCatalog.ToolCatalog.use(({ call }) => call(name, input, options)), signal),
+      answer(name, ToolCatalog.use(({ call }) => call(name, input, options)), signal),
     reset: (server) => held(server, () => runtime.runPromiseExit(McpConnections.use(({ reset }) => reset(server)))),
     close,
     [Symbol.asyncDispose]: close

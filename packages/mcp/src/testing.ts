@@ -11,8 +11,7 @@
  * - Nothing but Effect's `Clock` and `Random` is used, so that tests run under `TestClock` and under a seeded scheduler.
  * - A server's handlers run in the Scope of the connection they serve: interrupted when it ends, as a dead process's work.
  *
- * **Gotchas**: an endpoint is known by the very object. A copy of it is an endpoint of the world outside, where nobody answers.
- * Requests that a server makes of its client, answered by `handlers` of the layer, are written by hand: `connection.send`.
+ * **Gotchas**: requests that a server makes of its client, answered by `handlers` of the layer, are written by hand: `connection.send`.
  *
  * @example
  * ```ts
@@ -30,14 +29,13 @@
  * ```
  */
 import type * as JsonRpc from "@holdfast/protocol/JsonRpc"
-import type * as Messages from "@holdfast/protocol/Messages"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import { Endpoint } from "./Endpoint.ts"
-import * as memoryEndpoints from "./internal/memoryEndpoints.ts"
-import * as memoryLink from "./internal/memoryLink.ts"
-import * as memoryServer from "./internal/memoryServer.ts"
-import type { ConnectReason } from "./McpRuntimeError.ts"
+import type { ConnectionOptions, MemoryServerOptions } from "./internal/memory/contract.ts"
+import * as memoryLink from "./internal/memory/memoryLink.ts"
+import * as memoryServer from "./internal/memory/memoryServer.ts"
+import type { OpenOwnLink } from "./Link.ts"
 
 /** The server's end of one connection: what a process does with its stdin and stdout, and with its life. */
 export type MemoryPeer = memoryLink.MemoryPeer
@@ -45,70 +43,17 @@ export type MemoryPeer = memoryLink.MemoryPeer
 /** How a server's process is said to have ended. */
 export type ExitOptions = memoryLink.ExitOptions
 
-/** One request, as its handler sees it. */
-export interface MemoryCall {
-  readonly id: JsonRpc.RequestId
-  readonly method: string
-  readonly params: Readonly<Record<string, unknown>>
-  /** The connection it came over: to say something else on it, or to end it with the call in doubt. */
-  readonly connection: MemoryPeer
-  /** Tells the client about progress, if it asked to be told. */
-  readonly progress: (progress: Messages.Progress) => Effect.Effect<void>
-}
-
-/** Answers a request. A failure is a JSON-RPC error, a defect is one of code -32603 and is logged; interruption is no answer. */
-export type Handler = (
-  params: Readonly<Record<string, unknown>>,
-  call: MemoryCall
-) => Effect.Effect<object, JsonRpc.ErrorObject>
-
-/** A tool. A text is short for a result with that text as its content. */
-export interface MemoryTool {
-  readonly description?: string | undefined
-  /** JSON Schema. Default: any object. Not checked. */
-  readonly inputSchema?: Readonly<Record<string, unknown>> | undefined
-  /** `readOnlyHint` and `idempotentHint` let lost calls be repeated. Default: none. */
-  readonly annotations?: Messages.ToolAnnotations | undefined
-  readonly run: (
-    args: Readonly<Record<string, unknown>>,
-    call: MemoryCall
-  ) => Effect.Effect<string | Messages.CallToolResult, JsonRpc.ErrorObject>
-}
-
-/** How the server is connected to. */
-export interface ConnectionOptions {
-  /** Its name in the handshake and in messages. Default: `memory`. */
-  readonly name?: string | undefined
-  /** What it passes for: which defaults it is pooled by, and how calls are cancelled. Default: `stdio`. */
-  readonly transport?: "stdio" | "http" | undefined
-  /** What the pipe to the server holds before the client's frames must wait, in bytes. Default: 64 KiB. */
-  readonly capacity?: number | undefined
-  /** Run by every dial before there is a connection: takes its time, or fails it for the reason given. Default: nothing. */
-  readonly onDial?: ((server: string) => Effect.Effect<void, ConnectReason>) | undefined
-}
-
-export interface MemoryServerOptions extends ConnectionOptions {
-  /** By name. Default: the server offers no tools. */
-  readonly tools?: Readonly<Record<string, MemoryTool>> | undefined
-  /**
-   * Answers to other requests, by method; they win over those of the server itself. What has none is "method not found".
-   * `subscriptions/listen` of the modern era is answered by the server itself, which asks `resources/subscribe` for each resource; one of
-   * your own is acknowledged for you unless it fails at once.
-   */
-  readonly handlers?: Readonly<Record<string, Handler>> | undefined
-  /** What it says to `initialize` (legacy) and `server/discover` (modern). Default: `both`. */
-  readonly era?: "legacy" | "modern" | "both" | undefined
-  /** Default: `0.0.0`. */
-  readonly version?: string | undefined
-  /** Default: none. */
-  readonly instructions?: string | undefined
-  /** Added to what its tools and handlers tell of themselves. */
-  readonly capabilities?: Messages.ServerCapabilities | undefined
-}
+export type {
+  ConnectionOptions,
+  Handler,
+  MemoryCall,
+  MemoryServerOptions,
+  MemoryTool
+} from "./internal/memory/contract.ts"
 
 /** A server without a will of its own: whoever connects is served by the script. */
 export interface ScriptedServer {
-  /** Where to connect to. This very object. */
+  /** Where to connect to. */
   readonly endpoint: Endpoint
   /** Connections that are open now. */
   readonly connections: () => ReadonlyArray<MemoryPeer>
@@ -175,9 +120,6 @@ const script = (
 ): Effect.Effect<ScriptedServer> =>
   Effect.map(Random.nextInt, (number) => {
     const { capacity, name = "memory", onDial, transport = "stdio" } = options
-    const endpoint: Endpoint = transport === "stdio"
-      ? Endpoint.stdio({ command: name, args: [`memory-${Math.abs(number)}`] })
-      : Endpoint.http({ url: `http://${name}.invalid/memory-${Math.abs(number)}` })
     const peers = new Set<MemoryPeer>()
     let opened = 0
     const counted = (peer: MemoryPeer) =>
@@ -185,7 +127,7 @@ const script = (
         Effect.suspend(() => serve(peer)),
         Effect.sync(() => peers.delete(peer))
       )
-    memoryEndpoints.answer(endpoint, ({ maxMessageBytes, server }, receiver) =>
+    const open: OpenOwnLink = ({ maxMessageBytes, server }, receiver) =>
       Effect.andThen(
         onDial?.(server) ?? Effect.void,
         memoryLink.make(
@@ -197,7 +139,10 @@ const script = (
           receiver,
           { capacity, maxMessageBytes }
         )
-      ))
+      )
+    const endpoint: Endpoint = transport === "stdio"
+      ? Endpoint.stdio({ command: name, args: [`memory-${Math.abs(number)}`], open })
+      : Endpoint.http({ url: `http://${name}.invalid/memory-${Math.abs(number)}`, open })
     const connections = () => [...peers].filter((peer) => peer.isOpen())
     return {
       endpoint,

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ConnectionPool, type Connector, PoolError } from "@holdfast/core"
 import { McpConfig } from "@holdfast/mcp/McpConfig"
-import * as McpConnections from "@holdfast/mcp/McpConnections"
+import { McpConnections } from "@holdfast/mcp/McpConnections"
 import { McpRuntimeError, ServerError } from "@holdfast/mcp/McpRuntimeError"
 import { MemoryServer } from "@holdfast/mcp/testing"
 import * as Data from "effect/Data"

@@ -1,7 +1,7 @@
 /** The table of calls in flight against a `Map`, which it stands for. */
 import { assert, describe, it } from "@effect/vitest"
 import * as SeededRandom from "@holdfast/testkit/SeededRandom"
-import { CallTable } from "../src/internal/CallTable.ts"
+import { CallTable } from "../src/internal/connection/CallTable.ts"
 
 describe("the table of calls in flight", () => {
   it("holds what a Map holds, after every step of many histories, however far ids and calls are apart", () => {

@@ -1,11 +1,11 @@
 /** Functions that an application gives to the runtime, and that fail: each costs its own call at most, and is told of once. */
 import { assert, describe, it } from "@effect/vitest"
-import { Endpoint, layer, McpConfig, type McpConnections } from "@holdfast/mcp"
-import { make } from "@holdfast/mcp/McpConnections"
+import { Endpoint, McpConfig, McpConnections } from "@holdfast/mcp"
+
 import * as McpToolkit from "@holdfast/mcp/McpToolkit"
 import * as SdkTransport from "@holdfast/mcp/SdkTransport"
 import { type Handler, MemoryServer } from "@holdfast/mcp/testing"
-import * as ToolCatalog from "@holdfast/mcp/ToolCatalog"
+import { type Catalog, type CatalogOptions, ToolCatalog } from "@holdfast/mcp/ToolCatalog"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -37,14 +37,16 @@ const dies = () => Effect.sync(bug)
 const count = (lines: ReadonlyArray<string>, words: string): number =>
   lines.filter((line) => line.includes(words)).length
 
-const catalogOf = (servers: Parameters<typeof McpConfig.make>[0], options: ToolCatalog.CatalogOptions = {}) =>
+const catalogOf = (servers: Parameters<typeof McpConfig.make>[0], options: CatalogOptions = {}) =>
   Effect.gen(function*() {
     const config = yield* McpConfig.make(servers)
-    const context = yield* Layer.build(ToolCatalog.layer(options).pipe(Layer.provideMerge(layer(config))))
-    return { context, catalog: Context.get(context, ToolCatalog.ToolCatalog) }
+    const context = yield* Layer.build(
+      ToolCatalog.layer(options).pipe(Layer.provideMerge(McpConnections.layer(config)))
+    )
+    return { context, catalog: Context.get(context, ToolCatalog) }
   })
 
-const named = ({ tools }: ToolCatalog.Catalog): ReadonlyArray<string> => tools.map(({ name }) => name)
+const named = ({ tools }: Catalog): ReadonlyArray<string> => tools.map(({ name }) => name)
 
 describe("onProgress", () => {
   it.effect("that throws or rejects costs nothing but itself, and is told of once for each call", () =>
@@ -58,7 +60,7 @@ describe("onProgress", () => {
             }
           }
         })
-        const mcp = yield* make(yield* McpConfig.make({ a: server.endpoint, b: server.endpoint }))
+        const mcp = yield* McpConnections.make(yield* McpConfig.make({ a: server.endpoint, b: server.endpoint }))
         yield* mcp.request("a", { method: "ping" })
         const rejecting = () => Promise.reject(new Error("a promise of the application's"))
         for (const onProgress of [bug, rejecting]) {
@@ -78,7 +80,7 @@ describe("a reader of notifications", () => {
     logged((lines) =>
       Effect.gen(function*() {
         const server = yield* MemoryServer.make({ tools: {} })
-        const mcp = yield* make(yield* McpConfig.make({ it: server.endpoint }))
+        const mcp = yield* McpConnections.make(yield* McpConfig.make({ it: server.endpoint }))
         const heard: Array<unknown> = []
         yield* Effect.forkScoped(
           Stream.runForEach(mcp.notifications, ({ params }) =>
@@ -99,7 +101,7 @@ describe("a reader of notifications", () => {
   it.effect("that dies takes no other with it", () =>
     Effect.gen(function*() {
       const server = yield* MemoryServer.make({ tools: {} })
-      const mcp = yield* make(yield* McpConfig.make({ it: server.endpoint }))
+      const mcp = yield* McpConnections.make(yield* McpConfig.make({ it: server.endpoint }))
       let heard = 0
       yield* Effect.forkScoped(Effect.exit(Stream.runForEach(mcp.notifications, dies)), { startImmediately: true })
       yield* Effect.forkScoped(Effect.exit(Stream.runForEach(mcp.reloads, dies)), { startImmediately: true })
@@ -164,7 +166,7 @@ describe("a connector that dies", () => {
   it.effect("fails the caller typed", () =>
     Effect.gen(function*() {
       const bad = yield* MemoryServer.make({ tools: {}, onDial: bug })
-      const mcp = yield* make(yield* McpConfig.make({ bad: bad.endpoint }))
+      const mcp = yield* McpConnections.make(yield* McpConfig.make({ bad: bad.endpoint }))
       const { reason } = yield* Effect.flip(mcp.callTool("bad", { name: "x" }))
       assert.deepInclude(reason, { _tag: "HandshakeFailed", server: "bad" })
     }))
@@ -205,7 +207,7 @@ describe("a model", () => {
         const { catalog } = yield* catalogOf({ it: server.endpoint })
         const ready = yield* catalog.ready()
         const broken = { ...catalog, ready: () => Effect.succeed(ready), call: () => Effect.sync(bug) }
-        const { toolkit } = yield* Effect.provideService(McpToolkit.make(), ToolCatalog.ToolCatalog, broken)
+        const { toolkit } = yield* Effect.provideService(McpToolkit.make(), ToolCatalog, broken)
         const results = yield* Stream.runCollect(Stream.unwrap(toolkit.handle("it__t", {})))
         assert.deepInclude([...results].at(-1)?.result, { isError: true })
         assert.strictEqual(count(lines, "it__t could not be called"), 1)
@@ -224,7 +226,7 @@ describe("a handler for what servers ask", () => {
         const answers: Array<unknown> = []
         const server = yield* MemoryServer.make({ era: "legacy", tools: {} })
         for (const handler of [bug, promised, nothing]) {
-          const mcp = yield* make(yield* McpConfig.make({ it: server.endpoint }), {
+          const mcp = yield* McpConnections.make(yield* McpConfig.make({ it: server.endpoint }), {
             handlers: { elicitation: handler }
           })
           yield* mcp.request("it", { method: "ping" })
@@ -255,7 +257,7 @@ describe("a handler for what servers ask", () => {
           })
         const server = yield* MemoryServer.make({ era: "modern", tools: {}, handlers: { "tools/call": curious } })
         for (const handler of [bug, promised, nothing]) {
-          const mcp = yield* make(yield* McpConfig.make({ it: server.endpoint }), {
+          const mcp = yield* McpConnections.make(yield* McpConfig.make({ it: server.endpoint }), {
             handlers: { elicitation: handler }
           })
           const { reason } = yield* Effect.flip(mcp.callTool("it", { name: "t" }))
@@ -270,7 +272,7 @@ describe("a classifier of lost sessions", () => {
     logged((lines) =>
       Effect.gen(function*() {
         const server = yield* SpyHttp.make({ answers: "sse", hasSessions: true })
-        const mcp = yield* make(
+        const mcp = yield* McpConnections.make(
           yield* McpConfig.make({ spy: { endpoint: Endpoint.http({ url: server.url }), era: "legacy" } }),
           {
             isSessionLost: { spy: bug }
@@ -301,7 +303,7 @@ describe("a client of the SDK", () => {
             "resources/unsubscribe": () => Effect.succeed({})
           }
         })
-        const mcp = yield* make(yield* McpConfig.make({ it: server.endpoint }))
+        const mcp = yield* McpConnections.make(yield* McpConfig.make({ it: server.endpoint }))
         const transport = yield* SdkTransport.make(mcp, "it")
         Object.assign(transport, { onmessage: bug, onerror: bug, onclose: bug })
         yield* Effect.promise(() => transport.start())
@@ -332,7 +334,7 @@ describe("a logger that throws", () => {
       ])
       const server = yield* MemoryServer.make({ tools: {} })
       const config = yield* McpConfig.make({ it: server.endpoint })
-      const mcp: McpConnections["Service"] = yield* Effect.provide(make(config), logger)
+      const mcp: McpConnections["Service"] = yield* Effect.provide(McpConnections.make(config), logger)
       for (let round = 0; round < 3; round++) {
         yield* mcp.request("it", { method: "ping" })
         yield* server.kill

@@ -6,8 +6,8 @@ import * as Redacted from "effect/Redacted"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
-import { dialects, folderOf } from "../src/internal/configDialects.ts"
-import { readNames } from "../src/internal/entryFields.ts"
+import { dialects, folderOf } from "../src/internal/config/configDialects.ts"
+import { readNames } from "../src/internal/config/entryFields.ts"
 
 interface Row {
   readonly program: string

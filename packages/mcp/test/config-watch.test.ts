@@ -1,6 +1,6 @@
 /** A config file that is followed, on a real file system, whatever is done to it. */
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigInvalid, layerFile, McpConnections, McpRuntimeError } from "@holdfast/mcp"
+import { ConfigInvalid, McpConnections, McpRuntimeError } from "@holdfast/mcp"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -12,7 +12,7 @@ import fs from "node:fs"
 import { syncBuiltinESMExports } from "node:module"
 import * as os from "node:os"
 import * as path from "node:path"
-import * as ConfigWatch from "../src/internal/ConfigWatch.ts"
+import * as ConfigWatch from "../src/internal/config/ConfigWatch.ts"
 import { eventually } from "./support/eventually.ts"
 import { passing } from "./support/OpenHttp.ts"
 
@@ -43,7 +43,7 @@ const follow = (file: string): Effect.Effect<Followed, unknown, Scope.Scope> =>
   Effect.gen(function*() {
     const lines: Array<string> = []
     const logger = Logger.layer([Logger.make(({ message }) => void lines.push(String(message)))])
-    const context = yield* Layer.build(layerFile(file, { watch: true }).pipe(Layer.provide(logger)))
+    const context = yield* Layer.build(McpConnections.layerFile(file, { watch: true }).pipe(Layer.provide(logger)))
     const mcp = Context.get(context, McpConnections)
     let last = mcp.servers
     let taken = 0

@@ -4,7 +4,7 @@ import { McpConfig } from "@holdfast/mcp/McpConfig"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
-import { optionNames } from "../src/internal/holdfastOptions.ts"
+import { optionNames } from "../src/internal/config/holdfastOptions.ts"
 
 interface Row {
   readonly option: string

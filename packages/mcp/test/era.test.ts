@@ -2,7 +2,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import {
   Endpoint,
-  layer,
   type LayerOptions,
   McpConfig,
   McpConnections,
@@ -45,7 +44,10 @@ const withServer = <A, E, R>(
     })
     const heard = (): ReadonlyArray<Heard> =>
       fs.readFileSync(log, "utf8").split("\n").slice(0, -1).map((line) => JSON.parse(line))
-    return yield* Effect.provide(Effect.flatMap(McpConnections, (mcp) => f(mcp, heard)), layer(config, rest))
+    return yield* Effect.provide(
+      Effect.flatMap(McpConnections, (mcp) => f(mcp, heard)),
+      McpConnections.layer(config, rest)
+    )
   })
 
 const methods = (heard: () => ReadonlyArray<Heard>) => heard().map(({ method }) => method)

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
-import type { Multiplexer } from "../src/internal/Multiplexer.ts"
+import type { Multiplexer } from "../src/internal/connection/Multiplexer.ts"
 import type { RequestOptions } from "../src/McpConnection.ts"
 import { noteTaker } from "./support/noteTaker.ts"
 
@@ -44,7 +44,7 @@ describe("a call is settled", () => {
   it.effect("with its delivery and without its words when secrets cannot be taken out of them", () =>
     Effect.gen(function*() {
       const { layer, lines } = keeping()
-      const { calls, handOff } = noteTaker({ conceal: fails("conceal"), fork: yield* forkWith(layer) })
+      const { calls, handOff } = noteTaker({ redact: fails("redact"), fork: yield* forkWith(layer) })
       const fibers = yield* Effect.forEach([1, 2, 3, 4, 5], () => start(calls))
       handOff()
       calls.onMessage(failure(1))
@@ -235,7 +235,7 @@ describe("a listener that fails", () => {
     Effect.gen(function*() {
       const { calls, handOff } = noteTaker({
         fork: yield* forkWith(Logger.layer([Logger.make(fails("the logger"))])),
-        conceal: fails("conceal"),
+        redact: fails("redact"),
         onNotification: fails("onNotification")
       })
       const call = yield* start(calls, { onProgress: fails("onProgress") })

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Deadlines } from "@holdfast/core/Deadlines"
 import { Endpoint } from "@holdfast/mcp/Endpoint"
-import * as McpConnection from "@holdfast/mcp/McpConnection"
+import { McpConnection, type RequestOptions } from "@holdfast/mcp/McpConnection"
 import { MemoryServer } from "@holdfast/mcp/testing"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -23,7 +23,7 @@ const handshake = {
 const chatter = { jsonrpc: "2.0", method: "notifications/message", params: { level: "info", data: "busy" } }
 
 /** A call that settles, and when. */
-const timed = (connection: McpConnection.McpConnection, options: McpConnection.RequestOptions) =>
+const timed = (connection: McpConnection, options: RequestOptions) =>
   Effect.forkChild(
     Effect.zip(Effect.flip(connection.request("ping", {}, options)), Clock.currentTimeMillis),
     { startImmediately: true }

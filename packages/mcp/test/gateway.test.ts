@@ -1,7 +1,7 @@
 /** Servers behind a gateway that restart, on the test's clock. */
 import { assert, describe, it } from "@effect/vitest"
 import { McpConfig } from "@holdfast/mcp/McpConfig"
-import * as McpConnections from "@holdfast/mcp/McpConnections"
+import { type CallOptions, McpConnections } from "@holdfast/mcp/McpConnections"
 import { MemoryServer } from "@holdfast/mcp/testing"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -27,7 +27,7 @@ const behindGateway = (status: number, back: number) =>
       }
     })
     const mcp = yield* McpConnections.make(yield* McpConfig.make({ it: server.endpoint }))
-    const call = (options: McpConnections.CallOptions, passes: string) =>
+    const call = (options: CallOptions, passes: string) =>
       Effect.gen(function*() {
         const fiber = yield* Effect.forkChild(Effect.result(mcp.callTool("it", { name: "x" }, options)), {
           startImmediately: true

@@ -2,8 +2,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Endpoint } from "@holdfast/mcp/Endpoint"
 import { McpConfig } from "@holdfast/mcp/McpConfig"
-import * as McpConnection from "@holdfast/mcp/McpConnection"
-import * as McpConnections from "@holdfast/mcp/McpConnections"
+import { type ConnectOptions, McpConnection, type Spoken } from "@holdfast/mcp/McpConnection"
+import { McpConnections } from "@holdfast/mcp/McpConnections"
 import { McpRuntimeError } from "@holdfast/mcp/McpRuntimeError"
 import * as OAuth from "@holdfast/mcp/OAuth"
 import * as Clock from "effect/Clock"
@@ -56,7 +56,7 @@ const revisionOf = ({ params }: SpyFrame): unknown =>
 
 const connect = (
   server: SpyHttp.SpyHttp,
-  options: Partial<McpConnection.ConnectOptions> = {}
+  options: Partial<ConnectOptions> = {}
 ) =>
   McpConnection.connect({
     server: "spy",
@@ -289,7 +289,7 @@ describe("a revision that a server refuses", () => {
               ? accepting(accepted(last))(response, frame)
               : refusal(response, frame)
         })
-        const told: Array<McpConnection.Spoken | undefined> = []
+        const told: Array<Spoken | undefined> = []
         const connection = yield* connect(server, { onSpoken: (spoken) => void told.push(spoken) })
         assert.strictEqual(connection.protocolVersion, last)
         assert.deepStrictEqual(revisions(), [...asked])
@@ -375,8 +375,8 @@ describe("an answer to initialize that lacks something", () => {
       const logger = Logger.make(({ message }) => void lines.push(String(message)))
       return Effect.gen(function*() {
         const { server } = yield* serving({ "server/discover": saying(404), initialize: accepting(answer) })
-        let spoken: McpConnection.Spoken | undefined
-        const onSpoken = (told: McpConnection.Spoken | undefined) => {
+        let spoken: Spoken | undefined
+        const onSpoken = (told: Spoken | undefined) => {
           spoken = told
         }
         yield* connect(server, { onSpoken })

@@ -1,7 +1,7 @@
 /** A call that is refused for its headers has not run, whatever becomes of the question that is asked then. */
 import { assert, describe, it } from "@effect/vitest"
 import { McpConfig, McpConnections } from "@holdfast/mcp"
-import { make } from "@holdfast/mcp/McpConnections"
+
 import { type Handler, MemoryServer } from "@holdfast/mcp/testing"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -43,7 +43,7 @@ const refusing = (refusals: number, ...lists: ReadonlyArray<Handler>) =>
     const config = yield* McpConfig.make({
       s: { endpoint: server.endpoint, policy: { backoff: { initial: 10, max: 100 } } }
     })
-    const mcp = yield* make(config)
+    const mcp = yield* McpConnections.make(config)
     return { mcp, said, runs: () => runs, server }
   })
 

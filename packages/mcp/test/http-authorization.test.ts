@@ -1,6 +1,6 @@
 /** Credentials on the requests of HTTP connections, against a real authorization server on loopback. */
 import { assert, describe, it } from "@effect/vitest"
-import { Endpoint, EndpointKey, make, McpConfig, type McpConnections } from "@holdfast/mcp"
+import { Endpoint, EndpointKey, McpConfig, McpConnections } from "@holdfast/mcp"
 import * as OAuth from "@holdfast/mcp/OAuth"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
@@ -21,7 +21,7 @@ const guarded = Effect.fnUntraced(function*(
   const server = yield* OAuthServer.make
   const authorizer = yield* OAuth.make({ serverUrl: server.url, provider })
   const endpoint = Endpoint.http({ url: server.url, authorizer })
-  const mcp = yield* make(yield* McpConfig.make({ guarded: { endpoint, era: "legacy" } }))
+  const mcp = yield* McpConnections.make(yield* McpConfig.make({ guarded: { endpoint, era: "legacy" } }))
   return { server, authorizer, mcp }
 })
 
@@ -81,7 +81,7 @@ describe("an HTTP connection with an authorizer", () => {
       const server = yield* OAuthServer.make
       const authorizer = yield* OAuth.make({ serverUrl: server.url, provider: new MachineProvider() })
       const config = yield* McpConfig.decode({ mcpServers: { web: { url: server.url, holdfast: { era: "legacy" } } } })
-      const mcp = yield* make(config, { authorizers: { web: authorizer } })
+      const mcp = yield* McpConnections.make(config, { authorizers: { web: authorizer } })
       yield* mcp.callTool("web", { name: "write" })
       assert.strictEqual(server.calls, 1)
     }))
@@ -90,7 +90,7 @@ describe("an HTTP connection with an authorizer", () => {
     Effect.gen(function*() {
       const server = yield* SseServer.make
       const authorizer = yield* OAuth.fromTokens({ token: Effect.succeed(Redacted.make("abcdefgh")) })
-      const mcp = yield* make(
+      const mcp = yield* McpConnections.make(
         yield* McpConfig.make({ old: { endpoint: Endpoint.sse({ url: server.url, authorizer }) } })
       )
       yield* mcp.request("old", { method: "tools/list" })

@@ -1,7 +1,7 @@
 /** What becomes of cookies, by the rules of RFC 6265 for one origin, and on the wire. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { HttpCookies } from "../src/internal/HttpCookies.ts"
+import { HttpCookies } from "../src/internal/http/HttpCookies.ts"
 import { open } from "./support/OpenHttp.ts"
 
 const at = (url: string) => new URL(url)

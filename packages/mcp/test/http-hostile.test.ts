@@ -1,7 +1,7 @@
 /** Servers and gateways at their worst: each harms the call it belongs to, and nothing else. */
 import { assert, describe, it } from "@effect/vitest"
 import { Endpoint } from "@holdfast/mcp/Endpoint"
-import * as McpConnection from "@holdfast/mcp/McpConnection"
+import { McpConnection } from "@holdfast/mcp/McpConnection"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as Redacted from "effect/Redacted"

@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Deadlines from "@holdfast/core/Deadlines"
 import { Endpoint } from "@holdfast/mcp/Endpoint"
 import * as HttpLink from "@holdfast/mcp/HttpLink"
-import { connect } from "@holdfast/mcp/McpConnection"
+import { McpConnection } from "@holdfast/mcp/McpConnection"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
@@ -364,7 +364,7 @@ describe("a connection that offers something to the server", () => {
       let stream: http.ServerResponse | undefined
       server.onGet = (response) => void (stream = response)
       const connecting = yield* Effect.forkChild(
-        connect({
+        McpConnection.connect({
           server: "spy",
           endpoint: Endpoint.http({ url: server.url }),
           clientInfo: { name: "test", version: "1" },
@@ -388,9 +388,9 @@ describe("a connection that offers something to the server", () => {
         clientInfo: { name: "test", version: "1" },
         era: "legacy"
       } as const
-      yield* connect({ ...options, handlers: { sampling } })
+      yield* McpConnection.connect({ ...options, handlers: { sampling } })
       // Never answered.
       server.onGet = () => {}
-      yield* connect(options)
+      yield* McpConnection.connect(options)
     }))
 })

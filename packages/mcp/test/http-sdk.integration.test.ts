@@ -1,7 +1,7 @@
 /** Resumption and push against the server of the official SDK, which nobody here wrote. */
 import { assert, describe, it } from "@effect/vitest"
 import { Endpoint } from "@holdfast/mcp/Endpoint"
-import * as McpConnection from "@holdfast/mcp/McpConnection"
+import { McpConnection } from "@holdfast/mcp/McpConnection"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { eventually } from "./support/eventually.ts"

@@ -1,7 +1,7 @@
 /** What callers see of a session that the server forgets: nothing. */
 import { assert, describe, it } from "@effect/vitest"
-import { Endpoint, layer, McpConfig, McpConnections } from "@holdfast/mcp"
-import * as Connections from "@holdfast/mcp/McpConnections"
+import { Endpoint, McpConfig, McpConnections } from "@holdfast/mcp"
+import { type LayerOptions } from "@holdfast/mcp/McpConnections"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -14,11 +14,11 @@ import { live, passing } from "./support/OpenHttp.ts"
 import * as SpyHttp from "./support/SpyHttp.ts"
 
 /** A connected server by the name of `spy`, the only one of a file that says this of it. */
-const connected = (holdfast: object, options: Connections.LayerOptions = {}) =>
+const connected = (holdfast: object, options: LayerOptions = {}) =>
   Effect.gen(function*() {
     const server = yield* SpyHttp.make({ answers: "sse" })
     const config = yield* McpConfig.decode({ mcpServers: { spy: { url: server.url, holdfast } } })
-    const mcp = yield* Connections.make(config, options)
+    const mcp = yield* McpConnections.make(config, options)
     yield* mcp.request("spy", { method: "ping" })
     return { mcp, server }
   })
@@ -71,7 +71,7 @@ describe("what a config says of sessions", () => {
       const configWith = (isSessionLost: () => boolean) =>
         McpConfig.make({ spy: Endpoint.http({ url: server.url, isSessionLost }) })
       const no = () => false
-      const mcp = yield* Connections.make(yield* configWith(no))
+      const mcp = yield* McpConnections.make(yield* configWith(no))
       const handshakes = () => server.spy.received.filter(({ method }) => method === "initialize").length
       yield* mcp.request("spy", { method: "ping" })
       yield* mcp.reload(yield* configWith(no))
@@ -110,7 +110,7 @@ describe("calls that meet a lost session", () => {
           server.sessions.clear()
           yield* Effect.all(Array.from({ length: callers }, () => write), { concurrency: "unbounded" })
         }),
-        layer(config)
+        McpConnections.layer(config)
       )
       assert.strictEqual(executions, 1 + callers)
       const handshakes = server.spy.received.filter(({ method }) => method === "initialize").length

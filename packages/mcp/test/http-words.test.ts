@@ -1,7 +1,7 @@
 /** The words of a server, whatever it wraps them in. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { wordsIn } from "../src/internal/HttpWords.ts"
+import { wordsIn } from "../src/internal/http/HttpWords.ts"
 import { open } from "./support/OpenHttp.ts"
 
 describe("the words in a body", () => {

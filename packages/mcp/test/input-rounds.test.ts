@@ -1,7 +1,7 @@
 /** Calls of the modern era that a server answers with questions. */
 import { assert, describe, it } from "@effect/vitest"
 import { type ClientHandlers, Endpoint, McpConfig } from "@holdfast/mcp"
-import { type CallOptions, make } from "@holdfast/mcp/McpConnections"
+import { type CallOptions, McpConnections } from "@holdfast/mcp/McpConnections"
 import { MemoryServer } from "@holdfast/mcp/testing"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -31,7 +31,7 @@ const curious = (questions: ReadonlyArray<string>) =>
 const connected = (elicitation: NonNullable<ClientHandlers["elicitation"]>, questions: ReadonlyArray<string>) =>
   Effect.gen(function*() {
     const server = yield* curious(questions)
-    const mcp = yield* make(yield* McpConfig.make({ s: server.endpoint }), { handlers: { elicitation } })
+    const mcp = yield* McpConnections.make(yield* McpConfig.make({ s: server.endpoint }), { handlers: { elicitation } })
     const call = (options: CallOptions = {}) => mcp.callTool("s", { name: "ask" }, options)
     return { server, call }
   })
@@ -70,7 +70,9 @@ describe("a call that needs input", () => {
           asked++
           return Effect.as(server.kill, { action: "accept" })
         })
-      const mcp = yield* make(yield* McpConfig.make({ s: server.endpoint }), { handlers: { elicitation } })
+      const mcp = yield* McpConnections.make(yield* McpConfig.make({ s: server.endpoint }), {
+        handlers: { elicitation }
+      })
       const calling = yield* Effect.forkChild(Effect.flip(mcp.callTool("s", { name: "ask" })), {
         startImmediately: true
       })
@@ -102,7 +104,9 @@ describe("a call that needs input", () => {
         response.end(JSON.stringify({ jsonrpc: "2.0", id, result }))
       })
       const endpoint = Endpoint.http({ url: server.url })
-      const mcp = yield* make(yield* McpConfig.make({ s: { endpoint, era: "modern" } }), { handlers: { elicitation } })
+      const mcp = yield* McpConnections.make(yield* McpConfig.make({ s: { endpoint, era: "modern" } }), {
+        handlers: { elicitation }
+      })
       const { content } = yield* mcp.callTool("s", { name: "ask" }, { idempotent: false })
       assert.deepStrictEqual(content, [{ type: "text", text: "done" }])
       assert.deepStrictEqual(rounds, ["question", "answers", "answers"])
@@ -158,7 +162,7 @@ describe("a call that needs input", () => {
             })
         }
       })
-      const mcp = yield* make(yield* McpConfig.make({ s: server.endpoint }), {
+      const mcp = yield* McpConnections.make(yield* McpConfig.make({ s: server.endpoint }), {
         handlers: { elicitation: () => Effect.succeed({ action: "accept" }) }
       })
       const calling = yield* Effect.forkChild(

@@ -1,6 +1,6 @@
 /** Lists of servers that get them wrong: what can be read is there once, the rest is told once, and every list ends. */
 import { assert, describe, it } from "@effect/vitest"
-import { layer, McpConfig, McpConnections } from "@holdfast/mcp"
+import { McpConfig, McpConnections } from "@holdfast/mcp"
 import { type Handler, MemoryServer, type MemoryServerOptions } from "@holdfast/mcp/testing"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -34,7 +34,7 @@ const withServer = <A, E>(
     const config = yield* McpConfig.make({ s: server.endpoint })
     return yield* Effect.provide(
       Effect.flatMap(McpConnections, (mcp) => use(mcp, told, asked)),
-      Layer.merge(layer(config), Logger.layer([logger]))
+      Layer.merge(McpConnections.layer(config), Logger.layer([logger]))
     )
   })
 

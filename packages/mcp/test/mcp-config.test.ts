@@ -6,7 +6,7 @@ import * as Redacted from "effect/Redacted"
 import * as fs from "node:fs/promises"
 import * as os from "node:os"
 import * as path from "node:path"
-import { optionNames } from "../src/internal/holdfastOptions.ts"
+import { optionNames } from "../src/internal/config/holdfastOptions.ts"
 
 const origin: Origin = { file: ".mcp.json", directory: "/project", environment: {} }
 const document = (entry: unknown) => ({ mcpServers: { fs: entry } })

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import type { Multiplexer } from "../src/internal/Multiplexer.ts"
+import type { Multiplexer } from "../src/internal/connection/Multiplexer.ts"
 import { noteTaker } from "./support/noteTaker.ts"
 
 const start = (calls: Multiplexer, method: string) =>

@@ -1,7 +1,7 @@
 /** How an attempt to connect can fail, and what the person who reads about it learns. */
 import { assert, describe, it } from "@effect/vitest"
 import { Endpoint } from "@holdfast/mcp/Endpoint"
-import * as McpConnection from "@holdfast/mcp/McpConnection"
+import { type ConnectOptions, McpConnection } from "@holdfast/mcp/McpConnection"
 import { McpRuntimeError } from "@holdfast/mcp/McpRuntimeError"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -18,7 +18,7 @@ const notExecutable = new URL("./support/spyBehaviour.ts", import.meta.url).path
 
 const spy = (...args: ReadonlyArray<string>) => Endpoint.stdio({ command: process.execPath, args: [spyStdio, ...args] })
 
-const connect = (endpoint: Endpoint, options: Partial<McpConnection.ConnectOptions> = {}) =>
+const connect = (endpoint: Endpoint, options: Partial<ConnectOptions> = {}) =>
   McpConnection.connect({ server: "spy", endpoint, clientInfo, ...options })
 
 const messageOf = (reason: McpRuntimeError["reason"]): string => new McpRuntimeError({ reason }).message

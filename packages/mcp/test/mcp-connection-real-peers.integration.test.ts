@@ -1,7 +1,7 @@
 /** The same connection against servers that nobody here wrote. */
 import { assert, describe, it } from "@effect/vitest"
 import { Endpoint } from "@holdfast/mcp/Endpoint"
-import * as McpConnection from "@holdfast/mcp/McpConnection"
+import { McpConnection, type RequestOptions } from "@holdfast/mcp/McpConnection"
 import * as Messages from "@holdfast/mcp/Messages"
 import * as SupervisedProcess from "@holdfast/process/SupervisedProcess"
 import * as Effect from "effect/Effect"
@@ -19,10 +19,10 @@ const root = new URL("..", import.meta.url).pathname
 const connect = (server: string, endpoint: Endpoint) => McpConnection.connect({ server, endpoint, clientInfo })
 
 const call = (
-  connection: McpConnection.McpConnection,
+  connection: McpConnection,
   name: string,
   args: object,
-  options?: McpConnection.RequestOptions
+  options?: RequestOptions
 ) =>
   Effect.map(
     connection.request("tools/call", { name, arguments: args }, options),

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Deadlines from "@holdfast/core/Deadlines"
 import { Endpoint } from "@holdfast/mcp/Endpoint"
-import * as McpConnection from "@holdfast/mcp/McpConnection"
+import { type CallFailure, type ConnectOptions, McpConnection, type RequestOptions } from "@holdfast/mcp/McpConnection"
 import type * as McpRuntimeError from "@holdfast/mcp/McpRuntimeError"
 import type * as Messages from "@holdfast/protocol/Messages"
 import * as Effect from "effect/Effect"
@@ -18,8 +18,8 @@ const clientInfo = { name: "test", version: "0.0.0" }
 const spyStdio = new URL("./support/spyStdio.ts", import.meta.url).pathname
 
 type Open = (
-  options?: Partial<McpConnection.ConnectOptions>
-) => Effect.Effect<McpConnection.McpConnection, McpRuntimeError.ConnectReason, Scope.Scope>
+  options?: Partial<ConnectOptions>
+) => Effect.Effect<McpConnection, McpRuntimeError.ConnectReason, Scope.Scope>
 
 const overStdio: Open = (options) => {
   const endpoint = Endpoint.stdio({ command: process.execPath, args: [spyStdio] })
@@ -49,12 +49,12 @@ interface Received {
 
 /** What the server got so far, from its own mouth. */
 const receivedBy = (
-  connection: McpConnection.McpConnection
-): Effect.Effect<Received["received"], McpConnection.CallFailure> =>
+  connection: McpConnection
+): Effect.Effect<Received["received"], CallFailure> =>
   // The spy's answer has this form.
   Effect.map(connection.request("received"), (result) => (result as Received).received)
 
-const heldBy = (connection: McpConnection.McpConnection, count: number): Effect.Effect<void> => {
+const heldBy = (connection: McpConnection, count: number): Effect.Effect<void> => {
   const look: Effect.Effect<void> = Effect.flatMap(
     Effect.orDie(receivedBy(connection)),
     (received) => received.filter(({ method }) => method === "hold").length >= count ? Effect.void : look
@@ -355,7 +355,7 @@ for (const [name, open] of transports) {
       Effect.gen(function*() {
         const time = manualDeadlines()
         const connection = yield* open({ deadlines: time.deadlines })
-        const limits: McpConnection.RequestOptions = { idleDeadline: "5 minutes", hardDeadline: () => "30 minutes" }
+        const limits: RequestOptions = { idleDeadline: "5 minutes", hardDeadline: () => "30 minutes" }
         yield* Effect.forEach([1, 2, 3], (n) => connection.request("echo", { n }, limits), { concurrency: 3 })
         yield* Effect.flip(connection.request("error", {}, limits))
         yield* eventually("the responses ended", () => time.armed() === 0)
@@ -367,12 +367,15 @@ for (const [name, open] of transports) {
       it.live("answers a ping of the server and refuses what was not offered", () =>
         Effect.gen(function*() {
           const connection = yield* open()
-          const notOffered = { code: -32601, message: "Method not found" }
+          const notOffered = (method: string) => ({
+            code: -32601,
+            message: `Method not found: this client does not offer ${method}`
+          })
           assert.deepStrictEqual(yield* connection.request("ask"), {
             answers: [
               { jsonrpc: "2.0", id: "q1", result: {} },
-              { jsonrpc: "2.0", id: "q2", error: notOffered },
-              { jsonrpc: "2.0", id: 3, error: notOffered }
+              { jsonrpc: "2.0", id: "q2", error: notOffered("sampling/createMessage") },
+              { jsonrpc: "2.0", id: 3, error: notOffered("roots/list") }
             ]
           })
         }))
@@ -380,7 +383,7 @@ for (const [name, open] of transports) {
   })
 }
 
-const untilCancelled = (connection: McpConnection.McpConnection): Effect.Effect<void, McpConnection.CallFailure> =>
+const untilCancelled = (connection: McpConnection): Effect.Effect<void, CallFailure> =>
   Effect.flatMap(
     receivedBy(connection),
     (received) => cancellations(received).length === 1 ? Effect.void : untilCancelled(connection)

@@ -2,15 +2,7 @@
  * The service over real processes: a server whose faults are ordered call by call, and the reference servers.
  */
 import { assert, describe, it } from "@effect/vitest"
-import {
-  Endpoint,
-  layer,
-  layerFile,
-  McpConfig,
-  McpConnections,
-  McpRuntimeError,
-  type ServerOptions
-} from "@holdfast/mcp"
+import { Endpoint, McpConfig, McpConnections, McpRuntimeError, type ServerOptions } from "@holdfast/mcp"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
@@ -61,7 +53,7 @@ const withServers = <A, E, R>(
 ) =>
   Effect.gen(function*() {
     const config = yield* McpConfig.make(servers)
-    return yield* Effect.provide(Effect.flatMap(McpConnections, f), layer(config))
+    return yield* Effect.provide(Effect.flatMap(McpConnections, f), McpConnections.layer(config))
   })
 
 const failureOf = <A>(effect: Effect.Effect<A, McpRuntimeError>) =>
@@ -327,7 +319,7 @@ describe("McpConnections", () => {
         assert.deepStrictEqual(unknown.near, ["files"])
         assert.strictEqual((yield* failureOf(mcp.listTools("web")))._tag, "ConfigInvalid")
         assert.strictEqual((yield* mcp.snapshot).connections, 0)
-      }).pipe(Effect.provide(layer(config)))
+      }).pipe(Effect.provide(McpConnections.layer(config)))
     }))
 
   it.live("a missing command fails at once, a crashing start after four attempts, with code and last words", () =>
@@ -490,7 +482,7 @@ describe("McpConnections", () => {
         assert.include((yield* mcp.listTools("everything")).map(({ name }) => name), "echo")
         const result = yield* mcp.callTool("everything", { name: "echo", arguments: { message: "hello" } })
         assert.strictEqual(firstText(result), "Echo: hello")
-      }).pipe(Effect.provide(layerFile(file)))
+      }).pipe(Effect.provide(McpConnections.layerFile(file)))
     }).pipe(Effect.scoped))
 })
 

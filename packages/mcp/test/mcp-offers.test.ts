@@ -3,7 +3,6 @@ import { assert, describe, it } from "@effect/vitest"
 import {
   type ClientHandlers,
   Endpoint,
-  layer,
   type LayerOptions,
   McpConfig,
   McpConnections,
@@ -46,7 +45,10 @@ const withServer = <A, E, R>(
     })
     const heard = (): ReadonlyArray<Heard> =>
       fs.readFileSync(log, "utf8").split("\n").slice(0, -1).map((line) => JSON.parse(line))
-    return yield* Effect.provide(Effect.flatMap(McpConnections, (mcp) => f(mcp, heard)), layer(config, options))
+    return yield* Effect.provide(
+      Effect.flatMap(McpConnections, (mcp) => f(mcp, heard)),
+      McpConnections.layer(config, options)
+    )
   })
 
 const textOf = (
@@ -87,7 +89,10 @@ describe("what a server asks of us", () => {
       Effect.gen(function*() {
         assert.deepStrictEqual(yield* answerTo(mcp, "ping"), {})
         for (const method of ["roots/list", "sampling/createMessage", "elicitation/create", "no/such"]) {
-          assert.deepStrictEqual(yield* answerTo(mcp, method), { code: -32601, message: "Method not found" })
+          assert.deepStrictEqual(yield* answerTo(mcp, method), {
+            code: -32601,
+            message: `Method not found: this client does not offer ${method}`
+          })
         }
         assert.deepStrictEqual(heard().find(({ method }) => method === "initialize")?.params?.["capabilities"], {})
       })))
@@ -267,7 +272,7 @@ describe("another config", () => {
             "same"
           ])
         }).pipe(Effect.scoped),
-        layer(before)
+        McpConnections.layer(before)
       )
     }))
 })

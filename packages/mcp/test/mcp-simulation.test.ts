@@ -1,8 +1,20 @@
 /** The client side as a whole, under a seeded scheduler: many worlds, a handful of promises that hold in all of them. */
 import { assert, describe, it } from "@effect/vitest"
+import { draw, type Scenario } from "./simulation/McpScenario.ts"
 import * as McpSimulation from "./simulation/McpSimulation.ts"
 
 const seeds = 200
+
+/** A world of listeners whose servers die, but answer while they live: in a drawn one that is rare. */
+const listeners = (seed: number): Scenario => {
+  const drawn = draw(seed)
+  const servers = drawn.servers.map((plan) => ({
+    ...plan,
+    era: "legacy" as const,
+    faults: { ...plan.faults, stall: 0, deaf: 0, loseAnswer: 0, loseRequest: 0 }
+  }))
+  return { ...drawn, servers, stallChance: 0, life: { ...drawn.life, watchers: 4, reloads: 0 } }
+}
 
 describe("MCP simulation", () => {
   it(`no invariant breaks in ${seeds} seeds`, () => {
@@ -20,6 +32,11 @@ describe("MCP simulation", () => {
     const seen = new Set<string>()
     for (let seed = 0; seed < 150; seed++) {
       for (const outcome of McpSimulation.run(seed).outcomes.keys()) seen.add(outcome)
+    }
+    for (let seed = 0; seed < 10; seed++) {
+      const { outcomes, violations } = McpSimulation.run(seed, listeners(seed))
+      assert.deepStrictEqual(violations, [])
+      for (const outcome of outcomes.keys()) seen.add(outcome)
     }
     const expected = [
       "caller: answered",

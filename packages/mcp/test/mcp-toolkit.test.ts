@@ -1,9 +1,9 @@
 /** The tools of all servers, offered to a language model. */
 import { assert, describe, it } from "@effect/vitest"
-import { layer, McpConfig } from "@holdfast/mcp"
+import { McpConfig, McpConnections } from "@holdfast/mcp"
 import * as McpToolkit from "@holdfast/mcp/McpToolkit"
 import { MemoryServer } from "@holdfast/mcp/testing"
-import * as ToolCatalog from "@holdfast/mcp/ToolCatalog"
+import { ToolCatalog } from "@holdfast/mcp/ToolCatalog"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
@@ -21,7 +21,7 @@ const withToolkit = <A, E>(
       }
     })
     const config = yield* McpConfig.make({ memory: server.endpoint })
-    const context = yield* Layer.build(ToolCatalog.layer().pipe(Layer.provideMerge(layer(config))))
+    const context = yield* Layer.build(ToolCatalog.layer().pipe(Layer.provideMerge(McpConnections.layer(config))))
     return yield* Effect.flatMap(Effect.provide(McpToolkit.make({ within: "5 seconds" }), context), use)
   })
 

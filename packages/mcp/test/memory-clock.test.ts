@@ -1,7 +1,7 @@
 /** Tests on a clock that stands still: how they drive it, and that they end however they end. */
 import { assert, describe, it } from "@effect/vitest"
 import { McpConfig } from "@holdfast/mcp/McpConfig"
-import * as McpConnections from "@holdfast/mcp/McpConnections"
+import { McpConnections } from "@holdfast/mcp/McpConnections"
 import * as Messages from "@holdfast/mcp/Messages"
 import { MemoryServer } from "@holdfast/mcp/testing"
 import * as Cause from "effect/Cause"
@@ -21,11 +21,11 @@ const sleepy = MemoryServer.make({
 
 const layerOf = (server: MemoryServer) =>
   Layer.effect(
-    McpConnections.McpConnections,
+    McpConnections,
     Effect.flatMap(McpConfig.make({ it: server.endpoint }), (config) => McpConnections.make(config, { clientInfo }))
   )
 
-const call = McpConnections.McpConnections.use((mcp) => mcp.callTool("it", { name: "sleep", arguments: {} }))
+const call = McpConnections.use((mcp) => mcp.callTool("it", { name: "sleep", arguments: {} }))
 
 describe("a call in flight on a clock that stands still", () => {
   it.effect("is driven: awaitCall, then the clock, then the answer", () =>
@@ -49,7 +49,7 @@ describe("a call in flight on a clock that stands still", () => {
     Effect.gen(function*() {
       const server = yield* MemoryServer.make({ tools: { silent: { run: () => Effect.never } } })
       yield* Effect.gen(function*() {
-        const mcp = yield* McpConnections.McpConnections
+        const mcp = yield* McpConnections
         for (const [options, kind] of [[{}, "idle"], [{ deadline: "1 second" }, "caller"]] as const) {
           const calling = yield* Effect.forkChild(Effect.flip(mcp.callTool("it", { name: "silent" }, options)))
           yield* server.awaitCall("silent", server.calls("silent").length + 1)
@@ -95,7 +95,7 @@ describe("a call in flight on a clock that stands still", () => {
         const calling = yield* Effect.forkChild(call)
         yield* server.awaitCall("sleep")
         const draining = yield* Effect.forkChild(
-          McpConnections.McpConnections.use((mcp) => mcp.drain("2 minutes")),
+          McpConnections.use((mcp) => mcp.drain("2 minutes")),
           now
         )
         yield* TestClock.adjust("1 minute")

@@ -7,7 +7,7 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
 import { Buffer } from "node:buffer"
-import * as memoryLink from "../src/internal/memoryLink.ts"
+import * as memoryLink from "../src/internal/memory/memoryLink.ts"
 import { passing } from "./support/memoryTime.ts"
 import { RecordingOutbound, RecordingReceiver } from "./support/RecordingReceiver.ts"
 

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Endpoint } from "@holdfast/mcp/Endpoint"
 import { McpConfig } from "@holdfast/mcp/McpConfig"
-import * as McpConnections from "@holdfast/mcp/McpConnections"
+import { McpConnections } from "@holdfast/mcp/McpConnections"
 import { type Handler, MemoryServer } from "@holdfast/mcp/testing"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"

@@ -2,8 +2,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Endpoint } from "@holdfast/mcp/Endpoint"
 import { McpConfig } from "@holdfast/mcp/McpConfig"
-import * as McpConnection from "@holdfast/mcp/McpConnection"
-import * as McpConnections from "@holdfast/mcp/McpConnections"
+import { McpConnection } from "@holdfast/mcp/McpConnection"
+import { type CallOptions, McpConnections } from "@holdfast/mcp/McpConnections"
 import { HandshakeFailed } from "@holdfast/mcp/McpRuntimeError"
 import * as Messages from "@holdfast/mcp/Messages"
 import { MemoryServer, type MemoryServerOptions } from "@holdfast/mcp/testing"
@@ -24,7 +24,7 @@ const start = (options: MemoryServerOptions) =>
     const server = yield* MemoryServer.make(options)
     const config = yield* McpConfig.make({ it: server.endpoint })
     const mcp = yield* McpConnections.make(config, { clientInfo })
-    const call = (name: string, args: object = {}, options: McpConnections.CallOptions = {}) =>
+    const call = (name: string, args: object = {}, options: CallOptions = {}) =>
       mcp.callTool("it", { name, arguments: { ...args } }, options)
     return { server, mcp, call }
   })

@@ -1,10 +1,10 @@
 /** Two names of one config that mean the same server: they share its connection, and each hears of it under its own name. */
 import { assert, describe, it } from "@effect/vitest"
-import { layer, McpConfig, McpConnections, type ServerOptions } from "@holdfast/mcp"
-import { make } from "@holdfast/mcp/McpConnections"
+import { McpConfig, McpConnections, type ServerOptions } from "@holdfast/mcp"
+
 import { HandshakeFailed, HttpRejected, Unreachable } from "@holdfast/mcp/McpRuntimeError"
 import { type Handler, MemoryServer, type MemoryServerOptions } from "@holdfast/mcp/testing"
-import * as ToolCatalog from "@holdfast/mcp/ToolCatalog"
+import { ToolCatalog } from "@holdfast/mcp/ToolCatalog"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -27,7 +27,7 @@ const twice = (options: MemoryServerOptions, policy: Policy = {}) =>
 const connected = (options: MemoryServerOptions, policy?: Policy) =>
   Effect.gen(function*() {
     const { config, server } = yield* twice(options, policy)
-    return { server, mcp: yield* make(config) }
+    return { server, mcp: yield* McpConnections.make(config) }
   })
 
 /** Ways to fail, by the reason the caller is told. */
@@ -121,7 +121,7 @@ describe("a question of a call that needs input", () => {
         )
       const { config } = yield* twice({ era: "modern", tools: {}, handlers: { "tools/call": curious } })
       const asked: Array<string> = []
-      const mcp = yield* make(config, {
+      const mcp = yield* McpConnections.make(config, {
         handlers: { elicitation: (_, { server }) => Effect.sync(() => (asked.push(server), { action: "accept" })) }
       })
       yield* mcp.callTool("staging", { name: "t" })
@@ -158,8 +158,8 @@ describe("what a server says of its own accord", () => {
         handlers: { "tools/list": () => Effect.succeed({ tools: [tool("one"), ...(more ? [tool("two")] : [])] }) },
         capabilities: { tools: { listChanged: true } }
       })
-      const context = yield* Layer.build(ToolCatalog.layer().pipe(Layer.provideMerge(layer(config))))
-      const catalog = Context.get(context, ToolCatalog.ToolCatalog)
+      const context = yield* Layer.build(ToolCatalog.layer().pipe(Layer.provideMerge(McpConnections.layer(config))))
+      const catalog = Context.get(context, ToolCatalog)
       const names = Effect.map(catalog.current, ({ tools }) => tools.map(({ name }) => name).join(" "))
       yield* catalog.ready()
       assert.strictEqual(yield* names, "staging__one production__one")
@@ -196,7 +196,7 @@ describe("what is told of the connection", () => {
         }
       })
       const { config, server } = yield* twice({ tools: {} })
-      const context = yield* Layer.build(layer(config)).pipe(
+      const context = yield* Layer.build(McpConnections.layer(config)).pipe(
         Effect.provide(logger),
         Effect.provideService(Tracer.Tracer, tracer)
       )
@@ -250,7 +250,7 @@ describe("what is told of the connection", () => {
       const { config, server } = yield* twice({ tools: { t: { run: () => Effect.fail({ code: -1, message: "no" }) } } })
       const production = config.servers.get("production")
       assert.isDefined(production)
-      const mcp = yield* make(config)
+      const mcp = yield* McpConnections.make(config)
       yield* mcp.request("staging", { method: "ping" })
       yield* mcp.request("production", { method: "ping" })
       yield* mcp.reload({ ...config, servers: new Map([["production", production]]) })

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Endpoint } from "@holdfast/mcp/Endpoint"
 import { McpConfig } from "@holdfast/mcp/McpConfig"
-import * as McpConnections from "@holdfast/mcp/McpConnections"
+import { McpConnections, readAgain } from "@holdfast/mcp/McpConnections"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
@@ -107,7 +107,7 @@ describe("a program that only listens", () => {
               Effect.sync(() => {
                 // The server is ours.
                 const { _meta, uri } = params as { readonly uri: string; readonly _meta?: Record<string, unknown> }
-                heard.push(_meta?.[McpConnections.readAgain] === true ? `${uri}?` : uri)
+                heard.push(_meta?.[readAgain] === true ? `${uri}?` : uri)
               })),
             { startImmediately: true }
           )

@@ -1,7 +1,7 @@
 /** Programs that subscribe or ask for log messages, and then only listen: in both eras, whatever becomes of the connection. */
 import { assert, describe, it } from "@effect/vitest"
-import { type Endpoint, McpConfig, type McpConnections, type ServerOptions } from "@holdfast/mcp"
-import { make, readAgain, type ServerNotification } from "@holdfast/mcp/McpConnections"
+import { type Endpoint, McpConfig, type ServerOptions } from "@holdfast/mcp"
+import { McpConnections, readAgain, type ServerNotification } from "@holdfast/mcp/McpConnections"
 import { Unreachable } from "@holdfast/mcp/McpRuntimeError"
 import { type Handler, MemoryServer, type MemoryServerOptions } from "@holdfast/mcp/testing"
 import * as Deferred from "effect/Deferred"
@@ -78,7 +78,8 @@ const told = (server: MemoryServer): ReadonlyArray<string> =>
     }
   })
 
-const connected = (it: Endpoint | ServerOptions) => Effect.flatMap(McpConfig.make({ it }), (config) => make(config))
+const connected = (it: Endpoint | ServerOptions) =>
+  Effect.flatMap(McpConfig.make({ it }), (config) => McpConnections.make(config))
 
 const worlds: ReadonlyArray<readonly [Era, Transport]> = [
   ["legacy", "stdio"],
@@ -92,7 +93,7 @@ describe("a subscriber that only listens", () => {
     it.effect(`keeps an idle connection open as long as it listens, and no longer, ${era} over ${transport}`, () =>
       Effect.gen(function*() {
         const server = yield* telling(era, { transport })
-        const mcp = yield* make(yield* McpConfig.make({}))
+        const mcp = yield* McpConnections.make(yield* McpConfig.make({}))
         const { news } = yield* hearing(mcp)
         const first = yield* Scope.make()
         const second = yield* Scope.make()
@@ -210,7 +211,7 @@ describe("a subscriber that only listens", () => {
   it.effect("hears under its own name what two names share, and is told to read again under that name alone", () =>
     Effect.gen(function*() {
       const server = yield* telling("legacy")
-      const mcp = yield* make(yield* McpConfig.make({ a: server.endpoint, b: server.endpoint }))
+      const mcp = yield* McpConnections.make(yield* McpConfig.make({ a: server.endpoint, b: server.endpoint }))
       const { news } = yield* hearing(mcp)
       yield* mcp.subscribe("b", "memo://1")
       yield* server.kill
@@ -226,7 +227,7 @@ describe("a log level that is asked for", () => {
     it.effect(`keeps the connection, and is asked for again of the next one, ${era} over ${transport}`, () =>
       Effect.gen(function*() {
         const server = yield* telling(era, { transport })
-        const mcp = yield* make(yield* McpConfig.make({}))
+        const mcp = yield* McpConnections.make(yield* McpConfig.make({}))
         const { heard } = yield* hearing(mcp)
         const scope = yield* Scope.make()
         yield* Scope.provide(mcp.logLevel(server.endpoint, "warning"), scope)

@@ -5,7 +5,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Endpoint } from "@holdfast/mcp/Endpoint"
 import { McpConfig } from "@holdfast/mcp/McpConfig"
-import * as McpConnections from "@holdfast/mcp/McpConnections"
+import { McpConnections } from "@holdfast/mcp/McpConnections"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"

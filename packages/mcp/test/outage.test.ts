@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Endpoint } from "@holdfast/mcp/Endpoint"
 import { McpConfig, type ServerOptions } from "@holdfast/mcp/McpConfig"
-import * as McpConnections from "@holdfast/mcp/McpConnections"
+import { McpConnections } from "@holdfast/mcp/McpConnections"
 import {
   CommandNotFound,
   ConnectionLost,
@@ -15,12 +15,12 @@ import {
   Unreachable
 } from "@holdfast/mcp/McpRuntimeError"
 import { MemoryServer } from "@holdfast/mcp/testing"
-import * as ToolCatalog from "@holdfast/mcp/ToolCatalog"
+import { ToolCatalog } from "@holdfast/mcp/ToolCatalog"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { TestClock } from "effect/testing"
-import { classify } from "../src/internal/connector.ts"
+import { classify } from "../src/internal/pool/McpConnector.ts"
 
 const server = "docs"
 const url = "http://docs.invalid/mcp"
@@ -128,7 +128,7 @@ describe("a server whose connection breaks this client", () => {
       const good = yield* MemoryServer.make({ tools: { t: { run: () => Effect.succeed("ok") } } })
       const bad = yield* MemoryServer.make({ onDial: () => Effect.die(new Error(`bug ${++dials}`)) })
       const mcp = yield* McpConnections.make(yield* McpConfig.make({ good: good.endpoint, bad: bad.endpoint }))
-      const catalog = yield* Effect.provideService(ToolCatalog.make(), McpConnections.McpConnections, mcp)
+      const catalog = yield* Effect.provideService(ToolCatalog.make(), McpConnections, mcp)
       const { tools, unavailable } = yield* catalog.ready()
       assert.deepStrictEqual(tools.map(({ name }) => name), ["good__t"])
       assert.deepStrictEqual(unavailable.map((each) => [each.server, each.error.reason._tag]), [[

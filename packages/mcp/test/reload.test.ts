@@ -1,8 +1,8 @@
 /** Another config while everything runs: by a call, and by a file that changes. */
 import { assert, describe, it } from "@effect/vitest"
-import { layer, layerFile, McpConfig, McpConnections } from "@holdfast/mcp"
+import { McpConfig, McpConnections } from "@holdfast/mcp"
 import { MemoryServer } from "@holdfast/mcp/testing"
-import * as ToolCatalog from "@holdfast/mcp/ToolCatalog"
+import { type Catalog, ToolCatalog } from "@holdfast/mcp/ToolCatalog"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -15,7 +15,7 @@ import { eventually } from "./support/eventually.ts"
 const serverWith = (tool: string) =>
   MemoryServer.make({ era: "legacy", tools: { [tool]: { run: () => Effect.succeed(tool) } } })
 
-const namesOf = (catalog: ToolCatalog.Catalog): ReadonlyArray<string> => catalog.tools.map(({ name }) => name)
+const namesOf = (catalog: Catalog): ReadonlyArray<string> => catalog.tools.map(({ name }) => name)
 
 describe("another config", () => {
   it.live("brings the catalog the tools of new servers and takes those of old ones; what stays keeps its connection", () =>
@@ -23,8 +23,8 @@ describe("another config", () => {
       const [stays, goes, comes] = [yield* serverWith("stay"), yield* serverWith("go"), yield* serverWith("come")]
       const before = yield* McpConfig.make({ a: stays.endpoint, b: goes.endpoint })
       const after = yield* McpConfig.make({ a: stays.endpoint, c: comes.endpoint })
-      const context = yield* Layer.build(ToolCatalog.layer().pipe(Layer.provideMerge(layer(before))))
-      const catalog = Context.get(context, ToolCatalog.ToolCatalog)
+      const context = yield* Layer.build(ToolCatalog.layer().pipe(Layer.provideMerge(McpConnections.layer(before))))
+      const catalog = Context.get(context, ToolCatalog)
       assert.deepStrictEqual(namesOf(yield* catalog.ready()), ["a__stay", "b__go"])
       yield* Context.get(context, McpConnections).reload(after)
       let now: ReadonlyArray<string> = []
@@ -55,7 +55,7 @@ describe("another config", () => {
       write(["one"])
       const told: Array<string> = []
       const logger = Logger.layer([Logger.make(({ message }) => void told.push(String(message)))])
-      const context = yield* Layer.build(layerFile(file, { watch: true }).pipe(Layer.provide(logger)))
+      const context = yield* Layer.build(McpConnections.layerFile(file, { watch: true }).pipe(Layer.provide(logger)))
       const mcp = Context.get(context, McpConnections)
       assert.deepStrictEqual(mcp.servers, ["one"])
       write(["one", "two"])

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Endpoint, layer, McpConfig, McpConnections } from "@holdfast/mcp"
+import { Endpoint, McpConfig, McpConnections } from "@holdfast/mcp"
 import * as Effect from "effect/Effect"
 import * as http from "node:http"
 import type { AddressInfo } from "node:net"
@@ -56,7 +56,7 @@ describe("the replay budget", () => {
           const failures = yield* Effect.all(Array.from({ length: callers }, () => call), { concurrency: "unbounded" })
           for (const { reason } of failures) assert.strictEqual(reason._tag, "OutcomeUnknown")
         }),
-        layer(config)
+        McpConnections.layer(config)
       )
       assert.strictEqual(calls(), callers + 100)
     }))

@@ -14,9 +14,9 @@ import * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { TestClock } from "effect/testing"
-import { HttpDoubt } from "../src/internal/HttpDoubt.ts"
-import * as Retirement from "../src/internal/retirement.ts"
-import { ServerMemory } from "../src/internal/ServerMemory.ts"
+import { HttpDoubt } from "../src/internal/http/HttpDoubt.ts"
+import * as Retirement from "../src/internal/pool/retirement.ts"
+import { ServerMemory } from "../src/internal/pool/ServerMemory.ts"
 
 const server = "docs"
 const rejected = (status: number, retryAfterMillis?: number) =>

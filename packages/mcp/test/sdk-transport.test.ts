@@ -1,6 +1,6 @@
 /** Unmodified clients of the official SDK over pooled connections to a real process. */
 import { assert, describe, it } from "@effect/vitest"
-import { Endpoint, layer, McpConfig, McpConnections } from "@holdfast/mcp"
+import { Endpoint, McpConfig, McpConnections } from "@holdfast/mcp"
 import * as ModelView from "@holdfast/mcp/ModelView"
 import * as SdkTransport from "@holdfast/mcp/SdkTransport"
 import { Client } from "@modelcontextprotocol/sdk/client/index.js"
@@ -28,7 +28,7 @@ const withServer = <A, E, R>(f: (mcp: McpConnections["Service"]) => Effect.Effec
     const config = yield* McpConfig.make({
       spoken: { endpoint: server, policy: { backoff: { initial: "10 millis", max: "100 millis" } } }
     })
-    return yield* Effect.provide(Effect.flatMap(McpConnections, f), layer(config))
+    return yield* Effect.provide(Effect.flatMap(McpConnections, f), McpConnections.layer(config))
   })
 
 /** The SDK has one listener of each kind, and it is a member. */

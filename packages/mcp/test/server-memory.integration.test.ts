@@ -1,11 +1,11 @@
 /** A gateway's life: an endpoint per user, each called and left. */
 import { assert, describe, it } from "@effect/vitest"
-import { layer, McpConfig, McpConnections } from "@holdfast/mcp"
+import { McpConfig, McpConnections } from "@holdfast/mcp"
 import { MemoryServer } from "@holdfast/mcp/testing"
 import * as Effect from "effect/Effect"
 import { TestClock } from "effect/testing"
 import { vi } from "vitest"
-import { ServerMemory } from "../src/internal/ServerMemory.ts"
+import { ServerMemory } from "../src/internal/pool/ServerMemory.ts"
 
 const endpoints = 10_000
 
@@ -42,7 +42,7 @@ describe("a program that calls ever more endpoints", () => {
           assert.instanceOf(memory, ServerMemory)
           assert.isAtMost(memory?.size ?? endpoints, 1025)
         }),
-        layer(yield* McpConfig.make({}))
+        McpConnections.layer(yield* McpConfig.make({}))
       )
     }))
 })

@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
-import { ServerMemory } from "../src/internal/ServerMemory.ts"
+import { ServerMemory } from "../src/internal/pool/ServerMemory.ts"
 
 describe("what is remembered of servers", () => {
   it("is the same notes as long as they are used, and bounded however many servers there were", () => {

@@ -5,7 +5,7 @@ import type { Outbound } from "@holdfast/mcp/Link"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
-import type { Multiplexer } from "../src/internal/Multiplexer.ts"
+import type { Multiplexer } from "../src/internal/connection/Multiplexer.ts"
 import { noteTaker } from "./support/noteTaker.ts"
 
 const roots = (handler: NonNullable<ClientHandlers["roots"]>): ClientHandlers => ({ roots: handler })

@@ -1,7 +1,7 @@
 /** What callers of a server that is still starting are told: its own words and the usual cause, while they wait and when they give up. */
 import { assert, describe, it } from "@effect/vitest"
 import { McpConfig } from "@holdfast/mcp/McpConfig"
-import * as McpConnections from "@holdfast/mcp/McpConnections"
+import { McpConnections } from "@holdfast/mcp/McpConnections"
 import { ConnectionLost } from "@holdfast/mcp/McpRuntimeError"
 import { MemoryServer } from "@holdfast/mcp/testing"
 import * as Effect from "effect/Effect"

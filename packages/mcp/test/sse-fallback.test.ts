@@ -2,8 +2,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Endpoint } from "@holdfast/mcp/Endpoint"
 import { McpConfig } from "@holdfast/mcp/McpConfig"
-import * as McpConnection from "@holdfast/mcp/McpConnection"
-import * as McpConnections from "@holdfast/mcp/McpConnections"
+import { type ConnectOptions, McpConnection, type Spoken } from "@holdfast/mcp/McpConnection"
+import { McpConnections } from "@holdfast/mcp/McpConnections"
 import { McpRuntimeError } from "@holdfast/mcp/McpRuntimeError"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -11,7 +11,7 @@ import { TestClock } from "effect/testing"
 import { eventually } from "./support/eventually.ts"
 import * as SseServer from "./support/SseServer.ts"
 
-const connect = (url: string, options: Partial<McpConnection.ConnectOptions> = {}) =>
+const connect = (url: string, options: Partial<ConnectOptions> = {}) =>
   McpConnection.connect({
     server: "old",
     endpoint: Endpoint.http({ url, headers: { "x-key": "k" } }),
@@ -32,8 +32,8 @@ describe("a server of HTTP+SSE behind a url alone", () => {
       Effect.gen(function*() {
         const server = yield* SseServer.make
         server.onStreamPost = (response) => void response.writeHead(status).end("no")
-        let spoken: McpConnection.Spoken | undefined
-        const onSpoken = (told: McpConnection.Spoken | undefined) => {
+        let spoken: Spoken | undefined
+        const onSpoken = (told: Spoken | undefined) => {
           spoken = told
         }
         const connection = yield* connect(server.url, { onSpoken })

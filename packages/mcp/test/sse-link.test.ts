@@ -1,7 +1,7 @@
 /** The deprecated HTTP+SSE transport: what it shares with the others, and its own ways to go wrong. */
 import { assert, describe, it } from "@effect/vitest"
 import { Endpoint } from "@holdfast/mcp/Endpoint"
-import * as McpConnection from "@holdfast/mcp/McpConnection"
+import { McpConnection } from "@holdfast/mcp/McpConnection"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { eventually } from "./support/eventually.ts"

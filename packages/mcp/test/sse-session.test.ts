@@ -1,7 +1,7 @@
 /** Servers of HTTP+SSE that have forgotten the session while its stream stays open: another replica takes the messages, for example. */
 import { assert, describe, it } from "@effect/vitest"
 import { McpConfig } from "@holdfast/mcp/McpConfig"
-import * as McpConnections from "@holdfast/mcp/McpConnections"
+import { McpConnections } from "@holdfast/mcp/McpConnections"
 import * as Effect from "effect/Effect"
 import * as SseServer from "./support/SseServer.ts"
 

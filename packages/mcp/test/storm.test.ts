@@ -1,6 +1,6 @@
 /** Callers that give up in a storm, while servers die: they leave no lease, no place in a queue, no subscription, no fiber. */
 import { McpConfig } from "@holdfast/mcp/McpConfig"
-import * as McpConnections from "@holdfast/mcp/McpConnections"
+import { McpConnections } from "@holdfast/mcp/McpConnections"
 import { MemoryServer } from "@holdfast/mcp/testing"
 import { SeededRandom, Simulation } from "@holdfast/testkit"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,6 @@
 /** Frames that no specification knows, from a server that means no good, while a call waits. */
 import { assert, describe, it } from "@effect/vitest"
-import { make, McpConfig } from "@holdfast/mcp"
+import { McpConfig, McpConnections } from "@holdfast/mcp"
 import { MemoryServer } from "@holdfast/mcp/testing"
 import { SeededRandom } from "@holdfast/testkit"
 import * as Cause from "effect/Cause"
@@ -138,7 +138,7 @@ describe("a frame that no specification knows", () => {
           })
           const what = () => `seed ${seed}: ${said.map((text) => text.slice(0, 300)).join("\n")}`
           yield* Effect.scoped(Effect.gen(function*() {
-            const mcp = yield* make(yield* McpConfig.make({ s: server.endpoint }))
+            const mcp = yield* McpConnections.make(yield* McpConfig.make({ s: server.endpoint }))
             const call = yield* Effect.forkChild(
               Effect.exit(mcp.request("s", { method: "strange" }, { deadline: "1 second", onProgress: () => {} })),
               { startImmediately: true }

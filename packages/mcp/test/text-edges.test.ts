@@ -2,8 +2,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Endpoint } from "@holdfast/mcp/Endpoint"
 import { McpConfig } from "@holdfast/mcp/McpConfig"
-import * as McpConnection from "@holdfast/mcp/McpConnection"
-import * as McpConnections from "@holdfast/mcp/McpConnections"
+import { McpConnection } from "@holdfast/mcp/McpConnection"
+import { McpConnections } from "@holdfast/mcp/McpConnections"
 import { McpRuntimeError } from "@holdfast/mcp/McpRuntimeError"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -156,7 +156,7 @@ describe("an event stream", () => {
     }))
 
   /** Lets a request begin, its answer begin, and its deadline of one second pass. */
-  const late = <A, E>(request: Effect.Effect<A, E>, connection: McpConnection.McpConnection) =>
+  const late = <A, E>(request: Effect.Effect<A, E>, connection: McpConnection) =>
     Effect.gen(function*() {
       const before = connection.received()
       const call = yield* Effect.forkChild(Effect.flip(request), { startImmediately: true })

@@ -1,8 +1,8 @@
 /** Seed 4's problem on real servers: the tools of many, obtained once, used for as long as the application lives. */
 import { assert, describe, it } from "@effect/vitest"
-import { Endpoint, layer, McpConfig, McpConnections } from "@holdfast/mcp"
+import { Endpoint, McpConfig, McpConnections } from "@holdfast/mcp"
 import * as Messages from "@holdfast/mcp/Messages"
-import * as ToolCatalog from "@holdfast/mcp/ToolCatalog"
+import { ToolCatalog } from "@holdfast/mcp/ToolCatalog"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -23,7 +23,7 @@ describe("ToolCatalog over real servers", () => {
       })
       yield* Effect.provide(
         Effect.gen(function*() {
-          const catalog = yield* ToolCatalog.ToolCatalog
+          const catalog = yield* ToolCatalog
           const mcp = yield* McpConnections
           const { unavailable } = yield* catalog.ready({ within: "2 minutes" })
           assert.deepStrictEqual(unavailable.map(({ error, server }) => `${server} ${error.reason._tag}`), [
@@ -55,7 +55,7 @@ describe("ToolCatalog over real servers", () => {
             assert.notDeepEqual(after, before)
           }
         }),
-        Layer.provideMerge(ToolCatalog.layer(), layer(config))
+        Layer.provideMerge(ToolCatalog.layer(), McpConnections.layer(config))
       )
     }))
 })

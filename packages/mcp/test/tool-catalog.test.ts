@@ -8,7 +8,7 @@ import {
   NotReady,
   type ServerNotification
 } from "@holdfast/mcp"
-import * as ToolCatalog from "@holdfast/mcp/ToolCatalog"
+import { type Catalog, ToolCatalog } from "@holdfast/mcp/ToolCatalog"
 import type * as Messages from "@holdfast/protocol/Messages"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
@@ -82,7 +82,7 @@ const servers = Effect.fnUntraced(function*(names: ReadonlyArray<string>) {
   }
 })
 
-const names = ({ tools }: ToolCatalog.Catalog) => tools.map(({ name }) => name)
+const names = ({ tools }: Catalog) => tools.map(({ name }) => name)
 
 describe("ToolCatalog", () => {
   it.effect("one slow and one dead server keep nobody else's tools waiting, and are named with their reasons", () =>
@@ -94,7 +94,7 @@ describe("ToolCatalog", () => {
       all.lists.set("dead", Effect.fail(down("dead")))
       yield* Effect.provide(
         Effect.gen(function*() {
-          const catalog = yield* ToolCatalog.ToolCatalog
+          const catalog = yield* ToolCatalog
           const asking = yield* Effect.forkChild(catalog.ready({ within: "10 seconds" }), { startImmediately: true })
           yield* TestClock.adjust("10 seconds")
           const ready = yield* Fiber.join(asking)
@@ -116,7 +116,7 @@ describe("ToolCatalog", () => {
       all.lists.set("a", Effect.succeed([tool("x")]))
       yield* Effect.provide(
         Effect.gen(function*() {
-          const catalog = yield* ToolCatalog.ToolCatalog
+          const catalog = yield* ToolCatalog
           const [before] = (yield* catalog.ready()).tools
           all.lists.set("a", Effect.fail(down("a")))
           yield* all.changed("a")
@@ -141,7 +141,7 @@ describe("ToolCatalog", () => {
       all.lists.set("a", Effect.as(Deferred.await(gate), [tool("x")]))
       yield* Effect.provide(
         Effect.gen(function*() {
-          const catalog = yield* ToolCatalog.ToolCatalog
+          const catalog = yield* ToolCatalog
           for (let i = 0; i < 100; i++) yield* all.changed("a")
           for (let i = 0; i < 200; i++) yield* Effect.yieldNow
           assert.strictEqual(all.asked.length, 1)
@@ -173,7 +173,7 @@ describe("ToolCatalog", () => {
       })
       yield* Effect.provide(
         Effect.gen(function*() {
-          const catalog = yield* ToolCatalog.ToolCatalog
+          const catalog = yield* ToolCatalog
           yield* catalog.ready()
           for (let second = 0; second < 600; second++) yield* TestClock.adjust("1 second")
           const pauses = times.slice(1).map((time, index) => (time - (times[index] ?? 0)) / 1000)
@@ -205,7 +205,7 @@ describe("ToolCatalog", () => {
       const all = yield* servers(["a"])
       yield* Effect.provide(
         Effect.gen(function*() {
-          const catalog = yield* ToolCatalog.ToolCatalog
+          const catalog = yield* ToolCatalog
           yield* catalog.ready()
           for (let i = 0; i < 6; i++) {
             yield* all.changed("a")
@@ -227,7 +227,7 @@ describe("ToolCatalog", () => {
       for (const server of ["c", "d"]) all.lists.set(server, Effect.as(Effect.sleep("4 seconds"), [tool("x")]))
       yield* Effect.provide(
         Effect.gen(function*() {
-          const catalog = yield* ToolCatalog.ToolCatalog
+          const catalog = yield* ToolCatalog
           const started = Effect.map(TestClock.adjust(0), () => [all.asked.join(" "), all.warmed.join(" ")])
           assert.deepStrictEqual(yield* started, ["hung slow", "hung slow"])
           const { unavailable } = yield* Effect.map(catalog.ready({ within: 0 }), ({ unavailable }) => ({
@@ -262,7 +262,7 @@ describe("ToolCatalog", () => {
       all.lists.set("b", Effect.succeed([tool("x")]))
       yield* Effect.provide(
         Effect.gen(function*() {
-          const catalog = yield* ToolCatalog.ToolCatalog
+          const catalog = yield* ToolCatalog
           yield* TestClock.adjust(0)
           assert.deepStrictEqual(all.asked, ["hung"])
           yield* catalog.call("b__x")
@@ -283,7 +283,7 @@ describe("ToolCatalog", () => {
       all.lists.set("slow", Effect.as(Effect.sleep("1 minute"), [tool("late")]))
       yield* Effect.provide(
         Effect.gen(function*() {
-          const catalog = yield* ToolCatalog.ToolCatalog
+          const catalog = yield* ToolCatalog
           const reasonOf = (name: string, options?: CallOptions) =>
             Effect.map(Effect.flip(catalog.call(name, {}, options)), ({ reason }) => reason)
           assert.deepStrictEqual(yield* reasonOf("dead__x"), down("dead").reason)
@@ -321,7 +321,7 @@ describe("ToolCatalog", () => {
       const told: Array<unknown> = []
       yield* Effect.provide(
         Effect.gen(function*() {
-          const catalog = yield* ToolCatalog.ToolCatalog
+          const catalog = yield* ToolCatalog
           assert.deepStrictEqual(names(yield* catalog.ready()), ["a__x", "a__y"])
           assert.isUndefined((yield* catalog.current).tools[0]?.tool.title)
           yield* all.changed("a")
@@ -343,7 +343,7 @@ describe("ToolCatalog", () => {
       const options = { exclude: ["hidden"], filter: (_: string, { name }: Messages.Tool) => name !== "delete_all" }
       yield* Effect.provide(
         Effect.gen(function*() {
-          const catalog = yield* ToolCatalog.ToolCatalog
+          const catalog = yield* ToolCatalog
           assert.deepStrictEqual(names(yield* catalog.ready()), ["a__read_file"])
           assert.deepStrictEqual(all.asked, ["a"])
           const { reason } = yield* Effect.flip(catalog.call("a__read_fil"))

@@ -1,8 +1,8 @@
 /** Tools that a config switches off: not shown, not called, and told of where the config does not hit. */
 import { assert, describe, it } from "@effect/vitest"
-import { layer, McpConfig, McpConnections, ToolDisabled } from "@holdfast/mcp"
+import { McpConfig, McpConnections, ToolDisabled } from "@holdfast/mcp"
 import { MemoryServer } from "@holdfast/mcp/testing"
-import * as ToolCatalog from "@holdfast/mcp/ToolCatalog"
+import { ToolCatalog } from "@holdfast/mcp/ToolCatalog"
 import * as ToolFilter from "@holdfast/mcp/ToolFilter"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -92,7 +92,9 @@ describe("a tool that is switched off", () => {
 
   it.live("is in no list: neither of the server, nor of the catalog, nor of a bare request", () =>
     Effect.gen(function*() {
-      const context = yield* Layer.build(ToolCatalog.layer().pipe(Layer.provideMerge(layer((yield* config).config))))
+      const context = yield* Layer.build(
+        ToolCatalog.layer().pipe(Layer.provideMerge(McpConnections.layer((yield* config).config)))
+      )
       const mcp = Context.get(context, McpConnections)
       assert.deepStrictEqual((yield* mcp.listTools("db")).map(({ name }) => name), ["read"])
       const answer = yield* mcp.request("db", { method: "tools/list" })
@@ -101,14 +103,14 @@ describe("a tool that is switched off", () => {
         (answer as { readonly tools: ReadonlyArray<{ readonly name: string }> }).tools.map(({ name }) => name),
         ["read"]
       )
-      const { tools } = yield* Context.get(context, ToolCatalog.ToolCatalog).ready()
+      const { tools } = yield* Context.get(context, ToolCatalog).ready()
       assert.deepStrictEqual(tools.map(({ name }) => name), ["db__read"])
     }).pipe(Effect.scoped))
 
   it.live("is refused with the list that hides it, and nothing is sent", () =>
     Effect.gen(function*() {
       const made = yield* config
-      const context = yield* Layer.build(layer(made.config))
+      const context = yield* Layer.build(McpConnections.layer(made.config))
       const mcp = Context.get(context, McpConnections)
       const attempts = [
         mcp.callTool("db", { name: "drop" }),
@@ -131,7 +133,7 @@ describe("a tool that is switched off", () => {
     Effect.gen(function*() {
       const { endpoint, opened } = yield* server
       const with_ = (exclude: ReadonlyArray<string>) => McpConfig.make({ db: { endpoint, tools: { exclude } } })
-      const mcp = Context.get(yield* Layer.build(layer(yield* with_([]))), McpConnections)
+      const mcp = Context.get(yield* Layer.build(McpConnections.layer(yield* with_([]))), McpConnections)
       assert.strictEqual((yield* mcp.listTools("db")).length, 2)
       yield* mcp.reload(yield* with_(["drop"]))
       assert.strictEqual((yield* mcp.listTools("db")).length, 1)
@@ -148,7 +150,7 @@ describe("what is to be told of a config", () => {
       const { logger, messages } = logged()
       const text = (flavour: string) => `{"mcpServers":{"db":{"command":"x","${flavour}":1}}}`
       const read = (flavour: string) => McpConfig.parse(text(flavour), { file: ".mcp.json", environment: {} })
-      const context = yield* Layer.build(layer(yield* read("flavour")).pipe(Layer.provide(logger)))
+      const context = yield* Layer.build(McpConnections.layer(yield* read("flavour")).pipe(Layer.provide(logger)))
       const mcp = Context.get(context, McpConnections)
       const known = ".mcp.json:1:36: mcpServers.db.flavour: is not understood and has no effect"
       assert.deepStrictEqual(messages, [known])
@@ -163,7 +165,7 @@ describe("what is to be told of a config", () => {
       const { logger, messages } = logged()
       const { endpoint } = yield* server
       const config = yield* McpConfig.make({ db: { endpoint, tools: { exclude: ["dorp", "re*"] } } })
-      const mcp = Context.get(yield* Layer.build(layer(config)), McpConnections)
+      const mcp = Context.get(yield* Layer.build(McpConnections.layer(config)), McpConnections)
       yield* Effect.provide(Effect.andThen(mcp.listTools("db"), mcp.listTools("db")), logger)
       assert.deepStrictEqual(messages, ["tools.exclude of db in config: db has no tool \"dorp\""])
     }).pipe(Effect.scoped))

@@ -1,7 +1,7 @@
 /** A call as a stream, for readers that are slower than the server. */
 import { assert, describe, it } from "@effect/vitest"
 import { McpConfig } from "@holdfast/mcp/McpConfig"
-import * as McpConnections from "@holdfast/mcp/McpConnections"
+import { McpConnections, type ToolEvent } from "@holdfast/mcp/McpConnections"
 import { MemoryServer } from "@holdfast/mcp/testing"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -41,7 +41,7 @@ interface Seen {
 }
 
 /** Reads, 5 ms for each event. */
-const slowly = (seen: Seen) => (event: McpConnections.ToolEvent) =>
+const slowly = (seen: Seen) => (event: ToolEvent) =>
   Effect.andThen(
     Effect.sync(() => {
       if (event._tag === "Result") return void seen.results++

@@ -1,7 +1,7 @@
 /** What is wished of a server (news, log levels) is wished of its name, whatever connections and configs come and go. */
 import { assert, describe, it } from "@effect/vitest"
-import { McpConfig, type McpConnections, type ServerOptions } from "@holdfast/mcp"
-import { make } from "@holdfast/mcp/McpConnections"
+import { McpConfig, type ServerOptions } from "@holdfast/mcp"
+import { McpConnections } from "@holdfast/mcp/McpConnections"
 import { MemoryServer } from "@holdfast/mcp/testing"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -58,7 +58,7 @@ describe("wishes of a name", () => {
   it.effect("are told to the server that bears it after another config, before anybody uses it", () =>
     Effect.gen(function*() {
       const [one, other] = [yield* telling("legacy"), yield* telling("legacy")]
-      const mcp = yield* make(yield* configOf({ s: one.endpoint }))
+      const mcp = yield* McpConnections.make(yield* configOf({ s: one.endpoint }))
       yield* mcp.subscribe("s", "memo://1")
       yield* mcp.logLevel("s", "warning")
       yield* mcp.reload(yield* configOf({ s: other.endpoint }))
@@ -73,7 +73,7 @@ describe("wishes of a name", () => {
   it.effect("wait while it is nobody's, and nobody is told what was taken back meanwhile", () =>
     Effect.gen(function*() {
       const [one, other] = [yield* telling("legacy"), yield* telling("legacy")]
-      const mcp = yield* make(yield* configOf({ s: one.endpoint }))
+      const mcp = yield* McpConnections.make(yield* configOf({ s: one.endpoint }))
       const scope = yield* Scope.make()
       yield* Scope.provide(mcp.subscribe("s", "memo://1"), scope)
       yield* mcp.subscribe("s", "memo://2")
@@ -87,7 +87,7 @@ describe("wishes of a name", () => {
   it.effect("are told at once to a server that is connected already under another name", () =>
     Effect.gen(function*() {
       const [one, shared] = [yield* telling("legacy"), yield* telling("legacy")]
-      const mcp = yield* make(yield* configOf({ s: one.endpoint, t: shared.endpoint }))
+      const mcp = yield* McpConnections.make(yield* configOf({ s: one.endpoint, t: shared.endpoint }))
       yield* mcp.subscribe("s", "memo://1")
       yield* work(mcp, "t")
       yield* mcp.reload(yield* configOf({ s: shared.endpoint, t: shared.endpoint }))
@@ -104,7 +104,7 @@ describe("wishes of a name", () => {
         endpoint: server.endpoint,
         policy: { sharing: "exclusive", maxConnectionsPerKey: 2 }
       }
-      const mcp = yield* make(yield* configOf({ s: options }))
+      const mcp = yield* McpConnections.make(yield* configOf({ s: options }))
       const busy = yield* Effect.forkChild(Effect.all([work(mcp), work(mcp)], { concurrency: 2 }))
       yield* Effect.repeat(breathe, { until: () => server.calls("work").length === 2, times: 100 })
       yield* Deferred.succeed(gate, undefined)
@@ -124,7 +124,7 @@ describe("wishes of a name", () => {
         era: "legacy",
         handlers: { "resources/subscribe": () => Effect.never, "resources/unsubscribe": () => Effect.succeed({}) }
       })
-      const mcp = yield* make(yield* configOf({ s: server.endpoint }))
+      const mcp = yield* McpConnections.make(yield* configOf({ s: server.endpoint }))
       const wishing = yield* Effect.forkChild(Effect.scoped(mcp.subscribe("s", "memo://1")), { startImmediately: true })
       yield* Effect.repeat(breathe, { until: () => asked(server).length === 1, times: 100 })
       yield* Fiber.interrupt(wishing)
@@ -135,7 +135,7 @@ describe("wishes of a name", () => {
   it.effect("are listened for by the modern server that bears it, and by no other", () =>
     Effect.gen(function*() {
       const [one, other] = [yield* telling("modern"), yield* telling("modern")]
-      const mcp = yield* make(yield* configOf({ s: one.endpoint }))
+      const mcp = yield* McpConnections.make(yield* configOf({ s: one.endpoint }))
       yield* mcp.subscribe("s", "memo://1")
       yield* work(mcp)
       yield* breathe
@@ -159,7 +159,7 @@ describe("another config", () => {
         tools: { work: { run: () => Effect.succeed("done") } },
         onDial: () => Deferred.await(dialling)
       })
-      const mcp = yield* make(yield* configOf({ s: one.endpoint }))
+      const mcp = yield* McpConnections.make(yield* configOf({ s: one.endpoint }))
       const waiting = yield* Effect.forkChild(work(mcp), { startImmediately: true })
       yield* mcp.reload(yield* configOf({}))
       yield* Deferred.succeed(dialling, undefined)
@@ -177,7 +177,7 @@ describe("another config", () => {
   it.effect("gives the connections of what stays to nobody with other options who comes first", () =>
     Effect.gen(function*() {
       const server = yield* MemoryServer.make({ tools: { work: { run: () => Effect.succeed("done") } } })
-      const mcp = yield* make(yield* configOf({ s: server.endpoint }))
+      const mcp = yield* McpConnections.make(yield* configOf({ s: server.endpoint }))
       yield* work(mcp)
       const other = { endpoint: server.endpoint, policy: { sharing: "exclusive" as const } }
       yield* mcp.reload(yield* configOf({ first: other, s: server.endpoint }))

@@ -17,6 +17,8 @@ import * as Ledger from "./internal/Ledger.ts"
 import * as Orphans from "./internal/Orphans.ts"
 import * as Runtime from "./internal/Runtime.ts"
 
+export type { Orphan } from "./internal/Orphans.ts"
+
 /** What a sweep has removed. */
 export interface Swept {
   /** Dead runtimes whose ledgers are gone now. */
@@ -41,4 +43,9 @@ export interface Swept {
  */
 export const sweep: Effect.Effect<Swept> = Effect.suspend(() =>
   Orphans.sweep({ directory: Ledger.defaultDirectory(), self: Runtime.id, walk: Runtime.walk })
+)
+
+/** What a sweep would end, now: for people who want to know. Never fails, ends nothing. */
+export const look: Effect.Effect<ReadonlyArray<Orphans.Orphan>> = Effect.suspend(() =>
+  Orphans.look({ directory: Ledger.defaultDirectory(), self: Runtime.id, walk: Runtime.walk })
 )

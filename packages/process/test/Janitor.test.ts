@@ -40,7 +40,8 @@ const make = Effect.gen(function*() {
     left: () => fs.existsSync(directory) ? fs.readdirSync(directory) : [],
     sweep: Effect.suspend(() => Orphans.sweep({ directory, self: "", walk })).pipe(
       Effect.provide(Logger.layer([logger]))
-    )
+    ),
+    look: Effect.suspend(() => Orphans.look({ directory, self: "", walk }))
   }
 })
 
@@ -71,6 +72,21 @@ describe("the janitor", () => {
       for (const one of [stranger, meantToStay, orphaned]) assert.isTrue(one.lives())
       assert.isFalse(fs.existsSync(directory))
       assert.deepStrictEqual(yield* sweep, { runtimes: 0, processes: 0 })
+    }))
+
+  it.live("tells what it would end, with its command and its dead owner, and ends nothing by that", () =>
+    Effect.gen(function*() {
+      const { left, look, sweep, write } = yield* make
+      const child = yield* Bystander.start()
+      const stranger = yield* Bystander.start()
+      const dead = yield* Bystander.dead
+      const runtime = write(dead, `add 1 ${child.pid} ${child.start} kill`)
+      const command = fs.readFileSync(`/proc/${child.pid}/cmdline`, "utf8").split("\0").join(" ").trim()
+      assert.deepStrictEqual(yield* look, [{ pid: child.pid, command, owner: dead.pid }])
+      for (const one of [child, stranger]) assert.isTrue(one.lives())
+      assert.deepStrictEqual(left(), [runtime])
+      assert.deepStrictEqual(yield* sweep, { runtimes: 1, processes: 1 })
+      assert.deepStrictEqual(yield* look, [])
     }))
 
   it.live("ends a group without a leader only if a member bears the dead runtime's tag", () =>

@@ -22,15 +22,15 @@ import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import type { Authenticator } from "./Authenticator.ts"
+import * as Drain from "./Drain.ts"
 import * as Guard from "./Guard.ts"
-import { answerFaults } from "./internal/answerFaults.ts"
-import { drainAloud } from "./internal/drainAloud.ts"
-import { effectMetrics } from "./internal/effectMetrics.ts"
-import { refusal } from "./internal/httpAnswers.ts"
-import { listen } from "./internal/listen.ts"
-import * as NodeServer from "./internal/nodeServer.ts"
-import { prometheusText } from "./internal/prometheusText.ts"
-import type { McpServerError } from "./SessionError.ts"
+import { answerFaults } from "./internal/http/answerFaults.ts"
+import { refusal } from "./internal/http/httpAnswers.ts"
+import { listen } from "./internal/http/listen.ts"
+import * as NodeServer from "./internal/http/nodeServer.ts"
+import { effectMetrics } from "./internal/metrics/effectMetrics.ts"
+import { prometheusText } from "./internal/metrics/prometheusText.ts"
+import type { McpServerError } from "./McpServerError.ts"
 import { SessionRegistry } from "./SessionRegistry.ts"
 
 export interface AdminOptions {
@@ -138,7 +138,7 @@ export const layer = (
       yield* router.add(
         "POST",
         "/drain",
-        guarded(Effect.as(Effect.forkIn(drainAloud(registry), scope), HttpServerResponse.empty({ status: 202 })))
+        guarded(Effect.as(Effect.forkIn(Drain.run(registry), scope), HttpServerResponse.empty({ status: 202 })))
       )
     }))
     const closing = Layer.effectDiscard(Effect.addFinalizer(() => node.closeConnections))

@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as Redacted from "effect/Redacted"
 import { digestOf } from "./internal/nodeCrypto.ts"
-import { McpServerError, ServerOptionInvalid } from "./SessionError.ts"
+import { McpServerError, ServerOptionInvalid } from "./McpServerError.ts"
 
 /** The request bears no credentials that are any good. Answered 401; 403 when they are good, but not for this. */
 export class AuthenticationRefused extends Data.TaggedError("AuthenticationRefused")<{

@@ -24,9 +24,9 @@ import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as RateLimiter from "effect/persistence/RateLimiter"
 import type { AuthenticationRefused, Authenticator } from "./Authenticator.ts"
-import { isListed, options as answerOptions } from "./internal/crossOrigin.ts"
-import { refusal, retryAfter } from "./internal/httpAnswers.ts"
-import { McpServerError, UnsafeBind } from "./SessionError.ts"
+import { isListed, options as answerOptions } from "./internal/http/crossOrigin.ts"
+import { refusal, retryAfter } from "./internal/http/httpAnswers.ts"
+import { McpServerError, UnsafeBind } from "./McpServerError.ts"
 
 export interface GuardOptions {
   /** Names this server is reached by, with a port (`scan.example.org:8443`) or with any. Default: none beside loopback's. */

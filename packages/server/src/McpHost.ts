@@ -44,23 +44,23 @@ import * as Scope from "effect/Scope"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import * as Admin from "./Admin.ts"
 import type { Authenticator } from "./Authenticator.ts"
+import * as Drain from "./Drain.ts"
 import * as Guard from "./Guard.ts"
-import { answerFaults } from "./internal/answerFaults.ts"
-import * as CrossOrigin from "./internal/crossOrigin.ts"
-import { drainAloud } from "./internal/drainAloud.ts"
-import { type Factory, factoryOf } from "./internal/factoryOf.ts"
-import * as Hosted from "./internal/Hosted.ts"
-import * as LegacySse from "./internal/LegacySse.ts"
-import { listen } from "./internal/listen.ts"
+import { answerFaults } from "./internal/http/answerFaults.ts"
+import * as CrossOrigin from "./internal/http/crossOrigin.ts"
+import * as HttpSessions from "./internal/http/HttpSessions.ts"
+import * as LegacySse from "./internal/http/LegacySse.ts"
+import { listen } from "./internal/http/listen.ts"
+import * as NodeServer from "./internal/http/nodeServer.ts"
+import { refuseStateless } from "./internal/http/refuseStateless.ts"
+import * as Sessionless from "./internal/http/Sessionless.ts"
+import * as StreamableHttp from "./internal/http/StreamableHttp.ts"
 import * as NodeMain from "./internal/nodeMain.ts"
-import * as NodeServer from "./internal/nodeServer.ts"
-import { refuseStateless } from "./internal/refuseStateless.ts"
 import type { SdkServer } from "./internal/sdk/SessionServer.ts"
-import * as Sessionless from "./internal/Sessionless.ts"
+import { type Factory, factoryOf } from "./internal/session/factoryOf.ts"
 import * as Stateless from "./internal/stateless/serveStateless.ts"
-import * as StreamableHttp from "./internal/StreamableHttp.ts"
+import type { McpServerError } from "./McpServerError.ts"
 import { Session } from "./Session.ts"
-import type { McpServerError } from "./SessionError.ts"
 import type { SessionPolicyInput } from "./SessionPolicy.ts"
 import { layer as layerRegistry, SessionRegistry } from "./SessionRegistry.ts"
 
@@ -133,12 +133,13 @@ export interface HttpOptions<R = never> extends RouteOptions<R>, SessionPolicyIn
  * Adds the routes to the application's own `HttpRouter`, over a `SessionRegistry` of the application. The application sees to the address
  * it listens on, and to the drain.
  *
- * **Gotchas**: an `HttpServer` that is closed waits for open streams before anything below it is closed. Put `SessionRegistry.layerDrain`
+ * **Gotchas**: an `HttpServer` that is closed waits for open streams before anything below it is closed. Put `Drain.layer`
  * above `HttpRouter.serve`.
  *
  * @example
  * ```ts
  * import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+ * import * as Drain from "@holdfast/server/Drain"
  * import * as McpHost from "@holdfast/server/McpHost"
  * import * as SessionRegistry from "@holdfast/server/SessionRegistry"
  * import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
@@ -148,7 +149,7 @@ export interface HttpOptions<R = never> extends RouteOptions<R>, SessionPolicyIn
  *
  * const routes = McpHost.layerRoutes({ server: () => new McpServer({ name: "greeter", version: "1.0.0" }) })
  *
- * export const program = SessionRegistry.layerDrain().pipe(
+ * export const program = Drain.layer().pipe(
  *   Layer.provide(HttpRouter.serve(routes)),
  *   Layer.provide([SessionRegistry.layer(), NodeHttpServer.layer(() => http.createServer(), { port: 8080, host: "127.0.0.1" })])
  * )
@@ -306,7 +307,7 @@ const mounted = <R>(options: MountOptions<R>, flushed: Effect.Effect<void>) =>
     // A Scope that is being closed runs nothing new: who asks during the drain is to be told so.
     const scope = yield* Scope.make()
     yield* Effect.addFinalizer((exit) =>
-      drainAloud(registry).pipe(
+      Drain.run(registry).pipe(
         Effect.andThen(Effect.timeoutOption(flushed, flushTimeout)),
         Effect.andThen(Scope.close(scope, exit))
       )
@@ -329,7 +330,7 @@ const layerDrain = (
   Layer.effectDiscard(
     Effect.flatMap(SessionRegistry, (registry) =>
       Effect.addFinalizer(() =>
-        drainAloud(registry, timeout).pipe(
+        Drain.run(registry, timeout).pipe(
           Effect.andThen(Effect.timeoutOption(flushed, flushTimeout)),
           Effect.andThen(closeConnections)
         )
@@ -360,12 +361,12 @@ const make = Effect.fnUntraced(function*(
   const guard = yield* Guard.make(options.port, { ...options, auth, allowedOrigins })
   const registry = yield* SessionRegistry
   const revisions = options.stateless === false ? Revision.legacy : [...Revision.modern, ...Revision.legacy]
-  const hosted = yield* Hosted.make({ registry, server, revisions })
+  const sessions = yield* HttpSessions.make({ registry, server, revisions })
   const { stateless: served = true } = options
   const stateless = served === false
     ? refuseStateless
     : yield* Stateless.make({
-      hosted,
+      sessions,
       revisions,
       keep: served === true ? 0 : served.keep ?? 0
     })
@@ -393,14 +394,15 @@ const make = Effect.fnUntraced(function*(
     mcp: options.sessions === false
       ? guarded(
         Sessionless.methods,
-        (request, principal) => Sessionless.handle(hosted, stateless, request, principal)
+        (request, principal) => Sessionless.handle(sessions, stateless, request, principal)
       )
       : guarded(
         StreamableHttp.methods,
-        (request, principal) => StreamableHttp.handle(hosted, stateless, request, principal)
+        (request, principal) => StreamableHttp.handle(sessions, stateless, request, principal)
       ),
-    sse: (paths) => guarded(methods.stream, (request, principal) => LegacySse.open(hosted, request, principal, paths)),
-    message: guarded(methods.messages, (request, principal) => LegacySse.post(hosted, request, principal))
+    sse: (paths) =>
+      guarded(methods.stream, (request, principal) => LegacySse.open(sessions, request, principal, paths)),
+    message: guarded(methods.messages, (request, principal) => LegacySse.post(sessions, request, principal))
   }
 })
 

@@ -35,8 +35,8 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Tracer from "effect/Tracer"
 import { complainOf } from "./internal/complain.ts"
+import { measured } from "./internal/metrics/toolDuration.ts"
 import { addTool, type AuthInfo, type ToolRegistry, type ToolRequest, type ToolResult } from "./internal/sdk/addTool.ts"
-import { measured } from "./internal/toolDuration.ts"
 
 export { type ToolSchema, toolSchema } from "./internal/sdk/toolSchema.ts"
 export type { AuthInfo, ToolRegistry, ToolResult }

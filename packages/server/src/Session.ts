@@ -12,9 +12,20 @@ import type { Principal } from "@holdfast/protocol/Principal"
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { SessionState } from "./internal/transitions.ts"
 
-export type { SessionState }
+/** The life of a session. It begins as `connecting`; `active` is after the handshake, `closing` while its own things are released. */
+export type SessionState = "connecting" | "active" | "closing" | "closed"
+
+/** Every state, and where it may go. */
+const edges: Readonly<Record<SessionState, ReadonlyArray<SessionState>>> = {
+  connecting: ["active", "closing"],
+  active: ["closing"],
+  closing: ["closed"],
+  closed: []
+}
+
+/** Whether a session may go there. Anything else is a defect of this package. */
+export const mayGo = (from: SessionState, to: SessionState): boolean => edges[from].includes(to)
 
 /** How the client is connected. `stateless`: for one request of revision 2026-07-28, which has no sessions. */
 export type SessionTransport = "streamable-http" | "sse" | "stdio" | "stateless"

@@ -1,7 +1,7 @@
 /** How long sessions live and how many there may be: plain data, checked once. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { McpServerError, ServerOptionInvalid } from "./SessionError.ts"
+import { McpServerError, ServerOptionInvalid } from "./McpServerError.ts"
 
 /** What may be said. Everything has a default. */
 export interface SessionPolicyInput {

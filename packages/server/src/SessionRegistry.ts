@@ -22,12 +22,12 @@ import * as PubSub from "effect/PubSub"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { drainAloud } from "./internal/drainAloud.ts"
+import { publishMetrics } from "./internal/metrics/publishMetrics.ts"
 import { digestOf, randomId } from "./internal/nodeCrypto.ts"
-import { publishMetrics } from "./internal/publishMetrics.ts"
-import { releaseTimeout, SessionEntry, type SessionHost } from "./internal/SessionEntry.ts"
+import { scopedFork } from "./internal/scopedFork.ts"
+import { releaseTimeout, SessionEntry, type SessionHost } from "./internal/session/SessionEntry.ts"
+import { McpServerError, ServerDraining, SessionLimit, SessionNotFound } from "./McpServerError.ts"
 import type { CloseReason, SessionShape, SessionState, SessionTransport } from "./Session.ts"
-import { McpServerError, ServerDraining, SessionLimit, SessionNotFound } from "./SessionError.ts"
 import * as SessionPolicy from "./SessionPolicy.ts"
 
 /** A session went from one state to another. */
@@ -106,7 +106,7 @@ export const make = Effect.fnUntraced(function*(
   const policy = yield* SessionPolicy.make(input)
   const clock = yield* Clock.Clock
   const events = yield* PubSub.sliding<SessionEvent>(1024)
-  const fork = Effect.runForkWith(yield* Effect.context())
+  const fork = yield* scopedFork
   const byDigest = new Map<string, SessionEntry>()
   /** Those that are closing are here, and no longer found. */
   const all = new Set<SessionEntry>()
@@ -344,12 +344,3 @@ export const make = Effect.fnUntraced(function*(
 /** The service. Fails with `ServerOptionInvalid`. */
 export const layer = (policy?: SessionPolicy.SessionPolicyInput): Layer.Layer<SessionRegistry, McpServerError> =>
   Layer.effect(SessionRegistry, make(policy))
-
-/**
- * Drains the registry when it closes. It belongs above whatever serves the routes: an `HttpServer` that is closed waits for open streams
- * first. `deadline`: how long what is in flight may take. Default: the policy's `drainTimeout`.
- */
-export const layerDrain = (deadline?: Duration.Input): Layer.Layer<never, never, SessionRegistry> =>
-  Layer.effectDiscard(
-    Effect.flatMap(SessionRegistry, (registry) => Effect.addFinalizer(() => drainAloud(registry, deadline)))
-  )

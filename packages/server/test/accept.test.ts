@@ -1,7 +1,7 @@
 /** What a client accepts, in every form in which clients say it. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { acceptedBy } from "../src/internal/accept.ts"
+import { acceptedBy } from "../src/internal/http/accept.ts"
 import { open } from "./support/hosted.ts"
 import { RawClient } from "./support/rawClient.ts"
 import { converse, request } from "./support/rawSocket.ts"

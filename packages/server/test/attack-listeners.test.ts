@@ -13,7 +13,7 @@ import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as Logger from "effect/Logger"
 import * as Metric from "effect/Metric"
 import * as TestClock from "effect/testing/TestClock"
-import * as Hosted from "../src/internal/Hosted.ts"
+import * as HttpSessions from "../src/internal/http/HttpSessions.ts"
 import { eventually } from "./support/eventually.ts"
 import { everyHost } from "./support/everyHost.ts"
 import { isEmpty, open } from "./support/hosted.ts"
@@ -201,7 +201,7 @@ describe("a heartbeat", () => {
       Effect.gen(function*() {
         const registry = yield* SessionRegistry.make({ heartbeatInterval: "10 seconds" })
         const server = Effect.sync(() => new McpServer({ name: "beating", version: "1" }))
-        const hosted = yield* Hosted.make({ registry, server, revisions: [] })
+        const hosted = yield* HttpSessions.make({ registry, server, revisions: [] })
         const opened = hosted.open(
           Principal.local,
           "streamable-http",

@@ -16,13 +16,13 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import * as http from "node:http"
-import { Conversation } from "../src/internal/Conversation.ts"
-import { EventSink } from "../src/internal/EventSink.ts"
-import * as Hosted from "../src/internal/Hosted.ts"
-import { OutStream } from "../src/internal/OutStream.ts"
-import { refuseStateless } from "../src/internal/refuseStateless.ts"
-import { ReplayLog } from "../src/internal/ReplayLog.ts"
-import * as StreamableHttp from "../src/internal/StreamableHttp.ts"
+import { EventSink } from "../src/internal/http/EventSink.ts"
+import * as HttpSessions from "../src/internal/http/HttpSessions.ts"
+import { refuseStateless } from "../src/internal/http/refuseStateless.ts"
+import * as StreamableHttp from "../src/internal/http/StreamableHttp.ts"
+import { Conversation } from "../src/internal/session/Conversation.ts"
+import { OutStream } from "../src/internal/session/OutStream.ts"
+import { ReplayLog } from "../src/internal/session/ReplayLog.ts"
 import { echoServer, steering } from "./support/echoServer.ts"
 import { eventually } from "./support/eventually.ts"
 import { open } from "./support/hosted.ts"
@@ -327,8 +327,8 @@ describe("a session that ends between being found and being used", () => {
   it.effect("is not there any more, whatever is asked of it", () =>
     Effect.gen(function*() {
       const registry = yield* SessionRegistry.make()
-      const hosted = yield* Hosted.make({ registry, server: Effect.sync(echoServer(steering())), revisions: [] })
-      const ending: Hosted.Hosted = {
+      const hosted = yield* HttpSessions.make({ registry, server: Effect.sync(echoServer(steering())), revisions: [] })
+      const ending: HttpSessions.HttpSessions = {
         ...hosted,
         find: (id, principal) => Effect.tap(hosted.find(id, principal), ({ session }) => session.close("operator"))
       }

@@ -2,6 +2,7 @@
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, describe, it } from "@effect/vitest"
 import * as Principal from "@holdfast/protocol/Principal"
+import * as Drain from "@holdfast/server/Drain"
 import * as EffectTool from "@holdfast/server/EffectTool"
 import * as McpHost from "@holdfast/server/McpHost"
 import * as SessionRegistry from "@holdfast/server/SessionRegistry"
@@ -145,7 +146,7 @@ describe("routes in an application of one's own", () => {
       const scope = yield* Scope.make()
       const steer = steering()
       const quiet = { disableLogger: true, disableListenLog: true }
-      const context = yield* SessionRegistry.layerDrain().pipe(
+      const context = yield* Drain.layer().pipe(
         Layer.provideMerge(HttpRouter.serve(McpHost.layerRoutes({ server: echoServer(steer) }), quiet)),
         Layer.provideMerge(
           Layer.mergeAll(SessionRegistry.layer(), NodeHttpServer.layer(() => http.createServer(), { port: 0 }))

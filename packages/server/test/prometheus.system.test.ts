@@ -5,6 +5,7 @@
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, describe, it } from "@effect/vitest"
 import * as ConnectionPool from "@holdfast/core/ConnectionPool"
+import * as Drain from "@holdfast/server/Drain"
 import * as EffectTool from "@holdfast/server/EffectTool"
 import * as McpHost from "@holdfast/server/McpHost"
 import * as SessionRegistry from "@holdfast/server/SessionRegistry"
@@ -78,7 +79,7 @@ const openProgram = Effect.gen(function*() {
     PrometheusMetrics.layerHttp({ path: "/metrics" })
   )
   const context = yield* Layer.build(
-    SessionRegistry.layerDrain("100 millis").pipe(
+    Drain.layer("100 millis").pipe(
       Layer.provide(HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true })),
       Layer.provideMerge([
         SessionRegistry.layer(),

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ReplayLog } from "../src/internal/ReplayLog.ts"
+import { ReplayLog } from "../src/internal/session/ReplayLog.ts"
 
 const textsOf = (log: ReplayLog, stream: number, after = 0): ReadonlyArray<string> =>
   log.left(stream, after).map(({ text }) => text)

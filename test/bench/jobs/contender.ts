@@ -4,7 +4,13 @@
  * Told how many, it starts jobs of one step, as fast as `callers` callers can, while it runs them, up to `atOnce` at a time; meanwhile they are
  * polled. It answers what that took.
  */
-import { Job, JobPolicy, Jobs, JobStore } from "@holdfast/jobs"
+import * as Job from "@holdfast/jobs/Job"
+import * as JobPolicy from "@holdfast/jobs/JobPolicy"
+import * as Jobs from "@holdfast/jobs/Jobs"
+import { JobStore } from "@holdfast/jobs/JobStore"
+import * as PostgresStore from "@holdfast/jobs/PostgresStore"
+import * as Runner from "@holdfast/jobs/Runner"
+import * as SqliteStore from "@holdfast/jobs/SqliteStore"
 import * as Principal from "@holdfast/protocol/Principal"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -30,11 +36,12 @@ type Make = (folder: string, onRun: (id: string) => void) => Promise<Queue>
 const One = Job.make("one", { version: 1, payload: { number: Schema.Int }, success: Schema.Int, concurrency: atOnce })
 
 const holdfast = async (store: Layer.Layer<JobStore, unknown>, onRun: (id: string) => void): Promise<Queue> => {
-  const live = One.toLayer(({ number }, job) =>
-    Effect.tap(job.step("step", Effect.succeed(number)), () => Effect.sync(() => onRun(job.id)))
+  const live = Runner.toLayer(
+    One,
+    ({ number }, job) => Effect.tap(job.step("step", Effect.succeed(number)), () => Effect.sync(() => onRun(job.id)))
   )
   const runtime = ManagedRuntime.make(live.pipe(Layer.provide(store), Layer.provide(JobPolicy.layer({}))))
-  const jobs = await runtime.runPromise(Jobs)
+  const jobs = await runtime.runPromise(Jobs.Jobs)
   return {
     start: (number, owner) => runtime.runPromise(jobs.start(One, { number }, { owner: Principal.make(owner) })),
     poll: (id, owner) =>
@@ -88,7 +95,7 @@ const contenders: Readonly<Record<string, Make>> = {
   "pg-boss, in batches": (folder, onRun) => pgBoss(folder, onRun, { batchSize: atOnce, localConcurrency: 1 }),
   "holdfast on Postgres": (folder, onRun) =>
     holdfast(
-      JobStore.layerPostgres({
+      PostgresStore.layer({
         path: path.join(folder, ".s.PGSQL.5432"),
         username: "jobs",
         database: "bench",
@@ -96,7 +103,7 @@ const contenders: Readonly<Record<string, Make>> = {
       }),
       onRun
     ),
-  "holdfast on SQLite": (folder, onRun) => holdfast(JobStore.layerSqlite(path.join(folder, "jobs.db")), onRun)
+  "holdfast on SQLite": (folder, onRun) => holdfast(SqliteStore.layer(path.join(folder, "jobs.db")), onRun)
 }
 
 const pause = (millis: number) => new Promise((resolve) => void setTimeout(resolve, millis))

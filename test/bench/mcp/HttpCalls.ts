@@ -2,7 +2,7 @@
  * Calls over Streamable HTTP, in turn: the whole runtime and the official SDK's client, both on one server
  * in a process of its own.
  */
-import { Endpoint, layer, McpConfig, McpConnections } from "@holdfast/mcp"
+import { Endpoint, McpConfig, McpConnections } from "@holdfast/mcp"
 import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js"
 import * as Effect from "effect/Effect"
@@ -88,6 +88,6 @@ export const httpCalls = Effect.scoped(Effect.gen(function*() {
         comparison("SDK ÷ runtime, processor", both, micros("SDK") / micros("runtime"))
       ])
     }),
-    layer(config)
+    McpConnections.layer(config)
   )
 }))

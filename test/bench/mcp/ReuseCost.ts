@@ -1,5 +1,5 @@
 /** A call over a connection that is kept, beside one that starts a server of its own and ends it: what reuse is for. */
-import { Endpoint, layer, McpConfig, McpConnections } from "@holdfast/mcp"
+import { Endpoint, McpConfig, McpConnections } from "@holdfast/mcp"
 import * as Effect from "effect/Effect"
 import * as path from "node:path"
 import { inTurn } from "../InTurn.ts"
@@ -45,6 +45,6 @@ export const reuseCost = Effect.gen(function*() {
         comparison("  ÷", [alone, kept], of(alone) / of(kept), { atLeast: 500 })
       ])
     }),
-    layer(config)
+    McpConnections.layer(config)
   )
 })

@@ -2,7 +2,7 @@
  * One contender of the benchmark of stdio calls, alone in its process with a server of its own. Named by its argument, told by
  * messages what to measure, answers with figures.
  */
-import { Endpoint, layer, McpConfig, McpConnections } from "@holdfast/mcp"
+import { Endpoint, McpConfig, McpConnections } from "@holdfast/mcp"
 import { Client as ClientV2 } from "@modelcontextprotocol/client"
 import { StdioClientTransport as StdioClientTransportV2 } from "@modelcontextprotocol/client/stdio"
 import { Client } from "@modelcontextprotocol/sdk/client/index.js"
@@ -146,7 +146,7 @@ const runtime = (isTraced: boolean): Contender => (measure) =>
           )
         )
       }),
-      layer(config)
+      McpConnections.layer(config)
     )
   }))
 

@@ -3,7 +3,7 @@
  * run 17 and 60 rules of our own, and 222 of which those that ours do not make up have the form of gitleaks' and come from such a file.
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Scanner, ScanRules } from "@holdfast/scan-server"
+import { Scanner, type ScanRule, ScanRules } from "@holdfast/scan-server"
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
 import * as os from "node:os"
@@ -36,7 +36,7 @@ const loaded = (count: number) =>
     (folder) => Effect.sync(() => fs.rmSync(folder, { recursive: true }))
   )
 
-const rate = (rules: ScanRules.RuleSet) =>
+const rate = (rules: ScanRule.RuleSet) =>
   Effect.scoped(Effect.gen(function*() {
     const scanner = yield* Scanner.make({ roots: [tree], rules, threads: 1 })
     const { batches } = yield* scanner.plan(tree)

@@ -1,5 +1,5 @@
 /** What the tests of faults share: our client and the SDK's on the same bad server, and waiting for what must happen. */
-import { Endpoint, make, McpConfig, type McpRuntimeError } from "@holdfast/mcp"
+import { Endpoint, McpConfig, McpConnections, type McpRuntimeError } from "@holdfast/mcp"
 import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js"
@@ -49,7 +49,7 @@ type Server = Parameters<typeof McpConfig.make>[0][string]
 
 /** Our client, with this server under the name `bad`. */
 export const ours = (server: Server) =>
-  Effect.flatMap(Effect.orDie(McpConfig.make({ bad: server })), (config) => Effect.orDie(make(config)))
+  Effect.flatMap(Effect.orDie(McpConfig.make({ bad: server })), (config) => Effect.orDie(McpConnections.make(config)))
 
 export const http = (url: string) => ({ endpoint: Endpoint.http({ url }), era: "legacy" } as const)
 export const stdio = (

@@ -1,6 +1,8 @@
 /** A server with something of everything: a tool of each kind, a job as tools and as a task, a resource, a prompt. */
-import { Job, JobStore } from "@holdfast/jobs"
+import * as Job from "@holdfast/jobs/Job"
 import { JobTasks, JobTools } from "@holdfast/jobs/mcp"
+import * as MemoryStore from "@holdfast/jobs/MemoryStore"
+import * as Runner from "@holdfast/jobs/Runner"
 import * as EffectTool from "@holdfast/server/EffectTool"
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
 import * as Effect from "effect/Effect"
@@ -11,9 +13,12 @@ import { z } from "zod"
 const Count = Job.make("count", { version: 1, payload: { to: Schema.Int }, success: Schema.Array(Schema.Int) })
 
 /** What the server needs. */
-export const layer = Count.toLayer(({ to }) => Effect.succeed(Array.from({ length: to }, (_, index) => index + 1)))
+export const layer = Runner.toLayer(
+  Count,
+  ({ to }) => Effect.succeed(Array.from({ length: to }, (_, index) => index + 1))
+)
   .pipe(
-    Layer.provide(JobStore.layerMemory)
+    Layer.provide(MemoryStore.layer)
   )
 
 /** A schema that refers to itself, by its name. */

@@ -1,5 +1,5 @@
 /** Our own client. */
-import { Endpoint, make, McpConfig } from "@holdfast/mcp"
+import { Endpoint, McpConfig, McpConnections } from "@holdfast/mcp"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
@@ -14,7 +14,7 @@ const open = (era: "legacy" | "modern") => (place: Place): Promise<Connected> =>
       ? Endpoint.sse({ url: place.url })
       : Endpoint.http({ url: place.url })
     const scope = yield* Scope.make()
-    const mcp = yield* Scope.provide(make(yield* McpConfig.make({ host: { endpoint, era } })), scope)
+    const mcp = yield* Scope.provide(McpConnections.make(yield* McpConfig.make({ host: { endpoint, era } })), scope)
     const run = Effect.runPromiseWith(yield* Effect.context<never>())
     return {
       tools: () =>

@@ -2,7 +2,7 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as ConnectionPool from "@holdfast/core/ConnectionPool"
 import type { Connector } from "@holdfast/core/Connector"
-import { layerFile, McpConnections } from "@holdfast/mcp/McpConnections"
+import { McpConnections } from "@holdfast/mcp/McpConnections"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 
@@ -43,7 +43,7 @@ const called = Effect.gen(function*() {
     tools: tools.map((tool) => tool.name),
     answer: first !== undefined && "text" in first ? first.text : "no text"
   }
-}).pipe(Effect.provide(layerFile("mcp.json")))
+}).pipe(Effect.provide(McpConnections.layerFile("mcp.json")))
 
 const program = Effect.gen(function*() {
   const greetings = yield* pooled

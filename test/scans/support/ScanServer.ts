@@ -1,5 +1,5 @@
 /** The scan server as a process of its own, and clients of it. */
-import { Endpoint, make, McpConfig, type McpConnections } from "@holdfast/mcp"
+import { Endpoint, McpConfig, McpConnections } from "@holdfast/mcp"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
@@ -79,7 +79,7 @@ export const start = (
 export const connect = (url: string, era: "legacy" | "modern" = "legacy") =>
   Effect.flatMap(
     Effect.orDie(McpConfig.make({ scan: { endpoint: Endpoint.http({ url }), era } })),
-    (config) => Effect.orDie(make(config))
+    (config) => Effect.orDie(McpConnections.make(config))
   )
 
 export type Client = McpConnections["Service"]

@@ -1,15 +1,19 @@
 /**
- * `holdfast daemon run|status|stop|reset|drain|close`: the process that holds servers for all programs of this user.
+ * `holdfast daemon run|stop|restart`, and `holdfast reset|drain|close`: the process that holds servers for all programs of this user.
  */
+import * as DaemonClient from "@holdfast/daemon/DaemonClient"
 import * as DaemonControl from "@holdfast/daemon/DaemonControl"
-import type { DaemonStatus, ServerStatus, SessionStatus } from "@holdfast/daemon/DaemonStatus"
-import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import { askingDaemon } from "../AskingDaemon.ts"
+import { CliFailure } from "../CliFailure.ts"
 import { ExitCode } from "../ExitCode.ts"
-import { type Output, Shell } from "../Shell.ts"
-import { printable, styleOf } from "../Style.ts"
-import { table } from "../Table.ts"
+import type * as DaemonOutput from "../outputs/daemon-stop.ts"
+import type * as OperationOutput from "../outputs/reset.ts"
+import { note } from "../Quiet.ts"
+import { Shell } from "../Shell.ts"
+import { printable } from "../Style.ts"
+import * as Waiting from "../Waiting.ts"
 import { writeResult } from "../WriteResult.ts"
 
 /** Keeps the daemon in the foreground. The process is the daemon's from here on, signals and end included. */
@@ -18,101 +22,100 @@ export const run = Effect.flatMap(
   ({ foreground }) => Effect.andThen(Effect.sync(foreground), Effect.never)
 )
 
-/** Prints what the daemon holds, and those that have made way for it. */
-export const status = Effect.fnUntraced(function*(json: boolean) {
-  const state = yield* askingDaemon(() => DaemonControl.status())
-  const former = yield* askingDaemon(() => DaemonControl.formerStatus())
-  if (json) {
-    yield* writeResult(`${JSON.stringify({ ...state, former })}\n`)
+/** `reset`, `drain` or `close` a server that the daemon holds. */
+export const operate = Effect.fnUntraced(
+  function*(operation: DaemonControl.Operation, server: string, json: boolean) {
+    const message = yield* askingDaemon(() => DaemonControl.operate(operation, server))
+    const answer: typeof OperationOutput.Output.Type = { operation, server, message }
+    yield* json ? writeResult(`${JSON.stringify(answer)}\n`) : note(`${printable(message)}\n`)
     return ExitCode.ok
   }
-  const { stdout } = yield* Shell
-  yield* writeResult([state, ...former].map((each) => described(each, stdout)).join("\n"))
-  return ExitCode.ok
-})
-
-const described = (state: DaemonStatus, output: Pick<Output<unknown>, "columns" | "hasColor">): string => {
-  const { dim } = styleOf(output)
-  const tableOf = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> =>
-    rows.length === 0 ? [] : [
-      "",
-      table([head, ...rows], { width: output.columns, paint: (cell, row) => row === 0 ? dim(cell) : cell })
-    ]
-  const { failures, isLeaving, servers, sessions } = state
-  const leaving = isLeaving ? ", makes way for a newer one" : ""
-  const waiting = sessions.filter((session) =>
-    session.wants !== "the daemon" && !servers.some(({ leases }) => leases.some((lease) => isSame(lease, session)))
-  )
-  return [
-    `daemon ${state.version}, process ${state.pid}, in ${state.directory}${leaving}`,
-    ...tableOf(["SERVER", "PROCESS", "ERA", "STATE", "SHARING", "SINCE", "USED BY"], servers.map(serverRow)),
-    ...savings(servers),
-    ...tableOf(["SESSION WITHOUT A SERVER", "PROGRAM"], waiting.map((each) => [each.wants, programOf(each)])),
-    ...tableOf(
-      ["LAST FAILURES", "SERVER", "WHY"],
-      failures.slice(-mostFailures).map(({ at, message, server }) => [clockOf(at), server, message])
-    ),
-    ""
-  ].join("\n")
-}
-
-/** Processes of legacy servers that differ in nothing but their hosts. */
-const savings = (servers: ReadonlyArray<ServerStatus>): ReadonlyArray<string> => {
-  const alike = Map.groupBy(
-    servers.filter(({ era, instance, leases, sharing }) =>
-      era === "legacy" && sharing === "exclusive" && instance === undefined && leases.length > 0
-    ),
-    ({ likeness }) => likeness
-  )
-  const lines = [...alike.values()].filter(({ length }) => length > 1).map(([first, ...others]) =>
-    `${
-      others.length + 1
-    } processes of ${first?.name} differ in nothing but their hosts: holdfast share ${first?.pid} would save ${others.length}`
-  )
-  return lines.length === 0 ? [] : ["", ...lines]
-}
-
-/** More are in `--json`. */
-const mostFailures = 5
-
-const serverRow = (server: ServerStatus): ReadonlyArray<string> => [
-  server.name,
-  server.pid === undefined ? "-" : String(server.pid),
-  server.era ?? "-",
-  stateOf(server),
-  server.sharing,
-  server.startedAt === undefined ? "-" : clockOf(server.startedAt),
-  server.leases.length === 0 ? "-" : server.leases.map(programOf).join(", ")
-]
-
-const stateOf = ({ retryInMillis, state, waiting }: ServerStatus): string => {
-  const next = retryInMillis === undefined ? "" : `, next try in ${Math.ceil(retryInMillis / 1000)} s`
-  return `${state}${next}${waiting === 0 ? "" : `, ${waiting} waiting`}`
-}
-
-const programOf = ({ directory, pid, program }: SessionStatus): string => `${program} (${pid}, ${directory})`
-
-const isSame = (one: SessionStatus, other: SessionStatus): boolean => one.pid === other.pid && one.wants === other.wants
-
-/** In the time of the user's zone, as `ps` shows the starts of processes. */
-const clockOf = (millis: number): string =>
-  DateTime.formatLocal(DateTime.makeUnsafe(millis), { hour12: false, timeStyle: "medium" })
-
-/** `reset`, `drain` or `close` a server that the daemon holds. */
-export const operate = Effect.fnUntraced(function*(operation: DaemonControl.Operation, server: string) {
-  const { stderr } = yield* Shell
-  const done = yield* askingDaemon(() => DaemonControl.operate(operation, server))
-  yield* stderr.write(`${printable(done)}\n`)
-  return ExitCode.ok
-})
+)
 
 /** Ends the daemon, and every server that it holds. None is no failure: that is what was wanted. */
-export const stop = Effect.fnUntraced(function*() {
-  const { stderr } = yield* Shell
-  yield* Effect.catchIf(
-    askingDaemon(() => DaemonControl.stop()),
-    (failure) => failure.reason === "NotRunning",
-    () => stderr.write("no daemon is running\n")
-  )
+export const stop = Effect.fnUntraced(function*(json: boolean) {
+  const former = yield* stopped
+  const answer: typeof DaemonOutput.Output.Type = { was: former?.daemon }
+  if (json) yield* writeResult(`${JSON.stringify(answer)}\n`)
+  else if (former === undefined) yield* note("no daemon is running\n")
+  else if (former.stays) {
+    yield* note(
+      "the daemon was kept by a supervisor, which may start it again: end it there, as with systemctl --user stop\n"
+    )
+  }
   return ExitCode.ok
 })
+
+interface Former {
+  readonly daemon: { readonly pid: number; readonly version: string }
+  /** A supervisor keeps it, and starts the next one. */
+  readonly stays: boolean
+}
+
+/** Ends it, and gives what it was. Undefined: there was none. */
+const stopped = Effect.scoped(Effect.gen(function*() {
+  const waiting = yield* Waiting.make
+  waiting.say("waiting for the daemon and its servers to end")
+  const former = yield* look
+  yield* askingDaemon(() => DaemonControl.stop()).pipe(
+    // It, or one that has made way for it, has ended by itself in the meantime.
+    Effect.catchIf(({ reason }) => reason === "NotRunning", () => Effect.void)
+  )
+  return former
+}))
+
+/** The daemon that is there. None is started. */
+const look: Effect.Effect<Former | undefined, CliFailure> = greeting(false).pipe(
+  Effect.catchIf(({ reason }) => reason === "NotRunning", () => Effect.undefined)
+)
+
+function greeting(start: boolean): Effect.Effect<Former, CliFailure> {
+  return Effect.scoped(Effect.map(
+    Effect.acquireRelease(
+      askingDaemon(() => DaemonClient.connect({ wants: { daemon: true }, program: "holdfast", start })),
+      ({ socket }) => Effect.sync(() => socket.destroy())
+    ),
+    ({ daemon: { pid, stays, version } }) => ({ daemon: { pid, version }, stays: stays === true })
+  ))
+}
+
+/** Ends it, and starts the next one. One that a supervisor keeps is started by that, and waited for. */
+export const restart = Effect.fnUntraced(function*(json: boolean) {
+  const { usesDaemon } = yield* Shell
+  if (!usesDaemon) return yield* forbidden
+  const former = yield* stopped
+  const next = yield* former?.stays === true ? supervised : greeting(true)
+  const answer: typeof DaemonOutput.Output.Type = { was: former?.daemon, is: next.daemon }
+  yield* json
+    ? writeResult(`${JSON.stringify(answer)}\n`)
+    : note(`the daemon is process ${next.daemon.pid} of version ${next.daemon.version} now\n`)
+  return ExitCode.ok
+})
+
+const supervised: Effect.Effect<Former, CliFailure, Shell> = Effect.scoped(Effect.gen(function*() {
+  const waiting = yield* Waiting.make
+  waiting.say("waiting for the supervisor of the daemon to start it again")
+  return yield* Effect.retry(greeting(false), {
+    schedule: Schedule.spaced("200 millis").pipe(Schedule.upTo({ duration: "15 seconds" })),
+    while: ({ reason }) => reason === "NotRunning"
+  })
+})).pipe(
+  Effect.catchIf(({ reason }) => reason === "NotRunning", () =>
+    Effect.fail(
+      new CliFailure({
+        exitCode: ExitCode.cannotConnect,
+        reason: "NotRunning",
+        message: "the daemon has ended, but its supervisor has not started it again within 15 s",
+        details:
+          "  Restart it there: systemctl --user restart holdfast, or launchctl kickstart -k gui/$UID/dev.holdfast.daemon"
+      })
+    ))
+)
+
+const forbidden = Effect.fail(
+  new CliFailure({
+    exitCode: ExitCode.usage,
+    reason: "Usage",
+    message: "HOLDFAST_NO_DAEMON forbids a daemon; unset it to start one"
+  })
+)

@@ -12,35 +12,44 @@ import { askingDaemon, inDaemonFiles } from "../AskingDaemon.ts"
 import { CliFailure } from "../CliFailure.ts"
 import * as ConfigFile from "../ConfigFile.ts"
 import { ExitCode } from "../ExitCode.ts"
-import { Shell } from "../Shell.ts"
+import type * as ShareOutput from "../outputs/share.ts"
+import { note } from "../Quiet.ts"
 import { printable } from "../Style.ts"
+import { writeResult } from "../WriteResult.ts"
 
 export interface ShareInput {
   readonly config: Option.Option<string>
   readonly server: string
   readonly undo: boolean
+  readonly json: boolean
 }
 
 /** Runs the command and succeeds with its exit code. */
-export const run = Effect.fnUntraced(function*({ config, server, undo }: ShareInput) {
-  const { stderr } = yield* Shell
+export const run = Effect.fnUntraced(function*({ config, json, server, undo }: ShareInput) {
   const place = yield* inDaemonFiles(() => DaemonPlace.open())
   const remembered = (yield* inDaemonFiles(() => SharedServers.list(place))).filter(({ name }) => name === server)
   const found = undo && remembered.length > 0 ? remembered : [yield* find(place, config, server)]
   const file = place.shared.list
+  const tell = (words: string, answer: Omit<typeof ShareOutput.Output.Type, "server" | "file">) =>
+    json
+      ? writeResult(`${JSON.stringify({ server, ...answer, file })}\n`)
+      : note(`${printable(server)} ${words} ${file}\n`)
   if (undo) {
     const removed = yield* inDaemonFiles(() => found.map(({ digest }) => SharedServers.remove(place, digest)))
-    yield* stderr.write(
-      removed.includes(true)
-        ? `${printable(server)} is shared no more, from the next host on; forgotten in ${file}\n`
-        : `${printable(server)} was not shared; ${file} is as it was\n`
-    )
+    const hasChanged = removed.includes(true)
+    yield* hasChanged
+      ? tell("is shared no more, from the next host on; forgotten in", { isShared: false, hasChanged })
+      : json
+      ? tell("", { isShared: false, hasChanged })
+      : note(`${printable(server)} was not shared; ${file} is as it was\n`)
     return ExitCode.ok
   }
-  yield* inDaemonFiles(() => {
+  const hasChanged = yield* inDaemonFiles(() => {
+    const before = SharedServers.list(place).map(({ digest }) => digest)
     for (const each of found) SharedServers.add(place, each)
+    return found.some(({ digest }) => !before.includes(digest))
   })
-  yield* stderr.write(`${printable(server)} is shared from the next host on; remembered in ${file}\n`)
+  yield* tell("is shared from the next host on; remembered in", { isShared: true, hasChanged })
   return ExitCode.ok
 })
 

@@ -1,173 +1,147 @@
 /**
- * `holdfast tools [server]`: what can be called.
- *
- * Few servers are started at once, each with its own time, and one that cannot be reached does not hide the tools of the others: it is
- * reported on stderr and decides the exit code.
+ * `holdfast tools [server]`: what can be called; `holdfast tools server.tool`: one tool, its arguments, and how it is called.
  */
-import type { McpConfig } from "@holdfast/mcp/McpConfig"
-import { McpConnections } from "@holdfast/mcp/McpConnections"
-import { McpRuntimeError } from "@holdfast/mcp/McpRuntimeError"
 import type * as Messages from "@holdfast/mcp/Messages"
 import * as ModelView from "@holdfast/mcp/ModelView"
-import * as StartTurns from "@holdfast/mcp/StartTurns"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Result from "effect/Result"
-import * as ConfigFile from "../ConfigFile.ts"
-import { type ExitCode, exitCodeOf } from "../ExitCode.ts"
+import type { FoundConfig } from "../ConfigSearch.ts"
+import { exampleOf } from "../ExampleCall.ts"
 import { findTool } from "../FindTool.ts"
 import { InputSchema } from "../InputSchema.ts"
 import * as Report from "../Report.ts"
-import * as Servers from "../Servers.ts"
-import * as ServerWord from "../ServerWord.ts"
+import * as ServerLists from "../ServerLists.ts"
 import { Shell } from "../Shell.ts"
+import * as Source from "../Source.ts"
 import { firstLine, printable, styleOf } from "../Style.ts"
-import { table } from "../Table.ts"
+import { table, wrap } from "../Table.ts"
 import * as ToolArguments from "../ToolArguments.ts"
-import * as Waiting from "../Waiting.ts"
-import { waitingFor } from "../WaitingFor.ts"
 import { writeResult } from "../WriteResult.ts"
 
-export interface ToolsInput {
-  readonly config: Option.Option<string>
-  /** Without the daemon. */
-  readonly direct: boolean
-  readonly json: boolean
+export interface ToolsInput extends Source.SourceInput, ServerLists.ListInput {
+  /** Or a server and a tool; only a tool where there is one server. */
   readonly server: Option.Option<string>
-  /** For each server, from its own start. */
-  readonly deadline: Option.Option<Duration.Duration>
-  /** How many servers are started at once. */
-  readonly concurrency: Option.Option<number>
 }
 
-interface Listed {
-  readonly server: string
-  readonly tools: Result.Result<ReadonlyArray<Messages.Tool>, McpRuntimeError>
-}
+type Tools = ReadonlyArray<Messages.Tool>
 
-/** How long a listing of all servers waits for each, unless it is said: one that hangs must not hide the others for minutes. */
-export const patience = Duration.seconds(15)
+export { patience } from "../ServerLists.ts"
 
 /** Runs the command and succeeds with its exit code. */
 export const run = Effect.fnUntraced(function*(input: ToolsInput) {
-  const config = yield* ConfigFile.load(input.config)
-  const meant = Option.isNone(input.server) ? undefined : yield* Effect.mapError(
-    Effect.fromResult(ServerWord.split(input.server.value, config)),
-    (reason) => new McpRuntimeError({ reason })
-  )
-  return yield* (meant === undefined ? listing(input, config) : listingOf(input, config, meant)).pipe(
-    // Said while the servers still live: ending them may take seconds, and nobody should wait for them.
+  const source = yield* Source.open(input, Option.getOrUndefined(input.server))
+  const meant = yield* Source.listed(source, input.server)
+  return yield* answer(input, source, meant).pipe(
+    // Said while the servers still live: ending them may take seconds, and the user should not wait for them.
     Effect.catch((error) => Report.ending(error, input.json)),
-    Effect.provide(Servers.layer(config, input.direct))
+    Effect.provide(Source.layer(input, source))
   )
 })
 
-const listing = Effect.fnUntraced(function*(input: ToolsInput, config: McpConfig) {
-  const off = [...config.switchedOff]
-  const servers = [...config.servers.keys(), ...config.unusable.keys()].filter((name) => !off.includes(name))
-  const listed = yield* list(input, servers, config, Option.getOrElse(input.deadline, () => patience))
-  const exitCode = listed.length === 0 && off.length > 0 && !input.json ? 0 : yield* show(input, listed)
-  if (!input.json && off.length > 0) {
-    const { stderr } = yield* Shell
-    yield* stderr.write(`holdfast: switched off in ${config.file}: ${printable(off.join(", "))}\n`)
-  }
-  if (!input.json && Option.isNone(input.deadline) && listed.some(isLate)) {
-    const { stderr } = yield* Shell
-    yield* stderr.write(
-      `  Listing all servers waits ${Duration.toSeconds(patience)} s for each; --deadline 1m waits longer.\n`
-    )
-  }
-  return exitCode
+const ask: ServerLists.Ask<Tools> = (mcp, server, deadline) => mcp.listTools(server, { deadline })
+
+const answer = Effect.fnUntraced(function*(input: ToolsInput, source: Source.Source, meant: Source.Listed) {
+  const { item, server } = meant
+  const listed = server === undefined
+    ? yield* ServerLists.all(input, source, ask)
+    : yield* ServerLists.one(input, source, server, ask)
+  if (server === undefined || item === undefined) return yield* show(input, source.config, listed, server === undefined)
+  const [tools = []] = yield* Effect.forEach(listed, ({ answer }) => Effect.fromResult(answer))
+  return yield* showOne(input, source, server, yield* findTool(server, item, tools))
 })
 
-const listingOf = Effect.fnUntraced(
-  function*(input: ToolsInput, config: McpConfig, { server, tool }: ServerWord.Meant) {
-    const listed = yield* list(input, [server], config, Option.getOrUndefined(input.deadline))
-    if (tool === undefined) return yield* show(input, listed)
-    const [answer] = yield* Effect.forEach(listed, ({ tools }) => Effect.fromResult(tools))
-    return yield* showOne(input, server, yield* findTool(server, tool, answer ?? []))
-  }
-)
-
-const list = (
-  { concurrency }: ToolsInput,
-  servers: ReadonlyArray<string>,
-  config: McpConfig,
-  deadline: Duration.Duration | undefined
-) =>
-  Effect.scoped(Effect.gen(function*() {
-    const mcp = yield* McpConnections
-    const turns = yield* StartTurns.make(Option.getOrUndefined(concurrency))
-    const waiting = yield* Waiting.make
-    const open = new Set(servers)
-    waiting.say(waitingFor(open, config))
-    return yield* Effect.forEach(
-      servers,
-      (server) =>
-        Effect.map(Effect.result(turns.take(mcp.listTools(server, { deadline }))), (tools): Listed => {
-          open.delete(server)
-          waiting.say(waitingFor(open, config))
-          return { server, tools }
-        }),
-      { concurrency: "unbounded" }
-    )
-  }))
-
-const isLate = ({ tools }: Listed): boolean =>
-  Result.isFailure(tools) && tools.failure.reason._tag === "DeadlineExceeded" && tools.failure.reason.kind === "caller"
-
-const show = Effect.fnUntraced(function*(input: ToolsInput, listed: ReadonlyArray<Listed>) {
-  const { stderr, stdout } = yield* Shell
+const show = Effect.fnUntraced(function*(
+  input: ToolsInput,
+  config: FoundConfig,
+  listed: ReadonlyArray<ServerLists.Listed<Tools>>,
+  isAll: boolean
+) {
+  const { stdout } = yield* Shell
   const { bold, dim } = styleOf(stdout)
   if (input.json) {
-    const answer = listed.map(({ server, tools }) =>
-      Result.isSuccess(tools)
-        ? { server, tools: tools.success }
-        : { server, error: Report.errorJson(tools.failure.reason._tag, tools.failure.message) }
-    )
-    yield* writeResult(`${JSON.stringify(answer)}\n`)
+    yield* writeResult(`${JSON.stringify(ServerLists.toJson(listed, (tools) => ({ tools })))}\n`)
   } else {
-    const rows = listed.flatMap(({ server, tools }) =>
-      Result.isFailure(tools) ? [] : tools.success.map((tool) => [
-        printable(`${server}.${tool.name}`),
-        firstLine(signature(new InputSchema(ModelView.schemaOf(tool))), stdout.isTerminal ? 44 : undefined),
-        firstLine(tool.description ?? tool.title ?? "")
-      ])
-    )
+    const tools = ServerLists.answered(listed).flatMap(({ answer, server }) => answer.map((tool) => ({ server, tool })))
+    const hasHints = tools.some(({ tool }) => hintsOf(tool) !== "")
+    const rows = tools.map(({ server, tool }) => [
+      printable(`${server}.${tool.name}`),
+      firstLine(signature(new InputSchema(ModelView.schemaOf(tool))), stdout.isTerminal ? 44 : undefined),
+      ...(hasHints ? [hintsOf(tool)] : []),
+      firstLine(inShort(tool))
+    ])
     const paint = (cell: string, _row: number, column: number) =>
-      column === 0 ? bold(cell) : column === 1 ? dim(cell) : cell
+      column === 0 ? bold(cell) : column === 1 || (hasHints && column === 2) ? dim(cell) : cell
     if (rows.length > 0) yield* writeResult(`${table(rows, { width: stdout.columns, paint })}\n`)
-    else if (listed.every(({ tools }) => Result.isSuccess(tools))) {
-      yield* stderr.write(listed.length === 0 ? "no servers are configured\n" : "no tools\n")
-    }
+    else yield* ServerLists.nothing(config, listed, "tools")
   }
-  let exitCode: ExitCode = 0
-  for (const { tools } of listed) {
-    if (Result.isSuccess(tools)) continue
-    exitCode = exitCode === 0 ? exitCodeOf(tools.failure.reason) : exitCode
-    yield* Report.failure(tools.failure, input.json)
-  }
-  return exitCode
+  return yield* ServerLists.report(input, config, listed, isAll)
 })
 
-const showOne = Effect.fnUntraced(function*(input: ToolsInput, server: string, tool: Messages.Tool) {
+const showOne = Effect.fnUntraced(function*(
+  input: ToolsInput,
+  source: Source.Source,
+  server: string,
+  tool: Messages.Tool
+) {
   const { stdout } = yield* Shell
   if (input.json) {
     yield* writeResult(`${JSON.stringify([{ server, tools: [tool] }])}\n`)
     return 0
   }
-  const { bold } = styleOf(stdout)
+  const { bold, dim } = styleOf(stdout)
   const description = printable(tool.description ?? "").trim()
+  const schema = new InputSchema(ModelView.schemaOf(tool))
+  const notes = [titleOf(tool), hintsOf(tool)].filter((note) => note !== undefined && note !== "")
+  const how = source.only === undefined
+    ? [`${server}.${tool.name}`]
+    : [
+      ...Option.match(input.stdio, { onNone: () => [], onSome: (command) => ["--stdio", command] }),
+      ...Option.match(input.url, { onNone: () => [], onSome: (url) => ["--url", url] }),
+      tool.name
+    ]
   yield* writeResult([
-    bold(printable(`${server}.${tool.name}`)),
-    ...(description === "" ? [] : ["", description]),
+    [bold(printable(`${server}.${tool.name}`)), ...notes.map((note) => dim(printable(note ?? "")))].join("  "),
+    ...(description === ""
+      ? []
+      : ["", ...(stdout.isTerminal ? folded(description, stdout.columns ?? 80) : [description])]),
     "",
-    ToolArguments.argumentTable(new InputSchema(ModelView.schemaOf(tool)), stdout.columns),
+    ToolArguments.argumentTable(schema, stdout.columns),
+    "",
+    dim("# An example:"),
+    printable(exampleOf(how, schema)),
     ""
   ].join("\n"))
   return 0
 })
+
+/** Paragraphs stay; what is longer than the terminal goes on in the next line. */
+const folded = (text: string, width: number): ReadonlyArray<string> =>
+  text.split("\n").flatMap((line) => line.length < width ? [line] : wrap(line, width))
+
+/** The title, where it says more than the name. */
+const titleOf = ({ annotations, name, title = annotations?.title }: Messages.Tool): string | undefined =>
+  title === undefined || plain(title) === plain(name) ? undefined : title
+
+const plain = (text: string): string => text.toLowerCase().replaceAll(/[^\p{L}\p{N}]+/gu, "")
+
+const inShort = (tool: Messages.Tool): string => {
+  const title = titleOf(tool)
+  const description = tool.description?.trim() ?? ""
+  return title === undefined || description.startsWith(title)
+    ? description
+    : description === ""
+    ? title
+    : `${title}: ${description}`
+}
+
+/** What the server says of the tool's behaviour. */
+const hintsOf = ({ annotations = {} }: Messages.Tool): string =>
+  annotations.readOnlyHint === true
+    ? "read-only"
+    : [
+      ...(annotations.destructiveHint === true ? ["destructive"] : []),
+      ...(annotations.idempotentHint === true ? ["idempotent"] : [])
+    ].join(", ")
 
 /** The arguments in short: `path [head] [tail]`. */
 const signature = (schema: InputSchema): string => {

@@ -1,64 +1,129 @@
 /**
- * `holdfast why <server>`: what keeps the processes of a server apart.
+ * `holdfast why <server>`: how the last tries went, as the daemon saw them, and what keeps the processes of a server apart.
  */
+import type { Step, Try } from "@holdfast/daemon/ControlContract"
 import * as DaemonControl from "@holdfast/daemon/DaemonControl"
-import type { ExplainedKey, Explanation } from "@holdfast/daemon/DaemonStatus"
+import type { ExplainedKey } from "@holdfast/daemon/DaemonStatus"
 import * as Effect from "effect/Effect"
 import { askingDaemon } from "../AskingDaemon.ts"
 import { CliFailure } from "../CliFailure.ts"
+import * as DaemonFeed from "../DaemonFeed.ts"
 import { ExitCode } from "../ExitCode.ts"
+import type * as WhyOutput from "../outputs/why.ts"
 import { Shell } from "../Shell.ts"
+import { clockOf, spanOf } from "../Sizes.ts"
 import { printable, styleOf } from "../Style.ts"
-import { table } from "../Table.ts"
+import { table, wrap } from "../Table.ts"
 import { writeResult } from "../WriteResult.ts"
+
+type Answer = typeof WhyOutput.Output.Type
 
 /** Runs the command and succeeds with its exit code. */
 export const run = Effect.fnUntraced(function*(server: string, json: boolean) {
-  const explanation = yield* askingDaemon(() => DaemonControl.why(server))
-  if (explanation.keys.length === 0 && explanation.failures.length === 0) {
+  const { failures, keys } = yield* askingDaemon(() => DaemonControl.why(server))
+  const { tries } = yield* DaemonFeed.history(server).pipe(
+    Effect.catchIf(({ reason }) => reason === "UnknownServer", () => Effect.succeed({ tries: [] }))
+  )
+  const answer: Answer = { server, keys, failures, tries }
+  if (keys.length === 0 && failures.length === 0 && tries.length === 0) {
     return yield* new CliFailure({
       exitCode: ExitCode.usage,
       reason: "UnknownServer",
-      message: `the daemon has no process of ${server}; holdfast daemon status shows what it has`
+      message: `the daemon has no process of ${server}; holdfast status shows what it has`,
+      details:
+        "  Of a server that was not used since the daemon runs it knows nothing: holdfast doctor tries those of the config."
     })
   }
   const { stdout } = yield* Shell
-  yield* writeResult(json ? `${JSON.stringify(explanation)}\n` : described(server, explanation, stdout))
+  yield* writeResult(json ? `${JSON.stringify(answer)}\n` : described(answer, stdout))
   return ExitCode.ok
 })
 
-const described = (
-  server: string,
-  { failures, keys }: Explanation,
-  output: { readonly columns: number | undefined; readonly hasColor: boolean }
-): string => {
-  const { bold } = styleOf(output)
+interface Screen {
+  readonly columns: number | undefined
+  readonly hasColor: boolean
+}
+
+const described = ({ keys, server, tries }: Answer, output: Screen): string => {
+  const { bold, dim } = styleOf(output)
   const total = keys.reduce((sum, { pids }) => sum + pids.length, 0)
-  const rows = keys.flatMap((key, index) => [
-    [
-      `${index + 1}`,
-      key.pids.join(", "),
-      key.leases.map(({ program }) => program).join(", ") || "nobody",
-      reasonOf(key, index)
-    ]
+  const rows = keys.map((key, index) => [
+    `${index + 1}`,
+    key.pids.join(", "),
+    key.leases.map(({ program }) => program).join(", ") || "nobody",
+    reasonOf(key, index)
   ])
+  const head = ["KIND", "PROCESSES", "USED BY", "APART BECAUSE OF"]
+  const shown = tries.slice(-mostTries)
+  const hidden = tries.length - shown.length
+  // Of tries that failed, the last one says it all.
+  const inFull = shown.findLast(({ outcome }) => isFailure(outcome))
+  const count = total === 0
+    ? "no process"
+    : `${counted(total, "process", "processes")} of ${counted(keys.length, "kind", "kinds")}`
   return [
-    `${bold(printable(server))}: ${counted(total, "process", "processes")} of ${counted(keys.length, "kind", "kinds")}`,
-    ...(rows.length === 0
+    `${bold(printable(server))}: ${count}`,
+    ...(rows.length === 0 ? [] : ["", table([head, ...rows], { width: output.columns, overflow: "wrap" })]),
+    ...(shown.length === 0
       ? []
-      : [
-        "",
-        table([["KIND", "PROCESSES", "USED BY", "APART BECAUSE OF"], ...rows], {
-          width: output.columns,
-          overflow: "wrap"
-        })
-      ]),
-    ...(failures.length === 0
-      ? []
-      : ["", "last failures:", ...failures.slice(-5).map(({ message }) => `  ${printable(message)}`)]),
+      : ["", hidden > 0 ? `The last ${shown.length} tries; --json has ${hidden} before them:` : "The last tries:"]),
+    ...shown.flatMap((each) => ["", ...tryLines(each, output, each === inFull)].map((line) => dimmed(line, dim))),
     ""
   ].join("\n")
 }
+
+/** More are in `--json`. */
+const mostTries = 5
+
+const dimmed = (line: string, dim: (text: string) => string): string =>
+  line.startsWith(stepIndent) && !line.startsWith(`${stepIndent}→`) ? dim(line) : line
+
+const stepIndent = "    "
+
+const isFailure = (outcome: Try["outcome"]): boolean => outcome === "failed" || outcome === "lost"
+
+const tryLines = (one: Try, { columns, hasColor }: Screen, isInFull: boolean): ReadonlyArray<string> => {
+  const { bold, red } = styleOf({ hasColor })
+  const { advice, at, code, exitCode, http, message, page, signal, stderr, steps } = one
+  const paint = isFailure(one.outcome) ? red : bold
+  const facts = [
+    one.pid === undefined ? undefined : `process ${one.pid}`,
+    one.era,
+    exitCode === undefined ? undefined : `exit code ${exitCode}`,
+    signal === undefined ? undefined : `signal ${signal}`,
+    code === undefined ? undefined : `error ${code}`,
+    http === undefined ? undefined : `HTTP ${http.status}`
+  ].filter((fact) => fact !== undefined)
+  const width = columns === undefined ? Number.POSITIVE_INFINITY : columns - stepIndent.length
+  const indented = (text: string): ReadonlyArray<string> => wrap(text, width).map((line) => stepIndent + line)
+  const block = (title: string, text: string | undefined): ReadonlyArray<string> =>
+    text === undefined || text.trim() === ""
+      ? []
+      : [`${stepIndent}${title}:`, ...printable(text.trimEnd()).split("\n").map((line) => `${stepIndent}  ${line}`)]
+  const head = [
+    `  ${clockOf(at)}  ${paint(outcomeOf(one))}${facts.length === 0 ? "" : `  ${facts.join(", ")}`}`,
+    ...(steps.length === 0 ? [] : indented(steps.map(stepOf).join(", ")))
+  ]
+  if (!isInFull) return head
+  return [
+    ...head,
+    ...(message === undefined ? [] : indented(message)),
+    ...block("stderr", stderr),
+    ...block("the answer", http?.body),
+    ...(advice === undefined ? [] : indented(`→ ${advice}`)),
+    ...(page === undefined ? [] : indented(`→ ${page} says more`))
+  ]
+}
+
+const outcomeOf = ({ failedStep, outcome, steps }: Try): string => {
+  const what = steps.at(-1)?.what
+  return outcome === "failed" && failedStep !== undefined
+    ? `failed at ${failedStep}${what === undefined ? "" : ` (${what})`}`
+    : outcome
+}
+
+const stepOf = ({ millis, step, what }: Step): string =>
+  `${step}${what === undefined ? "" : ` ${what}`} ${spanOf(millis)}`
 
 const reasonOf = ({ differs, era, pids, sharing }: ExplainedKey, index: number): string => {
   const own = index === 0 ? "" : differs.join("; ")

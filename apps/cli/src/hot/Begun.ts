@@ -12,7 +12,7 @@ import { Duplex } from "node:stream"
 import type { Asked } from "./HotCall.ts"
 
 export interface BegunOptions {
-  /** Nobody listens to it any more. */
+  /** It has no listeners left. */
   readonly socket: Socket
   /** By the ids of the hot path. */
   readonly asked: ReadonlyMap<string, Asked>

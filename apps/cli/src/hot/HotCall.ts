@@ -54,7 +54,7 @@ export class HotCall {
     this.#options = options
   }
 
-  /** The first question. It is for whoever makes the connection to send. */
+  /** The first question. The code that makes the connection sends it. */
   get opening(): string {
     return this.#question(discover, { _meta: this.#modern() })
   }

@@ -19,12 +19,56 @@ export interface PlainServer {
   readonly words: 1 | 2
 }
 
+/** One of the files that a command finds. */
+export interface PlainFile {
+  /** Absolute. */
+  readonly file: string
+  /** May throw. */
+  readonly read: () => string
+  /** Whether it may be used. May throw. */
+  readonly isTrusted: () => boolean
+}
+
+/**
+ * Finds it in the nearest of the files that has the server. The others are not read, but for the words that would make them matter: a server
+ * whose name goes on where the one that was found ends. May throw.
+ */
+export const findIn = (
+  files: ReadonlyArray<PlainFile>,
+  words: ReadonlyArray<string>
+): PlainServer | undefined => {
+  const [first = ""] = words
+  let found: PlainServer | undefined
+  for (const { file, isTrusted, read } of files) {
+    if (found === undefined) {
+      if (!isTrusted()) return undefined
+      const text = read()
+      found = find(text, file, words)
+      const servers = found === undefined ? serversIn(text) : undefined
+      // One that is there and is not plain, or a text that is not.
+      if (found === undefined && (servers === undefined || split(Object.keys(servers), words) !== undefined)) {
+        return undefined
+      }
+      // No file can know better.
+      if (found?.words === 2) return found
+    } else if (mayHaveLonger(read(), found.name, first)) return undefined
+  }
+  return found
+}
+
+/** Whether a text may have a server that the word means rather than the one of this name. */
+const mayHaveLonger = (text: string, name: string, word: string): boolean =>
+  /\\u|\0/.test(text) ||
+  [...word.matchAll(/\.|$/g)].some(({ index }) => index > name.length && text.includes(`"${word.slice(0, index)}"`))
+
 /** Finds what the first words mean: `fs.read_file`, or `fs read_file`. `file` is absolute. */
 export const find = (text: string, file: string, words: ReadonlyArray<string>): PlainServer | undefined => {
   const cwd = path.dirname(file)
   const servers = serversIn(text)
   // What is in a folder of an editor's is for the folder around that.
-  if (servers === undefined || cwd.includes("/.")) return undefined
+  if (servers === undefined || (/\/\.[^/]*(?:\/[^/]*)?$/.test(cwd) && !cwd.endsWith("/.config/holdfast"))) {
+    return undefined
+  }
   const meant = split(Object.keys(servers), words)
   const entry = meant && servers[meant.name]
   if (meant === undefined || entry === undefined) return undefined

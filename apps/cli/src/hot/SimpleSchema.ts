@@ -17,7 +17,7 @@ interface Keyword {
   readonly holds: (said: unknown, value: unknown, schema: Members) => boolean
 }
 
-/** Deeper than this nobody writes a schema by hand. */
+/** Schemas written by hand are not as deep as this. */
 const maxDepth = 20
 
 const isKnown = (schema: unknown, depth: number): boolean =>

@@ -6,10 +6,11 @@
  */
 import * as DaemonClient from "@holdfast/daemon/DaemonClient"
 import { isUtf8 } from "node:buffer"
-import { existsSync, fstatSync, readFileSync, writeSync } from "node:fs"
+import { fstatSync, readFileSync, writeSync } from "node:fs"
 import type { Socket } from "node:net"
 import * as path from "node:path"
 import { isNativeError } from "node:util/types"
+import * as ConfigPlaces from "../ConfigPlaces.ts"
 import { ExitCode } from "../ExitCode.ts"
 import { version } from "../internal/version.ts"
 import { lostResult, whoseResult } from "../LostResult.ts"
@@ -25,9 +26,6 @@ export interface Session {
   readonly asked: ReadonlyMap<string, Asked>
   readonly rest: Buffer
 }
-
-/** As in `ConfigFile`, which loads Effect. */
-const fileNames = [".mcp.json", "mcp.json"]
 
 /** After this the whole program goes on, in milliseconds. */
 const patience = {
@@ -118,12 +116,11 @@ const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const
 const understand = (argv: ReadonlyArray<string>) => {
   try {
     const words = HotWords.read(argv)
-    const config = words?.config ?? fileNames.find((name) => existsSync(name))
-    if (words === undefined || config === undefined || (process.env["HOLDFAST_NO_DAEMON"] ?? "") !== "") {
-      return undefined
-    }
-    const file = path.resolve(config)
-    const server = PlainConfig.find(readFileSync(file, "utf8"), file, words.words)
+    if (words === undefined || (process.env["HOLDFAST_NO_DAEMON"] ?? "") !== "") return undefined
+    const places = words.config === undefined
+      ? ConfigPlaces.found({ directory: process.cwd() })
+      : [{ file: path.resolve(words.config), needsTrust: false }]
+    const server = PlainConfig.findIn(places.map(configAt), words.words)
     if (server === undefined) return undefined
     const read: Array<Word> = []
     for (const word of words.words.slice(server.words)) {
@@ -137,6 +134,12 @@ const understand = (argv: ReadonlyArray<string>) => {
     return undefined
   }
 }
+
+const configAt = ({ file, needsTrust }: Pick<ConfigPlaces.Place, "file" | "needsTrust">): PlainConfig.PlainFile => ({
+  file,
+  read: () => readFileSync(file, "utf8"),
+  isTrusted: () => !needsTrust || ConfigPlaces.trustOf(file) === "trusted"
+})
 
 /** Prints as `commands/call.ts` does, and ends. */
 const print = ({ isError, result, text }: PlainAnswer, tool: string, isJson: boolean): void => {

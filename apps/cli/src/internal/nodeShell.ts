@@ -3,6 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Option from "effect/Option"
 import { fstatSync, write } from "node:fs"
 import type { WriteStream } from "node:tty"
 import { getSystemErrorMessage } from "node:util"
@@ -18,10 +19,15 @@ export const layer: Layer.Layer<Shell> = Layer.effect(
       directory: process.cwd(),
       version,
       usesDaemon: (process.env["HOLDFAST_NO_DAEMON"] ?? "") === "",
+      environment: process.env,
+      node: { version: process.versions.node, path: process.execPath, main: process.argv[1] ?? "" },
+      platform: process.platform,
       stdout: output(process.stdout),
       // Said in `Shell`: there is nowhere left to complain.
-      stderr: { ...stderr, write: (text: string) => Effect.ignore(stderr.write(text)) },
-      stdin
+      stderr: { ...stderr, write: (text) => Effect.ignore(stderr.write(text)) },
+      stdin,
+      stdinChunks: process.stdin,
+      ask: process.stdin.isTTY === true && stderr.isTerminal ? ask : undefined
     }
   })
 )
@@ -30,42 +36,51 @@ const output = (stream: WriteStream & { readonly fd: number }): Output<OutputUnw
   const isTerminal = stream.isTTY === true
   const file = fstatSync(stream.fd)
   const isFile = file.isFile() || (file.isCharacterDevice() && !isTerminal)
+  let hasReader = true
+  /** A reader that has gone away has chosen to. */
+  const unwritable = (error: NodeJS.ErrnoException): Effect.Effect<void, OutputUnwritable> => {
+    if (error.code !== "EPIPE") return Effect.fail(new OutputUnwritable({ message: reasonOf(error) }))
+    hasReader = false
+    return Effect.void
+  }
+  /**
+   * Writes all of it. Node's own stream for a file takes a write that was cut short (a disk that is full in the middle of it) for
+   * a whole one; the system gives the reason only for the next write, that of the rest.
+   */
+  const writeFile = (fd: number, rest: Uint8Array): Effect.Effect<void, OutputUnwritable> =>
+    Effect.callback((resume) => {
+      write(fd, rest, (error, written) =>
+        resume(
+          error !== null
+            ? unwritable(error)
+            : written < rest.length
+            ? writeFile(fd, rest.subarray(written))
+            : Effect.void
+        ))
+    })
   return {
+    hasReader: () => hasReader,
     isTerminal,
     hasColor: isTerminal && !process.env["NO_COLOR"] && process.env["TERM"] !== "dumb",
-    columns: isTerminal ? stream.columns : undefined,
+    // Some terminals say that they have no width.
+    columns: isTerminal ? stream.columns || 80 : undefined,
+    gone: Effect.callback((resume) => {
+      const onError = ({ code }: NodeJS.ErrnoException): void => {
+        if (code === "EPIPE") resume(Effect.void)
+      }
+      stream.on("error", onError)
+      return Effect.sync(() => void stream.off("error", onError))
+    }),
     write: (text) =>
-      text === ""
+      text.length === 0
         ? Effect.void
         : isFile
-        ? writeFile(stream.fd, Buffer.from(text))
+        ? writeFile(stream.fd, typeof text === "string" ? Buffer.from(text) : text)
         : Effect.callback((resume) => {
           stream.write(text, (error) => resume(error == null ? Effect.void : unwritable(error)))
         })
   }
 }
-
-/**
- * Writes all of it. Node's own stream for a file takes a write that was cut short (a disk that is full in the middle of it) for
- * a whole one; the system says why only to who goes on with the rest.
- */
-const writeFile = (fd: number, rest: Buffer): Effect.Effect<void, OutputUnwritable> =>
-  Effect.callback((resume) => {
-    write(fd, rest, (error, written) =>
-      resume(
-        error !== null
-          ? unwritable(error)
-          : written < rest.length
-          ? writeFile(fd, rest.subarray(written))
-          : Effect.void
-      ))
-  })
-
-/** A reader that has gone away has chosen to. */
-const unwritable = (error: NodeJS.ErrnoException): Effect.Effect<void, OutputUnwritable> =>
-  error.code === "EPIPE"
-    ? Effect.void
-    : Effect.fail(new OutputUnwritable({ message: reasonOf(error) }))
 
 /** The operating system's reason, in its words. */
 export const reasonOf = (error: NodeJS.ErrnoException): string =>
@@ -87,3 +102,19 @@ const readStdin: Effect.Effect<string, StdinUnreadable> = Effect.callback((resum
     process.stdin.off("data", onData).off("end", onEnd).off("error", onError).pause()
   })
 })
+
+/** A line of the terminal, with the editing that readline has. Ctrl-C is the signal that it is anywhere else. */
+const ask = (prompt: string): Effect.Effect<Option.Option<string>> =>
+  Effect.callback((resume) => {
+    const { createInterface } = process.getBuiltinModule("node:readline")
+    const reader = createInterface({ input: process.stdin, output: process.stderr, historySize: 0 })
+    reader.once("line", (line) => {
+      resume(Effect.succeedSome(line))
+      reader.close()
+    })
+    reader.once("close", () => resume(Effect.succeedNone))
+    reader.once("SIGINT", () => process.kill(process.pid, "SIGINT"))
+    reader.setPrompt(prompt)
+    reader.prompt()
+    return Effect.sync(() => reader.close())
+  })

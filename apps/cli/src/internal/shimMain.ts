@@ -6,10 +6,10 @@
 import * as DaemonPlace from "@holdfast/daemon/DaemonPlace"
 import { DaemonRefusal } from "@holdfast/daemon/DaemonRefusal"
 import * as Shim from "@holdfast/daemon/Shim"
-import { existsSync } from "node:fs"
 import * as path from "node:path"
 import { parseArgs } from "node:util"
 import { isNativeError } from "node:util/types"
+import * as connectFile from "./connectFile.ts"
 
 /** As in `ExitCode`, which is not loaded here. */
 const exitCode = { usage: 2, config: 3, cannotConnect: 4 } as const
@@ -44,7 +44,7 @@ export const isShim = ([word, ...rest]: ReadonlyArray<string>): boolean => {
 /** Serves until the host has gone. */
 export const main = async (argv: ReadonlyArray<string>): Promise<void> => {
   try {
-    const words = argv[0] === "wrap" ? wrapWords(argv.slice(1)) : connectWords(argv.slice(1))
+    const words = argv[0] === "wrap" ? wrapWords(argv.slice(1)) : await connectWords(argv.slice(1))
     const place = placeOf(words)
     if (place === undefined) return
     await Shim.run({
@@ -121,7 +121,7 @@ const limitIn = (
 /** Most hosts wait for a minute. */
 const defaultLimit = 50_000
 
-const connectWords = (argv: ReadonlyArray<string>): Words => {
+const connectWords = async (argv: ReadonlyArray<string>): Promise<Words> => {
   const { positionals, values } = parseArgs({
     args: [...argv],
     allowPositionals: true,
@@ -129,10 +129,7 @@ const connectWords = (argv: ReadonlyArray<string>): Words => {
   })
   const [server, ...more] = positionals
   if (server === undefined || more.length > 0) throw new Misused("say which server: holdfast connect [flags] <server>")
-  const config = values.config ?? [".mcp.json", "mcp.json"].find((name) => existsSync(name))
-  if (config === undefined) {
-    throw new Misused(`no config: there is neither .mcp.json nor mcp.json in ${process.cwd()}`, exitCode.config)
-  }
+  const config = values.config ?? await searched(server)
   return {
     wants: { server, config: path.resolve(config) },
     environment: process.env,
@@ -142,6 +139,19 @@ const connectWords = (argv: ReadonlyArray<string>): Words => {
     longCalls: limitIn(values),
     modern: values.modern
   }
+}
+
+const searched = async (server: string): Promise<string> => {
+  const { file, untrusted } = await connectFile.choose(server, process.cwd())
+  const leftOut = untrusted.map(({ shown }) =>
+    `${shown} is left out: you have not trusted it as it is; holdfast tools --trust, there, does`
+  )
+  if (file === undefined) {
+    const none = `no config: there is neither .mcp.json nor mcp.json in ${process.cwd()}`
+    throw new Misused([none, ...leftOut].join("\n"), exitCode.config)
+  }
+  for (const line of leftOut) process.stderr.write(`holdfast: ${line}\n`)
+  return file
 }
 
 const wrapWords = (argv: ReadonlyArray<string>): Words => {

@@ -7,7 +7,9 @@ import * as Ref from "effect/Ref"
 import * as Help from "../Help.ts"
 import { Outcome } from "../Outcome.ts"
 import { deadline } from "./deadline.ts"
+import { output, rootFolder } from "./result.ts"
 import { root } from "./root.ts"
+import { source } from "./source.ts"
 
 export const call = CliCommand.make(
   "call",
@@ -29,10 +31,13 @@ export const call = CliCommand.make(
       Flag.withDescription("Running this call twice does no harm: repeat it when its outcome is unknown"),
       Flag.withDefault(false)
     ),
+    output,
+    root: rootFolder,
     unchecked: Flag.Boolean("unchecked").pipe(
       Flag.withDescription("Do not ask for the tool's schema: send text as text, and let the server judge"),
       Flag.withDefault(false)
-    )
+    ),
+    ...source
   },
   Effect.fnUntraced(function*(input) {
     const { config, json, "no-daemon": direct } = yield* root
@@ -48,6 +53,8 @@ export const call = CliCommand.make(
     {
       command: "jq -n '{path: \"README.md\"}' | holdfast call fs.read_text_file -",
       description: "Arguments from a pipe"
-    }
+    },
+    { command: "holdfast call browser.screenshot -o page.png", description: "A picture, into a file" },
+    { command: "holdfast call --url https://example.org/mcp search q=kelp", description: "Without a config" }
   ])
 )

@@ -1,11 +1,11 @@
 /** `holdfast daemon`. */
-import type { Operation } from "@holdfast/daemon/DaemonControl"
-import * as Argument from "effect/cli/Argument"
 import * as CliCommand from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Ref from "effect/Ref"
 import * as Help from "../Help.ts"
 import { Outcome } from "../Outcome.ts"
+import { ofDaemon } from "./operations.ts"
 import { root } from "./root.ts"
 
 const daemonRun = CliCommand.make(
@@ -15,50 +15,87 @@ const daemonRun = CliCommand.make(
     const { run } = yield* Effect.promise(() => import("../commands/daemon.ts"))
     return yield* run
   })
-).pipe(CliCommand.withDescription("Keep the daemon in the foreground, for containers, systemd and launchd"))
+).pipe(
+  CliCommand.withDescription("Keep the daemon in the foreground, for containers, systemd and launchd"),
+  CliCommand.withExamples([{ command: "holdfast daemon run", description: "Until a signal, or holdfast daemon stop" }])
+)
 
 const daemonStatus = CliCommand.make(
   "status",
   {},
   Effect.fnUntraced(function*() {
     const { json } = yield* root
-    const { status } = yield* Effect.promise(() => import("../commands/daemon.ts"))
-    yield* Ref.set(yield* Outcome, yield* status(json))
+    const { run } = yield* Effect.promise(() => import("../commands/status.ts"))
+    yield* Ref.set(yield* Outcome, yield* run({ json, watch: false }))
   })
-).pipe(CliCommand.withDescription("Show what the daemon holds"))
+).pipe(
+  CliCommand.withDescription("Show what the daemon holds: the same as holdfast status"),
+  CliCommand.withExamples([{ command: "holdfast daemon status", description: "Its processes, and the last failures" }])
+)
 
 const daemonStop = CliCommand.make(
   "stop",
   {},
   Effect.fnUntraced(function*() {
+    const { json } = yield* root
     const { stop } = yield* Effect.promise(() => import("../commands/daemon.ts"))
-    yield* Ref.set(yield* Outcome, yield* stop())
+    yield* Ref.set(yield* Outcome, yield* stop(json))
   })
-).pipe(CliCommand.withDescription("End the daemon and every server it holds"))
+).pipe(
+  CliCommand.withDescription("End the daemon and every server it holds, and wait until all of it is gone"),
+  CliCommand.withExamples([{ command: "holdfast daemon stop", description: "None is left when this returns" }])
+)
 
-const operation = (name: Operation, description: string) =>
-  CliCommand.make(
-    name,
+const daemonRestart = CliCommand.make(
+  "restart",
+  {},
+  Effect.fnUntraced(function*() {
+    const { json } = yield* root
+    const { restart } = yield* Effect.promise(() => import("../commands/daemon.ts"))
+    yield* Ref.set(yield* Outcome, yield* restart(json))
+  })
+).pipe(
+  CliCommand.withDescription("End the daemon with its servers, and start one of this version"),
+  CliCommand.withExamples([{ command: "holdfast daemon restart", description: "After an update, or when it hangs" }])
+)
+
+const daemonUnit = CliCommand.make(
+  "unit",
+  {
+    systemd: Flag.Boolean("systemd").pipe(
+      Flag.withDescription("A unit of the user's systemd (the default on Linux)"),
+      Flag.withDefault(false)
+    ),
+    launchd: Flag.Boolean("launchd").pipe(
+      Flag.withDescription("An agent of launchd (the default on macOS)"),
+      Flag.withDefault(false)
+    )
+  },
+  Effect.fnUntraced(function*(input) {
+    const { json } = yield* root
+    const { run } = yield* Effect.promise(() => import("../commands/daemonUnit.ts"))
+    yield* Ref.set(yield* Outcome, yield* run({ ...input, json }))
+  })
+).pipe(
+  CliCommand.withDescription("Print a unit with which systemd or launchd keeps the daemon"),
+  CliCommand.annotate(Help.Usage, "holdfast daemon unit [--systemd | --launchd]"),
+  CliCommand.withExamples([
     {
-      server: Argument.String("server").pipe(
-        Argument.withDescription("Its name, or the number of its process: see holdfast daemon status")
-      )
+      command: "holdfast daemon unit > ~/.config/systemd/user/holdfast.service",
+      description: "For systemd; what to do next is said in it"
     },
-    Effect.fnUntraced(function*({ server }) {
-      const { operate } = yield* Effect.promise(() => import("../commands/daemon.ts"))
-      yield* Ref.set(yield* Outcome, yield* operate(name, server))
-    })
-  ).pipe(
-    CliCommand.withDescription(description),
-    CliCommand.annotate(Help.Usage, `holdfast daemon ${name} <server>`)
-  )
-
-const daemonReset = operation("reset", "Forget the failures of a server, and try it again at once")
-const daemonDrain = operation("drain", "Give a server's processes to nobody else: each ends when its last user leaves")
-const daemonClose = operation("close", "End a server's processes now; their users go on with new ones")
+    {
+      command: "holdfast daemon unit > ~/Library/LaunchAgents/dev.holdfast.daemon.plist",
+      description: "For launchd"
+    }
+  ])
+)
 
 export const daemon = CliCommand.make("daemon").pipe(
   CliCommand.withDescription("The process that holds servers for all programs of this user"),
-  CliCommand.annotate(Help.Usage, "holdfast daemon <run | status | stop | reset | drain | close>"),
-  CliCommand.withSubcommands([daemonRun, daemonStatus, daemonStop, daemonReset, daemonDrain, daemonClose])
+  CliCommand.annotate(
+    Help.Usage,
+    "holdfast daemon <run | status | stop | restart | unit | reset | drain | close>"
+  ),
+  CliCommand.withSubcommands([daemonRun, daemonStatus, daemonStop, daemonRestart, daemonUnit, ...ofDaemon])
 )

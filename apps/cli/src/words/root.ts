@@ -8,8 +8,14 @@ const shared = {
   config: Flag.String("config").pipe(
     Flag.withAlias("c"),
     Flag.withMetavar("file"),
-    Flag.withDescription("The mcpServers JSON to use. Default: .mcp.json or mcp.json in the working directory"),
+    Flag.withDescription(
+      "The only config to use. Default: .mcp.json and others here and up to the root of the repository, and the user's"
+    ),
     Flag.optional
+  ),
+  trust: Flag.Boolean("trust").pipe(
+    Flag.withDescription("Agree to the configs that a repository brings along, as they are now, and remember it"),
+    Flag.withDefault(false)
   ),
   "no-daemon": Flag.Boolean("no-daemon").pipe(
     Flag.withDescription("Start the servers for this command alone. HOLDFAST_NO_DAEMON=1 does the same for all"),
@@ -17,6 +23,12 @@ const shared = {
   ),
   json: Flag.Boolean("json").pipe(
     Flag.withDescription("Print results, and errors on stderr, as JSON"),
+    Flag.withDefault(false)
+  ),
+  // Read by `Program`, before anything is said.
+  quiet: Flag.Boolean("quiet").pipe(
+    Flag.withAlias("q"),
+    Flag.withDescription("Say nothing on stderr but what has failed"),
     Flag.withDefault(false)
   )
 }

@@ -17,11 +17,15 @@ export const share = CliCommand.make(
     undo: Flag.Boolean("undo").pipe(Flag.withDescription("Forget it again"), Flag.withDefault(false))
   },
   Effect.fnUntraced(function*(input) {
-    const { config } = yield* root
+    const { config, json } = yield* root
     const { run } = yield* Effect.promise(() => import("../commands/share.ts"))
-    yield* Ref.set(yield* Outcome, yield* run({ ...input, config }))
+    yield* Ref.set(yield* Outcome, yield* run({ ...input, config, json }))
   })
 ).pipe(
   CliCommand.withDescription("Let hosts share one process of a server, though its protocol may keep state for each"),
-  CliCommand.annotate(Help.Usage, "holdfast share [--undo] <server>")
+  CliCommand.annotate(Help.Usage, "holdfast share [--undo] <server>"),
+  CliCommand.withExamples([
+    { command: "holdfast share fs", description: "From the next host on, all hosts have one process" },
+    { command: "holdfast share --undo fs", description: "As it was before" }
+  ])
 )

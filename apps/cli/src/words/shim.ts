@@ -44,7 +44,13 @@ export const connect = CliCommand.make(
   () => Effect.void
 ).pipe(
   CliCommand.withDescription("Be a server of the config to a host, over stdin and stdout"),
-  CliCommand.annotate(Help.Usage, "holdfast connect [flags] <server>")
+  CliCommand.annotate(Help.Usage, "holdfast connect [flags] <server>"),
+  CliCommand.withExamples([
+    {
+      command: "holdfast connect -c /home/me/.mcp.json fs",
+      description: "In a host's config, as the command of a server"
+    }
+  ])
 )
 
 /** As `connect`. */
@@ -67,5 +73,11 @@ export const wrap = CliCommand.make(
   CliCommand.withDescription(
     "Be the server of this command to a host: shared with other hosts, and healed when it dies"
   ),
-  CliCommand.annotate(Help.Usage, "holdfast wrap [flags] -- <command> [args…]")
+  CliCommand.annotate(Help.Usage, "holdfast wrap [flags] -- <command> [args…]"),
+  CliCommand.withExamples([
+    {
+      command: "holdfast wrap -- npx -y @modelcontextprotocol/server-filesystem .",
+      description: "In a host's config, in front of what is there"
+    }
+  ])
 )

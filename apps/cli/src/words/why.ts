@@ -11,7 +11,7 @@ export const why = CliCommand.make(
   "why",
   {
     server: Argument.String("server").pipe(
-      Argument.withDescription("Its name, or the number of its process: see holdfast daemon status")
+      Argument.withDescription("Its name, or the number of its process: see holdfast status")
     )
   },
   Effect.fnUntraced(function*({ server }) {
@@ -20,6 +20,10 @@ export const why = CliCommand.make(
     yield* Ref.set(yield* Outcome, yield* run(server, json))
   })
 ).pipe(
-  CliCommand.withDescription("Say what keeps the processes of a server apart"),
-  CliCommand.annotate(Help.Usage, "holdfast why <server>")
+  CliCommand.withDescription("Say how the last tries of a server went, and what keeps its processes apart"),
+  CliCommand.annotate(Help.Usage, "holdfast why <server>"),
+  CliCommand.withExamples([
+    { command: "holdfast why fs", description: "Which step failed, its words on stderr, and what to do" },
+    { command: "holdfast why fs --json | jq '.tries[-1]'", description: "The last try" }
+  ])
 )

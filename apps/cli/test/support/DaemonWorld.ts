@@ -1,13 +1,18 @@
 /** A user with a state directory, a config with a server that writes down what it was asked, and the daemon that commands start. */
+import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
+import { createInterface } from "node:readline"
 import { finish, type Ran, spy, start } from "./Cli.ts"
 
 export interface DaemonWorld extends AsyncDisposable {
   readonly environment: Readonly<Record<string, string>>
   readonly directory: string
   readonly run: (...words: ReadonlyArray<string>) => Promise<Ran>
+  /** The same, in one process for all: for words whose own process is not what is tested. */
+  readonly runCheaply: (...words: ReadonlyArray<string>) => Promise<Ran>
   readonly record: () => ReadonlyArray<string>
   /** The processes of the server, in the order of their starts. */
   readonly servers: () => ReadonlyArray<number>
@@ -29,14 +34,34 @@ export const make = (extra: Readonly<Record<string, string>> = {}): DaemonWorld 
     })
   const daemons = (): ReadonlyArray<number> =>
     pidsIn(path.join(directory, "holdfast", "daemon.log"), /as process (\d+)/)
+  let runner: ChildProcess | undefined
+  let answers: AsyncIterator<string> | undefined
+  const runCheaply = async (...words: ReadonlyArray<string>): Promise<Ran> => {
+    runner ??= spawn(process.execPath, [path.resolve(import.meta.dirname, "wordRunner.ts")], {
+      cwd: directory,
+      env: { ...process.env, ...environment },
+      stdio: ["pipe", "pipe", "inherit"]
+    })
+    if (runner.stdout === null) throw new Error("the runner has no output")
+    answers ??= createInterface({ input: runner.stdout })[Symbol.asyncIterator]()
+    runner.stdin?.write(`${JSON.stringify(words)}\n`)
+    const { done, value } = await answers.next()
+    if (done === true) throw new Error(`the runner has ended at ${words.join(" ")}`)
+    return JSON.parse(value)
+  }
   return {
     environment,
     directory,
     run: (...words) => finish(start(directory, words, environment)),
+    runCheaply,
     record: () => linesOf(file),
     servers: () => pidsIn(file, /^start (\d+)$/),
     daemons,
     async [Symbol.asyncDispose]() {
+      if (runner !== undefined && runner.exitCode === null) {
+        runner.stdin?.end()
+        await once(runner, "exit")
+      }
       for (const pid of daemons()) if (isAlive(pid)) process.kill(pid, "SIGTERM")
       await until(() => !daemons().some(isAlive))
       fs.rmSync(directory, { recursive: true, force: true })

@@ -2,6 +2,8 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import { Readable } from "node:stream"
 import { Shell } from "../../src/Shell.ts"
 
 export interface FakeShell {
@@ -15,6 +17,8 @@ export const make = (
     readonly stdin?: string
     readonly isTerminal?: boolean
     readonly columns?: number
+    /** What is typed, line by line. Without it there is no person. */
+    readonly typed?: ReadonlyArray<string>
   } = {}
 ): FakeShell => {
   const { columns = 60, directory = "/", isTerminal = false, stdin = "" } = options
@@ -23,15 +27,28 @@ export const make = (
     isTerminal,
     hasColor: false,
     columns: isTerminal ? columns : undefined,
-    write: (text: string) => Effect.sync(() => void written.push(text))
+    gone: Effect.never,
+    hasReader: () => true,
+    write: (text: string | Uint8Array) => Effect.sync(() => void written.push(String(text)))
   }
+  const lines = options.typed?.values()
   const shell = {
     directory,
     version: "0.0.0",
     usesDaemon: false,
+    environment: process.env,
+    node: { version: process.versions.node, path: process.execPath, main: "/usr/bin/holdfast" },
+    platform: "linux",
     stdout: output,
     stderr: output,
-    stdin: Effect.succeed(stdin)
+    stdin: Effect.succeed(stdin),
+    stdinChunks: Readable.from([Buffer.from(stdin)]),
+    ask: lines && ((prompt: string) =>
+      Effect.sync(() => {
+        written.push(prompt)
+        const { done, value } = lines.next()
+        return done === true ? Option.none<string>() : Option.some(value)
+      }))
   }
   return { written, layer: Layer.merge(Layer.succeed(Shell, shell), NodeServices.layer) }
 }

@@ -23,7 +23,7 @@ export const scan = async (
   onPart: (file: number) => void
 ): Promise<Scanned> => {
   const { HOME = "", PATH = "" } = process.env
-  // It ends with this thread: nobody reads what it writes.
+  // It ends with this thread, which is the only reader of its output.
   const git = spawn("git", args, {
     cwd: root,
     env: { HOME, PATH, LC_ALL: "C", GIT_OPTIONAL_LOCKS: "0", GIT_NO_LAZY_FETCH: "1", GIT_TERMINAL_PROMPT: "0" },

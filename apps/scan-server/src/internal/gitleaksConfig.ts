@@ -7,7 +7,7 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { parse as parseToml, TomlError } from "smol-toml"
-import type { AllowList, RuleSet, ScanRule } from "../ScanRules.ts"
+import type { AllowList, RuleSet, ScanRule } from "../ScanRule.ts"
 
 export interface NotGitleaks {
   readonly problem: string

@@ -7,7 +7,7 @@
 import { createHmac } from "node:crypto"
 import type { RE2JS } from "re2js"
 import type { Finding, Severity } from "../Finding.ts"
-import type { AllowList, RuleSet, ScanRule } from "../ScanRules.ts"
+import type { AllowList, RuleSet, ScanRule } from "../ScanRule.ts"
 import { type SecretlintRule, secretlintRules } from "../SecretlintRules.ts"
 import { compile } from "./pattern.ts"
 import * as Secretlint from "./secretlintPreset.ts"

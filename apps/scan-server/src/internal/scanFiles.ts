@@ -1,5 +1,5 @@
 /**
- * Wraps the platform: files, read in a thread of its own, where waiting for the disk harms nobody.
+ * Wraps the platform: files, read in a thread of its own, where waiting for the disk holds up nothing else.
  *
  * A file is read in parts, so that one of any size takes the same memory. Texts are UTF-8 or UTF-16.
  */

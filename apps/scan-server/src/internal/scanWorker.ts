@@ -1,6 +1,6 @@
 /** Wraps the platform: the thread that reads and matches. It is told what to do one task at a time, and answers. */
 import { parentPort, workerData } from "node:worker_threads"
-import type { RuleSet } from "../ScanRules.ts"
+import type { RuleSet } from "../ScanRule.ts"
 import * as gitHistory from "./gitHistory.ts"
 import { list } from "./listFiles.ts"
 import * as MatchText from "./matchText.ts"
@@ -16,7 +16,7 @@ export interface WorkerData {
   readonly key: string
 }
 
-// Who starts this thread gives it these.
+// The starter of this thread gives it these.
 const { key, rules } = workerData as WorkerData
 const matcher = MatchText.make(rules, key)
 

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import type { Finding } from "../../src/Finding.ts"
 import * as MatchText from "../../src/internal/matchText.ts"
+import type { AllowList, ScanRule } from "../../src/ScanRule.ts"
 import * as ScanRules from "../../src/ScanRules.ts"
 
 /** The built-in rules, made ready once. */
@@ -25,7 +26,7 @@ export const find = (
   })
 
 /** Rules of a test's own, and no others. */
-export const only = (rules: ReadonlyArray<ScanRules.ScanRule>, allow: ReadonlyArray<ScanRules.AllowList> = []) =>
+export const only = (rules: ReadonlyArray<ScanRule>, allow: ReadonlyArray<AllowList> = []) =>
   MatchText.make({ rules, allow }, "a key")
 
 /** A token that is found, put together so that no scanner takes this file for what it shows. */

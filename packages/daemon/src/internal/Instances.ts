@@ -3,7 +3,7 @@
  *
  * Promises
  * - A place is one host's alone until it is given back. A host, which is a program in a directory, gets its own back if that is free, else
- *   one that nobody has had, else the one that was given back first.
+ *   one that no host has had, else the one that was given back first.
  * - Where all are taken it waits, fair by program.
  */
 import * as Deferred from "effect/Deferred"
@@ -56,7 +56,7 @@ interface House {
   readonly turns: Turns<Deferred.Deferred<Place>>
 }
 
-/** So many servers are remembered. Of one that is forgotten nobody gets his own back. */
+/** So many servers are remembered. Hosts of a forgotten server may get another place. */
 const mostHouses = 1000
 
 export const make = (): Instances => {
@@ -159,7 +159,7 @@ const freePlace = ({ places }: House, max: number, tenant: Tenant): Place | unde
 const isSame = (one: Tenant, other: Tenant): boolean =>
   one.program === other.program && one.directory === other.directory
 
-/** Whoever it is has a process that is not ours. */
+/** Its tenant has a process that is not ours. */
 const elsewhere: Tenant = { program: "a host of an older daemon", directory: "its directory" }
 
 const isTaken = (place: Place): boolean => place.isTaken

@@ -13,7 +13,7 @@ export interface ServerProcess {
   readonly pid: number
   /** Gives it a line, without its end. `onHandOff` is called once it may have seen it. */
   readonly send: (text: string, onHandOff: () => void) => void
-  /** Whom its lines are for now. */
+  /** The present receiver of its lines. */
   onLine: (line: string) => void
   /** Told once, and at once if it has ended before this is set. */
   readonly onClosed: (tell: (closed: LinkClosed) => void) => void
@@ -30,7 +30,7 @@ export interface StartOptions {
   readonly onEnded: (pid: number) => void
 }
 
-/** Starts it. It lives until `end`, whatever Scope there is: whoever starts it owns it. */
+/** Starts it. It lives until `end`, whatever Scope there is: its starter owns it. */
 export const start = (
   wanted: WantedServer,
   { onEnded, onStderrLine }: StartOptions

@@ -1,5 +1,5 @@
 /**
- * Who comes next, fair by program: each program that waits has a turn before one has its second, however many of it wait. Within a
+ * The order of waiting sessions, fair by program: each program that waits has a turn before one has its second, however many of it wait. Within a
  * program it is first come, first served.
  */
 

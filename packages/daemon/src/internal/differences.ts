@@ -9,7 +9,8 @@ export const differences = (one: ServerTarget, other: ServerTarget): ReadonlyArr
   const [a, b] = [one.wanted, other.wanted]
   const [mine, theirs] = [sayingsOf(one), sayingsOf(other)]
   const names = namesThatDiffer(a.environment, b.environment)
-  const capabilities = namesThatDiffer(mine.capabilities, theirs.capabilities)
+  // Of one that is shared they are no client's own.
+  const capabilities = one.isShared === other.isShared ? namesThatDiffer(mine.capabilities, theirs.capabilities) : []
   return [
     ...(a.instance === b.instance ? [] : [`instance: ${numberOf(b.instance)} instead of ${numberOf(a.instance)}`]),
     ...(a.command === b.command ? [] : [`command: ${b.command} instead of ${a.command}`]),

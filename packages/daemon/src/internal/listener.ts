@@ -41,7 +41,7 @@ export const listen = (
         try {
           fs.rmSync(file, { force: true })
           server.listen({ path: file, backlog: 511 }, () => {
-            // Before this nobody else could come near it either: the directory is 0700.
+            // Before this no other user could come near it either: the directory is 0700.
             fs.chmodSync(file, 0o600)
             server.off("error", refuse).on("error", onFault)
             resume(Effect.succeed(server))

@@ -26,7 +26,7 @@ export const readinessDescriptor = 3
 const patienceMillis = 30_000
 
 /**
- * Starts a daemon unless another program is about to. `isThere` is asked once the turn has come: whoever had it before may have
+ * Starts a daemon unless another program is about to. `isThere` is asked once the turn has come: the program that had it before may have
  * started one.
  */
 export const startDaemon = async (

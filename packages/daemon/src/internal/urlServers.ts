@@ -10,7 +10,7 @@
 import * as EndpointKey from "@holdfast/mcp/EndpointKey"
 import { type HttpProxies, HttpProxies as Proxies } from "@holdfast/mcp/HttpLink"
 import type { ServerConfig } from "@holdfast/mcp/McpConfig"
-import * as McpConnections from "@holdfast/mcp/McpConnections"
+import { McpConnections } from "@holdfast/mcp/McpConnections"
 import type { McpRuntimeError } from "@holdfast/mcp/McpRuntimeError"
 import * as SdkTransport from "@holdfast/mcp/SdkTransport"
 import * as Clock from "effect/Clock"
@@ -74,7 +74,7 @@ export const make = Effect.fnUntraced(function*(
   })
 
   /** Opens its session, unless that is there. */
-  const reached = (entry: Entry, connections: McpConnections.McpConnections["Service"]) =>
+  const reached = (entry: Entry, connections: McpConnections["Service"]) =>
     Effect.suspend(() => {
       const at = clock.currentTimeMillisUnsafe()
       const since = clock.monotonicTimeNanosUnsafe()
@@ -143,7 +143,7 @@ export const make = Effect.fnUntraced(function*(
           return void run(eraFor(message.id, message))
         }
         const sent = transport.send(message)
-        // A request that cannot be sent is answered; of the rest there is nobody who could be told.
+        // A request that cannot be sent is answered; the rest have no caller to tell.
         run(Effect.ignore(Effect.tryPromise(() => sent)))
       }
       const eraFor = (id: string | number, message: Message): Effect.Effect<void> =>
@@ -229,7 +229,7 @@ export const make = Effect.fnUntraced(function*(
 
 const connectionsOf = (
   { config, name, proxies }: WantedUrl
-): Effect.Effect<McpConnections.McpConnections["Service"], McpRuntimeError, Scope.Scope> =>
+): Effect.Effect<McpConnections["Service"], McpRuntimeError, Scope.Scope> =>
   McpConnections.make({
     file: "the daemon's",
     servers: new Map([[name, { ...config, deadlines: patient }]]),

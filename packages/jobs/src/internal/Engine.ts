@@ -3,13 +3,12 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { Job } from "../Job.ts"
 import type { JobError } from "../JobError.ts"
 import type { JobRun } from "../JobRun.ts"
-import { JobStore, type ListRequest, type NewJob, type StoredJob } from "../JobStore.ts"
+import type { ListRequest, NewJob, StoredJob } from "./StoredJob.ts"
 import type { Trouble } from "./StoreTrouble.ts"
 
 export interface EngineShape {
@@ -48,9 +47,4 @@ export interface EngineShape {
 }
 
 /** The engine of the store of this program. */
-export class Engine extends Context.Service<Engine, EngineShape>()("@holdfast/jobs/Engine") {
-  static readonly layer: Layer.Layer<Engine, JobError, JobStore> = Layer.effect(
-    this,
-    JobStore.use(({ engine }) => engine)
-  )
-}
+export class Engine extends Context.Service<Engine, EngineShape>()("@holdfast/jobs/Engine") {}

@@ -12,8 +12,8 @@ import * as Stream from "effect/Stream"
 import { JobError, JobNotFound } from "../JobError.ts"
 import * as JobPolicy from "../JobPolicy.ts"
 import { isEnded } from "../JobState.ts"
-import type { StoredJob } from "../JobStore.ts"
-import type { Store } from "./Store.ts"
+import type { Store } from "./local/Store.ts"
+import type { StoredJob } from "./StoredJob.ts"
 
 interface Watcher {
   readonly queue: Queue.Queue<StoredJob, JobError | Cause.Done>

@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import type * as Scope from "effect/Scope"
 import type { Ended } from "../JobState.ts"
-import type { Backlog } from "./Store.ts"
+import type { Backlog } from "./local/Store.ts"
 
 /** The numbers of one kind. All but `running` and `backlog` only grow. */
 export interface KindNumbers {

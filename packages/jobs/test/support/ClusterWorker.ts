@@ -1,7 +1,7 @@
 /**
  * `clusterProgram.ts` as a child process, what it wrote, and what it answers.
  */
-import type { JobStatus } from "@holdfast/jobs"
+import type { JobStatus } from "@holdfast/jobs/JobStatus"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as childProcess from "node:child_process"

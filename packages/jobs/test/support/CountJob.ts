@@ -1,4 +1,4 @@
-import { Job } from "@holdfast/jobs"
+import * as Job from "@holdfast/jobs/Job"
 import * as Schema from "effect/Schema"
 
 /** Adds up 1 to `steps`, one step each, and takes some milliseconds over every one. */

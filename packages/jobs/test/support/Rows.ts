@@ -1,11 +1,12 @@
-import { type JobError, JobStore } from "@holdfast/jobs"
+import type { JobError } from "@holdfast/jobs/JobError"
+import { JobStore } from "@holdfast/jobs/JobStore"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as LocalEngine from "../../src/internal/LocalEngine.ts"
-import { makeMemoryStore } from "../../src/internal/memoryStore.ts"
-import * as SqliteStore from "../../src/internal/sqliteStore.ts"
-import type { Store } from "../../src/internal/Store.ts"
+import * as LocalEngine from "../../src/internal/local/LocalEngine.ts"
+import type { Store } from "../../src/internal/local/Store.ts"
+import { makeMemoryStore } from "../../src/internal/memory/memoryStore.ts"
+import * as SqliteStore from "../../src/internal/sqlite/sqliteStore.ts"
 
 /** The rows under an engine, for tests that look at them or bend them. */
 export class Rows extends Context.Service<Rows, Store>()("@holdfast/jobs/test/Rows") {

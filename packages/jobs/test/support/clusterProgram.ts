@@ -4,7 +4,12 @@
  * It writes what its steps do into a log, and answers questions, a line of JSON each, on stdin.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Job, JobPolicy, Jobs, JobStore } from "@holdfast/jobs"
+import * as Job from "@holdfast/jobs/Job"
+import * as JobPolicy from "@holdfast/jobs/JobPolicy"
+import * as Jobs from "@holdfast/jobs/Jobs"
+import { JobStore } from "@holdfast/jobs/JobStore"
+import * as PostgresStore from "@holdfast/jobs/PostgresStore"
+import * as Runner from "@holdfast/jobs/Runner"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -34,7 +39,7 @@ const kindOf = (name: string) =>
   })
 
 const liveOf = (kind: ReturnType<typeof kindOf>) =>
-  kind.toLayer(({ millis, steps }, job) =>
+  Runner.toLayer(kind, ({ millis, steps }, job) =>
     Effect.gen(function*() {
       for (let number = 1; number <= steps; number++) {
         const step = `step ${number}`
@@ -54,8 +59,7 @@ const liveOf = (kind: ReturnType<typeof kindOf>) =>
       }
       tell({ what: "done", job: job.id, step: "" })
       return steps
-    })
-  )
+    }))
 
 /** Writes into a store of others, again and again, with the fence that it got when it began. */
 const writing = (port: number, job: string, fence: number, millis: number) =>
@@ -70,7 +74,7 @@ const Bomb = Job.make("bomb", {
   success: Schema.Int,
   maxCrashes: 2
 })
-const BombLive = Bomb.toLayer(({ millis }, job) =>
+const BombLive = Runner.toLayer(Bomb, ({ millis }, job) =>
   job.step(
     "boom",
     Effect.gen(function*() {
@@ -79,12 +83,11 @@ const BombLive = Bomb.toLayer(({ millis }, job) =>
       process.kill(process.pid, "SIGKILL")
       return 0
     })
-  )
-)
+  ))
 
 const kinds = options.kinds.map(kindOf)
-const store = JobStore.layerPostgres({ ...options.postgres, username: "jobs", maxConnections: 4 })
-const live = kinds.reduce<Layer.Layer<Jobs, unknown, JobStore>>(
+const store = PostgresStore.layer({ ...options.postgres, username: "jobs", maxConnections: 4 })
+const live = kinds.reduce<Layer.Layer<Jobs.Jobs, unknown, JobStore>>(
   (all, kind) => options.isClient === true ? all : Layer.merge(all, liveOf(kind)),
   options.hasBomb === true ? BombLive : Jobs.layer
 ).pipe(
@@ -97,7 +100,7 @@ const live = kinds.reduce<Layer.Layer<Jobs, unknown, JobStore>>(
 
 const answer = (question: Question) =>
   Effect.gen(function*() {
-    const jobs = yield* Jobs
+    const jobs = yield* Jobs.Jobs
     switch (question.ask) {
       case "start":
         return yield* jobs.start(question.kind === "bomb" ? Bomb : kindOf(question.kind), {
@@ -114,7 +117,7 @@ const answer = (question: Question) =>
   })
 
 const program = Effect.gen(function*() {
-  const runFork = Effect.runCallbackWith(yield* Effect.context<Jobs>())
+  const runFork = Effect.runCallbackWith(yield* Effect.context<Jobs.Jobs>())
   const lines = readline.createInterface({ input: process.stdin })
   const say = (line: unknown) => process.stdout.write(`${JSON.stringify(line)}\n`)
   lines.on("line", (line) => {

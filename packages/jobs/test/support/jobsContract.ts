@@ -1,5 +1,11 @@
 import { assert, describe, type it } from "@effect/vitest"
-import { Job, JobError, type JobRun, Jobs, type JobStatus, JobStore } from "@holdfast/jobs"
+import * as Job from "@holdfast/jobs/Job"
+import { JobError } from "@holdfast/jobs/JobError"
+import type { JobRun } from "@holdfast/jobs/JobRun"
+import * as Jobs from "@holdfast/jobs/Jobs"
+import type { JobStatus } from "@holdfast/jobs/JobStatus"
+import { JobStore } from "@holdfast/jobs/JobStore"
+import * as Runner from "@holdfast/jobs/Runner"
 import * as Principal from "@holdfast/protocol/Principal"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -38,7 +44,7 @@ const now = { startImmediately: true } as const
 const alice = { owner: Principal.make("alice") }
 const bob = { owner: Principal.make("bob") }
 
-const reasonOf = <A, E>(effect: Effect.Effect<A, E | JobError, Jobs>) =>
+const reasonOf = <A, E>(effect: Effect.Effect<A, E | JobError, Jobs.Jobs>) =>
   Effect.gen(function*() {
     const error = yield* Effect.flip(effect)
     if (!(error instanceof JobError)) throw new Error(`expected a JobError, got ${String(error)}`)
@@ -58,7 +64,7 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
       return yield* Effect.die(new Error(`not within 60 seconds: ${JSON.stringify(yield* look)}`))
     })
 
-  const statusOf = (id: string, asker = {}) => Effect.flatMap(Jobs, (jobs) => jobs.status(id, asker))
+  const statusOf = (id: string, asker = {}) => Effect.flatMap(Jobs.Jobs, (jobs) => jobs.status(id, asker))
   const ended = (id: string, asker = {}) =>
     eventually(statusOf(id, asker), ({ finishedAt }) => finishedAt !== undefined)
   const reached = (gate: Deferred.Deferred<void>) => eventually(Deferred.isDone(gate), (isDone) => isDone)
@@ -66,8 +72,8 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
   const provide = <A, E>(live: Layer.Layer<A, E, JobStore>) => Effect.provide(live.pipe(Layer.provide(layer)))
   /** Engines on one store, one after the other: as programs that end and begin. */
   const programs = <A, E>(
-    live: Layer.Layer<Jobs, JobError, JobStore>,
-    use: (run: <B, F>(program: Effect.Effect<B, F, Jobs>) => Effect.Effect<B, F | JobError>) => Effect.Effect<A, E>
+    live: Layer.Layer<Jobs.Jobs, JobError, JobStore>,
+    use: (run: <B, F>(program: Effect.Effect<B, F, Jobs.Jobs>) => Effect.Effect<B, F | JobError>) => Effect.Effect<A, E>
   ) =>
     Effect.flatMap(
       JobStore,
@@ -82,40 +88,40 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
   describe(`jobs on ${name}: a job`, () => {
     test("runs after start has returned, and its result can be had by id", () =>
       Effect.gen(function*() {
-        const jobs = yield* Jobs
+        const jobs = yield* Jobs.Jobs
         const id = yield* jobs.start(Count, { to: 3 })
         const last = yield* ended(id)
         assert.strictEqual(last.state, "succeeded")
         assert.strictEqual(last.percent, 100)
         assert.strictEqual(last.attempt, 1)
         assert.strictEqual(yield* jobs.result(Count, id), 6)
-      }).pipe(provide(Count.toLayer(({ to }) => Effect.succeed(to * 2)))))
+      }).pipe(provide(Runner.toLayer(Count, ({ to }) => Effect.succeed(to * 2)))))
 
     test("that fails is kept with its own error and with the words for it", () =>
       Effect.gen(function*() {
-        const jobs = yield* Jobs
+        const jobs = yield* Jobs.Jobs
         const id = yield* jobs.start(Count, { to: 3 })
         const last = yield* ended(id)
         assert.strictEqual(last.state, "failed")
         assert.deepStrictEqual(last.failure, { kind: "error", message: "broken: no 3" })
         const error = yield* Effect.flip(jobs.result(Count, id))
         assert.isTrue(error instanceof Broken && error.why === "no 3")
-      }).pipe(provide(Count.toLayer(({ to }) => Effect.fail(new Broken({ why: `no ${to}` }))))))
+      }).pipe(provide(Runner.toLayer(Count, ({ to }) => Effect.fail(new Broken({ why: `no ${to}` }))))))
 
     test("whose code breaks fails without a word of its internals", () =>
       Effect.gen(function*() {
-        const jobs = yield* Jobs
+        const jobs = yield* Jobs.Jobs
         const id = yield* jobs.start(Count, { to: 3 })
         const last = yield* ended(id)
         assert.strictEqual(last.failure?.kind, "defect")
         assert.notInclude(JSON.stringify(last), "s3cret")
         assert.strictEqual((yield* reasonOf(jobs.result(Count, id)))._tag, "JobFailed")
-      }).pipe(provide(Count.toLayer(() => Effect.die(new Error("s3cret"))))))
+      }).pipe(provide(Runner.toLayer(Count, () => Effect.die(new Error("s3cret"))))))
 
     test("of another principal does not exist: not to see, watch, cancel, remove, list or ask for its result", () => {
       const gate = Deferred.makeUnsafe<void>()
       return Effect.gen(function*() {
-        const jobs = yield* Jobs
+        const jobs = yield* Jobs.Jobs
         const id = yield* jobs.start(Count, { to: 3 }, alice)
         const attempts = [
           jobs.status(id, bob),
@@ -135,14 +141,14 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
         assert.deepStrictEqual((yield* jobs.list(alice)).map((job) => job.id), [id])
         yield* Deferred.succeed(gate, undefined)
         assert.strictEqual((yield* ended(id, alice)).state, "succeeded")
-      }).pipe(provide(Count.toLayer(({ to }) => Effect.as(Deferred.await(gate), to))))
+      }).pipe(provide(Runner.toLayer(Count, ({ to }) => Effect.as(Deferred.await(gate), to))))
     })
 
     test("is cancelled promptly: its running step is interrupted, and its result is told as cancelled", () => {
       const begun = Deferred.makeUnsafe<void>()
       let interrupted = 0
       return Effect.gen(function*() {
-        const jobs = yield* Jobs
+        const jobs = yield* Jobs.Jobs
         const id = yield* jobs.start(Count, { to: 3 })
         yield* reached(begun)
         const status = yield* jobs.cancel(id)
@@ -150,20 +156,19 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
         assert.strictEqual(interrupted, 1)
         assert.strictEqual((yield* reasonOf(jobs.result(Count, id)))._tag, "JobCancelled")
         assert.strictEqual((yield* jobs.cancel(id)).state, "cancelled")
-      }).pipe(provide(Count.toLayer((_, job) =>
+      }).pipe(provide(Runner.toLayer(Count, (_, job) =>
         job.step(
           "wait",
           Effect.andThen(Deferred.succeed(begun, undefined), Effect.never).pipe(
             Effect.onInterrupt(() => Effect.sync(() => interrupted++))
           )
-        )
-      )))
+        ))))
     })
 
     test("that is unfinished has no result and cannot be removed; one that ended can", () => {
       const gate = Deferred.makeUnsafe<void>()
       return Effect.gen(function*() {
-        const jobs = yield* Jobs
+        const jobs = yield* Jobs.Jobs
         const id = yield* jobs.start(Count, { to: 3 })
         assert.strictEqual((yield* reasonOf(jobs.result(Count, id)))._tag, "JobNotFinished")
         assert.strictEqual((yield* reasonOf(jobs.remove(id)))._tag, "JobNotFinished")
@@ -171,13 +176,13 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
         yield* ended(id)
         yield* jobs.remove(id)
         assert.strictEqual((yield* reasonOf(jobs.status(id)))._tag, "JobNotFound")
-      }).pipe(provide(Count.toLayer(({ to }) => Effect.as(Deferred.await(gate), to))))
+      }).pipe(provide(Runner.toLayer(Count, ({ to }) => Effect.as(Deferred.await(gate), to))))
     })
 
     test("is not accepted with a payload that does not fit, nor beyond the limit of the queue", () => {
       const Small = Job.make("small", { version: 1, payload: { to: Schema.Int }, success: Schema.Int, maxQueued: 2 })
       return Effect.gen(function*() {
-        const jobs = yield* Jobs
+        const jobs = yield* Jobs.Jobs
         const reason = yield* reasonOf(jobs.start(Small, { to: 0.5 }))
         assert.strictEqual(reason._tag, "JobDataInvalid")
         assert.include(reason.message, "to")
@@ -200,7 +205,7 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
     test("makes the same job of the same owner's payloads, and others' of others", () => {
       let runs = 0
       return Effect.gen(function*() {
-        const jobs = yield* Jobs
+        const jobs = yield* Jobs.Jobs
         const first = yield* jobs.start(Keyed, { path: "/a" }, alice)
         assert.strictEqual(yield* jobs.start(Keyed, { path: "/a" }, alice), first)
         yield* ended(first, alice)
@@ -212,13 +217,13 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
         yield* ended(second, alice)
         yield* ended(third, bob)
         assert.strictEqual(runs, 3)
-      }).pipe(provide(Keyed.toLayer(({ path }) => Effect.sync(() => `${path}${++runs}`))))
+      }).pipe(provide(Runner.toLayer(Keyed, ({ path }) => Effect.sync(() => `${path}${++runs}`))))
     })
 
     test("of a job that failed or was cancelled is had by a new job when that is wanted", () => {
       let runs = 0
       return Effect.gen(function*() {
-        const jobs = yield* Jobs
+        const jobs = yield* Jobs.Jobs
         const first = yield* jobs.start(Keyed, { path: "/a" })
         assert.strictEqual((yield* ended(first)).state, "failed")
         assert.strictEqual(yield* jobs.start(Keyed, { path: "/a" }), first)
@@ -228,7 +233,9 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
         assert.strictEqual((yield* jobs.status(first)).state, "failed")
         assert.strictEqual(yield* jobs.start(Keyed, { path: "/a" }, { again: true }), second)
       }).pipe(
-        provide(Keyed.toLayer(({ path }) => ++runs === 1 ? Effect.die(new Error("first")) : Effect.succeed(path)))
+        provide(
+          Runner.toLayer(Keyed, ({ path }) => ++runs === 1 ? Effect.die(new Error("first")) : Effect.succeed(path))
+        )
       )
     })
 
@@ -236,7 +243,7 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
       const log: Array<string> = []
       let isBroken = true
       return Effect.gen(function*() {
-        const jobs = yield* Jobs
+        const jobs = yield* Jobs.Jobs
         const first = yield* jobs.start(Keyed, { path: "/a" })
         assert.strictEqual((yield* ended(first)).state, "failed")
         isBroken = false
@@ -248,7 +255,7 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
         assert.strictEqual((yield* reasonOf(jobs.retry(first, bob)))._tag, "JobNotFound")
         yield* ended(yield* jobs.retry(first, { from: "one" }))
         assert.deepStrictEqual(log.slice(3), ["one", "two"])
-      }).pipe(provide(Keyed.toLayer(({ path }, job) =>
+      }).pipe(provide(Runner.toLayer(Keyed, ({ path }, job) =>
         Effect.gen(function*() {
           yield* job.step("one", Effect.sync(() => log.push("one")))
           yield* job.step(
@@ -256,21 +263,20 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
             Effect.suspend(() => (log.push("two"), isBroken) ? Effect.die(new Error("no")) : Effect.void)
           )
           return path
-        })
-      )))
+        }))))
     })
 
     test("is free again when its job was removed", () => {
       let runs = 0
       return Effect.gen(function*() {
-        const jobs = yield* Jobs
+        const jobs = yield* Jobs.Jobs
         const first = yield* jobs.start(Keyed, { path: "/a" })
         yield* ended(first)
         yield* jobs.remove(first)
         const second = yield* jobs.start(Keyed, { path: "/a" })
         yield* ended(second)
         assert.strictEqual(yield* jobs.result(Keyed, second), "/a2")
-      }).pipe(provide(Keyed.toLayer(({ path }) => Effect.sync(() => `${path}${++runs}`))))
+      }).pipe(provide(Runner.toLayer(Keyed, ({ path }) => Effect.sync(() => `${path}${++runs}`))))
     })
   })
 
@@ -279,7 +285,7 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
       const first = Deferred.makeUnsafe<void>()
       const second = Deferred.makeUnsafe<void>()
       return Effect.gen(function*() {
-        const jobs = yield* Jobs
+        const jobs = yield* Jobs.Jobs
         const id = yield* jobs.start(Count, { to: 3 })
         yield* eventually(jobs.status(id), ({ state }) => state === "running")
         const isWatching = Deferred.makeUnsafe<void>()
@@ -304,15 +310,14 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
         assert.strictEqual(lateSeen[0]?.message, "nearly")
         assert.deepStrictEqual(lateSeen[0]?.data, { files: 4 })
         assert.strictEqual(lateSeen.at(-1)?.state, "succeeded")
-      }).pipe(provide(Count.toLayer(({ to }, job) =>
+      }).pipe(provide(Runner.toLayer(Count, ({ to }, job) =>
         Effect.gen(function*() {
           yield* Deferred.await(first)
           yield* job.progress({ percent: 40, message: "nearly", data: { files: 4 } })
           yield* job.progress({ percent: 10 })
           yield* Deferred.await(second)
           return to
-        })
-      )))
+        }))))
     })
   })
 
@@ -329,7 +334,7 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
         concurrency: 2
       })
       return Effect.gen(function*() {
-        const jobs = yield* Jobs
+        const jobs = yield* Jobs.Jobs
         for (let i = 1; i <= 6; i++) yield* jobs.start(Named, { name: `a${i}` }, alice)
         for (let i = 1; i <= 3; i++) yield* jobs.start(Named, { name: `b${i}` }, bob)
         for (let i = 0; i < 9; i++) {
@@ -344,7 +349,7 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
         assert.deepStrictEqual(order.filter((name) => name.startsWith("a")), ["a1", "a2", "a3", "a4", "a5", "a6"])
         // Bob's three are through long before Alice's six, though hers came first.
         assert.isBelow(order.indexOf("b3"), order.indexOf("a5"))
-      }).pipe(provide(Named.toLayer(({ name }) =>
+      }).pipe(provide(Runner.toLayer(Named, ({ name }) =>
         Effect.gen(function*() {
           const gate = Deferred.makeUnsafe<void>()
           gates.set(name, gate)
@@ -352,13 +357,12 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
           most = Math.max(most, ++running)
           yield* Deferred.await(gate)
           running--
-        })
-      )))
+        }))))
     })
 
     test("ends a queued job at once when it is cancelled", () =>
       Effect.gen(function*() {
-        const jobs = yield* Jobs
+        const jobs = yield* Jobs.Jobs
         const id = yield* jobs.start(Count, { to: 1 })
         assert.strictEqual((yield* jobs.cancel(id)).state, "cancelled")
       }).pipe(provide(Jobs.layer)))
@@ -368,7 +372,7 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
     test("that is not safe to repeat fails its job if it was cut off, and says so", () => {
       const begun = Deferred.makeUnsafe<void>()
       let runs = 0
-      const live = Count.toLayer(({ to }, job) =>
+      const live = Runner.toLayer(Count, ({ to }, job) =>
         Effect.as(
           job.step(
             "pay",
@@ -380,12 +384,11 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
             { safe: false }
           ),
           to
-        )
-      )
+        ))
       return programs(live, (run) =>
         Effect.gen(function*() {
           const id = yield* run(Effect.gen(function*() {
-            const id = yield* (yield* Jobs).start(Count, { to: 3 })
+            const id = yield* (yield* Jobs.Jobs).start(Count, { to: 3 })
             yield* reached(begun)
             return id
           }))
@@ -400,39 +403,37 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
     test("returns what was stored: plain JSON as it is, anything else by its schema, and refuses what neither keeps", () => {
       const seen: Array<unknown> = []
       return Effect.gen(function*() {
-        const jobs = yield* Jobs
+        const jobs = yield* Jobs.Jobs
         yield* ended(yield* jobs.start(Count, { to: 1 }))
         assert.deepStrictEqual(seen, [{ a: [1, null, "x"] }, new Date(5), undefined])
         const failed = yield* ended(yield* jobs.start(Count, { to: 2 }))
         assert.strictEqual(failed.failure?.kind, "defect")
       }).pipe(provide(
-        Count.toLayer(({ to }, job) =>
+        Runner.toLayer(Count, ({ to }, job) =>
           Effect.gen(function*() {
             if (to === 2) yield* job.step("map", Effect.succeed({ list: [1, new Map()] }))
             seen.push(yield* job.step("plain", Effect.succeed({ a: [1, null, "x"] })))
             seen.push(yield* job.step("date", Effect.succeed(new Date(5)), { schema: Schema.Date }))
             seen.push(yield* job.step("nothing", Effect.void))
             return to
-          })
-        )
+          }))
       ))
     })
 
     test("asked for again in the same run is not repeated, and two of one name at once are a mistake", () => {
       let runs = 0
       return Effect.gen(function*() {
-        const jobs = yield* Jobs
+        const jobs = yield* Jobs.Jobs
         const id = yield* jobs.start(Count, { to: 1 })
         yield* ended(id)
         assert.strictEqual(yield* jobs.result(Count, id), 2)
         assert.strictEqual((yield* ended(yield* jobs.start(Count, { to: 2 }))).failure?.kind, "defect")
-      }).pipe(provide(Count.toLayer(({ to }, job) =>
+      }).pipe(provide(Runner.toLayer(Count, ({ to }, job) =>
         Effect.gen(function*() {
           const step = job.step("one", Effect.andThen(Effect.yieldNow, Effect.sync(() => ++runs)))
           if (to === 2) yield* Effect.all([step, step], { concurrency: 2 })
           return (yield* step) + (yield* step)
-        })
-      )))
+        }))))
     })
   })
 
@@ -440,50 +441,48 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
     test("is run again as its schedule says, and its value is stored once", () => {
       let runs = 0
       return Effect.gen(function*() {
-        const jobs = yield* Jobs
+        const jobs = yield* Jobs.Jobs
         const id = yield* jobs.start(Count, { to: 3 })
         assert.strictEqual((yield* ended(id)).state, "succeeded")
         assert.strictEqual(yield* jobs.result(Count, id), 3)
         assert.strictEqual(runs, 3)
-      }).pipe(provide(Count.toLayer((_, job) =>
+      }).pipe(provide(Runner.toLayer(Count, (_, job) =>
         job.step(
           "flaky",
           Effect.suspend(() => ++runs < 3 ? Effect.fail(new Broken({ why: "not yet" })) : Effect.succeed(runs)),
           { retry: Schedule.spaced("1 second") }
-        )
-      )))
+        ))))
     })
 
     test("fails its job with its last error when its schedule is over", () => {
       let runs = 0
       return Effect.gen(function*() {
-        const jobs = yield* Jobs
+        const jobs = yield* Jobs.Jobs
         const id = yield* jobs.start(Count, { to: 3 })
         assert.deepStrictEqual((yield* ended(id)).failure, { kind: "error", message: "broken: 3" })
       }).pipe(
-        provide(Count.toLayer((_, job) =>
+        provide(Runner.toLayer(Count, (_, job) =>
           job.step(
             "broken",
             Effect.suspend(() => Effect.fail(new Broken({ why: `${++runs}` }))),
             {
               retry: Schedule.recurs(2)
             }
-          )
-        ))
+          )))
       )
     })
 
     test("is interrupted at its timeout, tried again, and fails its job with the name of the step", () => {
       let interrupted = 0
       return Effect.gen(function*() {
-        const jobs = yield* Jobs
+        const jobs = yield* Jobs.Jobs
         const id = yield* jobs.start(Count, { to: 3 })
         const { failure } = yield* ended(id)
         assert.strictEqual(failure?.kind, "timeout")
         assert.match(failure?.message ?? "", /step "slow" took longer than its timeout of 0.5 s/)
         assert.strictEqual(interrupted, 2)
       }).pipe(
-        provide(Count.toLayer((_, job) =>
+        provide(Runner.toLayer(Count, (_, job) =>
           job.step(
             "slow",
             Effect.onInterrupt(Effect.never, () => Effect.sync(() => interrupted++)),
@@ -491,8 +490,7 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
               timeout: "500 millis",
               retry: Schedule.recurs(1)
             }
-          )
-        ))
+          )))
       )
     })
   })
@@ -501,19 +499,18 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
     test("goes on where it was in the next program, and is not slept again", () => {
       let runs = 0
       let isAsleep = Deferred.makeUnsafe<void>()
-      const live = Count.toLayer(({ to }, job) =>
+      const live = Runner.toLayer(Count, ({ to }, job) =>
         Effect.gen(function*() {
           runs++
           yield* Deferred.succeed(isAsleep, undefined)
           yield* job.sleep("nap", "4 seconds")
           yield* job.sleep("nap", "1 day")
           return to
-        })
-      )
+        }))
       return programs(live, (run) =>
         Effect.gen(function*() {
           const id = yield* run(Effect.gen(function*() {
-            const id = yield* (yield* Jobs).start(Count, { to: 3 })
+            const id = yield* (yield* Jobs.Jobs).start(Count, { to: 3 })
             yield* reached(isAsleep)
             yield* elapse(3000)
             return id
@@ -535,31 +532,32 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
         concurrency: 1
       })
       return Effect.gen(function*() {
-        const jobs = yield* Jobs
+        const jobs = yield* Jobs.Jobs
         const sleeper = yield* jobs.start(One, { name: "sleeper" })
         const other = yield* jobs.start(One, { name: "other" })
         assert.strictEqual((yield* ended(other)).state, "succeeded")
         assert.strictEqual((yield* jobs.status(sleeper)).state, "running")
         yield* jobs.cancel(sleeper)
         assert.strictEqual((yield* ended(sleeper)).state, "cancelled")
-      }).pipe(provide(One.toLayer(({ name }, job) => name === "sleeper" ? job.sleep("long", "30 days") : Effect.void)))
+      }).pipe(
+        provide(Runner.toLayer(One, ({ name }, job) => name === "sleeper" ? job.sleep("long", "30 days") : Effect.void))
+      )
     })
   })
 
   describe(`jobs on ${name}: a question`, () => {
     const Asking = Job.make("asking", { version: 1, payload: {}, success: Schema.String })
-    const live = Asking.toLayer((_, job) =>
+    const live = Runner.toLayer(Asking, (_, job) =>
       Effect.gen(function*() {
         const name = yield* job.ask("name", Schema.String, { message: "What is your name?" })
         const age = yield* job.ask("age", Schema.Int)
         return `${name}, ${age}`
-      })
-    )
+      }))
     const asked = (id: string, name: string) => eventually(statusOf(id), ({ question }) => question?.name === name)
 
     test("is told with its schema, waits for its answer, and refuses one that does not fit", () =>
       Effect.gen(function*() {
-        const jobs = yield* Jobs
+        const jobs = yield* Jobs.Jobs
         const id = yield* jobs.start(Asking, {})
         const { question } = yield* asked(id, "name")
         assert.strictEqual(question?.message, "What is your name?")
@@ -579,7 +577,7 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
       programs(live, (run) =>
         Effect.gen(function*() {
           const id = yield* run(Effect.gen(function*() {
-            const jobs = yield* Jobs
+            const jobs = yield* Jobs.Jobs
             const id = yield* jobs.start(Asking, {})
             yield* asked(id, "name")
             yield* jobs.answer(id, "name", "Ann")
@@ -587,7 +585,7 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
             return id
           }))
           yield* run(Effect.gen(function*() {
-            const jobs = yield* Jobs
+            const jobs = yield* Jobs.Jobs
             yield* eventually(jobs.status(id), ({ question, state }) => state === "running" && question?.name === "age")
             yield* jobs.answer(id, "age", 41)
             yield* ended(id)
@@ -598,20 +596,19 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
 
   describe(`jobs on ${name}: compensation`, () => {
     const live = (log: Array<string>, then: (job: JobRun<Schema.Json>) => Effect.Effect<number, Broken>) =>
-      Count.toLayer((_, job) =>
+      Runner.toLayer(Count, (_, job) =>
         Effect.gen(function*() {
           const undo = (value: string) => Effect.sync(() => log.push(`undo ${value}`))
           yield* job.step("one", Effect.as(Effect.sync(() => log.push("one")), "1"), { compensate: undo })
           yield* job.step("between", Effect.succeed("x"))
           yield* job.step("two", Effect.as(Effect.sync(() => log.push("two")), "2"), { compensate: undo })
           return yield* then(job)
-        })
-      )
+        }))
 
     test("undoes the steps of a job that fails, the last first, and keeps the failure", () => {
       const log: Array<string> = []
       return Effect.gen(function*() {
-        const id = yield* (yield* Jobs).start(Count, { to: 1 })
+        const id = yield* (yield* Jobs.Jobs).start(Count, { to: 1 })
         assert.deepStrictEqual((yield* ended(id)).failure, { kind: "error", message: "broken: no" })
         assert.deepStrictEqual(log, ["one", "two", "undo 2", "undo 1"])
       }).pipe(provide(live(log, () => Effect.fail(new Broken({ why: "no" })))))
@@ -620,7 +617,7 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
     test("undoes nothing of a job that succeeds", () => {
       const log: Array<string> = []
       return Effect.gen(function*() {
-        const id = yield* (yield* Jobs).start(Count, { to: 1 })
+        const id = yield* (yield* Jobs.Jobs).start(Count, { to: 1 })
         assert.strictEqual((yield* ended(id)).state, "succeeded")
         assert.deepStrictEqual(log, ["one", "two"])
       }).pipe(provide(live(log, () => Effect.succeed(1))))
@@ -630,7 +627,7 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
       const log: Array<string> = []
       const begun = Deferred.makeUnsafe<void>()
       return Effect.gen(function*() {
-        const jobs = yield* Jobs
+        const jobs = yield* Jobs.Jobs
         const id = yield* jobs.start(Count, { to: 1 })
         yield* reached(begun)
         yield* jobs.cancel(id)
@@ -651,7 +648,7 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
         const begun = Deferred.makeUnsafe<void>()
         const undoing = Deferred.makeUnsafe<void>()
         let isFirst = true
-        const live = Count.toLayer((_, job) =>
+        const live = Runner.toLayer(Count, (_, job) =>
           Effect.gen(function*() {
             yield* job.step("one", Effect.succeed("1"), { compensate: () => Effect.sync(() => log.push("undo 1")) })
             yield* job.step("two", Effect.succeed("2"), {
@@ -671,12 +668,11 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
                 return yield* how === "fails" ? new Broken({ why: "no" }) : Effect.never
               })
             )
-          })
-        )
+          }))
         return programs(live, (run) =>
           Effect.gen(function*() {
             const id = yield* run(Effect.gen(function*() {
-              const jobs = yield* Jobs
+              const jobs = yield* Jobs.Jobs
               const id = yield* jobs.start(Count, { to: 1 })
               yield* reached(begun)
               // It is undone for longer than the cancel waits.
@@ -708,11 +704,11 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
         })
       let isFirst = true
       return programs(
-        Layer.suspend(() => isFirst ? Count.toLayer(code) : Next.toLayer(code)),
+        Layer.suspend(() => isFirst ? Runner.toLayer(Count, code) : Runner.toLayer(Next, code)),
         (run) =>
           Effect.gen(function*() {
             const id = yield* run(Effect.gen(function*() {
-              const id = yield* (yield* Jobs).start(Count, { to: 1 })
+              const id = yield* (yield* Jobs.Jobs).start(Count, { to: 1 })
               yield* reached(begun)
               return id
             }))
@@ -726,15 +722,14 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
 
     test("that breaks is told with the step, and the others are undone all the same", () => {
       const log: Array<string> = []
-      const live = Count.toLayer((_, job) =>
+      const live = Runner.toLayer(Count, (_, job) =>
         Effect.gen(function*() {
           yield* job.step("one", Effect.succeed("1"), { compensate: () => Effect.sync(() => log.push("undo 1")) })
           yield* job.step("two", Effect.succeed("2"), { compensate: () => Effect.die(new Error("stuck")) })
           return yield* new Broken({ why: "no" })
-        })
-      )
+        }))
       return Effect.gen(function*() {
-        const id = yield* (yield* Jobs).start(Count, { to: 1 })
+        const id = yield* (yield* Jobs.Jobs).start(Count, { to: 1 })
         const { failure } = yield* ended(id)
         assert.strictEqual(failure?.kind, "compensation")
         assert.include(failure?.message, `"two"`)
@@ -746,7 +741,7 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
   describe(`jobs on ${name}: time`, () => {
     test("a job is not begun before its delay is over", () =>
       Effect.gen(function*() {
-        const jobs = yield* Jobs
+        const jobs = yield* Jobs.Jobs
         const id = yield* jobs.start(Count, { to: 1 }, { delay: "3 seconds" })
         const { createdAt, startsAt } = yield* jobs.status(id)
         assert.strictEqual(startsAt, createdAt + 3000)
@@ -754,41 +749,40 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
         assert.strictEqual((yield* jobs.status(id)).state, "queued")
         const { startedAt = 0 } = yield* ended(id)
         assert.isAtLeast(startedAt - createdAt, 3000)
-      }).pipe(provide(Count.toLayer(({ to }) => Effect.succeed(to)))))
+      }).pipe(provide(Runner.toLayer(Count, ({ to }) => Effect.succeed(to)))))
 
     test("a job past its deadline is interrupted, undone, and fails with it", () => {
       const log: Array<string> = []
       return Effect.gen(function*() {
-        const jobs = yield* Jobs
+        const jobs = yield* Jobs.Jobs
         const id = yield* jobs.start(Count, { to: 1 }, { deadline: "2 seconds" })
         const { createdAt, deadlineAt, failure } = yield* ended(id)
         assert.strictEqual(deadlineAt, createdAt + 2000)
         assert.strictEqual(failure?.kind, "deadline")
         assert.deepStrictEqual(log, ["interrupted", "undo"])
-      }).pipe(provide(Count.toLayer((_, job) =>
+      }).pipe(provide(Runner.toLayer(Count, (_, job) =>
         Effect.gen(function*() {
           yield* job.step("one", Effect.void, { compensate: () => Effect.sync(() => log.push("undo")) })
           return yield* job.step(
             "long",
             Effect.onInterrupt(Effect.never, () => Effect.sync(() => log.push("interrupted")))
           )
-        })
-      )))
+        }))))
     })
 
     test("a job past its deadline in the queue fails there", () =>
       Effect.gen(function*() {
-        const jobs = yield* Jobs
+        const jobs = yield* Jobs.Jobs
         const id = yield* jobs.start(Count, { to: 1 }, { delay: "1 hour", deadline: "1 second" })
         assert.strictEqual((yield* ended(id)).failure?.kind, "deadline")
-      }).pipe(provide(Count.toLayer(({ to }) => Effect.succeed(to)))))
+      }).pipe(provide(Runner.toLayer(Count, ({ to }) => Effect.succeed(to)))))
   })
 
   describe(`jobs on ${name}: a fence`, () => {
     test("is the same for all steps of an attempt, and grows with the next", () => {
       const fences: Array<number> = []
       const begun = Deferred.makeUnsafe<void>()
-      const live = Count.toLayer(({ to }, job) =>
+      const live = Runner.toLayer(Count, ({ to }, job) =>
         Effect.gen(function*() {
           const fenced = Effect.map(job.fence, (fence) => void fences.push(fence))
           yield* job.step("one", fenced)
@@ -800,12 +794,11 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
           }
           yield* job.step("two", fenced)
           return to
-        })
-      )
+        }))
       return programs(live, (run) =>
         Effect.gen(function*() {
           const id = yield* run(Effect.gen(function*() {
-            const id = yield* (yield* Jobs).start(Count, { to: 3 })
+            const id = yield* (yield* Jobs.Jobs).start(Count, { to: 3 })
             yield* reached(begun)
             return id
           }))
@@ -827,24 +820,23 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
         const store = yield* JobStore
         const begun = Deferred.makeUnsafe<void>()
         const log: Array<string> = []
-        const run = <A, E>(version: number, program: Effect.Effect<A, E, Jobs>) =>
+        const run = <A, E>(version: number, program: Effect.Effect<A, E, Jobs.Jobs>) =>
           Effect.provide(
             program,
-            kind(version, onOldVersion).toLayer(({ to }, job) =>
+            Runner.toLayer(kind(version, onOldVersion), ({ to }, job) =>
               Effect.gen(function*() {
                 yield* job.step("one", Effect.sync(() => log.push(`one by ${version}`)), { safe: isSafe })
                 yield* job.progress({ percent: 50 })
                 if (version === 2) return to
                 yield* Deferred.succeed(begun, undefined)
                 return yield* Effect.never
-              })
-            ).pipe(Layer.provide(Layer.succeed(JobStore, store))),
+              })).pipe(Layer.provide(Layer.succeed(JobStore, store))),
             { local: true }
           )
         const id = yield* run(
           1,
           Effect.gen(function*() {
-            const id = yield* (yield* Jobs).start(kind(1, onOldVersion), { to: 3 })
+            const id = yield* (yield* Jobs.Jobs).start(kind(1, onOldVersion), { to: 3 })
             yield* reached(begun)
             return id
           })
@@ -885,14 +877,14 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
 
     test("that is too large is refused at the door, with its size and the limit", () =>
       Effect.gen(function*() {
-        const reason = yield* reasonOf((yield* Jobs).start(Small, { text: large }))
+        const reason = yield* reasonOf((yield* Jobs.Jobs).start(Small, { text: large }))
         assert.deepInclude(reason, { _tag: "JobDataTooLarge", part: "payload", limit: 1000 })
         assert.match(reason.message, /1011 bytes.*limit is 1000/)
       }).pipe(provide(Jobs.layer)))
 
     test("that is too large to store fails that job at once, with the limit, and no other", () =>
       Effect.gen(function*() {
-        const jobs = yield* Jobs
+        const jobs = yield* Jobs.Jobs
         for (
           const [text, what] of [["result", "its result"], ["step", `step "s"`], ["progress", "progress"]] as const
         ) {
@@ -902,32 +894,30 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
           assert.include(failure?.message, "limit is 1000")
         }
         assert.strictEqual((yield* ended(yield* jobs.start(Small, { text: "fine" }))).state, "succeeded")
-      }).pipe(provide(Small.toLayer(({ text }, job) =>
+      }).pipe(provide(Runner.toLayer(Small, ({ text }, job) =>
         Effect.gen(function*() {
           if (text === "result") return large
           if (text === "step") yield* job.step("s", Effect.succeed(large))
           if (text === "progress") yield* job.progress({ data: large })
           return "done"
-        })
-      ))))
+        })))))
 
     test("of any characters is kept or replaced, and harms no store", () => {
       const odd = "a\u0000b\ud800c"
       return Effect.gen(function*() {
-        const jobs = yield* Jobs
+        const jobs = yield* Jobs.Jobs
         const id = yield* jobs.start(Small, { text: odd })
         const status = yield* ended(id)
         assert.strictEqual(status.state, "succeeded", status.failure?.message)
         assert.strictEqual((yield* ended(yield* jobs.start(Small, { text: "fail" }))).failure?.kind, "defect")
         assert.strictEqual(yield* jobs.result(Small, id), odd)
         assert.isUndefined(yield* jobs.storeTrouble)
-      }).pipe(provide(Small.toLayer(({ text }, job) =>
+      }).pipe(provide(Runner.toLayer(Small, ({ text }, job) =>
         Effect.gen(function*() {
           if (text === "fail") return yield* Effect.die(new Error(odd))
           yield* job.progress({ percent: 50, message: odd })
           return yield* job.step(odd, Effect.succeed(text))
-        })
-      )))
+        }))))
     })
   })
 
@@ -936,7 +926,7 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
       const log: Array<string> = []
       const second = Deferred.makeUnsafe<void>()
       let runs = 0
-      const live = Count.toLayer(({ to }, job) =>
+      const live = Runner.toLayer(Count, ({ to }, job) =>
         Effect.gen(function*() {
           const mine = ++runs
           const one = yield* job.step("one", Effect.sync(() => (log.push(`one ${mine}`), 20)))
@@ -951,18 +941,17 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
             })
           )
           return one + to
-        })
-      )
+        }))
       return programs(live, (run) =>
         Effect.gen(function*() {
           const id = yield* run(Effect.gen(function*() {
-            const id = yield* (yield* Jobs).start(Count, { to: 3 })
+            const id = yield* (yield* Jobs.Jobs).start(Count, { to: 3 })
             yield* reached(second)
             return id
           }))
           yield* run(Effect.gen(function*() {
             assert.strictEqual((yield* ended(id)).attempt, 2)
-            assert.strictEqual(yield* (yield* Jobs).result(Count, id), 23)
+            assert.strictEqual(yield* (yield* Jobs.Jobs).result(Count, id), 23)
           }))
           assert.deepStrictEqual(log, ["one 1", "two 1", "two 2"])
         }))

@@ -3,8 +3,11 @@
  * of a scan, if it is said, it comes to no end any more.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Job, JobPolicy, JobStore } from "@holdfast/jobs"
+import * as Job from "@holdfast/jobs/Job"
+import * as JobPolicy from "@holdfast/jobs/JobPolicy"
 import { JobTools } from "@holdfast/jobs/mcp"
+import * as Runner from "@holdfast/jobs/Runner"
+import * as SqliteStore from "@holdfast/jobs/SqliteStore"
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
 import { StdioServerTransport } from "@modelcontextprotocol/sdk/server/stdio.js"
 import * as Effect from "effect/Effect"
@@ -15,7 +18,7 @@ const [database = "", stepMillis = "0", most = "Infinity"] = process.argv.slice(
 
 const Scan = Job.make("scan", { version: 1, payload: { files: Schema.Int }, success: Schema.Array(Schema.Int) })
 
-const ScanLive = Scan.toLayer(({ files }, job) =>
+const ScanLive = Runner.toLayer(Scan, ({ files }, job) =>
   Effect.gen(function*() {
     const found: Array<number> = []
     for (let file = 1; file <= files; file++) {
@@ -24,8 +27,7 @@ const ScanLive = Scan.toLayer(({ files }, job) =>
       yield* job.progress({ percent: file / files * 100 })
     }
     return found
-  })
-)
+  }))
 
 const program = Effect.gen(function*() {
   const mcp = new McpServer({ name: "scanner", version: "1.0.0" })
@@ -36,7 +38,7 @@ const program = Effect.gen(function*() {
 
 program.pipe(
   Effect.provide(ScanLive.pipe(
-    Layer.provide(JobStore.layerSqlite(database)),
+    Layer.provide(SqliteStore.layer(database)),
     Layer.provide(JobPolicy.layer({ pollInterval: "100 millis", progressInterval: "20 millis" }))
   )),
   NodeRuntime.runMain

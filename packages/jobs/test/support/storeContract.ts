@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { JobError } from "@holdfast/jobs"
-import type { NewJob } from "@holdfast/jobs/JobStore"
+import type { JobError } from "@holdfast/jobs/JobError"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import type { ClaimedJob, ClaimRequest, Runner, Store } from "../../src/internal/Store.ts"
+import type { ClaimedJob, ClaimRequest, Runner, Store } from "../../src/internal/local/Store.ts"
+import type { NewJob } from "../../src/internal/StoredJob.ts"
 import { Rows } from "./Rows.ts"
 
 /** A store under test. */

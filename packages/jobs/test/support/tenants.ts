@@ -1,6 +1,10 @@
 /** The same jobs behind every kind of host, and callers that say who they are by a token. */
-import { Job, Jobs, JobStore } from "@holdfast/jobs"
+import * as Job from "@holdfast/jobs/Job"
+import * as Jobs from "@holdfast/jobs/Jobs"
+import { JobStore } from "@holdfast/jobs/JobStore"
 import { JobTasks, JobTools } from "@holdfast/jobs/mcp"
+import * as MemoryStore from "@holdfast/jobs/MemoryStore"
+import * as Runner from "@holdfast/jobs/Runner"
 import * as Authenticator from "@holdfast/server/Authenticator"
 import * as McpHost from "@holdfast/server/McpHost"
 import { Client } from "@modelcontextprotocol/sdk/client/index.js"
@@ -32,9 +36,10 @@ export const Scan = Job.make("scan", {
 })
 
 /** `/done` is done at once, everything else never. */
-export const ScanLive = Scan.toLayer(({ path }) => path === "/done" ? Effect.succeed("s3cret") : Effect.never).pipe(
-  Layer.provideMerge(JobStore.layerMemory)
-)
+export const ScanLive = Runner.toLayer(Scan, ({ path }) => path === "/done" ? Effect.succeed("s3cret") : Effect.never)
+  .pipe(
+    Layer.provideMerge(MemoryStore.layer)
+  )
 
 /** What was answered: a result, or an error's code and message. */
 export type Answered =
@@ -152,7 +157,7 @@ const overRequests = (url: string, name: string): Caller => {
 /** The SDK's own transport, with what a host's authentication has left in the request. */
 const theirs = (hasSessions: boolean, authInfoOf: (name: string) => AuthInfo | undefined) =>
   Effect.gen(function*() {
-    const run = Effect.runPromiseWith(yield* Effect.context<Jobs>())
+    const run = Effect.runPromiseWith(yield* Effect.context<Jobs.Jobs>())
     const sessions = new Map<string, StreamableHTTPServerTransport>()
     const connected = async (options: ConstructorParameters<typeof StreamableHTTPServerTransport>[0]) => {
       const transport = new StreamableHTTPServerTransport(options)
@@ -192,10 +197,12 @@ const theirs = (hasSessions: boolean, authInfoOf: (name: string) => AuthInfo | u
 
 export const clientOnly = (name: string): AuthInfo => ({ token: "", clientId: name, scopes: [] })
 
-type Open = Effect.Effect<Host, unknown, Jobs | JobStore | Scope.Scope>
+type Open = Effect.Effect<Host, unknown, Jobs.Jobs | JobStore | Scope.Scope>
 
-const hosted = (url: Effect.Effect<string, unknown, Jobs | JobStore | Scope.Scope>, as: (url: string) => Host["as"]) =>
-  Effect.map(url, (url): Host => ({ as: as(url) }))
+const hosted = (
+  url: Effect.Effect<string, unknown, Jobs.Jobs | JobStore | Scope.Scope>,
+  as: (url: string) => Host["as"]
+) => Effect.map(url, (url): Host => ({ as: as(url) }))
 
 /** Hosts that speak revisions with `initialize`. */
 export const legacyHosts: Readonly<Record<string, Open>> = {

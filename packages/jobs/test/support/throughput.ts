@@ -1,6 +1,10 @@
 /** Stores under many jobs and many who look, as many as there is time for. Times are told, and judged by nobody. */
 import { assert, describe, it } from "@effect/vitest"
-import { Job, Jobs, JobStore } from "@holdfast/jobs"
+import * as Job from "@holdfast/jobs/Job"
+import * as Jobs from "@holdfast/jobs/Jobs"
+import * as MemoryStore from "@holdfast/jobs/MemoryStore"
+import * as Runner from "@holdfast/jobs/Runner"
+import * as SqliteStore from "@holdfast/jobs/SqliteStore"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -15,29 +19,27 @@ const Work = Job.make("work", {
   concurrency: 1000
 })
 
-const WorkLive = Work.toLayer(({ number }, job) =>
+const WorkLive = Runner.toLayer(Work, ({ number }, job) =>
   Effect.gen(function*() {
     const half = yield* job.step("half", Effect.succeed(number))
     yield* job.progress({ percent: 50 })
     return yield* job.step("double", Effect.succeed(half * 2))
-  })
-)
+  }))
 
 /** Work of a fixed size: what it takes is compared with and without polls beside it. */
 const Long = Job.make("long", { version: 1, payload: { steps: Schema.Int }, success: Schema.Int })
-const LongLive = Long.toLayer(({ steps }, job) =>
+const LongLive = Runner.toLayer(Long, ({ steps }, job) =>
   Effect.gen(function*() {
     for (let step = 1; step <= steps; step++) {
       yield* job.step(`step ${step}`, Effect.as(Effect.sleep("5 millis"), step))
       yield* job.progress({ percent: step / steps * 100 })
     }
     return steps
-  })
-)
+  }))
 
 const stores = {
-  memory: JobStore.layerMemory,
-  SQLite: Layer.unwrap(Effect.map(temporaryFile("jobs.db"), JobStore.layerSqlite))
+  memory: MemoryStore.layer,
+  SQLite: Layer.unwrap(Effect.map(temporaryFile("jobs.db"), SqliteStore.layer))
 }
 
 export const define = (jobCount: number, polls: number, crowdSize: number) => {
@@ -45,7 +47,7 @@ export const define = (jobCount: number, polls: number, crowdSize: number) => {
     describe(`a store in ${name}`, () => {
       it.live(`completes ${jobCount} jobs at once, each with its own result, and answers ${polls} polls`, () =>
         Effect.gen(function*() {
-          const jobs = yield* Jobs
+          const jobs = yield* Jobs.Jobs
           const started = performance.now()
           const numbers = Array.from({ length: jobCount }, (_, number) => number)
           const ids = yield* Effect.forEach(numbers, (number) => jobs.start(Work, { number }), { concurrency: 50 })
@@ -72,7 +74,7 @@ export const define = (jobCount: number, polls: number, crowdSize: number) => {
 
       it.live(`goes on with a job that ${crowdSize} poll, and tells all of them its end`, () =>
         Effect.gen(function*() {
-          const jobs = yield* Jobs
+          const jobs = yield* Jobs.Jobs
           const timed = Effect.gen(function*() {
             const started = performance.now()
             const id = yield* jobs.start(Long, { steps: 100 })

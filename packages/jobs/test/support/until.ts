@@ -1,4 +1,4 @@
-import type { JobError } from "@holdfast/jobs"
+import type { JobError } from "@holdfast/jobs/JobError"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"

@@ -7,13 +7,17 @@
  * to run until it is killed or told SIGTERM.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { JobPolicy, Jobs, JobStore } from "@holdfast/jobs"
+import * as JobPolicy from "@holdfast/jobs/JobPolicy"
+import * as Jobs from "@holdfast/jobs/Jobs"
+import * as PostgresStore from "@holdfast/jobs/PostgresStore"
+import * as Runner from "@holdfast/jobs/Runner"
+import * as SqliteStore from "@holdfast/jobs/SqliteStore"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as fs from "node:fs"
-import { JobHost } from "../../src/internal/JobHost.ts"
+import { ProcessIdentity } from "../../src/internal/ProcessIdentity.ts"
 import { Count, type Line, stepName } from "./CountJob.ts"
 
 const [database = "", log = "", name = "", machine = "", ...numbers] = process.argv.slice(2)
@@ -21,7 +25,8 @@ const [jobs = 0, steps = 0, stepMillis = 0, leaseMillis = 0, aheadMillis = 0] = 
 
 const tell = (line: Omit<Line, "pid">) => fs.appendFileSync(log, `${JSON.stringify({ pid: process.pid, ...line })}\n`)
 
-const CountLive = Count.toLayer(
+const CountLive = Runner.toLayer(
+  Count,
   Effect.fn("count")(function*(payload, job) {
     let sum = 0
     for (let number = 1; number <= payload.steps; number++) {
@@ -43,20 +48,20 @@ const CountLive = Count.toLayer(
 
 const [place = "", postgres] = database.split(" ")
 const store = postgres === undefined
-  ? JobStore.layerSqlite(place)
-  : JobStore.layerPostgres({ path: place, username: "jobs", database: postgres, maxConnections: 4 })
+  ? SqliteStore.layer(place)
+  : PostgresStore.layer({ path: place, username: "jobs", database: postgres, maxConnections: 4 })
 
 /** On a machine of its own, nobody can see that its process is dead. */
 const onMachine = Layer.effect(
-  JobHost,
-  Effect.map(JobHost, (host) => {
+  ProcessIdentity,
+  Effect.map(ProcessIdentity, (host) => {
     const identity = { ...host.identity, machine: machine === "" ? host.identity.machine : machine }
     return { ...host, identity, ...machine !== "" && { isDead: () => false, isAlive: () => false } }
   })
 )
 
 const program = Effect.gen(function*() {
-  const all = yield* Jobs
+  const all = yield* Jobs.Jobs
   for (let number = 1; number <= jobs; number++) {
     const id = yield* all.start(Count, { name: `${name} ${number}`, steps, stepMillis })
     tell({ what: "accepted", job: id, step: "" })

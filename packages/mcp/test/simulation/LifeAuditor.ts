@@ -305,6 +305,9 @@ export class LifeAuditor {
   }
 }
 
+/** What is thrown by code that is not the runtime's. */
+export const faultOfTheUser = "the user's program has failed"
+
 /** What the user says by refusing, and what the user's program says when it fails. */
 export const declined = -1
 const crashed = -32603

@@ -4,7 +4,7 @@
  */
 import { type ClientHandlers, RequestDeclined } from "@holdfast/mcp/ClientHandlers"
 import type { McpConfig } from "@holdfast/mcp/McpConfig"
-import type * as McpConnections from "@holdfast/mcp/McpConnections"
+import { type McpConnections } from "@holdfast/mcp/McpConnections"
 import type { McpRuntimeError } from "@holdfast/mcp/McpRuntimeError"
 import type { SeededRandom } from "@holdfast/testkit"
 import * as Clock from "effect/Clock"
@@ -13,8 +13,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { readAgain } from "../../src/internal/Subscriptions.ts"
-import { declined, type Meaning } from "./LifeAuditor.ts"
+import { readAgain } from "../../src/internal/subscriptions/Subscriptions.ts"
+import { declined, faultOfTheUser, type Meaning } from "./LifeAuditor.ts"
 import type { McpAuditor } from "./McpAuditor.ts"
 import type { Scenario } from "./McpScenario.ts"
 import type { Question } from "./SimulatedQuestions.ts"
@@ -69,11 +69,9 @@ interface News {
   readonly serial: number
   readonly _meta?: Readonly<Record<string, unknown>>
 }
-/** What is thrown by code that is not the runtime's. */
-export const faultOfTheUser = "the user's program has failed"
 
 /** Hears everything from now on. */
-export const listen = (mcp: McpConnections.McpConnections["Service"], { auditor }: World) =>
+export const listen = (mcp: McpConnections["Service"], { auditor }: World) =>
   Effect.forkChild(
     Stream.runForEach(mcp.notifications, ({ method, params, server }) =>
       Effect.sync(() => {
@@ -87,7 +85,7 @@ export const listen = (mcp: McpConnections.McpConnections["Service"], { auditor 
   )
 
 /** Keeps the servers of the scenario warm, some of them for a while only. Those that are not there now cannot be asked for. */
-export const keepWarm = (mcp: McpConnections.McpConnections["Service"], world: World, until: Effect.Effect<void>) => {
+export const keepWarm = (mcp: McpConnections["Service"], world: World, until: Effect.Effect<void>) => {
   const { auditor, random, scenario } = world
   return Effect.forEach(scenario.life.warm.filter((name) => auditor.isConfigured(name)), (name) => {
     const most = random.pick([2000, 20_000, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY])
@@ -104,7 +102,7 @@ export const keepWarm = (mcp: McpConnections.McpConnections["Service"], world: W
 
 /** Asks to be told of resources, one after the other, the last until the end. `ask` has the auditor look at it as at any call. */
 export const watch = (
-  mcp: McpConnections.McpConnections["Service"],
+  mcp: McpConnections["Service"],
   { auditor, random, scenario }: World,
   until: Effect.Effect<void>,
   ask: <A>(server: string, send: Effect.Effect<A, McpRuntimeError>) => Effect.Effect<Exit.Exit<A, McpRuntimeError>>
@@ -129,7 +127,7 @@ export const watch = (
 
 /** Takes other configs: servers go, come back, are replaced by others of their name, or are said to be a little different. */
 export const reconfigure = (
-  mcp: McpConnections.McpConnections["Service"],
+  mcp: McpConnections["Service"],
   { auditor, random, scenario }: World,
   configOf: (meanings: ReadonlyMap<string, Meaning>) => Effect.Effect<McpConfig>
 ): Effect.Effect<void> =>

@@ -2,8 +2,10 @@
  * The whole client side of MCP in a simulated world: `McpConnections` with its pool, handshakes, delivery and replay, over memory
  * links to servers that do wrong, called by a crowd. One seed decides all of it.
  */
+import { Endpoint } from "@holdfast/mcp/Endpoint"
+import type { OpenOwnLink } from "@holdfast/mcp/Link"
 import { McpConfig } from "@holdfast/mcp/McpConfig"
-import * as McpConnections from "@holdfast/mcp/McpConnections"
+import { type CallOptions, McpConnections } from "@holdfast/mcp/McpConnections"
 import type { McpRuntimeError } from "@holdfast/mcp/McpRuntimeError"
 import * as Messages from "@holdfast/mcp/Messages"
 import { MemoryServer } from "@holdfast/mcp/testing"
@@ -17,9 +19,9 @@ import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as memoryEndpoints from "../../src/internal/memoryEndpoints.ts"
-import { ServerMemory } from "../../src/internal/ServerMemory.ts"
+import { ServerMemory } from "../../src/internal/pool/ServerMemory.ts"
 import type { Meaning, Violation } from "./LifeAuditor.ts"
+import { faultOfTheUser } from "./LifeAuditor.ts"
 import { type Asked, McpAuditor } from "./McpAuditor.ts"
 import * as McpLife from "./McpLife.ts"
 import { draw, type Scenario, smaller } from "./McpScenario.ts"
@@ -36,7 +38,7 @@ export interface McpRun {
 }
 
 /** Puts something between the runtime and its servers: for planted faults. */
-export type Tamper = (open: memoryEndpoints.Open) => memoryEndpoints.Open
+export type Tamper = (open: OpenOwnLink) => OpenOwnLink
 
 /** More than ten times what a long run takes: what needs more goes round in circles. */
 const maxSteps = 20_000
@@ -126,6 +128,18 @@ export const firstViolation = (from: number, count: number, tamper?: Tamper): Mc
   return undefined
 }
 
+const tampered = (endpoint: Endpoint, tamper: Tamper): Endpoint => {
+  const open = endpoint.open && tamper(endpoint.open)
+  switch (endpoint._tag) {
+    case "Stdio":
+      return Endpoint.stdio({ ...endpoint, open })
+    case "Http":
+      return Endpoint.http({ ...endpoint, open })
+    case "Sse":
+      return Endpoint.sse({ ...endpoint, open })
+  }
+}
+
 const live = Effect.fnUntraced(function*(
   seed: number,
   scenario: Scenario,
@@ -144,11 +158,10 @@ const live = Effect.fnUntraced(function*(
     (plan) =>
       Effect.forEach(scenario.life.reloads > 0 ? [0, 1] : [0], (instance) => {
         const own = SeededRandom.make(seed ^ plan.name.charCodeAt(0) ^ instance << 20)
-        return Effect.map(SimulatedServer.make(plan, instance, scenario.life, own, auditor), ({ endpoint }) => {
-          const open = memoryEndpoints.openerOf(endpoint)
-          if (open !== undefined) memoryEndpoints.answer(endpoint, tamper(open))
-          return endpoint
-        })
+        return Effect.map(
+          SimulatedServer.make(plan, instance, scenario.life, own, auditor),
+          ({ endpoint }) => tampered(endpoint, tamper)
+        )
       })
   )
   const configOf = (meanings: ReadonlyMap<string, Meaning>) =>
@@ -184,12 +197,12 @@ const live = Effect.fnUntraced(function*(
   yield* McpLife.keepWarm(mcp, world, Deferred.await(closing))
   const pause = (most: number) => clock.sleep(Duration.millis(random.int(0, most)))
 
-  const send = (asked: Asked, tool: SimulatedServer.ToolName, options: McpConnections.CallOptions) => {
+  const send = (asked: Asked, tool: SimulatedServer.ToolName, options: CallOptions) => {
     const { server, token } = asked
     const call = { name: tool, arguments: { token } }
     const heard = ({ message }: Messages.Progress) => {
       auditor.progress(asked, message)
-      if (random.chance(scenario.life.badListeners)) throw new Error(McpLife.faultOfTheUser)
+      if (random.chance(scenario.life.badListeners)) throw new Error(faultOfTheUser)
     }
     const answered = (result: Messages.CallToolResult) => Effect.sync(() => auditor.got(asked, Messages.textOf(result)))
     switch (asked.what) {

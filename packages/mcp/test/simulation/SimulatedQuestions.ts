@@ -6,7 +6,7 @@ import type * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import type { SeededRandom } from "@holdfast/testkit"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import type { Life } from "./McpScenario.ts"
+import type { Life } from "./Life.ts"
 
 /** Asked of the client, of a call or of none. `id` is unique in the world. */
 export interface Question {

@@ -10,7 +10,7 @@ import type { SeededRandom } from "@holdfast/testkit"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import { HandshakeFailed, Unreachable } from "../../src/McpRuntimeError.ts"
-import type { Life } from "./McpScenario.ts"
+import type { Life } from "./Life.ts"
 import * as SimulatedQuestions from "./SimulatedQuestions.ts"
 
 /** Probabilities, but for the times. */

@@ -7,15 +7,15 @@ import type * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
-import { Call } from "../../src/internal/Call.ts"
-import { Holding } from "../../src/internal/Holding.ts"
-import { ModernTeller } from "../../src/internal/ModernTeller.ts"
-import { Multiplexer } from "../../src/internal/Multiplexer.ts"
-import { Replay } from "../../src/internal/replay.ts"
-import { Responder } from "../../src/internal/Responder.ts"
-import { ServerMemory } from "../../src/internal/ServerMemory.ts"
-import { Subscriptions } from "../../src/internal/Subscriptions.ts"
-import { Warmth } from "../../src/internal/Warmth.ts"
+import { CallRetries } from "../../src/internal/calls/CallRetries.ts"
+import { Call } from "../../src/internal/connection/Call.ts"
+import { Multiplexer } from "../../src/internal/connection/Multiplexer.ts"
+import { Responder } from "../../src/internal/connection/Responder.ts"
+import { ServerMemory } from "../../src/internal/pool/ServerMemory.ts"
+import { Holding } from "../../src/internal/subscriptions/Holding.ts"
+import { ModernTeller } from "../../src/internal/subscriptions/ModernTeller.ts"
+import { Subscriptions } from "../../src/internal/subscriptions/Subscriptions.ts"
+import { Warmth } from "../../src/internal/subscriptions/Warmth.ts"
 import type { Link } from "../../src/Link.ts"
 import type { Tamper } from "./McpSimulation.ts"
 
@@ -153,7 +153,7 @@ export const plantedBugs: ReadonlyArray<PlantedBug> = [
   {
     name: "a lost call is sent again without leave",
     plant: replace(
-      Replay.prototype,
+      CallRetries.prototype,
       "attempt",
       (original) =>
         function(this: never, call: CallLike, ...rest: ReadonlyArray<never>) {
@@ -163,19 +163,23 @@ export const plantedBugs: ReadonlyArray<PlantedBug> = [
   },
   {
     name: "a call is sent again without end",
-    plant: replace(Replay.prototype, "attempt", (original) =>
-      function(this: never, ...args: ReadonlyArray<never>) {
-        const [call, total, until, number, , delivery] = args
-        return Reflect.apply(original, this, [call, total, until, number, 0, delivery])
-      })
+    plant: replace(
+      CallRetries.prototype,
+      "attempt",
+      (original) =>
+        function(this: never, ...args: ReadonlyArray<never>) {
+          const [call, total, until, number, , delivery] = args
+          return Reflect.apply(original, this, [call, total, until, number, 0, delivery])
+        }
+    )
   },
   {
     name: "every attempt has the whole deadline for itself",
     plant: replace(
-      Replay.prototype,
+      CallRetries.prototype,
       "attempt",
       (original) =>
-        function(this: Replay, call: never, total: number, _: number, ...rest: ReadonlyArray<never>) {
+        function(this: CallRetries, call: never, total: number, _: number, ...rest: ReadonlyArray<never>) {
           return Reflect.apply(original, this, [call, total, this.deadlines.now() + total, ...rest])
         } as Method
     )

@@ -1,7 +1,7 @@
 /** A connection over a link that only takes notes. Frames stay in its queue until `handOff`. */
 import type { Link, Outbound } from "@holdfast/mcp/Link"
 import * as Effect from "effect/Effect"
-import { Multiplexer, type MultiplexerOptions } from "../../src/internal/Multiplexer.ts"
+import { Multiplexer, type MultiplexerOptions } from "../../src/internal/connection/Multiplexer.ts"
 
 export const noteTaker = (options: Partial<MultiplexerOptions> = {}, over: Partial<Link> = {}) => {
   const posted: Array<Outbound> = []
@@ -49,7 +49,7 @@ export const noteTaker = (options: Partial<MultiplexerOptions> = {}, over: Parti
       },
       now: () => clock.now
     },
-    conceal: (text) => text,
+    redact: (text) => text,
     maxInFlight: 10,
     handlers: {},
     onNotification: () => {},

@@ -36,9 +36,7 @@ export const sweep = Effect.fnUntraced(function*({ directory, self, walk }: Swee
   }
   const others = accounts.filter((account) => account.runtime !== self)
   const past = others.filter(({ owner }) => owner.boot !== here.boot)
-  const dead = others.filter(({ owner }) =>
-    owner.boot === here.boot && owner.namespace === here.namespace && !ProcFs.lives(owner.pid, owner.start)
-  )
+  const dead = deadOf(others, here)
   for (const { file } of past) Ledger.remove(file)
   if (dead.length === 0) return { runtimes: past.length, processes: 0 }
   const { isClean, processes } = yield* end(dead, walk)
@@ -46,6 +44,36 @@ export const sweep = Effect.fnUntraced(function*({ directory, self, walk }: Swee
   for (const { file } of dead) Ledger.remove(file)
   return { runtimes: past.length + dead.length, processes }
 })
+
+/** A process that is left of a runtime that is no more. */
+export interface Orphan {
+  readonly pid: number
+  /** As it was started, with its arguments; empty where that cannot be read. */
+  readonly command: string
+  /** The process that had started it, and is gone. */
+  readonly owner: number
+}
+
+/** Those that `sweep` would end. Ends nothing, and leaves the ledgers. */
+export const look = Effect.fnUntraced(function*({ directory, self, walk }: SweepOptions) {
+  const here = Ledger.owner()
+  if (here === undefined) return []
+  const dead = deadOf(Ledger.readAll(directory).accounts.filter(({ runtime }) => runtime !== self), here)
+  if (dead.length === 0) return []
+  const bearers = yield* walk.bearers
+  return dead.flatMap((account) =>
+    [...victimsOf(account, bearers)].map((pid): Orphan => ({
+      pid,
+      command: ProcFs.command(pid),
+      owner: account.owner.pid
+    }))
+  )
+})
+
+const deadOf = (accounts: ReadonlyArray<Account>, here: Ledger.Owner): ReadonlyArray<Account> =>
+  accounts.filter(({ owner }) =>
+    owner.boot === here.boot && owner.namespace === here.namespace && !ProcFs.lives(owner.pid, owner.start)
+  )
 
 const end = Effect.fnUntraced(function*(accounts: ReadonlyArray<Account>, walk: TagWalk) {
   const ended = new Set<string>()

@@ -81,6 +81,16 @@ export const tagOf = (pid: number): Tag.Tag | "None" | "Unclear" => {
   return "None"
 }
 
+/** What a process was started as, with its arguments; empty when there is no such process, or we are not told. */
+export const command = (pid: number): string => {
+  try {
+    return fs.readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").join(" ").trim()
+  } catch {
+    // Gone, or hidden from us.
+    return ""
+  }
+}
+
 /** Tells this run of the machine from all others. */
 export const bootId = (): string | undefined => {
   try {

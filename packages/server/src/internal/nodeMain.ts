@@ -14,7 +14,7 @@ import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
 import * as Runtime from "effect/Runtime"
 import { constants } from "node:os"
-import { McpServerError } from "../SessionError.ts"
+import { McpServerError } from "../McpServerError.ts"
 import { complainOf } from "./complain.ts"
 
 export interface MainOptions {

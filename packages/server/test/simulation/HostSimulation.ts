@@ -12,10 +12,10 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as Hosted from "../../src/internal/Hosted.ts"
-import * as LegacySse from "../../src/internal/LegacySse.ts"
-import { refuseStateless } from "../../src/internal/refuseStateless.ts"
-import * as StreamableHttp from "../../src/internal/StreamableHttp.ts"
+import * as HttpSessions from "../../src/internal/http/HttpSessions.ts"
+import * as LegacySse from "../../src/internal/http/LegacySse.ts"
+import { refuseStateless } from "../../src/internal/http/refuseStateless.ts"
+import * as StreamableHttp from "../../src/internal/http/StreamableHttp.ts"
 import { SimulatedClient, Visit } from "./SimulatedClient.ts"
 import * as SimulatedServer from "./SimulatedServer.ts"
 import { SimulatedSseClient, type SseWorld } from "./SimulatedSseClient.ts"
@@ -112,7 +112,7 @@ const program = Effect.fnUntraced(function*(
     violate
   }
   const hosted = yield* Scope.provide(
-    Hosted.make({
+    HttpSessions.make({
       registry: {
         ...registry,
         open: (options) =>

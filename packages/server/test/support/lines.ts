@@ -2,17 +2,16 @@
 import type { Session } from "@holdfast/server/Session"
 import type { SessionPolicyInput } from "@holdfast/server/SessionPolicy"
 import * as SessionRegistry from "@holdfast/server/SessionRegistry"
-import type { StdioOptions } from "@holdfast/server/StdioHost"
+import * as StdioHost from "@holdfast/server/StdioHost"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { NodeStdio, StdioEnd, StdioHandlers } from "../../src/internal/nodeStdio.ts"
-import { serveStdio } from "../../src/internal/serveStdio.ts"
+import type { NodeStdio, StdioEnd, StdioHandlers } from "../../src/internal/stdio/nodeStdio.ts"
 import { echoServer, steering } from "./echoServer.ts"
 import { LineClient } from "./lineClient.ts"
 import { unhurried } from "./unhurriedClock.ts"
 
-export interface LinesOptions extends Partial<StdioOptions<Session | Scope.Scope>> {
+export interface LinesOptions extends Partial<StdioHost.StdioOptions<Session | Scope.Scope>> {
   readonly policy?: SessionPolicyInput
   /** A registry that does otherwise. */
   readonly having?: Partial<SessionRegistry.SessionRegistry["Service"]>
@@ -43,7 +42,7 @@ export const open = ({ having, policy, ...options }: LinesOptions = {}) =>
     }
     const registry = yield* SessionRegistry.make(policy)
     const running = yield* Effect.forkScoped(
-      Effect.scoped(serveStdio({ drainTimeout, server: factory, stateless }, { ...registry, ...having }, stdio)),
+      Effect.scoped(StdioHost.serve({ drainTimeout, server: factory, stateless }, { ...registry, ...having }, stdio)),
       { startImmediately: true }
     )
     return {

@@ -3,7 +3,7 @@
  *
  * A page of the report is told once, as text: the one form that every client shows. It has no structured content beside it.
  */
-import { Jobs } from "@holdfast/jobs"
+import * as Jobs from "@holdfast/jobs/Jobs"
 import { JobTasks, JobTools } from "@holdfast/jobs/mcp"
 import * as EffectTool from "@holdfast/server/EffectTool"
 import { Session } from "@holdfast/server/Session"
@@ -27,7 +27,7 @@ export const make = Effect.fnUntraced(function*(version: string, rules: Readonly
     results: false,
     answer: false
   })
-  const jobs = yield* Jobs
+  const jobs = yield* Jobs.Jobs
   const { principal } = yield* Session
   yield* EffectTool.register(mcp, Scan.toolNames.results, {
     title: "Results of one scan",

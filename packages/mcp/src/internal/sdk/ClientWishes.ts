@@ -12,7 +12,7 @@ import * as Semaphore from "effect/Semaphore"
 import type { Endpoint } from "../../Endpoint.ts"
 import type { McpConnections } from "../../McpConnections.ts"
 import type { McpRuntimeError } from "../../McpRuntimeError.ts"
-import { type LogLevel, logLevels } from "../Subscriptions.ts"
+import { type LogLevel, logLevels } from "../subscriptions/Teller.ts"
 
 export class ClientWishes {
   readonly #connections: McpConnections["Service"]

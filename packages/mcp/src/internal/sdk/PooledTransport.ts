@@ -15,7 +15,7 @@ import type * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
+import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { isNativeError } from "node:util/types"
@@ -117,7 +117,7 @@ export class PooledTransport implements Transport {
   }
 
   #fork<A, E>(effect: Effect.Effect<A, E>): Fiber.Fiber<A, E> {
-    return Effect.runForkWith(this.#context)(effect)
+    return Fiber.runIn(Effect.runForkWith(this.#context)(effect), this.#scope)
   }
 
   #close(): Effect.Effect<void> {
@@ -136,7 +136,7 @@ export class PooledTransport implements Transport {
 
   /** Until the transport closes. The stream ends with the runtime, and the transport with it. */
   #listen(): void {
-    const listening = this.#fork(
+    this.#fork(
       Effect.onExit(
         Stream.runForEach(this.#connections.notifications, ({ method, params, server }) =>
           Effect.sync(() => {
@@ -145,7 +145,6 @@ export class PooledTransport implements Transport {
         () => Effect.suspend(() => this.#close())
       )
     )
-    this.#fork(Scope.addFinalizer(this.#scope, Effect.sync(() => listening.interruptUnsafe())))
   }
 
   #notified(method: string, params: Members | undefined): Effect.Effect<void, McpRuntimeError> {

@@ -6,12 +6,12 @@
 import * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import type { Transport, TransportSendOptions } from "@modelcontextprotocol/sdk/shared/transport.js"
 import type { JSONRPCMessage, MessageExtraInfo } from "@modelcontextprotocol/sdk/types.js"
-import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { complainOf } from "../complain.ts"
-import type { Message } from "../Conversation.ts"
-import type { Origin } from "../Origin.ts"
+import type { Origin } from "../http/Origin.ts"
+import { scopedFork } from "../scopedFork.ts"
+import type { Message } from "../session/Conversation.ts"
 import { guardProtocol, type OnFault } from "./guardProtocol.ts"
 import { fromSdkId, hear, say } from "./sdkMessages.ts"
 
@@ -117,8 +117,7 @@ export const serve = (
   speaker: Speaker,
   options: Omit<ServeOptions, "onFault">
 ): Effect.Effect<Receive, never, Scope.Scope> =>
-  Effect.contextWith((context: Context.Context<Scope.Scope>) => {
-    const fork = Effect.runForkWith(context)
+  Effect.flatMap(scopedFork, (fork) => {
     const onFault: OnFault = (message, thrown, level) =>
       void fork(complainOf(`${options.name}: ${message}`, thrown, level))
     const transport = new SessionTransport(speaker, { ...options, onFault })
@@ -128,7 +127,7 @@ export const serve = (
       Effect.uninterruptibleMask((restore) =>
         restore(Effect.promise(() => server.connect(transport))).pipe(
           Effect.tap(() => Effect.sync(() => guardProtocol(server, onFault))),
-          Effect.onInterrupt(() => Effect.forkDetach(close)),
+          Effect.onInterrupt(() => Effect.sync(() => fork(close))),
           Effect.andThen(Effect.addFinalizer(() => close))
         )
       ),

@@ -11,7 +11,7 @@ import {
   isJSONRPCResultResponse,
   type JSONRPCMessage
 } from "@modelcontextprotocol/sdk/types.js"
-import type { Message } from "../Conversation.ts"
+import type { Message } from "../session/Conversation.ts"
 
 /** What a message of the client's is to the SDK. */
 export type Heard =

@@ -10,10 +10,10 @@ import * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import { missingClientCapability } from "@holdfast/protocol/ModernEra"
 import * as ToolHeaders from "@holdfast/protocol/ToolHeaders"
 import * as Result from "effect/Result"
+import type { Answered, RequestServer, Said } from "./RequestServer.ts"
 import { toError } from "./results.ts"
-import type { Answered, Said, StandIn } from "./StandIn.ts"
 import { isObject, type JsonObject, logLevels, type StatelessRequest } from "./StatelessRequest.ts"
-import type { Reply } from "./Wire.ts"
+import type { Reply } from "./StatelessTransport.ts"
 
 export interface CallHost {
   /** Runs something as soon as all that could be done now is done. */
@@ -54,7 +54,7 @@ export class Call {
   /** What it is about: the name, or the uri. */
   readonly name: unknown
   readonly principal: string
-  readonly standIn: StandIn
+  readonly requestServer: RequestServer
   readonly #host: CallHost
   readonly #params: JsonObject
   readonly #questions = new Map<string, Question>()
@@ -69,30 +69,30 @@ export class Call {
   /** What became of it while its client was away. */
   #outcome: (() => void) | undefined
 
-  constructor(host: CallHost, standIn: StandIn, request: StatelessRequest) {
+  constructor(host: CallHost, requestServer: RequestServer, request: StatelessRequest) {
     this.#host = host
-    this.standIn = standIn
+    this.requestServer = requestServer
     this.#request = request
     this.#given = new Map(request.answers)
     this.#params = request.params
     this.method = request.method
     this.name = nameIn(request)
-    this.principal = standIn.session.principal.id
+    this.principal = requestServer.session.principal.id
   }
 
   /** Hands the request over. `params`: as the server is to see them. `release`: the session is in use until then. */
   begin(reply: Reply, params: JsonObject, release: () => void): void {
     this.#reply = reply
     this.#release = release
-    this.standIn.onSaid = (message) => this.#hear(message)
-    this.standIn.request(this.method, params, (answer) => this.#finish(answer))
+    this.requestServer.onSaid = (message) => this.#hear(message)
+    this.requestServer.request(this.method, params, (answer) => this.#finish(answer))
   }
 
   /** Goes on with what the client has come back with. */
   resume(reply: Reply, request: StatelessRequest): void {
     this.#request = request
     this.#reply = reply
-    this.#release = this.standIn.session.holdRequest()
+    this.#release = this.requestServer.session.holdRequest()
     if (this.#outcome !== undefined) return this.#outcome()
     for (const [key, answer] of request.answers) this.#given.set(key, answer)
     for (const question of [...this.#questions.values()]) this.#settle(question)
@@ -130,7 +130,7 @@ export class Call {
   #question(message: JsonRpc.Request): void {
     const { id, method, params } = message
     const capability = needed.get(method)
-    if (capability === undefined || !mayAsk.has(this.method)) return this.standIn.refuse(message)
+    if (capability === undefined || !mayAsk.has(this.method)) return this.requestServer.refuse(message)
     if (!(capability in this.#request.capabilities)) {
       return this.#fail(400, {
         code: missingClientCapability,
@@ -155,7 +155,7 @@ export class Call {
     // Who asks the same again wants another answer.
     this.#given.delete(key)
     this.#questions.delete(key)
-    this.standIn.answer(id, answer)
+    this.requestServer.answer(id, answer)
     return true
   }
 
@@ -198,7 +198,7 @@ export class Call {
   #finish(answer: Answered): void {
     if (answer._tag === "Failure") {
       const { error, status } = toError(this.method, this.#params, answer.error)
-      return this.#fail(this.standIn.hasEnded ? 503 : status, error, true)
+      return this.#fail(this.requestServer.hasEnded ? 503 : status, error, true)
     }
     this.#close((id) => [200, JsonRpc.encodeSuccess(id, this.#host.toResult(answer.result))], true)
   }
@@ -227,7 +227,7 @@ export class Call {
       this.#host.done(isFree)
     }
     // Nobody is there to be told: its client comes back for it, or never.
-    if (this.#reply === undefined && !this.standIn.hasEnded) this.#outcome = tell
+    if (this.#reply === undefined && !this.requestServer.hasEnded) this.#outcome = tell
     else tell()
   }
 

@@ -6,8 +6,8 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import { EventSink, type SinkEnd } from "../EventSink.ts"
-import type { Reply } from "./Wire.ts"
+import { EventSink, type SinkEnd } from "../http/EventSink.ts"
+import type { Reply } from "./StatelessTransport.ts"
 
 /** How the response goes on. */
 export type Decision =

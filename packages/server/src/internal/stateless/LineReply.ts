@@ -1,7 +1,7 @@
 /** The answer to one stateless request, as lines among those of others. */
 import * as Effect from "effect/Effect"
 import type { SessionShape } from "../../Session.ts"
-import type { Reply, Wire } from "./Wire.ts"
+import type { Reply, StatelessTransport } from "./StatelessTransport.ts"
 
 export interface LineReplyOptions {
   readonly write: (text: string) => void
@@ -17,7 +17,7 @@ type State =
   | { readonly _tag: "Open"; readonly session: SessionShape; readonly release: () => void }
   | { readonly _tag: "Over" }
 
-export class LineReply implements Reply, Wire<void> {
+export class LineReply implements Reply, StatelessTransport<void> {
   readonly headers = undefined
   readonly origin = undefined
   readonly canStream = true

@@ -10,7 +10,9 @@ import * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import * as ModernEra from "@holdfast/protocol/ModernEra"
 import * as Revision from "@holdfast/protocol/Revision"
 import * as ToolHeaders from "@holdfast/protocol/ToolHeaders"
-import type { Headers } from "./Wire.ts"
+
+/** Values by the names of headers, in lower case. */
+export type Headers = Readonly<Record<string, string | undefined>>
 
 export type JsonObject = Readonly<Record<string, unknown>>
 

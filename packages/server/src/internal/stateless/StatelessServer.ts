@@ -1,5 +1,7 @@
 /**
- * Compatibility: requests of revision 2026-07-28, which has no sessions, served by servers of a revision that has them, whatever carries them.
+ * Compatibility with servers of the SDK's version 1: requests of revision 2026-07-28, which has no sessions, answered by servers of a revision that
+ * has them, whatever transport carries them. All of this folder exists for that, and goes when these servers go. A server that speaks the revision
+ * itself needs none of it.
  *
  * Each request has a server of its own, made by the same factory that makes one for a session: what a server remembers can reach nobody
  * else, and what it says without naming a request can belong to one only. The SDK's own way for its version 2 is the same; it is not used
@@ -15,32 +17,36 @@ import * as ModernEra from "@holdfast/protocol/ModernEra"
 import type { Principal } from "@holdfast/protocol/Principal"
 import * as ToolHeaders from "@holdfast/protocol/ToolHeaders"
 import * as Effect from "effect/Effect"
-import type { McpServerError } from "../../SessionError.ts"
+import type { McpServerError } from "../../McpServerError.ts"
 import { complain, complainOf } from "../complain.ts"
 import { serverError } from "../errorCodes.ts"
-import type { Hosted } from "../Hosted.ts"
+import type { HttpSessions } from "../http/HttpSessions.ts"
 import { digestOf, randomId } from "../nodeCrypto.ts"
 import { Call, type CallHost, nameIn } from "./Call.ts"
 import { listen } from "./listen.ts"
 import { Listeners } from "./Listeners.ts"
+import type * as RequestServer from "./RequestServer.ts"
+import { RequestServers } from "./RequestServers.ts"
 import { takesTasks, toCapabilities, toError, toResult } from "./results.ts"
-import type * as StandIn from "./StandIn.ts"
-import { StandIns } from "./StandIns.ts"
 import { type JsonObject, read, type Refused, refused, type StatelessRequest } from "./StatelessRequest.ts"
+import { type Answer, refusal, type StatelessTransport } from "./StatelessTransport.ts"
 import * as Tasks from "./Tasks.ts"
 import { ToolTable } from "./ToolTable.ts"
-import { type Answer, refusal, type Wire } from "./Wire.ts"
 
 export interface StatelessServerOptions {
   /** All that are served here, newest first. */
   readonly revisions: ReadonlyArray<string>
-  readonly hosted: Pick<Hosted, "registry" | "start">
+  readonly sessions: Pick<HttpSessions, "registry" | "start" | "fork">
   /** Servers that may wait for the next request of the same client. */
   readonly keep: number
 }
 
-/** Serves one request. Who interrupts it has gone away. `A`: what becomes of a request on its wire. */
-export type Serve<A> = (message: JsonRpc.Request, principal: Principal, wire: Wire<A>) => Effect.Effect<A>
+/** Serves one request. Who interrupts it has gone away. `A`: what becomes of a request on its transport. */
+export type Serve<A> = (
+  message: JsonRpc.Request,
+  principal: Principal,
+  transport: StatelessTransport<A>
+) => Effect.Effect<A>
 
 /** Requests of older revisions that the newest does without. */
 const removed: ReadonlySet<string> = new Set([
@@ -53,10 +59,9 @@ const removed: ReadonlySet<string> = new Set([
   "tasks/result"
 ])
 
-export const make = <A>({ hosted, keep, revisions }: StatelessServerOptions): Effect.Effect<Serve<A>> =>
+export const make = <A>({ sessions, keep, revisions }: StatelessServerOptions): Effect.Effect<Serve<A>> =>
   Effect.gen(function*() {
-    const { registry } = hosted
-    const fork = Effect.runForkWith(yield* Effect.context())
+    const { fork, registry } = sessions
     const listeners = new Listeners()
     const tools = new ToolTable()
     /** Calls whose questions are open, by the digest of what their clients come back with. */
@@ -78,18 +83,18 @@ export const make = <A>({ hosted, keep, revisions }: StatelessServerOptions): Ef
       listeners.publish(principal, message)
     }
 
-    const standIns = new StandIns({
-      hosted,
+    const requestServers = new RequestServers({
+      sessions,
       keep,
       fork,
-      onSaid: (standIn, message) => {
-        if (message._tag === "Request") standIn.refuse(message)
-        else learn(standIn.session.principal.id, message)
+      onSaid: (requestServer, message) => {
+        if (message._tag === "Request") requestServer.refuse(message)
+        else learn(requestServer.session.principal.id, message)
       }
     })
 
-    const host = (greeted: StandIn.Greeted, method: string): CallHost => {
-      const { greeting, standIn } = greeted
+    const host = (greeted: RequestServer.Greeted, method: string): CallHost => {
+      const { greeting, requestServer } = greeted
       let unpark = (): void => {}
       return {
         soon,
@@ -98,38 +103,38 @@ export const make = <A>({ hosted, keep, revisions }: StatelessServerOptions): Ef
           const state = randomId()
           const digest = digestOf(state)
           parked.set(digest, call)
-          const forget = standIn.session.onClosing(() => parked.delete(digest))
+          const forget = requestServer.session.onClosing(() => parked.delete(digest))
           unpark = () => {
             parked.delete(digest)
             forget()
           }
           return state
         },
-        publish: (message) => publish(standIn.session.principal.id, message),
+        publish: (message) => publish(requestServer.session.principal.id, message),
         toResult: (result) => toResult(method, result, greeting.serverInfo),
         onFault: (message, thrown) => void fork(complainOf(`${method}: ${message}`, thrown)),
         done: (isFree) => {
           unpark()
-          if (!isFree) return void fork(standIn.session.close("done"))
+          if (!isFree) return void fork(requestServer.session.close("done"))
           // The handler's last steps come first: it is not to be told that it was aborted when it has done its work.
-          soon(() => standIns.giveBack(greeted))
+          soon(() => requestServers.giveBack(greeted))
         }
       }
     }
 
     /** An answer that needs no handler, or was none. */
-    const over = (greeted: StandIn.Greeted, answer: A): A => {
-      standIns.giveBack(greeted)
+    const over = (greeted: RequestServer.Greeted, answer: A): A => {
+      requestServers.giveBack(greeted)
       return answer
     }
 
     const begin = Effect.fnUntraced(function*(
-      wire: Wire<A>,
+      transport: StatelessTransport<A>,
       asked: StatelessRequest,
-      greeted: StandIn.Greeted,
+      greeted: RequestServer.Greeted,
       release: () => void
     ): Effect.fn.Return<A> {
-      const { greeting, standIn } = greeted
+      const { greeting, requestServer } = greeted
       const { capabilities, id, method, params } = asked
       let isHandedOver = false
       return yield* Effect.ensuring(
@@ -137,23 +142,23 @@ export const make = <A>({ hosted, keep, revisions }: StatelessServerOptions): Ef
           let sent: JsonObject = params
           const { name } = params
           if (method === "tools/call" && typeof name === "string" && greeting.capabilities.tools !== undefined) {
-            const traits = yield* tools.find(standIn, name)
-            const fault = wire.headers === undefined
+            const traits = yield* tools.find(requestServer, name)
+            const fault = transport.headers === undefined
               ? undefined
-              : ToolHeaders.faultIn(traits?.headers ?? [], params["arguments"], wire.headers)
+              : ToolHeaders.faultIn(traits?.headers ?? [], params["arguments"], transport.headers)
             if (fault !== undefined) {
-              return over(greeted, wire.answer(refusal(id, refused(400, ModernEra.headerMismatch, fault))))
+              return over(greeted, transport.answer(refusal(id, refused(400, ModernEra.headerMismatch, fault))))
             }
             if (traits?.tasks === "required" && !takesTasks(capabilities)) {
-              return over(greeted, wire.answer(refusal(id, Tasks.undeclared)))
+              return over(greeted, transport.answer(refusal(id, Tasks.undeclared)))
             }
             // Whether a call becomes a task is the server's matter: what the client says of it is left out.
             const { task: _, ...others } = params
             const isTask = traits !== undefined && traits.tasks !== "forbidden" && takesTasks(capabilities)
             sent = isTask ? { ...others, task: {} } : others
           }
-          const call = new Call(host(greeted, method), standIn, asked)
-          return yield* wire.converse(standIn.session, (reply) => {
+          const call = new Call(host(greeted, method), requestServer, asked)
+          return yield* transport.converse(requestServer.session, (reply) => {
             isHandedOver = true
             call.begin(reply, sent, release)
           })
@@ -165,7 +170,7 @@ export const make = <A>({ hosted, keep, revisions }: StatelessServerOptions): Ef
     })
 
     const resume = (
-      wire: Wire<A>,
+      transport: StatelessTransport<A>,
       asked: StatelessRequest,
       principal: Principal,
       state: string
@@ -176,16 +181,16 @@ export const make = <A>({ hosted, keep, revisions }: StatelessServerOptions): Ef
         call.name === nameIn(asked)
       if (!isIts) {
         const words = "this requestState belongs to no open call of yours: begin again without it"
-        return Effect.succeed(wire.answer(refusal(asked.id, refused(200, JsonRpc.errorCode.invalidParams, words))))
+        return Effect.succeed(transport.answer(refusal(asked.id, refused(200, JsonRpc.errorCode.invalidParams, words))))
       }
       parked.delete(token)
-      return wire.converse(call.standIn.session, (reply) => call.resume(reply, asked))
+      return transport.converse(call.requestServer.session, (reply) => call.resume(reply, asked))
     }
 
     /** What is answered without a handler of the server's. */
     const brief = Effect.fnUntraced(function*(
       { answers, capabilities, id, method, params }: StatelessRequest,
-      { greeting, standIn }: StandIn.Greeted
+      { greeting, requestServer }: RequestServer.Greeted
     ): Effect.fn.Return<Answer> {
       const { instructions, serverInfo } = greeting
       if (method === "server/discover") {
@@ -197,39 +202,48 @@ export const make = <A>({ hosted, keep, revisions }: StatelessServerOptions): Ef
         return { status: 200, text: JsonRpc.encodeSuccess(id, toResult(method, found, serverInfo)) }
       }
       if (!takesTasks(capabilities)) return refusal(id, Tasks.undeclared)
-      const said = yield* Tasks.serve(standIn, method, params, answers)
+      const said = yield* Tasks.serve(requestServer, method, params, answers)
       return said._tag === "Success"
         ? { status: 200, text: JsonRpc.encodeSuccess(id, toResult(method, said.result, serverInfo)) }
         : refusal(id, { _tag: "Refused", ...toError(method, params, said.error) })
     })
 
-    const serve = (wire: Wire<A>, asked: StatelessRequest, greeted: StandIn.Greeted): Effect.Effect<A> => {
+    const serve = (
+      transport: StatelessTransport<A>,
+      asked: StatelessRequest,
+      greeted: RequestServer.Greeted
+    ): Effect.Effect<A> => {
       const { method } = asked
       // It is in use until it is answered, or handed over.
-      const release = greeted.standIn.session.holdRequest()
+      const release = greeted.requestServer.session.holdRequest()
       if (method === "subscriptions/listen") {
-        const giveBack = () => standIns.giveBack(greeted)
-        return Effect.ensuring(listen({ listeners, learn, giveBack }, wire, asked, greeted), Effect.sync(release))
+        const giveBack = () => requestServers.giveBack(greeted)
+        return Effect.ensuring(listen({ listeners, learn, giveBack }, transport, asked, greeted), Effect.sync(release))
       }
-      if (method !== "server/discover" && !Tasks.methods.has(method)) return begin(wire, asked, greeted, release)
+      if (method !== "server/discover" && !Tasks.methods.has(method)) return begin(transport, asked, greeted, release)
       return Effect.map(
         Effect.ensuring(brief(asked, greeted), Effect.sync(release)),
-        (answer) => over(greeted, wire.answer(answer))
+        (answer) => over(greeted, transport.answer(answer))
       )
     }
 
-    return Effect.fnUntraced(function*(message, principal, wire): Effect.fn.Return<A> {
-      const asked = read(message, wire.headers, revisions)
-      if ("_tag" in asked) return wire.answer(refusal(message.id, asked))
-      if (removed.has(asked.method)) return wire.answer(refusal(asked.id, notFound))
-      if (registry.isDraining()) return wire.answer(refusal(asked.id, draining, 5))
-      if (asked.state !== undefined) return yield* resume(wire, asked, principal, asked.state)
-      if (asked.method === "subscriptions/listen" && !wire.canStream) return wire.answer(refusal(asked.id, noStream))
-      const greeted = yield* Effect.result(standIns.take(principal, asked, wire.origin))
-      if (greeted._tag === "Failure") return wire.answer(refusal(asked.id, unavailable(greeted.failure), 10))
+    return Effect.fnUntraced(function*(message, principal, transport): Effect.fn.Return<A> {
+      const asked = read(message, transport.headers, revisions)
+      if ("_tag" in asked) return transport.answer(refusal(message.id, asked))
+      if (removed.has(asked.method)) return transport.answer(refusal(asked.id, notFound))
+      if (registry.isDraining()) return transport.answer(refusal(asked.id, draining, 5))
+      if (asked.state !== undefined) return yield* resume(transport, asked, principal, asked.state)
+      if (asked.method === "subscriptions/listen" && !transport.canStream) {
+        return transport.answer(refusal(asked.id, noStream))
+      }
+      const greeted = yield* Effect.result(requestServers.take(principal, asked, transport.origin))
+      if (greeted._tag === "Failure") return transport.answer(refusal(asked.id, unavailable(greeted.failure), 10))
       const { success } = greeted
-      if (success === undefined) return wire.answer(refusal(asked.id, registry.isDraining() ? draining : broken))
-      return yield* Effect.onInterrupt(serve(wire, asked, success), () => success.standIn.session.close("client"))
+      if (success === undefined) return transport.answer(refusal(asked.id, registry.isDraining() ? draining : broken))
+      return yield* Effect.onInterrupt(
+        serve(transport, asked, success),
+        () => success.requestServer.session.close("client")
+      )
     })
   })
 

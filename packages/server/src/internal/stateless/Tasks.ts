@@ -9,8 +9,8 @@
 import * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import { missingClientCapability, taskInputKey, tasksExtension } from "@holdfast/protocol/ModernEra"
 import * as Effect from "effect/Effect"
+import type { Answered, RequestServer } from "./RequestServer.ts"
 import { toTask } from "./results.ts"
-import type { Answered, StandIn } from "./StandIn.ts"
 import { isObject, type JsonObject, type Refused, refused } from "./StatelessRequest.ts"
 
 export const methods: ReadonlySet<string> = new Set(["tasks/get", "tasks/update", "tasks/cancel"])
@@ -30,30 +30,30 @@ type Outcome =
   | { readonly _tag: "Failure"; readonly error: JsonRpc.ErrorObject }
 
 export const serve = Effect.fnUntraced(function*(
-  standIn: StandIn,
+  requestServer: RequestServer,
   method: string,
   { taskId }: JsonObject,
   answers: ReadonlyMap<string, JsonObject>
 ): Effect.fn.Return<Outcome> {
-  const found = yield* standIn.ask("tasks/get", { taskId })
+  const found = yield* requestServer.ask("tasks/get", { taskId })
   if (found._tag === "Failure") return found
   const task = isObject(found.result) ? found.result : {}
   const isRunning = !ended.has(task["status"])
   switch (method) {
     case "tasks/cancel": {
       // Cancelling twice is cancelling once; one that ends in this moment has ended.
-      if (isRunning) yield* standIn.ask("tasks/cancel", { taskId })
+      if (isRunning) yield* requestServer.ask("tasks/cancel", { taskId })
       return acknowledged
     }
     case "tasks/update":
       // What answers no question of the task is ignored, and a task that asks for nothing is not bothered with it.
       if (answers.size === 0 || !isObject(questionsOf(task))) return acknowledged
       return withoutResult(
-        yield* standIn.ask("tasks/update", { taskId, inputResponses: Object.fromEntries(answers) })
+        yield* requestServer.ask("tasks/update", { taskId, inputResponses: Object.fromEntries(answers) })
       )
     default: {
       if (isRunning || task["status"] === "cancelled") return success(asking(task))
-      const payload = yield* standIn.ask("tasks/result", { taskId })
+      const payload = yield* requestServer.ask("tasks/result", { taskId })
       return success({ ...toTask(task), ...outcomeOf(payload) })
     }
   }

@@ -6,7 +6,7 @@
 import * as ToolHeaders from "@holdfast/protocol/ToolHeaders"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import type { StandIn } from "./StandIn.ts"
+import type { RequestServer } from "./RequestServer.ts"
 import { isObject, type JsonObject } from "./StatelessRequest.ts"
 
 export interface ToolTraits {
@@ -23,11 +23,11 @@ export class ToolTable {
   readonly #ofPrincipal = new Map<string, Tools>()
 
   /** Undefined: there is no such tool, as the server will say itself. */
-  find(standIn: StandIn, name: string): Effect.Effect<ToolTraits | undefined> {
-    const { principal } = standIn.session
+  find(requestServer: RequestServer, name: string): Effect.Effect<ToolTraits | undefined> {
+    const { principal } = requestServer.session
     const known = this.#ofPrincipal.get(principal.id)?.get(name)
     if (known !== undefined) return Effect.succeed(known)
-    return Effect.map(listed(standIn), (tools) => {
+    return Effect.map(listed(requestServer), (tools) => {
       this.#ofPrincipal.delete(principal.id)
       for (const oldest of this.#ofPrincipal.keys()) {
         if (this.#ofPrincipal.size < kept) break
@@ -46,11 +46,11 @@ export class ToolTable {
 /** Pages that are asked for. */
 const maxPages = 100
 
-const listed = Effect.fnUntraced(function*(standIn: StandIn): Effect.fn.Return<Tools> {
+const listed = Effect.fnUntraced(function*(requestServer: RequestServer): Effect.fn.Return<Tools> {
   const tools = new Map<string, ToolTraits>()
   let cursor: string | undefined
   for (let page = 0; page < maxPages; page++) {
-    const answer = yield* standIn.ask("tools/list", cursor === undefined ? {} : { cursor })
+    const answer = yield* requestServer.ask("tools/list", cursor === undefined ? {} : { cursor })
     const list = answer._tag === "Success" && isObject(answer.result) ? answer.result : {}
     // One that makes no sense is nobody else's matter.
     for (const tool of Array.isArray(list["tools"]) ? list["tools"] : []) {

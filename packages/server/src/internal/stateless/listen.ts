@@ -3,10 +3,10 @@ import * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import { metaKey } from "@holdfast/protocol/ModernEra"
 import * as Effect from "effect/Effect"
 import { honoured, type Listeners, readFilter, tagged, tellIfWanted } from "./Listeners.ts"
+import type * as RequestServer from "./RequestServer.ts"
 import { toResult } from "./results.ts"
-import type * as StandIn from "./StandIn.ts"
 import { refused, type StatelessRequest } from "./StatelessRequest.ts"
-import { refusal, type Reply, type Wire } from "./Wire.ts"
+import { refusal, type Reply, type StatelessTransport } from "./StatelessTransport.ts"
 
 export interface ListenOptions {
   readonly listeners: Listeners
@@ -18,16 +18,16 @@ export interface ListenOptions {
 
 export const listen = <A>(
   { giveBack, learn, listeners }: ListenOptions,
-  wire: Wire<A>,
+  transport: StatelessTransport<A>,
   { id, params }: StatelessRequest,
-  { greeting, standIn }: StandIn.Greeted
+  { greeting, requestServer }: RequestServer.Greeted
 ): Effect.Effect<A> =>
   Effect.suspend(() => {
-    const { session } = standIn
+    const { session } = requestServer
     const wanted = readFilter(params)
     if (typeof wanted === "string") {
       giveBack()
-      return Effect.succeed(wire.answer(refusal(id, refused(200, JsonRpc.errorCode.invalidParams, wanted))))
+      return Effect.succeed(transport.answer(refusal(id, refused(200, JsonRpc.errorCode.invalidParams, wanted))))
     }
     const filter = honoured(wanted, greeting.capabilities)
     let reply: Reply | undefined
@@ -38,8 +38,8 @@ export const listen = <A>(
       tell: (text: string): void => reply?.say(text)
     }
     // Each of those that listen has such a server, and all of them may say the same: each tells its own.
-    standIn.onSaid = (message) => {
-      if (message._tag === "Request") return standIn.refuse(message)
+    requestServer.onSaid = (message) => {
+      if (message._tag === "Request") return requestServer.refuse(message)
       learn(session.principal.id, message)
       tellIfWanted(listener, message)
     }
@@ -47,7 +47,7 @@ export const listen = <A>(
       id,
       toResult("subscriptions/listen", { _meta: { [metaKey.subscriptionId]: id } }, greeting.serverInfo)
     )
-    return wire.converse(session, (made) => {
+    return transport.converse(session, (made) => {
       reply = made
       const acknowledged = tagged("notifications/subscriptions/acknowledged", { notifications: filter }, id)
       // There is nothing that it could be told.
@@ -62,6 +62,8 @@ export const listen = <A>(
         made.finish(200, result)
       })
       made.say(acknowledged)
-      for (const uri of filter.resourceSubscriptions ?? []) standIn.request("resources/subscribe", { uri }, () => {})
+      for (const uri of filter.resourceSubscriptions ?? []) {
+        requestServer.request("resources/subscribe", { uri }, () => {})
+      }
     })
   })

@@ -14,7 +14,7 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import { complain } from "../complain.ts"
 import { serverError } from "../errorCodes.ts"
-import type { InFlight } from "../InFlight.ts"
+import type { InFlight } from "../stdio/InFlight.ts"
 import { LineReply } from "./LineReply.ts"
 import { isObject } from "./StatelessRequest.ts"
 import * as StatelessServer from "./StatelessServer.ts"
@@ -47,7 +47,7 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<StatelessLines> {
   const { inFlight, isTaken, write } = options
   const serve = yield* StatelessServer.make<void>(options)
-  const fork = Effect.runForkWith(yield* Effect.context())
+  const { fork } = options.sessions
   const open = new Map<JsonRpc.RequestId, Open>()
 
   const hear = (message: JsonRpc.Request): void => {

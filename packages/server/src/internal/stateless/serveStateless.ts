@@ -10,15 +10,15 @@ import type { Principal } from "@holdfast/protocol/Principal"
 import * as Effect from "effect/Effect"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
-import { type Accepted, acceptedBy, refuseFormat } from "../accept.ts"
-import { cut } from "../cutConnection.ts"
-import { type SinkEnd, wholeStream } from "../EventSink.ts"
-import type { Hosted } from "../Hosted.ts"
-import { eventStream, retryAfter } from "../httpAnswers.ts"
-import { originOf } from "../Origin.ts"
+import { type Accepted, acceptedBy, refuseFormat } from "../http/accept.ts"
+import { cut } from "../http/cutConnection.ts"
+import { type SinkEnd, wholeStream } from "../http/EventSink.ts"
+import { eventStream, retryAfter } from "../http/httpAnswers.ts"
+import type { HttpSessions } from "../http/HttpSessions.ts"
+import { originOf } from "../http/Origin.ts"
 import { HttpReply } from "./HttpReply.ts"
 import * as StatelessServer from "./StatelessServer.ts"
-import type { Answer, Wire } from "./Wire.ts"
+import type { Answer, StatelessTransport } from "./StatelessTransport.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 type Request = HttpServerRequest.HttpServerRequest
@@ -31,17 +31,17 @@ export type ServeStateless = (
 ) => Effect.Effect<Response>
 
 export interface StatelessOptions extends StatelessServer.StatelessServerOptions {
-  readonly hosted: Pick<Hosted, "registry" | "start" | "onHeartbeat" | "now">
+  readonly sessions: Pick<HttpSessions, "registry" | "start" | "fork" | "onHeartbeat" | "now">
 }
 
 export const make = Effect.fnUntraced(function*(options: StatelessOptions): Effect.fn.Return<ServeStateless> {
-  const { hosted } = options
-  const { policy } = hosted.registry
-  const fork = Effect.runForkWith(yield* Effect.context())
+  const { sessions } = options
+  const { fork } = sessions
+  const { policy } = sessions.registry
   const serve = yield* StatelessServer.make<Response>(options)
 
   /** Waits for what becomes of a request: one answer, or a stream that ends with it. */
-  const converse = (request: Request, accepted: Accepted): Wire<Response>["converse"] =>
+  const converse = (request: Request, accepted: Accepted): StatelessTransport<Response>["converse"] =>
     Effect.fnUntraced(function*(session, begin): Effect.fn.Return<Response> {
       const releases: Array<() => void> = []
       const onEnd = (end: SinkEnd): void => {
@@ -51,11 +51,11 @@ export const make = Effect.fnUntraced(function*(options: StatelessOptions): Effe
       }
       const reply = yield* HttpReply.make({
         acceptsStream: accepted.stream,
-        openedAt: hosted.now(),
+        openedAt: sessions.now(),
         maxBufferedBytes: policy.maxBufferedBytes,
         onEnd
       })
-      releases.push(hosted.onHeartbeat((now) => reply.beat(now, policy.heartbeatInterval)))
+      releases.push(sessions.onHeartbeat((now) => reply.beat(now, policy.heartbeatInterval)))
       begin(reply)
       const decision = yield* Effect.onInterrupt(reply.decision, () => Effect.sync(() => reply.abandon()))
       if (decision._tag === "Json") {

@@ -1,0 +1,2 @@
+/** As `holdfast reset --json`. */
+export { Output } from "./reset.ts"

@@ -1,0 +1,2 @@
+/** As `holdfast daemon stop --json`. */
+export { Output } from "./daemon-stop.ts"

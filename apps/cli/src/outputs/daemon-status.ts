@@ -1,0 +1,2 @@
+/** `holdfast daemon status --json`: the same as `holdfast status`. */
+export { Output } from "./status.ts"

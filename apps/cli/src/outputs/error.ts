@@ -1,0 +1,24 @@
+/** What every command prints on stderr when it fails. */
+import * as Schema from "effect/Schema"
+
+const Problem = Schema.Struct({
+  path: Schema.String.annotate({ description: "The argument, or the place in it; empty: all of them" }),
+  problem: Schema.String
+})
+
+/** A failure, wherever an output has one. */
+export const Failure = Schema.Struct({
+  reason: Schema.String.annotate({
+    description: "Which kind of failure, such as `UnknownServer`: see docs/errors. It decides the exit code"
+  }),
+  message: Schema.String.annotate({ description: "For people: what failed, why, and what to do" }),
+  problems: Schema.optionalKey(
+    Schema.Array(Problem).annotate({ description: "One by one, where several things may be wrong" })
+  )
+})
+
+export const Output = Schema.Struct({ error: Failure }).annotate({
+  description:
+    "A failure, as one line on **stderr**, of every command. Nothing else of the command is on stdout then, " +
+    "except where its own output says so."
+})

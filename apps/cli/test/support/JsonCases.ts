@@ -1,0 +1,45 @@
+/** For each word, how `--json` is tried: once with a result, once with a failure. */
+
+export interface JsonCase {
+  readonly success: ReadonlyArray<string>
+  /** The exit code of the success: `doctor` has findings. */
+  readonly code?: number
+  readonly failure: ReadonlyArray<string>
+  /** The failure is that there is no daemon. */
+  readonly withoutDaemon?: true
+  /** It needs a process of `spy`, which the words before may have ended. */
+  readonly ends?: true
+}
+
+/** Words that print no result of their own, and why. */
+export const plain: ReadonlyMap<string, string> = new Map([
+  ["connect", "speaks MCP on stdout"],
+  ["wrap", "speaks MCP on stdout"],
+  ["daemon run", "is the daemon"],
+  ["help", "is for people"]
+])
+
+const unknown = "none"
+
+/** In an order in which each finds what it needs: a daemon with one process of `spy`. */
+export const cases: ReadonlyMap<string, JsonCase> = new Map<string, JsonCase>([
+  ["call", { success: ["call", "spy", "echo", "text=a"], failure: ["call", "spy", "ecko"] }],
+  ["tools", { success: ["tools", "spy"], failure: ["tools", unknown] }],
+  ["servers", { success: ["servers"], failure: ["servers", "-c", "none.json"] }],
+  ["status", { success: ["status"], failure: ["status"], withoutDaemon: true }],
+  ["daemon status", { success: ["daemon", "status"], failure: ["daemon", "status"], withoutDaemon: true }],
+  ["why", { success: ["why", "spy"], failure: ["why", unknown] }],
+  ["logs", { success: ["logs", "spy"], failure: ["logs", "spy"], withoutDaemon: true }],
+  ["events", { success: ["events"], failure: ["events"], withoutDaemon: true }],
+  ["doctor", { success: ["doctor"], failure: ["doctor", "--deadline", "soon"] }],
+  ["share", { success: ["share", "spy"], failure: ["share", unknown] }],
+  ["reset", { success: ["reset", "spy"], failure: ["reset", unknown], ends: true }],
+  ["daemon reset", { success: ["daemon", "reset", "spy"], failure: ["daemon", "reset", unknown], ends: true }],
+  ["drain", { success: ["drain", "spy"], failure: ["drain", unknown], ends: true }],
+  ["daemon drain", { success: ["daemon", "drain", "spy"], failure: ["daemon", "drain", unknown], ends: true }],
+  ["close", { success: ["close", "spy"], failure: ["close", unknown], ends: true }],
+  ["daemon close", { success: ["daemon", "close", "spy"], failure: ["daemon", "close", unknown], ends: true }],
+  ["daemon unit", { success: ["daemon", "unit"], failure: ["daemon", "unit", "--systemd", "--launchd"] }],
+  ["daemon restart", { success: ["daemon", "restart"], failure: ["daemon", "restart", "--soon"] }],
+  ["daemon stop", { success: ["daemon", "stop"], failure: ["daemon", "stop", "--now"] }]
+])

@@ -1,0 +1,348 @@
+/**
+ * One call, from its first attempt to its one result: borrow, send, and after a loss decide whether to send again.
+ *
+ * The rule: what certainly did not run is sent again; what may have run only if the caller says that this is harmless; an answer
+ * of any kind is never retried. Repeating what may have run is paid from a budget per server, which successes fill, so that an
+ * outage is not answered by a storm: three times after a broken connection, and until the deadline where a gateway says that the server
+ * is away (502, 503, 504), because it may come back. A server that opens sessions and then knows none of them is not asked for ever: the fifth refusal
+ * of one call is its last. All attempts share one deadline, kept by the pool while waiting and by the connection
+ * while sent, so that no call needs a timer of its own.
+ */
+import type { ConnectionPool, Deadlines } from "@holdfast/core"
+import { ReplayBudget } from "@holdfast/core"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import {
+  ConnectionLost,
+  type ConnectReason,
+  DeadlineExceeded,
+  type Delivery,
+  McpRuntimeError,
+  OutcomeUnknown,
+  type Reason
+} from "../../McpRuntimeError.ts"
+import { stickiness } from "../connection/connectFailure.ts"
+import type { CallFailure, McpConnection } from "../connection/contract.ts"
+import { effectOf } from "../connection/guardedHandlers.ts"
+import { connectionOf, named } from "../connection/naming.ts"
+import type { PooledServer } from "../pool/PooledServer.ts"
+import type { ServerMemory } from "../pool/ServerMemory.ts"
+import { fromPoolError } from "./poolFailure.ts"
+
+export interface Call<A> {
+  readonly target: PooledServer
+  readonly method: string
+  /** What one attempt may take once it is sent, in milliseconds. */
+  readonly limit: number
+  /** What the caller gives for everything. */
+  readonly deadline: Duration.Input | undefined
+  readonly waitForReady: boolean | undefined
+  /** Sends it once. `left` says at any time how many milliseconds remain; what is sent begins when it is asked first. */
+  readonly send: (connection: McpConnection, left: (now?: number) => number) => Effect.Effect<A, CallFailure>
+  /** Asked when it may have run: whether running it again does no harm. */
+  readonly mayRepeat: Effect.Effect<boolean>
+}
+
+/** Repetitions per call of what may have run. More would hide a server that dies of this very call. */
+const maxRepeats = 3
+
+/** Sessions that one call is refused on. A server that forgets so many in a row will not know the next one. */
+const maxRefusals = 5
+
+/** A connection that refuses calls but stays open is given a breath before it is asked again. Callers of one outage do not come together. */
+const pauses = Schedule.min([Schedule.exponential("250 millis"), Schedule.spaced("5 seconds")]).pipe(Schedule.jittered)
+
+/** How many times `minUptime` a call that a doubted connection refuses is asked again. */
+const patience = 1.5
+
+/** What a gateway says of a server that it cannot reach. */
+const isAway = (status: number | undefined): boolean => status === 502 || status === 503 || status === 504
+
+/** What the attempts of a call share once the first of them has failed. */
+interface Trouble {
+  /** When that was. */
+  readonly since: number
+  /** What was said of the last of them. */
+  readonly last?: string | undefined
+  /** Waits for the next pause of the schedule. */
+  readonly breathe: Effect.Effect<unknown>
+}
+
+/** A server may ask for a breath by `Retry-After`; a longer one is not taken on the caller's time. */
+const maxRetryAfterMillis = 60_000
+
+export class CallRetries {
+  readonly pool: ConnectionPool.ConnectionPool<PooledServer, McpConnection, ConnectReason>
+  readonly deadlines: Deadlines.Deadlines
+  readonly #memory: ServerMemory
+  readonly #progress: (target: PooledServer) => string | undefined
+
+  constructor(
+    { deadlines, memory, pool, progress }: {
+      readonly pool: ConnectionPool.ConnectionPool<PooledServer, McpConnection, ConnectReason>
+      readonly deadlines: Deadlines.Deadlines
+      readonly memory: ServerMemory
+      /** How far the dial of a server is, with its own words. */
+      readonly progress: (target: PooledServer) => string | undefined
+    }
+  ) {
+    this.pool = pool
+    this.deadlines = deadlines
+    this.#memory = memory
+    this.#progress = progress
+  }
+
+  run<A>(call: Call<A>): Effect.Effect<A, McpRuntimeError> {
+    return Effect.suspend(() => {
+      const total = call.deadline === undefined
+        ? Number.POSITIVE_INFINITY
+        : Duration.toMillis(Duration.fromInputUnsafe(call.deadline))
+      const budget = this.#budgetOf(call.target)
+      // Reading the clock is no small part of a call that has no deadline of its own.
+      const until = total === Number.POSITIVE_INFINITY ? total : this.deadlines.now() + total
+      return Effect.map(this.attempt(call, total, until, 1, 0, "NotSent", 0, undefined), (answer) => {
+        budget.deposit()
+        return answer
+      })
+    })
+  }
+
+  #budgetOf({ fingerprint, policy }: PooledServer): ReplayBudget.ReplayBudget {
+    const notes = this.#memory.of(fingerprint)
+    notes.budget ??= ReplayBudget.make({ burst: Math.max(100, policy.maxInFlight) })
+    return notes.budget
+  }
+
+  /** Lends a connection to `f`, whose failures are its own, of whatever class they are: another pool's among them. */
+  once<A, E, R>(
+    target: PooledServer,
+    f: (connection: McpConnection) => Effect.Effect<A, E, R>,
+    options: ConnectionPool.AcquireOptions = {}
+  ): Effect.Effect<A, E | McpRuntimeError, R> {
+    const { timeout } = options
+    const callerMillis = timeout === undefined ? undefined : Duration.toMillis(Duration.fromInputUnsafe(timeout))
+    const isCallers = callerMillis !== undefined && callerMillis < target.policy.acquireTimeout
+    const own = (connection: McpConnection) =>
+      Effect.mapError(effectOf(f(connectionOf(connection, target.label)), "the function"), (error) => new Own(error))
+    return Effect.mapError(this.pool.use(target, own, options), (error) =>
+      error instanceof Own
+        ? error.error
+        : failure(fromPoolError(error, {
+          server: target.label,
+          method: "use",
+          callerMillis: isCallers ? callerMillis : undefined,
+          delivery: "NotSent",
+          progress: this.#progress(target)
+        })))
+  }
+
+  private attempt<A>(
+    call: Call<A>,
+    total: number,
+    until: number,
+    number: number,
+    /** How many of them were repetitions of what may have run. */
+    repeats: number,
+    /** What the attempts before this one have left behind. */
+    delivery: Delivery,
+    /** How many of them a server refused because it did not know the session. */
+    refusals: number,
+    trouble: Trouble | undefined
+  ): Effect.Effect<A, McpRuntimeError> {
+    const { method, target } = call
+    const server = target.label
+    const left = () => until === Number.POSITIVE_INFINITY ? until : Math.max(0, Math.ceil(until - this.deadlines.now()))
+    const budget = left()
+    const late = (after: Delivery) =>
+      failure(
+        new DeadlineExceeded({
+          server,
+          method,
+          afterMillis: total,
+          kind: "caller",
+          delivery: after,
+          ...(after === "Unknown" && { attempts: number - 1 }),
+          ...(trouble?.last !== undefined && { description: trouble.last })
+        })
+      )
+    if (budget === 0) return Effect.fail(late(delivery))
+
+    let used: McpConnection | undefined
+    let isCallersDeadline = false
+    const send = (connection: McpConnection) => {
+      used = connection
+      isCallersDeadline = left() < call.limit
+      let sentAt: number | undefined
+      const remaining = (now = this.deadlines.now()) => {
+        sentAt ??= now
+        return Math.max(1, Math.ceil(Math.min(until, sentAt + call.limit) - now))
+      }
+      return call.send(connection, remaining)
+    }
+    const again = (last: string, after: Delivery, more = 0, refused = refusals, isPaced = false) =>
+      Effect.flatMap(
+        trouble === undefined ? this.begin(last) : Effect.succeed({ ...trouble, last }),
+        (trouble) =>
+          Effect.andThen(
+            // What is left then, not when this was written down: a breath may have been taken before.
+            Effect.suspend(() => this.settle(isPaced ? undefined : used, trouble, left())),
+            Effect.suspend(() => this.attempt(call, total, until, number + 1, repeats + more, after, refused, trouble))
+          )
+      )
+    // Whatever keeps it from being sent again, an attempt before may have run: that is what its caller must know.
+    const end = (reason: Reason) =>
+      Effect.fail(failure(delivery === "Unknown" ? inDoubt(reason, { server, method, attempts: number - 1 }) : reason))
+    const acquire = { timeout: Duration.millis(budget), waitForReady: call.waitForReady }
+    return Effect.catch(this.pool.use(target, send, acquire), (failed): Effect.Effect<A, McpRuntimeError> => {
+      if (failed._tag === "PoolError") {
+        const callerMillis = budget < target.policy.acquireTimeout ? total : undefined
+        return end(
+          fromPoolError(failed, {
+            server,
+            method,
+            callerMillis,
+            delivery,
+            attempts: number - 1,
+            progress: this.#progress(target)
+          })
+        )
+      }
+      const error = named(failed, server)
+      switch (error._tag) {
+        case "ConnectionLost": {
+          // It did not run, so the deadline alone counts; the pool's back-off and quarantine pace it. A call without one waits for a
+          // connection that takes it no longer than for any connection.
+          const isOver = total === Number.POSITIVE_INFINITY && trouble !== undefined &&
+            this.deadlines.now() - trouble.since >= target.policy.acquireTimeout
+          if (error.delivery === "NotSent") return isOver ? end(error) : again(error.description, delivery)
+          return refusals + 1 < maxRefusals || this.isUndecided(used, trouble, target)
+            ? again(error.description, delivery === "Unknown" ? delivery : "Refused", 0, refusals + 1)
+            : end(forgetful(error, refusals + 1))
+        }
+        case "HttpRejected": {
+          const wait = error.retryAfterMillis
+          // Waiting longer than this is the caller's decision, who is told how long.
+          const isLong = until === Number.POSITIVE_INFINITY && number > maxRepeats
+          if (wait === undefined || isLong || wait > Math.min(left() - 1, maxRetryAfterMillis)) {
+            return end(error)
+          }
+          return Effect.andThen(Effect.sleep(Duration.millis(wait)), again(error.description, delivery))
+        }
+        case "OutcomeUnknown": {
+          const { description, end: ended, status } = error
+          const unknown = (mayRepeat: boolean) =>
+            failure(
+              new OutcomeUnknown({
+                server,
+                method,
+                description,
+                attempts: number,
+                ...(ended && { end: ended }),
+                ...(status !== undefined && { status }),
+                ...(mayRepeat && { mayRepeat })
+              })
+            )
+          const isOutage = isAway(status)
+          // Without a deadline of its own a call is ridden through an outage as long as it would wait for a connection.
+          const isLong = until === Number.POSITIVE_INFINITY && trouble !== undefined &&
+            this.deadlines.now() - trouble.since >= target.policy.acquireTimeout
+          if (isOutage ? isLong : repeats >= maxRepeats) return Effect.fail(unknown(true))
+          // The answer may be on its way to us, which is no reason to be late.
+          return Effect.flatMap(
+            Effect.timeoutOption(call.mayRepeat, Duration.millis(left())),
+            (said) => {
+              const mayRepeat = Option.getOrElse(said, () => false)
+              return mayRepeat && this.#budgetOf(target).withdraw()
+                ? again(description, "Unknown", isOutage ? 0 : 1, refusals, isOutage)
+                : Effect.fail(unknown(mayRepeat))
+            }
+          )
+        }
+        case "DeadlineExceeded":
+          return end(error.kind === "hard" && isCallersDeadline ? toldLate(error, total) : error)
+        case "TooBusy":
+          return end(error)
+        // What remains are answers.
+        case "ServerError":
+        case "InvalidAnswer":
+          return Effect.fail(failure(error))
+      }
+    })
+  }
+
+  /** The connection is doubted, and its successor may have to wait for `minUptime`. */
+  private isUndecided(
+    used: McpConnection | undefined,
+    trouble: Trouble | undefined,
+    { policy }: PooledServer
+  ): boolean {
+    return used?.doubts?.isRaised() === true && trouble !== undefined &&
+      this.deadlines.now() - trouble.since < policy.minUptime * patience
+  }
+
+  private begin(last: string): Effect.Effect<Trouble> {
+    return Effect.map(Schedule.toStepWithSleep(pauses), (step) => ({
+      since: this.deadlines.now(),
+      last,
+      // The schedule has no end.
+      breathe: Effect.exit(step(undefined))
+    }))
+  }
+
+  /**
+   * Waits until the connection that lost the call is out of the pool's hands, or another one is given in its place, or for a pause
+   * when it stays: the next attempt must not be given the very same dead connection. Without a connection for a pause, whatever happens.
+   */
+  private settle(used: McpConnection | undefined, { breathe }: Trouble, left: number): Effect.Effect<void> {
+    const pause = Effect.timeoutOption(
+      used === undefined ? breathe : Effect.raceFirst(
+        breathe,
+        used.doubts === undefined ? used.closed : Effect.raceFirst(used.closed, used.doubts.passed)
+      ),
+      Duration.millis(left)
+    )
+    // The pool heard of the loss before us, but acts on it in a fiber of its own: let it run first.
+    return Effect.andThen(pause, Effect.yieldNow)
+  }
+}
+
+/** A deadline of the connection's that was the caller's: the server was told. */
+const toldLate = (
+  { delivery, description, method, server }: DeadlineExceeded,
+  afterMillis: number
+): DeadlineExceeded => new DeadlineExceeded({ server, method, afterMillis, kind: "caller", delivery, description })
+
+/** What is known of a call that an attempt before has left in doubt. */
+const inDoubt = (
+  reason: Reason,
+  call: { readonly server: string; readonly method: string; readonly attempts: number }
+): Reason => {
+  if (reason._tag !== "DeadlineExceeded") {
+    return new OutcomeUnknown({ ...call, description: reason.message, mayRepeat: true })
+  }
+  const { afterMillis, delivery, description, kind, method, server } = reason
+  // A connection's own deadline has told the server of the last attempt; one that passed in between had nobody to tell.
+  const told = delivery === "Unknown" && reason.attempts === undefined ? {} : { attempts: call.attempts }
+  return new DeadlineExceeded({ server, method, afterMillis, kind, description, delivery: "Unknown", ...told })
+}
+
+/** The last refusal of a call, which tells of all. */
+const forgetful = ({ description, method, server }: ConnectionLost, times: number): ConnectionLost =>
+  new ConnectionLost({
+    server,
+    method,
+    delivery: "Refused",
+    description: `${description}; it was refused ${times} times in a row, on new connections as well. ${stickiness}`
+  })
+
+const failure = (reason: Reason): McpRuntimeError => new McpRuntimeError({ reason })
+
+/** What the caller's own function fails with, kept apart from the pool's failures. */
+class Own<out E> {
+  readonly error: E
+  constructor(error: E) {
+    this.error = error
+  }
+}

@@ -1,0 +1,272 @@
+/**
+ * Everything that `McpConnections` does, put together: the pool, what is known of servers, calls with their repetitions, lists,
+ * subscriptions, and the taking of another config.
+ */
+import { ConnectionPool, Deadlines } from "@holdfast/core"
+import * as Messages from "@holdfast/protocol/Messages"
+import * as Prompts from "@holdfast/protocol/Prompts"
+import * as Resources from "@holdfast/protocol/Resources"
+import * as Effect from "effect/Effect"
+import * as PubSub from "effect/PubSub"
+import * as Stream from "effect/Stream"
+import type { Endpoint } from "../../Endpoint.ts"
+import type { McpConfig } from "../../McpConfig.ts"
+import { ConfigInvalid, DeadlineExceeded, McpRuntimeError, ToolDisabled } from "../../McpRuntimeError.ts"
+import * as ToolFilter from "../../ToolFilter.ts"
+import { ConfigNews } from "../config/ConfigNews.ts"
+import type { McpConnection } from "../connection/contract.ts"
+import { guardedHandlers } from "../connection/guardedHandlers.ts"
+import { scopedFork } from "../link/scopedFork.ts"
+import * as ConnectionLog from "../pool/ConnectionLog.ts"
+import * as McpConnector from "../pool/McpConnector.ts"
+import type { PooledServer } from "../pool/PooledServer.ts"
+import * as PooledServers from "../pool/PooledServer.ts"
+import { ServerMemory } from "../pool/ServerMemory.ts"
+import * as UnderNames from "../pool/underNames.ts"
+import { Holding } from "../subscriptions/Holding.ts"
+import { readAgain, Subscriptions } from "../subscriptions/Subscriptions.ts"
+import type { LogLevel } from "../subscriptions/Teller.ts"
+import { Warmth } from "../subscriptions/Warmth.ts"
+import { version } from "../version.ts"
+import { CallRetries } from "./CallRetries.ts"
+import type {
+  CallOptions,
+  CompletionRequest,
+  LayerOptions,
+  McpRequest,
+  PromptCall,
+  ServerNotification,
+  ToolCall,
+  UseOptions,
+  WaitOptions
+} from "./contract.ts"
+import { isRepeatable } from "./delivery.ts"
+import { guardedListener } from "./guardedListener.ts"
+import { allPages, type Listing } from "./listing.ts"
+import * as listings from "./listings.ts"
+import { type Decode, Oddities } from "./Oddities.ts"
+import { toolEvents } from "./toolEvents.ts"
+import { ToolHints } from "./ToolHints.ts"
+
+/** The service behind `McpConnections`, for as long as the Scope is open. */
+export const make = Effect.fnUntraced(function*<R>(
+  config: McpConfig,
+  options: LayerOptions<R> = {}
+) {
+  const services = yield* Effect.context<R>()
+  const deadlines = yield* Deadlines.make
+  const targets = yield* PooledServers.make(config, options)
+  const clientInfo = options.clientInfo ?? { name: "holdfast", version }
+  const scope = yield* Effect.scope
+  const notifications = yield* PubSub.sliding<ServerNotification>(1024)
+  const reloads = yield* PubSub.sliding<void>(1)
+  yield* Effect.addFinalizer(() => Effect.andThen(PubSub.shutdown(notifications), PubSub.shutdown(reloads)))
+  const fork = yield* scopedFork
+  const names = ({ fingerprint, label }: PooledServer) => targets.names(fingerprint, label)
+  let isLossTold = false
+  const tell = (notification: ServerNotification): void => {
+    if (PubSub.publishUnsafe(notifications, notification) || PubSub.isShutdownUnsafe(notifications)) return
+    // Full means that a reader is behind: then its oldest is dropped, which takes an effect.
+    fork(PubSub.publish(notifications, notification))
+    if (isLossTold) return
+    isLossTold = true
+    fork(Effect.logWarning("a reader of the notifications of servers is more than 1024 behind and misses the oldest"))
+  }
+  const subscriptions = new Subscriptions({
+    current: targets.current,
+    onGap: (server, uri) => {
+      tell({ server, method: "notifications/resources/updated", params: { uri, _meta: { [readAgain]: true } } })
+    }
+  })
+  const memory = new ServerMemory()
+  const connector = McpConnector.make({
+    clientInfo,
+    memory,
+    deadlines,
+    handlers: options.handlers && guardedHandlers(options.handlers, services),
+    logLevel: (target) => subscriptions.level(target),
+    prepare: (target, connection) => subscriptions.serve(target, connection),
+    names,
+    onNotification: (target, method, params) => {
+      for (const server of names(target)) tell({ server, method, params })
+    }
+  })
+  const pool = yield* ConnectionPool.make(connector, {
+    policy: options.policy,
+    policyFor: (target) => McpConnector.poolPolicy(target, targets.isGone(target)),
+    deadlines
+  }).pipe(
+    Effect.mapError(({ actual, expected, option }) =>
+      new McpRuntimeError({
+        reason: new ConfigInvalid({ file: config.file, path: `policy.${option}`, expected, actual })
+      })
+    )
+  )
+  const configNews = new ConfigNews()
+  yield* configNews.tell(config.warnings)
+  const events = UnderNames.events(pool.events, targets.names)
+  yield* Effect.forkScoped(ConnectionLog.follow(events, () => deadlines.now()), { startImmediately: true })
+  const retries = new CallRetries({ pool, deadlines, memory, progress: connector.progress })
+  const warmth = new Warmth(pool, targets)
+  const holding = new Holding({ targets, subscriptions, retries, warmth, scope })
+  const oddities = new Oddities()
+
+  const list = <Page extends { readonly nextCursor?: string }, Item>(
+    target: PooledServer,
+    listing: Listing<Page, Item>,
+    options: WaitOptions
+  ) =>
+    retries.run({
+      target,
+      method: listing.method,
+      limit: target.deadlines.read,
+      deadline: options.deadline,
+      waitForReady: options.waitForReady,
+      send: (connection, left) => allPages(listing, connection, left),
+      mayRepeat: Effect.succeed(true)
+    }).pipe(
+      Effect.flatMap(({ items, oddities: odd }) => Effect.as(oddities.tell(target.label, listing.method, odd), items))
+    )
+  const listTools = (target: PooledServer, options: WaitOptions) =>
+    list(target, target.endpoint._tag === "Http" ? listings.toolsOverHttp : listings.tools, options).pipe(
+      Effect.tap((tools) => Effect.sync(() => hints.remember(target, tools))),
+      Effect.tap((tools) => configNews.tell(ConfigNews.ofMissing(target, tools))),
+      Effect.map((tools) => ToolFilter.offered(target.tools, tools))
+    )
+  const hints = new ToolHints(scope, memory, (target) => listTools(target, {}))
+
+  const request = (target: PooledServer, { method, params }: McpRequest, options: CallOptions) => {
+    const isTool = method === "tools/call"
+    const named = isTool && params !== undefined && "name" in params && typeof params.name === "string"
+      ? params.name
+      : undefined
+    const hiding = named === undefined ? undefined : ToolFilter.hiding(target.tools, named)
+    if (hiding !== undefined && named !== undefined) {
+      const reason = new ToolDisabled({ server: target.label, tool: named, said: hiding.said })
+      return Effect.fail(new McpRuntimeError({ reason }))
+    }
+    const { idempotent } = options
+    const onProgress = options.onProgress &&
+      guardedListener(
+        options.onProgress,
+        (error) => void fork(Effect.logWarning(`${target.label}: onProgress of ${method} failed`, error))
+      )
+    return retries.run({
+      target,
+      method,
+      limit: isTool ? target.deadlines.hard : target.deadlines.read,
+      deadline: options.deadline,
+      waitForReady: options.waitForReady,
+      send: (connection, left) => {
+        const saying = (headers: Readonly<Record<string, string>> | undefined) =>
+          connection.request(method, params ?? {}, {
+            hardDeadline: left,
+            ...(isTool && { idleDeadline: target.deadlines.idle }),
+            ...(headers !== undefined && { headers }),
+            server: target.label,
+            onProgress
+          })
+        const sent = named !== undefined && connection.era === "modern"
+          ? hints.withHeaders(target, connection, { name: named, args: argumentsIn(params), left }, saying)
+          : saying(undefined)
+        return isTool && idempotent === undefined ? Effect.andThen(hints.ask(target, connection), sent) : sent
+      },
+      mayRepeat: idempotent === undefined && named !== undefined
+        ? hints.mayRepeat(target, named)
+        : Effect.succeed(idempotent ?? isRepeatable(method))
+    }).pipe(Effect.mapError((error) => named === undefined ? error : ofTool(error, named)))
+  }
+  const ask = <A>(
+    server: string | Endpoint,
+    asked: McpRequest,
+    options: CallOptions,
+    decode: Decode<A>
+  ) =>
+    targets.at(server, (target) =>
+      Effect.flatMap(
+        request(target, asked, options),
+        (answer) => oddities.read(target.label, asked, answer, decode)
+      ))
+  const callTool = (server: string | Endpoint, call: ToolCall, options: CallOptions) =>
+    ask(
+      server,
+      { method: "tools/call", params: { name: call.name, arguments: call.arguments ?? {} } },
+      options,
+      Messages.decodeCallToolResult
+    )
+
+  const { at } = targets
+
+  return {
+    get servers() {
+      return targets.servers()
+    },
+    get unusable() {
+      return targets.unusable()
+    },
+    reload: (next: McpConfig) =>
+      Effect.flatMap(configNews.tell(next.warnings), () => {
+        const gone = targets.replace(next)
+        subscriptions.renew()
+        // First the wish to keep them connected, or they would be opened again.
+        return warmth.renew().pipe(
+          Effect.andThen(Effect.forEach(gone, (target) => pool.discontinue(target), { discard: true })),
+          Effect.andThen(Effect.asVoid(PubSub.publish(reloads, undefined)))
+        )
+      }),
+    reloads: Stream.fromPubSub(reloads),
+    callTool: (server: string | Endpoint, call: ToolCall, options: CallOptions = {}) => callTool(server, call, options),
+    callToolStream: (server: string | Endpoint, call: ToolCall, options: Omit<CallOptions, "onProgress"> = {}) =>
+      toolEvents((onProgress) => callTool(server, call, { ...options, onProgress })),
+    listTools: (server: string | Endpoint, options: WaitOptions = {}) =>
+      at(server, (target) => listTools(target, options)),
+    listResources: (server: string | Endpoint, options: WaitOptions = {}) =>
+      at(server, (target) => list(target, listings.resources, options)),
+    listResourceTemplates: (server: string | Endpoint, options: WaitOptions = {}) =>
+      at(server, (target) => list(target, listings.resourceTemplates, options)),
+    readResource: (server: string | Endpoint, uri: string, options: WaitOptions = {}) =>
+      ask(server, { method: "resources/read", params: { uri } }, options, Resources.decodeReadResourceResult),
+    listPrompts: (server: string | Endpoint, options: WaitOptions = {}) =>
+      at(server, (target) => list(target, listings.prompts, options)),
+    getPrompt: (server: string | Endpoint, call: PromptCall, options: WaitOptions = {}) =>
+      ask(
+        server,
+        { method: "prompts/get", params: { name: call.name, arguments: call.arguments ?? {} } },
+        options,
+        Prompts.decodeGetPromptResult
+      ),
+    complete: (server: string | Endpoint, params: CompletionRequest, options: WaitOptions = {}) =>
+      ask(server, { method: "completion/complete", params }, options, Prompts.decodeCompleteResult),
+    request: (server: string | Endpoint, asked: McpRequest, options: CallOptions = {}) =>
+      at(server, (target) =>
+        asked.method === "tools/list" && target.tools !== undefined
+          ? Effect.map(request(target, asked, options), (answer) => ToolFilter.offeredIn(target.tools, answer))
+          : request(target, asked, options)),
+    subscribe: (server: string | Endpoint, uri: string, options: WaitOptions = {}) =>
+      holding.subscribe(server, uri, options),
+    logLevel: (server: string | Endpoint, level: LogLevel, options: WaitOptions = {}) =>
+      holding.logLevel(server, level, options),
+    notifications: Stream.fromPubSub(notifications),
+    warm: (server: string | Endpoint) => warmth.keep(server),
+    use: <A, E, R>(
+      server: string | Endpoint,
+      f: (connection: McpConnection) => Effect.Effect<A, E, R>,
+      options?: UseOptions
+    ) => at(server, (target) => retries.once(target, f, options)),
+    starting: (server: string | Endpoint) => at(server, (target) => Effect.sync(() => connector.progress(target))),
+    reset: (server: string | Endpoint) =>
+      at(server, (target) => Effect.andThen(pool.invalidate(target), pool.reset(target))),
+    snapshot: Effect.map(pool.snapshot, (snapshot) => UnderNames.snapshot(snapshot, targets.names)),
+    events,
+    drain: pool.drain
+  }
+})
+
+const argumentsIn = (params: object | undefined): unknown =>
+  params !== undefined && "arguments" in params ? params.arguments : undefined
+
+/** Many tools are called by one method: which of them was late is what a caller asks first. */
+const ofTool = (error: McpRuntimeError, tool: string): McpRuntimeError =>
+  error.reason._tag === "DeadlineExceeded"
+    ? new McpRuntimeError({ reason: new DeadlineExceeded({ ...error.reason, tool }) })
+    : error

@@ -1,0 +1,93 @@
+/**
+ * The contract of calls: what a caller says, and what comes of it. Types alone; `McpConnections` makes them public.
+ */
+import type { PoolPolicy } from "@holdfast/core"
+import type * as Messages from "@holdfast/protocol/Messages"
+import type * as Duration from "effect/Duration"
+import type { ClientHandlers } from "../../ClientHandlers.ts"
+import type { HttpAuthorizer } from "../../HttpAuthorizer.ts"
+import type { SessionLostClassifier } from "../http/SessionLost.ts"
+
+/** How long to wait, and for what. */
+export interface WaitOptions {
+  /** Covers everything, waiting for a connection and repetitions included. Default: none beyond the server's own deadlines. */
+  readonly deadline?: Duration.Input | undefined
+  /** False fails at once with `NotReady` while the server is being restarted. Default: the policy's, true. */
+  readonly waitForReady?: boolean | undefined
+}
+
+export interface CallOptions extends WaitOptions {
+  /** True: running this call twice is as good as once, so it may be repeated when its outcome is unknown. Default: false. */
+  readonly idempotent?: boolean | undefined
+  /** Told about the call's progress, in order, before the call settles. What it throws, or promises and breaks, is logged once. */
+  readonly onProgress?: ((progress: Messages.Progress) => void) | undefined
+}
+
+/** How to borrow a connection. */
+export interface UseOptions {
+  /** Shortens the wait for a connection. Default: the policy's `acquireTimeout`. */
+  readonly timeout?: Duration.Input | undefined
+  readonly waitForReady?: boolean | undefined
+}
+
+/** Which tool, with which arguments. */
+export interface ToolCall {
+  readonly name: string
+  readonly arguments?: Readonly<Record<string, unknown>> | undefined
+}
+
+/** A request of any kind. */
+export interface McpRequest {
+  readonly method: string
+  readonly params?: object | undefined
+}
+
+/** Which prompt, with which arguments. */
+export interface PromptCall {
+  readonly name: string
+  readonly arguments?: Readonly<Record<string, string>> | undefined
+}
+
+/** What a prompt's argument or a resource template's variable may be completed to. */
+export interface CompletionRequest {
+  readonly ref: { readonly type: "ref/prompt"; readonly name: string } | {
+    readonly type: "ref/resource"
+    readonly uri: string
+  }
+  readonly argument: { readonly name: string; readonly value: string }
+  readonly context?: { readonly arguments?: Readonly<Record<string, string>> } | undefined
+}
+
+/**
+ * What happens to a call: progress any number of times, then its result. `skipped`: so many reports before this one were left out,
+ * because the reader was more than 1024 behind.
+ */
+export type ToolEvent =
+  | { readonly _tag: "Progress"; readonly progress: Messages.Progress; readonly skipped?: number }
+  | { readonly _tag: "Result"; readonly result: Messages.CallToolResult }
+
+/** Something a server said of its own accord. `params` is its own, unchecked. */
+export interface ServerNotification {
+  /** Its configured name. */
+  readonly server: string
+  /** For example `notifications/tools/list_changed`, `notifications/message`, `notifications/resources/updated`. */
+  readonly method: string
+  readonly params: unknown
+}
+
+/** Options of the application as a whole. `R`: what its handlers need. */
+export interface LayerOptions<R = never> {
+  /** What servers are told about the client. Default: holdfast and its version. */
+  readonly clientInfo?: { readonly name: string; readonly version: string; readonly title?: string } | undefined
+  /** What is offered to the servers: roots, sampling, elicitation. Default: nothing. */
+  readonly handlers?: ClientHandlers<R> | undefined
+  /** Where the credentials of configured HTTP servers come from, by the server's name: see `OAuth`. Default: their headers. */
+  readonly authorizers?: Readonly<Record<string, HttpAuthorizer>> | undefined
+  /**
+   * Which responses of configured HTTP servers mean that the session is lost, by the server's name: see `HttpLinkOptions`. Default: 404,
+   * and any refusal that says so.
+   */
+  readonly isSessionLost?: Readonly<Record<string, SessionLostClassifier>> | undefined
+  /** Limits over all servers (`maxConnections`, `drainTimeout`). What is said about a server in its config is the server's. */
+  readonly policy?: PoolPolicy.PoolPolicyInput | undefined
+}

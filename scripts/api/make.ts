@@ -1,0 +1,51 @@
+/**
+ * The API reference (`pnpm run docs`, into `dist/api`): pages made from the docstrings of every module that a package exports. Fails on a warning: a link that leads nowhere, a
+ * class, function, type or constant without a docstring, a tag that is misspelt.
+ *
+ * The tool reads types through TypeScript's JavaScript interface, which version 7 does not have yet: this folder has a version 6 of its own.
+ */
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import { Application, type TypeDocOptions } from "typedoc"
+
+const root = Path.resolve(import.meta.dirname, "../..")
+const out = process.argv[2] ?? Path.join(root, "dist/api")
+
+const packages = ["core", "protocol", "process", "mcp", "server", "jobs", "daemon"]
+
+const modules = packages
+  .flatMap((name) => {
+    const folder = Path.join(root, "packages", name, "src")
+    return Fs.globSync("**/*.ts", { cwd: folder, exclude: (path) => path.startsWith("internal") })
+      .filter((path) => !path.startsWith("internal") && !/(^|\/)(index|main)\.ts$/.test(path))
+      .map((path) => Path.join(folder, path))
+  })
+
+const options: TypeDocOptions = {
+  disableSources: true,
+  entryPoints: modules.toSorted(),
+  excludeExternals: true,
+  excludeInternal: true,
+  excludePrivate: true,
+  externalSymbolLinkMappings: { "@modelcontextprotocol/sdk": { "*": "#" }, effect: { "*": "#" } },
+  githubPages: false,
+  hideGenerator: true,
+  includeVersion: true,
+  name: "Holdfast",
+  out,
+  packagesRequiringDocumentation: packages.map((name) => `@holdfast/${name}`),
+  requiredToBeDocumented: ["Class", "Function", "Interface", "TypeAlias", "Variable"],
+  readme: Path.join(root, "README.md"),
+  skipErrorChecking: true,
+  tsconfig: Path.join(root, "scripts/api/tsconfig.json"),
+  validation: { invalidLink: true, notDocumented: true, notExported: false }
+}
+
+const app = await Application.bootstrapWithPlugins(options)
+const project = await app.convert()
+if (project === undefined) process.exit(1)
+app.validate(project)
+await app.generateOutputs(project)
+const { errorCount, warningCount } = app.logger
+console.log(`${modules.length} modules: ${errorCount} errors, ${warningCount} warnings`)
+process.exitCode = errorCount + warningCount === 0 ? 0 : 1
