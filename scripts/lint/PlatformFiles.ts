@@ -210,11 +210,6 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
     reason: "kills what is left when this program exits, where no fiber runs any more"
   },
   {
-    file: "packages/process/src/internal/Orphans.ts",
-    allows: ["process", "timers"],
-    reason: "signals what dead runtimes have left, and gives it time to die"
-  },
-  {
     file: "packages/process/src/internal/ProcFs.ts",
     allows: ["process", "io"],
     reason: "reads the process table"
@@ -239,11 +234,6 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
     file: "packages/process/src/internal/TagWalk.ts",
     allows: ["timers"],
     reason: "cuts a walk through the process table into turns of the event loop"
-  },
-  {
-    file: "packages/process/src/internal/WindowsCommand.ts",
-    allows: ["io"],
-    reason: "looks for the file that a command means on Windows"
   },
   {
     file: "packages/process/src/internal/SpawnDiagnosis.ts",

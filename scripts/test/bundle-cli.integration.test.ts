@@ -22,12 +22,7 @@ describe("the published holdfast", () => {
         "./hot/unwritable.js",
         "./internal/nodeMain.js",
         "./shim.cjs",
-        "@holdfast/daemon/DaemonStart",
-        "node:buffer",
         "node:fs",
-        "node:module",
-        "node:net",
-        "node:os",
         "node:path",
         "node:process",
         "node:util/types"

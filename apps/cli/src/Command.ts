@@ -4,6 +4,8 @@
  * A word's code (`commands/`) is loaded when it runs, so that `--help`, `--version` and mistakes answer at once.
  */
 import * as CliCommand from "effect/cli/Command"
+import { answer } from "./words/answer.ts"
+import { batch } from "./words/batch.ts"
 import { call } from "./words/call.ts"
 import { complete } from "./words/complete.ts"
 import { daemon } from "./words/daemon.ts"
@@ -14,6 +16,7 @@ import { logs } from "./words/logs.ts"
 import { close, drain, reset } from "./words/operations.ts"
 import { prompt } from "./words/prompt.ts"
 import { prompts } from "./words/prompts.ts"
+import { questions } from "./words/questions.ts"
 import { read } from "./words/read.ts"
 import { resources } from "./words/resources.ts"
 import { root } from "./words/root.ts"
@@ -30,11 +33,14 @@ export { Outcome } from "./Outcome.ts"
 export const command = root.pipe(CliCommand.withSubcommands([
   tools,
   call,
+  batch,
   resources,
   read,
   prompts,
   prompt,
   complete,
+  questions,
+  answer,
   connect,
   wrap,
   servers,

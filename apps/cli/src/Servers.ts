@@ -9,13 +9,14 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as path from "node:path"
-import type { Duplex } from "node:stream"
 import type { FoundConfig } from "./ConfigSearch.ts"
 import { note } from "./Quiet.ts"
 import { Shell } from "./Shell.ts"
 
-/** The first connection to a server through the daemon, if the hot path has made one. */
-export const First = Context.Reference<Duplex | undefined>("holdfast/First", { defaultValue: () => undefined })
+/** The call that the hot path has begun through the daemon, if it has. */
+export const BegunCall = Context.Reference<DaemonLink.BegunCall | undefined>("holdfast/BegunCall", {
+  defaultValue: () => undefined
+})
 
 /** What a command wants of its servers besides. */
 export interface More {
@@ -38,7 +39,7 @@ export const layer = (
   Layer.unwrap(Effect.gen(function*() {
     const { directory, usesDaemon, version } = yield* Shell
     const isThroughDaemon = usesDaemon && !direct
-    const first = yield* First
+    const begun = yield* BegunCall
     const context = yield* Effect.context<Shell>()
     let isTold = false
     const onDirect = (why: string): Effect.Effect<void> =>
@@ -56,7 +57,7 @@ export const layer = (
       return [
         name,
         isThroughDaemon && (endpoint._tag === "Stdio" || !(isAsked || isHost))
-          ? { ...server, endpoint: DaemonLink.through(endpoint, { program: "holdfast", wants, use, onDirect, first }) }
+          ? { ...server, endpoint: DaemonLink.through(endpoint, { program: "holdfast", wants, use, onDirect, begun }) }
           : server
       ] as const
     })

@@ -51,6 +51,7 @@ import { resolveWish } from "./internal/resolveWish.ts"
 import type { ControlOptions } from "./internal/sdk/controlServer.ts"
 import { serveControl } from "./internal/serveControl.ts"
 import { serveServer } from "./internal/serveServer.ts"
+import * as ToolCalls from "./internal/toolCalls.ts"
 import type { UrlServers, WantedUrl } from "./internal/urlServers.ts"
 import * as ServerPool from "./ServerPool.ts"
 import type { WantedServer } from "./ServerTarget.ts"
@@ -105,6 +106,7 @@ export const run = Effect.fnUntraced(
       digestOf: (server) => SharedServers.digestOf(place, server)
     })
     const calls = yield* CallLog.make(options.writeCalls ?? (() => {}), journal)
+    const toolCalls = ToolCalls.make({ pool, version, makesWay })
     const scope = yield* Effect.scope
     const { former } = options
     if (former !== undefined) {
@@ -189,7 +191,13 @@ export const run = Effect.fnUntraced(
       explain: pool.explain,
       operate: pool.operate
     }
-    const accepted: Hello.Answer = { holdfast: Hello.protocol, version, pid, ...(!makesWay && { stays: true }) }
+    const accepted: Hello.Answer = {
+      holdfast: Hello.protocol,
+      version,
+      pid,
+      calls: true,
+      ...(!makesWay && { stays: true })
+    }
 
     /** `isFormer`: by the socket of a daemon that has made way, where it is asked of itself only. */
     const serve = (socket: net.Socket, isFormer: boolean): Effect.Effect<void> =>
@@ -249,7 +257,8 @@ export const run = Effect.fnUntraced(
                 calls,
                 journal,
                 parked,
-                runForDaemon
+                runForDaemon,
+                toolCalls
               })
             }),
           () =>

@@ -28,20 +28,31 @@ export interface DaemonLinkOptions {
   readonly use?: Hello.Use | undefined
   /** Told when a server is started without the daemon, with the reason. */
   readonly onDirect: (why: string) => Effect.Effect<void>
-  /** A session with this server that has begun already: the first connection. Default: each is made anew. */
-  readonly first?: Duplex | undefined
+  /** What another part of the program has begun with this server already. Default: nothing. */
+  readonly begun?: BegunCall | undefined
+}
+
+/** A call of a tool that was sent before there was a link. */
+export interface BegunCall {
+  /** The session on which it was: the first connection. Undefined: there is none any more. */
+  readonly connection: Duplex | undefined
+  /** Why it was lost, if it was, once: the next call of a tool is that one, and has its fate. */
+  readonly takeLoss: () => string | undefined
 }
 
 /** The endpoint, reached through the daemon. One whose credentials come from this program is reached directly. */
-export const through = (endpoint: Endpoint, options: DaemonLinkOptions): Endpoint => {
-  const open = opener(endpoint, options)
-  if (endpoint._tag === "Stdio") return Endpoint.stdio({ ...endpoint, open })
-  if (endpoint.authorizer !== undefined) return endpoint
-  return endpoint._tag === "Http" ? Endpoint.http({ ...endpoint, open }) : Endpoint.sse({ ...endpoint, open })
-}
+export const through = (endpoint: Endpoint, options: DaemonLinkOptions): Endpoint =>
+  endpoint._tag === "Stdio"
+    ? Endpoint.stdio({ ...endpoint, open: opener(endpoint, options) })
+    : endpoint.authorizer !== undefined
+    ? endpoint
+    : endpoint._tag === "Http"
+    ? Endpoint.http({ ...endpoint, open: opener(endpoint, options) })
+    : Endpoint.sse({ ...endpoint, open: opener(endpoint, options) })
 
 const opener = (endpoint: Endpoint, options: DaemonLinkOptions): OpenOwnLink => {
-  let { first } = options
+  const { begun } = options
+  let first = begun?.connection
   return ({ maxMessageBytes, server }, receiver, direct) => {
     const dialled = Effect.tryPromise({
       try: (signal) =>
@@ -66,7 +77,7 @@ const opener = (endpoint: Endpoint, options: DaemonLinkOptions): OpenOwnLink => 
     return Effect.matchEffect(connected, {
       onFailure: (why) => Effect.andThen(options.onDirect(why), direct),
       onSuccess: ({ socket }) => {
-        const requests = new Requests(server, receiver)
+        const requests = new Requests(server, receiver, begun)
         const ended = Effect.callback<LinkClosed>((resume) => {
           socket.once(
             "close",
@@ -112,12 +123,19 @@ class Requests implements LinkReceiver {
   readonly #receiver: LinkReceiver
   readonly #open = new Map<JsonRpc.RequestId, Outbound>()
 
-  constructor(server: string, receiver: LinkReceiver) {
+  readonly #begun: BegunCall | undefined
+
+  constructor(server: string, receiver: LinkReceiver, begun: BegunCall | undefined) {
     this.#server = server
     this.#receiver = receiver
+    this.#begun = begun
   }
 
   post(link: Link, outbound: Outbound): void {
+    const loss = outbound.method === "tools/call" ? this.#begun?.takeLoss() : undefined
+    if (loss !== undefined) {
+      return outbound.onFailure({ _tag: "Lost", delivery: "Unknown", description: this.#without(loss) })
+    }
     if (outbound.id !== undefined) this.#open.set(outbound.id, outbound)
     link.post(outbound)
   }

@@ -82,6 +82,8 @@ export type Answer =
     readonly pid: number
     /** True: it makes way for no newer one. It was started by a supervisor, which would only start it again. */
     readonly stays?: boolean | undefined
+    /** True: it knows `CallRequest`. */
+    readonly calls?: boolean | undefined
   }
   | { readonly holdfast: number; readonly error: { readonly code: RefusalCode; readonly message: string } }
 
@@ -121,12 +123,12 @@ export const decodeHello = (line: string): Hello | string => {
 export const decodeAnswer = (line: string): Answer | undefined => {
   const value = objectIn(line)
   if (value === undefined || typeof value["holdfast"] !== "number") return undefined
-  const { error, holdfast, pid, stays, version } = value
+  const { calls, error, holdfast, pid, stays, version } = value
   if (isMembers(error) && typeof error["message"] === "string") {
     return { holdfast, error: { code: codeOf(error["code"]), message: error["message"] } }
   }
   if (typeof version !== "string" || typeof pid !== "number") return undefined
-  return { holdfast, version, pid, ...(stays === true && { stays }) }
+  return { holdfast, version, pid, ...(calls === true && { calls }), ...(stays === true && { stays }) }
 }
 
 const wishOf = (wants: unknown): Wish | string => {

@@ -6,7 +6,6 @@
  * socket for that.
  */
 import * as LineFraming from "@holdfast/protocol/LineFraming"
-import { randomBytes } from "node:crypto"
 import type { Socket } from "node:net"
 import * as path from "node:path"
 import type { Readable, Writable } from "node:stream"
@@ -85,7 +84,7 @@ export const run = (options: ShimOptions): Promise<void> =>
         const timer = setTimeout(run, millis).unref()
         return () => clearTimeout(timer)
       },
-      newId: () => randomBytes(9).toString("base64url")
+      newId: () => process.getBuiltinModule("node:crypto").randomBytes(9).toString("base64url")
     })
     const hear = (line: string): void => long === undefined ? session.hostSaid(line) : long.hostSaid(line)
     const finish = (): void => {
