@@ -27,7 +27,10 @@ describe("the published holdfast", () => {
         "node:process",
         "node:util/types"
       ])
-      assert.deepStrictEqual(loadedBy(shim).filter((id) => !id.startsWith("node:")), ["@holdfast/daemon/DaemonStart"])
+      assert.deepStrictEqual(loadedBy(shim).filter((id) => !id.startsWith("node:")), [
+        "#jsonc-parser",
+        "@holdfast/daemon/DaemonStart"
+      ])
       const { status, stderr, stdout } = spawnSync(process.execPath, [main, "--version"], { encoding: "utf8" })
       assert.deepStrictEqual([status, stderr], [0, ""])
       assert.match(stdout, /^\d+\.\d+\.\d+\n$/)

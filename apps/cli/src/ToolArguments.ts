@@ -10,7 +10,6 @@ import { nearNames } from "@holdfast/mcp/NearNames"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { isNativeError } from "node:util/types"
-import type { ArgumentJudge } from "./ArgumentJudge.ts"
 import { CliFailure, type Problem } from "./CliFailure.ts"
 import { ExitCode } from "./ExitCode.ts"
 import { Shell } from "./Shell.ts"
@@ -49,7 +48,7 @@ export const fit = Effect.fnUntraced(function*(tool: string, inputSchema: unknow
 
 /** Judges values for many calls: each schema is compiled once. */
 export const judging = () => {
-  const known = new Map<string, Result.Result<ArgumentJudge, string>>()
+  const known = new Map<string, Result.Result<ArgumentReadings.Judge, string>>()
   return {
     judge: Effect.fnUntraced(function*(tool: string, inputSchema: unknown, values: object) {
       const { make } = yield* judges
