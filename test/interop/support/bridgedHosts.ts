@@ -1,5 +1,4 @@
 /** Clients of both versions of the SDK before servers behind `holdfast wrap`: what they list, call, hear and are asked. */
-import { assert } from "@effect/vitest"
 import { Client as ClientV2 } from "@modelcontextprotocol/client"
 import { StdioClientTransport as StdioV2 } from "@modelcontextprotocol/client/stdio"
 import { Client as ClientV1 } from "@modelcontextprotocol/sdk/client/index.js"
@@ -49,23 +48,32 @@ interface Host {
   readonly call: (name: string, args: Record<string, string>, onprogress?: Reported) => Promise<object>
 }
 
-const judge = async ({ call, tools }: Host): Promise<void> => {
-  const textOf = (result: object): unknown =>
-    "content" in result && Array.isArray(result.content) ? result.content[0]?.text : undefined
-  assert.sameMembers([...await tools()], ["echo", "report", "ask"])
-  assert.strictEqual(textOf(await call("echo", { text: "hi" })), "hi")
-  const seen: Array<number> = []
-  const echoes: Array<Promise<object>> = []
-  const reported = await call("report", {}, ({ progress }) => {
-    seen.push(progress)
-    echoes.push(call("echo", { text: "on" }))
-  })
-  assert.deepStrictEqual([seen, textOf(reported)], [[1], "reported"])
-  await Promise.all(echoes)
-  assert.strictEqual(textOf(await call("ask", {})), "you are Ann")
+/** What a host that works has to tell. */
+export const right = {
+  tools: ["ask", "echo", "report"],
+  echo: "hi",
+  progress: [1],
+  report: "reported",
+  ask: "you are Ann"
 }
 
-/** Fails where something of it is not as it should be. */
+const look = async ({ call, tools }: Host): Promise<typeof right> => {
+  const textOf = (result: object): string =>
+    "content" in result && Array.isArray(result.content) ? String(result.content[0]?.text) : "nothing"
+  const progress: Array<number> = []
+  const echoes: Array<Promise<object>> = []
+  const listed = (await tools()).toSorted()
+  const echo = textOf(await call("echo", { text: "hi" }))
+  const report = textOf(
+    await call("report", {}, (told) => {
+      progress.push(told.progress)
+      echoes.push(call("echo", { text: "on" }))
+    })
+  )
+  await Promise.all(echoes)
+  return { tools: listed, echo, progress, report, ask: textOf(await call("ask", {})) }
+}
+
 export const asV1 = async (
   command: { readonly command: string; readonly args: Array<string>; readonly env: Record<string, string> }
 ) => {
@@ -74,7 +82,7 @@ export const asV1 = async (
   // The SDK's declaration of its own transport does not allow for exact optional properties.
   await client.connect(new StdioV1(command) as Parameters<typeof client.connect>[0])
   try {
-    await judge({
+    return await look({
       tools: async () => (await client.listTools()).tools.map(({ name }) => name),
       call: (name, args, onprogress = () => {}) => client.callTool({ name, arguments: args }, undefined, { onprogress })
     })
@@ -96,8 +104,9 @@ export const asV2 = async (
   client.setRequestHandler("elicitation/create", () => ({ action: "accept", content: { name: "Ann" } }))
   await client.connect(new StdioV2(command))
   try {
-    assert.strictEqual(client.getNegotiatedProtocolVersion(), spoken)
-    await judge({
+    const revision = client.getNegotiatedProtocolVersion()
+    if (revision !== spoken) throw new Error(`${revision} was agreed on instead of ${spoken}`)
+    return await look({
       tools: async () => (await client.listTools()).tools.map(({ name }) => name),
       call: (name, args, onprogress = () => {}) => client.callTool({ name, arguments: args }, { onprogress })
     })
