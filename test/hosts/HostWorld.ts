@@ -66,10 +66,24 @@ export const make = (): HostWorld => {
     leave,
     async [Symbol.asyncDispose]() {
       await leave()
+      // A host that was ended while its shim started the daemon has left that behind.
+      for (const pid of processesOf(home)) process.kill(pid, "SIGTERM")
+      await until(() => processesOf(home).length === 0)
       fs.rmSync(home, { recursive: true, force: true, maxRetries: 10 })
     }
   }
 }
+
+/** Processes that keep their state there. */
+const processesOf = (home: string): ReadonlyArray<number> =>
+  fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {
+    try {
+      return fs.readFileSync(`/proc/${pid}/environ`, "latin1").split("\0").includes(`XDG_STATE_HOME=${home}`)
+    } catch {
+      // It has ended meanwhile, or is another user's.
+      return false
+    }
+  })
 
 /** Kills it, and resolves when it has ended. */
 export const kill = async (pid: number): Promise<void> => {

@@ -26,13 +26,15 @@ export interface More {
   readonly handlers?: ClientHandlers | undefined
   /** True: a legacy server has this command alone, so that it can ask it. Default: it shares its process with others that ask once. */
   readonly isHost?: boolean | undefined
+  /** True: a person answers. A server behind a url is reached directly then: it has no way to ask through the daemon. Default: false. */
+  readonly isAsked?: boolean | undefined
 }
 
 /** `direct`: every server is started by this command, and ends with it. */
 export const layer = (
   config: FoundConfig,
   direct: boolean,
-  { handlers, isFile = true, isHost = false }: More = {}
+  { handlers, isAsked = false, isFile = true, isHost = false }: More = {}
 ) =>
   Layer.unwrap(Effect.gen(function*() {
     const { directory, usesDaemon, version } = yield* Shell
@@ -54,7 +56,7 @@ export const layer = (
       const wants = isFile ? { server: name, config: file } : undefined
       return [
         name,
-        isThroughDaemon
+        isThroughDaemon && (endpoint._tag === "Stdio" || !(isAsked || isHost))
           ? { ...server, endpoint: DaemonLink.through(endpoint, { program: "holdfast", wants, use, onDirect, begun }) }
           : server
       ] as const

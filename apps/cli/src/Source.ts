@@ -95,10 +95,7 @@ export const only = (config: FoundConfig, names: ReadonlyArray<string>): FoundCo
 export const layer = (
   input: SourceInput,
   source: Source,
-  more: Omit<Servers.More, "isFile"> & {
-    /** A person answers what servers ask. */
-    readonly isAsked?: boolean
-  } = {}
+  more: Omit<Servers.More, "isFile"> = {}
 ) => {
   const { config } = source
   const servers = new Map([...config.servers].map(([name, server]) =>

@@ -288,7 +288,7 @@ export const Event = Schema.Union([
     isError: Schema.optional(Schema.Boolean),
     millis: Schema.Finite
   }),
-  /** A client was not let in, or got no server. `by`: undefined where it has not said who it is. */
+  /** A client was not let in, or got no server. `by`: undefined where it has not said its name. */
   Schema.Struct({
     event: Schema.Literal("refused"),
     ...common,

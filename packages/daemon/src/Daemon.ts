@@ -132,6 +132,8 @@ export const run = Effect.fnUntraced(
     )
     const known = CatalogueFiles.lister({ XDG_STATE_HOME: path.dirname(place.shared.directory) })
     /** For what outlives a session, such as a parked call. */
+    /** Sessions to be told when it makes way. */
+    const leaving = new Set<() => void>()
     const runForDaemon = yield* FiberSet.makeRuntime<never, void, never>()
     const idle = yield* FiberHandle.make<void, never>()
     const stop = (why: string): Effect.Effect<void> => Effect.asVoid(Deferred.succeed(stopped, why))
@@ -242,8 +244,8 @@ export const run = Effect.fnUntraced(
                 })
               }
               yield* answer(socket, accepted)
-              const connect = () => DaemonClient.connect({ ...hello, wants, place, version })
-              const successor = { isThere: () => isLeaving, connect }
+              const connect = () => DaemonClient.connect({ ...hello, wants, place, version, moves: undefined })
+              const successor = { isThere: () => isLeaving, watchers: leaving, connect }
               yield* serveServer(socket, {
                 pool,
                 urls,
@@ -251,6 +253,7 @@ export const run = Effect.fnUntraced(
                 who: session,
                 isModernHost: hello.modern === true,
                 successor,
+                moves: hello.moves === true,
                 calls,
                 journal,
                 parked,
@@ -309,6 +312,7 @@ export const run = Effect.fnUntraced(
           ({ message }) => Effect.logWarning(message)
         )
         yield* Effect.forkIn(pool.drain, scope)
+        for (const tell of [...leaving]) tell()
         // It may have no session. The answer to this is to arrive first.
         yield* Effect.forkIn(Effect.andThen(Effect.sleep("1 second"), rest), scope)
         return taken

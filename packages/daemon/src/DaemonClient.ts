@@ -29,6 +29,7 @@ export interface ConnectOptions {
   readonly shared?: boolean | undefined
   readonly handOn?: boolean | undefined
   readonly modern?: boolean | undefined
+  readonly moves?: boolean | undefined
   /** False: a daemon that is not there is a refusal. Default: it is started. */
   readonly start?: boolean | undefined
   /** Of the program that it is for. Default: this process. */
@@ -150,7 +151,8 @@ const helloOf = (options: ConnectOptions, place: DaemonPlace.DaemonPlace): Hello
   use: options.use,
   shared: options.shared,
   handOn: options.handOn,
-  modern: options.modern
+  modern: options.modern,
+  moves: options.moves
 })
 
 /** Undefined: the daemon has ended before its answer. */

@@ -3,6 +3,7 @@
  */
 import { isOurs } from "./DeliveryError.ts"
 import { Greeter } from "./Greeter.ts"
+import { movedLine } from "./Hello.ts"
 import type { Loss, Opening, Upstream } from "./HostSession.ts"
 import * as RawMessage from "./RawMessage.ts"
 
@@ -12,6 +13,8 @@ export interface DaemonUpstreamOptions {
   /** Gives the daemon a line, without its end. What is written to a socket may have arrived. */
   readonly toDaemon: (text: string) => void
   readonly close: () => void
+  /** Another daemon is to be asked from now on: see `Hello.movedLine`. Default: that is not said to this client. */
+  readonly onMoved?: (() => void) | undefined
 }
 
 /** What a connection to the daemon brings. */
@@ -21,7 +24,8 @@ export interface DaemonLines {
 }
 
 /** Begins a session on a connection that is there. */
-export const begin = ({ close, initialize, opening, toDaemon }: DaemonUpstreamOptions): DaemonLines => {
+export const begin = ({ close, initialize, onMoved, opening, toDaemon }: DaemonUpstreamOptions): DaemonLines => {
+  let isMoved = false
   const upstream = (greeting: RawMessage.RawMessage | undefined): Upstream => ({
     greeting,
     send: (message, onHandOff) => {
@@ -34,7 +38,10 @@ export const begin = ({ close, initialize, opening, toDaemon }: DaemonUpstreamOp
   const greeter = initialize && new Greeter({
     question: initialize,
     toServer: toDaemon,
-    onGreeted: (greeting) => opening.onOpen(upstream(greeting)),
+    onGreeted: (greeting) => {
+      opening.onOpen(upstream(greeting))
+      if (isMoved) onMoved?.()
+    },
     onRefused: (refusal) => {
       const { code, message } = RawMessage.membersOf(refusal.value["error"])
       const said = isOurs(refusal) ? String(message) : `the server refused initialize: ${message} (code ${code})`
@@ -46,7 +53,12 @@ export const begin = ({ close, initialize, opening, toDaemon }: DaemonUpstreamOp
   else greeter.begin()
   return {
     onLine: (text) => {
-      if (greeter !== undefined && !greeter.isOver) return greeter.serverSaid(text)
+      const isGreeting = greeter !== undefined && !greeter.isOver
+      if (text === movedLine && onMoved !== undefined) {
+        isMoved = true
+        return isGreeting ? undefined : onMoved()
+      }
+      if (isGreeting) return greeter.serverSaid(text)
       const messages = RawMessage.read(text)
       if (typeof messages !== "string") { for (const message of messages) opening.onMessage(message) }
     },

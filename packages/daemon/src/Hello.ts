@@ -64,7 +64,15 @@ export interface Hello {
   readonly handOn?: boolean | undefined
   /** True: the client knows the modern era only, and is told that a legacy server speaks it. Default: it finds that out, and says `initialize`. */
   readonly modern?: boolean | undefined
+  /** True: the client goes to a newer daemon when it is told `movedLine`. Default: the older one passes on for it. */
+  readonly moves?: boolean | undefined
 }
+
+/**
+ * What a daemon that has made way says to a client that moves, once it has no process that is this client's alone: as soon as nothing of the client is
+ * on the way, the client is to connect anew.
+ */
+export const movedLine = `{"jsonrpc":"2.0","method":"notifications/holdfast/moved"}`
 
 /** The daemon's answer. */
 export type Answer =
@@ -94,7 +102,7 @@ export const decodeHello = (line: string): Hello | string => {
   if (!isTexts(environment)) return "environment: an object of texts is missing"
   const wish = wishOf(wants)
   if (typeof wish === "string") return `wants: ${wish}`
-  const { handOn, modern, shared, use } = value
+  const { handOn, modern, moves, shared, use } = value
   return {
     holdfast,
     token,
@@ -106,7 +114,8 @@ export const decodeHello = (line: string): Hello | string => {
     use: use === "once" ? "once" : "host",
     shared: typeof shared === "boolean" ? shared : undefined,
     handOn: typeof handOn === "boolean" ? handOn : undefined,
-    modern: modern === true ? true : undefined
+    modern: modern === true ? true : undefined,
+    moves: moves === true ? true : undefined
   }
 }
 

@@ -412,7 +412,7 @@ export const make = Effect.fnUntraced(function*(
       },
       interrupted: () => {
         const waited = clock.currentTimeMillisUnsafe() - at
-        // Else nobody wanted it any more.
+        // Else it was not wanted any more.
         if (isOver || waited < policy.connectTimeout) return
         const failedStep = endStep()
         const reason = "HandshakeTimeout"

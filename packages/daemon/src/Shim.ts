@@ -15,7 +15,7 @@ import * as CatalogueFiles from "./CatalogueFiles.ts"
 import * as DaemonClient from "./DaemonClient.ts"
 import { DaemonRefusal } from "./DaemonRefusal.ts"
 import * as DaemonUpstream from "./DaemonUpstream.ts"
-import { HostSession, type Opening } from "./HostSession.ts"
+import { HostSession, type Loss, type Opening } from "./HostSession.ts"
 import { LongCalls } from "./LongCalls.ts"
 import type * as RawMessage from "./RawMessage.ts"
 
@@ -52,6 +52,8 @@ export const run = (options: ShimOptions): Promise<void> =>
         output.once("drain", () => source.resume())
       }
     }
+    /** Goes to the newer daemon, once it has been told that there is one. */
+    let moveIfQuiet = (): void => {}
     const isAnswered = (): boolean => session.pending === (long?.unawaited ?? 0)
     const session = new HostSession({
       place: "shim",
@@ -60,10 +62,17 @@ export const run = (options: ShimOptions): Promise<void> =>
         if (long === undefined) write(text)
         else long.sessionSaid(text)
         if (isEnding && isAnswered()) finish()
+        else moveIfQuiet()
       },
       open: (initialize, opening) => {
+        moveIfQuiet = () => {}
         open(options, initialize, opening, (socket) => {
           current = socket
+        }, () => {
+          moveIfQuiet = () => {
+            if (session.pending === 0) opening.onLost(moved)
+          }
+          moveIfQuiet()
         })
       }
     })
@@ -110,6 +119,9 @@ export const run = (options: ShimOptions): Promise<void> =>
     })
   })
 
+/** Nothing was on the way. */
+const moved: Loss = { reason: "ConnectionLost", message: "a newer daemon has taken over" }
+
 /** Where nothing can be kept, the server answers everything. */
 const memoryOf = (options: ShimOptions): Catalogue | undefined => {
   const { directory, eager, environment, modern, onNotice, wants } = options
@@ -143,7 +155,8 @@ const open = (
   options: ShimOptions,
   initialize: RawMessage.RawMessage | undefined,
   opening: Opening,
-  onSocket: (socket: Socket) => void
+  onSocket: (socket: Socket) => void,
+  onMoved: () => void
 ): void => {
   const begin = ({ socket }: DaemonClient.DaemonConnection): void => {
     onSocket(socket)
@@ -157,7 +170,8 @@ const open = (
       initialize,
       opening,
       toDaemon: (text) => void socket.write(`${text}\n`),
-      close: () => void socket.end()
+      close: () => void socket.end(),
+      onMoved
     })
     socket.resume()
   }
@@ -166,5 +180,5 @@ const open = (
       reason: error instanceof DaemonRefusal ? error.code : "NotStarted",
       message: isNativeError(error) ? error.message : String(error)
     })
-  DaemonClient.connect({ ...options, use: "host" }).then(begin, refuse)
+  DaemonClient.connect({ ...options, use: "host", moves: true }).then(begin, refuse)
 }

@@ -73,6 +73,30 @@ describe("a newer version of the daemon", () => {
     assert.isFalse(w.starts().some(Home.isAlive))
   })
 
+  it("is gone to by shims that have no process of their own: those that listen at once, and the old daemon ends", async () => {
+    await using w = World.make("changing", asVersion("1.0.0"))
+    const [listening, quiet, unused] = [w.wrap({ shared: true }), w.wrap({ shared: true }), w.wrap({ shared: true })]
+    const subscribe = (id: number): string =>
+      JSON.stringify({ jsonrpc: "2.0", id, method: "resources/subscribe", params: { uri: "a:b" } })
+    for (const each of [listening, quiet]) {
+      await each.greet()
+      assert.match(
+        await each.ask(`{"jsonrpc":"2.0","id":"p","method":"tools/call","params":{"name":"count"}}`),
+        /"id":"p"/
+      )
+    }
+    await listening.ask(subscribe(1))
+    const old = w.home.daemonPid()
+    const next = await w.connect({ environment: { ...w.home.environment, ...asVersion("1.1.0") } })
+    assert.notStrictEqual(w.home.daemonPid(), old)
+    // None of the hosts says a word.
+    assert.match(await listening.next(), /"notifications\/resources\/updated","params":\{"uri":"a:b"\}/)
+    await Home.until(() => !Home.isAlive(old))
+    assert.lengthOf(w.record().filter((line) => line === "resources/subscribe a:b"), 2)
+    assert.strictEqual(await quiet.call("count"), "1")
+    for (const host of [listening, quiet, unused, next]) host.leave()
+  })
+
   it("changes the daemon once at most, however two versions alternate; an older one never takes over", async () => {
     await using home = Home.make()
     const run = (version: string) =>

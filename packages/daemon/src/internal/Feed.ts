@@ -1,7 +1,7 @@
 /**
- * The last items of what goes on and on, numbered, for those who read and for those who follow.
+ * The last items of what goes on and on, numbered, for readers and for followers.
  *
- * Plain and synchronous: adding costs hardly anything while nobody follows.
+ * Plain and synchronous: adding costs hardly anything while there is no follower.
  */
 
 export interface FeedOptions<A> {

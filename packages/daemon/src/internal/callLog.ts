@@ -101,7 +101,7 @@ const outcomeOf = (fate: Fate): { readonly code?: number | undefined; readonly i
   return RawMessage.membersOf(result)["isError"] === true ? { isError: true } : {}
 }
 
-/** Of a list or a call that got no result. Undefined: it got one, or nobody wanted it any more. */
+/** Of a list or a call that got no result. Undefined: it got one, or its client wanted it no more. */
 const faultOf = (request: RawMessage.RawMessage, fate: Fate) => {
   if (fate === "cancelled" || fate === "left") return undefined
   const failedStep = request.method === "tools/call" ? "call" as const : "list" as const

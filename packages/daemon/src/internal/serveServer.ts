@@ -11,6 +11,7 @@ import type * as Scope from "effect/Scope"
 import type * as net from "node:net"
 import type { DaemonConnection } from "../DaemonClient.ts"
 import type { SessionStatus } from "../DaemonStatus.ts"
+import { movedLine } from "../Hello.ts"
 import { HostSession, type Loss, type Opening, type Upstream } from "../HostSession.ts"
 import { LegacyHostBridge } from "../LegacyHostBridge.ts"
 import * as ModernHostBridge from "../ModernHostBridge.ts"
@@ -37,6 +38,8 @@ export interface ServedSession {
   /** It knows the modern era only. */
   readonly isModernHost: boolean
   readonly successor: Successor
+  /** Its client goes to the successor when it is told to. */
+  readonly moves: boolean
   readonly calls: CallLog
   /** For a client that says a call in the words of a command line. */
   readonly toolCalls: ToolCalls.ToolCalls
@@ -49,6 +52,8 @@ export interface ServedSession {
 /** The newer daemon that this one has made way for, or will. */
 export interface Successor {
   readonly isThere: () => boolean
+  /** Told when it is. */
+  readonly watchers: Set<() => void>
   /** The same session there. */
   readonly connect: () => Promise<DaemonConnection>
 }
@@ -61,7 +66,8 @@ export interface Successor {
  */
 export const serveServer = (
   socket: net.Socket,
-  { calls, isModernHost, journal, parked, pool, runForDaemon, successor, toolCalls, urls, wanted, who }: ServedSession
+  { calls, isModernHost, journal, moves, parked, pool, runForDaemon, successor, toolCalls, urls, wanted, who }:
+    ServedSession
 ): Effect.Effect<void> =>
   Effect.scoped(Effect.gen(function*() {
     const run = yield* FiberSet.makeRuntime<never, void, never>()
@@ -70,6 +76,18 @@ export const serveServer = (
     /** Why there was no server for the question of the modern era. */
     let unanswered: { readonly loss: Loss; readonly until: bigint } | undefined
     let caller: SessionStatus | undefined
+    /** It has a process that is its alone, or waits for one. */
+    let hasOwn = false
+    let isOffered = false
+    const offer = (): void => {
+      if (!moves || isOffered || hasOwn || !successor.isThere()) return
+      isOffered = true
+      SocketLines.write(socket, `${movedLine}\n`)
+    }
+    yield* Effect.acquireRelease(
+      Effect.sync(() => successor.watchers.add(offer)),
+      () => Effect.sync(() => successor.watchers.delete(offer))
+    )
     const session = new HostSession({
       place: "daemon",
       observer: calls.watch(() => caller, wanted.name),
@@ -82,6 +100,8 @@ export const serveServer = (
         const own = caller = callerOf(who, initialize)
         const next = (): void => {
           caller = undefined
+          hasOwn = false
+          offer()
           run(passOn(successor.connect, initialize, opening))
         }
         if (successor.isThere()) return next()
@@ -98,6 +118,7 @@ export const serveServer = (
           }
           return void run(Effect.flatMap(urls, ({ hold }) => hold(wanted, initialize, own, opening)))
         }
+        hasOwn = true
         const question = initialize ?? (isJoined ? first : undefined)
         run(hold(pool, wanted, question, own, {
           ...opening,
@@ -106,6 +127,7 @@ export const serveServer = (
             opening.onOpen(upstream)
           },
           onLost: (loss) => {
+            hasOwn = false
             // A process that was waited for when the successor came is had there.
             if (loss === closed && successor.isThere()) return next()
             if (initialize === undefined && !isOpen && loss.refusal === undefined) {
@@ -117,8 +139,10 @@ export const serveServer = (
               journal.tell({ event: "refused", server: wanted.name, by: own, reason, message })
             }
             opening.onLost(loss)
+            offer()
           },
           onShared: (server) => {
+            hasOwn = false
             leaveIfQuiet = () => {
               if (server.isRetired() && session.pending === 0) opening.onLost(left)
             }
