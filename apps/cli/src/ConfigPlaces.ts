@@ -78,7 +78,9 @@ export const isThere = ({ file }: Place): boolean => {
 export const usersFile = (environment: Readonly<Record<string, string | undefined>> = process.env): string => {
   const said = environment["XDG_CONFIG_HOME"] ?? ""
   // The specification says to ignore others.
-  const folder = path.isAbsolute(said) ? said : path.join(environment["HOME"] || process.getBuiltinModule("node:os").homedir(), ".config")
+  const folder = path.isAbsolute(said)
+    ? said
+    : path.join(environment["HOME"] || process.getBuiltinModule("node:os").homedir(), ".config")
   return path.join(folder, "holdfast", "mcp.json")
 }
 

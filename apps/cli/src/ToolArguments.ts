@@ -4,14 +4,14 @@
  * A word that can be read in several ways is read so that all arguments together fit. A key given twice makes a list of two, where the tool
  * takes a list. Later sources win over earlier ones: standard input, `--args`, words.
  */
+import * as ArgumentReadings from "@holdfast/daemon/ArgumentReadings"
+import { InputSchema } from "@holdfast/daemon/InputSchema"
 import { nearNames } from "@holdfast/mcp/NearNames"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { isNativeError } from "node:util/types"
-import * as ArgumentReadings from "@holdfast/daemon/ArgumentReadings"
 import { CliFailure, type Problem } from "./CliFailure.ts"
 import { ExitCode } from "./ExitCode.ts"
-import { InputSchema } from "@holdfast/daemon/InputSchema"
 import { Shell } from "./Shell.ts"
 import { table } from "./Table.ts"
 

@@ -10,14 +10,14 @@
  * | `key:=@file`  | the JSON value in the file                                         |
  * | `-`           | a JSON object with arguments on standard input                     |
  */
+import type { Given, Word } from "@holdfast/daemon/ArgumentReadings"
+import * as ExactJson from "@holdfast/daemon/ExactJson"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
 import * as Predicate from "effect/Predicate"
 import { isNativeError } from "node:util/types"
 import { CliFailure } from "./CliFailure.ts"
-import type { Given, Word } from "@holdfast/daemon/ArgumentReadings"
-import * as ExactJson from "@holdfast/daemon/ExactJson"
 import { ExitCode } from "./ExitCode.ts"
 import { Shell } from "./Shell.ts"
 

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
+import { compile } from "@holdfast/daemon/SimpleSchema"
 import * as Result from "effect/Result"
 import * as ArgumentJudge from "../src/ArgumentJudge.ts"
-import { compile } from "@holdfast/daemon/SimpleSchema"
 
 const schemas: ReadonlyArray<unknown> = [
   true,
@@ -21,7 +21,10 @@ const schemas: ReadonlyArray<unknown> = [
   { allOf: [{ type: "object" }, { required: ["a"] }], minProperties: 1, maxProperties: 1 },
   { $ref: "#/$defs/it", $defs: { it: { type: "integer" } } },
   { properties: { a: { $ref: "#/definitions/x~1y" } }, definitions: { "x/y": { type: "string" } } },
-  { $defs: { list: { anyOf: [{ type: "integer" }, { type: "array", items: { $ref: "#/$defs/list" } }] } }, $ref: "#/$defs/list" },
+  {
+    $defs: { list: { anyOf: [{ type: "integer" }, { type: "array", items: { $ref: "#/$defs/list" } }] } },
+    $ref: "#/$defs/list"
+  },
   // Not known here, or no schema.
   { $ref: "#" },
   { $ref: "other.json" },

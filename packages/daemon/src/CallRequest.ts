@@ -30,7 +30,14 @@ export interface CallRequest {
 
 /** As a line. The id is its progress token, too. */
 export const encode = (id: string, { client, objects, tool, words }: CallRequest): string =>
-  `${JSON.stringify({ jsonrpc: "2.0", id, method, params: { tool, objects, words, client, _meta: { progressToken: id } } })}\n`
+  `${
+    JSON.stringify({
+      jsonrpc: "2.0",
+      id,
+      method,
+      params: { tool, objects, words, client, _meta: { progressToken: id } }
+    })
+  }\n`
 
 /** Reads the parameters. Undefined: they are none. */
 export const decode = (params: Readonly<Record<string, unknown>>): CallRequest | undefined => {

@@ -7,6 +7,7 @@
  *   not known here, a value that does not fit) nothing is said: a validator judges then, and has the words for it.
  * - A schema of a server cannot keep the daemon busy: it has no patterns here, which may take for ever to match.
  */
+import { isNativeError } from "node:util/types"
 import * as ExactJson from "./ExactJson.ts"
 
 /** True: the value fits. False: that is not known. */
@@ -21,7 +22,7 @@ export const compile = (schema: unknown): Fits => {
       return check(ExactJson.plain(value))
     } catch (error) {
       // A schema that refers to itself without end.
-      if (error instanceof RangeError) return false
+      if (isNativeError(error) && error.name === "RangeError") return false
       throw error
     }
   }
@@ -88,14 +89,14 @@ const isScalar = (value: unknown): boolean => typeof value !== "object" || value
 const bound = (holds: (said: number, value: number) => boolean): Keyword => (said) =>
   isNumber(said) ? (value) => typeof value !== "number" || holds(said, value) : undefined
 
-const size = (of: (value: unknown) => number | undefined, holds: (said: number, size: number) => boolean): Keyword =>
-(said) =>
-  isCount(said)
-    ? (value) => {
-      const size = of(value)
-      return size === undefined || holds(said, size)
-    }
-    : undefined
+const size =
+  (of: (value: unknown) => number | undefined, holds: (said: number, size: number) => boolean): Keyword => (said) =>
+    isCount(said)
+      ? (value) => {
+        const size = of(value)
+        return size === undefined || holds(said, size)
+      }
+      : undefined
 
 /** Characters are counted, not units. */
 const textLength = (value: unknown): number | undefined => typeof value === "string" ? [...value].length : undefined
@@ -153,8 +154,9 @@ const keywords: ReadonlyMap<string, Keyword> = new Map<string, Keyword>([
   ["const", (said) => isScalar(said) ? (value) => value === said : undefined],
   ["properties", (said, compile) => {
     const checks = compileMembers(said, compile)
-    return checks && ((value) =>
-      !isMembers(value) || checks.every(([name, check]) => !Object.hasOwn(value, name) || check(value[name])))
+    return checks &&
+      ((value) =>
+        !isMembers(value) || checks.every(([name, check]) => !Object.hasOwn(value, name) || check(value[name])))
   }],
   ["required", (said) => {
     if (!Array.isArray(said) || !said.every((name) => typeof name === "string")) return undefined
@@ -187,7 +189,8 @@ const keywords: ReadonlyMap<string, Keyword> = new Map<string, Keyword>([
 ])
 
 /** Names that references might mean instead of a path. */
-const hasNames = (definitions: Members): boolean => /"\$(?:id|anchor|dynamic\w+|recursive\w+)"/.test(JSON.stringify(definitions))
+const hasNames = (definitions: Members): boolean =>
+  /"\$(?:id|anchor|dynamic\w+|recursive\w+)"/.test(JSON.stringify(definitions))
 
 const types = ["string", "boolean", "number", "integer", "null", "array", "object"]
 

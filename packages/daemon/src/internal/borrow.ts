@@ -64,4 +64,3 @@ const reasons: Readonly<Record<string, string>> = {
   DialTimeout: "HandshakeTimeout",
   Quarantined: "Quarantined"
 }
-

@@ -132,36 +132,45 @@ export const make = (options: ToolCallsOptions): ToolCalls => {
   })
 
   /** Succeeds with the line of the answer. */
-  const carryOut = Effect.fnUntraced(function*(call: Call, caller: Caller): Effect.fn.Return<string, Lost, Scope.Scope> {
-    const { id, progressToken, request: { client, tool } } = call
-    const leased = yield* Effect.result(lease(caller, client))
-    if (Result.isFailure(leased)) {
-      const loss = toLoss(leased.failure)
-      caller.onUnopened(loss)
-      return lostBeforeIt(id, loss)
+  const carryOut = Effect.fnUntraced(
+    function*(call: Call, caller: Caller): Effect.fn.Return<string, Lost, Scope.Scope> {
+      const { id, progressToken, request: { client, tool } } = call
+      const leased = yield* Effect.result(lease(caller, client))
+      if (Result.isFailure(leased)) {
+        const loss = toLoss(leased.failure)
+        caller.onUnopened(loss)
+        return lostBeforeIt(id, loss)
+      }
+      const server = leased.success
+      const meta = server.greeting === undefined ? modernMeta(client) : ""
+      const attached = yield* attach(server, caller)
+      const tools = yield* toolsOf(server, attached, meta)
+      const values = tools?.get(tool)?.(call.request)
+      if (values === undefined) return untaken(call.message)
+      const members = [
+        ...meta === "" ? [] : [meta],
+        ...progressToken === undefined ? [] : [`"progressToken":${progressToken}`]
+      ]
+      const _meta = members.length === 0 ? "" : `,"_meta":{${members.join(",")}}`
+      const message = RawMessage.request(
+        id,
+        "tools/call",
+        `{"name":${JSON.stringify(tool)},"arguments":${values}${_meta}}`
+      )
+      const { asked, over } = caller.observer
+      call.attached = attached
+      asked(message)
+      const answer = yield* attached.ask(message).pipe(
+        Effect.tapError(({ delivery }) => Effect.sync(() => over(message, delivery))),
+        Effect.onInterrupt(() => Effect.sync(() => over(message, call.isCancelled ? "cancelled" : "left")))
+      )
+      over(message, { answer })
+      // It may have been the list that was wrong.
+      const { result } = answer.value
+      if (result === undefined || RawMessage.membersOf(result)["isError"] === true) lists.delete(server)
+      return answer.text
     }
-    const server = leased.success
-    const meta = server.greeting === undefined ? modernMeta(client) : ""
-    const attached = yield* attach(server, caller)
-    const tools = yield* toolsOf(server, attached, meta)
-    const values = tools?.get(tool)?.(call.request)
-    if (values === undefined) return untaken(call.message)
-    const members = [...meta === "" ? [] : [meta], ...progressToken === undefined ? [] : [`"progressToken":${progressToken}`]]
-    const _meta = members.length === 0 ? "" : `,"_meta":{${members.join(",")}}`
-    const message = RawMessage.request(id, "tools/call", `{"name":${JSON.stringify(tool)},"arguments":${values}${_meta}}`)
-    const { asked, over } = caller.observer
-    call.attached = attached
-    asked(message)
-    const answer = yield* attached.ask(message).pipe(
-      Effect.tapError(({ delivery }) => Effect.sync(() => over(message, delivery))),
-      Effect.onInterrupt(() => Effect.sync(() => over(message, call.isCancelled ? "cancelled" : "left")))
-    )
-    over(message, { answer })
-    // It may have been the list that was wrong.
-    const { result } = answer.value
-    if (result === undefined || RawMessage.membersOf(result)["isError"] === true) lists.delete(server)
-    return answer.text
-  })
+  )
 
   return {
     begin: (message, caller) => {
