@@ -66,7 +66,7 @@ export const all = ({ directory, environment = process.env }: SearchedFrom): Rea
 export const found = (from: SearchedFrom): ReadonlyArray<Place> => all(from).filter(isThere)
 
 /** Whether there is something at a place. What cannot be looked at is there: its reading says why not. */
-export const isThere = ({ file }: Place): boolean => {
+export const isThere = ({ file }: Pick<Place, "file">): boolean => {
   try {
     return fs.statSync(file, { throwIfNoEntry: false }) !== undefined
   } catch (error) {
@@ -119,12 +119,6 @@ export const trust = (file: string, environment: SearchedFrom["environment"] = p
   const fresh = `${remembered}.${process.pid}`
   fs.writeFileSync(fresh, `${digestOf(fs.readFileSync(file))}\n${fs.realpathSync(file)}\n`, { mode: 0o600 })
   fs.renameSync(fresh, remembered)
-}
-
-/** Whether a person can be asked: the question goes to stderr, and the answer comes from stdin. */
-export const canAsk = (): boolean => {
-  const { isatty } = process.getBuiltinModule("node:tty")
-  return isatty(0) && isatty(2)
 }
 
 const memoryOf = (file: string, environment: SearchedFrom["environment"] = process.env): string =>

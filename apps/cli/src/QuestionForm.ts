@@ -40,6 +40,12 @@ export const toJson = (question: Question): object =>
     requestedSchema: question.schema
   }
 
+/** The fields that an answer must have. */
+export const requiredOf = (question: Question): ReadonlyArray<string> =>
+  question.mode === "url"
+    ? []
+    : new InputSchema(question.schema).arguments.filter(({ isRequired }) => isRequired).map(({ name }) => name)
+
 /** The fields as a table, for a question that is not asked here. */
 export const describe = (question: Question): ReadonlyArray<string> => {
   if (question.mode === "url") return []

@@ -1,7 +1,6 @@
 /**
  * The servers of a config as a command reaches them: through the daemon, which keeps them for the next command, or started by this one.
- *
- * Servers behind urls outlive their callers anyway, and are connected to directly.
+ * The session of a server behind a url is kept in the same way.
  */
 import * as DaemonLink from "@holdfast/daemon/DaemonLink"
 import type { ClientHandlers } from "@holdfast/mcp/ClientHandlers"
@@ -55,7 +54,7 @@ export const layer = (
       const wants = isFile ? { server: name, config: file } : undefined
       return [
         name,
-        isThroughDaemon && endpoint._tag === "Stdio"
+        isThroughDaemon
           ? { ...server, endpoint: DaemonLink.through(endpoint, { program: "holdfast", wants, use, onDirect, begun }) }
           : server
       ] as const

@@ -46,6 +46,30 @@ export const fit = Effect.fnUntraced(function*(tool: string, inputSchema: unknow
   return problems.length === 0 ? judged.success.values : yield* refuse(tool, schema, problems)
 })
 
+/** Judges values for many calls: each schema is compiled once. */
+export const judging = () => {
+  const known = new Map<string, Result.Result<ArgumentReadings.Judge, string>>()
+  return {
+    judge: Effect.fnUntraced(function*(tool: string, inputSchema: unknown, values: object) {
+      const { make } = yield* judges
+      const judge = known.get(tool) ?? make(inputSchema)
+      // One that does not compile is the server's to judge, and is told of once.
+      if (Result.isFailure(judge) && !known.has(tool)) {
+        yield* Effect.logWarning(
+          `${tool}: the server judges its arguments, because its schema cannot be used: ${judge.failure}`
+        )
+      }
+      known.set(tool, judge)
+      if (Result.isFailure(judge)) return
+      const schema = new InputSchema(inputSchema)
+      const problems = [...unknown(schema, Object.keys(values))]
+      const named = new Set(problems.map(({ path }) => path))
+      problems.push(...judge.success(values).filter(({ path }) => !named.has(path)))
+      if (problems.length > 0) return yield* refuse(tool, schema, problems)
+    })
+  }
+}
+
 /** The arguments without a schema: text stays text. */
 export const unchecked = Effect.fnUntraced(function*(given: ArgumentReadings.Given) {
   const { problems, readings } = ArgumentReadings.read(undefined, given)

@@ -48,9 +48,9 @@ describe("--json of every word", () => {
     await using world = DaemonWorld.make()
     const json = (words: ReadonlyArray<string>) => world.runCheaply(...words, "--json")
     for (const [word, { failure }] of alone()) failed(word, await json(failure))
-    for (const [word, { code = 0, ends, failure, success, withoutDaemon }] of cases) {
+    for (const [word, { code = 0, ends, failure, parks, success, withoutDaemon }] of cases) {
       if (ends === true) assert.strictEqual((await world.runCheaply("call", "spy", "echo", "text=x")).code, 0)
-      const ran = await json(success)
+      const ran = await json(parks === undefined ? success : [...success, await parked(world, parks)])
       assert.strictEqual(ran.code, code, `${word}: ${ran.stderr}`)
       decode(ran.stderr, "log")
       decode(ran.stdout, word)
@@ -59,6 +59,13 @@ describe("--json of every word", () => {
     assert.deepStrictEqual(world.servers().filter(DaemonWorld.isAlive), [])
   })
 })
+
+/** The id of the question that such a call waits for. */
+const parked = async (world: DaemonWorld.DaemonWorld, words: ReadonlyArray<string>): Promise<string> => {
+  const { stderr } = await world.runCheaply(...words)
+  assert.deepStrictEqual(decode(stderr, "error").length, 1)
+  return JSON.parse(stderr).error.parked.questions[0].id
+}
 
 const alone = (): ReadonlyArray<readonly [string, JsonCase]> =>
   [...cases].filter(([, { withoutDaemon }]) => withoutDaemon === true)

@@ -18,7 +18,7 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
+import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
 import { Defects } from "./internal/defects.ts"
@@ -47,7 +47,9 @@ export interface Deadlines {
 /** Makes a sweeper that lives as long as the Scope. Deadlines still armed when it closes never fire. */
 export const make: Effect.Effect<Deadlines, never, Scope.Scope> = Effect.gen(function*() {
   const clock = yield* Clock.Clock
-  const sweeper = new Sweeper(clock, Effect.runForkWith(yield* Effect.context<never>()))
+  const scope = yield* Effect.scope
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
+  const sweeper = new Sweeper(clock, (effect) => Fiber.runIn(fork(effect), scope))
   yield* Effect.forkScoped(sweeper.run, { startImmediately: true })
   return sweeper
 })

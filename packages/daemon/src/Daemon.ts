@@ -12,6 +12,7 @@
  * - A socket that something has removed is made again, and its sessions go on. Without its lock the daemon ends: it may not be alone.
  * - What one client says or breaks is its own session's.
  */
+import { Endpoint } from "@holdfast/mcp/Endpoint"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
@@ -44,6 +45,7 @@ import { availableMemory, isSameSecret, newSecret, processId } from "./internal/
 import * as Overview from "./internal/overview.ts"
 import { isNewer } from "./internal/ownVersion.ts"
 import * as ParkedCalls from "./internal/ParkedCalls.ts"
+import { plainUrl } from "./internal/plainUrl.ts"
 import * as ProcessMemory from "./internal/processMemory.ts"
 import { resolveWish } from "./internal/resolveWish.ts"
 import type { ControlOptions } from "./internal/sdk/controlServer.ts"
@@ -123,7 +125,7 @@ export const run = Effect.fnUntraced(
     // Loaded when the first client asks for one.
     const urls = yield* Effect.cached(
       Effect.promise(() => import("./internal/urlServers.ts")).pipe(
-        Effect.flatMap(({ make }) => make),
+        Effect.flatMap(({ make }) => make(journal)),
         Effect.tap((made) => Effect.sync(() => void (urlServers = made))),
         Scope.provide(scope)
       )
@@ -386,5 +388,7 @@ const describe = ({ directory, pid, program, wants }: Hello.Hello): SessionStatu
     ? ofItself
     : "server" in wants
     ? wants.server
+    : "http" in wants
+    ? wants.name ?? plainUrl(Endpoint.http(wants.http))
     : [wants.endpoint.command, ...wants.endpoint.args].join(" ")
 })

@@ -1,13 +1,13 @@
 /**
- * A command's server through the daemon, as a link for `@holdfast/mcp`: for programs that ask something and end.
+ * A server through the daemon, as a link for `@holdfast/mcp`: for programs that ask something and end.
  *
  * Promises
- * - The daemon is started if there is none. Where none can run the command is started directly, and `onDirect` is told why, once.
+ * - The daemon is started if there is none. Where none can run the server is reached directly, and `onDirect` is told why, once.
  * - What the daemon knows of a lost request is what the link tells of it: one that was not carried out is sent again, one that may have
  *   run only as for any other link.
  * - A daemon that dies is a lost connection: the next one is asked.
  */
-import { Endpoint, type StdioEndpoint } from "@holdfast/mcp/Endpoint"
+import { Endpoint } from "@holdfast/mcp/Endpoint"
 import type { Link, LinkClosed, LinkReceiver, OpenOwnLink, Outbound } from "@holdfast/mcp/Link"
 import * as StreamLink from "@holdfast/mcp/StreamLink"
 import type * as JsonRpc from "@holdfast/protocol/JsonRpc"
@@ -40,19 +40,24 @@ export interface BegunCall {
   readonly takeLoss: () => string | undefined
 }
 
-/** The endpoint, reached through the daemon. */
-export const through = (endpoint: StdioEndpoint, options: DaemonLinkOptions): StdioEndpoint => {
+/** The endpoint, reached through the daemon. One whose credentials come from this program is reached directly. */
+export const through = (endpoint: Endpoint, options: DaemonLinkOptions): Endpoint =>
+  endpoint._tag === "Stdio"
+    ? Endpoint.stdio({ ...endpoint, open: opener(endpoint, options) })
+    : endpoint.authorizer !== undefined
+    ? endpoint
+    : endpoint._tag === "Http"
+    ? Endpoint.http({ ...endpoint, open: opener(endpoint, options) })
+    : Endpoint.sse({ ...endpoint, open: opener(endpoint, options) })
+
+const opener = (endpoint: Endpoint, options: DaemonLinkOptions): OpenOwnLink => {
   const { begun } = options
   let first = begun?.connection
-  const open: OpenOwnLink = ({ maxMessageBytes, server }, receiver, direct) => {
-    const { args, command, cwd, inheritEnv } = endpoint
-    const env = Object.fromEntries(
-      Object.entries(endpoint.env).map(([name, value]) => [name, String(Redacted.value(value))])
-    )
+  return ({ maxMessageBytes, server }, receiver, direct) => {
     const dialled = Effect.tryPromise({
       try: (signal) =>
         DaemonClient.connect({
-          wants: options.wants ?? { endpoint: { command, args, cwd, env, inheritEnv }, name: server },
+          wants: options.wants ?? wishFor(endpoint, server),
           program: options.program,
           use: options.use ?? "once",
           signal
@@ -97,7 +102,19 @@ export const through = (endpoint: StdioEndpoint, options: DaemonLinkOptions): St
       }
     })
   }
-  return Endpoint.stdio({ ...endpoint, open })
+}
+
+/** The endpoint as it is. */
+const wishFor = (endpoint: Endpoint, name: string): Hello.Wish => {
+  const plain = (values: Readonly<Record<string, Redacted.Redacted>>) =>
+    // A value of an endpoint's is a text, redacted.
+    Object.fromEntries(Object.entries(values).map(([key, value]) => [key, String(Redacted.value(value))]))
+  if (endpoint._tag !== "Stdio") {
+    const transport = endpoint._tag === "Sse" ? "sse" as const : "http" as const
+    return { http: { url: endpoint.url, transport, headers: plain(endpoint.headers) }, name }
+  }
+  const { args, command, cwd, env, inheritEnv } = endpoint
+  return { endpoint: { command, args, cwd, env: plain(env), inheritEnv }, name }
 }
 
 /** Knows whose answer comes, so that a loss that the daemon tells of is one of the link. */

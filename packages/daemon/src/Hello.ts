@@ -24,12 +24,23 @@ export interface WantedCommand {
   readonly inheritEnv?: boolean | undefined
 }
 
+/** A server behind a url, as the client would reach it. */
+export interface WantedHttp {
+  /** Absolute, `http:` or `https:`. */
+  readonly url: string
+  /** Default: `http`, Streamable HTTP. `sse`: the older transport. */
+  readonly transport?: "http" | "sse" | undefined
+  readonly headers?: Readonly<Record<string, string>> | undefined
+}
+
 /** What a client wants to talk to. */
 export type Wish =
   /** A server by its name in a config file, whose path is absolute. */
   | { readonly server: string; readonly config: string }
   /** A server by what it is; the name is for messages. */
   | { readonly endpoint: WantedCommand; readonly name?: string | undefined }
+  /** A server behind a url by what it is; the name is for messages. */
+  | { readonly http: WantedHttp; readonly name?: string | undefined }
   /** The daemon itself. */
   | { readonly daemon: true }
 
@@ -114,13 +125,20 @@ export const decodeAnswer = (line: string): Answer | undefined => {
 const wishOf = (wants: unknown): Wish | string => {
   if (!isMembers(wants)) return "an object is missing"
   if (wants["daemon"] === true) return { daemon: true }
-  const { config, endpoint, name, server } = wants
+  const { config, endpoint, http, name, server } = wants
   if (typeof server === "string") {
     return typeof config === "string" && config.startsWith("/")
       ? { server, config }
       : "config: an absolute path is missing"
   }
-  if (!isMembers(endpoint)) return "neither server nor endpoint nor daemon"
+  const named = { name: typeof name === "string" ? name : undefined }
+  if (isMembers(http)) {
+    const { headers, transport, url } = http
+    if (typeof url !== "string" || !/^https?:/i.test(url)) return "http.url: an absolute url is missing"
+    if (headers !== undefined && !isTexts(headers)) return "http.headers: no object of texts"
+    return { http: { url, transport: transport === "sse" ? "sse" : "http", headers }, ...named }
+  }
+  if (!isMembers(endpoint)) return "neither server nor endpoint nor http nor daemon"
   const { args, command, cwd, env, inheritEnv } = endpoint
   if (typeof command !== "string") return "endpoint.command: a text is missing"
   if (!Array.isArray(args) || !args.every((arg) => typeof arg === "string")) return "endpoint.args: texts are missing"
@@ -128,7 +146,7 @@ const wishOf = (wants: unknown): Wish | string => {
   if (env !== undefined && !isTexts(env)) return "endpoint.env: no object of texts"
   return {
     endpoint: { command, args, cwd, env, inheritEnv: inheritEnv === true },
-    name: typeof name === "string" ? name : undefined
+    ...named
   }
 }
 

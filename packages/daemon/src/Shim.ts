@@ -135,7 +135,9 @@ const memoryOf = (options: ShimOptions): Catalogue | undefined => {
 }
 
 const nameOf = (wants: ShimOptions["wants"]): string =>
-  "server" in wants ? wants.server : wants.name ?? path.basename(wants.endpoint.command)
+  "server" in wants
+    ? wants.server
+    : wants.name ?? ("http" in wants ? wants.http.url : path.basename(wants.endpoint.command))
 
 const open = (
   options: ShimOptions,

@@ -46,7 +46,7 @@ export interface SdkTransportOptions {
  *
  * @example
  * ```ts
- * import { layerFile, McpConnections } from "@holdfast/mcp"
+ * import { McpConnections } from "@holdfast/mcp"
  * import * as SdkTransport from "@holdfast/mcp/SdkTransport"
  * import { Client } from "@modelcontextprotocol/sdk/client/index.js"
  * import * as Effect from "effect/Effect"
@@ -56,7 +56,7 @@ export interface SdkTransportOptions {
  *   const client = new Client({ name: "my-app", version: "1.0.0" })
  *   yield* Effect.promise(() => client.connect(transport))
  *   return yield* Effect.promise(() => client.listTools())
- * }).pipe(Effect.provide(layerFile("mcp.json")))
+ * }).pipe(Effect.provide(McpConnections.layerFile("mcp.json")))
  * ```
  */
 export const make = (

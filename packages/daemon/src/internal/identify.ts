@@ -29,13 +29,14 @@ export const identify = (wants: ServerWish, environment: Environment, directory:
   )
   if ("server" in wants) {
     const text = readText(wants.config)
-    const allowed = ChildEnvironment.select(handed, process.platform)
+    const allowed = ChildEnvironment.select(handed)
     // A variable that a config refers to is named in it.
     const named = Object.entries(handed).filter(([name]) => name in allowed || text.includes(name))
     return { ...wants, text, environment: named.toSorted(byName) }
   }
+  if ("http" in wants) return { ...wants, environment: [] }
   const { args, command, cwd = directory, env, inheritEnv } = wants.endpoint
-  const given = ChildEnvironment.select(handed, process.platform, {
+  const given = ChildEnvironment.select(handed, {
     ...(env && { env }),
     inheritEnv: inheritEnv === true
   })

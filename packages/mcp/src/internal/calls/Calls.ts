@@ -157,6 +157,7 @@ export const make = Effect.fnUntraced(function*<R>(
       limit: isTool ? target.deadlines.hard : target.deadlines.read,
       deadline: options.deadline,
       waitForReady: options.waitForReady,
+      retry: options.retry,
       send: (connection, left) => {
         const saying = (headers: Readonly<Record<string, string>> | undefined) =>
           connection.request(method, params ?? {}, {
