@@ -69,7 +69,7 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
   },
   {
     file: "packages/daemon/src/CatalogueFiles.ts",
-    allows: ["process", "io", "randomness", "time"],
+    allows: ["process", "io", "time"],
     reason: "files from which a shim answers before anything else runs: it loads no Effect"
   },
   {
@@ -79,7 +79,7 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
   },
   {
     file: "packages/daemon/src/Shim.ts",
-    allows: ["promises", "timers", "randomness"],
+    allows: ["promises", "timers", "process"],
     reason: "a server over stdin and stdout that stands beside every host: it loads no Effect"
   },
   {

@@ -1,5 +1,5 @@
 /**
- * `pnpm bench [core] [process] [mcp] [server] [daemon] [jobs] [scan]`: figures beside what they are compared with, in one run, with the gate each has
+ * `pnpm bench [core] [process] [mcp] [server] [daemon] [cli] [jobs] [scan]`: figures beside what they are compared with, in one run, with the gate each has
  * to meet.
  *
  * Ratios mean something on any machine, nanoseconds only on this one. Figures of different runs are not to be compared.
@@ -10,6 +10,7 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Effect from "effect/Effect"
 import { whole } from "./Benchmark.ts"
+import { commandCost } from "./cli/CommandCost.ts"
 import { deadlineCost } from "./core/DeadlineCost.ts"
 import { leaseCost } from "./core/LeaseCost.ts"
 import { manyConnections } from "./core/ManyConnections.ts"
@@ -37,6 +38,7 @@ const benchmarks: Readonly<Record<string, Readonly<Record<string, Effect.Effect<
   mcp: { stdioCalls, httpCalls, reuseCost, exactNumbers },
   server: { serverCalls },
   daemon: { callCost, relayCost, shimCost },
+  cli: { commandCost },
   jobs: { jobRates },
   scan: { scanRates, scanPrecision }
 }

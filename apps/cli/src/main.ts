@@ -7,7 +7,7 @@
  * An old Node must be able to load this file, to be told that it is old: it imports what every Node has, and awaits nothing.
  */
 import { ExitCode } from "./ExitCode.ts"
-import type { Session } from "./hot/hotMain.ts"
+import type { Session } from "./hot/Session.ts"
 import { goWhereTheUserIs } from "./internal/goWhereTheUserIs.ts"
 import { complaintOf } from "./internal/nodeVersion.ts"
 

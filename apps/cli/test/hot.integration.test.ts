@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fs from "node:fs"
+import * as net from "node:net"
 import * as path from "node:path"
 import { finish, type Ran, start } from "./support/Cli.ts"
 import * as DaemonWorld from "./support/DaemonWorld.ts"
@@ -51,6 +52,40 @@ describe("a call through a daemon that runs", () => {
     assert.match((await version.ended).stdout, /^\d+\.\d+\.\d+\n$/)
     assert.isFalse(version.loadsWhole())
     assert.lengthOf(world.servers(), 1)
+  })
+
+  it("has all said before it hears a word: one round trip", async () => {
+    await using world = DaemonWorld.make()
+    const directory = path.join(world.directory, "holdfast")
+    fs.mkdirSync(directory, { mode: 0o700 })
+    fs.writeFileSync(path.join(directory, "token"), "secret\n", { mode: 0o600 })
+    const heard: Array<Record<string, unknown>> = []
+    const server = net.createServer((socket) => {
+      let said = ""
+      socket.setEncoding("utf8").on("data", (text: string) => {
+        said += text
+        const lines = said.split("\n")
+        // A client that waits for the first answer waits for ever.
+        if (lines.length < 3) return
+        heard.push(...lines.slice(0, -1).map((line) => JSON.parse(line)))
+        const answer = { jsonrpc: "2.0", id: heard[1]?.["id"], result: { content: [{ type: "text", text: "b" }] } }
+        socket.write(`{"holdfast":1,"version":"0.0.0","pid":1,"calls":true}\n${JSON.stringify(answer)}\n`)
+      })
+    })
+    await new Promise<void>((resolve) => server.listen(path.join(directory, "daemon.sock"), resolve))
+    try {
+      const ran = await world.run("call", "spy.echo", "text=a", "times:=2", "--args", "{\"n\":1}")
+      assert.deepStrictEqual(ran, { code: 0, stdout: "b\n", stderr: "" })
+      assert.deepInclude(heard[0], { holdfast: 1, token: "secret", use: "once" })
+      assert.deepInclude(heard[1]?.["params"], {
+        tool: "echo",
+        objects: ["{\"n\":1}"],
+        words: [["text", "text", "a"], ["json", "times", "2"]]
+      })
+      assert.lengthOf(heard, 2)
+    } finally {
+      server.close()
+    }
   })
 
   it("says and does what the whole program says and does", async () => {

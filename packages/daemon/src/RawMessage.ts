@@ -170,16 +170,23 @@ const idIn = (text: string): string | undefined => {
 
 /** Where the values at a path are, in JSON that has been parsed: every one of them, should a key be written twice. */
 const spansOf = (text: string, path: Path): ReadonlyArray<Span> => {
+  const key = path.at(-1) ?? ""
+  // To look for a key is much faster than to walk: most messages have no progress token and the like, and most have their id first.
+  const first = text.indexOf(`"${key}"`)
+  const isWrittenAsIs = !text.includes("\\u") && !(key.includes("/") && text.includes("\\/"))
+  if (isWrittenAsIs && first < 0) return []
+  const isOnce = isWrittenAsIs && !text.includes(`"${key}"`, first + 1)
   const found: Array<Span> = []
-  const seek = (start: number, depth: number): void => {
+  /** Returns whether there are no more. */
+  const seek = (start: number, depth: number): boolean => {
     const name = path[depth]
-    if (name === undefined) return
-    if (text[start] !== "{") return
+    if (name === undefined || text[start] !== "{") return false
     const last = depth === path.length - 1
-    membersIn(text, start, (key, span) => {
-      if (key !== name) return
-      if (last) found.push(span)
-      else seek(span.start, depth + 1)
+    return membersIn(text, start, (key, span) => {
+      if (key !== name) return false
+      if (!last) return seek(span.start, depth + 1)
+      found.push(span)
+      return isOnce
     })
   }
   seek(skipBlanks(text, 0), 0)
@@ -198,21 +205,20 @@ const elementsOf = (text: string): ReadonlyArray<Span> => {
   return spans
 }
 
-/** Calls back for each member of the object that begins here. */
-const membersIn = (text: string, start: number, onMember: (key: string, span: Span) => void): void => {
+/** Calls back for each member of the object that begins here, until that returns true: then it does so, too. */
+const membersIn = (text: string, start: number, onMember: (key: string, span: Span) => boolean): boolean => {
   let at = skipBlanks(text, start + 1)
   while (text[at] !== "}") {
     const keyEnd = skipString(text, at)
     const written = text.slice(at, keyEnd)
     const valueStart = skipBlanks(text, skipBlanks(text, keyEnd) + 1)
     const valueEnd = skipValue(text, valueStart)
-    onMember(written.includes("\\") ? String(JSON.parse(written)) : written.slice(1, -1), {
-      start: valueStart,
-      end: valueEnd
-    })
+    const key = written.includes("\\") ? String(JSON.parse(written)) : written.slice(1, -1)
+    if (onMember(key, { start: valueStart, end: valueEnd })) return true
     at = skipBlanks(text, valueEnd)
     if (text[at] === ",") at = skipBlanks(text, at + 1)
   }
+  return false
 }
 
 const skipBlanks = (text: string, from: number): number => {

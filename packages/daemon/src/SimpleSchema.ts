@@ -7,6 +7,7 @@
  *   not known here, a value that does not fit) nothing is said: a validator judges then, and has the words for it.
  * - A schema of a server cannot keep the daemon busy: it has no patterns here, which may take for ever to match.
  */
+import { isNativeError } from "node:util/types"
 import * as ExactJson from "./ExactJson.ts"
 
 /** True: the value fits. False: that is not known. */
@@ -21,7 +22,7 @@ export const compile = (schema: unknown): Fits => {
       return check(ExactJson.plain(value))
     } catch (error) {
       // A schema that refers to itself without end.
-      if (error instanceof RangeError) return false
+      if (isNativeError(error) && error.name === "RangeError") return false
       throw error
     }
   }

@@ -43,6 +43,20 @@ describe("a raw message", () => {
     )
   })
 
+  it("finds a key however it is written, and no text that is like one", () => {
+    const request = one(
+      String
+        .raw`{"id":"id","method":"m","params":{"a":{"progressToken":0},"_meta":{"io.modelcontextprotocol\/protocolVersion":"1","progress\u0054oken":2}}}`
+    )
+    assert.strictEqual(RawMessage.textAt(request, RawMessage.paths.id), `"id"`)
+    assert.strictEqual(RawMessage.textAt(request, RawMessage.paths.revision), `"1"`)
+    assert.strictEqual(RawMessage.textAt(request, RawMessage.paths.progressToken), "2")
+    const notification = one(`{"method":"m","params":{"id":1,"requestId":{"id":2},"_meta":"progressToken"}}`)
+    assert.isUndefined(RawMessage.textAt(notification, RawMessage.paths.id))
+    assert.isUndefined(RawMessage.textAt(notification, RawMessage.paths.progressToken))
+    assert.strictEqual(RawMessage.textAt(notification, RawMessage.paths.cancelled), `{"id":2}`)
+  })
+
   it("knows an id however it is written, and no two numbers for one", () => {
     assert.strictEqual(RawMessage.keyOf(`"\\u0061"`), RawMessage.keyOf(`"a"`))
     assert.notStrictEqual(RawMessage.keyOf("1"), RawMessage.keyOf(`"1"`))

@@ -12,8 +12,8 @@ import * as RawMessage from "@holdfast/daemon/RawMessage"
 import * as LineFraming from "@holdfast/protocol/LineFraming"
 import type { Socket } from "node:net"
 import { Duplex } from "node:stream"
-import type { Session } from "./hotMain.ts"
 import { daemonEnded } from "./PlainAnswer.ts"
+import type { Session } from "./Session.ts"
 
 /** For the servers of the whole program. */
 export class Begun implements BegunCall {

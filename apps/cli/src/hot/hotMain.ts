@@ -9,8 +9,8 @@ import * as CallRequest from "@holdfast/daemon/CallRequest"
 import * as DaemonPlace from "@holdfast/daemon/DaemonPlace"
 import * as Hello from "@holdfast/daemon/Hello"
 import { fstatSync, readFileSync, writeSync } from "node:fs"
-import type { Socket } from "node:net"
 import * as path from "node:path"
+import { isNativeError } from "node:util/types"
 import * as ConfigPlaces from "../ConfigPlaces.ts"
 import { ExitCode } from "../ExitCode.ts"
 import { version } from "../internal/version.ts"
@@ -19,25 +19,7 @@ import { printable } from "../Printable.ts"
 import * as HotWords from "./HotWords.ts"
 import * as PlainAnswer from "./PlainAnswer.ts"
 import * as PlainConfig from "./PlainConfig.ts"
-
-/** What the whole program goes on with: a session on which a question was asked, or the loss of a call. */
-export type Session =
-  | {
-    readonly _tag: "Open"
-    /** Nobody listens to it any more. */
-    readonly socket: Socket
-    readonly asked: Asked
-    /** What came and was not read: the beginning of a line. */
-    readonly rest: Buffer
-  }
-  | { readonly _tag: "Lost"; readonly description: string }
-
-export interface Asked {
-  readonly id: string
-  readonly method: string
-  /** The line of its answer, once that has come. */
-  readonly answer: string | undefined
-}
+import type { Session } from "./Session.ts"
 
 /** After this the whole program goes on, in milliseconds: at a terminal it says what is waited for, and elsewhere it knows the deadlines. */
 const patience = { atTerminal: 900, elsewhere: 30_000 }
@@ -117,13 +99,17 @@ export const main = (argv: ReadonlyArray<string>, whole: (session?: Session) => 
         else if (leave()) print(outcome, tool, isJson)
     }
   }
+  /** Undefined: there is none, or it is not for this. */
+  const nextLine = (): string | undefined => {
+    const end = isOver ? -1 : rest.indexOf(10)
+    if (end < 0) return undefined
+    const line = rest.toString("utf8", 0, end)
+    rest = rest.subarray(end + 1)
+    return line
+  }
   const onData = (chunk: Buffer): void => {
     rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
-    for (let end = rest.indexOf(10); end >= 0 && !isOver; end = rest.indexOf(10)) {
-      const line = rest.toString("utf8", 0, end)
-      rest = rest.subarray(end + 1)
-      onLine(line)
-    }
+    for (let line = nextLine(); line !== undefined; line = nextLine()) onLine(line)
     // A longer line is the whole program's: it is made of many chunks.
     if (rest.length > maxLineBytes) handOver()
   }
@@ -228,7 +214,7 @@ const write = (fd: 1 | 2, bytes: Uint8Array, then: (error?: Error) => void): voi
   try {
     while (rest.length > 0) rest = rest.subarray(writeSync(fd, rest))
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : undefined
+    const code = isNativeError(error) && "code" in error ? error.code : undefined
     // A pipe that is full now: its reader is slow.
     if (code === "EAGAIN") {
       const stream = fd === 1 ? process.stdout : process.stderr
@@ -236,7 +222,7 @@ const write = (fd: 1 | 2, bytes: Uint8Array, then: (error?: Error) => void): voi
       return
     }
     // There is nowhere to complain about a complaint.
-    if (code !== "EPIPE" && fd === 1 && error instanceof Error) return then(error)
+    if (code !== "EPIPE" && fd === 1 && isNativeError(error)) return then(error)
   }
   then()
 }

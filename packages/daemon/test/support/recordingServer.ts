@@ -1,6 +1,8 @@
 /**
  * A stdio server that writes down in a file what it was asked: `start <pid>`, `initialize <capabilities>`, `call <name> <nonce>`.
  *
+ * Its list has `echo`, and the tools that the variable `LISTED` names.
+ *
  * It cannot be started while there is a file of that name with `.dead` behind.
  *
  * Arguments: the file, and `legacy`, `modern`, `late` (legacy, and silent on `server/discover` until `initialize` comes) or `changing` (legacy; each process has another list
@@ -11,6 +13,7 @@ import { appendFileSync, existsSync, readFileSync } from "node:fs"
 import { createInterface } from "node:readline"
 
 const [, , file = "", era = "legacy"] = process.argv
+const listed = process.env["LISTED"]?.split(",") ?? []
 const note = (line: string): void => appendFileSync(file, `${line}\n`)
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
 
@@ -63,9 +66,9 @@ createInterface({ input: process.stdin }).on("line", (line) => {
       note("list")
       if (params?.die === true && calls++ === 0) return process.exit(9)
       return answer(
-        `{"tools":[{"name":"echo${
-          era === "changing" ? generation : ""
-        }","inputSchema":{"type":"object"}}], "resultType":"complete"}`
+        `{"tools":[{"name":"echo${era === "changing" ? generation : ""}","inputSchema":{"type":"object"}}${
+          listed.map((name) => `,{"name":"${name}","inputSchema":{"type":"object"}}`).join("")
+        }], "resultType":"complete"}`
       )
     case "resources/subscribe":
     case "resources/unsubscribe":

@@ -1,0 +1,68 @@
+/**
+ * Warm calls of holdfast and of three programs from npm, each with a daemon or a session of its own that runs, beside a Node that does nothing. And
+ * `--version`, which is what a command costs that does nothing either.
+ */
+import * as Effect from "effect/Effect"
+import { type Peer, prepare } from "../../scorecard/daemon/peers.ts"
+import { World } from "../../scorecard/daemon/World.ts"
+import { inTurn } from "../InTurn.ts"
+import * as Report from "../Report.ts"
+
+const rounds = 15
+
+const node = "node -e 0"
+const version = "holdfast --version"
+
+/** Runs it, and tells how long it took: in milliseconds. It has to say what is expected. */
+const timed = (world: World, words: ReadonlyArray<string>, expected: string) =>
+  Effect.tryPromise(() => world.run(words)).pipe(
+    Effect.filterOrFail(
+      ({ code, output }) => code === 0 && output.includes(expected),
+      ({ code, output }) => `${words.join(" ")} ended with ${code} and said ${output}`
+    ),
+    Effect.map(({ millis }) => millis)
+  )
+
+const warm = ({ connect, entry = {}, name, ...peer }: Peer) =>
+  Effect.gen(function*() {
+    const world = yield* Effect.acquireDisposable(Effect.sync(() => new World(entry)))
+    if (connect !== undefined) yield* Effect.tryPromise(() => world.run(connect))
+    return {
+      name,
+      isForeign: name !== "holdfast",
+      round: Effect.suspend(() => {
+        const text = world.text()
+        return timed(world, peer.call("echo", text), text)
+      })
+    }
+  })
+
+export const commandCost = Effect.scoped(Effect.gen(function*() {
+  const peers = yield* Effect.sync(prepare)
+  const idle = yield* Effect.acquireDisposable(Effect.sync(() => new World({})))
+  const [executable = ""] = peers[0]?.call("echo", "") ?? []
+  const { comparison, median, row } = yield* inTurn([
+    { name: node, round: timed(idle, ["-e", "0"], "") },
+    { name: version, round: timed(idle, [executable, "--version"], "0.0.0\n") },
+    ...yield* Effect.forEach(peers, warm)
+  ], { rounds, warmUp: 2 })
+  const of = (name: string): number => median(name, (millis) => millis)
+  const lines = (
+    name: string,
+    goal?: { readonly said: string; readonly atMost: number }
+  ): ReadonlyArray<Report.Line> => [
+    row(name, () => `${of(name).toFixed(1)} ms`),
+    comparison(
+      `  ÷ ${node}${goal === undefined ? "" : ` (goal ${goal.said})`}`,
+      [name, node],
+      of(name) / of(node),
+      goal && { atMost: goal.atMost }
+    )
+  ]
+  Report.print(`One command, ${rounds} times in turn; calls of a server that runs`, [
+    row(node, () => `${of(node).toFixed(1)} ms`),
+    ...lines("holdfast", { said: "1.25", atMost: 1.5 }),
+    ...lines(version, { said: "1.2", atMost: 1.2 }),
+    ...peers.filter(({ name }) => name !== "holdfast").flatMap(({ name }) => lines(name))
+  ])
+}))
