@@ -75,7 +75,9 @@ export const waits = (what: string, { call, questions }: Contract.Parked): CliFa
     exitCode: ExitCode.refused,
     reason: "QuestionParked",
     message: printable(
-      `${what} asks ${questions.map(({ message }) => JSON.stringify(message)).join(" and ")}; the call waits for the answer`
+      `${what} asks ${
+        questions.map(({ message }) => JSON.stringify(message)).join(" and ")
+      }; the call waits for the answer`
     ),
     details: questions.flatMap((question) => [
       ...QuestionForm.describe(formOf(question)),

@@ -28,7 +28,9 @@ describe("a command line in one word", () => {
 
 describe("base64", () => {
   it("is read in both alphabets, with and without its padding; anything else is none", () => {
-    for (const text of ["+/8=", "-_8=", "+/8", " +/\n8= "]) assert.deepStrictEqual([...bytesOf(text) ?? []], [251, 255], text)
+    for (const text of ["+/8=", "-_8=", "+/8", " +/\n8= "]) {
+      assert.deepStrictEqual([...bytesOf(text) ?? []], [251, 255], text)
+    }
     assert.strictEqual(bytesOf("")?.length, 0)
     for (const text of ["a", "a b!", "ab=c", "abcde"]) assert.isUndefined(bytesOf(text), text)
   })

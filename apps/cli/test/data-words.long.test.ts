@@ -92,7 +92,10 @@ describe("holdfast prompts and prompt", () => {
     Effect.gen(function*() {
       const wrong = yield* says(["prompt", "talk", "review", "focs=x"])
       assert.strictEqual(wrong.code, 2)
-      assert.match(wrong.err, /focs +is no argument; did you mean focus\?\n +language +is missing\n\ntalk\.review takes:\n +language +required/)
+      assert.match(
+        wrong.err,
+        /focs +is no argument; did you mean focus\?\n +language +is missing\n\ntalk\.review takes:\n +language +required/
+      )
       const unknown = yield* says(["prompt", "talk", "revew"])
       assert.match(unknown.err, /talk has no prompt "revew"; did you mean review\?/)
     }))
@@ -171,7 +174,12 @@ describe("-o", () => {
       const to = path.join(left.path, "shot.png")
       const said = yield* says([...words, "-o", to])
       const found = fs.readdirSync(left.path).toSorted()
-      return { ...said, found, first: found[0] === undefined ? "" : fs.readFileSync(path.join(left.path, found[0]), "latin1"), to }
+      return {
+        ...said,
+        found,
+        first: found[0] === undefined ? "" : fs.readFileSync(path.join(left.path, found[0]), "latin1"),
+        to
+      }
     }).pipe(Effect.scoped)
 
   it.live("writes what is no text as bytes, numbered if there are several; the text stays on stdout", () =>
@@ -184,7 +192,11 @@ describe("-o", () => {
       const two = yield* save(["call", "talk.pictures", "count=2", "--json"])
       assert.deepStrictEqual(two.found, ["shot-1.png", "shot-2.png"])
       const { content } = JSON.parse(two.out)
-      assert.deepStrictEqual(content[1], { type: "image", mimeType: "image/png", file: two.to.replace(".png", "-1.png") })
+      assert.deepStrictEqual(content[1], {
+        type: "image",
+        mimeType: "image/png",
+        file: two.to.replace(".png", "-1.png")
+      })
       const logo = yield* save(["read", "talk", "doc://logo"])
       assert.deepStrictEqual([logo.out, logo.first.slice(1, 4)], ["", "PNG"])
     }))
@@ -228,7 +240,22 @@ describe("what a server asks", () => {
 
   it.live("is asked on a terminal, field by field, until each fits", () =>
     Effect.gen(function*() {
-      const typed = ["", "A", "Ann", "no mail", "a@example.org", "11", "", "perhaps", "yes", "9", "2", "mon, thu", "1,wed", ""]
+      const typed = [
+        "",
+        "A",
+        "Ann",
+        "no mail",
+        "a@example.org",
+        "11",
+        "",
+        "perhaps",
+        "yes",
+        "9",
+        "2",
+        "mon, thu",
+        "1,wed",
+        ""
+      ]
       const { code, err, out } = yield* says(["call", "talk.ask"], { typed, isTerminal: true })
       assert.strictEqual(code, 0, err)
       const { action, content } = JSON.parse(out)
@@ -241,7 +268,15 @@ describe("what a server asks", () => {
         days: ["mon", "wed"],
         pet: "p2"
       }])
-      for (const said of ["a value is required", "must be an email address", "must be at most 10", "1) s, Small", "[1 to 2; default \"p2\"]"]) {
+      for (
+        const said of [
+          "a value is required",
+          "must be an email address",
+          "must be at most 10",
+          "1) s, Small",
+          "[1 to 2; default \"p2\"]"
+        ]
+      ) {
         assert.include(err, said)
       }
       assert.notInclude(err, "\u001b[31mproduction")
@@ -249,13 +284,17 @@ describe("what a server asks", () => {
 
   it.live("can be declined, cancelled, or left by the end of the input; a page is named in full", () =>
     Effect.gen(function*() {
-      for (const [typed, action] of [[["Ann", ".decline"], "decline"], [[".cancel"], "cancel"], [[], "cancel"]] as const) {
+      for (
+        const [typed, action] of [[["Ann", ".decline"], "decline"], [[".cancel"], "cancel"], [[], "cancel"]] as const
+      ) {
         const { out } = yield* says(["call", "talk.ask"], { typed, isTerminal: true })
         assert.deepStrictEqual(JSON.parse(out), { action })
       }
       const sure = yield* says(["call", "talk.sure"], { typed: ["what?", "y"], isTerminal: true })
       assert.deepStrictEqual(JSON.parse(sure.out), { action: "accept", content: {} })
-      assert.deepStrictEqual(JSON.parse((yield* says(["call", "talk.sure"], { typed: ["n"], isTerminal: true })).out), { action: "decline" })
+      assert.deepStrictEqual(JSON.parse((yield* says(["call", "talk.sure"], { typed: ["n"], isTerminal: true })).out), {
+        action: "decline"
+      })
       const page = yield* says(["call", "talk.page"], { typed: [""], isTerminal: true })
       assert.deepStrictEqual(JSON.parse(page.out), { action: "accept" })
       assert.include(page.err, "https://example.org/consent?id=7\n  example.org.")

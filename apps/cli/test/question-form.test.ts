@@ -19,7 +19,9 @@ describe("a field of a question", () => {
     ["a truth by its words", { type: "boolean" }, ["maybe", "N"], false],
     ["a choice by its number", { type: "string", enum: ["a", "b"] }, ["3", "2"], "b"],
     ["a choice that is a number by its value", { type: "string", enum: ["2", "1"] }, ["1"], "1"],
-    ["choices by their names", { type: "array", items: { anyOf: [{ const: "x1", title: "One" }, { const: "x2" }] } }, ["One,x2"], ["x1", "x2"]],
+    ["choices by their names", { type: "array", items: { anyOf: [{ const: "x1", title: "One" }, { const: "x2" }] } }, [
+      "One,x2"
+    ], ["x1", "x2"]],
     ["a day", { type: "string", format: "date" }, ["2026-02-29", "2024-02-29"], "2024-02-29"],
     ["a time", { type: "string", format: "date-time" }, ["noon", "2026-01-31T12:00:00Z"], "2026-01-31T12:00:00Z"],
     ["a uri", { type: "string", format: "uri" }, ["example", "https://example.org"], "https://example.org"],
@@ -38,14 +40,22 @@ describe("a field of a question", () => {
   it.live("may be left out where it is not required, and takes its default", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual((yield* field({ type: "string" }, [""], false)).answer, { action: "accept", content: {} })
-      assert.deepStrictEqual((yield* field({ type: "integer", default: 3 }, [""])).answer, { action: "accept", content: { x: 3 } })
+      assert.deepStrictEqual((yield* field({ type: "integer", default: 3 }, [""])).answer, {
+        action: "accept",
+        content: { x: 3 }
+      })
     }))
 
   it.live("whose name is that of a prototype is a field like any other", () =>
     Effect.gen(function*() {
       const shell = FakeShell.make({ isTerminal: true, typed: ["a"] })
-      const requestedSchema = JSON.parse(`{"type":"object","properties":{"__proto__":{"type":"string"}},"required":["__proto__"]}`)
-      const answer = yield* Effect.provide(QuestionForm.ask(QuestionForm.read({ message: "?", requestedSchema }), "s.t"), shell.layer)
+      const requestedSchema = JSON.parse(
+        `{"type":"object","properties":{"__proto__":{"type":"string"}},"required":["__proto__"]}`
+      )
+      const answer = yield* Effect.provide(
+        QuestionForm.ask(QuestionForm.read({ message: "?", requestedSchema }), "s.t"),
+        shell.layer
+      )
       assert.strictEqual(JSON.stringify(answer), `{"action":"accept","content":{"__proto__":"a"}}`)
     }))
 })

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as path from "node:path"
 import * as fs from "node:fs"
+import * as path from "node:path"
 import { says } from "./support/DataWords.ts"
 import * as Generated from "./support/Generated.ts"
 

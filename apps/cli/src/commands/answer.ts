@@ -125,10 +125,14 @@ const show = Effect.fnUntraced(function*(
 })
 
 const errorIn = (error: unknown): { readonly code: number; readonly message: string } => {
-  const { code, message }: { readonly code?: unknown; readonly message?: unknown } = typeof error === "object" && error !== null
-    ? error
-    : {}
-  return { code: typeof code === "number" ? code : -32603, message: typeof message === "string" ? message : "it does not say why" }
+  const { code, message }: { readonly code?: unknown; readonly message?: unknown } =
+    typeof error === "object" && error !== null
+      ? error
+      : {}
+  return {
+    code: typeof code === "number" ? code : -32603,
+    message: typeof message === "string" ? message : "it does not say why"
+  }
 }
 
 const wrong = (message: string) =>

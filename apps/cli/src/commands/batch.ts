@@ -79,7 +79,9 @@ const batch = Effect.fnUntraced(function*(input: BatchInput, source: Source.Sour
   yield* Effect.forkScoped(
     Stream.runForEach(mcp.events, (event) =>
       Effect.sync(() => {
-        if (event._tag === "ConnectionMoved" && event.to === "Open") processes.add(`${event.fingerprint} ${event.connection}`)
+        if (event._tag === "ConnectionMoved" && event.to === "Open") {
+          processes.add(`${event.fingerprint} ${event.connection}`)
+        }
       })),
     { startImmediately: true }
   )
@@ -98,7 +100,11 @@ const batch = Effect.fnUntraced(function*(input: BatchInput, source: Source.Sour
     const asked = understand(line, source)
     if (Result.isFailure(asked)) {
       counts.failed++
-      return write({ id: asked.failure.id, line: line.number, error: Report.errorJson("BadLine", asked.failure.message) })
+      return write({
+        id: asked.failure.id,
+        line: line.number,
+        error: Report.errorJson("BadLine", asked.failure.message)
+      })
     }
     const { id, server, tool } = asked.success
     counts.running++
@@ -128,7 +134,11 @@ const batch = Effect.fnUntraced(function*(input: BatchInput, source: Source.Sour
     const { failed, ok, running } = counts
     const isHttp = [...used].every((name) => source.config.servers.get(name)?.endpoint._tag !== "Stdio")
     const count = processes.size
-    const what = isHttp && used.size > 0 ? count === 1 ? "connection" : "connections" : count === 1 ? "process" : "processes"
+    const what = isHttp && used.size > 0
+      ? count === 1 ? "connection" : "connections"
+      : count === 1
+      ? "process"
+      : "processes"
     const cancelled = running > 0 ? `, ${running} cancelled` : ""
     return Effect.andThen(showing.end, note(`${ok} ok, ${failed} failed${cancelled}, ${count} ${what}\n`))
   })
@@ -157,12 +167,18 @@ const lines = ({ stdinChunks }: Shell["Service"]): Stream.Stream<Line, StdinUnre
       onFault: ({ _tag, head }) => {
         // The last line needs no end.
         if (_tag === "Unfinished") found.push({ number: ++number, text: head })
-        else found.push({ number: ++number, fault: _tag === "TooLong" ? "the line is too long" : "the line is no UTF-8" })
+        else {found.push({
+            number: ++number,
+            fault: _tag === "TooLong" ? "the line is too long" : "the line is no UTF-8"
+          })}
       }
     })
     return Stream.fromAsyncIterable(
       stdinChunks,
-      (error) => new StdinUnreadable({ message: `cannot read standard input: ${isNativeError(error) ? error.message : String(error)}` })
+      (error) =>
+        new StdinUnreadable({
+          message: `cannot read standard input: ${isNativeError(error) ? error.message : String(error)}`
+        })
     ).pipe(
       Stream.map((chunk) => {
         framing.push(Buffer.from(chunk))

@@ -9,8 +9,8 @@ import { askingDaemon } from "../AskingDaemon.ts"
 import { CliFailure } from "../CliFailure.ts"
 import { ExitCode } from "../ExitCode.ts"
 import * as Parking from "../Parking.ts"
-import { note } from "../Quiet.ts"
 import * as QuestionForm from "../QuestionForm.ts"
+import { note } from "../Quiet.ts"
 import { Shell } from "../Shell.ts"
 import { printable, styleOf } from "../Style.ts"
 import { table } from "../Table.ts"
@@ -46,11 +46,13 @@ export const run = Effect.fnUntraced(function*({ id, json }: QuestionsInput) {
   }
   const { bold, dim } = styleOf(stdout)
   if (Option.isSome(id)) {
-    yield* writeResult(questions.flatMap((each) => [
-      `${bold(each.id)}  ${printable(`${each.server}.${each.tool}`)} asks: ${printable(each.message)}`,
-      ...(each.url === undefined ? [] : [`  ${printable(each.url)}`]),
-      ...QuestionForm.describe(Parking.formOf(each))
-    ]).map((line) => `${line}\n`).join(""))
+    yield* writeResult(
+      questions.flatMap((each) => [
+        `${bold(each.id)}  ${printable(`${each.server}.${each.tool}`)} asks: ${printable(each.message)}`,
+        ...(each.url === undefined ? [] : [`  ${printable(each.url)}`]),
+        ...QuestionForm.describe(Parking.formOf(each))
+      ]).map((line) => `${line}\n`).join("")
+    )
     return ExitCode.ok
   }
   if (questions.length === 0) {

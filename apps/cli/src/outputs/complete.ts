@@ -12,4 +12,6 @@ const Completion = Schema.StructWithRest(
   [open]
 )
 
-export const Output = Schema.StructWithRest(Schema.Struct({ completion: Completion }), [open]).annotate({ description: "What the server has answered: `completion/complete` of the protocol." })
+export const Output = Schema.StructWithRest(Schema.Struct({ completion: Completion }), [open]).annotate({
+  description: "What the server has answered: `completion/complete` of the protocol."
+})

@@ -16,7 +16,9 @@ export const Failure = Schema.Struct({
     Schema.Array(Problem).annotate({ description: "One by one, where several things may be wrong" })
   ),
   question: Schema.optionalKey(
-    Schema.Unknown.annotate({ description: "Of `QuestionRefused`: what the server has asked, as in `holdfast questions`" })
+    Schema.Unknown.annotate({
+      description: "Of `QuestionRefused`: what the server has asked, as in `holdfast questions`"
+    })
   ),
   parked: Schema.optionalKey(
     Schema.Unknown.annotate({

@@ -9,7 +9,9 @@ const Contents = Schema.StructWithRest(
     mimeType: Schema.optionalKey(Schema.String),
     text: Schema.optionalKey(Schema.String),
     blob: Schema.optionalKey(Schema.String.annotate({ description: "Base64" })),
-    file: Schema.optionalKey(Schema.String.annotate({ description: "In place of `blob`: the file of `-o` that has it" }))
+    file: Schema.optionalKey(
+      Schema.String.annotate({ description: "In place of `blob`: the file of `-o` that has it" })
+    )
   }),
   [open]
 )

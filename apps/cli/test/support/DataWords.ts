@@ -32,4 +32,5 @@ export const says = (
     return { code, out: shell.out.join(""), err: shell.err.join("") }
   }).pipe(Effect.scoped, Effect.orDie)
 
-export const decoded = <A>(schema: Schema.Codec<A>, text: string): A => Schema.decodeUnknownSync(schema)(JSON.parse(text))
+export const decoded = <A>(schema: Schema.Codec<A>, text: string): A =>
+  Schema.decodeUnknownSync(schema)(JSON.parse(text))

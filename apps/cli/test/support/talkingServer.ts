@@ -15,12 +15,15 @@ const note = (line: string): void => {
 note(`start ${process.pid}`)
 
 const send = (message: object) => process.stdout.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`)
-const object = (properties: object = {}, required: ReadonlyArray<string> = []) => ({ type: "object", properties, required })
+const object = (properties: object = {}, required: ReadonlyArray<string> = []) => ({
+  type: "object",
+  properties,
+  required
+})
 const text = { type: "string" }
 
 /** 1×1 pixels. */
-export const pixel =
-  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+export const pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 
 const tools = [
   {
@@ -28,17 +31,27 @@ const tools = [
     title: "回声 Echo",
     description: "Says it back",
     annotations: { readOnlyHint: true },
-    inputSchema: object({ text: { ...text, description: "What to say" }, times: { type: "integer", default: 1 } }, ["text"])
+    inputSchema: object({ text: { ...text, description: "What to say" }, times: { type: "integer", default: 1 } }, [
+      "text"
+    ])
   },
   {
     name: "drop",
     annotations: { title: "Drop a table", destructiveHint: true, idempotentHint: true },
     inputSchema: object(
-      { table: { ...text, enum: ["a b", "c"] }, where: { type: "object" }, limit: { type: "integer", minimum: 3 }, all: { type: "boolean" } },
+      {
+        table: { ...text, enum: ["a b", "c"] },
+        where: { type: "object" },
+        limit: { type: "integer", minimum: 3 },
+        all: { type: "boolean" }
+      },
       ["table", "where", "limit", "all"]
     )
   },
-  ...["ask", "page", "pages", "sure", "sample", "roots", "slow", "go", "broken"].map((name) => ({ name, inputSchema: object() })),
+  ...["ask", "page", "pages", "sure", "sample", "roots", "slow", "go", "broken"].map((name) => ({
+    name,
+    inputSchema: object()
+  })),
   { name: "steps", inputSchema: object({ total: { type: "integer" } }) },
   { name: "pictures", inputSchema: object({ count: { type: "integer" } }, ["count"]) }
 ]
@@ -101,13 +114,21 @@ createInterface({ input: process.stdin }).on("line", (line) => {
       return answer({ resourceTemplates: [{ uriTemplate: "doc://{page}", name: "page", mimeType: "text/plain" }] })
     case "resources/read":
       note(`read ${params.uri}`)
-      if (params.uri === "doc://guide") return answer({ contents: [{ uri: params.uri, mimeType: "text/markdown", text: "# Guide" }] })
-      if (params.uri === "doc://logo") return answer({ contents: [{ uri: params.uri, mimeType: "image/png", blob: pixel }] })
+      if (params.uri === "doc://guide") {
+        return answer({ contents: [{ uri: params.uri, mimeType: "text/markdown", text: "# Guide" }] })
+      }
+      if (params.uri === "doc://logo") {
+        return answer({ contents: [{ uri: params.uri, mimeType: "image/png", blob: pixel }] })
+      }
       return send({ id, error: { code: -32002, message: `Resource ${params.uri} not found` } })
     case "prompts/list":
       return answer({
         prompts: [
-          { name: "review", description: "Reviews code", arguments: [{ name: "language", required: true }, { name: "focus" }] },
+          {
+            name: "review",
+            description: "Reviews code",
+            arguments: [{ name: "language", required: true }, { name: "focus" }]
+          },
           { name: "chat" }
         ]
       })
@@ -120,7 +141,9 @@ createInterface({ input: process.stdin }).on("line", (line) => {
     case "completion/complete": {
       const { argument, context, ref } = params
       const values = ["type", "typescript", "text"].filter((each) => each.startsWith(argument.value))
-      return answer({ completion: { values: argument.name === "all" ? [JSON.stringify({ context, ref })] : values, total: 5 } })
+      return answer({
+        completion: { values: argument.name === "all" ? [JSON.stringify({ context, ref })] : values, total: 5 }
+      })
     }
     case "tools/call": {
       const { arguments: args = {}, name } = params
@@ -139,7 +162,10 @@ createInterface({ input: process.stdin }).on("line", (line) => {
         case "pages":
           if (isVisited) return say("visited")
           isVisited = true
-          return send({ id, error: { code: -32042, message: "URL elicitation required", data: { elicitations: [page] } } })
+          return send({
+            id,
+            error: { code: -32042, message: "URL elicitation required", data: { elicitations: [page] } }
+          })
         case "sample":
           return ask("sampling/createMessage", { messages: [], maxTokens: 1 }, say)
         case "roots":
@@ -147,7 +173,12 @@ createInterface({ input: process.stdin }).on("line", (line) => {
         case "steps": {
           const { progressToken } = params._meta ?? {}
           for (const progress of [1, 2]) {
-            const report = { progressToken, progress, message: `step ${progress}`, ...(args.total !== undefined && { total: args.total }) }
+            const report = {
+              progressToken,
+              progress,
+              message: `step ${progress}`,
+              ...(args.total !== undefined && { total: args.total })
+            }
             send({ method: "notifications/progress", params: report })
           }
           onGo = () => say("done")
@@ -157,7 +188,9 @@ createInterface({ input: process.stdin }).on("line", (line) => {
           onGo()
           return say("gone")
         case "pictures":
-          return answer({ content: [{ type: "text", text: "Here:" }, ...Array.from({ length: args.count }, () => picture)] })
+          return answer({
+            content: [{ type: "text", text: "Here:" }, ...Array.from({ length: args.count }, () => picture)]
+          })
         case "broken":
           return answer({ content: [{ ...picture, data: "no base64!" }] })
         case "slow":
