@@ -48,6 +48,11 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
     reason: "the config that the program beside a host means, which loads no Effect"
   },
   {
+    file: "apps/cli/src/internal/configFiles.ts",
+    allows: ["process", "io"],
+    reason: "config files of other programs, written whole or not at all"
+  },
+  {
     file: "apps/cli/src/internal/nodeShell.ts",
     allows: ["process", "io"],
     reason: "what the shell gives the command line program, as one service: streams, environment, files"
@@ -210,11 +215,6 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
     reason: "kills what is left when this program exits, where no fiber runs any more"
   },
   {
-    file: "packages/process/src/internal/Orphans.ts",
-    allows: ["process", "timers"],
-    reason: "signals what dead runtimes have left, and gives it time to die"
-  },
-  {
     file: "packages/process/src/internal/ProcFs.ts",
     allows: ["process", "io"],
     reason: "reads the process table"
@@ -239,11 +239,6 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
     file: "packages/process/src/internal/TagWalk.ts",
     allows: ["timers"],
     reason: "cuts a walk through the process table into turns of the event loop"
-  },
-  {
-    file: "packages/process/src/internal/WindowsCommand.ts",
-    allows: ["io"],
-    reason: "looks for the file that a command means on Windows"
   },
   {
     file: "packages/process/src/internal/SpawnDiagnosis.ts",

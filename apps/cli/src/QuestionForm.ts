@@ -4,10 +4,10 @@
  * Lines and not a screen: so it works on any terminal, for screen readers, and in what a terminal has recorded. An empty line takes the default, or
  * leaves out what may be left out. `.decline` says no, `.cancel` or the end of the input (Ctrl-D) says nothing.
  */
+import { InputSchema } from "@holdfast/daemon/InputSchema"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import { InputSchema } from "./InputSchema.ts"
 import { Shell } from "./Shell.ts"
 import { firstLine, printable, styleOf } from "./Style.ts"
 import { table } from "./Table.ts"

@@ -3,8 +3,10 @@ import * as Schema from "effect/Schema"
 
 /** How bad it is to have it there. */
 export const Severity = Schema.Literals(["critical", "high", "medium", "low"])
+/** What the schema `Severity` reads. */
 export type Severity = typeof Severity.Type
 
+/** One secret that was found. The secret itself is not in it. */
 export const Finding = Schema.Struct({
   /** The rule's id. */
   rule: Schema.String,
@@ -22,6 +24,7 @@ export const Finding = Schema.Struct({
   /** The commit that brought it, where a history was scanned. */
   commit: Schema.optionalKey(Schema.String)
 })
+/** What the schema `Finding` reads. */
 export type Finding = typeof Finding.Type
 
 /** What was to be read, and was not, or not to its end. */
@@ -30,6 +33,7 @@ export const NotRead = Schema.Struct({
   path: Schema.String,
   reason: Schema.String
 })
+/** What the schema `NotRead` reads. */
 export type NotRead = typeof NotRead.Type
 
 /** The result of a scan. */
@@ -55,6 +59,7 @@ export const Report = Schema.Struct({
   findings: Schema.Array(Finding),
   total: Schema.Int
 })
+/** What the schema `Report` reads. */
 export type Report = typeof Report.Type
 
 /** How many findings a report lists: as many as GitHub shows of one run in SARIF. */

@@ -54,6 +54,7 @@ export const Batch = Schema.Struct({
   paths: Schema.Array(Schema.String),
   bytes: Schema.Finite
 })
+/** What the schema `Batch` reads. */
 export type Batch = typeof Batch.Type
 
 /** What is scanned of a tree. */
@@ -62,6 +63,7 @@ export const Plan = Schema.Struct({
   /** Folders that could not be looked into. */
   notRead: Schema.Array(NotRead)
 })
+/** What the schema `Plan` reads. */
 export type Plan = typeof Plan.Type
 
 /** What one batch has brought. */
@@ -73,8 +75,10 @@ export const BatchResult = Schema.Struct({
   allowed: Schema.Int,
   notRead: Schema.Array(NotRead)
 })
+/** What the schema `BatchResult` reads. */
 export type BatchResult = typeof BatchResult.Type
 
+/** What a scanner may scan, and how. */
 export interface ScannerOptions {
   /** Folders that may be scanned, with everything in them. */
   readonly roots: ReadonlyArray<string>

@@ -10,6 +10,7 @@
  */
 import type { Severity } from "./Finding.ts"
 
+/** A rule of secretlint, as this program names it. */
 export interface SecretlintRule {
   readonly id: string
   /** The end of its name in the preset, after `secretlint-rule-`. */
@@ -35,6 +36,7 @@ const rule = (
   more: Partial<SecretlintRule> = {}
 ): SecretlintRule => ({ id: `secretlint-${rule}`, rule, name, severity, keywords, ...more })
 
+/** The rules of secretlint's recommended preset. */
 export const secretlintRules: ReadonlyArray<SecretlintRule> = [
   rule("gcp", "Google service account", "critical", ["service_account"], { multiline: true }),
   rule("npm", "npm credential", "critical", ["npm_", "_authtoken=", "x-oauth-basic"], {

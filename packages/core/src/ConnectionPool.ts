@@ -8,7 +8,8 @@
  * - one dial serves all callers who wait for a key; a dial goes on when its callers leave, and ends with the pool;
  * - a caller is settled exactly once: with a connection, or with a `PoolError` no later than its deadline;
  * - a caller interrupted anywhere leaves no trace: what it held is given back, what it waited for goes to the next;
- * - waiting is fair, within a key and across keys that wait for a place: nobody overtakes, whoever leaves makes room;
+ * - waiting is fair, within a key and across keys that wait for a place: no caller overtakes another, and a caller that leaves makes
+ *   room;
  * - no dial follows a failure without a pause;
  * - what throws (a connector, a caller, a reader of events, a logger) ends the dial, the connection or the caller it belongs to;
  * - a busy connection is never closed for being idle, old or in the way;
@@ -21,9 +22,9 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as PubSub from "effect/PubSub"
-import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Connector } from "./Connector.ts"
@@ -59,20 +60,21 @@ export interface ConnectionPool<in K, out C, out E> {
   readonly lease: (key: K, options?: AcquireOptions) => Effect.Effect<C, PoolError<E>, Scope.Scope>
   /** Opens a connection ahead of demand and keeps it, redialled when lost, until the Scope closes. Does not wait for it. */
   readonly warm: (key: K) => Effect.Effect<void, never, Scope.Scope>
-  /** Retires the key's open connections: nobody is given them any more, each closes when its last lease is returned. */
+  /** Retires the key's open connections: they are leased no more, and each closes when its last lease is returned. */
   readonly invalidate: (key: K) => Effect.Effect<void>
   /**
-   * For a key that nobody will use again: like `invalidate`, and a connection that is still opened for callers who wait is closed as
+   * For a key that is not used again: like `invalidate`, and a connection that is still opened for callers who wait is closed as
    * soon as it is free. The key is as any other once the pool has forgotten it.
    */
   readonly discontinue: (key: K) => Effect.Effect<void>
-  /** Forgets the key's back-off and quarantine, and dials at once if somebody waits. */
+  /** Forgets the key's back-off and quarantine, and dials at once where a caller waits or the key is kept warm. */
   readonly reset: (key: K) => Effect.Effect<void>
   /**
    * Refuses new leases, waits for the given ones until `timeout` (default: the policy's `drainTimeout`), then closes what
    * is left. The pool cannot be used afterwards.
    */
   readonly drain: (timeout?: Duration.Input) => Effect.Effect<void>
+  /** The whole pool at this instant. */
   readonly snapshot: Effect.Effect<PoolSnapshot>
   /**
    * Every transition from now on, told when the move it belongs to is complete. A reader that falls 1024 events behind misses the
@@ -81,6 +83,7 @@ export interface ConnectionPool<in K, out C, out E> {
   readonly events: Stream.Stream<PoolEvent>
 }
 
+/** How a pool is made: all optional. */
 export interface Options<in K> {
   /** The policy of every key, and of the pool as a whole. */
   readonly policy?: PoolPolicy.PoolPolicyInput | undefined
@@ -119,23 +122,22 @@ export interface Options<in K> {
  * }))
  * ```
  */
-export const make = Effect.fnUntraced(function*<K, C, E>(
-  connector: Connector<K, C, E>,
+export const make = Effect.fnUntraced(function*<K, C, E, R = never>(
+  connector: Connector<K, C, E, R>,
   options: Options<K> = {}
-): Effect.fn.Return<ConnectionPool<K, C, E>, PoolPolicyError, Scope.Scope> {
+): Effect.fn.Return<ConnectionPool<K, C, E>, PoolPolicyError, Scope.Scope | Exclude<R, Scope.Scope>> {
   const policy = yield* PoolPolicy.make(options.policy)
   const deadlines = options.deadlines ?? (yield* Deadlines.make)
-  const random = yield* Random.Random
   // The Scope of `make` is not the Scope of a connection: each dial is given its own.
-  const context = Context.omit(Scope.Scope)(yield* Effect.context<never>())
+  const context = Context.omit(Scope.Scope)(yield* Effect.context<Exclude<R, Scope.Scope>>())
   const events = yield* PubSub.sliding<PoolEvent>(1024)
   const policyFor = options.policyFor
   const machine = new Machine<K, C, E>({
-    connector,
+    // Dials run in `context`, which has all that they require but the Scope they are given.
+    connector: connector as Connector<K, C, E>,
     policy,
     policyFor: policyFor === undefined ? () => policy : (key) => policyFor(key) ?? policy,
     deadlines,
-    random: () => random.nextDoubleUnsafe(),
     context,
     events
   })
@@ -144,13 +146,13 @@ export const make = Effect.fnUntraced(function*<K, C, E>(
     maxConnections: policy.maxConnections,
     context
   })
+  // Readers of events are strangers: one that throws at their end keeps nobody from closing.
+  const endEvents = Effect.catchDefect(
+    PubSub.shutdown(events),
+    (defect) => Effect.sync(() => machine.defects.tell("a reader of the pool's events threw at their end", defect))
+  )
   yield* Effect.addFinalizer(() =>
-    Effect.andThen(
-      Effect.andThen(machine.endScope, machine.drain()),
-      // Readers of events are strangers: one that throws at their end keeps nobody from closing.
-      Effect.catchDefect(PubSub.shutdown(events), (defect) =>
-        Effect.sync(() => machine.defects.tell("a reader of the pool's events threw at their end", defect)))
-    )
+    machine.endScope.pipe(Effect.andThen(machine.drain()), Effect.andThen(endEvents), Effect.andThen(machine.endFibers))
   )
 
   const wait = (borrow: Borrow<K, C, E>, key: K, ask: Ask): Effect.Effect<C, PoolError<E>> =>
@@ -254,6 +256,42 @@ export const make = Effect.fnUntraced(function*<K, C, E>(
     events: Stream.fromPubSub(events)
   }
 })
+
+/**
+ * A pool as a service, for a protocol of one's own: a layer that makes it and closes it with the layer's Scope. What dials require
+ * becomes the layer's requirement. Fails with `PoolPolicyError` when the policy contradicts itself.
+ *
+ * @example
+ * ```ts
+ * import { ConnectionPool, type Connector } from "@holdfast/core"
+ * import * as Context from "effect/Context"
+ * import * as Effect from "effect/Effect"
+ *
+ * interface Database {
+ *   readonly query: (sql: string) => Effect.Effect<ReadonlyArray<unknown>>
+ * }
+ *
+ * class Databases extends Context.Service<Databases, ConnectionPool.ConnectionPool<string, Database, Error>>()(
+ *   "example/Databases"
+ * ) {}
+ *
+ * const connector: Connector.Connector<string, Database, Error> = {
+ *   fingerprint: (host) => host,
+ *   classify: () => "retryable",
+ *   dial: () => Effect.succeed({ value: { query: () => Effect.succeed([1]) }, closed: Effect.never })
+ * }
+ *
+ * export const program = Effect.gen(function*() {
+ *   const databases = yield* Databases
+ *   return yield* databases.use("db-1", (database) => database.query("select 1"))
+ * }).pipe(Effect.provide(ConnectionPool.layer(Databases, connector, { policy: { maxConnectionsPerKey: 4 } })))
+ * ```
+ */
+export const layer = <Self, K, C, E, R = never>(
+  service: Context.Key<Self, ConnectionPool<K, C, E>>,
+  connector: Connector<K, C, E, R>,
+  options: Options<K> = {}
+): Layer.Layer<Self, PoolPolicyError, Exclude<R, Scope.Scope>> => Layer.effect(service, make(connector, options))
 
 const toAsk = (options: AcquireOptions | undefined): Ask => ({
   timeout: options?.timeout === undefined

@@ -12,6 +12,37 @@
  * `inFlight` that dies or throws is a lost connection, a `probe` that dies has failed, and what `classify` throws at is
  * `retryable`. Each is told in the log with its stack, once. `fingerprint`, `label` and `exclusiveResource` run when a caller asks:
  * what they throw is that caller's defect. Numbers that make no sense (NaN, infinite, negative) count as not given.
+ *
+ * @example
+ * ```ts
+ * import type { Connector } from "@holdfast/core"
+ * import * as Context from "effect/Context"
+ * import * as Data from "effect/Data"
+ * import * as Effect from "effect/Effect"
+ *
+ * class Refused extends Data.TaggedError("Refused")<{ readonly message: string; readonly status: number }> {}
+ *
+ * interface Session {
+ *   readonly ask: (question: string) => Effect.Effect<string>
+ *   readonly ended: Effect.Effect<Refused>
+ *   readonly end: Effect.Effect<void>
+ * }
+ *
+ * class Sockets extends Context.Service<Sockets, {
+ *   readonly open: (host: string) => Effect.Effect<Session, Refused>
+ * }>()("example/Sockets") {}
+ *
+ * export const connector: Connector.Connector<string, Session, Refused, Sockets> = {
+ *   fingerprint: (host) => host,
+ *   classify: ({ status }) => status === 401 ? "permanent" : status === 503 ? "unavailable" : "retryable",
+ *   dial: (host) =>
+ *     Effect.gen(function*() {
+ *       const sockets = yield* Sockets
+ *       const session = yield* Effect.acquireRelease(sockets.open(host), (session) => session.end)
+ *       return { value: session, closed: session.ended }
+ *     })
+ * }
+ * ```
  */
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -43,6 +74,7 @@ export interface Dialled<in out C, out E> {
 
 /** A connection that was opened beside another one, which it may take the place of. */
 export interface Successor<out C> {
+  /** What callers are given. */
   readonly value: C
   /** Takes it out of circulation. The connection before it is given to callers again. */
   readonly retire: Effect.Effect<void>
@@ -68,15 +100,17 @@ export type Succeed<C> = Effect.Effect<Successor<C> | undefined>
 export type Classification = "retryable" | "unavailable" | "permanent" | "expired"
 
 /**
- * Opens connections of type `C` for keys of type `K`; failures and losses are described by `E`.
+ * Opens connections of type `C` for keys of type `K`; failures and losses are described by `E`. A dial may require `R`, which the pool
+ * takes from the context it is made in, as `RcMap` does for its `lookup`.
  */
-export interface Connector<in K, in out C, in out E> {
+export interface Connector<in K, in out C, in out E, out R = never> {
   /** The canonical identity of a key: keys with equal fingerprints share connections. Must not contain secrets. */
   readonly fingerprint: (key: K) => string
   /** The key's name in messages, events and snapshots. Default: its fingerprint. */
   readonly label?: ((key: K) => string) | undefined
   /** Opens one connection. Runs under `connectTimeout`, in the pool's context, never in a caller's. */
-  readonly dial: (key: K) => Effect.Effect<Dialled<C, E>, E, Scope.Scope>
+  readonly dial: (key: K) => Effect.Effect<Dialled<C, E>, E, Scope.Scope | R>
+  /** What time may heal of a failure or a loss. */
   readonly classify: (error: E) => Classification
   /**
    * True when two connections of one key must never exist at once, even for a moment (a process that owns a database file,

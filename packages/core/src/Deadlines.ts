@@ -14,11 +14,25 @@
  *
  * **Gotchas**: `onExpire` runs synchronously inside the sweep and must not block. Durations are rounded up to whole milliseconds, so
  * that remainders computed per call share their queues; what is no number of milliseconds (negative, NaN) expires at once.
+ *
+ * @example
+ * ```ts
+ * import { Deadlines } from "@holdfast/core"
+ * import * as Effect from "effect/Effect"
+ *
+ * export const program = Effect.scoped(Effect.gen(function*() {
+ *   const deadlines = yield* Deadlines.make
+ *   const deadline = deadlines.arm(5000, () => console.log("no answer within 5 s"))
+ *   // A sign of life starts the 5 s again; an answer ends them.
+ *   deadline.renew()
+ *   deadline.cancel()
+ * }))
+ * ```
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
+import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
 import { Defects } from "./internal/defects.ts"
@@ -30,6 +44,7 @@ export interface Deadline {
   renew(): void
 }
 
+/** A sweeper: any number of deadlines on one timer. */
 export interface Deadlines {
   /**
    * Calls `onExpire` once, `millis` from now, unless cancelled. `Infinity` never expires. Who arms several at once may say what `now()`
@@ -47,7 +62,9 @@ export interface Deadlines {
 /** Makes a sweeper that lives as long as the Scope. Deadlines still armed when it closes never fire. */
 export const make: Effect.Effect<Deadlines, never, Scope.Scope> = Effect.gen(function*() {
   const clock = yield* Clock.Clock
-  const sweeper = new Sweeper(clock, Effect.runForkWith(yield* Effect.context<never>()))
+  const scope = yield* Effect.scope
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
+  const sweeper = new Sweeper(clock, (effect) => Fiber.runIn(fork(effect), scope))
   yield* Effect.forkScoped(sweeper.run, { startImmediately: true })
   return sweeper
 })

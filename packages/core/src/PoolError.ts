@@ -3,6 +3,17 @@
  *
  * One outer error, `PoolError`, with a tagged `reason`: match on it with `Effect.catchReason("PoolError", "AcquireTimeout", …)`.
  * Failures of what the caller does *with* a connection are the caller's own and never appear here.
+ *
+ * @example
+ * ```ts
+ * import type { ConnectionPool } from "@holdfast/core"
+ * import * as Effect from "effect/Effect"
+ *
+ * export const statusOf = <C>(pool: ConnectionPool.ConnectionPool<string, C, Error>, host: string) =>
+ *   pool.use(host, () => Effect.succeed("up")).pipe(
+ *     Effect.catchReason("PoolError", "Quarantined", ({ retryInMillis }) => Effect.succeed(`down for ${retryInMillis} ms`))
+ *   )
+ * ```
  */
 import * as Data from "effect/Data"
 import { wordsOf } from "./internal/words.ts"
@@ -60,16 +71,23 @@ export class TooManyWaiters extends Data.TaggedError("TooManyWaiters")<{
   }
 }
 
-/** The dial failed for good, or too often for a key that was never ready. `cause` is the connector's own error. */
+/**
+ * The dial failed for good, too often for a key that was never ready, or more often than the `reconnect` schedule allows. `cause` is
+ * the connector's own error.
+ */
 export class DialFailed<out E> extends Data.TaggedError("DialFailed")<{
   readonly key: string
+  /** Failures in a row. */
   readonly attempts: number
+  /** The connector says that time will not heal it. */
   readonly permanent: boolean
+  /** The `reconnect` schedule has ended: no dial follows until a caller asks. Default: false. */
+  readonly exhausted?: boolean | undefined
   readonly cause: E
 }> {
   override get message(): string {
     const times = this.attempts === 1 ? "" : ` ${this.attempts} times`
-    return `${this.key}: could not connect${times}${because(this.cause)}`
+    return `${this.key}: could not connect${times}${because(this.cause)}${ended(this.exhausted)}`
   }
 }
 
@@ -80,12 +98,14 @@ export class DialFailed<out E> extends Data.TaggedError("DialFailed")<{
 export class DialDefect extends Data.TaggedError("DialDefect")<{
   readonly key: string
   readonly attempts: number
+  /** As in `DialFailed`. */
+  readonly exhausted?: boolean | undefined
   readonly cause: unknown
 }> {
   override get message(): string {
     const times = this.attempts === 1 ? "" : ` ${this.attempts} times`
     return `${this.key}: the connector broke${times} while dialling${because(this.cause)}` +
-      " (a defect; its stack is in the log)"
+      ` (a defect; its stack is in the log)${ended(this.exhausted)}`
   }
 }
 
@@ -94,9 +114,12 @@ export class DialTimeout extends Data.TaggedError("DialTimeout")<{
   readonly key: string
   readonly timeoutMillis: number
   readonly attempts: number
+  /** As in `DialFailed`. */
+  readonly exhausted?: boolean | undefined
 }> {
   override get message(): string {
-    return `${this.key}: no connection within ${formatMillis(this.timeoutMillis)} of dialling (connectTimeout)`
+    return `${this.key}: no connection within ${formatMillis(this.timeoutMillis)} of dialling (connectTimeout)` +
+      ended(this.exhausted)
   }
 }
 
@@ -130,6 +153,7 @@ export class PoolClosed extends Data.TaggedError("PoolClosed")<{
   }
 }
 
+/** Why there is no lease. Match on it with `Effect.catchReason`. */
 export type PoolErrorReason<E> =
   | AcquireTimeout<E>
   | TooManyWaiters
@@ -162,6 +186,9 @@ export class PoolPolicyError extends Data.TaggedError("PoolPolicyError")<{
 
 const formatMillis = (millis: number): string =>
   millis < 1000 ? `${Math.round(millis)} ms` : `${Number((millis / 1000).toFixed(1))} s`
+
+const ended = (exhausted: boolean | undefined): string =>
+  exhausted === true ? "; the reconnect schedule allows no further try" : ""
 
 const because = (cause: unknown): string => cause === undefined ? "" : `: ${wordsOf(cause)}`
 

@@ -2,9 +2,24 @@
  * Every option of a pool, with its default. Durations are `Duration.Input`; counts are positive integers.
  *
  * Names and meanings follow HikariCP and gRPC where those have one.
+ *
+ * @example
+ * ```ts
+ * import { PoolPolicy } from "@holdfast/core"
+ *
+ * // Ten connections at most to each host, closed after a minute without use.
+ * export const policy = PoolPolicy.make({
+ *   sharing: "exclusive",
+ *   maxConnectionsPerKey: 10,
+ *   idleTimeout: "1 minute",
+ *   backoff: { max: "5 seconds" }
+ * })
+ * ```
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import * as Backoff from "./Backoff.ts"
 import { PoolPolicyError } from "./PoolError.ts"
 
 /** How the delay between failed dials grows. */
@@ -50,6 +65,13 @@ export interface PoolPolicyInput {
   readonly keepaliveTimeout?: Duration.Input | undefined
   /** Failed probes in a row after which an idle connection is lost, and a busy one is `suspect`. Default: 2. */
   readonly keepaliveFailures?: number | undefined
+  /**
+   * The pauses between dials, as a Schedule. It begins anew once a connection was ready for `minUptime`. When it ends, the failure is
+   * final: callers who wait get it at once, and the key is left alone until the next caller asks. No pause is shorter than 1 ms.
+   * Default: `Backoff.schedule(backoff)`, which never ends.
+   */
+  readonly reconnect?: Schedule.Schedule<unknown, Backoff.DialFailure> | undefined
+  /** The numbers of the default `reconnect`. Unused with a schedule of your own. */
   readonly backoff?: Partial<BackoffOptions> | undefined
   /** Dials of a key that was never ready before its callers get the cause. Default: 3 retries. */
   readonly maxConnectRetries?: number | undefined
@@ -95,7 +117,9 @@ export interface PoolPolicy {
   readonly keepaliveInterval: number
   readonly keepaliveTimeout: number
   readonly keepaliveFailures: number
-  readonly backoff: { readonly initial: number; readonly factor: number; readonly max: number; readonly jitter: number }
+  /** `undefined`: the default, made of `backoff`. */
+  readonly reconnect: Schedule.Schedule<unknown, Backoff.DialFailure> | undefined
+  readonly backoff: Backoff.Growth
   readonly maxConnectRetries: number
   readonly minUptime: number
   readonly restartIntensity: { readonly limit: number; readonly window: number }
@@ -122,7 +146,8 @@ export const defaults: PoolPolicy = {
   keepaliveInterval: Number.POSITIVE_INFINITY,
   keepaliveTimeout: 10_000,
   keepaliveFailures: 2,
-  backoff: { initial: 250, factor: 1.6, max: 30_000, jitter: 0.2 },
+  reconnect: undefined,
+  backoff: Backoff.defaults,
   maxConnectRetries: 3,
   minUptime: 10_000,
   restartIntensity: { limit: 5, window: 60_000 },
@@ -153,6 +178,9 @@ export const make = (input: PoolPolicyInput = {}): Effect.Effect<PoolPolicy, Poo
     )
     if (maxConnectionsPerKey > maxConnections) {
       return yield* refuse("maxConnectionsPerKey", `at most maxConnections (${maxConnections})`, maxConnectionsPerKey)
+    }
+    if (input.reconnect !== undefined && !Schedule.isSchedule(input.reconnect)) {
+      return yield* refuse("reconnect", "a Schedule", input.reconnect)
     }
     const backoff = {
       initial: yield* positive("backoff.initial", input.backoff?.initial, defaults.backoff.initial),
@@ -192,6 +220,7 @@ export const make = (input: PoolPolicyInput = {}): Effect.Effect<PoolPolicy, Poo
       keepaliveInterval: yield* positive("keepaliveInterval", input.keepaliveInterval, defaults.keepaliveInterval),
       keepaliveTimeout: yield* positive("keepaliveTimeout", input.keepaliveTimeout, defaults.keepaliveTimeout),
       keepaliveFailures: yield* count("keepaliveFailures", input.keepaliveFailures, defaults.keepaliveFailures),
+      reconnect: input.reconnect,
       backoff,
       maxConnectRetries: yield* count("maxConnectRetries", input.maxConnectRetries, defaults.maxConnectRetries, 0),
       minUptime: yield* notNegative("minUptime", input.minUptime, defaults.minUptime),

@@ -85,6 +85,7 @@ describe("a policy", () => {
         keepaliveInterval: Number.POSITIVE_INFINITY,
         keepaliveTimeout: 10_000,
         keepaliveFailures: 2,
+        reconnect: undefined,
         backoff: { initial: 250, factor: 1.6, max: 30_000, jitter: 0.2 },
         maxConnectRetries: 3,
         minUptime: 10_000,

@@ -1,6 +1,6 @@
 /** What throws while the pool works ends the dial, the connection or the caller it belongs to, and nothing else. */
 import { assert, describe, it } from "@effect/vitest"
-import { ConnectionPool, type Connector, type PoolEvent, PoolPolicy, PoolPolicyError } from "@holdfast/core"
+import { ConnectionPool, type Connector, Deadlines, type PoolEvent, PoolPolicy, PoolPolicyError } from "@holdfast/core"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -510,10 +510,16 @@ describe("strangers around the pool", () => {
       const record = () => {
         if (isFaulty) throw bug("the metrics")
       }
-      const pool = yield* Effect.provideService(ConnectionPool.make(connector), Metric.FiberRuntimeMetrics, {
-        recordFiberStart: record,
-        recordFiberEnd: record
-      })
+      // The sweeper's own fibers are another matter: they are those of whoever made it.
+      const deadlines = yield* Deadlines.make
+      const pool = yield* Effect.provideService(
+        ConnectionPool.make(connector, { deadlines }),
+        Metric.FiberRuntimeMetrics,
+        {
+          recordFiberStart: record,
+          recordFiberEnd: record
+        }
+      )
       isFaulty = true
       const { reason } = yield* Effect.flip(pool.use("a", () => Effect.void))
       assert.strictEqual(reason._tag, "DialDefect")

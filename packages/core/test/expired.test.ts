@@ -61,6 +61,7 @@ describe("a connection that expired", () => {
         const lost = millis()
         yield* pool.use("a", (c) => c.lose("expired"))
         const caller = yield* Effect.forkChild(pool.use("a", (c) => Effect.succeed(c)), now)
+        yield* Effect.yieldNow
         while (caller.pollUnsafe() === undefined) yield* TestClock.adjust("1 millis")
         waits.push(millis() - lost)
       })

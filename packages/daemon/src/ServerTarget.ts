@@ -100,7 +100,7 @@ export const wantedServer = (
     command: endpoint.command,
     args: endpoint.args,
     cwd: endpoint.cwd ?? hello.directory,
-    environment: ChildEnvironment.select(SessionVariables.without(hello.environment), "linux", {
+    environment: ChildEnvironment.select(SessionVariables.without(hello.environment), {
       env: stated,
       inheritEnv
     }),

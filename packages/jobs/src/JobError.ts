@@ -5,6 +5,17 @@
  * Messages are written for the person who reads them. Each reason has a page, `docs/errors/<reason>.md`.
  *
  * Gotchas: a job of another principal and a job that never was are the same `JobNotFound`, in the same words.
+ *
+ * @example
+ * ```ts
+ * import { Jobs } from "@holdfast/jobs"
+ * import * as Effect from "effect/Effect"
+ *
+ * export const statusOf = (id: string) =>
+ *   Effect.flatMap(Jobs.Jobs, (jobs) => jobs.status(id)).pipe(
+ *     Effect.catchReason("JobError", "JobNotFound", () => Effect.undefined)
+ *   )
+ * ```
  */
 import * as Schema from "effect/Schema"
 import { JobState } from "./JobState.ts"
@@ -115,6 +126,7 @@ export const StoreProblem = Schema.Literals([
   "unstorable",
   "failed"
 ])
+/** One of the problems of a store. */
 export type StoreProblem = typeof StoreProblem.Type
 
 const hints: Readonly<Record<StoreProblem, string>> = {
@@ -122,7 +134,7 @@ const hints: Readonly<Record<StoreProblem, string>> = {
   "read-only": "it cannot be written; check the permissions of the file and of its directory",
   full: "there is no room left; free some, nothing that was accepted is lost",
   corrupt: "it is no intact database; restore it from a backup, or move it away to start with an empty one",
-  unreachable: "it cannot be opened; check its path or url, and that whoever runs this may use it",
+  unreachable: "it cannot be opened; check its path or url, and that the user of this program may use it",
   replaced: "nothing more goes into it; start this program again to use the file that has its name now",
   unstorable: "it can never take this; see the detail",
   failed: "see the detail"
@@ -167,6 +179,7 @@ export const Reason = Schema.Union([
   JobStoreUnavailable,
   JobStoreTooNew
 ])
+/** One of the reasons, by its `_tag`. */
 export type Reason = typeof Reason.Type
 
 /** The package's only error. `reason` says what happened; `message` is the reason's. */

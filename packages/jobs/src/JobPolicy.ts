@@ -2,6 +2,16 @@
  * How often jobs look at their store, how long a runner is believed to live, how long finished jobs are kept.
  *
  * Replace the defaults with `JobPolicy.layer({ … })`.
+ *
+ * @example
+ * ```ts
+ * import { JobPolicy, Jobs, SqliteStore } from "@holdfast/jobs"
+ * import * as Layer from "effect/Layer"
+ *
+ * export const layer = Jobs.layer.pipe(
+ *   Layer.provide([SqliteStore.layer("jobs.db"), JobPolicy.layer({ retention: "30 days", concurrency: 4 })])
+ * )
+ * ```
  */
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"

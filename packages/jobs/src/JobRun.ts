@@ -4,6 +4,19 @@
  * Gotchas: the code of a job runs again from its beginning after a crash or a restart, and passes over the steps that are
  * done. What it does outside of steps happens again; what a step returns is what was stored, so it must survive JSON or have
  * a schema. Steps, sleeps and questions of a job share their names.
+ *
+ * @example
+ * ```ts
+ * import type { JobRun } from "@holdfast/jobs"
+ * import * as Effect from "effect/Effect"
+ *
+ * export const order = Effect.fn("order")(function*(job: JobRun.JobRun) {
+ *   const paid = yield* job.step("pay", Effect.succeed({ receipt: 7 }), { safe: false })
+ *   yield* job.sleep("cooling off", "1 day")
+ *   yield* job.progress({ percent: 90, message: `receipt ${paid.receipt}` })
+ *   return paid.receipt
+ * })
+ * ```
  */
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
@@ -20,6 +33,7 @@ export class StepTimedOut extends Schema.TaggedError<StepTimedOut>("@holdfast/jo
   }
 }
 
+/** How a step is run, stored and undone. */
 export interface StepOptions<A, E = unknown, R = never> {
   /**
    * `false` for a step that must not be repeated, such as a payment: if the process dies in it, the job fails and says so.

@@ -3,11 +3,19 @@
  *
  * A job ends in exactly one of three states and never leaves it. `running` goes back to `queued` when its process hands it
  * back (a shutdown) or is found dead: the job is not lost, it waits for the next runner.
+ *
+ * @example
+ * ```ts
+ * import { JobState } from "@holdfast/jobs"
+ *
+ * export const isOver = JobState.isEnded("succeeded")
+ * ```
  */
 import * as Schema from "effect/Schema"
 
 /** Where a job is in its life. */
 export const JobState = Schema.Literals(["queued", "running", "succeeded", "failed", "cancelled"])
+/** One of the five states. */
 export type JobState = typeof JobState.Type
 
 /** The states a job ends in. */

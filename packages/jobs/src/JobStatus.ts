@@ -1,5 +1,13 @@
 /**
- * What anybody who may see a job is told of it, at any time, in any state.
+ * The status of a job: what every reader with access is told of it, at any time, in any state.
+ *
+ * @example
+ * ```ts
+ * import { JobState, type JobStatus } from "@holdfast/jobs"
+ *
+ * export const lineOf = (job: JobStatus.JobStatus): string =>
+ *   JobState.isEnded(job.state) ? `${job.id} ${job.state}` : `${job.id} ${job.percent} %`
+ * ```
  */
 import * as Schema from "effect/Schema"
 import { JobState } from "./JobState.ts"
@@ -23,12 +31,13 @@ export const JobFailure = Schema.Struct({
     "deadline",
     "compensation"
   ]),
-  /** For whoever asked for the job: no internals. */
+  /** For the caller that started the job: no internals. */
   message: Schema.String
 })
+/** What the schema `JobFailure` reads. */
 export type JobFailure = typeof JobFailure.Type
 
-/** A question that a job has asked and that nobody has answered yet. */
+/** A question that a job has asked and that has no answer yet. */
 export const JobQuestion = Schema.Struct({
   /** As the job names it; answers name it too. */
   name: Schema.String,
@@ -37,6 +46,7 @@ export const JobQuestion = Schema.Struct({
   /** The JSON schema of an answer. */
   schema: Schema.Json
 })
+/** What the schema `JobQuestion` reads. */
 export type JobQuestion = typeof JobQuestion.Type
 
 /** A job at one moment. Times are milliseconds of the epoch. */
@@ -55,7 +65,7 @@ export const JobStatus = Schema.Struct({
   message: Schema.optionalKey(Schema.String),
   /** What the job reported last, as its kind's `progress` schema encodes it. */
   data: Schema.optionalKey(Schema.Json),
-  /** Somebody asked to cancel it, and it has not ended yet. */
+  /** Its cancellation was asked for, and it has not ended yet. */
   isCancelling: Schema.Boolean,
   failure: Schema.optionalKey(JobFailure),
   /** It waits for the answer to this. */
@@ -69,4 +79,5 @@ export const JobStatus = Schema.Struct({
   finishedAt: Schema.optionalKey(Schema.Finite),
   updatedAt: Schema.Finite
 })
+/** What the schema `JobStatus` reads. */
 export type JobStatus = typeof JobStatus.Type

@@ -1,10 +1,25 @@
 /**
  * Jobs as their callers see them: start, look, wait, cancel, by id and from anywhere.
  *
- * A job belongs to the store, not to whoever started it: the caller may go, the process may die, another may ask. Everything
+ * A job belongs to the store, not to the program that started it: the caller may go, the process may die, another may ask. Everything
  * but `start` and `result` works for any kind, also for kinds that this process does not run.
  *
- * Gotchas: `owner` is who asks, `local` unless it is given. Jobs of others do not exist for them.
+ * Gotchas: `owner` is the principal that asks, `local` unless it is given. It sees no jobs of others.
+ *
+ * @example
+ * ```ts
+ * import { Job, Jobs, SqliteStore } from "@holdfast/jobs"
+ * import * as Effect from "effect/Effect"
+ * import * as Layer from "effect/Layer"
+ * import * as Schema from "effect/Schema"
+ *
+ * const Scan = Job.make("scan", { version: 1, payload: { path: Schema.String }, success: Schema.Int })
+ *
+ * // Starts a job that another process may run.
+ * export const program = Effect.flatMap(Jobs.Jobs, (jobs) => jobs.start(Scan, { path: "/src" })).pipe(
+ *   Effect.provide(Jobs.layer.pipe(Layer.provide(SqliteStore.layer("jobs.db"))))
+ * )
+ * ```
  */
 import * as Principal from "@holdfast/protocol/Principal"
 import * as Context from "effect/Context"
@@ -34,12 +49,13 @@ import { isEnded, type JobState } from "./JobState.ts"
 import type { JobStatus } from "./JobStatus.ts"
 import type { JobStore } from "./JobStore.ts"
 
-/** Who asks. */
+/** The principal that asks. */
 export interface Asker {
   /** Default: `Principal.local`. */
   readonly owner?: Principal.Principal | undefined
 }
 
+/** How a job is started. */
 export interface StartOptions extends Asker {
   /** A job of the same idempotency key that failed or was cancelled is run again, as a new job. Default: false. */
   readonly again?: boolean | undefined
@@ -49,6 +65,7 @@ export interface StartOptions extends Asker {
   readonly deadline?: Duration.Input | undefined
 }
 
+/** Which jobs are listed. */
 export interface ListOptions extends Asker {
   readonly kind?: string | undefined
   readonly states?: ReadonlyArray<JobState> | undefined
@@ -56,6 +73,7 @@ export interface ListOptions extends Asker {
   readonly limit?: number | undefined
 }
 
+/** What a program can do with jobs. Every method fails with a reason of the store, too: `JobStoreUnavailable` or `JobStoreTooNew`. */
 export interface JobsShape {
   /**
    * Accepts a job and returns its id at once. If the kind has an idempotency key, and the owner a job of that key, it is that

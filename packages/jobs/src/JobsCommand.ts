@@ -1,10 +1,21 @@
 /**
- * The command `holdfast-jobs`: an operator's hands on a store of jobs, whoever owns them and whether or not a program runs them.
+ * The command `holdfast-jobs`: an operator's hands on a store of jobs of all owners, whether or not a program runs them.
  *
  * Results go to stdout, as lines for people or as JSON. What a program that runs should do (cancel, begin a job that is tried again) it does at its next
  * look at the store.
  *
  * Gotchas: a store is never made by this command.
+ *
+ * @example
+ * ```ts
+ * import * as NodeServices from "@effect/platform-node/NodeServices"
+ * import * as JobsCommand from "@holdfast/jobs/JobsCommand"
+ * import * as Command from "effect/cli/Command"
+ * import * as Effect from "effect/Effect"
+ *
+ * const program = Command.run(JobsCommand.command, { version: "1.0.0" }).pipe(Effect.provide(NodeServices.layer))
+ * Effect.runFork(program)
+ * ```
  */
 import * as Argument from "effect/cli/Argument"
 import * as CliCommand from "effect/cli/Command"

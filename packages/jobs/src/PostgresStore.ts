@@ -27,6 +27,7 @@ import type { PostgresConfig } from "./internal/postgres/PostgresConfig.ts"
 import { JobError, JobStoreUnavailable } from "./JobError.ts"
 import { JobStore } from "./JobStore.ts"
 
+/** Where Postgres is, and how it is used. */
 export type { PostgresConfig }
 
 /** The store in this database. Fails with `JobStoreUnavailable` or `JobStoreTooNew`. The tables are made, and begin with `holdfast_job`. */

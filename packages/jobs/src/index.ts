@@ -5,7 +5,7 @@
  * `@holdfast/jobs/mcp` (`@holdfast/server`, the MCP SDK and zod).
  */
 export * as Job from "./Job.ts"
-export * as JobError from "./JobError.ts"
+export * from "./JobError.ts"
 export * as JobPolicy from "./JobPolicy.ts"
 export * as JobRun from "./JobRun.ts"
 export * as Jobs from "./Jobs.ts"

@@ -25,7 +25,6 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import type { Dispatcher } from "undici"
 import * as HttpAgent from "./internal/http/HttpAgent.ts"
@@ -114,7 +113,7 @@ export const make = Effect.fnUntraced(function*(
       ? HttpAuthorization.plain
       : HttpAuthorization.make(options.authorizer, yield* scopedFork, boundary),
     clock: yield* Clock.Clock,
-    random: yield* Random.Random
+    runSync: Effect.runSyncWith(yield* Effect.context<never>())
   })
   yield* Effect.addFinalizer(() => transport.release)
   return transport

@@ -8,26 +8,24 @@
  */
 import * as Effect from "effect/Effect"
 import { pid, platform } from "node:process"
+import * as ProcFs from "./internal/ProcFs.ts"
 import * as ReaperProcess from "./internal/ReaperProcess.ts"
 
+/** What this machine lets us promise. */
 export interface Capabilities {
   /** Node's name for the system. */
   readonly platform: string
-  /** Whether children lead process groups, so that signals reach their descendants too. */
-  readonly groups: boolean
-  /** Whether TERM asks a process to end; without it, ending is always by force. */
-  readonly politeSignal: boolean
   /** How those who left their group are found: in /proc, in what `ps` prints (best effort), or not at all. */
   readonly tags: "proc" | "ps" | "none"
-  /** What the reaper is: a POSIX shell script, or Node. */
-  readonly reaper: "sh" | "node"
+  /** What the reaper is: a POSIX shell script, or nothing where there is no /bin/sh. */
+  readonly reaper: "sh" | "none"
   /** What guards against a process number that changed hands: the start time in /proc or of `ps`, or nothing. */
   readonly identity: "proc" | "ps" | "none"
   /** Whether what a dead runtime and its dead reaper left is found by the next one. */
   readonly janitor: boolean
   /**
    * What becomes of a descendant whose parent has ended, once it ends itself: an init takes note of it, or, where this program is the first process
-   * of its container, nobody does, and it stays in the process table as a zombie.
+   * of its container, nothing does, and it stays in the process table as a zombie.
    */
   readonly orphans: "collected" | "zombies"
 }
@@ -35,24 +33,22 @@ export interface Capabilities {
 /** What the capabilities follow from. */
 export interface Facts {
   readonly platform: string
-  readonly reaper: "sh" | "node"
+  readonly reaper: "sh" | "none"
   /** Whether /proc tells of all processes. */
   readonly hasProc: boolean
   /** Whether this program is the first process of its container, which has no other init. */
   readonly isInit?: boolean
 }
 
+/** The capabilities of a machine of which this is known. */
 export const of = ({ hasProc, isInit = false, platform, reaper }: Facts): Capabilities => {
-  const isWindows = platform === "win32"
-  const look = hasProc ? "proc" : isWindows || reaper === "node" ? "none" : "ps"
+  const look = hasProc ? "proc" : reaper === "none" ? "none" : "ps"
   return {
     platform,
-    groups: !isWindows,
-    politeSignal: !isWindows,
     tags: look,
     reaper,
     identity: look,
-    janitor: hasProc,
+    janitor: hasProc && reaper === "sh",
     orphans: isInit ? "zombies" : "collected"
   }
 }
@@ -71,18 +67,15 @@ export const of = ({ hasProc, isInit = false, platform, reaper }: Facts): Capabi
  * ```
  */
 export const current: Effect.Effect<Capabilities> = Effect.sync(() => {
-  const { kind, table } = ReaperProcess.detect()
-  return of({ platform, reaper: kind, hasProc: table === "proc", isInit: pid === 1 })
+  const reaper = ReaperProcess.detect() === undefined ? "none" : "sh"
+  return of({ platform, reaper, hasProc: ProcFs.isReadable(), isInit: pid === 1 })
 })
 
 /** What is weaker here than on Linux, a line each; nothing where nothing is. */
 export const describe = (capabilities: Capabilities): ReadonlyArray<string> => {
-  const { groups, identity, janitor, orphans, politeSignal, reaper, tags } = capabilities
+  const { identity, janitor, orphans, platform, reaper, tags } = capabilities
+  if (platform === "win32") return ["Windows is not supported: no process is started"]
   return [
-    ...(groups
-      ? []
-      : ["no process groups: a process is ended with the tree of those it started, if they are still in it"]),
-    ...(politeSignal ? [] : ["no TERM: a server that ignores the end of its input is ended by force at once"]),
     ...(tags === "proc"
       ? []
       : tags === "ps"
@@ -95,6 +88,8 @@ export const describe = (capabilities: Capabilities): ReadonlyArray<string> => {
       : [
         "this program is process 1, and Node takes no note of orphans that end: they stay as zombies; start it with an init (docker run --init)"
       ]),
-    ...(reaper === "sh" ? [] : ["the reaper is a Node process of about 40 MB: there is no /bin/sh"])
+    ...(reaper === "sh"
+      ? []
+      : ["there is no /bin/sh, and so no reaper: what this program has started may outlive a SIGKILL of it"])
   ]
 }

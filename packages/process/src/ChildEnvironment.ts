@@ -6,7 +6,14 @@
  *
  * Promises: a variable outside the list reaches the child only if stated, or with `inheritEnv`; what is stated wins.
  *
- * Gotcha: names are compared as the platform does it, so `http_proxy` and `HTTP_PROXY` are two variables outside Windows.
+ * Gotcha: `http_proxy` and `HTTP_PROXY` are two variables.
+ *
+ * @example
+ * ```ts
+ * import * as ChildEnvironment from "@holdfast/process/ChildEnvironment"
+ *
+ * export const environment = ChildEnvironment.make({ env: { LOG_LEVEL: "debug" } })
+ * ```
  */
 import process from "node:process"
 
@@ -24,23 +31,20 @@ export interface ChildEnvironmentOptions {
  * The complete environment for a child of this program.
  */
 export const make = (options: ChildEnvironmentOptions = {}): Record<string, string> =>
-  select(options.parentEnv ?? process.env, process.platform, options)
+  select(options.parentEnv ?? process.env, options)
 
 /**
- * Like `make`, for a given parent environment and platform.
+ * Like `make`, for a given parent environment.
  */
 export const select = (
   parent: Readonly<Record<string, string | undefined>>,
-  platform: NodeJS.Platform,
   options: ChildEnvironmentOptions = {}
 ): Record<string, string> => {
-  const isAllowed = platform === "win32" ? isAllowedOnWindows : isAllowedOnPosix
   const chosen = new Map<string, string>()
   for (const [name, value] of Object.entries(parent)) {
     if (value !== undefined && (options.inheritEnv === true || isAllowed(name))) chosen.set(name, value)
   }
   for (const [name, value] of Object.entries(options.env ?? {})) {
-    if (platform === "win32") dropOtherSpellings(chosen, name)
     chosen.set(name, value)
   }
   return Object.fromEntries(chosen)
@@ -48,7 +52,7 @@ export const select = (
 
 // sudo's default list, as the MCP SDKs have it, and what a server needs to speak the user's language, find its files and
 // get through the company's proxy.
-const posixNames = new Set([
+const names = new Set([
   "HOME",
   "LOGNAME",
   "PATH",
@@ -61,35 +65,10 @@ const posixNames = new Set([
   "NODE_EXTRA_CA_CERTS"
 ])
 
-// The list of @modelcontextprotocol/sdk 1.32.
-const windowsNames = new Set([
-  "APPDATA",
-  "HOMEDRIVE",
-  "HOMEPATH",
-  "LOCALAPPDATA",
-  "PATH",
-  "PROCESSOR_ARCHITECTURE",
-  "PROGRAMFILES",
-  "SYSTEMDRIVE",
-  "SYSTEMROOT",
-  "TEMP",
-  "USERNAME",
-  "USERPROFILE"
-])
-
-const isAllowedOnPosix = (name: string): boolean =>
-  posixNames.has(name) ||
+const isAllowed = (name: string): boolean =>
+  names.has(name) ||
   name.startsWith("LC_") ||
   name.startsWith("XDG_") ||
   name.startsWith("SSL_CERT_") ||
   name.endsWith("_PROXY") ||
   name.endsWith("_proxy")
-
-const isAllowedOnWindows = (name: string): boolean => windowsNames.has(name.toUpperCase())
-
-// Two spellings of one name are one variable there, and which of them would win is not defined.
-const dropOtherSpellings = (chosen: Map<string, string>, name: string): void => {
-  for (const other of chosen.keys()) {
-    if (other.toUpperCase() === name.toUpperCase()) chosen.delete(other)
-  }
-}

@@ -2,7 +2,7 @@
  * Cleans up after runtimes that died together with their reaper.
  *
  * A runtime that dies is followed by its reaper, which ends what the runtime had started. Should both be killed at once, the
- * ledger tells a later runtime of the same user what was left. Runs by itself before the first reaper of a runtime starts.
+ * ledger tells a later runtime of the same user what was left, and another reaper ends that. Runs by itself before the first reaper of a runtime starts.
  *
  * Promises
  * - A ledger whose owner lives is never touched, nor one of another container (pid namespace), nor one that cannot be read as
@@ -19,16 +19,9 @@ import * as Runtime from "./internal/Runtime.ts"
 
 export type { Orphan } from "./internal/Orphans.ts"
 
-/** What a sweep has removed. */
-export interface Swept {
-  /** Dead runtimes whose ledgers are gone now. */
-  readonly runtimes: number
-  /** Processes that were ended. */
-  readonly processes: number
-}
-
 /**
- * Ends what dead runtimes of this user have left, now. Never fails; what cannot be ended keeps its ledger for the next sweep.
+ * Ends what dead runtimes of this user have left, now. Returns how many dead runtimes that were. Never fails; what cannot be ended keeps its ledger for
+ * the next sweep.
  *
  * @example
  * ```ts
@@ -36,13 +29,13 @@ export interface Swept {
  * import * as Effect from "effect/Effect"
  *
  * const program = Effect.gen(function*() {
- *   const { processes, runtimes } = yield* Janitor.sweep
- *   yield* Effect.log(`${processes} processes of ${runtimes} dead runtimes removed`)
+ *   const runtimes = yield* Janitor.sweep
+ *   yield* Effect.log(`cleaned up after ${runtimes} dead programs`)
  * })
  * ```
  */
-export const sweep: Effect.Effect<Swept> = Effect.suspend(() =>
-  Orphans.sweep({ directory: Ledger.defaultDirectory(), self: Runtime.id, walk: Runtime.walk })
+export const sweep: Effect.Effect<number> = Effect.suspend(() =>
+  Orphans.sweep({ directory: Ledger.defaultDirectory(), self: Runtime.id })
 )
 
 /** What a sweep would end, now: for people who want to know. Never fails, ends nothing. */

@@ -6,6 +6,17 @@
  * of this package: it is data, `ProcessExit`.
  *
  * No message holds an argument or a value of the environment: both may carry secrets.
+ *
+ * @example
+ * ```ts
+ * import * as SupervisedProcess from "@holdfast/process/SupervisedProcess"
+ * import * as Effect from "effect/Effect"
+ *
+ * export const program = SupervisedProcess.spawn({ command: "no-such-command", args: [] }).pipe(
+ *   Effect.catchReason("ProcessError", "CommandNotFound", ({ searched }) => Effect.logError("not in", searched)),
+ *   Effect.scoped
+ * )
+ * ```
  */
 import * as Data from "effect/Data"
 
@@ -76,6 +87,7 @@ export class SpawnFailed extends Data.TaggedError("SpawnFailed")<{
   }
 }
 
+/** One of the reasons, by its `_tag`. */
 export type ProcessErrorReason =
   | CommandNotFound
   | NotExecutable

@@ -4,13 +4,13 @@
  *
  * It holds the reading end of a pipe whose writing end only this program holds. When the pipe ends, it kills the process groups
  * of all children and sweeps the process table for their tag. One per runtime, started before the first child and kept until the
- * end of the program; a POSIX shell script (Node where there is no /bin/sh), so that no file has to be found.
+ * end of the program; a POSIX shell script, so that no file has to be found.
  *
  * Promises
  * - It starts by itself with the first spawn, never keeps this program alive, and is replaced if it dies.
- * - It touches nobody but registered groups whose leader is still the same process, and bearers of this runtime's tags.
+ * - It touches nothing but registered groups whose leader is still the same process, and bearers of this runtime's tags.
  *
- * Gotchas: the tag is in a program's initial environment; one who leaves the group *and* starts a program with an environment
+ * Gotchas: the tag is in a program's initial environment; a process that leaves the group *and* starts a program with an environment
  * without the tag is not found. Before the pipe ends nothing is done: a program that is stopped or hangs keeps its children.
  */
 import * as Context from "effect/Context"
@@ -30,7 +30,7 @@ export interface Status {
   readonly state: "idle" | "running" | "given up"
   readonly pid: number | undefined
   /** What it runs on, `none` while there is none. */
-  readonly kind: "sh" | "node" | "none"
+  readonly kind: "sh" | "none"
   /** In the tags of this program's children. */
   readonly runtime: string
   /** Children whose group it would kill. */

@@ -8,10 +8,10 @@
  * - From the moment the process exists its Scope owns it: no interruption leaves one behind.
  * - `exit` is the death of the process itself, even if a descendant still holds its pipes open. What the process wrote to
  *   stderr before it died is in `stderrTail` by then.
- * - When `close` returns, no member of the group lives, nor anyone who left it and still bears the tag (daemons, `setsid`), and
+ * - When `close` returns, no member of the group lives, nor a descendant that left it and still bears the tag (daemons, `setsid`), and
  *   the pipes are closed. The Scope closes the process in the same way.
  * - A child never blocks on stderr, however much it writes, and memory for it is bounded by `stderrBytes`. From `close` on
- *   it never blocks on stdout either: what nobody reads is thrown away.
+ *   it never blocks on stdout either: output without a reader is thrown away.
  * - No shell: `command` and `args` reach the program as they are.
  * - When this program ends, in whatever way, everything it has started ends with it: see `Reaper`.
  *
@@ -20,19 +20,16 @@
  * - A failed write to a dead child's stdin reaches the write's callback and the caller's `error` listeners, if any; without
  *   one it is ignored, because `exit` tells the same.
  * - The C library runs an executable file without a `#!` line with /bin/sh, as every POSIX program that starts others does.
- * - Windows has neither groups nor tags that can be read: there, `close` ends the process itself only, TERM is already final,
- *   and the reaper ends the trees of those who are left. Not tested there.
+ * - Windows is not supported: `spawn` fails and says so.
  */
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as ChildProcess from "node:child_process"
 import { Socket } from "node:net"
-import * as path from "node:path"
 import process from "node:process"
 import type { Readable, Writable } from "node:stream"
 import * as ChildEnvironment from "./ChildEnvironment.ts"
@@ -46,7 +43,6 @@ import * as ProcessGroup from "./internal/ProcessGroup.ts"
 import * as Runtime from "./internal/Runtime.ts"
 import * as SpawnDiagnosis from "./internal/SpawnDiagnosis.ts"
 import * as Tag from "./internal/Tag.ts"
-import * as WindowsCommand from "./internal/WindowsCommand.ts"
 import { ProcessError, SpawnFailed } from "./ProcessError.ts"
 import * as Reaper from "./Reaper.ts"
 
@@ -152,10 +148,13 @@ export const spawn = (options: SpawnOptions): Effect.Effect<SupervisedProcess, P
 
 const start = (options: SpawnOptions, clock: Clock.Clock): Effect.Effect<SupervisedProcess, ProcessError> =>
   Effect.callback((resume) => {
-    const { command, cwd } = options
+    const { args, command, cwd } = options
     const refuse = (code: string, description: string): void =>
       resume(new ProcessError({ reason: new SpawnFailed({ command, code, description }) }))
 
+    if (process.platform === "win32") {
+      return refuse("ENOTSUP", "Windows is not supported; run this program in the Windows Subsystem for Linux")
+    }
     // All that can be wrong with the options is found here: nothing may throw once the child exists.
     const fault = faultOf(options)
     if (fault !== undefined) return refuse("EINVAL", fault)
@@ -167,21 +166,15 @@ const start = (options: SpawnOptions, clock: Clock.Clock): Effect.Effect<Supervi
       resume(new ProcessError({ reason: SpawnDiagnosis.make(error, { command, cwd, env }) }))
     }
 
-    const program = resolveCommand(options, env)
-    if (Result.isFailure(program)) {
-      Runtime.children.remove(tag)
-      return resume(new ProcessError({ reason: program.failure }))
-    }
     let child: Child
     try {
-      child = ChildProcess.spawn(program.success.command, program.success.args, {
+      child = ChildProcess.spawn(command, args, {
         cwd,
-        env: program.success.env,
+        env,
         stdio: ["pipe", "pipe", "pipe"],
-        // A group of its own; on Windows it would mean a console window of its own.
-        detached: process.platform !== "win32",
-        shell: false,
-        windowsHide: true
+        // A group of its own.
+        detached: true,
+        shell: false
       })
     } catch (error) {
       return fail(error)
@@ -194,12 +187,6 @@ const start = (options: SpawnOptions, clock: Clock.Clock): Effect.Effect<Supervi
     })
     if (child.pid !== undefined) resume(Effect.succeed(supervise(child, child.pid)))
   })
-
-/** Elsewhere the system finds the command by itself, and a script tells its interpreter. */
-const resolveCommand = ({ args, command, cwd }: SpawnOptions, env: Readonly<Record<string, string>>) =>
-  process.platform === "win32"
-    ? WindowsCommand.resolve({ command, args, cwd: path.resolve(cwd ?? ""), env }, WindowsCommand.fileSystem)
-    : Result.succeed({ command, args, env })
 
 type Child = ChildProcess.ChildProcessByStdio<Writable, Readable, Readable>
 
@@ -234,7 +221,7 @@ const prepare = (
 
     child.once("exit", (code, signal) => {
       const uptimeMillis = Number(clock.monotonicTimeNanosUnsafe() - startedAt) / 1_000_000
-      // Whoever left the group is still found by the tag.
+      // Descendants that left the group are still found by the tag.
       if (group.isGone()) forget()
       afterPendingReads(outputs, () => Deferred.doneUnsafe(exit, Effect.succeed({ code, signal, uptimeMillis })))
     })
@@ -268,9 +255,9 @@ const prepare = (
           Effect.gen(function*() {
             if (isGone) forget()
             yield* Effect.callback<void>((resume) => afterPendingReads(outputs, () => resume(Effect.void)))
-            // One who left the group may hold the other ends for ever; they must not keep this program alive.
+            // A descendant that left the group may hold the other ends for ever; they must not keep this program alive.
             for (const stream of pipes) yield* release(stream)
-            // Only one who was given up is still waited for here.
+            // Only a process that was given up is still waited for here.
             child.unref()
           })
       }),
@@ -324,7 +311,7 @@ const isPatience = (input: Duration.Input): boolean =>
 
 /**
  * Goes on when what lies in the pipes by now has been read: after a turn of the event loop, with its poll phase between two
- * check phases, that brought nothing. One who still writes gets no more than `maxTurns` of them.
+ * check phases, that brought nothing. A process that still writes gets no more than `maxTurns` of them.
  */
 const afterPendingReads = (outputs: ReadonlyArray<Readable>, go: () => void): void => {
   const countBytes = (): number =>
@@ -352,7 +339,7 @@ const release = (stream: Readable | Writable): Effect.Effect<void> =>
   })
 
 /**
- * From now on nobody who writes to this stream is blocked: a reader that reads goes on reading, one that pauses or never
+ * From now on a process that writes to this stream is never blocked: a reader that reads goes on reading, one that pauses or never
  * began gives up the rest.
  */
 const keepDrained = (stream: Readable): void => {

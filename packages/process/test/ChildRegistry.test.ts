@@ -8,10 +8,10 @@ const make = () => {
   const log: Array<string> = []
   const ledger: Array<string> = []
   const retries: Array<() => void> = []
-  const world = { now: 0, refuses: false, backlog: 0, lines: (): ReadonlyArray<string> => [] }
+  const world = { now: 0, refuses: false, hasShell: true, backlog: 0, lines: (): ReadonlyArray<string> => [] }
   const registry = ChildRegistry.make({
     runtime: "r",
-    platform: () => ({ kind: "sh", table: "proc" }),
+    platform: () => world.hasShell ? { table: "proc" } : undefined,
     startReaper: (options) => {
       if (world.refuses) return undefined
       const reaper = { told: [] as Array<string>, options, killed: false }
@@ -60,6 +60,20 @@ describe("the children of a runtime", () => {
     const { registry, world } = make()
     registry.remove(registry.expect("group"))
     assert.deepStrictEqual(world.lines(), [])
+  })
+
+  it("run without a reaper where there is no shell, with one warning, and are in the ledger all the same", () => {
+    const { ledger, log, reapers, registry, world } = make()
+    world.hasShell = false
+    registry.add(registry.expect("kill"), 100, "1")
+    world.now = 120_000
+    registry.expect("kill")
+    assert.isEmpty(reapers)
+    assert.deepStrictEqual(log, [
+      "warning: there is no /bin/sh, and so no reaper: should this program be killed, what it started may stay"
+    ])
+    assert.deepInclude(registry.status(), { state: "given up", pid: undefined, kind: "none", registered: 1 })
+    assert.deepStrictEqual(ledger, ["expect 1", "add 1 100 1 kill", "expect 2"])
   })
 
   it("a new reaper is told of all who live and all who are expected", () => {

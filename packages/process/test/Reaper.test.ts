@@ -16,21 +16,20 @@ import * as ProcessTable from "./support/ProcessTable.ts"
 const isLiving = (pid: number): boolean => ProcessTable.living().some((entry) => entry.pid === pid)
 
 /** A reaper of an invented runtime, and its death. */
-const makeFor = (kind: "sh" | "node") =>
-  Effect.gen(function*() {
-    let death = ""
-    const reaper = ReaperProcess.start({
-      runtime: Bystander.runtimeId(),
-      ledger: undefined,
-      platform: { kind, table: "proc" },
-      onDeath: (how) => {
-        death = how
-      }
-    })
-    assert.isDefined(reaper)
-    yield* Effect.addFinalizer(() => Effect.sync(reaper.kill))
-    return { reaper, death: () => death }
+const make = Effect.gen(function*() {
+  let death = ""
+  const reaper = ReaperProcess.start({
+    runtime: Bystander.runtimeId(),
+    ledger: undefined,
+    platform: { table: "proc" },
+    onDeath: (how) => {
+      death = how
+    }
   })
+  assert.isDefined(reaper)
+  yield* Effect.addFinalizer(() => Effect.sync(reaper.kill))
+  return { reaper, death: () => death }
+})
 
 const target = (pid: number, descriptor: string): string => {
   try {
@@ -47,36 +46,34 @@ const targetsOf = (pid: number): ReadonlyArray<string> =>
 const environmentOf = (pid: number): ReadonlyArray<string> =>
   fs.readFileSync(`/proc/${pid}/environ`, "utf8").split("\0").filter((entry) => entry !== "")
 
-for (const kind of ["sh", "node"] as const) {
-  describe(`a reaper (${kind})`, () => {
-    it.live("is deaf to the signals that end programs, and still does its work", () =>
-      Effect.gen(function*() {
-        const { death, reaper } = yield* makeFor(kind)
-        const child = yield* Bystander.start()
-        reaper.tell(`add 1 ${child.pid} ${child.start} kill`)
-        yield* eventually("it listens", () => isDeaf(reaper.pid))
-        for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const) process.kill(reaper.pid, signal)
-        reaper.endLifeline()
-        yield* eventually("the child is gone", () => !child.lives())
-        yield* eventually("the reaper is gone", () => !isLiving(reaper.pid))
-        assert.strictEqual(death(), "")
-      }))
+describe("a reaper", () => {
+  it.live("is deaf to the signals that end programs, and still does its work", () =>
+    Effect.gen(function*() {
+      const { death, reaper } = yield* make
+      const child = yield* Bystander.start()
+      reaper.tell(`add 1 ${child.pid} ${child.start} kill`)
+      yield* eventually("it listens", () => isDeaf(reaper.pid))
+      for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const) process.kill(reaper.pid, signal)
+      reaper.endLifeline()
+      yield* eventually("the child is gone", () => !child.lives())
+      yield* eventually("the reaper is gone", () => !isLiving(reaper.pid))
+      assert.strictEqual(death(), "")
+    }))
 
-    it.live("has a session of its own, PATH alone as environment, and nothing of this program open", () =>
-      Effect.gen(function*() {
-        const { reaper } = yield* makeFor(kind)
-        assert.deepStrictEqual(
-          environmentOf(reaper.pid).map((entry) => entry.split("=")[0]),
-          kind === "node" ? ["PATH", "ELECTRON_RUN_AS_NODE"] : ["PATH"]
-        )
-        assert.strictEqual(fs.readlinkSync(`/proc/${reaper.pid}/cwd`), "/")
-        assert.strictEqual(ProcessTable.find(reaper.pid)?.group, reaper.pid)
-        assert.match(target(reaper.pid, "0"), /^socket:/)
-        assert.strictEqual(target(reaper.pid, "1"), "/dev/null")
-        assert.strictEqual(target(reaper.pid, "2"), "/dev/null")
-      }))
-  })
-}
+  it.live("has a session of its own, PATH alone as environment, and nothing of this program open", () =>
+    Effect.gen(function*() {
+      const { reaper } = yield* make
+      assert.deepStrictEqual(
+        environmentOf(reaper.pid).map((entry) => entry.split("=")[0]),
+        ["PATH"]
+      )
+      assert.strictEqual(fs.readlinkSync(`/proc/${reaper.pid}/cwd`), "/")
+      assert.strictEqual(ProcessTable.find(reaper.pid)?.group, reaper.pid)
+      assert.match(target(reaper.pid, "0"), /^socket:/)
+      assert.strictEqual(target(reaper.pid, "1"), "/dev/null")
+      assert.strictEqual(target(reaper.pid, "2"), "/dev/null")
+    }))
+})
 
 /** Ignored or handled: bits of proc_pid_status(5). */
 const isDeaf = (pid: number): boolean => {
@@ -243,6 +240,6 @@ describe("who has left the group of a process", () => {
 describe("the platform of the reaper", () => {
   it("is a POSIX shell and /proc here", () => {
     assert.isTrue(fs.existsSync(path.join("/", "bin", "sh")))
-    assert.deepStrictEqual(ReaperProcess.detect(), { kind: "sh", table: "proc" })
+    assert.deepStrictEqual(ReaperProcess.detect(), { table: "proc" })
   })
 })

@@ -1,12 +1,10 @@
 import { describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import process from "node:process"
 import * as ReaperScript from "../src/internal/ReaperScript.ts"
 import * as Bystander from "./support/Bystander.ts"
 import { define, isGone, makeWith, shell } from "./support/reaperContract.ts"
 
 define("sh", shell("/bin/sh", ReaperScript.shell))
-define("node", (runtime, ledger) => [process.execPath, ["-e", ReaperScript.node, runtime, ledger]])
 
 describe("a reaper where there is no /proc", () => {
   it.live("kills registered groups whose leader is the one that ps had seen", () =>

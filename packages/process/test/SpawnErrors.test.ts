@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
+import process from "node:process"
 import * as SupervisedProcess from "../src/SupervisedProcess.ts"
 import { program, readAll } from "./support/Child.ts"
 
@@ -22,7 +23,26 @@ const folder = Effect.acquireRelease(
   (directory) => Effect.sync(() => fs.rmSync(directory, { recursive: true }))
 )
 
+/** Another system, as far as a program can tell. */
+const onPlatform = (platform: string) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const own = Object.getOwnPropertyDescriptor(process, "platform") ?? {}
+      Object.defineProperty(process, "platform", { ...own, value: platform })
+      return own
+    }),
+    (own) => Effect.sync(() => Object.defineProperty(process, "platform", own))
+  )
+
 describe("a process that cannot be started", () => {
+  it.effect("none can on Windows, which is not supported, and it says so", () =>
+    Effect.gen(function*() {
+      yield* onPlatform("win32")
+      const error = yield* failure({ command: "true" })
+      assert.deepInclude(error, { tag: "SpawnFailed", code: "ENOTSUP", retryable: false })
+      assert.include(error.message, "Windows is not supported")
+    }))
+
   it.effect("a command that is in no directory of the child's PATH is not found, and the PATH is shown", () =>
     Effect.gen(function*() {
       const error = yield* failure({ command: "no-such-command", env: { PATH: "/bin:/nowhere" } })

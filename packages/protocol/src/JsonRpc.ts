@@ -12,6 +12,14 @@
  * (`"jsonrpc": "2.0"` is demanded), because JSON log lines on a server's stdout must not pass for messages. What is inside an error
  * is not: an error of an odd form is still an answer that says no, and its words are what its caller needs.
  *
+ * @example
+ * ```ts
+ * import * as JsonRpc from "@holdfast/protocol/JsonRpc"
+ *
+ * const frame = JsonRpc.decode("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}")
+ * export const answer = frame._tag === "Request" ? JsonRpc.encodeSuccess(frame.id, {}) : undefined
+ * ```
+ *
  * @see https://www.jsonrpc.org/specification
  */
 import { keepExact } from "./internal/exactIntegers.ts"
@@ -19,6 +27,7 @@ import { keepExact } from "./internal/exactIntegers.ts"
 /** MCP forbids `null` and asks for a string or an integer. */
 export type RequestId = string | number
 
+/** Why a call has failed. */
 export interface ErrorObject {
   /** Of an error that was read: any finite number. Where the peer gave none, that of `errorCode.internalError`. */
   readonly code: number
@@ -41,6 +50,7 @@ export interface Notification {
   readonly params: unknown
 }
 
+/** An answer that is a result. */
 export interface Success {
   readonly _tag: "Success"
   readonly id: RequestId
@@ -216,7 +226,7 @@ const classify = (value: unknown, text: string): Incoming | Malformed => {
   return { _tag: "Success", id: answerTo, result: frame.result }
 }
 
-/** Whoever waits for such an answer is told what it was. */
+/** The caller that waits for such an answer is told what it was. */
 const misshapen = (reason: string, text: string, answerTo: RequestId | undefined): Malformed =>
   malformed(answerTo === undefined ? reason : `${reason}: ${excerptOf(text)}`, text, answerTo)
 

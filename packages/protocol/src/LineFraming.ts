@@ -9,7 +9,18 @@
  * - A line that is not UTF-8 is never handed out with silently replaced characters: it is a fault, with what can be read of it.
  * - Blank lines and carriage returns at line ends are nothing.
  *
- * **Gotchas**: chunks are not copied; whoever pushes one must leave it alone until its lines are complete. Node's streams do.
+ * **Gotchas**: chunks are not copied; a caller that pushes one must leave it alone until its lines are complete. Node's streams do.
+ *
+ * @example
+ * ```ts
+ * import * as LineFraming from "@holdfast/protocol/LineFraming"
+ *
+ * const framing = LineFraming.make({
+ *   onLine: (line) => console.log(line),
+ *   onFault: (fault) => console.error(fault._tag)
+ * })
+ * process.stdin.on("data", framing.push).on("end", framing.end)
+ * ```
  */
 import { Buffer, isUtf8 } from "node:buffer"
 
@@ -24,6 +35,7 @@ export interface LineFault {
   readonly tail: string
 }
 
+/** Where lines and faults go. Both are called within `push` and `end`. */
 export interface LineFramingOptions {
   /** Called with every line that is not blank, without its end. */
   readonly onLine: (line: string) => void
@@ -32,6 +44,7 @@ export interface LineFramingOptions {
   readonly maxLineBytes?: number | undefined
 }
 
+/** One byte stream on its way into lines. */
 export interface LineFraming {
   /** Takes the next bytes of the stream and calls `onLine` and `onFault`, in order, for all lines they complete. */
   readonly push: (chunk: Buffer) => void
@@ -42,6 +55,7 @@ export interface LineFraming {
 /** Default of `maxLineBytes`: 64 MiB. */
 export const defaultMaxLineBytes = 64 * 1024 * 1024
 
+/** Cuts one byte stream into lines. Throws nothing; a fault costs its line alone. */
 export const make = (options: LineFramingOptions): LineFraming => {
   const { maxLineBytes = defaultMaxLineBytes, onFault, onLine } = options
   // The beginning of a line whose end has not come yet.

@@ -12,6 +12,15 @@
  * **Gotchas**: a content block of a kind that is not listed here is legal (`OtherContent`); tell the kinds apart with
  * `isText` and its like rather than by `type` alone.
  *
+ * @example
+ * ```ts
+ * import * as Messages from "@holdfast/protocol/Messages"
+ * import * as Result from "effect/Result"
+ *
+ * const read = Messages.decodeCallToolResult({ content: [{ type: "text", text: "42" }] })
+ * export const texts = Result.isSuccess(read) ? read.success.content.filter(Messages.isText).map(({ text }) => text) : []
+ * ```
+ *
  * @see https://modelcontextprotocol.io/specification/2025-11-25/schema
  */
 import * as Result from "effect/Result"
@@ -27,6 +36,7 @@ export const Implementation = Schema.Struct({
   version: Schema.String,
   title: Schema.optionalKey(Schema.String)
 })
+/** What the schema `Implementation` reads. */
 export interface Implementation extends Schema.Schema.Type<typeof Implementation> {}
 
 const ListChanged = Schema.Struct({ listChanged: Schema.optionalKey(Schema.Boolean) })
@@ -44,6 +54,7 @@ export const ServerCapabilities = Schema.Struct({
   tasks: Schema.optionalKey(Members),
   experimental: Schema.optionalKey(Members)
 })
+/** What the schema `ServerCapabilities` reads. */
 export interface ServerCapabilities extends Schema.Schema.Type<typeof ServerCapabilities> {}
 
 /** The answer to `initialize`. */
@@ -53,6 +64,7 @@ export const InitializeResult = Schema.Struct({
   serverInfo: Implementation,
   instructions: Schema.optionalKey(Schema.String)
 })
+/** What the schema `InitializeResult` reads. */
 export interface InitializeResult extends Schema.Schema.Type<typeof InitializeResult> {}
 
 /** What a server says of a tool's behaviour: hints, not guarantees. The only signals of MCP that a call may be repeated. */
@@ -63,6 +75,7 @@ export const ToolAnnotations = Schema.Struct({
   idempotentHint: Schema.optionalKey(Schema.Boolean),
   openWorldHint: Schema.optionalKey(Schema.Boolean)
 })
+/** What the schema `ToolAnnotations` reads. */
 export interface ToolAnnotations extends Schema.Schema.Type<typeof ToolAnnotations> {}
 
 /** One tool of a server. Its schemas are JSON Schema, unchecked here. */
@@ -74,6 +87,7 @@ export const Tool = Schema.Struct({
   outputSchema: Schema.optionalKey(Members),
   annotations: Schema.optionalKey(ToolAnnotations)
 })
+/** What the schema `Tool` reads. */
 export interface Tool extends Schema.Schema.Type<typeof Tool> {}
 
 /** One page of the answer to `tools/list`. `nextCursor` is opaque; without it this is the last page. */
@@ -81,9 +95,12 @@ export const ListToolsResult = Schema.Struct({
   tools: Schema.Array(Tool),
   nextCursor: Schema.optionalKey(Schema.String)
 })
+/** What the schema `ListToolsResult` reads. */
 export interface ListToolsResult extends Schema.Schema.Type<typeof ListToolsResult> {}
 
+/** Text, for a model or a person. */
 export const TextContent = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String })
+/** What the schema `TextContent` reads. */
 export interface TextContent extends Schema.Schema.Type<typeof TextContent> {}
 
 /** `data` is base64. */
@@ -92,6 +109,7 @@ export const ImageContent = Schema.Struct({
   data: Schema.String,
   mimeType: Schema.String
 })
+/** What the schema `ImageContent` reads. */
 export interface ImageContent extends Schema.Schema.Type<typeof ImageContent> {}
 
 /** `data` is base64. */
@@ -100,6 +118,7 @@ export const AudioContent = Schema.Struct({
   data: Schema.String,
   mimeType: Schema.String
 })
+/** What the schema `AudioContent` reads. */
 export interface AudioContent extends Schema.Schema.Type<typeof AudioContent> {}
 
 /** A resource's content, as text or, in `blob`, as base64. */
@@ -112,6 +131,7 @@ export const EmbeddedResource = Schema.Struct({
     blob: Schema.optionalKey(Schema.String)
   })
 })
+/** What the schema `EmbeddedResource` reads. */
 export interface EmbeddedResource extends Schema.Schema.Type<typeof EmbeddedResource> {}
 
 /** A resource that can be read by its `uri`. */
@@ -123,6 +143,7 @@ export const ResourceLink = Schema.Struct({
   description: Schema.optionalKey(Schema.String),
   mimeType: Schema.optionalKey(Schema.String)
 })
+/** What the schema `ResourceLink` reads. */
 export interface ResourceLink extends Schema.Schema.Type<typeof ResourceLink> {}
 
 const knownContentTypes: ReadonlyArray<string> = ["text", "image", "audio", "resource", "resource_link"]
@@ -133,8 +154,10 @@ export const OtherContent = Schema.Struct({
     expected: "a kind of content other than the known ones"
   }))
 })
+/** What the schema `OtherContent` reads. */
 export interface OtherContent extends Schema.Schema.Type<typeof OtherContent> {}
 
+/** One part of a tool's answer or of a prompt. Other kinds are legal, too: see `OtherContent`. */
 export const ContentBlock = Schema.Union([
   TextContent,
   ImageContent,
@@ -143,6 +166,7 @@ export const ContentBlock = Schema.Union([
   ResourceLink,
   OtherContent
 ])
+/** What the schema `ContentBlock` reads. */
 export type ContentBlock = typeof ContentBlock.Type
 
 /** The answer to `tools/call`. `isError` marks a tool's own failure: an answer like any other, for the caller to read. */
@@ -155,6 +179,7 @@ export const CallToolResult = Schema.Struct({
   structuredContent: Schema.optionalKey(Schema.Unknown),
   isError: Schema.optionalKey(Schema.Boolean)
 })
+/** What the schema `CallToolResult` reads. */
 export interface CallToolResult extends Schema.Schema.Type<typeof CallToolResult> {}
 
 /** How far a call has come. `progress` grows; `total` is set when it is known. */
@@ -170,10 +195,15 @@ export interface ProgressParams {
   readonly progress: Progress
 }
 
+/** Whether a block is text. */
 export const isText = (block: ContentBlock): block is TextContent => block.type === "text"
+/** Whether a block is an image. */
 export const isImage = (block: ContentBlock): block is ImageContent => block.type === "image"
+/** Whether a block is audio. */
 export const isAudio = (block: ContentBlock): block is AudioContent => block.type === "audio"
+/** Whether a block holds the content of a resource. */
 export const isResource = (block: ContentBlock): block is EmbeddedResource => block.type === "resource"
+/** Whether a block points to a resource. */
 export const isResourceLink = (block: ContentBlock): block is ResourceLink => block.type === "resource_link"
 
 /**

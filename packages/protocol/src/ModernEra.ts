@@ -1,6 +1,19 @@
 /**
  * What is different from revision 2026-07-28 on: no handshake and no session. Every request says what it needs to be understood.
  *
+ * @example
+ * ```ts
+ * import * as ModernEra from "@holdfast/protocol/ModernEra"
+ * import * as Result from "effect/Result"
+ *
+ * // The revisions of a server, by its answer to `server/discover`.
+ * export const revisionsOf = (answer: unknown): ReadonlyArray<string> =>
+ *   Result.match(ModernEra.decodeDiscoverResult(answer), {
+ *     onFailure: () => [],
+ *     onSuccess: ({ supportedVersions }) => supportedVersions
+ *   })
+ * ```
+ *
  * @see https://modelcontextprotocol.io/specification/2026-07-28
  */
 import * as Result from "effect/Result"
@@ -36,6 +49,7 @@ export const DiscoverResult = Schema.Struct({
   instructions: Schema.optionalKey(Schema.String),
   _meta: Schema.optionalKey(Schema.Struct({ [metaKey.serverInfo]: Schema.optionalKey(Implementation) }))
 })
+/** What the schema `DiscoverResult` reads. */
 export interface DiscoverResult extends Schema.Schema.Type<typeof DiscoverResult> {}
 
 /** What a `subscriptions/listen` asks to be told about. */
@@ -68,6 +82,7 @@ export const InputRequired = Schema.Struct({
   inputRequests: Schema.optionalKey(Schema.Record(Schema.String, InputRequest)),
   requestState: Schema.optionalKey(Schema.String)
 })
+/** What the schema `InputRequired` reads. */
 export interface InputRequired extends Schema.Schema.Type<typeof InputRequired> {}
 
 /** Reads the answer to `server/discover`. Fails with a sentence that names the member that is wrong. */

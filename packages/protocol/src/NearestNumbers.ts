@@ -1,6 +1,15 @@
 /**
  * For code that knows JavaScript's numbers only: each whole number that was kept exact (`JSON.rawJSON`, see `JsonRpc`) becomes the number
  * nearest to it, as `JSON.parse` would have read it.
+ *
+ * @example
+ * ```ts
+ * import * as JsonRpc from "@holdfast/protocol/JsonRpc"
+ * import * as NearestNumbers from "@holdfast/protocol/NearestNumbers"
+ *
+ * const frame = JsonRpc.decode(`{"jsonrpc":"2.0","id":1,"result":{"structuredContent":{"id":9007199254740993}}}`)
+ * export const plain = frame._tag === "Success" ? NearestNumbers.nearest(frame.result) : undefined
+ * ```
  */
 import { isRawJSON } from "./internal/exactIntegers.ts"
 

@@ -1,13 +1,21 @@
 /**
- * Who a request comes from, as the server's authenticator says: what sessions and jobs belong to.
+ * The identity behind a request, as the server's authenticator says: what sessions and jobs belong to.
  *
  * A principal is compared by its `id` alone. Without authentication there is exactly one, `local`, and a server that knows
- * nobody else serves loopback only. The id is a name, not a secret: it may appear in logs and listings; a token never does.
+ * no other serves loopback only. The id is a name, not a secret: it may appear in logs and listings; a token never does.
+ *
+ * @example
+ * ```ts
+ * import * as Principal from "@holdfast/protocol/Principal"
+ *
+ * const alice = Principal.make("alice", ["scans:read"])
+ * export const isAlice = Principal.isSame(alice, Principal.make("alice"))
+ * ```
  *
  * @see https://modelcontextprotocol.io/specification/2025-11-25/basic/security_best_practices#session-hijacking
  */
 
-/** Whoever a request, a session or a job belongs to. */
+/** The identity that a request, a session or a job belongs to. */
 export interface Principal {
   /** Names the principal to operators and tells it from others; never a token. */
   readonly id: string

@@ -4,26 +4,39 @@
  * As in `Messages`, schemas name what is relied on, tolerate everything else, and `decode…` returns the value itself; what cannot be
  * read is left out and told.
  *
+ * @example
+ * ```ts
+ * import * as Prompts from "@holdfast/protocol/Prompts"
+ * import * as Result from "effect/Result"
+ *
+ * const page = Prompts.decodeListPromptsResult({ prompts: [{ name: "review" }] })
+ * export const names = Result.isSuccess(page) ? page.success.prompts.map(({ name }) => name) : []
+ * ```
+ *
  * @see https://modelcontextprotocol.io/specification/2025-11-25/server/prompts
  */
 import * as Schema from "effect/Schema"
 import { tolerant } from "./internal/tolerant.ts"
 import { ContentBlock } from "./Messages.ts"
 
+/** An argument of a prompt. It is optional unless `required` says otherwise. */
 export const PromptArgument = Schema.Struct({
   name: Schema.String,
   title: Schema.optionalKey(Schema.String),
   description: Schema.optionalKey(Schema.String),
   required: Schema.optionalKey(Schema.Boolean)
 })
+/** What the schema `PromptArgument` reads. */
 export interface PromptArgument extends Schema.Schema.Type<typeof PromptArgument> {}
 
+/** A prompt that a server offers. */
 export const Prompt = Schema.Struct({
   name: Schema.String,
   title: Schema.optionalKey(Schema.String),
   description: Schema.optionalKey(Schema.String),
   arguments: Schema.optionalKey(Schema.Array(PromptArgument))
 })
+/** What the schema `Prompt` reads. */
 export interface Prompt extends Schema.Schema.Type<typeof Prompt> {}
 
 /** One page of the answer to `prompts/list`. */
@@ -31,10 +44,12 @@ export const ListPromptsResult = Schema.Struct({
   prompts: Schema.Array(Prompt),
   nextCursor: Schema.optionalKey(Schema.String)
 })
+/** What the schema `ListPromptsResult` reads. */
 export interface ListPromptsResult extends Schema.Schema.Type<typeof ListPromptsResult> {}
 
 /** `role` is `user` or `assistant`. */
 export const PromptMessage = Schema.Struct({ role: Schema.String, content: ContentBlock })
+/** What the schema `PromptMessage` reads. */
 export interface PromptMessage extends Schema.Schema.Type<typeof PromptMessage> {}
 
 /** The answer to `prompts/get`. */
@@ -42,6 +57,7 @@ export const GetPromptResult = Schema.Struct({
   description: Schema.optionalKey(Schema.String),
   messages: Schema.Array(PromptMessage)
 })
+/** What the schema `GetPromptResult` reads. */
 export interface GetPromptResult extends Schema.Schema.Type<typeof GetPromptResult> {}
 
 /** The answer to `completion/complete`: at most 100 values, of `total` there are. */
@@ -52,6 +68,7 @@ export const CompleteResult = Schema.Struct({
     hasMore: Schema.optionalKey(Schema.Boolean)
   })
 })
+/** What the schema `CompleteResult` reads. */
 export interface CompleteResult extends Schema.Schema.Type<typeof CompleteResult> {}
 
 /** Reads one page of `prompts/list`. Fails with a sentence that names the member that is wrong. */

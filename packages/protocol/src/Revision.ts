@@ -4,6 +4,14 @@
  * Revisions up to 2025-11-25 are one era, `legacy`: a connection begins with `initialize` and may have a session. From
  * 2026-07-28 on the protocol is stateless, the `modern` era.
  *
+ * @example
+ * ```ts
+ * import * as Revision from "@holdfast/protocol/Revision"
+ *
+ * // Newest first.
+ * export const spoken = [...Revision.modern, ...Revision.legacy]
+ * ```
+ *
  * @see https://modelcontextprotocol.io/specification/versioning
  */
 

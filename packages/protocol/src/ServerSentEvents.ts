@@ -9,10 +9,20 @@
  * **Gotchas**: an event without data is not handed out (the standard says so), yet its `id` counts: ask `lastEventId`. A last
  * event without a blank line after it is dropped, as the standard demands: the sender died in the middle of it.
  *
+ * @example
+ * ```ts
+ * import * as ServerSentEvents from "@holdfast/protocol/ServerSentEvents"
+ * import { Buffer } from "node:buffer"
+ *
+ * const events = ServerSentEvents.make({ onEvent: ({ data, event }) => console.log(event, data) })
+ * events.push(Buffer.from("data: hello\n\n"))
+ * ```
+ *
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
  */
 import { Buffer } from "node:buffer"
 
+/** One event with its data. */
 export interface ServerSentEvent {
   /** `message` when the stream names none. */
   readonly event: string
@@ -33,6 +43,7 @@ export interface LongEvent {
   readonly tail: string
 }
 
+/** Where events go. All are called within `push`. */
 export interface ServerSentEventsOptions {
   readonly onEvent: (event: ServerSentEvent) => void
   /** The server asks for this delay before a reconnection, in milliseconds. */
@@ -43,6 +54,7 @@ export interface ServerSentEventsOptions {
   readonly maxEventBytes?: number | undefined
 }
 
+/** One stream of bytes on its way into events. */
 export interface ServerSentEvents {
   /** Takes the next bytes of the stream and hands out the events they complete. */
   readonly push: (chunk: Buffer) => void
@@ -52,6 +64,7 @@ export interface ServerSentEvents {
   readonly isInsideEvent: () => boolean
 }
 
+/** Parses one stream. Throws nothing; an event that is too long costs itself alone. */
 export const make = (options: ServerSentEventsOptions): ServerSentEvents => {
   const { maxEventBytes = 64 * 1024 * 1024, onEvent, onRetry, onTooLong } = options
   let event = ""

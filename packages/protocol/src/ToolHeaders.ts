@@ -5,6 +5,18 @@
  *
  * A tool whose declaration breaks the rules is no tool that can be called over HTTP: clients leave it out of the list.
  *
+ * @example
+ * ```ts
+ * import * as ToolHeaders from "@holdfast/protocol/ToolHeaders"
+ * import * as Result from "effect/Result"
+ *
+ * const inputSchema = { type: "object", properties: { region: { type: "string", "x-mcp-header": "Region" } } }
+ * export const headers = Result.map(
+ *   ToolHeaders.declaredBy({ inputSchema }),
+ *   (declared) => ToolHeaders.headersOf(declared, { region: "eu" })
+ * )
+ * ```
+ *
  * @see https://modelcontextprotocol.io/specification/2026-07-28/basic/transports
  */
 import * as Result from "effect/Result"
@@ -47,7 +59,7 @@ export const faultIn = (
 ): string | undefined => {
   for (const { header, path } of declared) {
     const value = valueAt(path, args)
-    // What the arguments do not say nobody expects in a header, and nobody reads there.
+    // An argument that is missing is expected in no header, and read from none.
     if (value === undefined) continue
     const fault = mismatch(header, headers[header], value)
     if (fault !== undefined) return fault

@@ -3,16 +3,27 @@
  * or all.
  *
  * - `GET /healthz`: 200 as long as the process answers.
- * - `GET /readyz`: 200; 503 while the server drains or `ready` says no, so that a balancer sends nobody any more.
+ * - `GET /readyz`: 200; 503 while the server drains or `ready` says no, so that a balancer sends no client any more.
  * - `GET /sessions`: every session by its number, without any secret.
  * - `DELETE /sessions/:number`: ends one, with the reason `operator`.
  * - `POST /drain`: begins a drain, and answers at once.
  * - `GET /metrics`: the same in Prometheus' text format, and all else that is in Effect's metric registry: tools, jobs, pools, your own.
  * - `GET /`: this list.
  *
- * **Gotchas**: it listens on this machine only, unless there are tokens: whoever reaches it may end every session. `/healthz` and `/readyz` tell
+ * **Gotchas**: it listens on this machine only, unless there are tokens: a program that reaches it may end every session. `/healthz` and `/readyz` tell
  * nothing else, so they want no token and answer by whatever `Host` they are asked: balancers ask by an address. It stays there while the server
  * drains.
+ *
+ * @example
+ * ```ts
+ * import * as McpHost from "@holdfast/server/McpHost"
+ * import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
+ *
+ * export const layer = McpHost.layerHttp({
+ *   server: () => new McpServer({ name: "greeter", version: "1.0.0" }),
+ *   admin: { port: 9464 }
+ * })
+ * ```
  */
 import type * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
@@ -33,6 +44,7 @@ import { prometheusText } from "./internal/metrics/prometheusText.ts"
 import type { McpServerError } from "./McpServerError.ts"
 import { SessionRegistry } from "./SessionRegistry.ts"
 
+/** Where the operators' port is, and what it knows of the server. */
 export interface AdminOptions {
   /** Default: 9464. 0: any that is free. */
   readonly port?: number | undefined
@@ -43,7 +55,7 @@ export interface AdminOptions {
   readonly allowedHosts?: ReadonlyArray<string> | undefined
   /**
    * Whether there is what the server needs, asked at every `/readyz` for five seconds at most. Default: there is. **Gotchas**: what all replicas
-   * share, a database say, makes all of them unready at once, and a balancer has nobody left.
+   * share, a database say, makes all of them unready at once, and a balancer has none left.
    */
   readonly ready?: Effect.Effect<boolean> | undefined
   /** Told which port it is, once it listens. */

@@ -1,5 +1,5 @@
 /**
- * Who a request comes from: bearer tokens, or a function of your own.
+ * Tells the principal of a request: by bearer tokens, or a function of your own.
  *
  * An authenticator sees the request and answers with a principal, or refuses. A session belongs to the principal it was opened by; with
  * another one it is not found.
@@ -24,6 +24,7 @@ export class AuthenticationRefused extends Data.TaggedError("AuthenticationRefus
   }
 }
 
+/** Tells the principal of a request. Fails with `Unauthenticated`; may take ten seconds at most. */
 export type Authenticator = (
   request: HttpServerRequest.HttpServerRequest
 ) => Effect.Effect<Principal.Principal, AuthenticationRefused>

@@ -46,8 +46,10 @@ import * as SdkTool from "./SdkTool.ts"
 import { failed, type ToolCall, type ToolRegistry, type ToolResult } from "./SdkTool.ts"
 import { Session } from "./Session.ts"
 
+/** Types of `SdkTool`, which handlers of these tools use as well. */
 export type { LogLevel, Progress, ToolCall, ToolRegistry, ToolResult } from "./SdkTool.ts"
 
+/** A tool and its handler. */
 export interface ToolOptions<
   Fields extends Schema.Struct.Fields,
   Output extends Schema.Struct.Fields | undefined = undefined

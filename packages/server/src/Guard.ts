@@ -4,7 +4,7 @@
  * Checked, in this order, before anything of the request is used:
  * - `Host` must name this server: a page whose name was rebound to our address says its own name there. Loopback names with our port
  *   are known; others must be listed.
- * - `Origin`, if there is one, must be our own or listed, and `Sec-Fetch-Site` must not say that the page is somebody else's: programs
+ * - `Origin`, if there is one, must be our own or listed, and `Sec-Fetch-Site` must not say that the page is another site's: programs
  *   send neither, browsers do.
  * - A POST must be `application/json`: a form or a plain text can be sent across origins without asking.
  * - The body must not be announced as too large.
@@ -13,6 +13,18 @@
  * - The principal must not ask too often.
  *
  * **Gotchas**: there is no switch for any of it. A server behind a proxy lists the name that the proxy is known by.
+ *
+ * @example
+ * ```ts
+ * import * as McpHost from "@holdfast/server/McpHost"
+ * import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
+ *
+ * export const layer = McpHost.layerHttp({
+ *   server: () => new McpServer({ name: "greeter", version: "1.0.0" }),
+ *   allowedHosts: ["greeter.example.org"],
+ *   maxBodyBytes: 1024 * 1024
+ * })
+ * ```
  *
  * @see https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#security-warning
  */
@@ -28,6 +40,7 @@ import { isListed, options as answerOptions } from "./internal/http/crossOrigin.
 import { refusal, retryAfter } from "./internal/http/httpAnswers.ts"
 import { McpServerError, UnsafeBind } from "./McpServerError.ts"
 
+/** What a request must be like to be let in. */
 export interface GuardOptions {
   /** Names this server is reached by, with a port (`scan.example.org:8443`) or with any. Default: none beside loopback's. */
   readonly allowedHosts?: ReadonlyArray<string> | undefined
@@ -41,7 +54,7 @@ export interface GuardOptions {
   /** Default: 4 MiB. */
   readonly maxBodyBytes?: number | undefined
   /**
-   * Take `X-Forwarded-Host` for `Host`: only behind a proxy that sets it itself, and that nobody can go around. Default: false.
+   * Take `X-Forwarded-Host` for `Host`: only behind a proxy that sets it itself, and that no client can go around. Default: false.
    */
   readonly trustProxy?: boolean | undefined
   /** Requests a principal may make in a time; past it 429 with `Retry-After`. Default: as many as it likes. */
@@ -54,6 +67,7 @@ export type Guard = (
   methods?: string
 ) => Effect.Effect<Principal.Principal, HttpServerResponse.HttpServerResponse>
 
+/** The default of `maxBodyBytes`: 4 MiB. */
 export const defaultMaxBodyBytes = 4 * 1024 * 1024
 
 /** What of a request decides whether it was meant for us. */
@@ -66,6 +80,7 @@ export interface RequestView {
   readonly contentLength: string | undefined
 }
 
+/** Why a request is not let in, as its answer says it. */
 export interface Refusal {
   readonly status: number
   readonly message: string
@@ -130,7 +145,7 @@ export const make = (port: number, options: GuardOptions): Effect.Effect<Guard, 
     }
   )
 
-/** Tells the operator of each name that is missing in `allowedHosts` once; of few, because anybody can make names up. */
+/** Tells the operator of each name that is missing in `allowedHosts` once; of few, because any client can make names up. */
 const unknownHosts = () => {
   const known = new Set<string>()
   return ({ unknownHost }: Refusal): Effect.Effect<void> => {

@@ -66,6 +66,7 @@ import { layer as layerRegistry, SessionRegistry } from "./SessionRegistry.ts"
 
 export { bearerTokens } from "./Authenticator.ts"
 export { layerJsonLogger } from "./internal/jsonLogger.ts"
+/** What is needed of the SDK's `Server` and `McpServer`: `connect` and `close`. */
 export type { SdkServer }
 
 /** How the server of one session is made. What an Effect acquires for it is released with the session. */
@@ -107,10 +108,10 @@ export interface RouteOptions<R = never> extends Omit<Guard.GuardOptions, "auth"
   readonly legacySse?: boolean | LegacySseOptions | undefined
   /**
    * Serves revision 2026-07-28, which has no sessions, at the same path: a server of its own for each request. Default: true. With false
-   * who asks for it is told which revisions there are.
+   * a client that asks for it is told which revisions there are.
    */
   readonly stateless?: boolean | StatelessOptions | undefined
-  /** Who asks: `bearerTokens`, or your own. Default: nobody is asked, everybody is `local`. */
+  /** Authenticates clients: `bearerTokens`, or your own. Default: none; every client is `local`. */
   readonly auth?: Authenticator | Effect.Effect<Authenticator, McpServerError | Config.ConfigError> | undefined
 }
 
@@ -121,7 +122,7 @@ export interface HttpOptions<R = never> extends RouteOptions<R>, SessionPolicyIn
   /** Address to listen on. Default: `127.0.0.1`. Another than this machine's own needs `auth`. */
   readonly host?: string | undefined
   /**
-   * How long a connection stays open that nobody uses. It has to be longer than what stands in front keeps it: a balancer that uses a connection
+   * How long an unused connection stays open. It has to be longer than what stands in front keeps it: a balancer that uses a connection
    * just as the server closes it loses the request. AWS' ALB keeps one for 60 seconds, nginx too, Google's for 600. Default: 75 seconds.
    */
   readonly keepAliveTimeout?: Duration.Input | undefined
@@ -233,6 +234,7 @@ export const layerHttp = <R = never>(
 export const runMain = <A, E>(program: Effect.Effect<A, E>, options: RunMainOptions = {}): void =>
   NodeMain.run(program, { isEnd: false, ...options })
 
+/** How a program ends. */
 export interface RunMainOptions {
   /**
    * Leaves stray rejections and uncaught errors to Node, which ends the process at once: for programs that would rather lose what is in flight than
@@ -251,7 +253,7 @@ export interface MountOptions<R = never> extends RouteOptions<R> {
  * The server as a handler of Node's: for `node:http`, Express, and whatever else takes one. It answers at whatever path it is mounted.
  *
  * It drains when its Scope closes, so let the registry's close after it. **Gotchas**: mount it before anything that reads bodies
- * (`express.json()`). Who listens sees to limits on slow clients, and to authentication when strangers can reach it.
+ * (`express.json()`). The application that listens sees to limits on slow clients, and to authentication when strangers can reach it.
  *
  * @example
  * ```ts
@@ -304,7 +306,7 @@ const mounted = <R>(options: MountOptions<R>, flushed: Effect.Effect<void>) =>
   Effect.gen(function*() {
     const server = yield* factoryOf(options.server)
     const registry = yield* SessionRegistry
-    // A Scope that is being closed runs nothing new: who asks during the drain is to be told so.
+    // A Scope that is being closed runs nothing new: a client that asks during the drain is to be told so.
     const scope = yield* Scope.make()
     yield* Effect.addFinalizer((exit) =>
       Drain.run(registry).pipe(
@@ -316,7 +318,7 @@ const mounted = <R>(options: MountOptions<R>, flushed: Effect.Effect<void>) =>
       Effect.flatMap((limiter) => Effect.provideContext(make({ ...options, server }), limiter)),
       Scope.provide(scope)
     )
-    // Elsewhere than on a router nobody else lets a client that goes away interrupt what it has asked for.
+    // Elsewhere than on a router a client that goes away interrupts what it has asked for only by this.
     return { app: Effect.interruptible(mcp), scope }
   })
 

@@ -1,6 +1,18 @@
 /**
  * Why a server does not serve: one outer error, `McpServerError`, with a tagged `reason`. What a client does wrong is answered to the
  * client and appears here only where a program has asked.
+ *
+ * @example
+ * ```ts
+ * import * as McpHost from "@holdfast/server/McpHost"
+ * import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
+ * import * as Effect from "effect/Effect"
+ * import * as Layer from "effect/Layer"
+ *
+ * export const program = Layer.launch(
+ *   McpHost.layerHttp({ server: () => new McpServer({ name: "greeter", version: "1.0.0" }), port: 8080 })
+ * ).pipe(Effect.catchReason("McpServerError", "ListenFailed", ({ message }) => Effect.logError(message)))
+ * ```
  */
 import * as Data from "effect/Data"
 
@@ -17,7 +29,7 @@ export class SessionLimit extends Data.TaggedError("SessionLimit")<{
   }
 }
 
-/** There is no such session for this principal: it never was, it has ended, or it is somebody else's. Which of them is not said. */
+/** There is no such session for this principal: it never was, it has ended, or it is another principal's. Which of them is not said. */
 export class SessionNotFound extends Data.TaggedError("SessionNotFound") {
   override get message(): string {
     return "there is no such session; initialize a new one"
@@ -42,7 +54,7 @@ export class ServerOptionInvalid extends Data.TaggedError("ServerOptionInvalid")
   }
 }
 
-/** The server would be reachable from other machines without knowing who asks. Nothing was started. */
+/** The server would be reachable from other machines without authentication. Nothing was started. */
 export class UnsafeBind extends Data.TaggedError("UnsafeBind")<{
   readonly host: string
 }> {
@@ -76,6 +88,7 @@ export class ListenFailed extends Data.TaggedError("ListenFailed")<{
   }
 }
 
+/** One of the reasons, by its `_tag`. */
 export type ServerReason =
   | SessionLimit
   | SessionNotFound

@@ -39,6 +39,7 @@ import { measured } from "./internal/metrics/toolDuration.ts"
 import { addTool, type AuthInfo, type ToolRegistry, type ToolRequest, type ToolResult } from "./internal/sdk/addTool.ts"
 
 export { type ToolSchema, toolSchema } from "./internal/sdk/toolSchema.ts"
+/** Types of the SDK, as far as tools need them. */
 export type { AuthInfo, ToolRegistry, ToolResult }
 
 /** What the client sees of how far a call is. */
@@ -63,6 +64,7 @@ export interface ToolCall {
   readonly log: (level: LogLevel, data: unknown) => Effect.Effect<void>
 }
 
+/** A tool and its handler. */
 export interface Tool<Input, E extends { readonly message: string }, R> {
   readonly name: string
   readonly title?: string | undefined

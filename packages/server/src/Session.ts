@@ -7,6 +7,19 @@
  * - While a request is in flight or a stream is open it is never swept as stale.
  *
  * **Gotchas**: the id by which the client names its session is a secret and is nowhere to be had; `number` is for people and logs.
+ *
+ * @example
+ * ```ts
+ * import { Session } from "@holdfast/server/Session"
+ * import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
+ * import * as Effect from "effect/Effect"
+ *
+ * // Makes the server of one session, which knows its principal.
+ * export const server = Effect.map(
+ *   Session,
+ *   ({ principal }) => new McpServer({ name: `greeter of ${principal.id}`, version: "1.0.0" })
+ * )
+ * ```
  */
 import type { Principal } from "@holdfast/protocol/Principal"
 import * as Context from "effect/Context"
@@ -33,7 +46,7 @@ export type SessionTransport = "streamable-http" | "sse" | "stdio" | "stateless"
 /**
  * Why a session ended. `client`: it said so. `stale`: unused for too long. `half-open`: never finished the handshake. `slow reader`: it
  * did not take what it was sent. `vanished`: it did not answer pings. `limit`: room was needed. `drain`: the server shuts down.
- * `operator`: somebody closed it. `error`: the server's own side failed. `done`: the one request it was for has its answer.
+ * `operator`: an operator closed it. `error`: the server's own side failed. `done`: the one request it was for has its answer.
  */
 export type CloseReason =
   | "done"
@@ -47,6 +60,7 @@ export type CloseReason =
   | "operator"
   | "error"
 
+/** A session, as the registry and handlers see it. */
 export interface SessionShape {
   /** Counts up from 1 within one registry. */
   readonly number: number

@@ -1,4 +1,13 @@
-/** How long sessions live and how many there may be: plain data, checked once. */
+/**
+ * How long sessions live and how many there may be: plain data, checked once.
+ *
+ * @example
+ * ```ts
+ * import * as SessionRegistry from "@holdfast/server/SessionRegistry"
+ *
+ * export const layer = SessionRegistry.layer({ idleTimeout: "10 minutes", maxSessions: 500 })
+ * ```
+ */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { McpServerError, ServerOptionInvalid } from "./McpServerError.ts"
@@ -34,13 +43,13 @@ export interface SessionPolicyInput {
   readonly pingInterval?: Duration.Input | undefined
   /**
    * Bytes that may wait for a client that does not read; past it its stream is cut. And bytes of answers, per session, that wait for a
-   * client that has lost its connection: past it the oldest go, and who comes back for one is refused; of one that is larger the client
+   * client that has lost its connection: past it the oldest go, and a client that comes back for one is refused; of one that is larger the client
    * gets an error. Default: 1 MiB.
    */
   readonly maxBufferedBytes?: number | undefined
   /**
    * Bytes of past events kept per session, for clients that come back. Answers that no response has carried to its end are kept besides:
-   * see `maxBufferedBytes`. Default: 256 KiB. 0: none, and nobody can come back.
+   * see `maxBufferedBytes`. Default: 256 KiB. 0: none, and no client can come back.
    */
   readonly maxReplayBytes?: number | undefined
   /** What a client is told to wait before it comes back to a stream that ended (`retry`). Default: 1 second. */

@@ -1,8 +1,8 @@
 /**
- * All sessions of one server, of every transport: who they belong to, how they are used, and when they end.
+ * All sessions of one server, of every transport: their principals, their use, and their ends.
  *
  * Promises
- * - A session is found by its id and by its principal: with another principal's it is not there, and nobody can tell the difference.
+ * - A session is found by its id and by its principal: with another principal's it is not there, and a client cannot tell the difference.
  * - One sweep for all closes what is stale or half-open; no session has a timer. What is in use is never stale; a handshake has its time,
  *   whatever keeps it from its end.
  * - There are never more than the policy allows, those that still release what they held included; past it `SessionLimit`.
@@ -10,6 +10,17 @@
  * - Every session that was opened is closed with exactly one reason, and is counted by it.
  *
  * **Gotchas**: ids are handed out once, by `open`, and kept as digests. Snapshots and events know sessions by number.
+ *
+ * @example
+ * ```ts
+ * import * as SessionRegistry from "@holdfast/server/SessionRegistry"
+ * import * as Effect from "effect/Effect"
+ * import * as Stream from "effect/Stream"
+ *
+ * // Logs every transition of every session.
+ * export const program = Effect.flatMap(SessionRegistry.SessionRegistry, ({ events }) =>
+ *   Stream.runForEach(events, ({ reason, session, state }) => Effect.logInfo(session, state, reason)))
+ * ```
  */
 import * as Principal from "@holdfast/protocol/Principal"
 import * as Clock from "effect/Clock"
@@ -73,6 +84,7 @@ export interface DrainReport {
   readonly closed: number
 }
 
+/** The client of a new session. */
 export interface OpenOptions {
   readonly principal: Principal.Principal
   readonly transport: SessionTransport
@@ -81,7 +93,7 @@ export interface OpenOptions {
 /** The service. */
 export class SessionRegistry extends Context.Service<SessionRegistry, {
   readonly policy: SessionPolicy.SessionPolicy
-  /** Opens a session. The id is for the client and for nobody else. */
+  /** Opens a session. The id is for the client alone. */
   readonly open: (
     options: OpenOptions
   ) => Effect.Effect<{ readonly id: Redacted.Redacted; readonly session: SessionShape }, McpServerError>
@@ -161,16 +173,16 @@ export const make = Effect.fnUntraced(function*(
   const countOf = ({ id }: Principal.Principal): number => ofPrincipal.get(id) ?? 0
 
   const limitFor = (principal: Principal.Principal): SessionLimit | undefined => {
-    // Without authentication everybody is one principal: there is nobody to leave room for.
+    // Without authentication all clients are one principal: there is no other to leave room for.
     const share = Principal.isSame(principal, Principal.local) ? policy.maxSessions : policy.sharePerPrincipal
     const limit = policy.maxSessionsPerPrincipal ?? share
     if (countOf(principal) >= limit) return new SessionLimit({ limit, principal: principal.id })
-    // What is closing still holds what it has: who comes and goes fast would otherwise have any number of servers made.
+    // A closing session still holds what it has: a client that comes and goes fast would otherwise have any number of servers made.
     return all.size >= policy.maxSessions ? new SessionLimit({ limit: policy.maxSessions }) : undefined
   }
 
   /**
-   * The session that makes room for one of this principal: the one unused for longest of whoever has most, if that is at least two more than the
+   * The session that makes room for one of this principal: the one unused for longest of the principal with the most, if that is at least two more than the
    * principal has. None with a request in flight, and one with an open stream only if no other is left.
    */
   const victimFor = (principal: Principal.Principal): SessionEntry | undefined => {
@@ -221,7 +233,7 @@ export const make = Effect.fnUntraced(function*(
       Effect.asVoid
     )
 
-  /** Why a session has to go, if it has. Whatever it holds: who has not finished the handshake in time cannot be using the session. */
+  /** Why a session has to go, if it has. Whatever it holds: a client that has not finished the handshake in time cannot be using the session. */
   const overdue = (entry: SessionEntry, time: number): CloseReason | undefined => {
     const state = entry.state()
     if (state === "connecting") return time - entry.openedAt >= policy.halfOpenTimeout ? "half-open" : undefined
@@ -235,7 +247,7 @@ export const make = Effect.fnUntraced(function*(
     for (const entry of all) if (overdue(entry, begun) !== undefined) due.push(entry)
     sweeps++
     sweepMillis += now() - begun
-    // To close many takes a while, and who was idle may come back meanwhile.
+    // To close many takes a while, and an idle client may come back meanwhile.
     return closeAll(due, (entry) => overdue(entry, now()))
   })
 
@@ -247,7 +259,7 @@ export const make = Effect.fnUntraced(function*(
   })
   yield* Effect.addFinalizer(() =>
     Effect.suspend(() => {
-      // Whoever still has a way in opens nothing that nobody would close.
+      // From now on no session is opened that would never be closed.
       draining ??= { quiet: Deferred.makeUnsafe() }
       return Effect.andThen(closeAll(all, () => "drain"), PubSub.shutdown(events))
     })

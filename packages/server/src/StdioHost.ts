@@ -1,16 +1,16 @@
 /**
- * An MCP server over stdin and stdout, in both eras, which ends when nobody listens any more.
+ * An MCP server over stdin and stdout, in both eras, which ends when its client does not listen any more.
  *
  * Promises
  * - Each message says itself which era it is of. Requests of revision 2026-07-28 have a server each, as over HTTP; `initialize` and what
  *   follows is of the one session, whose server is made when something is asked in it. A client may try one and go on with the other.
  * - `notifications/cancelled` aborts the handler, whichever era its request is of. Without a session nothing more is said of it.
  * - It ends when stdin ends, when stdout breaks, when the process that started it is gone and when the session's server closes itself,
- *   whatever timers and sockets would keep the program alive. Requests in flight may finish first, whether or not there is somebody to read
+ *   whatever timers and sockets would keep the program alive. Requests in flight may finish first, whether or not there is a client to read
  *   the answers; what has none by then is answered by an error, and what listens by its result.
  * - What others print to stdout goes to stderr and harms no message. A stderr that breaks ends nothing.
  * - What is said while a server is still being made waits for it. If the session's cannot be made, the program ends by that.
- * - A line that is no message is answered or passed over, and harms nobody.
+ * - A line that is no message is answered or passed over, and harms no other line.
  *
  * **Gotchas**: stdout belongs to the protocol. What writes to descriptor 1 itself (a child that inherits it, an addon) is not caught. What a
  * program logs must go to stderr: provide `layerLogger` of this module, or a logger of
@@ -51,6 +51,7 @@ import * as SessionRegistry from "./SessionRegistry.ts"
 
 export { layerJsonLogger } from "./internal/jsonLogger.ts"
 
+/** How one client on a pair of streams is served. */
 export interface StdioOptions<R = never> {
   /**
    * Makes a server: the one of the session, when something is asked in it, and one for each request of revision 2026-07-28. What an Effect
@@ -66,7 +67,7 @@ export interface StdioOptions<R = never> {
   readonly drainTimeout?: Duration.Input | undefined
 }
 
-/** Serves until nobody listens any more, and says why that is. */
+/** Serves until the client does not listen any more, and returns the reason. */
 export const run = <R = never>(
   options: StdioOptions<R>
 ): Effect.Effect<NodeStdio.StdioEnd, McpServerError, Exclude<R, Session | Scope.Scope>> => over(options, NodeStdio.open)
@@ -171,7 +172,7 @@ export const serve = <R>(
     })
     const waited = Effect.gen(function*() {
       const end = yield* Effect.raceFirst(stdio.ended, Deferred.await(closed))
-      // Without anybody to read the answers, too: what was asked for may be worth doing.
+      // Also without a client to read the answers: what was asked for may be worth doing.
       if (end !== "the server closed") yield* Effect.timeoutOption(inFlight.quiet, drainTimeout)
       return end
     })

@@ -6,6 +6,7 @@
  * - A line that cannot be read costs that line. It has a result as any other.
  * - A reader that goes away ends the batch, and so does Ctrl-C: what runs is cancelled at its server, and nothing else is begun.
  */
+import * as ExactJson from "@holdfast/daemon/ExactJson"
 import { McpConnections } from "@holdfast/mcp/McpConnections"
 import type { McpRuntimeError } from "@holdfast/mcp/McpRuntimeError"
 import type * as Messages from "@holdfast/mcp/Messages"
@@ -21,7 +22,6 @@ import * as Stream from "effect/Stream"
 import { Buffer } from "node:buffer"
 import { isNativeError } from "node:util/types"
 import { CliFailure } from "../CliFailure.ts"
-import * as ExactJson from "../ExactJson.ts"
 import { ExitCode } from "../ExitCode.ts"
 import { findTool } from "../FindTool.ts"
 import { note, Quiet } from "../Quiet.ts"

@@ -1,6 +1,7 @@
 /**
  * `holdfast call <server> <tool> key=value…`: one tool call, its text on stdout.
  */
+import type { Given } from "@holdfast/daemon/ArgumentReadings"
 import type { McpConfig } from "@holdfast/mcp/McpConfig"
 import { type CallOptions, McpConnections } from "@holdfast/mcp/McpConnections"
 import { McpRuntimeError, ToolDisabled } from "@holdfast/mcp/McpRuntimeError"
@@ -75,7 +76,7 @@ const call = Effect.fnUntraced(function*(
   config: McpConfig,
   server: string,
   name: string,
-  given: ToolWords.Given,
+  given: Given,
   waiting: Waiting.Waiting
 ) {
   const mcp = yield* McpConnections

@@ -4,66 +4,17 @@
 import type * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as ConnectionState from "../ConnectionState.ts"
-import type { Classification, Dialled } from "../Connector.ts"
+import type { Dialled } from "../Connector.ts"
 import type { Deadline } from "../Deadlines.ts"
-import { DialDefect, DialFailed, DialTimeout, type PoolError, type PoolErrorReason } from "../PoolError.ts"
+import type { PoolError } from "../PoolError.ts"
 import type { PoolPolicy } from "../PoolPolicy.ts"
-import * as RestartIntensity from "../RestartIntensity.ts"
 import * as SlotState from "../SlotState.ts"
-import type { Keepalive } from "./keepalive.ts"
+import type { Failure } from "./failure.ts"
 import type { Standing } from "./line.ts"
-import { wordsOf } from "./words.ts"
-
-/** Why a dial failed or a connection was lost. What ran out of time, or broke, has no error of the connector's. */
-export type Failure<E> =
-  | { readonly _tag: "Failed"; readonly error: E; readonly as: Classification }
-  | { readonly _tag: "TimedOut"; readonly millis: number }
-  | { readonly _tag: "Unresponsive"; readonly millis: number }
-  | { readonly _tag: "Defect"; readonly defect: unknown }
-
-/** The connector's error, where there is one. */
-export const errorOf = <E>(failure: Failure<E> | undefined): E | undefined =>
-  failure?._tag === "Failed" ? failure.error : undefined
-
-/** The connector's error, what it threw, or what there is to say instead. */
-export const causeOf = (failure: Failure<unknown>): unknown => {
-  switch (failure._tag) {
-    case "Failed":
-      return failure.error
-    case "TimedOut":
-      return `no connection within ${failure.millis} ms`
-    case "Unresponsive":
-      return `no sign of life for ${failure.millis} ms`
-    case "Defect":
-      return failure.defect
-  }
-}
-
-/** The failure in words. */
-export const describe = (failure: Failure<unknown> | undefined): string | undefined => {
-  if (failure === undefined) return undefined
-  return `${failure._tag === "Defect" ? "the connector broke: " : ""}${wordsOf(causeOf(failure))}`
-}
-
-/** What callers are told of a dial that failed. */
-export const reasonOf = <E>(
-  key: string,
-  failure: Failure<E>,
-  attempts: number,
-  permanent: boolean
-): PoolErrorReason<E> => {
-  switch (failure._tag) {
-    case "Failed":
-      return new DialFailed({ key, attempts, permanent, cause: failure.error })
-    case "Defect":
-      return new DialDefect({ key, attempts, cause: failure.defect })
-    case "TimedOut":
-    case "Unresponsive":
-      return new DialTimeout({ key, timeoutMillis: failure.millis, attempts })
-  }
-}
+import type { Monitor } from "./monitor.ts"
+import type { Penalties } from "./penalties.ts"
 
 /** All the pool knows of one key. */
 export class Entry<K, C, E> implements Standing {
@@ -79,24 +30,13 @@ export class Entry<K, C, E> implements Standing {
   readonly slots: Array<Slot<K, C, E>> = []
   /** In order of arrival; a caller that leaves is deleted in constant time. */
   readonly waiters = new Set<Borrow<K, C, E>>()
-  readonly intensity: RestartIntensity.RestartIntensity
+  readonly penalties: Penalties<E>
   /** The policy's, or zero once the key is discontinued. */
   idleTimeout: number
   warm = 0
   /** The ticket of the wish to be kept warm, while there is no connection for it. */
   wish: number | undefined = undefined
   dials = 0
-  /** Failures since a connection last stayed ready for `minUptime`. */
-  failures = 0
-  /** Quarantines since then. */
-  quarantines = 0
-  wasReady = false
-  /** Waiting for the next dial is pointless: the last one broke, or failed for good. Callers are told at once, while the key waits out its penalty. */
-  isHopeless = false
-  /** When a connection that had expired was last re-opened without a pause; `Infinity` when that was not, or is made good. */
-  reopenedAt = Number.POSITIVE_INFINITY
-  lastFailure: Failure<E> | undefined = undefined
-  lastFailureAt = Number.NEGATIVE_INFINITY
   cleanup: Deadline | undefined = undefined
   /**
    * The warm path, in one look: the only slot's connection, while it is Ready and nobody waits. With hundred thousands of
@@ -104,15 +44,23 @@ export class Entry<K, C, E> implements Standing {
    */
   sole: Connection<K, C, E> | undefined = undefined
 
-  constructor(key: K, fingerprint: string, label: string, policy: PoolPolicy, isExclusiveResource: boolean) {
-    this.key = key
-    this.fingerprint = fingerprint
-    this.label = label
+  constructor(options: {
+    readonly key: K
+    readonly fingerprint: string
+    readonly label: string
+    readonly policy: PoolPolicy
+    readonly isExclusiveResource: boolean
+    readonly penalties: Penalties<E>
+  }) {
+    const { policy } = options
+    this.key = options.key
+    this.fingerprint = options.fingerprint
+    this.label = options.label
     this.policy = policy
+    this.penalties = options.penalties
     this.leaseLimit = policy.sharing === "exclusive" || !policy.reuse ? 1 : policy.maxInFlight
-    this.isExclusiveResource = isExclusiveResource
+    this.isExclusiveResource = options.isExclusiveResource
     this.idleTimeout = policy.idleTimeout
-    this.intensity = RestartIntensity.make(policy.restartIntensity)
   }
 }
 
@@ -126,8 +74,6 @@ export class Slot<K, C, E> {
   lingering = 0
   /** How many of them were given up while they were being opened. */
   abandoned = 0
-  /** Ends a back-off or a quarantine. */
-  timer: Deadline | undefined = undefined
 
   constructor(id: number, entry: Entry<K, C, E>, now: number) {
     this.id = id
@@ -143,7 +89,10 @@ export class Connection<K, C, E> implements Standing {
   readonly id: number
   readonly slot: Slot<K, C, E>
   readonly entry: Entry<K, C, E>
+  /** Everything the dial acquired. */
   readonly scope: Scope.Closeable
+  /** The connection's own fibers: its dial, its monitor, its probes. */
+  readonly fibers: Scope.Closeable
   readonly openedAt: number
   /** Opens when the last finalizer has run. */
   readonly gone: Latch.Latch = Latch.makeUnsafe(false)
@@ -151,9 +100,8 @@ export class Connection<K, C, E> implements Standing {
   since: number
   dialled: Dialled<C, E> | undefined = undefined
   dial: Fiber.Fiber<unknown, unknown> | undefined = undefined
-  monitor: Fiber.Fiber<unknown, unknown> | undefined = undefined
-  /** Waits for the connector to retire it. */
-  retirement: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  /** Watches it from its opening on. */
+  monitor: Monitor<C, E> | undefined = undefined
   /** Is opened beside it, and given to callers in its place as long as it is open. */
   successor: Connection<K, C, E> | undefined = undefined
   /** Told once how opening it has ended. */
@@ -166,16 +114,14 @@ export class Connection<K, C, E> implements Standing {
   idleSince: number
   readyAt = 0
   connectDeadline: Deadline | undefined = undefined
-  idleDeadline: Deadline | undefined = undefined
-  lifetimeDeadline: Deadline | undefined = undefined
   drainDeadline: Deadline | undefined = undefined
-  keepalive: Keepalive<E> | undefined = undefined
 
-  constructor(id: number, slot: Slot<K, C, E>, scope: Scope.Closeable, now: number) {
+  constructor(id: number, slot: Slot<K, C, E>, now: number) {
     this.id = id
     this.slot = slot
     this.entry = slot.entry
-    this.scope = scope
+    this.scope = Scope.makeUnsafe("sequential")
+    this.fibers = Scope.makeUnsafe("parallel")
     this.openedAt = now
     this.since = now
     this.idleSince = now

@@ -2,7 +2,8 @@
  * Reads a snapshot off the machine.
  */
 import type { PoolSnapshot } from "../PoolSnapshot.ts"
-import { describe } from "./connection.ts"
+import { penaltyOf } from "../SlotState.ts"
+import { describe } from "./failure.ts"
 import type { Machine } from "./machine.ts"
 
 export const inspect = <K, C, E>(machine: Machine<K, C, E>): PoolSnapshot => {
@@ -19,16 +20,15 @@ export const inspect = <K, C, E>(machine: Machine<K, C, E>): PoolSnapshot => {
       waitingMillis: oldest?.waiting === undefined ? 0 : now - oldest.waiting.since,
       isWarm: entry.warm > 0,
       dials: entry.dials,
-      lastFailure: describe(entry.lastFailure),
+      lastFailure: describe(entry.penalties.lastFailure),
       slots: entry.slots.map((slot) => {
         const { connection, state } = slot
+        const penalty = penaltyOf(state)
         return {
           id: slot.id,
           state: state._tag,
           stateMillis: now - slot.since,
-          retryInMillis: state._tag === "Backoff" || state._tag === "Quarantined"
-            ? Math.max(0, state.until - now)
-            : undefined,
+          retryInMillis: penalty === undefined ? undefined : Math.max(0, penalty.until - now),
           connection: connection === undefined ? undefined : {
             id: connection.id,
             state: connection.state._tag,

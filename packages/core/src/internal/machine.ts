@@ -23,51 +23,37 @@
  * is read together.
  */
 import * as Cause from "effect/Cause"
-import type * as Context from "effect/Context"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
-import * as PubSub from "effect/PubSub"
+import type * as PubSub from "effect/PubSub"
+import * as Random from "effect/Random"
+import * as Scheduler from "effect/Scheduler"
 import * as Scope from "effect/Scope"
-import * as Backoff from "../Backoff.ts"
 import * as ConnectionState from "../ConnectionState.ts"
 import type { Connector, Dialled, Succeed } from "../Connector.ts"
 import type { Deadline, Deadlines } from "../Deadlines.ts"
-import {
-  AcquireTimeout,
-  type KeyCounts,
-  type LastFailure,
-  NotReady,
-  PoolClosed,
-  PoolError,
-  type PoolErrorReason,
-  Quarantined,
-  TooManyWaiters
-} from "../PoolError.ts"
+import { PoolClosed, PoolError, type PoolErrorReason, TooManyWaiters } from "../PoolError.ts"
 import type { PoolEvent, RetireReason } from "../PoolEvent.ts"
 import * as PoolPolicy from "../PoolPolicy.ts"
 import type { PoolSnapshot } from "../PoolSnapshot.ts"
 import * as SlotState from "../SlotState.ts"
-import {
-  type Borrow,
-  causeOf,
-  Connection,
-  describe,
-  Entry,
-  errorOf,
-  type Failure,
-  reasonOf,
-  Slot,
-  type Waiting
-} from "./connection.ts"
+import * as Capacity from "./capacity.ts"
+import { type Borrow, Connection, Entry, Slot, type Waiting } from "./connection.ts"
 import { Defects } from "./defects.ts"
+import { causeOf, errorOf, type Failure, reasonOf } from "./failure.ts"
 import { Instruments } from "./instruments.ts"
-import { Keepalive } from "./keepalive.ts"
 import { Line } from "./line.ts"
+import { Monitor } from "./monitor.ts"
 import { Outbox } from "./outbox.ts"
+import type { PauseWorld } from "./pauses.ts"
+import { type Circumstances, Penalties } from "./penalties.ts"
+import * as Refusals from "./refusals.ts"
 import { Transitions } from "./transitions.ts"
 
 export interface MachineOptions<K, C, E> {
@@ -75,7 +61,6 @@ export interface MachineOptions<K, C, E> {
   readonly policy: PoolPolicy.PoolPolicy
   readonly policyFor: (key: K) => PoolPolicy.PoolPolicy
   readonly deadlines: Deadlines
-  readonly random: () => number
   readonly context: Context.Context<never>
   readonly events: PubSub.PubSub<PoolEvent>
 }
@@ -100,7 +85,10 @@ export class Machine<K, C, E> {
   readonly outbox: Outbox
   readonly transitions: Transitions<K, C, E>
   readonly instruments = new Instruments()
-  readonly fork: <A, X>(effect: Effect.Effect<A, X>) => Fiber.Fiber<A, X>
+  /** The pool's own fibers: closing connections, and lines for the log. */
+  readonly fibers = Scope.makeUnsafe("parallel")
+  private readonly run: <A, X>(effect: Effect.Effect<A, X>) => Fiber.Fiber<A, X>
+  private readonly random: typeof Random.Random.Service
   /** Open while no connection is left. */
   readonly quiet: Latch.Latch = Latch.makeUnsafe(true)
   state: PoolSnapshot["state"] = "Open"
@@ -119,13 +107,20 @@ export class Machine<K, C, E> {
   constructor(options: MachineOptions<K, C, E>) {
     this.options = options
     this.leakWarningThreshold = options.policy.leakWarningThreshold
-    this.fork = Effect.runForkWith(options.context)
-    const { fork } = this
+    const { context } = options
+    this.run = Effect.runForkWith(context)
+    this.random = Context.get(context, Random.Random)
     const now = () => this.now()
+    const fork = <A, X>(effect: Effect.Effect<A, X>) => Fiber.runIn(this.run(effect), this.fibers)
     // The log is a stranger as well.
     this.defects = new Defects({ fork, now, later: (log) => this.outbox.put("the pool", "the log threw", log) })
-    this.outbox = new Outbox(this.defects, fork)
+    this.outbox = new Outbox(this.defects, Context.get(context, Scheduler.Scheduler).makeDispatcher())
     this.transitions = new Transitions({ events: options.events, now, outbox: this.outbox, fork })
+  }
+
+  /** Runs a fiber that ends with the connection, before its resources are closed. */
+  private forkIn<A, X>(connection: Connection<K, C, E>, effect: Effect.Effect<A, X>): Fiber.Fiber<A, X> {
+    return Fiber.runIn(this.run(effect), connection.fibers)
   }
 
   now(): number {
@@ -167,7 +162,7 @@ export class Machine<K, C, E> {
     return this.options.deadlines.arm(millis, () => this.event(entry, connection, onExpire))
   }
 
-  /** A move that somebody asked for. */
+  /** A move that a caller asked for. */
   private move<A>(make: () => A): A {
     try {
       return make()
@@ -193,14 +188,32 @@ export class Machine<K, C, E> {
   }
 
   /** Uniform in [0, 1), whatever the generator does. */
-  private chance(entry: Entry<K, C, E>): number {
+  private chance(label: string): number {
     try {
-      const chance = this.options.random()
+      const chance = this.random.nextDoubleUnsafe()
       if (chance >= 0 && chance < 1) return chance
     } catch (defect) {
-      this.defects.tell(`${entry.label}: the random numbers broke`, defect)
+      this.defects.tell(`${label}: the random numbers broke`, defect)
     }
     return 0.5
+  }
+
+  /** The surroundings of a key's schedules: the pool's context, with random numbers that do not break. */
+  private worldOf(label: string): PauseWorld {
+    const random = { ...this.random, nextDoubleUnsafe: () => this.chance(label) }
+    const context = Context.add(this.options.context, Random.Random, random)
+    const clock = Context.get(context, Clock.Clock)
+    return {
+      now: () => this.now(),
+      wallMillis: () => clock.currentTimeMillisUnsafe(),
+      run: (effect) => Effect.runSyncExitWith(context)(effect),
+      onDefect: (cause) => {
+        const defect = Cause.squash(cause)
+        // It would go on by itself, and belong to nothing.
+        if (Cause.isAsyncFiberError(defect)) defect.fiber.interruptUnsafe()
+        this.defects.tell(`${label}: the reconnect schedule broke, so the default pause is taken`, cause)
+      }
+    }
   }
 
   // ---------------------------------------------------------------------------------------------
@@ -213,7 +226,7 @@ export class Machine<K, C, E> {
     const entry = this.entries.get(this.options.connector.fingerprint(key))
     if (entry === undefined) return false
     const { sole } = entry
-    const connection = sole === undefined ? this.choose(entry) : isFree(sole, entry) ? sole : undefined
+    const connection = sole === undefined ? this.choose(entry) : Capacity.isFree(sole, entry) ? sole : undefined
     if (connection === undefined) return false
     this.instruments.instantAcquires++
     this.give(borrow, connection)
@@ -223,7 +236,7 @@ export class Machine<K, C, E> {
   /** Whether `take` would very likely give a lease now. */
   isWarm(key: K): boolean {
     const entry = this.entries.get(this.options.connector.fingerprint(key))
-    return entry?.sole !== undefined && isFree(entry.sole, entry)
+    return entry?.sole !== undefined && Capacity.isFree(entry.sole, entry)
   }
 
   /** The cold path: queues the caller, makes sure a dial is on its way, and settles the caller exactly once. */
@@ -256,9 +269,19 @@ export class Machine<K, C, E> {
       }
       entry.sole = undefined
       entry.waiters.add(borrow)
+      this.asked(entry)
       this.pump(entry)
-      this.refuse(entry, borrow)
+      this.refuse(borrow)
     })
+  }
+
+  /** A key that was given up, because its schedule has ended, is dialled again for a caller who asks. */
+  private asked(entry: Entry<K, C, E>): void {
+    const { penalties, policy } = entry
+    if (!penalties.isSpent) return
+    // While another connection serves the key, one that could not be added is tried again after a while only.
+    const isRested = this.now() - penalties.lastFailureAt >= policy.minUptime
+    if (isRested || !Capacity.isAnyPromising(entry)) penalties.beginAnew()
   }
 
   /** Takes a caller out of the queue: whoever gets the claim settles it, and nobody else can. */
@@ -294,13 +317,13 @@ export class Machine<K, C, E> {
     if (borrow.heldSince !== undefined) this.instruments.usage.record(this.now() - borrow.heldSince)
     connection.leases--
     const { entry } = connection
-    if (entry.sole === connection || (entry.waiters.size === 0 && entry.policy.reuse && isOpen(connection))) {
+    if (entry.sole === connection || (entry.waiters.size === 0 && entry.policy.reuse && Capacity.isOpen(connection))) {
       if (connection.leases === 0) this.becomeIdle(connection)
       if (this.line.size > 0) this.outbox.send()
       return undefined
     }
     // The caller asked for a connection of its own: when it goes on, the connection is gone.
-    const isOwn = !entry.policy.reuse && isOpen(connection)
+    const isOwn = !entry.policy.reuse && Capacity.isOpen(connection)
     this.move(() => this.returned(connection))
     return isOwn
       ? Effect.asVoid(Effect.timeoutOption(connection.gone.await, Duration.millis(entry.policy.closeTimeout)))
@@ -316,13 +339,13 @@ export class Machine<K, C, E> {
     // A connection that nobody holds is a place, and the place is owed to the oldest demand of all.
     if (this.isOwed(connection)) return this.retire(connection, "evicted")
     this.pump(entry)
-    if (connection.leases === 0 && isOpen(connection)) this.becomeIdle(connection)
+    if (connection.leases === 0 && Capacity.isOpen(connection)) this.becomeIdle(connection)
   }
 
   private isOwed(connection: Connection<K, C, E>): boolean {
     const { first } = this.line
     if (first === undefined || connection.leases > 0 || this.makingRoom >= this.line.size) return false
-    return first.rank < ticketAt(connection.entry.waiters, 0) && !isKept(connection)
+    return first.rank < Capacity.ticketAt(connection.entry.waiters, 0) && !Capacity.isKept(connection)
   }
 
   private watchLease(borrow: Borrow<K, C, E>, connection: Connection<K, C, E>): void {
@@ -350,31 +373,16 @@ export class Machine<K, C, E> {
   /** The warm path where there is more than one connection, or something is going on. */
   private choose(entry: Entry<K, C, E>): Connection<K, C, E> | undefined {
     // Nobody overtakes those who wait.
-    return entry.waiters.size > 0 ? undefined : this.pick(entry)
+    return entry.waiters.size > 0 ? undefined : Capacity.pick(entry)
   }
 
   /** To be called after anything `Entry.sole` depends on has changed; what ends it clears it first. */
   private refreshSole(entry: Entry<K, C, E>): void {
-    const slot = entry.slots[0]
-    const isSole = entry.slots.length === 1 && slot?.state._tag === "Ready" && entry.waiters.size === 0 &&
-      entry.policy.reuse
-    entry.sole = isSole ? slot.connection : undefined
-  }
-
-  private pick(entry: Entry<K, C, E>): Connection<K, C, E> | undefined {
-    let best: Connection<K, C, E> | undefined = undefined
-    for (const slot of entry.slots) {
-      const connection = slot.connection
-      if (slot.state._tag !== "Ready" || connection === undefined || connection.leases >= entry.leaseLimit) continue
-      if (isSucceeded(connection)) continue
-      // A suspect one is better than none: it may be busy only.
-      if (best === undefined || isBetter(connection, best)) best = connection
-    }
-    return best
+    entry.sole = Capacity.soleOf(entry)
   }
 
   private settle(waiting: Waiting<K, C, E>, result: Effect.Effect<C, PoolError<E>>): void {
-    this.outbox.put(waiting.entry.label, "a caller threw when it was answered", () => waiting.resume(result))
+    this.outbox.answer(waiting.entry.label, "a caller threw when it was answered", () => waiting.resume(result))
   }
 
   private fail(borrow: Borrow<K, C, E>, reason: PoolErrorReason<E>): void {
@@ -393,41 +401,9 @@ export class Machine<K, C, E> {
   private expire(borrow: Borrow<K, C, E>): void {
     const { waiting } = borrow
     if (waiting === undefined) return
-    const { entry, timeout } = waiting
     this.instruments.timeouts++
-    this.fail(
-      borrow,
-      new AcquireTimeout({
-        key: entry.label,
-        waitedMillis: timeout,
-        phase: this.phase(entry),
-        counts: this.countsFor(entry),
-        ...lastFailureOf(entry)
-      })
-    )
-    this.forget(entry)
-  }
-
-  private phase(entry: Entry<K, C, E>): AcquireTimeout<E>["phase"] {
-    const tags = entry.slots.map((slot) => slot.state._tag)
-    if (tags.includes("Ready")) return "queue"
-    if (tags.includes("Connecting")) return "dial"
-    if (tags.includes("Quarantined")) return "quarantine"
-    return tags.includes("Backoff") ? "backoff" : "queue"
-  }
-
-  /** As one of the waiting callers is told. */
-  private countsFor(entry: Entry<K, C, E>): KeyCounts {
-    let total = 0
-    let idle = 0
-    let active = 0
-    for (const { connection } of entry.slots) {
-      if (connection === undefined || connection.state._tag !== "Open") continue
-      total++
-      active += connection.leases
-      if (connection.leases === 0) idle++
-    }
-    return { total, idle, active, waiting: entry.waiters.size - 1 }
+    this.fail(borrow, Refusals.expired(waiting))
+    this.forget(waiting.entry)
   }
 
   // ---------------------------------------------------------------------------------------------
@@ -442,13 +418,15 @@ export class Machine<K, C, E> {
       const policy = policyFor(key)
       const problem = policy === this.options.policy ? undefined : PoolPolicy.problemOf(policy)
       if (problem !== undefined) throw problem
-      entry = new Entry<K, C, E>(
+      const label = connector.label?.(key) ?? fingerprint
+      entry = new Entry<K, C, E>({
         key,
         fingerprint,
-        connector.label?.(key) ?? fingerprint,
+        label,
         policy,
-        connector.exclusiveResource?.(key) ?? false
-      )
+        isExclusiveResource: connector.exclusiveResource?.(key) ?? false,
+        penalties: new Penalties(label, policy, () => this.worldOf(label))
+      })
       this.entries.set(fingerprint, entry)
     }
     return entry
@@ -457,7 +435,7 @@ export class Machine<K, C, E> {
   /** Hands free connections to those who wait, in order, then asks for dials for the rest. */
   private pump(entry: Entry<K, C, E>): void {
     for (const borrow of entry.waiters) {
-      const connection = this.pick(entry)
+      const connection = Capacity.pick(entry)
       const { waiting } = borrow
       if (connection?.dialled === undefined || waiting === undefined) break
       this.instruments.acquire.record(this.now() - waiting.since)
@@ -487,35 +465,12 @@ export class Machine<K, C, E> {
     }
   }
 
-  /** The ticket of the oldest demand that wants another dial of the key, if the key may have one now. */
   private claimOf(entry: Entry<K, C, E>): number | undefined {
-    const { policy, waiters } = entry
-    if (this.state !== "Open") return undefined
-    let connecting = 0
-    let isAnyReady = false
-    for (const slot of entry.slots) {
-      // Back-off and quarantine hold for the key, not for the slot that ran into them.
-      if (slot.timer !== undefined) return undefined
-      if (slot.state._tag === "Connecting") connecting++
-      else if (slot.state._tag === "Ready") isAnyReady = true
-    }
-    // One at a time while there is something to lease or something is wrong: neither a busy nor a dead server gets a
-    // stampede. Connections per lease are exempt: each caller pays for its own.
-    if (connecting > 0 && (entry.failures > 0 || (isAnyReady && policy.reuse))) return undefined
-    // Those for whom the dials under way will do.
-    const served = connecting * entry.leaseLimit
-    const isWished = entry.warm > 0 && !isAnyReady && connecting === 0
-    if (waiters.size <= served && !isWished) return undefined
-    if (entry.slots.length >= policy.maxConnectionsPerKey && !entry.slots.some(isVacant)) return undefined
-    if (isWished) entry.wish ??= ++this.tickets
-    return Math.min(
-      isWished ? entry.wish ?? 0 : Number.POSITIVE_INFINITY,
-      waiters.size > served ? ticketAt(waiters, served) : Number.POSITIVE_INFINITY
-    )
+    return this.state === "Open" ? Capacity.claimOf(entry, this.now(), () => ++this.tickets) : undefined
   }
 
   private slotFor(entry: Entry<K, C, E>): Slot<K, C, E> {
-    const vacant = entry.slots.find(isVacant)
+    const vacant = Capacity.vacantOf(entry, this.now())
     if (vacant !== undefined) return vacant
     const slot = new Slot(++this.ids, entry, this.now())
     entry.sole = undefined
@@ -535,7 +490,7 @@ export class Machine<K, C, E> {
   private longestIdle(): Connection<K, C, E> | undefined {
     for (let connection = this.idle.first; connection !== undefined; connection = this.idle.first) {
       // It comes back when it is idle again.
-      if (connection.leases > 0 || isKept(connection)) this.idle.remove(connection)
+      if (connection.leases > 0 || Capacity.isKept(connection)) this.idle.remove(connection)
       else if (connection.idleSince > connection.rank) this.idle.put(connection, connection.idleSince)
       else return connection
     }
@@ -544,25 +499,9 @@ export class Machine<K, C, E> {
 
   private becomeIdle(connection: Connection<K, C, E>): void {
     connection.idleSince = this.now()
-    if (connection.idleDeadline === undefined) this.watchIdle(connection, connection.entry.idleTimeout)
+    connection.monitor?.watchIdle(connection.entry.idleTimeout)
     if (connection.place < 0) this.idle.put(connection, connection.idleSince)
     if (this.line.size > 0) this.makeRoom()
-  }
-
-  /**
-   * One armed deadline per connection, not one per release: a release only stamps `idleSince`, and the deadline, when it
-   * comes, sleeps on for what is left.
-   */
-  private watchIdle(connection: Connection<K, C, E>, millis: number): void {
-    if (connection.idleDeadline !== undefined || millis === Number.POSITIVE_INFINITY) return
-    connection.idleDeadline = this.arm(millis, connection.entry, connection, () => {
-      connection.idleDeadline = undefined
-      const entry = connection.entry
-      if (connection.state._tag !== "Open" || connection.leases > 0 || entry.warm > 0) return
-      const left = connection.idleSince + entry.idleTimeout - this.now()
-      if (left > 0) this.watchIdle(connection, left)
-      else this.retire(connection, "idle")
-    })
   }
 
   // ---------------------------------------------------------------------------------------------
@@ -570,7 +509,7 @@ export class Machine<K, C, E> {
   // ---------------------------------------------------------------------------------------------
 
   private dial(entry: Entry<K, C, E>, slot: Slot<K, C, E>): Connection<K, C, E> {
-    const connection = new Connection(++this.ids, slot, Scope.makeUnsafe("sequential"), this.now())
+    const connection = new Connection(++this.ids, slot, this.now())
     slot.connection = connection
     slot.lingering++
     entry.dials++
@@ -578,7 +517,7 @@ export class Machine<K, C, E> {
     this.instruments.dials++
     this.connections++
     this.quiet.closeUnsafe()
-    this.transitions.slot(slot, { _tag: "Connecting", attempt: entry.failures + 1 }, undefined)
+    this.transitions.slot(slot, { _tag: "Connecting", attempt: entry.penalties.failures + 1 }, undefined)
     const { connectTimeout } = entry.policy
     connection.connectDeadline = this.arm(connectTimeout, entry, connection, () => {
       // It may be a while until it has let itself be stopped: `close` waits for that.
@@ -596,15 +535,16 @@ export class Machine<K, C, E> {
     // Given up before it began.
     if (connection.state._tag !== "Opening") return
     const { entry } = connection
-    const fiber = this.fork(Effect.provideService(
+    const dial = Effect.provideService(
       // A connector that throws instead of failing must not escape into the caller's stack.
       Effect.withSpan(Effect.suspend(() => this.options.connector.dial(entry.key)), "holdfast.pool.dial", {
-        attributes: { key: entry.label, attempt: entry.failures + 1 },
+        attributes: { key: entry.label, attempt: entry.penalties.failures + 1 },
         captureStackTrace: false
       }),
       Scope.Scope,
       connection.scope
-    ))
+    )
+    const fiber = this.forkIn(connection, dial)
     connection.dial = fiber
     fiber.addObserver((exit) => this.event(entry, connection, () => this.dialled(connection, exit)))
   }
@@ -624,70 +564,54 @@ export class Machine<K, C, E> {
 
   private opened(connection: Connection<K, C, E>, dialled: Dialled<C, E>): void {
     const { entry, slot } = connection
-    // Read first: it is a stranger's object.
-    const { closed, retired } = dialled
+    const monitor = this.monitorOf(connection, dialled)
     connection.connectDeadline?.cancel()
+    connection.monitor = monitor
     connection.dialled = dialled
     connection.readyAt = this.now()
     this.instruments.creation.record(connection.readyAt - connection.openedAt)
-    entry.wasReady = true
-    entry.isHopeless = false
+    entry.penalties.wasReady = true
+    entry.penalties.isHopeless = false
     this.transitions.connection(connection, ConnectionState.healthy, undefined)
     this.transitions.slot(slot, { _tag: "Ready", since: connection.readyAt }, undefined)
     this.refreshSole(entry)
     // What it wants beyond this connection shows when those who wait have had it.
     this.line.remove(entry)
-    this.watchLifetime(connection)
+    monitor.watchLifetime()
     const next = (what: string, handle: () => void) =>
       this.outbox.put(entry.label, what, () => this.event(entry, connection, handle))
-    next("a connection could not be watched", () => this.watchLiveness(connection, dialled))
-    // First its loss is watched, then it is leased: nobody is given one that was lost before.
-    next("a connection could not be watched", () => this.watchLoss(connection, closed))
-    if (retired !== undefined) {
-      next("a connection could not be watched", () => this.watchRetirement(connection, retired))
-    }
+    next("a connection could not be watched", () => monitor.start())
     this.settled(connection, dialled.value)
     next("a connection could not be leased", () => {
-      if (!isOpen(connection)) return
+      if (!Capacity.isOpen(connection)) return
       this.pump(entry)
-      if (connection.leases === 0 && isOpen(connection)) this.becomeIdle(connection)
+      if (connection.leases === 0 && Capacity.isOpen(connection)) this.becomeIdle(connection)
     })
   }
 
-  private watchLoss(connection: Connection<K, C, E>, closed: Effect.Effect<E>): void {
-    if (connection.state._tag !== "Open" && connection.state._tag !== "Draining") return
+  private monitorOf(connection: Connection<K, C, E>, dialled: Dialled<C, E>): Monitor<C, E> {
     const { entry } = connection
-    const monitor = this.fork(closed)
-    connection.monitor = monitor
-    monitor.addObserver((exit) =>
-      this.event(entry, connection, () => {
-        if (!isOpen(connection) && connection.state._tag !== "Draining") return
-        this.lost(
-          connection,
-          Exit.isSuccess(exit)
-            ? this.failed(entry, exit.value)
-            : this.died(entry, "the effect that tells of a connection's loss died, so it counts as lost", exit.cause)
-        )
-      })
-    )
-  }
-
-  private watchRetirement(
-    connection: Connection<K, C, E>,
-    retired: (succeed: Succeed<C>) => Effect.Effect<void>
-  ): void {
-    if (!isOpen(connection)) return
-    const { entry } = connection
-    const fiber = this.fork(Effect.suspend(() => retired(this.succeed(connection))))
-    connection.retirement = fiber
-    fiber.addObserver((exit) =>
-      this.event(entry, connection, () => {
-        if (Exit.isSuccess(exit)) this.retire(connection, "invalidated")
-        else if (isOpen(connection)) {
-          this.died(entry, "the effect that tells when to retire a connection died", exit.cause)
-        }
-      })
-    )
+    return new Monitor<C, E>({
+      dialled,
+      label: entry.label,
+      policy: entry.policy,
+      now: () => this.now(),
+      chance: () => this.chance(entry.label),
+      arm: (millis, onExpire) => this.arm(millis, entry, connection, onExpire),
+      event: (handle) => this.event(entry, connection, handle),
+      fork: (effect) => this.forkIn(connection, effect),
+      succeed: this.succeed(connection),
+      isOpen: () => Capacity.isOpen(connection),
+      isWarm: () => entry.warm > 0,
+      leases: () => connection.leases,
+      idleSince: () => connection.idleSince,
+      idleTimeout: () => entry.idleTimeout,
+      failed: (error) => this.failed(entry, error),
+      died: (what, cause) => this.died(entry, what, cause),
+      onHealth: (health) => this.transitions.health(connection, health),
+      onLost: (failure) => this.lost(connection, failure),
+      onRetired: (reason) => this.retire(connection, reason)
+    })
   }
 
   /** Opens a connection beside this one, in a slot of its own, which goes when one of the two is gone. */
@@ -695,8 +619,8 @@ export class Machine<K, C, E> {
     const { entry } = connection
     return Effect.callback((resume) =>
       this.event(entry, connection, () => {
-        const isServingPenalty = entry.slots.some(({ timer }) => timer !== undefined)
-        if (!isOpen(connection) || this.state !== "Open" || entry.isExclusiveResource || isServingPenalty) {
+        const isServingPenalty = Capacity.isAnyServing(entry, this.now())
+        if (!Capacity.isOpen(connection) || this.state !== "Open" || entry.isExclusiveResource || isServingPenalty) {
           return this.outbox.put(entry.label, "a succession threw", () => resume(Effect.undefined))
         }
         const slot = new Slot(++this.ids, entry, this.now())
@@ -732,58 +656,53 @@ export class Machine<K, C, E> {
   private dialFailed(connection: Connection<K, C, E>, failure: Failure<E>): void {
     this.instruments.failedDials++
     const { entry, slot } = connection
+    const { penalties } = entry
     slot.connection = undefined
     const others = entry.slots.filter((other) => other !== slot).map(({ state }) => state._tag)
     const isPermanent = failure._tag === "Failed" && failure.as === "permanent"
     // Growth that fails while another connection works is a matter for back-off: the callers are served by the other one. What
     // broke one dial need not break the next, which is under way.
-    const isHopeless = !others.includes("Ready") &&
-      (isPermanent || (failure._tag === "Defect" && !others.includes("Connecting")))
+    const isAlone = !others.includes("Ready") && !others.includes("Connecting")
+    const isHopeless = !others.includes("Ready") && (isPermanent || (failure._tag === "Defect" && isAlone))
     // Nobody tries again for good without being asked to; a key that is to be kept warm asks, but not without a pause.
     if (isHopeless && isPermanent && entry.warm === 0) {
-      entry.isHopeless = false
-      entry.lastFailure = failure
+      penalties.isHopeless = false
+      penalties.lastFailure = failure
       this.transitions.slot(slot, SlotState.idle, causeOf(failure))
-      this.failAll(entry, failure, Math.max(1, entry.failures), true)
+      this.failAll(entry, failure, Math.max(1, penalties.failures), true, false)
     } else {
-      entry.isHopeless = isHopeless
-      this.penalise(slot, failure, 0)
-      if (isHopeless || (!entry.wasReady && entry.failures > entry.policy.maxConnectRetries)) {
-        this.failAll(entry, failure, entry.failures, isPermanent)
-      }
+      penalties.isHopeless = isHopeless
+      const isFinal = this.penalise(slot, failure, 0) && isAlone
+      if (
+        isHopeless || isFinal || (!penalties.wasReady && penalties.failures > entry.policy.maxConnectRetries)
+      ) this.failAll(entry, failure, penalties.failures, isPermanent, isFinal)
     }
     this.close(connection, errorOf(failure))
-    for (const borrow of [...entry.waiters]) this.refuse(entry, borrow)
+    this.refuseAll(entry)
     this.queue(entry)
     this.forget(entry)
   }
 
-  private failAll(entry: Entry<K, C, E>, failure: Failure<E>, attempts: number, permanent: boolean): void {
-    const reason = reasonOf(entry.label, failure, attempts, permanent)
+  private failAll(
+    entry: Entry<K, C, E>,
+    failure: Failure<E>,
+    attempts: number,
+    permanent: boolean,
+    exhausted: boolean
+  ): void {
+    const reason = reasonOf(entry.label, failure, attempts, { permanent, exhausted })
     for (const borrow of [...entry.waiters]) this.fail(borrow, reason)
   }
 
+  private refuseAll(entry: Entry<K, C, E>): void {
+    for (const borrow of [...entry.waiters]) this.refuse(borrow)
+  }
+
   /** Fails a waiting caller at once if the state of its key says that waiting is pointless, or it asked not to wait. */
-  private refuse(entry: Entry<K, C, E>, borrow: Borrow<K, C, E>): void {
-    const penalties = entry.slots.filter((slot) => slot.timer !== undefined)
-    if (penalties.length === 0) return
-    if (entry.slots.some((slot) => slot.state._tag === "Ready" || slot.state._tag === "Connecting")) return
-    let until = Number.POSITIVE_INFINITY
-    let isQuarantined = false
-    for (const { state } of penalties) {
-      if (state._tag !== "Backoff" && state._tag !== "Quarantined") continue
-      until = Math.min(until, state.until)
-      isQuarantined ||= state._tag === "Quarantined"
-    }
+  private refuse(borrow: Borrow<K, C, E>): void {
     const { waiting } = borrow
-    if (waiting === undefined) return
-    const { lastFailure } = entry
-    const failure = { key: entry.label, retryInMillis: Math.max(0, until - this.now()), ...lastFailureOf(entry) }
-    if (entry.isHopeless && lastFailure !== undefined) {
-      this.fail(borrow, reasonOf(entry.label, lastFailure, entry.failures, true))
-    } else if (isQuarantined && (!waiting.waitForReady || until >= waiting.expiresAt)) {
-      this.fail(borrow, new Quarantined(failure))
-    } else if (!waiting.waitForReady) this.fail(borrow, new NotReady(failure))
+    const reason = waiting && Refusals.refusalOf(waiting, this.now())
+    if (reason !== undefined) this.fail(borrow, reason)
   }
 
   // ---------------------------------------------------------------------------------------------
@@ -794,163 +713,87 @@ export class Machine<K, C, E> {
     const wasOpen = connection.state._tag === "Open"
     if (!wasOpen && connection.state._tag !== "Draining") return
     const { entry, slot } = connection
+    const { penalties } = entry
     if (wasOpen) {
       this.instruments.losses++
       entry.sole = undefined
       slot.connection = undefined
       const uptime = this.now() - connection.readyAt
       if (this.mayReopen(connection, failure, uptime)) {
-        entry.reopenedAt = this.now()
-        this.note(entry, failure)
+        penalties.reopenedAt = this.now()
+        penalties.note(failure, this.now())
         this.transitions.slot(slot, SlotState.idle, causeOf(failure))
-      } else this.penalise(slot, failure, uptime)
+      } else if (this.penalise(slot, failure, uptime) && !Capacity.isAnyPromising(entry)) {
+        this.failAll(entry, failure, penalties.failures, false, true)
+      }
     }
     this.close(connection, errorOf(failure))
-    for (const borrow of [...entry.waiters]) this.refuse(entry, borrow)
+    this.refuseAll(entry)
     this.pump(entry)
     this.forget(entry)
   }
 
-  /**
-   * Whether a connection that expired is opened again without a pause: once, and once more when that has proven itself. Others
-   * that were opened before belong to the same event.
-   */
   private mayReopen(connection: Connection<K, C, E>, failure: Failure<E>, uptime: number): boolean {
-    const { entry } = connection
-    if (failure._tag !== "Failed" || failure.as !== "expired") return false
-    this.prove(entry, uptime)
-    return connection.openedAt < entry.reopenedAt
+    return connection.entry.penalties.mayReopen(
+      failure,
+      connection.openedAt,
+      this.circumstances(connection.slot, uptime)
+    )
   }
 
-  /**
-   * What stayed up for `minUptime` has earned its key a clean record. A dial of the same key that failed while this one was up is
-   * news about the server, and newer than its uptime; a penalty that still runs is not over because of it.
-   */
-  private prove(entry: Entry<K, C, E>, uptime: number): boolean {
-    const { policy } = entry
-    if (uptime >= unpausedAfter(policy)) entry.reopenedAt = Number.POSITIVE_INFINITY
-    const isProven = uptime >= policy.minUptime && uptime > 0 && this.now() - entry.lastFailureAt >= policy.minUptime &&
-      entry.slots.every(({ timer }) => timer === undefined)
-    if (!isProven) return false
-    entry.failures = 0
-    entry.quarantines = 0
-    return true
-  }
-
-  private note(entry: Entry<K, C, E>, failure: Failure<E>): void {
-    entry.lastFailure = failure
-    entry.lastFailureAt = this.now()
-  }
-
-  /** Back-off after a failure, or quarantine after too many crashes. */
-  private penalise(slot: Slot<K, C, E>, failure: Failure<E>, uptime: number): void {
-    const { entry } = slot
-    const { policy } = entry
+  private circumstances(slot: Slot<K, C, E>, uptime: number): Circumstances {
     const now = this.now()
-    const isProven = this.prove(entry, uptime)
-    entry.failures++
-    this.note(entry, failure)
-    const as = failure._tag === "Failed" ? failure.as : "retryable"
-    const isCrash = as !== "unavailable" && as !== "expired"
-    // The peer of a connection that expired was there, and well.
-    const isWell = as === "expired" && slot.state._tag === "Ready"
-    const isCrashLoop = (isCrash && entry.intensity.record(now)) || (entry.quarantines > 0 && !isWell)
-    // A crash loop that is not even there now is no better for it, and no worse.
-    const level = isCrash ? entry.quarantines : entry.quarantines - 1
-    const wait = isCrashLoop
-      ? Math.min(policy.quarantine.max, policy.quarantine.initial * 2 ** level)
-      : isProven && uptime >= unpausedAfter(policy)
-      ? 0
-      : Backoff.delay(policy.backoff, entry.failures, this.chance(entry))
-    const until = now + wait
-    if (!isCrashLoop || slot.state._tag === "Connecting") {
-      this.transitions.slot(slot, { _tag: "Backoff", until, attempt: entry.failures, cause: failure }, causeOf(failure))
+    return {
+      now,
+      uptime,
+      wasOpen: slot.state._tag === "Ready",
+      isServing: Capacity.isAnyServing(slot.entry, now)
     }
-    if (isCrashLoop) {
-      entry.quarantines = level + 1
-      this.instruments.quarantines++
-      this.transitions.slot(slot, { _tag: "Quarantined", until, cause: failure }, causeOf(failure))
-    }
-    slot.timer = this.arm(wait, entry, undefined, () => this.penaltyOver(slot))
-    this.queue(entry)
-    if (wait === 0) this.penaltyOver(slot)
   }
 
-  private penaltyOver(slot: Slot<K, C, E>): void {
-    if (slot.timer === undefined) return
+  /** Back-off after a failure, or quarantine after too many crashes. True: no dial follows until a caller asks. */
+  private penalise(slot: Slot<K, C, E>, failure: Failure<E>, uptime: number): boolean {
     const { entry } = slot
-    // `released` comes back here once the predecessor is gone.
-    if (entry.isExclusiveResource && slot.lingering > 0) return
-    slot.timer.cancel()
-    slot.timer = undefined
+    const { isFinal, kind, millis } = entry.penalties.judge(failure, this.circumstances(slot, uptime))
+    const cause = causeOf(failure)
+    if (kind === "none") {
+      this.transitions.slot(slot, SlotState.idle, cause)
+      return isFinal
+    }
+    const until = this.now() + millis
+    const timer = this.arm(millis, entry, undefined, () => this.penaltyOver(slot))
+    if (kind === "backoff" || slot.state._tag === "Connecting") {
+      const attempt = entry.penalties.failures
+      this.transitions.slot(slot, { _tag: "Backoff", until, attempt, cause: failure, timer }, cause)
+    }
+    if (kind === "quarantine") {
+      this.instruments.quarantines++
+      this.transitions.slot(slot, { _tag: "Quarantined", until, cause: failure, timer }, cause)
+    }
+    this.queue(entry)
+    if (millis === 0) this.penaltyOver(slot)
+    return isFinal
+  }
+
+  /** `released` comes back here once the predecessor of an exclusive resource is gone. */
+  private penaltyOver(slot: Slot<K, C, E>): void {
+    if (!Capacity.isPenaltyOver(slot, this.now())) return
+    const { entry } = slot
     this.pump(entry)
     // It is dialled by now, unless nobody wants it or others are first.
-    if (slot.state._tag === "Backoff" || slot.state._tag === "Quarantined") {
-      this.transitions.slot(slot, SlotState.idle, undefined)
-    }
+    if (SlotState.penaltyOf(slot.state) !== undefined) this.transitions.slot(slot, SlotState.idle, undefined)
     this.forget(entry)
   }
 
   private clearPenalties(entry: Entry<K, C, E>): void {
     for (const slot of entry.slots) {
-      if (slot.timer === undefined) continue
-      slot.timer.cancel()
-      slot.timer = undefined
-      this.transitions.slot(slot, SlotState.idle, undefined)
+      if (SlotState.penaltyOf(slot.state) !== undefined) this.transitions.slot(slot, SlotState.idle, undefined)
     }
-  }
-
-  private hasPenaltyEnded(slot: Slot<K, C, E>): boolean {
-    const { state } = slot
-    return (state._tag === "Backoff" || state._tag === "Quarantined") && state.until <= this.now()
   }
 
   // ---------------------------------------------------------------------------------------------
   // Retiring and closing
   // ---------------------------------------------------------------------------------------------
-
-  private watchLifetime(connection: Connection<K, C, E>): void {
-    const { maxLifetime } = connection.entry.policy
-    // Connections opened together must not die together (HikariCP's variance).
-    const millis = maxLifetime * (1 - 0.025 * this.chance(connection.entry))
-    connection.lifetimeDeadline = this.arm(
-      millis,
-      connection.entry,
-      connection,
-      () => this.retire(connection, "lifetime")
-    )
-  }
-
-  private watchLiveness(connection: Connection<K, C, E>, dialled: Dialled<C, E>): void {
-    const { entry } = connection.slot
-    const { policy } = entry
-    if (!isOpen(connection) || dialled.probe === undefined || policy.keepaliveInterval === Number.POSITIVE_INFINITY) {
-      return
-    }
-    connection.keepalive = new Keepalive<E>({
-      dialled,
-      probe: Effect.withSpan(dialled.probe, "holdfast.pool.probe", {
-        attributes: { key: entry.label },
-        captureStackTrace: false
-      }),
-      interval: policy.keepaliveInterval,
-      timeout: policy.keepaliveTimeout,
-      failures: policy.keepaliveFailures,
-      now: () => this.now(),
-      arm: (millis, onExpire) => this.arm(millis, entry, connection, onExpire),
-      event: (handle) => this.event(entry, connection, handle),
-      fork: this.fork,
-      isWanted: () => connection.leases > 0 || entry.warm > 0,
-      leases: () => connection.leases,
-      onHealth: (health) => this.transitions.health(connection, health),
-      onDefect: (cause) => this.died(entry, "a probe died, so it has failed", cause),
-      onDead: (millis, error) =>
-        this.lost(
-          connection,
-          Option.isSome(error) ? this.failed(entry, error.value) : { _tag: "Unresponsive", millis }
-        )
-    })
-  }
 
   /** Takes an open connection out of circulation, and lets its key want another. */
   retire(connection: Connection<K, C, E>, reason: RetireReason): void {
@@ -1001,10 +844,8 @@ export class Machine<K, C, E> {
     this.draining.delete(connection)
     this.idle.remove(connection)
     connection.connectDeadline?.cancel()
-    connection.idleDeadline?.cancel()
-    connection.lifetimeDeadline?.cancel()
     connection.drainDeadline?.cancel()
-    const probe = connection.keepalive?.stop()
+    const probe = connection.monitor?.stop()
     if (probe !== undefined) {
       this.outbox.put(entry.label, "a probe threw when it was stopped", () => probe.interruptUnsafe())
     }
@@ -1023,23 +864,24 @@ export class Machine<K, C, E> {
   }
 
   private finish(connection: Connection<K, C, E>, overdue: Deadline): void {
-    const { dial, entry, monitor, retirement, scope } = connection
+    const { dial, entry, fibers, scope } = connection
     const over = () =>
       this.event(entry, undefined, () => {
         overdue.cancel()
         this.released(connection)
       })
     // What a dial acquired is in the scope only after the dial has ended: wait for it, then close.
-    const closing = Effect.sync(() => monitor?.interruptUnsafe()).pipe(
-      Effect.andThen(Effect.sync(() => retirement?.interruptUnsafe())),
-      Effect.andThen(dial === undefined ? Effect.void : Fiber.interrupt(dial)),
+    const closing = (dial === undefined ? Effect.void : Fiber.interrupt(dial)).pipe(
+      Effect.andThen(Scope.close(fibers, Exit.void)),
       Effect.andThen(Scope.close(scope, Exit.void)),
       Effect.catchCause((defect) =>
         Effect.logWarning(`${entry.label}: a finalizer of connection ${connection.id} failed`, defect)
       )
     )
     try {
-      this.fork(closing).addObserver(over)
+      const fiber = this.run(closing)
+      fiber.addObserver(over)
+      Fiber.runIn(fiber, this.fibers)
     } catch (defect) {
       over()
       throw defect
@@ -1060,7 +902,7 @@ export class Machine<K, C, E> {
         if (this.connections === 0) this.quiet.openUnsafe()
       })
     }
-    if (slot.timer !== undefined && this.hasPenaltyEnded(slot)) this.penaltyOver(slot)
+    if (Capacity.isPenaltyOver(slot, this.now())) this.penaltyOver(slot)
     else if (entry.waiters.size > 0 || entry.warm > 0) this.pump(entry)
     else this.forget(entry)
     this.admit()
@@ -1086,7 +928,7 @@ export class Machine<K, C, E> {
     }
     if (entry.slots.length > 0 || this.entries.get(entry.fingerprint) !== entry) return
     // A crash loop must be recognised over the whole window, also when every caller left in between.
-    const remember = entry.lastFailureAt + entry.policy.restartIntensity.window - this.now()
+    const remember = entry.penalties.lastFailureAt + entry.policy.restartIntensity.window - this.now()
     if (remember > 0 && this.state === "Open") {
       entry.cleanup?.cancel()
       entry.cleanup = this.arm(remember, entry, undefined, () => this.forget(entry))
@@ -1106,6 +948,7 @@ export class Machine<K, C, E> {
     const entry = this.entryOf(key)
     this.move(() => {
       entry.warm++
+      this.asked(entry)
       this.pump(entry)
     })
     return () => this.move(() => this.cool(entry))
@@ -1117,7 +960,7 @@ export class Machine<K, C, E> {
     entry.wish = undefined
     for (const { connection } of entry.slots) {
       if (connection === undefined || connection.state._tag !== "Open" || connection.leases > 0) continue
-      this.watchIdle(connection, entry.idleTimeout)
+      connection.monitor?.watchIdle(entry.idleTimeout)
       this.idle.put(connection, connection.idleSince)
     }
     this.queue(entry)
@@ -1148,12 +991,7 @@ export class Machine<K, C, E> {
     const entry = this.entries.get(this.options.connector.fingerprint(key))
     if (entry === undefined) return
     this.move(() => {
-      entry.failures = 0
-      entry.quarantines = 0
-      entry.isHopeless = false
-      entry.reopenedAt = Number.POSITIVE_INFINITY
-      entry.lastFailureAt = Number.NEGATIVE_INFINITY
-      entry.intensity.reset()
+      entry.penalties.reset()
       this.clearPenalties(entry)
       this.pump(entry)
       this.forget(entry)
@@ -1188,6 +1026,12 @@ export class Machine<K, C, E> {
     })
   )
 
+  /** Ends the pool's own fibers. A connection whose finalizer hangs was reported, and is waited for no longer. */
+  readonly endFibers: Effect.Effect<void> = Effect.suspend(() => {
+    const closing = Scope.close(this.fibers, Exit.void)
+    return this.connections === 0 ? closing : Effect.sync(() => void this.run(closing))
+  })
+
   private beginDrain(): void {
     this.state = "Draining"
     this.line.clear()
@@ -1196,8 +1040,6 @@ export class Machine<K, C, E> {
       for (const borrow of [...entry.waiters]) this.fail(borrow, new PoolClosed({ key: entry.label }))
       for (const slot of [...entry.slots]) {
         const { connection } = slot
-        slot.timer?.cancel()
-        slot.timer = undefined
         if (connection?.state._tag === "Open") this.retire(connection, "drain")
         else {
           if (connection !== undefined) this.close(connection, "drain")
@@ -1213,45 +1055,3 @@ export class Machine<K, C, E> {
     for (const connection of [...this.draining]) this.close(connection, "drain")
   }
 }
-
-/** Open, and with room for one more. */
-const isFree = <K, C, E>(connection: Connection<K, C, E>, entry: Entry<K, C, E>): boolean =>
-  connection.state._tag === "Open" && connection.leases < entry.leaseLimit
-
-const isBetter = <K, C, E>(a: Connection<K, C, E>, b: Connection<K, C, E>): boolean =>
-  a.state === b.state ? a.leases < b.leases : a.state === ConnectionState.healthy
-
-/** Another one is open beside it, or will be soon. */
-const isSucceeded = <K, C, E>({ successor }: Connection<K, C, E>): boolean =>
-  successor?.state._tag === "Open" || successor?.state._tag === "Opening"
-
-/** A function, because the compiler believes that a field checked once stays as it was. */
-const isOpen = <K, C, E>(connection: Connection<K, C, E>): boolean => connection.state._tag === "Open"
-
-/** The only connection of a key that is kept warm. */
-const isKept = <K, C, E>(connection: Connection<K, C, E>): boolean =>
-  connection.entry.warm > 0 &&
-  connection.entry.slots.every((slot) => slot.connection === connection || slot.state._tag !== "Ready")
-
-/**
- * Free to dial. Its penalty is over if it had one, and of dials that were given up and have not let themselves be stopped it has at
- * most one: each of them still has its place.
- */
-const isVacant = <K, C, E>(slot: Slot<K, C, E>): boolean =>
-  (slot.state._tag === "Idle" || slot.state._tag === "Backoff" || slot.state._tag === "Quarantined") &&
-  slot.timer === undefined && slot.abandoned < 2 && !(slot.entry.isExclusiveResource && slot.lingering > 0)
-
-/** The ticket of the waiting caller with so many before it. */
-const ticketAt = <K, C, E>(waiters: ReadonlySet<Borrow<K, C, E>>, index: number): number => {
-  let before = index
-  for (const { waiting } of waiters) if (before-- <= 0) return waiting?.ticket ?? 0
-  return 0
-}
-
-/** A connection that was open for as long is dialled again without a pause. Shorter lives would be dials without one. */
-const unpausedAfter = ({ backoff, minUptime }: PoolPolicy.PoolPolicy): number => Math.max(minUptime, backoff.initial)
-
-const lastFailureOf = <K, C, E>({ lastFailure }: Entry<K, C, E>): LastFailure<E> => ({
-  lastFailure: errorOf(lastFailure),
-  lastCause: describe(lastFailure)
-})

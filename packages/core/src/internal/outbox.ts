@@ -1,16 +1,15 @@
 /**
  * What a move has to tell others, kept until the move is complete.
  *
- * Resuming a caller, publishing an event and starting a dial run strangers' code at once. That code may throw, and it may use the
- * pool again. Here it runs between moves and never in the middle of one, each piece behind a boundary of its own: what it throws
- * is told in the log and harms neither the machine nor the next piece.
+ * Publishing an event and starting a dial run strangers' code at once. That code may throw, and it may use the pool again. Here it
+ * runs between moves and never in the middle of one, each piece behind a boundary of its own: what it throws is told in the log and
+ * harms neither the machine nor the next piece. Pieces run in the order they were put; what is put meanwhile is appended, so the
+ * stack does not grow.
  *
- * Pieces run in the order they were put, in the turn of whoever sends first. What is put meanwhile is appended, so the stack does
- * not grow with the number of callers who serve each other. After `turn` pieces the rest waits until other fibers had their turn:
- * callers who ask again at once must not keep the event loop to themselves.
+ * Callers are answered in a task of the scheduler's dispatcher, as Effect's `Pool` resumes its waiters: in order, in no other
+ * caller's turn, and so that callers who ask again at once leave the event loop room for others.
  */
-import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
+import type * as Scheduler from "effect/Scheduler"
 import type { Defects } from "./defects.ts"
 
 interface Piece {
@@ -19,18 +18,21 @@ interface Piece {
   readonly run: () => void
 }
 
-const turn = 1024
-
 export class Outbox {
   private pieces: Array<Piece> = []
-  /** It is sending, or resting. */
-  private isBusy = false
+  private answers: Array<Piece> = []
+  private isSending = false
   private readonly defects: Defects
-  private readonly fork: <A, X>(effect: Effect.Effect<A, X>) => Fiber.Fiber<A, X>
+  private readonly dispatcher: Scheduler.SchedulerDispatcher
+  private readonly answerAll = (): void => {
+    const { answers } = this
+    this.answers = []
+    for (const answer of answers) this.run(answer)
+  }
 
-  constructor(defects: Defects, fork: <A, X>(effect: Effect.Effect<A, X>) => Fiber.Fiber<A, X>) {
+  constructor(defects: Defects, dispatcher: Scheduler.SchedulerDispatcher) {
     this.defects = defects
-    this.fork = fork
+    this.dispatcher = dispatcher
   }
 
   /** `of` names the key, `what` says what broke if it throws. */
@@ -38,19 +40,19 @@ export class Outbox {
     this.pieces.push({ of, what, run })
   }
 
-  /** To be called at the end of every move. */
+  /** For callers who wait. The first answer asks for the task that gives all of them. */
+  answer(of: string, what: string, run: () => void): void {
+    if (this.answers.push({ of, what, run }) === 1) this.dispatcher.scheduleTask(this.answerAll, 0)
+  }
+
+  /** To be called at the end of every move. A piece that uses the pool comes back here, and its pieces go to the end. */
   send(): void {
-    if (this.isBusy || this.pieces.length === 0) return
-    this.isBusy = true
+    if (this.isSending || this.pieces.length === 0) return
+    this.isSending = true
     const { pieces } = this
-    let sent = 0
-    for (let piece = pieces[0]; piece !== undefined && sent < turn; piece = pieces[sent]) {
-      sent++
-      this.run(piece)
-    }
-    this.pieces = pieces.slice(sent)
-    if (this.pieces.length > 0) this.rest()
-    else this.isBusy = false
+    for (const piece of pieces) this.run(piece)
+    this.pieces = []
+    this.isSending = false
   }
 
   private run({ of, run, what }: Piece): void {
@@ -58,20 +60,6 @@ export class Outbox {
       run()
     } catch (defect) {
       this.defects.tell(`${of}: ${what}`, defect)
-    }
-  }
-
-  /** Nothing is sent until others had their turn, whoever asks for it. */
-  private rest(): void {
-    const goOn = () => {
-      this.isBusy = false
-      this.send()
-    }
-    try {
-      this.fork(Effect.andThen(Effect.yieldNow, Effect.sync(goOn)))
-    } catch (defect) {
-      this.defects.tell("the pool: a fiber could not be started", defect)
-      goOn()
     }
   }
 }

@@ -7,7 +7,8 @@ import * as PubSub from "effect/PubSub"
 import * as ConnectionState from "../ConnectionState.ts"
 import type { PoolEvent } from "../PoolEvent.ts"
 import * as SlotState from "../SlotState.ts"
-import type { Connection, Failure, Slot } from "./connection.ts"
+import type { Connection, Slot } from "./connection.ts"
+import type { Failure } from "./failure.ts"
 import type { Outbox } from "./outbox.ts"
 
 export class Transitions<K, C, E> {
@@ -40,6 +41,10 @@ export class Transitions<K, C, E> {
     }
     const now = this.now()
     const durationMillis = now - slot.since
+    // A penalty's timer is part of its state, and ends with it. Back-off may hand its own on to quarantine.
+    const timer = SlotState.penaltyOf(from)?.timer
+    const penalty = SlotState.penaltyOf(to)
+    if (timer !== penalty?.timer) timer?.cancel()
     slot.state = to
     slot.since = now
     this.publish({
@@ -49,9 +54,9 @@ export class Transitions<K, C, E> {
       slot: slot.id,
       from: from._tag,
       to: to._tag,
-      attempt: slot.entry.failures,
+      attempt: slot.entry.penalties.failures,
       durationMillis,
-      retryInMillis: to._tag === "Backoff" || to._tag === "Quarantined" ? Math.max(0, to.until - now) : undefined,
+      retryInMillis: penalty === undefined ? undefined : Math.max(0, penalty.until - now),
       cause
     })
   }

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { Keepalive } from "../../src/internal/keepalive.ts"
 import { Machine } from "../../src/internal/machine.ts"
+import { Monitor } from "../../src/internal/monitor.ts"
 import { Outbox } from "../../src/internal/outbox.ts"
 
 // Each plant knows the arguments of the one method it replaces; nothing checks that but the test itself.
@@ -51,6 +52,8 @@ const replaceKeepalive = (
   // The receiver is the keepalive's, as each plant says.
   replaceOf(() => Keepalive.prototype)(name, make as (original: Method) => Method)
 
+const replaceMonitor = replaceOf(() => Monitor.prototype)
+
 interface KeepaliveLike {
   deadline: unknown
   fiber: unknown
@@ -73,14 +76,11 @@ interface ConnectionLike {
 interface SlotLike {
   readonly entry: EntryLike
   connection: ConnectionLike | undefined
-  state: { readonly _tag: string }
-  timer: { cancel: () => void } | undefined
+  state: { readonly _tag: string; readonly until?: number; readonly timer?: { readonly cancel: () => void } }
   lingering: number
 }
 
 interface EntryLike {
-  failures: number
-  quarantines: number
   waiters: Set<BorrowLike>
   sole: unknown
   warm: number
@@ -289,13 +289,16 @@ export const plantedBugs: ReadonlyArray<PlantedBug> = [
     name: "a quarantine that lasts no longer than a back-off",
     plant: replace("penalise", (original) =>
       function(slot: SlotLike, failure, uptime) {
-        original.call(this, slot as never, failure, uptime)
-        if (slot.state._tag !== "Quarantined") return
-        slot.timer?.cancel()
-        slot.timer = this.options.deadlines.arm(50, () => {
-          call(this, "penaltyOver", slot)
-          this.outbox.send()
-        })
+        const isFinal = original.call(this, slot as never, failure, uptime)
+        if (slot.state._tag === "Quarantined") {
+          slot.state.timer?.cancel()
+          const timer = this.options.deadlines.arm(50, () => {
+            call(this, "penaltyOver", slot)
+            this.outbox.send()
+          })
+          slot.state = { ...slot.state, until: this.now() + 50, timer }
+        }
+        return isFinal
       })
   },
   {
@@ -331,10 +334,9 @@ export const plantedBugs: ReadonlyArray<PlantedBug> = [
   },
   {
     name: "the death of the effect that tells of a loss, which nobody hears of",
-    plant: replace("watchLoss", (original) =>
-      function(connection: ConnectionLike, closed: never) {
-        const silent = Effect.catchCause(closed, () => Effect.never)
-        return original.call(this, connection as never, silent as never)
+    plant: replaceMonitor("watchLoss", (original) =>
+      function(closed: never) {
+        return original.call(this, Effect.catchCause(closed, () => Effect.never) as never)
       })
   },
   {

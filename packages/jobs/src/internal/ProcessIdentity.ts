@@ -3,7 +3,7 @@
  *
  * A process is told from others by machine, pid and the moment of its birth, so that a pid used again is not taken for it.
  * Containers that share a store have processes of equal pids: on Linux the machine is named by its boot and the pid
- * namespace. Who cannot tell answers "alive": then the lease decides.
+ * namespace. Where that cannot be told the answer is "alive": then the lease decides.
  */
 import * as Context from "effect/Context"
 import * as crypto from "node:crypto"
@@ -29,7 +29,7 @@ export interface ProcessIdentityShape {
   readonly isDead: (identity: Identity) => boolean
   /** Whether the process was born before this machine was booted: known on Linux, of what never leaves the machine. */
   readonly isOfEarlierBoot: (identity: Identity) => boolean
-  /** Whether the process certainly is there, and not stopped. Both this and `isDead` are false of what cannot be told. */
+  /** Whether the process certainly is there, and not stopped. When neither can be told, this and `isDead` are false. */
   readonly isAlive: (identity: Identity) => boolean
 }
 
@@ -68,7 +68,7 @@ const isGone = (pid: number): boolean => {
     process.kill(pid, 0)
     return false
   } catch (error) {
-    // EPERM: it lives, and belongs to somebody else.
+    // EPERM: it lives, and belongs to another user.
     return isNativeError(error) && "code" in error && error.code === "ESRCH"
   }
 }

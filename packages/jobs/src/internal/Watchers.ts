@@ -1,5 +1,5 @@
 /**
- * Everybody who watches jobs, served by one fiber: it reads all watched jobs at once, when somebody here changed one or when
+ * All watchers of jobs, served by one fiber: it reads all watched jobs at once, when this program changed one or when
  * `pollInterval` has passed, and tells each watcher what is new to it.
  *
  * A watcher that is slow misses what lies between, never the last: its queue slides.

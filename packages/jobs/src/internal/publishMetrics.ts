@@ -1,7 +1,7 @@
 /**
  * Shows the numbers of this process's jobs to Effect's metric registry, for as long as the Scope is open.
  *
- * The series are read when somebody scrapes them; nothing is pushed. What `holdfast.jobs` means: `docs/metrics.md`.
+ * The series are read when they are scraped; nothing is pushed. What `holdfast.jobs` means: `docs/metrics.md`.
  *
  * **Gotchas**: of two stores with one name the newer is shown. What waits is counted by the store now and then, so that it lags a little;
  * its age does not. `Metric.registerUnsafe` is not stable yet.

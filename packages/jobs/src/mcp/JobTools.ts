@@ -5,7 +5,7 @@
  * client, after a restart of the server. Looking may wait for news up to half a minute, and then tells the caller by progress
  * notifications if it asked for them.
  *
- * Gotchas: who the caller is, `principal` says; else the `Session` of `@holdfast/server` in which the SDK server was made; else
+ * Gotchas: the caller's principal is what `principal` says; else the `Session` of `@holdfast/server` in which the SDK server was made; else
  * the SDK's `authInfo`: its client id, and its `extra.sub` if that is a text; else it is `local`, which is right for stdio and for loopback,
  * where there is one user. Tasks go by the same.
  */

@@ -30,7 +30,7 @@ export const resultOf = <Name extends string, Payload, Success, Failure, Data>(
 /** What several words of a name are for people: `repo_scan` is a repo scan. */
 export const spoken = (name: string): string => name.replaceAll("_", " ")
 
-/** Continues "their store …", for whoever is not to know where that is. */
+/** Continues "their store …", for callers that are not to know where that is. */
 const problems: Readonly<Record<StoreProblem, string>> = {
   locked: "is locked",
   "read-only": "cannot be written",
@@ -42,7 +42,7 @@ const problems: Readonly<Record<StoreProblem, string>> = {
   failed: "is out of order"
 }
 
-/** Why an unfinished job does not get on, if that is because of the store; how it is now, so that nobody polls in vain. */
+/** Why an unfinished job does not get on, if that is because of the store; how it is now, so that no caller polls in vain. */
 export const waitingFor = ({ storeTrouble }: JobsShape, { state }: JobStatus): Effect.Effect<string | undefined> =>
   Effect.map(storeTrouble, (trouble) =>
     trouble === undefined || isEnded(state)
@@ -72,6 +72,7 @@ const wordsFor = (error: JobError): Effect.Effect<string> => {
   )
 }
 
+/** A time as ISO 8601, UTC. `millis`: of the epoch. */
 export const timeOf = (millis: number): string => new Date(millis).toISOString()
 
 /** Continues "the job …". */

@@ -2,7 +2,7 @@
  * The children of one runtime, as the reaper and the ledger are told of them.
  *
  * Promises
- * - A child is announced before it is spawned and registered right after: at every moment somebody outside this program can
+ * - A child is announced before it is spawned and registered right after: at every moment a process outside this program can
  *   tell what is to be ended when it dies.
  * - A reaper that dies is replaced at once, and its successor is told of everybody. One that takes nothing off its lifeline any
  *   more (stopped, stuck) is replaced too. After more than five deaths within a minute no new one is started, with one
@@ -32,7 +32,7 @@ export interface ChildRegistry {
 export interface Status {
   readonly state: "idle" | "running" | "given up"
   readonly pid: number | undefined
-  readonly kind: "sh" | "node" | "none"
+  readonly kind: "sh" | "none"
   readonly registered: number
 }
 
@@ -45,7 +45,8 @@ export interface Notices {
 
 export interface ChildRegistryOptions {
   readonly runtime: string
-  readonly platform: () => ReaperPlatform
+  /** Undefined: there can be no reaper here. */
+  readonly platform: () => ReaperPlatform | undefined
   readonly startReaper: (options: ReaperOptions) => ReaperProcess | undefined
   readonly openLedger: (lines: () => ReadonlyArray<string>) => Ledger | undefined
   /** Monotonic milliseconds. */
@@ -55,7 +56,7 @@ export interface ChildRegistryOptions {
   readonly notices: Notices
 }
 
-// A line has about forty bytes and the kernel takes thousands of them: whoever leaves this much with us reads no more.
+// A line has about forty bytes and the kernel takes thousands of them: a reaper that leaves this much with us reads no more.
 const maxBacklog = 64 * 1024
 
 const window = 60_000
@@ -88,10 +89,19 @@ export const make = (options: ChildRegistryOptions): ChildRegistry => {
   const start = (): void => {
     platform ??= options.platform()
     ledger ??= options.openLedger(lines)
+    if (platform === undefined) {
+      state = "given up"
+      gaveUpAt = options.now()
+      if (!hasWarned) {
+        notices.warn("there is no /bin/sh, and so no reaper: should this program be killed, what it started may stay")
+      }
+      hasWarned = true
+      return
+    }
     reaper = options.startReaper({ runtime, ledger: ledger?.file, platform, onDeath: replace })
     if (reaper === undefined) {
       state = "idle"
-      // With nobody to guard there is no hurry: the next spawn tries again.
+      // With no child to guard there is no hurry: the next spawn tries again.
       return living.size > 0 ? retryLater() : undefined
     }
     state = "running"
@@ -123,7 +133,7 @@ export const make = (options: ChildRegistryOptions): ChildRegistry => {
       gaveUpAt = options.now()
       return notices.warn(
         `the reaper has died more than 5 times within a minute (last: ${why}) and is not started again for a minute.` +
-          " Until then, should this program be killed, what it started may stay. Look for who kills the processes" +
+          " Until then, should this program be killed, what it started may stay. Find out what kills the processes" +
           " whose command line begins with: /bin/sh -c"
       )
     }
@@ -171,7 +181,7 @@ export const make = (options: ChildRegistryOptions): ChildRegistry => {
     status: () => ({
       state: state === "abandoned" ? "idle" : state,
       pid: reaper?.pid,
-      kind: state === "running" ? platform?.kind ?? "none" : "none",
+      kind: state === "running" ? "sh" : "none",
       registered: living.size
     }),
     abandon: () => {

@@ -4,7 +4,7 @@
  * End stdin → `gracePeriod` → TERM the group → `terminateTimeout` → KILL the group. Each rung is left as soon as what it waits
  * for has happened. A leader's clean exit does not end the ladder: wrappers (npx, uvx, `sh -c`) leave descendants, so the group
  * is looked at and, if it lives, climbs on. Then its escapees are looked for. They climb with the group and share its time:
- * whoever is found on a rung gets that rung's signal once, and again the next rung's.
+ * a process that is found on a rung gets that rung's signal once, and again the next rung's.
  *
  * Promises: the first call climbs; a call while it climbs jumps to KILL at once; a call afterwards returns at once. All of
  * them return when the group is gone and a look around found no escapee. The climb cannot be interrupted half-way.
@@ -69,7 +69,7 @@ export const make = (options: ClosingLadderOptions): Effect.Effect<void> => {
     for (const escapee of known) escapee.signal(next)
   }
 
-  /** Whether nobody is left outside the group. While one who is known lives, asking costs a glance instead of a walk. */
+  /** Whether no process is left outside the group. While a known one lives, asking costs a glance instead of a walk. */
   const chase = Effect.suspend(() => {
     known = known.filter((escapee) => !escapee.isGone())
     if (known.length > 0) return Effect.succeed(false)
@@ -99,16 +99,16 @@ export const make = (options: ClosingLadderOptions): Effect.Effect<void> => {
     if (!jump.isOpen()) {
       climbTo("Terminating")
       send("SIGTERM")
-      // Who has left a group that lives on gets the signal together with it.
+      // A process that has left a group which lives on gets the signal together with it.
       if (yield* within(Effect.andThen(chase, gone), patience(terminateTimeout))) return true
     }
     climbTo("Killing")
     send("SIGKILL")
     if (yield* within(gone, Effect.sleep(killTimeout))) return true
-    // The group may be all that could not be ended: nobody has looked beyond it yet.
+    // The group may be all that could not be ended: nothing beyond it was looked at yet.
     yield* chase
     yield* Effect.logWarning(
-      `${command}: of process group ${group.id} or those who left it, somebody is still there ${
+      `${command}: of process group ${group.id} or those who left it, a process is still there ${
         Duration.format(killTimeout)
       } after SIGKILL and is left behind.` +
         ` Look at them with: ps -o pid,stat,user,args -p ${[group.id, ...known.map(({ pid }) => pid)].join(",")}`
@@ -134,5 +134,5 @@ export const make = (options: ClosingLadderOptions): Effect.Effect<void> => {
   })
 }
 
-// Nobody tells a grandchild's death to a stranger, so it is looked for: often at first, since most die at once.
+// The system tells a grandchild's death to no stranger, so it is looked for: often at first, since most die at once.
 const polling = Schedule.min([Schedule.exponential("1 millis", 1.5), Schedule.spaced("50 millis")])

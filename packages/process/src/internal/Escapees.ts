@@ -4,7 +4,7 @@
  * The descendants of one child that have left its process group, for a session of their own or as daemons. Their tag tells
  * whose they are.
  *
- * Promises: only who bears exactly this child's tag is found; who was found is signalled only while it is still the same
+ * Promises: only a bearer of exactly this child's tag is found; it is signalled only while it is still the same
  * process.
  */
 import * as Effect from "effect/Effect"
@@ -19,7 +19,7 @@ export interface Escapee {
   readonly isGone: () => boolean
 }
 
-/** Those of this child who live now, or did a moment ago, outside its group. With the policy `group` they are nobody's business. */
+/** The descendants of this child outside its group that live now, or did a moment ago. With the policy `group` they are left alone. */
 export const find = (walk: TagWalk, tag: Tag.Tag, group: number): Effect.Effect<ReadonlyArray<Escapee>> =>
   tag.policy === "group"
     ? Effect.succeed([])
@@ -42,7 +42,7 @@ const identify = (pid: number, tag: Tag.Tag, group: number): ReadonlyArray<Escap
   return [{ pid, isGone, signal: (signal) => isGone() ? undefined : send(pid, signal) }]
 }
 
-// It was there a moment ago, and may have left somebody behind who was not there then: a reason to look again.
+// It was there a moment ago, and may have left a process behind that was not there then: a reason to look again.
 const vanished = (pid: number): Escapee => ({ pid, signal: () => {}, isGone: () => true })
 
 const send = (pid: number, signal: "SIGTERM" | "SIGKILL"): void => {

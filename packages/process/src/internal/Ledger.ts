@@ -7,7 +7,7 @@
  *   holdfast 1 PID START BOOT NAMESPACE     whose it is
  *   expect N · add N GROUP START P · del N  as told to the reaper
  *
- * Promises: there is a file only while somebody lives or is expected, so an idle program leaves nothing behind, whatever becomes
+ * Promises: there is a file only while a child lives or is expected, so an idle program leaves nothing behind, whatever becomes
  * of it; the file appears with its first line complete; a directory of another user or behind a symbolic link is never
  * used; a full disk or a directory that cannot be written costs the ledger and nothing else; it never grows beyond
  * `maxLines` lines more than what lives.
@@ -49,7 +49,7 @@ export interface Ledger {
   readonly file: string
   /** What the line says must be in `lines()` already: the ledger may be written anew instead. */
   readonly append: (line: string) => void
-  /** Nobody lives any more: until the next line there is no file. */
+  /** No child lives any more: until the next line there is no file. */
   readonly clear: () => void
 }
 
@@ -64,7 +64,7 @@ export interface LedgerOptions {
 
 const maxLines = 1000
 
-/** This process, or undefined where it cannot be named so that nobody else is ever meant. */
+/** This process, or undefined where it cannot be named so that no other is ever meant. */
 export const owner = (): Owner | undefined => {
   const start = ProcFs.stat(process.pid)?.start
   const boot = ProcFs.bootId()
@@ -102,7 +102,7 @@ export const faultOfDirectory = (directory: string): string | undefined => {
 export const open = (options: LedgerOptions): Ledger | undefined => {
   const { directory, lines, runtime } = options
   const me = owner()
-  // Not Linux: nobody could read it to any use.
+  // Not Linux: a reader could make no use of it.
   if (me === undefined) return undefined
   const file = path.join(directory, runtime)
   const head = `holdfast 1 ${me.pid} ${me.start} ${me.boot} ${me.namespace}`
@@ -127,7 +127,7 @@ export const open = (options: LedgerOptions): Ledger | undefined => {
         makeDirectory(directory)
         const now = [head, ...lines()]
         count = now.length
-        // Complete before it has its name: nobody ever reads half a first line.
+        // Complete before it has its name: half a first line is never read.
         fs.writeFileSync(`${file}.new`, `${now.join("\n")}\n`, { mode: 0o600 })
         return fs.renameSync(`${file}.new`, file)
       } catch (error) {
@@ -200,13 +200,19 @@ export const readAll = (
   return { accounts, malformed }
 }
 
+/** What a runtime had told its reaper, for another one. */
+export const linesOf = ({ expected, registered }: Account): ReadonlyArray<string> => [
+  ...[...expected].map((number) => `expect ${number}`),
+  ...[...registered].map(([number, { group, policy, start }]) => `add ${number} ${group} ${start} ${policy}`)
+]
+
 /** Removes a ledger, and the directory with the last of them. */
 export const remove = (file: string): void => {
   try {
     fs.unlinkSync(file)
     fs.rmdirSync(path.dirname(file))
   } catch {
-    // Somebody else was faster, or other ledgers are still there.
+    // Another program was faster, or other ledgers are still there.
   }
 }
 

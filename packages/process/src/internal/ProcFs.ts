@@ -1,11 +1,11 @@
 /**
  * Wraps the platform: reads what Linux tells of processes under /proc.
  *
- * Promises: nothing throws because a process vanished, is somebody else's or keeps its secrets: those are answers.
+ * Promises: nothing throws because a process vanished, is another user's or keeps its secrets: those are answers.
  *
  * Gotchas: `environ` is the environment a program was started with. A program that starts another one with a chosen
  * environment drops the tag there. While a program is being exchanged (exec) it reads as empty for a moment, which is told
- * apart from "bears no tag". Where there is no /proc nobody is ever seen.
+ * apart from "bears no tag". Where there is no /proc no process is ever seen.
  */
 import { Buffer } from "node:buffer"
 import * as fs from "node:fs"
@@ -24,12 +24,12 @@ export interface Stat {
 /** Whether the processes of this machine can be seen at all. */
 export const isReadable = (): boolean => process.platform === "linux" && stat(process.pid) !== undefined
 
-/** Everybody who is alive or a zombie, at one moment. */
+/** Every process that is alive or a zombie, at one moment. */
 export const pids = (): ReadonlyArray<number> => {
   try {
     return fs.readdirSync("/proc").map(Number).filter(Number.isInteger)
   } catch {
-    // No /proc: nobody is seen.
+    // No /proc: no process is seen.
     return []
   }
 }

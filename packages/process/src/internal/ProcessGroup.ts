@@ -1,16 +1,15 @@
 /**
  * Wraps the platform: signals go through `process.kill`, liveness is asked of the kernel.
  *
- * A child's process group: the child, who leads it, and every descendant that did not leave. The child must have been
+ * A child's process group: the child, which leads it, and every descendant that did not leave. The child must have been
  * spawned with `detached`, or a signal would hit this program's own group.
  *
- * Promises: a group once seen gone is never signalled again, so a number that the system has given to somebody else
+ * Promises: a group once seen gone is never signalled again, so a number that the system has given to another process
  * meanwhile is safe. As long as one member exists the kernel does not give the number away (POSIX, "process group lifetime").
  * Where there are start times, a group whose number a new process bears is known to be gone.
  *
  * Gotchas: `isGone` may be asked only after the leader's exit was told. Zombies count as gone: they hold nothing but a line
- * in the process table, and in a container whose first process does not reap they stay there for ever. On Windows there
- * are no groups: the leader is all that is signalled and looked at.
+ * in the process table, and in a container whose first process does not reap they stay there for ever.
  */
 import type { ChildProcess } from "node:child_process"
 import * as fs from "node:fs"
@@ -28,16 +27,13 @@ export interface ProcessGroup {
   readonly start: string
 }
 
-export const make = (leader: ChildProcess, id: number): ProcessGroup =>
-  process.platform === "win32" ? makeLeaderOnly(leader, id) : makePosix(leader, id)
-
-const makePosix = (leader: ChildProcess, id: number): ProcessGroup => {
-  // Nobody has waited for the leader yet, so even if it is dead already the number is still its own.
+export const make = (leader: ChildProcess, id: number): ProcessGroup => {
+  // The leader has not been waited for yet, so even if it is dead already the number is still its own.
   const start = ProcFs.stat(id)?.start ?? "0"
   let isKnownGone = false
   let witness: number | undefined = undefined
 
-  // As long as a member lives the kernel gives the number to nobody, so a stranger who bears it means that none does.
+  // As long as a member lives the kernel gives the number to no other process, so a stranger that bears it means that none does.
   const hasChangedHands = (): boolean => {
     if (start === "0" || !hasExited(leader)) return false
     const now = ProcFs.stat(id)?.start
@@ -69,13 +65,6 @@ const makePosix = (leader: ChildProcess, id: number): ProcessGroup => {
 
   return { id, signal: send, isGone, start }
 }
-
-const makeLeaderOnly = (leader: ChildProcess, id: number): ProcessGroup => ({
-  id,
-  signal: (signal) => hasExited(leader) ? "gone" : leader.kill(signal) ? "sent" : "denied",
-  isGone: () => hasExited(leader),
-  start: "0"
-})
 
 const hasExited = (leader: ChildProcess): boolean => leader.exitCode !== null || leader.signalCode !== null
 

@@ -7,6 +7,7 @@
  * Promises: it is deaf to the signals of a terminal, gets no environment but PATH (so it bears no tag), holds no directory
  * and never keeps this program alive. The lifeline is close-on-exec (libuv opens it so): no child holds it open.
  */
+import * as Effect from "effect/Effect"
 import * as ChildProcess from "node:child_process"
 import * as fs from "node:fs"
 import { Socket } from "node:net"
@@ -14,9 +15,8 @@ import process from "node:process"
 import * as ProcFs from "./ProcFs.ts"
 import * as ReaperScript from "./ReaperScript.ts"
 
-/** What a reaper is made of here, and how it looks at processes. */
+/** How a reaper looks at processes here. */
 export interface ReaperPlatform {
-  readonly kind: "sh" | "node"
   readonly table: "proc" | "ps"
 }
 
@@ -39,41 +39,19 @@ export interface ReaperOptions {
   readonly onDeath: (how: string) => void
 }
 
-export const detect = (): ReaperPlatform => ({
-  kind: process.platform !== "win32" && isExecutable("/bin/sh") ? "sh" : "node",
-  table: ProcFs.isReadable() ? "proc" : "ps"
-})
+/** Undefined where there is no /bin/sh: then there is no reaper. */
+export const detect = (): ReaperPlatform | undefined =>
+  isExecutable("/bin/sh") ? { table: ProcFs.isReadable() ? "proc" : "ps" } : undefined
 
 /** Undefined when the system refuses to start one. */
 export const start = (options: ReaperOptions): ReaperProcess | undefined => {
-  const { ledger = "", platform, runtime } = options
-  const [command, args] = platform.kind === "sh"
-    ? ["/bin/sh", ["-c", ReaperScript.shell, "holdfast-reaper", runtime, ledger, platform.table]] as const
-    : [process.execPath, ["-e", ReaperScript.node, runtime, ledger]] as const
-  let child: ChildProcess.ChildProcess
-  try {
-    child = ChildProcess.spawn(command, args, {
-      detached: true,
-      stdio: ["pipe", "ignore", "ignore"],
-      windowsHide: true,
-      ...(process.platform === "win32"
-        ? { env: windowsEnvironment() }
-        : { cwd: "/", env: posixEnvironment(platform.kind) })
-    })
-  } catch {
-    // No room for another process, mostly; the spawn that wanted the reaper is about to find out and to tell.
-    return undefined
-  }
-  // Without a pid the reason comes as an event, and there is nothing more to be done about it than above.
-  child.on("error", () => {})
-  const { pid, stdin } = child
-  if (pid === undefined || stdin === null) return undefined
+  const child = run(options)
+  const { pid, stdin } = child ?? {}
+  if (child === undefined || pid === undefined || stdin === null || stdin === undefined) return undefined
   let isHeld = true
   child.once("exit", (code, signal) => {
     if (isHeld) options.onDeath(signal ?? `exit code ${code}`)
   })
-  // Its death breaks the pipe and is told by `exit`.
-  stdin.on("error", () => {})
   child.unref()
   if (stdin instanceof Socket) stdin.unref()
   return {
@@ -88,19 +66,40 @@ export const start = (options: ReaperOptions): ReaperProcess | undefined => {
   }
 }
 
-// The user's own PATH comes last: for systems that keep grep and ps in unusual places.
-const posixEnvironment = (kind: ReaperPlatform["kind"]): Record<string, string> => ({
-  PATH: `/usr/bin:/bin:${process.env["PATH"] ?? ""}`,
-  // In an Electron application the running program is Node only when asked to be.
-  ...(kind === "node" ? { ELECTRON_RUN_AS_NODE: "1" } : {})
-})
+/**
+ * Has a reaper do its work at once, for a runtime that is dead: tells it these lines, ends its lifeline and waits for its end. False when the system
+ * refuses to start one. It goes on when its caller does not wait any more.
+ */
+export const finish = (options: Omit<ReaperOptions, "onDeath">, lines: ReadonlyArray<string>): Effect.Effect<boolean> =>
+  Effect.callback((resume) => {
+    const child = run(options)
+    if (child?.pid === undefined) return resume(Effect.succeed(false))
+    child.once("exit", () => resume(Effect.succeed(true)))
+    child.stdin?.end(lines.map((line) => `${line}\n`).join(""))
+  })
 
-// Without SystemRoot no program starts there.
-const windowsEnvironment = (): Record<string, string> => ({
-  PATH: process.env["PATH"] ?? "",
-  SystemRoot: process.env["SystemRoot"] ?? "",
-  ELECTRON_RUN_AS_NODE: "1"
-})
+const run = (
+  { ledger = "", platform, runtime }: Omit<ReaperOptions, "onDeath">
+): ChildProcess.ChildProcess | undefined => {
+  try {
+    const args = ["-c", ReaperScript.shell, "holdfast-reaper", runtime, ledger, platform.table]
+    const child = ChildProcess.spawn("/bin/sh", args, {
+      cwd: "/",
+      detached: true,
+      stdio: ["pipe", "ignore", "ignore"],
+      // The user's own PATH comes last: for systems that keep grep and ps in unusual places.
+      env: { PATH: `/usr/bin:/bin:${process.env["PATH"] ?? ""}` }
+    })
+    // Without a pid the reason comes as an event, and there is nothing more to be done about it than below.
+    child.on("error", () => {})
+    // Its death breaks the pipe and is told by `exit`.
+    child.stdin?.on("error", () => {})
+    return child
+  } catch {
+    // No room for another process, mostly; the spawn that wanted the reaper is about to find out and to tell.
+    return undefined
+  }
+}
 
 const isExecutable = (file: string): boolean => {
   try {

@@ -7,11 +7,13 @@
  *   add N GROUP START P   it leads the process group GROUP, its leader started at START (0: unknown), its policy is P
  *   del N                 nothing is left of it, or nothing came of it
  *
- * Then it kills the registered groups, and everybody who bears a tag of this runtime with the policy `kill`, round after
- * round until five in a row find nobody, with longer and longer pauses, eighty at most: those who fork and die at the end of their input can
- * slip through any one look, but not for long. A look during which processes came or went, or somebody was in the middle of starting
+ * Then it kills the registered groups, and every bearer of a tag of this runtime with the policy `kill`, round after
+ * round until five in a row find none, with longer and longer pauses, eighty at most: those who fork and die at the end of their input can
+ * slip through any one look, but not for long. A look during which processes came or went, or a process was in the middle of starting
  * a program (his environment reads as empty just then), counts for nothing. Children that were expected and never added died with their owner half-way:
- * they go whatever their policy. Its last act is to remove the ledger.
+ * they go whatever their policy. Its last act is to remove the ledger, unless what it looks for was still there in the last round.
+ *
+ * It is the one implementation of that sweep: the janitor runs the same script over the ledger of a dead runtime (`Orphans`).
  *
  * Promises: a group is killed only if its leader still has the start time that was registered or, without a leader, if a
  * member bears a tag of this runtime. A half-written last line counts for nothing.
@@ -126,13 +128,13 @@ fi
 
 set -- -e "$tag[1-9][0-9]*\\.kill"
 for n in $waiting; do set -- "$@" -e "$tag$n\\.group"; done
-round=0 quiet=0
+round=0 quiet=0 seen=
 while [ $quiet -lt 5 ] && [ $round -lt 80 ]; do
   case $quiet in 1) sleep 0.02 ;; 2) sleep 0.04 ;; 3) sleep 0.08 ;; 4) sleep 0.3 ;; esac
   round=$((round + 1)) quiet=$((quiet + 1))
-  everybody; before=$all
+  everybody; before=$all seen=
   for file in $($find "$@"); do
-    pid=\${file#/proc/} quiet=0
+    pid=\${file#/proc/} quiet=0 seen=1
     kill -s KILL "\${pid%/environ}"
   done
   if [ $quiet -gt 0 ] && [ "$table" = proc ]; then
@@ -142,86 +144,8 @@ while [ $quiet -lt 5 ] && [ $round -lt 80 ]; do
   [ $round -gt 4 ] && [ $quiet = 0 ] && sleep 0.02
 done
 
-if [ -n "$ledger" ]; then
+if [ -n "$ledger" ] && [ -z "$seen" ]; then
   rm -f -- "$ledger"
   rmdir -- "\${ledger%/*}"
 fi
-`
-
-/**
- * For `node -e`, where there is no /bin/sh: the same, and Windows, which has neither groups nor a look into others'
- * environments: there each registered process is ended with its tree.
- */
-export const node = String.raw`
-const fs = require("node:fs"), path = require("node:path"), { spawnSync } = require("node:child_process")
-const [id, ledger] = process.argv.slice(1)
-const live = new Map(), waiting = new Set()
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGBREAK"]) try { process.on(signal, () => {}) } catch {}
-const accept = (line) => {
-  const [op, n, group, start] = line.split(" ")
-  if (!/^\d+$/.test(n ?? "")) return
-  waiting.delete(n)
-  if (op === "expect") waiting.add(n)
-  if (op === "del") live.delete(n)
-  if (op === "add" && Number(group) > 1 && /^\d+$/.test(start ?? "")) live.set(n, { group, start })
-}
-const read = (file) => { try { return fs.readFileSync(file, "latin1") } catch { return "" } }
-const look = (pid) => {
-  const text = read("/proc/" + pid + "/stat")
-  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ")
-  return text === "" ? undefined : { group: fields[2], start: fields[19] }
-}
-const kill = (pid) => { try { process.kill(pid, "SIGKILL"); return true } catch { return false } }
-const everybody = () => {
-  try { return fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name)) } catch { return [] }
-}
-const isUnsettled = () => everybody().some((pid) => {
-  try { if (fs.readFileSync("/proc/" + pid + "/environ").length > 0) return false } catch { return false }
-  const text = read("/proc/" + pid + "/stat")
-  const [state, parent] = text.slice(text.lastIndexOf(")") + 2).split(" ")
-  return text !== "" && pid !== "2" && parent !== "2" && state !== "Z" && state !== "X"
-})
-const bearers = (isMeant) => {
-  return everybody().filter((pid) => read("/proc/" + pid + "/environ").split("\0").some((entry) => {
-    const [, runtime, n, policy] = /^HOLDFAST_TAG=([0-9a-f]{32})\.([1-9]\d*)\.(kill|group)$/.exec(entry) ?? []
-    return runtime === id && isMeant(n, policy)
-  }))
-}
-const end = () => {
-  if (process.platform === "win32") {
-    for (const { group } of live.values()) spawnSync("taskkill", ["/T", "/F", "/PID", group], { windowsHide: true })
-  } else {
-    const leaderless = new Set()
-    for (const { group, start } of live.values()) {
-      const now = look(group)
-      if (now === undefined) leaderless.add(group)
-      else if (now.start === start) kill(-group)
-    }
-    if (leaderless.size > 0) {
-      for (const pid of bearers(() => true)) {
-        const group = look(pid)?.group
-        if (leaderless.has(group)) kill(-group)
-      }
-    }
-    for (let round = 0, quiet = 0; quiet < 5 && round < 80; round++) {
-      if (quiet > 0 || round > 4) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10 << quiet)
-      quiet++
-      const before = everybody().join()
-      for (const pid of bearers((n, policy) => policy === "kill" || waiting.has(n))) {
-        kill(pid)
-        quiet = 0
-      }
-      if (quiet > 0 && (before !== everybody().join() || isUnsettled())) quiet--
-    }
-  }
-  if (ledger) {
-    try { fs.unlinkSync(ledger); fs.rmdirSync(path.dirname(ledger)) } catch {}
-  }
-}
-let text = ""
-process.stdin.setEncoding("latin1").on("data", (chunk) => {
-  const lines = (text + chunk).split("\n")
-  text = lines.pop()
-  lines.forEach(accept)
-}).on("error", end).on("end", end)
 `

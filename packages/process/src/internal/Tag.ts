@@ -4,7 +4,7 @@
  * `<runtime>.<number>.<policy>`: 128 random bits of the runtime that spawned it, the number of the spawn, and whether what
  * leaves the child's process group is to be ended with it (`kill`) or left alone (`group`).
  *
- * Promise: only a value of exactly this form is a tag. What merely looks like one belongs to somebody else.
+ * Promise: only a value of exactly this form is a tag. A value that merely looks like one belongs to another program.
  */
 
 /** What becomes of those who leave the process group of their child. */

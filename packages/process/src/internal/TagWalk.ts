@@ -5,13 +5,13 @@
  * Finds the processes that bear this runtime's tags, by a walk through the process table.
  *
  * Promises
- * - Everybody who exists when a walk ends and bore a tag when it began is found, and so are those they fork meanwhile: the
- *   table is listed again and again until it shows nobody new.
- * - Who asks gets the result of a walk that began after the question. All who ask before a walk begins share it, so that
+ * - Every process that exists when a walk ends and bore a tag when it began is found, and so are its children of that time: the
+ *   table is listed again and again until it shows no new process.
+ * - A caller gets the result of a walk that began after the question. All callers before a walk begins share it, so that
  *   closing fifty processes costs a few walks, not fifty.
  * - It never holds up the event loop for longer than `pieceSize` looks.
  *
- * Gotcha: on a system that hands out process numbers in circles, a process forked "behind" the reading of the list by one who
+ * Gotcha: on a system that hands out process numbers in circles, a process forked "behind" the reading of the list by one that
  * dies at that moment may be missed; what is left then is the reaper's.
  */
 import * as Deferred from "effect/Deferred"
@@ -36,10 +36,10 @@ export interface TagWalk {
 
 const pieceSize = 64
 
-// Being exchanged or dying takes a moment, on a busy machine several milliseconds; who takes longer is stuck.
+// Being exchanged or dying takes a moment, on a busy machine several milliseconds; a process that takes longer is stuck.
 const maxLooks = 100
 
-// Where programs are started without a pause, somebody new is always there; those who matter came early.
+// Where programs are started without a pause, a new one is always there; those that matter came early.
 const maxListings = 256
 
 export const make = (table: ProcessTable): TagWalk => {
@@ -99,7 +99,7 @@ const walk = (table: ProcessTable, done: (found: ReadonlyArray<Bearer>) => void)
   const step = (): void => {
     for (const pid of pending.splice(0, pieceSize)) look(pid)
     if (pending.length > 0) setImmediate(step)
-    // Who is unclear needs time, and time only, to become clear.
+    // A process whose tag is unclear becomes clear with time alone.
     else if (looks.size > 0) setTimeout(list, 1)
     else setImmediate(list)
   }

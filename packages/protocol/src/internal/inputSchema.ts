@@ -36,7 +36,7 @@ export const plain: ReadonlySet<string> = new Set([
   "unevaluatedProperties"
 ])
 
-/** Deeper than this nobody writes a schema by hand, and a walk must not run out of stack. */
+/** No schema that is written by hand is deeper than this, and a walk must not run out of stack. */
 export const maxDepth = 256
 
 /** The schema of a tool's arguments. `owner` names the tool, for what is told. */

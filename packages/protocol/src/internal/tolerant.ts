@@ -18,7 +18,7 @@ import * as SchemaAST from "effect/SchemaAST"
 /** Told, in a clause, what has been left out or read otherwise than it was said. */
 export type Tell = (oddity: string) => void
 
-/** For who does not want to know. */
+/** For callers without an interest in what was left out. */
 export const ignore: Tell = () => {}
 
 /** A reader for a schema. `prepare` is applied to an object that does not fit as it is, before anything is left out of it. */

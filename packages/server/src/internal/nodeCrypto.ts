@@ -1,4 +1,4 @@
-/** Wraps the platform: ids nobody can guess, and what they are looked up by. */
+/** Wraps the platform: ids that cannot be guessed, and what they are looked up by. */
 import { createHash, randomBytes } from "node:crypto"
 
 /** 256 bits, in characters that are legal in a header and in a query. */

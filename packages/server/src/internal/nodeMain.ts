@@ -30,7 +30,7 @@ export const run = <A, E>(
   program: Effect.Effect<A, E>,
   { crashAtOnce = false, isEnd }: MainOptions
 ): void => {
-  // Whoever reads what a server prints may go; that ends no request.
+  // The reader of what a server prints may go; that ends no request.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", ignore)
   const main = Runtime.makeRunMain(({ fiber, teardown }) => {
     let isSignalled = false

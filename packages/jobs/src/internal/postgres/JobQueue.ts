@@ -28,7 +28,7 @@ export const make = ({ columns, jobs, now, operation, over, sql, tables, turns }
     const row = sql`kind = ${kind} AND owner = ${owner} AND version = ${version}`
     return sql`UPDATE ${turns} SET ${column} = ${column} - 1 WHERE ${row}`
   }
-  /** One waits more, if there is one in `of`. An owner of whom none waited gets its turn after those of whom some do. */
+  /** One waits more, if there is one in `of`. An owner without a waiting job gets its turn after the owners that have some. */
   const joinQueue = ({ kind, owner, version }: Queued, isDelayed: boolean, of: Fragment = sql`(SELECT 1) AS one`) =>
     sql`INSERT INTO ${turns} AS t (kind, owner, version, waiting, delayed, turn)
       SELECT ${kind}, ${owner}, ${version}::integer, ${isDelayed ? 0 : 1}, ${isDelayed ? 1 : 0}, ${turn} FROM ${of}

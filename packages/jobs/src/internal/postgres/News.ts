@@ -95,7 +95,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
 
   const hear = ({ payload }: Notification) => {
     const told = Schema.decodeOption(Told)(payload)
-    // Of a later version of this package, or of somebody else: no news.
+    // Of a later version of this package, or of another program: no news.
     if (told._tag === "None" || told.value.by === self) return
     for (const kind of told.value.waiting) options.onWaiting(kind)
     for (const id of told.value.changed) options.onChanged(id)

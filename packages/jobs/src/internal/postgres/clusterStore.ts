@@ -342,7 +342,7 @@ const prepare = (
 const unusable = (store: string, detail: string) =>
   new JobError({ reason: new JobStoreUnavailable({ store, operation: "open it", problem: "failed", detail }) })
 
-/** Where it is, without who and with what. */
+/** Where it is, without user and password. */
 const nameOf = ({ database, host, path, port, url }: PgPoolConfig): string => {
   const parsed = url === undefined ? undefined : URL.parse(Redacted.value(url))
   const place = parsed?.host ?? path ?? `${host ?? "localhost"}:${port ?? 5432}`

@@ -12,7 +12,7 @@ export const prefix = "holdfast_job"
 
 export const supported = 3
 
-/** The one clock of all who share the store: milliseconds of the epoch. */
+/** The one clock of all programs on the store: milliseconds of the epoch. */
 export const nowIn = "(extract(epoch from clock_timestamp()) * 1000)::float8"
 
 /** Names, in the schema if there is one. */

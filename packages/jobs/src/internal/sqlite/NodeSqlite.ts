@@ -1,11 +1,11 @@
 /**
- * A `SqlClient` on `node:sqlite`: one connection, statements prepared once, nobody blocks the event loop.
+ * A `SqlClient` on `node:sqlite`: one connection, statements prepared once, the event loop never blocked.
  *
  * SQLite's own waiting is synchronous, so a statement waits at most 5 ms for another process's lock; after that the fiber
  * sleeps and tries again, for five seconds in all. Only what opens a transaction can meet a lock: BEGIN IMMEDIATE takes it.
  *
  * How durable a transaction is, is chosen by how it begins. In WAL mode both survive the death of the process at any moment.
- * `durably` (synchronous=FULL) also survives a power cut, at the price of an fsync: for what was promised to somebody, that a
+ * `durably` (synchronous=FULL) also survives a power cut, at the price of an fsync: for what was promised to a caller, that a
  * job is accepted, a step done, a job ended. The rest (leases, progress, claims) is of no worth once the machine is down, and
  * is written with synchronous=NORMAL; the next durable commit syncs it too, since it comes later in the same log.
  */

@@ -82,7 +82,7 @@ export const formats: ReadonlyArray<ReadonlyArray<string>> = [
     `CREATE INDEX ${tables.jobs}_waiting ON ${tables.jobs} (kind, turn) WHERE state = 'queued'`,
     `CREATE INDEX ${tables.jobs}_starts ON ${tables.jobs} (starts_at) WHERE state = 'queued' AND starts_at IS NOT NULL`,
     `CREATE INDEX ${tables.jobs}_deadline ON ${tables.jobs} (deadline_at) WHERE state = 'queued' AND deadline_at IS NOT NULL`,
-    // Of runners that were found dead by their leases: nobody would look for them any more.
+    // Of runners that were found dead by their leases: they would never be looked for again.
     `UPDATE ${tables.jobs} SET state = 'queued', runner = NULL, fence = fence + 1, revision = revision + 1
       WHERE state = 'running' AND runner NOT IN (SELECT id FROM ${tables.runners})`,
     `CREATE INDEX ${tables.turns}_asked ON ${tables.turns} (asked_at)`

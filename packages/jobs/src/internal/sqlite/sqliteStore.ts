@@ -1,5 +1,5 @@
 /**
- * The store in an SQLite file. All who share it are on one machine.
+ * The store in an SQLite file. All programs on it are on one machine.
  *
  * Every write about a running job is one statement, or begins with one, that names the fence: no row, no hold, nothing is written.
  *

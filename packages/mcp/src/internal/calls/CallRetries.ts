@@ -39,6 +39,8 @@ export interface Call<A> {
   /** What the caller gives for everything. */
   readonly deadline: Duration.Input | undefined
   readonly waitForReady: boolean | undefined
+  /** The caller's own pauses and end of the repetitions. Default: those of this module. */
+  readonly retry?: Schedule.Schedule<unknown, Reason> | undefined
   /** Sends it once. `left` says at any time how many milliseconds remain; what is sent begins when it is asked first. */
   readonly send: (connection: McpConnection, left: (now?: number) => number) => Effect.Effect<A, CallFailure>
   /** Asked when it may have run: whether running it again does no harm. */
@@ -66,8 +68,8 @@ interface Trouble {
   readonly since: number
   /** What was said of the last of them. */
   readonly last?: string | undefined
-  /** Waits for the next pause of the schedule. */
-  readonly breathe: Effect.Effect<unknown>
+  /** The next pause before a repetition for this reason; `undefined` when the schedule is over. */
+  readonly pause: (reason: Reason) => Effect.Effect<Duration.Duration | undefined>
 }
 
 /** A server may ask for a breath by `Retry-After`; a longer one is not taken on the caller's time. */
@@ -181,19 +183,31 @@ export class CallRetries {
       }
       return call.send(connection, remaining)
     }
-    const again = (last: string, after: Delivery, more = 0, refused = refusals, isPaced = false) =>
-      Effect.flatMap(
-        trouble === undefined ? this.begin(last) : Effect.succeed({ ...trouble, last }),
-        (trouble) =>
-          Effect.andThen(
-            // What is left then, not when this was written down: a breath may have been taken before.
-            Effect.suspend(() => this.settle(isPaced ? undefined : used, trouble, left())),
-            Effect.suspend(() => this.attempt(call, total, until, number + 1, repeats + more, after, refused, trouble))
-          )
-      )
     // Whatever keeps it from being sent again, an attempt before may have run: that is what its caller must know.
-    const end = (reason: Reason) =>
+    const end = (reason: Reason): Effect.Effect<A, McpRuntimeError> =>
       Effect.fail(failure(delivery === "Unknown" ? inDoubt(reason, { server, method, attempts: number - 1 }) : reason))
+    const isStated = call.retry !== undefined
+    const again = (
+      reason: Exclude<Reason, { readonly _tag: "DeadlineExceeded" }> & { readonly description: string },
+      after: Delivery,
+      { isPaced = false, leastMillis = 0, over = end(reason), refused = refusals, repeated = repeats }: Again<A> = {}
+    ): Effect.Effect<A, McpRuntimeError> =>
+      Effect.flatMap(
+        trouble === undefined
+          ? this.begin(reason.description, call.retry)
+          : Effect.succeed({ ...trouble, last: reason.description }),
+        (trouble) =>
+          Effect.flatMap(trouble.pause(reason), (pause) => {
+            if (pause === undefined) return over
+            const ended = isStated || isPaced ? undefined : used
+            const breath = Duration.max(pause, Duration.millis(leastMillis))
+            return Effect.andThen(
+              // What is left then, not when this was written down: a breath may have been taken before.
+              Effect.suspend(() => this.settle(ended, breath, left())),
+              Effect.suspend(() => this.attempt(call, total, until, number + 1, repeated, after, refused, trouble))
+            )
+          })
+      )
     const acquire = { timeout: Duration.millis(budget), waitForReady: call.waitForReady }
     return Effect.catch(this.pool.use(target, send, acquire), (failed): Effect.Effect<A, McpRuntimeError> => {
       if (failed._tag === "PoolError") {
@@ -214,21 +228,24 @@ export class CallRetries {
         case "ConnectionLost": {
           // It did not run, so the deadline alone counts; the pool's back-off and quarantine pace it. A call without one waits for a
           // connection that takes it no longer than for any connection.
-          const isOver = total === Number.POSITIVE_INFINITY && trouble !== undefined &&
+          const isOver = !isStated && total === Number.POSITIVE_INFINITY && trouble !== undefined &&
             this.deadlines.now() - trouble.since >= target.policy.acquireTimeout
-          if (error.delivery === "NotSent") return isOver ? end(error) : again(error.description, delivery)
-          return refusals + 1 < maxRefusals || this.isUndecided(used, trouble, target)
-            ? again(error.description, delivery === "Unknown" ? delivery : "Refused", 0, refusals + 1)
-            : end(forgetful(error, refusals + 1))
+          if (error.delivery === "NotSent") return isOver ? end(error) : again(error, delivery)
+          const over = end(forgetful(error, refusals + 1))
+          return isStated || refusals + 1 < maxRefusals || this.isUndecided(used, trouble, target)
+            ? again(error, delivery === "Unknown" ? delivery : "Refused", { over, refused: refusals + 1 })
+            : over
         }
         case "HttpRejected": {
           const wait = error.retryAfterMillis
-          // Waiting longer than this is the caller's decision, who is told how long.
-          const isLong = until === Number.POSITIVE_INFINITY && number > maxRepeats
+          // Waiting longer than this is the caller's decision: it is told how long.
+          const isLong = !isStated && until === Number.POSITIVE_INFINITY && number > maxRepeats
           if (wait === undefined || isLong || wait > Math.min(left() - 1, maxRetryAfterMillis)) {
             return end(error)
           }
-          return Effect.andThen(Effect.sleep(Duration.millis(wait)), again(error.description, delivery))
+          return isStated
+            ? again(error, delivery, { leastMillis: wait })
+            : Effect.andThen(Effect.sleep(Duration.millis(wait)), Effect.suspend(() => again(error, delivery)))
         }
         case "OutcomeUnknown": {
           const { description, end: ended, status } = error
@@ -248,14 +265,18 @@ export class CallRetries {
           // Without a deadline of its own a call is ridden through an outage as long as it would wait for a connection.
           const isLong = until === Number.POSITIVE_INFINITY && trouble !== undefined &&
             this.deadlines.now() - trouble.since >= target.policy.acquireTimeout
-          if (isOutage ? isLong : repeats >= maxRepeats) return Effect.fail(unknown(true))
+          if (!isStated && (isOutage ? isLong : repeats >= maxRepeats)) return Effect.fail(unknown(true))
           // The answer may be on its way to us, which is no reason to be late.
           return Effect.flatMap(
             Effect.timeoutOption(call.mayRepeat, Duration.millis(left())),
             (said) => {
               const mayRepeat = Option.getOrElse(said, () => false)
               return mayRepeat && this.#budgetOf(target).withdraw()
-                ? again(description, "Unknown", isOutage ? 0 : 1, refusals, isOutage)
+                ? again(error, "Unknown", {
+                  over: Effect.fail(unknown(true)),
+                  repeated: isOutage ? repeats : repeats + 1,
+                  isPaced: isOutage
+                })
                 : Effect.fail(unknown(mayRepeat))
             }
           )
@@ -282,12 +303,15 @@ export class CallRetries {
       this.deadlines.now() - trouble.since < policy.minUptime * patience
   }
 
-  private begin(last: string): Effect.Effect<Trouble> {
-    return Effect.map(Schedule.toStepWithSleep(pauses), (step) => ({
+  private begin(last: string, retry: Call<unknown>["retry"] = pauses): Effect.Effect<Trouble> {
+    return Effect.map(Schedule.toStep(retry), (step) => ({
       since: this.deadlines.now(),
       last,
-      // The schedule has no end.
-      breathe: Effect.exit(step(undefined))
+      pause: (reason) =>
+        Effect.map(
+          Effect.option(step(this.deadlines.now(), reason)),
+          (next) => Option.isSome(next) ? next.value[1] : undefined
+        )
     }))
   }
 
@@ -295,17 +319,31 @@ export class CallRetries {
    * Waits until the connection that lost the call is out of the pool's hands, or another one is given in its place, or for a pause
    * when it stays: the next attempt must not be given the very same dead connection. Without a connection for a pause, whatever happens.
    */
-  private settle(used: McpConnection | undefined, { breathe }: Trouble, left: number): Effect.Effect<void> {
-    const pause = Effect.timeoutOption(
-      used === undefined ? breathe : Effect.raceFirst(
-        breathe,
+  private settle(used: McpConnection | undefined, pause: Duration.Duration, left: number): Effect.Effect<void> {
+    const breath = Effect.sleep(Duration.min(pause, Duration.millis(left)))
+    const settled = used === undefined
+      ? breath
+      : Effect.raceFirst(
+        breath,
         used.doubts === undefined ? used.closed : Effect.raceFirst(used.closed, used.doubts.passed)
-      ),
-      Duration.millis(left)
-    )
+      )
     // The pool heard of the loss before us, but acts on it in a fiber of its own: let it run first.
-    return Effect.andThen(pause, Effect.yieldNow)
+    return Effect.andThen(settled, Effect.yieldNow)
   }
+}
+
+/** What a repetition is told besides. */
+interface Again<A> {
+  /** A pause is taken whatever becomes of the connection. */
+  readonly isPaced?: boolean
+  /** The server has asked for it. */
+  readonly leastMillis?: number
+  /** The end of the call when its schedule is over. */
+  readonly over?: Effect.Effect<A, McpRuntimeError>
+  /** Refusals for a lost session, this one included. */
+  readonly refused?: number
+  /** Repetitions of what may have run, this one included. */
+  readonly repeated?: number
 }
 
 /** A deadline of the connection's that was the caller's: the server was told. */
@@ -323,7 +361,7 @@ const inDoubt = (
     return new OutcomeUnknown({ ...call, description: reason.message, mayRepeat: true })
   }
   const { afterMillis, delivery, description, kind, method, server } = reason
-  // A connection's own deadline has told the server of the last attempt; one that passed in between had nobody to tell.
+  // A connection's own deadline has told the server of the last attempt; one that passed in between had no request to cancel.
   const told = delivery === "Unknown" && reason.attempts === undefined ? {} : { attempts: call.attempts }
   return new DeadlineExceeded({ server, method, afterMillis, kind, description, delivery: "Unknown", ...told })
 }

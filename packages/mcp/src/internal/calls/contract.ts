@@ -4,8 +4,10 @@
 import type { PoolPolicy } from "@holdfast/core"
 import type * as Messages from "@holdfast/protocol/Messages"
 import type * as Duration from "effect/Duration"
+import type * as Schedule from "effect/Schedule"
 import type { ClientHandlers } from "../../ClientHandlers.ts"
 import type { HttpAuthorizer } from "../../HttpAuthorizer.ts"
+import type { Reason } from "../../McpRuntimeError.ts"
 import type { SessionLostClassifier } from "../http/SessionLost.ts"
 
 /** How long to wait, and for what. */
@@ -16,9 +18,29 @@ export interface WaitOptions {
   readonly waitForReady?: boolean | undefined
 }
 
+/** How one call is made, beside how long it may take. Nothing of it must be said. */
 export interface CallOptions extends WaitOptions {
   /** True: running this call twice is as good as once, so it may be repeated when its outcome is unknown. Default: false. */
   readonly idempotent?: boolean | undefined
+  /**
+   * How the repetitions of this call are paced, and when they end: of those that the rules of delivery allow, which are the calls that
+   * did not run, and those that may have run and are harmless to repeat. It is stepped with the reason of each failure, and its end is
+   * the end of the call, with that reason. The `deadline`, a server's `Retry-After` and the replay budget hold besides.
+   * Default: at once on another connection, and with growing pauses where the connection stays; three repetitions of what may have run.
+   *
+   * @example
+   * ```ts
+   * import { McpConnections } from "@holdfast/mcp"
+   * import * as Effect from "effect/Effect"
+   * import * as Schedule from "effect/Schedule"
+   *
+   * const retry = Schedule.exponential("100 millis").pipe(Schedule.jittered, Schedule.upTo({ times: 5 }))
+   *
+   * export const program = Effect.flatMap(McpConnections, (mcp) =>
+   *   mcp.callTool("fs", { name: "read_text_file", arguments: { path: "README.md" } }, { retry }))
+   * ```
+   */
+  readonly retry?: Schedule.Schedule<unknown, Reason> | undefined
   /** Told about the call's progress, in order, before the call settles. What it throws, or promises and breaks, is logged once. */
   readonly onProgress?: ((progress: Messages.Progress) => void) | undefined
 }

@@ -20,7 +20,7 @@ import * as Effect from "effect/Effect"
 import type { Buffer } from "node:buffer"
 import { HttpCursor } from "./HttpCursor.ts"
 import { type EventStreamEnd, HttpEventStream } from "./HttpEventStream.ts"
-import { pauseMillis } from "./HttpPause.ts"
+import { HttpPause } from "./HttpPause.ts"
 import type { ReconnectionHost } from "./HttpResumption.ts"
 import * as HttpStatus from "./HttpStatus.ts"
 
@@ -50,13 +50,14 @@ export class HttpPush {
   readonly #cursor = new HttpCursor()
   readonly #answered = Deferred.makeUnsafe<void>()
   #state: State = { _tag: "Unasked" }
-  #failures = 0
+  readonly #pauses: HttpPause
   #hasBeenOpen = false
   #lastBeatMillis: number | undefined
   #silence: { readonly millis: number; readonly deadline: Deadline } | undefined
 
   constructor(host: PushHost) {
     this.#host = host
+    this.#pauses = new HttpPause(host.runSync)
   }
 
   /** Waits until the server has answered the first question for a stream, whatever it said. */
@@ -97,13 +98,12 @@ export class HttpPush {
     if (state._tag === "Stopped") return
     this.#settle()
     this.#hush()
-    if (state._tag === "Open" && this.#host.uptimeMillis() - state.sinceMillis >= minUptimeMillis) this.#failures = 0
-    this.#failures++
+    if (state._tag === "Open" && this.#host.uptimeMillis() - state.sinceMillis >= minUptimeMillis) this.#pauses.reset()
     if (end._tag === "Ended") return this.#wait(undefined)
     if (end._tag === "Unintelligible") return this.#giveUp()
     const { refusal } = end
     const retryAfterMillis = HttpStatus.retryAfterOf(refusal.headers, this.#host.nowMillis())
-    // A token may be renewed. Whoever is refused at first for other reasons will be later.
+    // A token may be renewed. A stream that is refused at first for other reasons will be refused later.
     if (HttpStatus.isPassing(refusal.status) || refusal.status === 401) return this.#wait(retryAfterMillis)
     if (!this.#hasBeenOpen || refusal.status === 405 || refusal.status === 501) return this.#giveUp()
     if (this.#host.onPushRefused(refusal)) return
@@ -113,7 +113,7 @@ export class HttpPush {
 
   #wait(retryAfterMillis: number | undefined): void {
     const { retryMillis } = this.#cursor
-    const pause = pauseMillis({ failures: this.#failures, retryMillis, retryAfterMillis }, this.#host.random())
+    const pause = this.#pauses.next({ retryMillis, retryAfterMillis }, this.#host.nowMillis())
     this.#state = { _tag: "Waiting", timer: this.#host.deadlines.arm(pause, () => this.#ask()) }
   }
 

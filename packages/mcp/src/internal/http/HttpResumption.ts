@@ -12,14 +12,13 @@ import type { Deadline, Deadlines } from "@holdfast/core/Deadlines"
 import type * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import type { HttpCursor } from "./HttpCursor.ts"
 import { type EventStreamEnd, type EventStreamHost, HttpEventStream } from "./HttpEventStream.ts"
-import { pauseMillis } from "./HttpPause.ts"
+import { HttpPause, type RunSync } from "./HttpPause.ts"
 import * as HttpStatus from "./HttpStatus.ts"
 
 /** What everything that comes back needs from its link. */
 export interface ReconnectionHost extends EventStreamHost {
   readonly deadlines: Pick<Deadlines, "arm">
-  /** Uniform in [0, 1). */
-  readonly random: () => number
+  readonly runSync: RunSync
   /** Wall-clock time, for a `Retry-After` that is a date. */
   readonly nowMillis: () => number
 }
@@ -37,6 +36,8 @@ export class HttpResumption {
   readonly #host: ReconnectionHost
   readonly #cursor: HttpCursor
   readonly #caller: ResumptionCaller
+  readonly #pauses: HttpPause
+  /** Attempts in a row that brought nothing, the first response included. */
   #failures = 1
   #isStopped = false
   #timer: Deadline | undefined
@@ -46,6 +47,7 @@ export class HttpResumption {
     this.#host = host
     this.#cursor = cursor
     this.#caller = caller
+    this.#pauses = new HttpPause(host.runSync)
   }
 
   start(): void {
@@ -61,7 +63,7 @@ export class HttpResumption {
 
   #pause(retryAfterMillis: number | undefined): void {
     const { retryMillis } = this.#cursor
-    const pause = pauseMillis({ failures: this.#failures, retryMillis, retryAfterMillis }, this.#host.random())
+    const pause = this.#pauses.next({ retryMillis, retryAfterMillis }, this.#host.nowMillis())
     this.#timer = this.#host.deadlines.arm(pause, () => this.#ask())
   }
 
@@ -88,6 +90,7 @@ export class HttpResumption {
       case "Ended":
         // `hasMoved` is about a response: one that never came has brought nothing either.
         this.#failures = this.#cursor.hasMoved ? 1 : this.#failures + 1
+        if (this.#cursor.hasMoved) this.#pauses.reset()
         this.#cursor.hasMoved = false
         return this.#failures > attemptLimit ? giveUp(end.description) : this.#pause(undefined)
       case "Unintelligible":

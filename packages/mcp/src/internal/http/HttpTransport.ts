@@ -9,7 +9,6 @@ import * as LineFraming from "@holdfast/protocol/LineFraming"
 import type * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import type * as Random from "effect/Random"
 import type { IncomingHttpHeaders } from "node:http"
 import type { Dispatcher } from "undici"
 import type { Link, LinkClosed, LinkReceiver, Outbound } from "../../Link.ts"
@@ -25,6 +24,7 @@ import type { EventStreamRequest } from "./HttpEventStream.ts"
 import { type ExchangeHost, HttpExchange } from "./HttpExchange.ts"
 import { HttpHeaders } from "./HttpHeaders.ts"
 import type { HttpLinkOptions } from "./HttpLinkOptions.ts"
+import type { RunSync } from "./HttpPause.ts"
 import { HttpPush, type PushHost } from "./HttpPush.ts"
 import { endSession } from "./HttpSessionEnd.ts"
 import * as HttpStatus from "./HttpStatus.ts"
@@ -36,7 +36,7 @@ export interface Services {
   readonly dispatcher: Dispatcher
   readonly sender: HttpSender
   readonly clock: Clock.Clock
-  readonly random: Random.Random
+  readonly runSync: RunSync
 }
 
 type State =
@@ -57,6 +57,7 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
   readonly redact: redactSecrets.Redact
   readonly audience: Audience
   readonly boundary: Boundary
+  readonly runSync: RunSync
   readonly #options: HttpLinkOptions
   readonly #services: Services
   readonly #headers: HttpHeaders
@@ -81,6 +82,7 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
     this.deadlines = options.deadlines
     this.#options = options
     this.boundary = services.boundary
+    this.runSync = services.runSync
     this.audience = new Audience(receiver, services.boundary)
     this.#services = services
     this.#url = new URL(options.url)
@@ -95,7 +97,6 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
   readonly alive = (): number => this.#received - this.#refused
   readonly stderrTail = (): string => ""
   readonly isCongested = (): boolean => true
-  readonly random = (): number => this.#services.random.nextDoubleUnsafe()
   readonly nowMillis = (): number => this.#services.clock.currentTimeMillisUnsafe()
   readonly uptimeMillis = (): number => Number(this.#services.clock.monotonicTimeNanosUnsafe()) / 1e6
   readonly canResume = (): boolean => !this.#headers.isModern
@@ -175,7 +176,7 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
   readonly onStart = (exchange: HttpExchange): void => {
     this.#unreachable = undefined
     if (exchange.outbound.id !== undefined) return
-    // Nobody may wait for its acceptance, so nobody would let go of it.
+    // Perhaps no caller waits for its acceptance, and then none would let go of it.
     this.#limit(exchange, acceptanceMillis, () => {
       exchange.fail(exchange.lost(`the server did not take it in ${acceptanceMillis / 1000} s`))
       exchange.abort()
@@ -300,7 +301,7 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
 
   /**
    * What a response says of the session. `lost`: the protocol's own word, or that of a classifier. `named` and `stated`: the words say
-   * so, or the signs that the user has configured; somebody else may have said them, so the connection is doubted and not closed.
+   * so, or the signs that the user has configured; a gateway may have said them, so the connection is doubted and not closed.
    */
   #verdictOn(sessionId: string | undefined, status: number, body: string): "lost" | "named" | "stated" | undefined {
     const { authorizer, isSessionLost } = this.#options

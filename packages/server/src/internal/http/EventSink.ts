@@ -1,5 +1,5 @@
 /**
- * One HTTP response of server-sent events that is being written: a bounded buffer between who has something to say and a client that
+ * One HTTP response of server-sent events that is being written: a bounded buffer between the server's words and a client that
  * reads at its own pace.
  *
  * Nothing here waits: writing is synchronous, and a client that lets more than the limit pile up is cut off.
@@ -20,9 +20,9 @@ export class EventSink {
   readonly #queue: Queue.Queue<Uint8Array, Cause.Done>
   #limit: number
   readonly #onEnd: (end: SinkEnd) => void
-  /** Where the last event that it was given belongs, for whoever gives it. */
+  /** Where the last event that it was given belongs, for its writer. */
   last = 0
-  /** Called when the response has carried all that it was given, as far as anybody can know. */
+  /** Called when the response has carried all that it was given, as far as the server can know. */
   onArrived: () => void = () => {}
   #hasBegun = false
   #waiting = 0
@@ -35,8 +35,8 @@ export class EventSink {
   }
 
   /**
-   * `onEnd` is called once, whoever ended it. It ends with the request it is for, whose Scope is around: a client may be gone before
-   * anybody has begun to read the body.
+   * `onEnd` is called once, whichever side ended it. It ends with the request it is for, whose Scope is around: a client may be gone before
+   * its body is read at all.
    */
   static make(limit: number, onEnd: (end: SinkEnd) => void): Effect.Effect<EventSink> {
     return Effect.flatMap(Queue.unbounded<Uint8Array, Cause.Done>(), (queue) => {
@@ -57,7 +57,7 @@ export class EventSink {
     return this.#end === undefined
   }
 
-  /** The body of the response. Whoever stops reading it has left. */
+  /** The body of the response. A client that stops reading it has left. */
   readonly body: Stream.Stream<Uint8Array> = Stream.suspend(() => {
     this.#hasBegun = true
     return Stream.fromQueue(this.#queue)
@@ -94,7 +94,7 @@ export class EventSink {
     this.#write(`: ${text}\n\n`)
   }
 
-  /** What was written so far still arrives, if somebody reads it. */
+  /** What was written so far still arrives, if the client reads it. */
   end(end: SinkEnd): void {
     if (this.#end !== undefined) return
     this.#end = end

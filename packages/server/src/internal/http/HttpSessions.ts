@@ -177,7 +177,7 @@ export const make = Effect.fnUntraced(function*(
     openBrief: (principal, speakerOf, use) =>
       Effect.uninterruptibleMask((restore) =>
         Effect.flatMap(registry.open({ principal, transport: "stateless" }), ({ session }) => {
-          // Nobody can come back to any of it.
+          // No client can come back to any of it.
           const conversation = converse(session, { ...registry.policy, maxReplayBytes: 0 })
           const speaker = speakerOf(conversation)
           // The handler's last steps come first: it is not to be told that it was aborted when it has done its work.

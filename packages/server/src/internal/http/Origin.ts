@@ -1,5 +1,5 @@
 /**
- * Where a message came from, for handlers that ask: who sent it, with which headers, and in which trace.
+ * Where a message came from, for handlers that ask: its principal, its headers, its trace.
  *
  * Secrets are left out: handlers like to log what they are given, and a token that is passed on is another server's way in.
  */
@@ -13,7 +13,7 @@ import * as Tracer from "effect/Tracer"
 const secret: ReadonlySet<string> = new Set(["authorization", "cookie", "mcp-session-id", "proxy-authorization"])
 
 export class Origin {
-  /** Undefined: nobody was asked who they are. */
+  /** Undefined: the host authenticates no client. */
   readonly principal: Principal.Principal | undefined
   readonly #request: HttpServerRequest.HttpServerRequest
   readonly #span: Option.Option<Tracer.AnySpan>
@@ -28,7 +28,7 @@ export class Origin {
     this.#span = span
   }
 
-  /** In lower case, made when somebody looks: few handlers do. `traceparent` names the span in which the request is served. */
+  /** In lower case, made when a handler looks: few do. `traceparent` names the span in which the request is served. */
   get headers(): Record<string, string> {
     const shown = Object.entries(this.#request.headers).filter(([name]) => !secret.has(name))
     const span = Option.getOrUndefined(this.#span)

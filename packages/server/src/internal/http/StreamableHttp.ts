@@ -231,7 +231,7 @@ const stream = Effect.fnUntraced(function*(
     if (end === "slow reader" || end === "vanished") cut(request.source)
     if (tellsId && end === "client left" && !sink.hasBegun) fork(session.close("client"))
   })
-  // After the sink is there, which releases it: whoever leaves between the two has held nothing.
+  // After the sink is there, which releases it: a client that leaves between the two has held nothing.
   release = session.holdStream()
   if (!sink.isOpen) release()
   // Older clients take the empty message of a priming event for a message.

@@ -1,7 +1,7 @@
 /**
  * What a browser must be told before a page of another origin may use this server (CORS): for each listed origin, and for no other.
  *
- * A preflight bears no credentials, so it is answered before anybody is asked for theirs. Answers of every status are marked: a page that
+ * A preflight bears no credentials, so it is answered before credentials are asked for. Answers of every status are marked: a page that
  * may not read a refusal cannot tell why it was refused. Credentials that a browser keeps (cookies) are never taken.
  *
  * @see https://fetch.spec.whatwg.org/#http-cors-protocol

@@ -21,7 +21,7 @@ export interface NodeServer {
   readonly closeConnections: Effect.Effect<void>
 }
 
-/** Longer than AWS' and nginx' balancers keep a connection that nobody uses: both a minute. */
+/** Longer than AWS' and nginx' balancers keep an unused connection: both a minute. */
 export const defaultKeepAliveTimeout = "75 seconds"
 
 /** Fails with `ServerOptionInvalid`. */

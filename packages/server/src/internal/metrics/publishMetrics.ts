@@ -1,7 +1,7 @@
 /**
  * Shows the registry's numbers to Effect's metric registry, for as long as the Scope is open.
  *
- * The series are read when somebody scrapes them; nothing is pushed. What `holdfast.server` means: `docs/metrics.md`.
+ * The series are read when they are scraped; nothing is pushed. What `holdfast.server` means: `docs/metrics.md`.
  *
  * **Gotchas**: of two registries with one name the newer is shown. `Metric.registerUnsafe` is not stable yet.
  */

@@ -26,7 +26,7 @@ const boundaries = Metric.boundariesFromIterable([
   300_000
 ])
 
-/** Measures a call. An interruption counts as `cancelled`, whoever asked for it. */
+/** Measures a call. An interruption counts as `cancelled`, whatever its cause. */
 export const measured = <A, E, R>(
   tool: string,
   call: Effect.Effect<A, E, R>,

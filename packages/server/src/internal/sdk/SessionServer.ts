@@ -138,6 +138,6 @@ export const serve = (
 const extraOf = (origin: Origin): MessageExtraInfo => {
   const { principal } = origin
   if (principal === undefined) return { requestInfo: origin }
-  // The token itself stays with who has checked it.
+  // The token itself stays with the authenticator.
   return { requestInfo: origin, authInfo: { token: "", clientId: principal.id, scopes: [...principal.scopes] } }
 }

@@ -2,7 +2,7 @@
  * What a session says and hears: messages of the client to the server's side, and each message of the server to the response, or
  * stream, where it belongs.
  *
- * An answer goes to the request that bears its id, and to nobody else; what is said in the course of a request goes with it; everything
+ * An answer goes to the request that bears its id, and to no other; what is said in the course of a request goes with it; everything
  * else to the stream the client keeps open for it. Late words of handlers whose client has gone are no-ops.
  */
 import * as JsonRpc from "@holdfast/protocol/JsonRpc"
@@ -119,13 +119,13 @@ export class Conversation {
     if (this.#only !== undefined) return this.#only.event(undefined, text)
     const exchange = related === undefined ? undefined : this.#exchanges.get(related)
     if (exchange?.say(text, message._tag === "Request") === true) return
-    // What was said in the course of a request that is over concerns nobody any more.
+    // What was said in the course of a request that is over is dropped.
     if (related === undefined || message._tag === "Request") this.push.send(text)
   }
 
   /** Ends the response that carries a request, or the client's own stream, for the client to come back to. */
   pause(related: JsonRpc.RequestId | undefined): void {
-    // Who was given no ids could not say where it was.
+    // A client that was given no ids could not say where it was.
     if (this.#only !== undefined || (this.revision ?? "") < "2025-11-25" || this.#policy.maxReplayBytes === 0) return
     if (related === undefined) this.push.pause()
     else this.#exchanges.get(related)?.pause()
@@ -181,7 +181,7 @@ export class Conversation {
       usesSession(message)
   }
 
-  /** Who cancels expects no answer, and servers give none; but the response that would have carried it must end. */
+  /** A client that cancels expects no answer, and servers give none; but the response that would have carried it must end. */
   #cancelled(params: unknown): void {
     const id = typeof params === "object" && params !== null && "requestId" in params ? params.requestId : undefined
     if (!JsonRpc.isRequestId(id)) return
@@ -193,7 +193,7 @@ export class Conversation {
 
   /**
    * A peer that vanished without a word fails no write for hours: only an answer tells that it is there.
-   * Nobody is asked who has no stream open.
+   * A client without an open stream is not asked.
    */
   #ping(now: number): void {
     const sink = this.#only ?? this.push.sink

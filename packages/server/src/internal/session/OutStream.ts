@@ -20,7 +20,7 @@ export class OutStream {
   #place = 0
   #sink: EventSink | undefined
   #isComplete = false
-  /** The next response is to end at once: whoever reads it comes back later. */
+  /** The next response is to end at once: its reader comes back later. */
   #isPaused = false
   /** What was said before any client could read it. */
   #delivered = 0
@@ -41,7 +41,7 @@ export class OutStream {
     return this.#isComplete
   }
 
-  /** `isVital`: who missed it would wait in vain. */
+  /** `isVital`: a client that missed it would wait in vain. */
   send(text: string, isVital = false): void {
     const place = ++this.#place
     this.#log.append(this.number, place, text, isVital)
@@ -50,14 +50,14 @@ export class OutStream {
 
   /** Says what a request waits for. */
   answer(id: JsonRpc.RequestId, text: string): void {
-    // Who has left and was given no place cannot come back.
+    // A client that has left and was given no place cannot come back.
     if (this.#hadReader && !this.#isKnown) return this.send(text, true)
     const place = ++this.#place
     this.#log.owe(this.number, place, this.#log.canOwe(text.length) ? text : tooLarge(id, text.length))
     this.#give(place, text)
   }
 
-  /** Carries on over this response: from there, or from what nobody was given yet. False: some of that is gone. */
+  /** Carries on over this response: from there, or from what was not given yet. False: some of that is gone. */
   attach(sink: EventSink, after: number | undefined): boolean {
     const from = after ?? this.#delivered
     // A client that says it was where the stream has not been is told nothing wrong; nor is one that waits for what is lost. But what
@@ -86,7 +86,7 @@ export class OutStream {
 
   /** Tells a new reader where it is. */
   prime(sink: EventSink, retryMillis: number): void {
-    // Before what it is given now: who loses the connection in the midst of that gets the rest.
+    // Before what it is given now: a client that loses the connection in the midst of that gets the rest.
     const id = this.#id(this.#delivered)
     if (id === undefined) sink.comment("open")
     else sink.prime(id, retryMillis)
@@ -111,7 +111,7 @@ export class OutStream {
     this.#delivered = place
   }
 
-  /** Who is given none comes back without, and is not refused for it. */
+  /** A client that is given none comes back without, and is not refused for it. */
   #id(place: number): string | undefined {
     if (!this.#log.isKeeping) return undefined
     this.#isKnown = true

@@ -2,15 +2,15 @@
  * What a session has sent lately, for a client that comes back and says what it had last (`Last-Event-ID`).
  *
  * Bounded by bytes over all streams of the session: the oldest events go first. An id names a stream and a place in it, so that
- * nobody is replayed another stream's events. Answers have a bound of their own until they have arrived: somebody waits for them, and
- * nothing that is said besides may push them out. What is lost of answers and questions is remembered, so that nobody waits in vain.
+ * no client is replayed another stream's events. Answers have a bound of their own until they have arrived: clients wait for them, and
+ * nothing that is said besides may push them out. What is lost of answers and questions is remembered, so that no client waits in vain.
  */
 
 interface LoggedEvent {
   readonly stream: number
   readonly place: number
   readonly text: string
-  /** Somebody waits for it, or for what it asks for. */
+  /** The client waits for it, or the server for what it asks for. */
   readonly isVital: boolean
 }
 
@@ -33,7 +33,7 @@ export class ReplayLog {
     this.#owedLimit = owedLimit
   }
 
-  /** False: nobody can come back to anything. */
+  /** False: nothing can be resumed. */
   get isKeeping(): boolean {
     return this.#limit > 0
   }
@@ -80,7 +80,7 @@ export class ReplayLog {
     return this.#owed.has(stream)
   }
 
-  /** What a stream has said up to that place has arrived, as far as anybody can know. */
+  /** What a stream has said up to that place has arrived, as far as the server can know. */
   settle(stream: number, upTo: number): void {
     for (const { place, text } of this.#settle(stream, upTo)) this.append(stream, place, text, true)
   }
@@ -93,7 +93,7 @@ export class ReplayLog {
       .toSorted((one, other) => one.place - other.place)
   }
 
-  /** Whether something that somebody waits for is gone, of what a stream has sent after that place. */
+  /** Whether something that is waited for is gone, of what a stream has sent after that place. */
   hasLost(stream: number, place: number): boolean {
     return (this.#lost.get(stream) ?? 0) > place
   }

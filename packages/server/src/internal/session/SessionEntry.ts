@@ -20,7 +20,7 @@ export interface SessionHost {
   readonly fork: (effect: Effect.Effect<void>) => void
 }
 
-/** How long anybody waits for what a session holds to be released. What takes longer goes on, and the session is `closing` until then. */
+/** How long callers wait for what a session holds to be released. What takes longer goes on, and the session is `closing` until then. */
 export const releaseTimeout = "5 seconds"
 
 export class SessionEntry implements SessionShape {
@@ -115,7 +115,7 @@ export class SessionEntry implements SessionShape {
     )))
   }
 
-  /** One that breaks keeps nobody else from being told, nor the session from its end. */
+  /** One that breaks keeps no other from being told, nor the session from its end. */
   #tell(run: (reason: CloseReason) => void, reason: CloseReason): void {
     const told = Result.try(() => run(reason))
     if (Result.isFailure(told)) {

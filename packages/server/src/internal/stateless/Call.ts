@@ -152,7 +152,7 @@ export class Call {
   #settle({ id, key }: Question): boolean {
     const answer = this.#given.get(key)
     if (answer === undefined) return false
-    // Who asks the same again wants another answer.
+    // A client that asks the same again wants another answer.
     this.#given.delete(key)
     this.#questions.delete(key)
     this.requestServer.answer(id, answer)
@@ -226,7 +226,7 @@ export class Call {
       this.#detach()
       this.#host.done(isFree)
     }
-    // Nobody is there to be told: its client comes back for it, or never.
+    // There is no client to be told: it comes back for the answer, or never.
     if (this.#reply === undefined && !this.requestServer.hasEnded) this.#outcome = tell
     else tell()
   }

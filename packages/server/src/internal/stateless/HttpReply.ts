@@ -2,7 +2,7 @@
  * The HTTP response to one stateless request: one JSON body if there is nothing but the answer, a stream of events as soon as there is anything
  * else to say, or when it takes long.
  *
- * Nobody can come back to it: a client that goes away has cancelled.
+ * It cannot be resumed: a client that goes away has cancelled.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -19,7 +19,7 @@ export interface HttpReplyOptions {
   readonly acceptsStream: boolean
   readonly openedAt: number
   readonly maxBufferedBytes: number
-  /** Called once, when there is no more to say, or nobody to say it to. */
+  /** Called once, when there is no more to say, or no client to say it to. */
   readonly onEnd: (end: SinkEnd) => void
 }
 
@@ -65,7 +65,7 @@ export class HttpReply implements Reply {
     if (!this.isOpen) return
     this.#isDone = true
     if (this.#isStream) this.sink.event(undefined, text)
-    // First: whoever waits for the decision goes on at once, and the request may be over before the next line.
+    // First: the fiber that waits for the decision goes on at once, and the request may be over before the next line.
     this.sink.end("ended")
     if (!this.#isStream) this.#decide({ _tag: "Json", status, text })
   }

@@ -5,9 +5,9 @@ import type { Reply, StatelessTransport } from "./StatelessTransport.ts"
 
 export interface LineReplyOptions {
   readonly write: (text: string) => void
-  /** Called once, when there is no more to say, or nobody to say it to. */
+  /** Called once, when there is no more to say, or no client to say it to. */
   readonly onEnd: () => void
-  /** It stays open for what may come, without anybody at work on it. */
+  /** It stays open for what may come, without a handler at work on it. */
   readonly isListening: boolean
 }
 
@@ -43,7 +43,7 @@ export class LineReply implements Reply, StatelessTransport<void> {
 
   readonly converse = (session: SessionShape, begin: (reply: Reply) => void): Effect.Effect<void> =>
     Effect.suspend(() => {
-      // Nobody wants it any more, and it has not begun.
+      // It is not wanted any more, and it has not begun.
       if (this.#state._tag === "Over") return session.close("client")
       // What only listens is in use without a request in flight.
       const release = this.#options.isListening ? session.holdStream() : () => {}

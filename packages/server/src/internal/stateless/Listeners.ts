@@ -1,5 +1,5 @@
 /**
- * Who wants to be told that something has changed: the open answers to `subscriptions/listen`.
+ * The clients that are told of changes: the open answers to `subscriptions/listen`.
  *
  * What the server of a call says, all listeners of the same principal hear, because each request has a server of its own: the one that
  * changes something is never the one that has been listening. What the server of a listener says is its own.
@@ -29,7 +29,7 @@ export const readFilter = (params: JsonObject): SubscriptionFilter | string => {
   if (!Array.isArray(resourceSubscriptions) || !resourceSubscriptions.every((uri) => typeof uri === "string")) {
     return "params.notifications.resourceSubscriptions is a list of uris"
   }
-  if (resourceSubscriptions.length > maxResources) return `nobody is told of more than ${maxResources} resources`
+  if (resourceSubscriptions.length > maxResources) return `a subscription names ${maxResources} resources at most`
   return {
     ...(toolsListChanged === true && { toolsListChanged }),
     ...(promptsListChanged === true && { promptsListChanged }),

@@ -30,7 +30,7 @@ export class RequestServer implements Speaker {
   #origin: Origin | undefined
   #last = 0
   #ended: string | undefined
-  /** Where what the server says goes. Questions before there is anybody to answer them are refused. */
+  /** Where what the server says goes. Questions before there is a client to answer them are refused. */
   onSaid: (message: Said) => void = (message) => this.refuse(message)
 
   constructor(session: SessionShape, origin: Origin | undefined) {
@@ -56,7 +56,7 @@ export class RequestServer implements Speaker {
       return
     }
     if (message._tag === "Request" && message.method === "ping") return this.answer(message.id, {})
-    // Late words of a handler whose request is over concern nobody.
+    // Late words of a handler whose request is over are dropped.
     if (related !== undefined && related !== this.#last) return this.refuse(message)
     this.onSaid(message)
   }

@@ -1,5 +1,5 @@
 /**
- * Who stands in for the next request: a server made for it, or, if servers are kept because they remember nothing, one that has answered a
+ * The server for the next request: one made for it, or, if servers are kept because they remember nothing, one that has answered a
  * request of the same client before. Each serves one request at a time.
  *
  * What is kept is a session like any other: it is swept when it was idle for too long, and closed by a drain.
@@ -17,7 +17,7 @@ export interface StandInsOptions {
   /** How many may wait. 0: none. */
   readonly keep: number
   readonly fork: (effect: Effect.Effect<void>) => void
-  /** Told what one says that serves nobody. */
+  /** Told what a server says while it serves no request. */
   readonly onSaid: (requestServer: RequestServer.RequestServer, message: RequestServer.Said) => void
 }
 

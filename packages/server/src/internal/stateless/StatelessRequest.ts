@@ -1,5 +1,5 @@
 /**
- * A request of revision 2026-07-28, which says all by itself: who asks, what they can do, and, when a server has asked back, the answers.
+ * A request of revision 2026-07-28, which says all by itself: the client, its capabilities, and, when a server has asked back, the answers.
  *
  * What the headers say, where there are any, must be what the body says, because something in between may have let the request pass by
  * its headers alone.
@@ -56,7 +56,7 @@ export const refused = (status: number, code: number, message: string, data?: un
   error: { code, message, ...(data !== undefined && { data }) }
 })
 
-/** `headers`: undefined where there are none. `revisions`: all that are served, for who asks for another. */
+/** `headers`: undefined where there are none. `revisions`: all that are served, told to a client that asks for another. */
 export const read = (
   message: JsonRpc.Request,
   headers: Headers | undefined,

@@ -3,12 +3,12 @@
  * has them, whatever transport carries them. All of this folder exists for that, and goes when these servers go. A server that speaks the revision
  * itself needs none of it.
  *
- * Each request has a server of its own, made by the same factory that makes one for a session: what a server remembers can reach nobody
- * else, and what it says without naming a request can belong to one only. The SDK's own way for its version 2 is the same; it is not used
+ * Each request has a server of its own, made by the same factory that makes one for a session: what a server remembers can reach no other
+ * client, and what it says without naming a request can belong to one only. The SDK's own way for its version 2 is the same; it is not used
  * because it takes servers of that version alone, and Effect's `McpServer` takes neither. Servers that say that they remember nothing may be
  * kept for the next request of the same client.
  *
- * What cannot be told is not told: there is no stream to come back to, nothing is pushed but to who listens, and who goes away has cancelled.
+ * What cannot be told is not told: there is no stream to come back to, pushes go to open subscriptions alone, and a client that goes away has cancelled.
  *
  * @see https://modelcontextprotocol.io/specification/2026-07-28
  */
@@ -41,7 +41,7 @@ export interface StatelessServerOptions {
   readonly keep: number
 }
 
-/** Serves one request. Who interrupts it has gone away. `A`: what becomes of a request on its transport. */
+/** Serves one request. An interruption means that the client has gone away. `A`: what becomes of a request on its transport. */
 export type Serve<A> = (
   message: JsonRpc.Request,
   principal: Principal,
@@ -60,7 +60,7 @@ const removed: ReadonlySet<string> = new Set([
 ])
 
 export const make = <A>({ sessions, keep, revisions }: StatelessServerOptions): Effect.Effect<Serve<A>> =>
-  Effect.gen(function*() {
+  Effect.sync(() => {
     const { fork, registry } = sessions
     const listeners = new Listeners()
     const tools = new ToolTable()

@@ -11,7 +11,7 @@ import type { Headers, Refused } from "./StatelessRequest.ts"
 
 /** Where the answer to one request goes, and what comes before it. */
 export interface Reply {
-  /** Something that is not the answer. Nobody is told who has gone, or cannot be told. */
+  /** Something that is not the answer. Dropped when the client has gone, or cannot be told. */
   readonly say: (text: string) => void
   /** The answer. What comes after it is a no-op. */
   readonly finish: (status: number, text: string) => void
@@ -34,7 +34,7 @@ export interface StatelessTransport<A> {
   /** More than the answer can be said. */
   readonly canStream: boolean
   readonly answer: (answer: Answer) => A
-  /** Begins what answers in its own time. Who lets go of the request from then on has the session closed. */
+  /** Begins what answers in its own time. From then on the session is closed when the client lets go of the request. */
   readonly converse: (session: SessionShape, begin: (reply: Reply) => void) => Effect.Effect<A>
 }
 

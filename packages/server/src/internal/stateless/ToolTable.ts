@@ -1,7 +1,7 @@
 /**
  * What must be known of a tool before it is called: which arguments are said in headers too, and whether it can be a task.
  *
- * Asked once for each principal, because tools may depend on who asks, and again when a server says that its tools have changed.
+ * Asked once for each principal, because tools may depend on the principal, and again when a server says that its tools have changed.
  */
 import * as ToolHeaders from "@holdfast/protocol/ToolHeaders"
 import * as Effect from "effect/Effect"
@@ -52,7 +52,7 @@ const listed = Effect.fnUntraced(function*(requestServer: RequestServer): Effect
   for (let page = 0; page < maxPages; page++) {
     const answer = yield* requestServer.ask("tools/list", cursor === undefined ? {} : { cursor })
     const list = answer._tag === "Success" && isObject(answer.result) ? answer.result : {}
-    // One that makes no sense is nobody else's matter.
+    // A tool that makes no sense harms no other.
     for (const tool of Array.isArray(list["tools"]) ? list["tools"] : []) {
       if (isObject(tool) && typeof tool["name"] === "string") tools.set(tool["name"], traitsOf(tool))
     }
@@ -66,7 +66,7 @@ const listed = Effect.fnUntraced(function*(requestServer: RequestServer): Effect
 const traitsOf = ({ execution, inputSchema }: JsonObject): ToolTraits => {
   const tasks = isObject(execution) ? execution["taskSupport"] : undefined
   return {
-    // Clients leave a tool out whose declaration breaks the rules: nobody says its headers.
+    // Clients leave a tool out whose declaration breaks the rules: its headers are never said.
     headers: Result.getOrElse(ToolHeaders.declaredBy({ inputSchema }), () => []),
     tasks: tasks === "required" || tasks === "optional" ? tasks : "forbidden"
   }

@@ -14,7 +14,7 @@ const cacheable: ReadonlySet<string> = new Set([
   "resources/read"
 ])
 
-/** Unless the server says otherwise a result is nobody else's, and is not to be kept: it may be another in the next moment. */
+/** Unless the server says otherwise a result is its client's alone, and is not to be kept: it may be another in the next moment. */
 export const toResult = (method: string, result: unknown, serverInfo: Messages.Implementation): JsonObject => {
   const answer = isObject(result) ? result : {}
   // What was to be a task is told as one.

@@ -2,7 +2,7 @@
  * Stateless requests over stdio: all of one client, on one pair of streams.
  *
  * There is nothing to let go of: a client that wants no answer says so, by `notifications/cancelled`, and hears nothing more of it. That the
- * lines of several answers come mixed harms nobody, because each names its request.
+ * lines of several answers come mixed harms no client, because each names its request.
  *
  * @see https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/stdio
  */
@@ -30,7 +30,7 @@ export interface StatelessLinesOptions extends StatelessServer.StatelessServerOp
 export interface StatelessLines {
   /** Takes a request. */
   readonly hear: (request: JsonRpc.Request) => void
-  /** Nobody wants its answer any more. False: no request of this id waits for one. */
+  /** Its answer is not wanted any more. False: no request of this id waits for one. */
   readonly cancel: (id: JsonRpc.RequestId) => boolean
   /** Whatever waits for an answer gets this. */
   readonly end: (message: string) => void

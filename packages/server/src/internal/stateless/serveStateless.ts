@@ -1,7 +1,7 @@
 /**
  * Stateless requests over HTTP: one POST each, answered by one response.
  *
- * Whoever goes away before the answer is there has cancelled, because nobody can come back to it.
+ * A client that goes away before the answer is there has cancelled, because it cannot come back to it.
  *
  * @see https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/streamable-http
  */

@@ -1,4 +1,4 @@
-/** How many requests of one client wait for their answers, whoever serves them. */
+/** How many requests of one client wait for their answers, in either era. */
 import type * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 

@@ -126,7 +126,7 @@ export const make = Effect.fnUntraced(function*(
         begin()
       }
       switch (state._tag) {
-        // Who has asked for nothing has nothing to tell.
+        // A client that has asked for nothing has nothing to tell.
         case "Unasked":
           return
         case "Making":

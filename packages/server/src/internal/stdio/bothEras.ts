@@ -19,7 +19,7 @@ export const bothEras = (
       const isRequest = message._tag === "Request"
       const isStateless = StatelessLines.isStateless(message)
       if (isRequest && isStateless) return stateless.hear(message)
-      // Who asks in a session by the same id has let go of what it had asked before: a server that took too long to be discovered.
+      // A client that asks in a session by the same id has let go of what it had asked before: a server that took too long to be discovered.
       const letGo = isRequest ? message.id : cancelledBy(message)
       const wasStateless = letGo !== undefined && stateless.cancel(letGo)
       // Nothing else is to be told without a session.

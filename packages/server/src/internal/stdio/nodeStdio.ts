@@ -11,14 +11,14 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Buffer } from "node:buffer"
 
-/** Why nobody listens any more. */
+/** Why the client does not listen any more. */
 export type StdioEnd = "stdin ended" | "stdout broke" | "the parent died" | "the server closed"
 
 export interface NodeStdio {
   /** Reads until the Scope closes. */
   readonly read: (handlers: StdioHandlers) => Effect.Effect<void, never, Scope.Scope>
   readonly write: (text: string) => void
-  /** Waits until nobody listens any more. */
+  /** Waits until the client does not listen any more. */
   readonly ended: Effect.Effect<StdioEnd>
   /** Waits until what was written is out, or cannot get out. */
   readonly flushed: Effect.Effect<void>
@@ -35,10 +35,10 @@ export const open = Effect.gen(function*(): Effect.fn.Return<NodeStdio, never, S
   const parent = process.ppid
   const end = (reason: StdioEnd): void => void Deferred.doneUnsafe(ended, Effect.succeed(reason))
   const write = takeStdout()
-  // For as long as the process lives: the last answers may be on their way when nobody waits for anything any more.
+  // For as long as the process lives: the last answers may be on their way when nothing waits any more.
   process.stdout.on("error", () => end("stdout broke"))
   ignoreStderr()
-  // Who killed our parent need not have closed our stdin: somebody else may hold its other end.
+  // The death of our parent need not close our stdin: another process may hold its other end.
   yield* Effect.sleep("1 second").pipe(
     Effect.andThen(Effect.sync(() => process.ppid === parent ? undefined : end("the parent died"))),
     Effect.forever,
@@ -118,7 +118,7 @@ const takeStdout = (): Write => {
         else onDone()
       }
     }),
-    // Nobody else ends it, holds it back or changes its letters.
+    // Nothing else ends it, holds it back or changes its letters.
     end: (...given: ReadonlyArray<unknown>): typeof stdout => {
       const [chunk] = given
       if (typeof chunk === "string" || chunk instanceof Uint8Array) stdout.write(chunk)

@@ -1,0 +1,151 @@
+/**
+ * The record of a key's failures, and the penalty each new one asks for. It starts no timer and moves no slot.
+ *
+ * - **Every pause comes from a Schedule**: `reconnect` after a failure, a doubling one for quarantines.
+ * - Both begin anew once a connection has been ready for `minUptime`.
+ * - A `reconnect` schedule that ends makes the failure final. It is stepped during a crash loop too, so that it does end.
+ */
+import * as Backoff from "../Backoff.ts"
+import type { PoolPolicy } from "../PoolPolicy.ts"
+import * as RestartIntensity from "../RestartIntensity.ts"
+import { causeOf, type Failure, kindOf } from "./failure.ts"
+import { Pauses, type PauseWorld } from "./pauses.ts"
+
+/** The circumstances of a failure. */
+export interface Circumstances {
+  readonly now: number
+  /** How long the connection was ready; zero for a dial that failed. */
+  readonly uptime: number
+  /** The connection was open when it failed. */
+  readonly wasOpen: boolean
+  /** Another slot of the key serves a penalty. */
+  readonly isServing: boolean
+}
+
+export interface Penalty {
+  readonly kind: "backoff" | "quarantine" | "none"
+  /** Milliseconds until the next dial. */
+  readonly millis: number
+  /** The schedule has ended: no dial follows until a caller asks. */
+  readonly isFinal: boolean
+}
+
+export class Penalties<E> {
+  /** Failures since a connection last stayed ready for `minUptime`. */
+  failures = 0
+  wasReady = false
+  /**
+   * Waiting for the next dial is pointless: the last one broke, or failed for good. Callers are told at once, while the key waits out
+   * its penalty.
+   */
+  isHopeless = false
+  /** The `reconnect` schedule has ended. */
+  isSpent = false
+  /** When a connection that had expired was last re-opened without a pause; `Infinity` when that was not, or is made good. */
+  reopenedAt = Number.POSITIVE_INFINITY
+  lastFailure: Failure<E> | undefined = undefined
+  lastFailureAt = Number.NEGATIVE_INFINITY
+  private readonly label: string
+  private readonly policy: PoolPolicy
+  private readonly intensity: RestartIntensity.RestartIntensity
+  private readonly reconnect: Pauses
+  private readonly quarantine: Pauses
+
+  constructor(label: string, policy: PoolPolicy, world: () => PauseWorld) {
+    const { backoff, quarantine } = policy
+    this.label = label
+    this.policy = policy
+    this.intensity = RestartIntensity.make(policy.restartIntensity)
+    this.reconnect = new Pauses({
+      make: () => policy.reconnect ?? Backoff.schedule(backoff),
+      fallback: ({ attempt }) => Backoff.delay(backoff, attempt, 0.5),
+      world
+    })
+    const doubling = { ...quarantine, factor: 2, jitter: 0 }
+    this.quarantine = new Pauses({
+      make: () => Backoff.schedule(doubling),
+      fallback: () => quarantine.max,
+      world
+    })
+  }
+
+  /** Back to a clean record, whatever happened. */
+  reset(): void {
+    this.clear()
+    this.isHopeless = false
+    this.reopenedAt = Number.POSITIVE_INFINITY
+    this.lastFailureAt = Number.NEGATIVE_INFINITY
+    this.intensity.reset()
+  }
+
+  /** A caller asks for a key that was given up: its schedule begins anew. Crashes are remembered. */
+  beginAnew(): void {
+    this.isSpent = false
+    this.failures = 0
+    this.reconnect.reset()
+  }
+
+  private clear(): void {
+    this.beginAnew()
+    this.quarantine.reset()
+  }
+
+  note(failure: Failure<E>, now: number): void {
+    this.lastFailure = failure
+    this.lastFailureAt = now
+  }
+
+  /**
+   * Whether a connection that expired is opened again without a pause: once, and once more when that has proven itself. Others
+   * that were opened before belong to the same event.
+   */
+  mayReopen(failure: Failure<E>, openedAt: number, circumstances: Circumstances): boolean {
+    if (failure._tag !== "Failed" || failure.as !== "expired") return false
+    this.prove(circumstances)
+    return openedAt < this.reopenedAt
+  }
+
+  /**
+   * A connection that stayed up for `minUptime` has earned its key a clean record. A dial of the same key that failed while this one
+   * was up is news about the server, and newer than its uptime; a penalty that still runs is not over because of it.
+   */
+  private prove({ isServing, now, uptime }: Circumstances): boolean {
+    const { backoff, minUptime } = this.policy
+    if (uptime >= Math.max(minUptime, backoff.initial)) this.reopenedAt = Number.POSITIVE_INFINITY
+    const isProven = uptime >= minUptime && uptime > 0 && now - this.lastFailureAt >= minUptime && !isServing
+    if (isProven) this.clear()
+    return isProven
+  }
+
+  /** Adds a failure to the record, and says what follows. */
+  judge(failure: Failure<E>, circumstances: Circumstances): Penalty {
+    const { now, uptime, wasOpen } = circumstances
+    const isProven = this.prove(circumstances)
+    this.failures++
+    this.note(failure, now)
+    const kind = kindOf(failure)
+    const isCrash = kind !== "unavailable" && kind !== "expired"
+    // The peer of a connection that expired was there, and well.
+    const isWell = kind === "expired" && wasOpen
+    const isCrashLoop = (isCrash && this.intensity.record(now)) || (this.quarantine.hasBegun && !isWell)
+    const input: Backoff.DialFailure = {
+      key: this.label,
+      kind,
+      of: wasOpen ? "loss" : "dial",
+      cause: causeOf(failure),
+      attempt: this.failures
+    }
+    const pause = this.reconnect.next(input)
+    const isFinal = pause === undefined
+    if (isFinal) this.isSpent = true
+    if (isCrashLoop) {
+      // A crash loop that is not even there now is no better for it, and no worse.
+      const millis = isCrash || !this.quarantine.hasBegun ? this.quarantine.next(input) : this.quarantine.last
+      return { kind: "quarantine", millis: millis ?? this.policy.quarantine.max, isFinal }
+    }
+    if (isFinal) return { kind: "none", millis: 0, isFinal }
+    // A connection that was open for as long as the pause is dialled again without one.
+    const isFree = isProven && uptime >= Math.max(pause, this.policy.backoff.initial)
+    return { kind: "backoff", millis: isFree ? 0 : pause, isFinal }
+  }
+}
