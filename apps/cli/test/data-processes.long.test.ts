@@ -211,30 +211,27 @@ describe("a question of a server", () => {
 describe("holdfast batch", () => {
   it("reads no more than it can run, and writes no more than is taken", async () => {
     await using world = TalkingWorld.make(false)
-    const child = world.start("batch", "-j", "2")
     // Far more than two pipes hold, of which nothing is read.
-    const line = (id: number) => call(id, "echo", { text: "x".repeat(1000) })
-    let written = 0
-    const feed = (): void => {
-      while (written < 2000 && child.stdin?.write(line(written++)) === true);
-      if (written < 2000) child.stdin?.once("drain", feed)
-      else child.stdin?.end()
-    }
-    feed()
+    const lines = Array.from({ length: 2000 }, (_, id) => call(id, "echo", { text: "x".repeat(1000) }))
+    const child = world.start("batch", "-j", "2")
+    child.stdin?.end(lines.join(""))
     const calls = (): number => world.record().filter((each) => each.startsWith("call echo")).length
     await until(() => calls() > 20)
-    // It stands still once the pipe of its results is full: so many calls in a row add nothing.
+    // It stands still once the pipe of its results is full. One that does not makes all of the calls while nothing is read.
     let before = -1
+    let still = 0
     await until(() => {
       const now = calls()
-      const stands = now === before
+      still = now === before ? still + 1 : 0
       before = now
-      return stands
+      return still > 100
     })
     assert.isBelow(calls(), 1000)
-    const ended = finish(child)
-    child.stdin?.removeAllListeners("finish")
-    const { code, stderr, stdout } = await ended
+    let stdout = ""
+    let stderr = ""
+    child.stdout?.setEncoding("utf8").on("data", (text: string) => stdout += text)
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => stderr += text)
+    const code = await new Promise((resolve) => child.once("close", resolve))
     assert.deepStrictEqual([code, stderr], [0, "2000 ok, 0 failed, 1 process\n"])
     assert.lengthOf(stdout.trim().split("\n"), 2000)
   })
