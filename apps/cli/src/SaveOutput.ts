@@ -74,7 +74,8 @@ export const save = Effect.fnUntraced(function*(
   })
   if (parts.length === 0) {
     if (text !== "") yield* write(target, target.path, text.endsWith("\n") ? text : `${text}\n`, lost)
-    return { isText: true, saved: [] as ReadonlyArray<Saved> }
+    const saved: ReadonlyArray<Saved> = []
+    return { isText: true, saved }
   }
   const path = yield* Path.Path
   const saved = yield* Effect.forEach(parts, ({ block, data }, index) =>

@@ -1,5 +1,6 @@
 /** The words for data as programs of their own: in pipes, on pseudo-terminals, through the daemon. */
 import { assert, describe, it } from "@effect/vitest"
+import { spawn } from "node:child_process"
 import * as fs from "node:fs"
 import { createRequire } from "node:module"
 import * as path from "node:path"
@@ -63,6 +64,27 @@ describe("every word for data", () => {
   })
 })
 
+describe("arguments on stdin", () => {
+  // https://github.com/anthropics/claude-code/issues/22120
+  it("are read from a pipe, a file and a here-document alike", async () => {
+    await using world = TalkingWorld.make(false)
+    fs.writeFileSync(path.join(world.directory, "args.json"), "{\"text\":\"http://x/?a=b=c\"}\n")
+    const main = path.resolve(import.meta.dirname, "../src/main.ts")
+    const env = { ...process.env, HOLDFAST_NO_DAEMON: "1", NODE: process.execPath, MAIN: main }
+    const call = "\"$NODE\" \"$MAIN\" call talk.echo -"
+    for (
+      const script of [
+        `cat args.json | ${call}`,
+        `${call} < args.json`,
+        `${call} <<'EOF'\n{"text":"http://x/?a=b=c"}\nEOF`
+      ]
+    ) {
+      const child = spawn("/bin/sh", ["-c", script], { cwd: world.directory, env })
+      assert.deepStrictEqual(await finish(child), { code: 0, stdout: "http://x/?a=b=c\n", stderr: "" }, script)
+    }
+  })
+})
+
 describe("Ctrl-C", () => {
   for (const usesDaemon of [true, false]) {
     it(`on a terminal cancels the call at its server and exits with 130, ${usesDaemon ? "through" : "without"} the daemon`, async () => {
@@ -101,7 +123,8 @@ describe("progress", () => {
     await world.run(["call", "talk.go"])
     const { code, shown } = await terminal.ended
     assert.strictEqual(code, 0)
-    assert.match(shown, /\r\u001b\[2K(?:done\r\n|done\r\n\r\u001b\[2K)$|done\r\n\r?(?:\u001b\[2K)?$/)
+    // The line is erased, and what stands there then is the result.
+    assert.strictEqual(shown.split("\u001b[2K").at(-1)?.trim() || shown.split("\u001b[2K").at(-2)?.trim(), "done")
     const piped = finish(world.start("call", "talk.steps", "total=4"))
     await until(() => world.record().filter((line) => line === "call steps ").length === 2)
     await world.run(["call", "talk.go"])
@@ -137,7 +160,6 @@ describe("a question of a server", () => {
         action: "accept",
         content: { name: "Ann", count: 4, fast: true, size: "s", days: ["tue", "wed"], pet: "p2" }
       })
-      assert.lengthOf(world.record().filter((line) => line.startsWith("start")), 1)
       assert.lengthOf(world.record().filter((line) => line === "call ask "), 1)
     })
   }
@@ -189,30 +211,27 @@ describe("a question of a server", () => {
 describe("holdfast batch", () => {
   it("reads no more than it can run, and writes no more than is taken", async () => {
     await using world = TalkingWorld.make(false)
-    const child = world.start("batch", "-j", "2")
     // Far more than two pipes hold, of which nothing is read.
-    const line = (id: number) => call(id, "echo", { text: "x".repeat(1000) })
-    let written = 0
-    const feed = (): void => {
-      while (written < 2000 && child.stdin?.write(line(written++)) === true);
-      if (written < 2000) child.stdin?.once("drain", feed)
-      else child.stdin?.end()
-    }
-    feed()
+    const lines = Array.from({ length: 2000 }, (_, id) => call(id, "echo", { text: "x".repeat(1000) }))
+    const child = world.start("batch", "-j", "2")
+    child.stdin?.end(lines.join(""))
     const calls = (): number => world.record().filter((each) => each.startsWith("call echo")).length
     await until(() => calls() > 20)
-    // It stands still once the pipe of its results is full: so many calls in a row add nothing.
+    // It stands still once the pipe of its results is full. One that does not makes all of the calls while nothing is read.
     let before = -1
+    let still = 0
     await until(() => {
       const now = calls()
-      const stands = now === before
+      still = now === before ? still + 1 : 0
       before = now
-      return stands
+      return still > 100
     })
     assert.isBelow(calls(), 1000)
-    const ended = finish(child)
-    child.stdin?.removeAllListeners("finish")
-    const { code, stderr, stdout } = await ended
+    let stdout = ""
+    let stderr = ""
+    child.stdout?.setEncoding("utf8").on("data", (text: string) => stdout += text)
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => stderr += text)
+    const code = await new Promise((resolve) => child.once("close", resolve))
     assert.deepStrictEqual([code, stderr], [0, "2000 ok, 0 failed, 1 process\n"])
     assert.lengthOf(stdout.trim().split("\n"), 2000)
   })
