@@ -93,7 +93,10 @@ const exchange = (method: string, params: object): Stream.Stream<Message, CliFai
         const message = decodeMessage(line)
         if (Option.isNone(message)) return fail(notUnderstood(line))
         const { error, params, result } = message.value
-        if (error !== undefined) return fail(refused(error))
+        if (error !== undefined) {
+          // Every other one says that the daemon is about to end.
+          return refusals.has(error.code ?? 0) ? fail(refused(error)) : void Queue.endUnsafe(queue)
+        }
         if (result?.isError === true) {
           return fail(refused({ message: result.content?.[0]?.text ?? "it does not say why" }))
         }
@@ -140,17 +143,18 @@ const gone = new CliFailure({
   message: "the daemon has ended before its answer; try again"
 })
 
-/** What it says of a name that it does not know is for the user; of a question that it does not know only an older one says so. */
-const refused = ({ code, message }: typeof RpcError.Type): CliFailure =>
-  new CliFailure({
-    exitCode: ExitCode.usage,
-    reason: code === undefined || code === resourceNotFound ? "UnknownServer" : "NotKnown",
-    message: code === -32601 || /tool follow/i.test(message)
-      ? "the daemon is of an older version, which does not tell this; holdfast daemon restart starts this one"
-      : message
-  })
+/** Of JSON-RPC and of MCP: what was asked is not known. */
+const refusals: ReadonlySet<number> = new Set([-32601, -32602, -32002])
 
-const resourceNotFound = -32002
+/** The daemon knows no such server, or, if it is an older one, nothing of what it was asked. */
+const refused = ({ code, message }: typeof RpcError.Type): CliFailure =>
+  code === undefined
+    ? new CliFailure({ exitCode: ExitCode.usage, reason: "UnknownServer", message })
+    : new CliFailure({
+      exitCode: ExitCode.cannotConnect,
+      reason: "NotKnown",
+      message: "the daemon is of an older version, which does not tell this; holdfast daemon restart starts this one"
+    })
 
 const notUnderstood = (text: string): CliFailure =>
   new CliFailure({

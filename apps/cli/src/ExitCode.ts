@@ -7,7 +7,7 @@ import type { Reason } from "@holdfast/mcp"
 export const ExitCode = {
   /** Done. For a call: the tool answered. */
   ok: 0,
-  /** The tool answered that it failed (`isError`). */
+  /** The tool answered that it failed (`isError`); or `doctor` has found something to do. */
   toolError: 1,
   /** Unknown command, server, tool or argument; an argument of the wrong type. Nothing was called. */
   usage: 2,
@@ -35,7 +35,7 @@ export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode]
 /** Every exit code in a line: the help and the README say the same. */
 export const exitCodes: ReadonlyArray<readonly [code: ExitCode, meaning: string]> = [
   [ExitCode.ok, "done; for a call: the tool answered"],
-  [ExitCode.toolError, "the tool answered that it failed (`isError`)"],
+  [ExitCode.toolError, "the tool answered that it failed (`isError`); or `doctor` has found something to do"],
   [
     ExitCode.usage,
     "unknown command, server, tool or argument, or an argument of the wrong type; nothing was called"

@@ -15,7 +15,6 @@ import { command, Outcome } from "./Command.ts"
 import * as Diagnostics from "./Diagnostics.ts"
 import { ExitCode } from "./ExitCode.ts"
 import * as Help from "./Help.ts"
-import { pages } from "./HelpPages.ts"
 import { ForPrograms, Quiet } from "./Quiet.ts"
 import * as Report from "./Report.ts"
 import { Shell } from "./Shell.ts"
@@ -40,12 +39,15 @@ export const run = Effect.fnUntraced(function*(words: ReadonlyArray<string>) {
   )
 })
 
-/** `help call` is `call --help`. What is no command has a page of its own: see `words/help.ts`. */
+/** `help call` is `call --help`. What is no command is for the word `help` itself. */
 const helpAsked = (words: ReadonlyArray<string>): ReadonlyArray<string> => {
   const [first, ...rest] = words
-  const isOfCommand = first === "help" && !rest.includes("--help") && !pages.includes(rest[0] ?? "")
-  return isOfCommand ? [...rest, "--help"] : words
+  if (first !== "help" || rest.includes("--help") || rest.includes("-h")) return words
+  const [about = "--help"] = rest
+  return about.startsWith("-") || names.includes(about) ? [...rest, "--help"] : words
 }
+
+const names = command.subcommands.flatMap(({ commands }) => commands.map(({ name }) => name))
 
 const failed = (
   error: McpRuntimeError | CliFailure | CliError.CliError,

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import type { Ran } from "./support/Cli.ts"
+import { type Ran, spy } from "./support/Cli.ts"
 import * as DaemonWorld from "./support/DaemonWorld.ts"
 import { cases, type JsonCase } from "./support/JsonCases.ts"
 import * as Outputs from "./support/Outputs.ts"
@@ -46,6 +46,7 @@ describe("--json of every word", () => {
 
   it("is what its schema says, and so is each failure", async () => {
     await using world = DaemonWorld.make()
+    world.addServer("data", spy("data"))
     const json = (words: ReadonlyArray<string>) => world.runCheaply(...words, "--json")
     for (const [word, { failure }] of alone()) failed(word, await json(failure))
     for (const [word, { code = 0, ends, failure, parks, success, withoutDaemon }] of cases) {

@@ -32,6 +32,10 @@ describe("holdfast share and why", () => {
       status.stdout,
       `2 processes of spy differ in nothing but their hosts: holdfast share ${first} would save 1\n`
     )
+    const { findings } = JSON.parse((await world.run("doctor", "--json")).stdout)
+    const { level, todo } = findings.find(({ about }: { readonly about: string }) => about === "sharing")
+    assert.strictEqual(level, "note")
+    assert.include(todo, `holdfast share ${first} lets them share one`)
     const why = await world.run("why", "spy")
     assert.strictEqual(why.stderr, "")
     assert.match(why.stdout, /^spy: 3 processes of 2 kinds$/m)

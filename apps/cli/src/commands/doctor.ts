@@ -6,7 +6,6 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as ConfigSearch from "../ConfigSearch.ts"
 import * as Configs from "../doctor/configs.ts"
 import * as Daemon from "../doctor/daemon.ts"
 import { type Finding, subjects } from "../doctor/Finding.ts"
@@ -15,6 +14,7 @@ import * as Leftovers from "../doctor/leftovers.ts"
 import * as Sharing from "../doctor/sharing.ts"
 import * as Toolchain from "../doctor/toolchain.ts"
 import { ExitCode } from "../ExitCode.ts"
+import { lookAtConfigs } from "../lookAtConfigs.ts"
 import type * as DoctorOutput from "../outputs/doctor.ts"
 import * as Servers from "../Servers.ts"
 import { type Output, Shell } from "../Shell.ts"
@@ -43,7 +43,7 @@ export const run = Effect.fnUntraced(function*(input: DoctorInput) {
     const waiting = yield* Waiting.make
     waiting.say("looking at processes")
     const leftovers = yield* Leftovers.check
-    const search = yield* ConfigSearch.search(input.config)
+    const search = yield* lookAtConfigs(input.config)
     // They are findings here, and would be told again.
     const config = { ...search.config, warnings: [] }
     const [toolchain, handshakes] = yield* Effect.all([

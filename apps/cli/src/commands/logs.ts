@@ -2,9 +2,11 @@
  * `holdfast logs [server] [-f]`: what servers have written to stderr, as far as the daemon still knows, or the daemon's own log.
  */
 import type { LogLine } from "@holdfast/daemon/ControlContract"
+import * as DaemonControl from "@holdfast/daemon/DaemonControl"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import { askingDaemon } from "../AskingDaemon.ts"
 import { CliFailure } from "../CliFailure.ts"
 import * as DaemonFeed from "../DaemonFeed.ts"
 import { ExitCode } from "../ExitCode.ts"
@@ -38,13 +40,26 @@ export const run = Effect.fnUntraced(function*({ follow, json, lines, server }: 
   const name = server.value
   const print = (line: LogLine) => json ? show({ server: name, ...line }) : writeResult(`${lineOf(line, stdout)}\n`)
   const past = yield* DaemonFeed.serverLog(name)
+  if (past.lines.length === 0) yield* known(name, follow)
   if (!follow) {
     yield* Effect.forEach(lastOf(past.lines, last), print, { discard: true })
-    if (past.lines.length === 0) yield* note(`${printable(name)} has written nothing to stderr\n`)
   } else {
     yield* until(DaemonFeed.serverLines(name, 0).pipe(Stream.drop(skipped(past.lines, last)), Stream.runForEach(print)))
   }
   return ExitCode.ok
+})
+
+/** A name that the daemon does not know may be a slip; a log that is followed may be of a server that is to come. */
+const known = Effect.fnUntraced(function*(name: string, follow: boolean) {
+  const { overview = [], servers } = yield* askingDaemon(() => DaemonControl.status())
+  const names = [...new Set([...overview, ...servers].map((each) => each.name))]
+  if (names.includes(name) || servers.some(({ pid }) => String(pid) === name)) {
+    return yield* note(`${printable(name)} has written nothing to stderr\n`)
+  }
+  const held = names.length === 0 ? "it knows none" : `it knows ${names.join(", ")}`
+  const message = printable(`the daemon knows no server ${name}; ${held}`)
+  if (follow) return yield* note(`holdfast: ${message}; waiting for it\n`)
+  return yield* new CliFailure({ exitCode: ExitCode.usage, reason: "UnknownServer", message })
 })
 
 /** Until the reader has gone. A daemon that ends before is told of. */

@@ -8,8 +8,9 @@ import { Endpoint } from "@holdfast/mcp/Endpoint"
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import { askingDaemon } from "../AskingDaemon.ts"
-import * as ConfigSearch from "../ConfigSearch.ts"
+import type * as ConfigSearch from "../ConfigSearch.ts"
 import { ExitCode } from "../ExitCode.ts"
+import { lookAtConfigs } from "../lookAtConfigs.ts"
 import type * as ServersOutput from "../outputs/servers.ts"
 import { note } from "../Quiet.ts"
 import { Shell } from "../Shell.ts"
@@ -29,7 +30,7 @@ type Row = Answer["servers"][number]
 /** Runs the command and succeeds with its exit code. */
 export const run = Effect.fnUntraced(function*({ config: named, json }: ServersInput) {
   const { stdout } = yield* Shell
-  const search = yield* ConfigSearch.search(named)
+  const search = yield* lookAtConfigs(named)
   const { failures, overview: held = [] } = yield* asked
   const answer: Answer = {
     files: filesIn(search),
@@ -156,10 +157,11 @@ const tell = Effect.fnUntraced(function*({ files, servers }: Answer) {
     const why = outcome === "untrusted" ? "you have not trusted it; --trust uses it" : "a nearer file cannot be read"
     yield* note(`holdfast: ${printable(file)} is left out: ${why}\n`)
   }
-  for (const { name, problem } of servers) {
+  for (const { daemon, name, problem, state } of servers) {
     if (problem === undefined) continue
     const words = problem.startsWith(`${name}: `) ? problem : `${name}: ${problem}`
-    yield* note(`holdfast: ${printable(words)}; holdfast why ${name} shows its tries\n`)
+    const next = daemon === undefined && state !== "failed" ? "" : `\n  holdfast why ${name} shows its tries`
+    yield* note(`holdfast: ${printable(words + next)}\n`)
   }
   if (servers.length === 0 && left.length === 0) {
     yield* note(

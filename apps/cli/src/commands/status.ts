@@ -27,7 +27,7 @@ export interface StatusInput {
 /** What is not an event: sizes, times, the next try. */
 const atLeastEvery = "5 seconds"
 
-/** Events that come together are one. */
+/** However much happens. */
 const atMostEvery = "200 millis"
 
 /** Prints the status, once or whenever it has changed. */
@@ -47,6 +47,9 @@ const look = Effect.gen(function*() {
   return status
 })
 
+/** There is none now, or one that ends has not answered any more. */
+const isLeaving = ({ reason }: CliFailure): boolean => ["NotRunning", "NotAdmitted", "NotStarted"].includes(reason)
+
 /** For ever: a daemon that has ended is waited for. */
 const again = (json: boolean): Effect.Effect<never, CliFailure, Shell> => {
   const changes = Stream.merge(
@@ -55,15 +58,18 @@ const again = (json: boolean): Effect.Effect<never, CliFailure, Shell> => {
     { haltStrategy: "left" }
   )
   const followed = changes.pipe(
-    Stream.debounce(atMostEvery),
-    Stream.runForEach(() => Effect.flatMap(look, (status) => show(status, json, true)))
+    // Where much happens, what has come meanwhile is one look.
+    Stream.buffer({ capacity: 1, strategy: "sliding" }),
+    Stream.runForEach(() =>
+      Effect.flatMap(look, (status) => show(status, json, true)).pipe(Effect.andThen(Effect.sleep(atMostEvery)))
+    )
   )
   const untilItIsThere = Effect.retry(look, {
     schedule: Schedule.spaced("1 second"),
-    while: ({ reason }) => reason === "NotRunning"
+    while: isLeaving
   })
   return followed.pipe(
-    Effect.catchIf(({ reason }) => reason === "NotRunning", () => Effect.void),
+    Effect.catchIf(isLeaving, () => Effect.void),
     Effect.andThen(note("holdfast: the daemon has ended; waiting for the next one\n")),
     Effect.andThen(untilItIsThere),
     Effect.flatMap((status) => show(status, json, true)),

@@ -22,7 +22,7 @@ type Answer = typeof WhyOutput.Output.Type
 export const run = Effect.fnUntraced(function*(server: string, json: boolean) {
   const { failures, keys } = yield* askingDaemon(() => DaemonControl.why(server))
   const { tries } = yield* DaemonFeed.history(server).pipe(
-    Effect.catchIf(({ reason }) => reason === "UnknownServer", () => Effect.succeed({ tries: [] }))
+    Effect.catchIf(({ reason }) => reason === "NotKnown", () => Effect.succeed({ tries: [] }))
   )
   const answer: Answer = { server, keys, failures, tries }
   if (keys.length === 0 && failures.length === 0 && tries.length === 0) {

@@ -71,7 +71,8 @@ export const check: Effect.Effect<Checked, never, Shell | FileSystem.FileSystem>
 )
 
 const ofStatus = ({ pid, servers, version: its }: DaemonStatus, version: string): Finding => {
-  const held = `${servers.filter(({ pid }) => pid !== undefined).length} processes of servers`
+  const count = servers.filter(({ pid }) => pid !== undefined).length
+  const held = count === 1 ? "holds 1 process" : `holds ${count} processes`
   const message = `version ${its}, process ${pid}, ${held}`
   if (its === version) return ok("daemon", "daemon", message)
   return note(

@@ -28,7 +28,7 @@ export const complete = CliCommand.make(
   })
 ).pipe(
   CliCommand.withDescription("Ask a server what an argument may be"),
-  CliCommand.annotate(Help.Usage, "holdfast complete [flags] <server> <prompt or template> [key=value…] arg=prefix"),
+  CliCommand.annotate(Help.Usage, "holdfast complete <server> <prompt or template> [key=value…] arg=prefix"),
   CliCommand.withExamples([
     { command: "holdfast complete code review language=ty", description: "Of a prompt" },
     { command: "holdfast complete docs 'docs://{page}' page=in", description: "Of a resource template" }

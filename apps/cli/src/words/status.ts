@@ -27,8 +27,8 @@ export const status = CliCommand.make(
   CliCommand.withExamples([
     { command: "holdfast status --watch", description: "Until Ctrl-C" },
     {
-      command: "holdfast status --json | jq '.servers[] | select(.state == \"quarantined\") | .name'",
-      description: "Servers that are not tried for now"
+      command: "holdfast status --json | jq '.servers[] | {name, pid, state}'",
+      description: "For programs"
     }
   ])
 )

@@ -11,8 +11,12 @@ export interface DaemonWorld extends AsyncDisposable {
   readonly environment: Readonly<Record<string, string>>
   readonly directory: string
   readonly run: (...words: ReadonlyArray<string>) => Promise<Ran>
+  /** The same with other variables, too. */
+  readonly runWith: (more: Readonly<Record<string, string>>, ...words: ReadonlyArray<string>) => Promise<Ran>
   /** The same, in one process for all: for words whose own process is not what is tested. */
   readonly runCheaply: (...words: ReadonlyArray<string>) => Promise<Ran>
+  /** Another one in its config. */
+  readonly addServer: (name: string, entry: object) => void
   readonly record: () => ReadonlyArray<string>
   /** The processes of the server, in the order of their starts. */
   readonly servers: () => ReadonlyArray<number>
@@ -23,7 +27,8 @@ export const make = (extra: Readonly<Record<string, string>> = {}): DaemonWorld 
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), "hfc-"))
   const file = path.join(directory, "record")
   const server = { ...spy("recorded"), env: { SPY_LOG: file } }
-  fs.writeFileSync(path.join(directory, ".mcp.json"), JSON.stringify({ mcpServers: { spy: server } }))
+  const config = path.join(directory, ".mcp.json")
+  fs.writeFileSync(config, JSON.stringify({ mcpServers: { spy: server } }))
   const environment = { XDG_RUNTIME_DIR: "", XDG_STATE_HOME: directory, HOLDFAST_NO_DAEMON: "", ...extra }
   const linesOf = (file: string): ReadonlyArray<string> =>
     fs.existsSync(file) ? fs.readFileSync(file, "utf8").trim().split("\n") : []
@@ -53,7 +58,12 @@ export const make = (extra: Readonly<Record<string, string>> = {}): DaemonWorld 
     environment,
     directory,
     run: (...words) => finish(start(directory, words, environment)),
+    runWith: (more, ...words) => finish(start(directory, words, { ...environment, ...more })),
     runCheaply,
+    addServer: (name, entry) => {
+      const { mcpServers } = JSON.parse(fs.readFileSync(config, "utf8"))
+      fs.writeFileSync(config, JSON.stringify({ mcpServers: { ...mcpServers, [name]: entry } }))
+    },
     record: () => linesOf(file),
     servers: () => pidsIn(file, /^start (\d+)$/),
     daemons,

@@ -1,0 +1,31 @@
+/** What documents say that commands print is what they print. */
+import { assert, describe, it } from "@effect/vitest"
+import * as fs from "node:fs"
+import * as path from "node:path"
+import { agentsGuide } from "../src/AgentsGuide.ts"
+import * as Generated from "./support/Generated.ts"
+import * as Transcript from "./support/Transcript.ts"
+
+const sources = path.resolve(import.meta.dirname, "../src")
+const readme = path.resolve(import.meta.dirname, "../README.md")
+
+/** The page as the source that it is in. */
+const asSource = (page: string): string => page.replaceAll("\\", "\\\\").replaceAll("`", "\\`").replaceAll("${", "\\${")
+
+describe("what commands print", () => {
+  it("is what the page for agents says", async () => {
+    const file = path.join(sources, "AgentsGuide.ts")
+    const source = fs.readFileSync(file, "utf8")
+    const now = await Transcript.rerun(agentsGuide, { indent: "    ", isTranscript: () => true })
+    const made = source.replace(asSource(agentsGuide), () => asSource(now))
+    const answer = Generated.compared(file, made, Transcript.comparable)
+    assert.strictEqual(answer.found, answer.made, "UPDATE=1 writes it anew")
+  })
+
+  it("is what the README says", async () => {
+    const document = fs.readFileSync(readme, "utf8")
+    const made = await Transcript.rerun(document, { isTranscript: (before) => before === "<!-- transcript -->" })
+    const answer = Generated.compared(readme, made, Transcript.comparable)
+    assert.strictEqual(answer.found, answer.made, "UPDATE=1 writes it anew")
+  })
+})
