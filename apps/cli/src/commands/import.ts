@@ -70,7 +70,9 @@ export const run = Effect.fnUntraced(function*(input: ImportInput) {
           rows.push({ ...common, entry: undefined, state: "unusable", notes: [found] })
           continue
         }
-        const { entry, notes } = found
+        const { notes } = found
+        const isOff = host.isOff?.(opened.success.document.value, name) === true
+        const entry = isOff ? { ...found.entry, disabled: true } : found.entry
         const other = taken.get(name)
         const state = other === undefined ? "new" : isDeepStrictEqual(other, entry) ? "same" : "conflict"
         if (state === "new") taken.set(name, entry)

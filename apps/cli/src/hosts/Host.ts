@@ -48,6 +48,8 @@ export interface Host {
   readonly containers: (place: HostPlace, document: unknown) => ReadonlyArray<Container>
   /** Where else there are servers, for other projects of the user's: they are adopted, too, and not imported. */
   readonly elsewhere?: (document: unknown) => ReadonlyArray<Path>
+  /** Whether a list of the document switches a server off. */
+  readonly isOff?: (document: unknown, server: string) => boolean
   /** What `timeout` counts. */
   readonly timeout: "milliseconds" | "seconds"
   /** `$NAME` stands for an environment variable. */

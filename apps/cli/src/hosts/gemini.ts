@@ -1,4 +1,5 @@
 /** Gemini CLI. */
+import { valueAt } from "../configText/ConfigText.ts"
 import { type Host, json, under } from "./Host.ts"
 
 export const gemini: Host = {
@@ -12,6 +13,12 @@ export const gemini: Host = {
     { file: `${home}/.gemini/settings.json`, scope: "user" }
   ],
   containers: under("mcpServers"),
+  isOff: (document, server) => {
+    const allowed = valueAt(document, ["mcp", "allowed"])
+    const excluded = valueAt(document, ["mcp", "excluded"])
+    return (Array.isArray(allowed) && !allowed.includes(server)) ||
+      (Array.isArray(excluded) && excluded.includes(server))
+  },
   // A plain `url` is one of SSE there.
   adjust: ({ httpUrl, url, ...rest }) => ({
     entry: {

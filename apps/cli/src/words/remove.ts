@@ -29,5 +29,9 @@ export const remove = CliCommand.make(
   })
 ).pipe(
   CliCommand.withDescription("Take a server out of a config, and leave the rest of it as it is"),
-  CliCommand.annotate(Help.Usage, "holdfast remove [flags] <name>")
+  CliCommand.annotate(Help.Usage, "holdfast remove [flags] <name>"),
+  CliCommand.withExamples([
+    { command: "holdfast remove fs" },
+    { command: "holdfast remove fs --user", description: "Out of your own file" }
+  ])
 )

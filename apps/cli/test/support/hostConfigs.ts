@@ -274,8 +274,14 @@ epsilon.command = "eps"
         cwd: "/srv/mcp-servers/python",
         timeout: 15_000
       },
-      sse: { type: "sse", url: "http://localhost:8080/sse", enabledTools: ["safe_tool"] },
-      httpServer: { type: "http", url: "http://localhost:3000/mcp", disabledTools: ["drop"], timeout: 5000 }
+      sse: { type: "sse", url: "http://localhost:8080/sse", enabledTools: ["safe_tool"], disabled: true },
+      httpServer: {
+        type: "http",
+        url: "http://localhost:3000/mcp",
+        disabledTools: ["drop"],
+        timeout: 5000,
+        disabled: true
+      }
     },
     adopted: { pythonTools: ["python", "-m", "my_mcp_server", "--port", "8080"] }
   },
