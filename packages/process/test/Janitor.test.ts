@@ -5,10 +5,14 @@ import * as fs from "node:fs"
 import * as path from "node:path"
 import * as Ledger from "../src/internal/Ledger.ts"
 import * as Orphans from "../src/internal/Orphans.ts"
+import * as ProcFs from "../src/internal/ProcFs.ts"
+import * as TagWalk from "../src/internal/TagWalk.ts"
 import * as Janitor from "../src/Janitor.ts"
 import * as Bystander from "./support/Bystander.ts"
 import { eventually } from "./support/Child.ts"
 import * as TemporaryFolder from "./support/TemporaryFolder.ts"
+
+const walk = TagWalk.make(ProcFs)
 
 interface Written {
   readonly pid: number
@@ -73,15 +77,18 @@ describe("the janitor", () => {
   it.live("tells what it would end, with its command and its dead owner, and ends nothing by that", () =>
     Effect.gen(function*() {
       const { left, look, sweep, write } = yield* make
-      const child = yield* Bystander.start()
       const stranger = yield* Bystander.start()
       const dead = yield* Bystander.dead
-      const runtime = write(dead, `add 1 ${child.pid} ${child.start} kill`)
+      const runtime = write(dead, `add 1 ${stranger.pid} 1 kill`, "expect 3")
+      const child = yield* Bystander.start(tagged(runtime, "1.kill"))
+      const meantToStay = yield* Bystander.start(tagged(runtime, "2.group"))
+      const unregistered = yield* Bystander.start(tagged(runtime, "3.group"))
       const command = fs.readFileSync(`/proc/${child.pid}/cmdline`, "utf8").split("\0").join(" ").trim()
-      assert.deepStrictEqual(yield* look, [{ pid: child.pid, command, owner: dead.pid }])
-      for (const one of [child, stranger]) assert.isTrue(one.lives())
+      const orphans = [child, unregistered].map(({ pid }) => ({ pid, command, owner: dead.pid }))
+      assert.sameDeepMembers([...(yield* look)], orphans)
+      for (const one of [child, stranger, meantToStay, unregistered]) assert.isTrue(one.lives())
       assert.deepStrictEqual(left(), [runtime])
-      assert.deepStrictEqual(yield* sweep, { runtimes: 1, processes: 1 })
+      assert.strictEqual(yield* sweep, 1)
       assert.deepStrictEqual(yield* look, [])
     }))
 

@@ -47,7 +47,7 @@ export interface Orphan {
   readonly owner: number
 }
 
-/** The processes with a tag of a dead runtime. Ends nothing, and leaves the ledgers. */
+/** The processes with a tag of a dead runtime, without those that are meant to outlive it. Ends nothing, and leaves the ledgers. */
 export const look = Effect.fnUntraced(function*(
   { directory, self, walk }: SweepOptions & { readonly walk: TagWalk }
 ): Effect.fn.Return<ReadonlyArray<Orphan>> {
@@ -55,10 +55,11 @@ export const look = Effect.fnUntraced(function*(
   if (here === undefined) return []
   const dead = deadOf(Ledger.readAll(directory).accounts.filter(({ runtime }) => runtime !== self), here)
   if (dead.length === 0) return []
-  const owners = new Map(dead.map(({ owner, runtime }) => [runtime, owner.pid]))
+  const accounts = new Map(dead.map((account) => [account.runtime, account]))
   return (yield* walk.bearers).flatMap(({ pid, tag }) => {
-    const owner = owners.get(tag.runtime)
-    return owner === undefined ? [] : [{ pid, command: ProcFs.command(pid), owner }]
+    const account = accounts.get(tag.runtime)
+    const isLeft = account !== undefined && (tag.policy === "kill" || account.expected.has(tag.number))
+    return isLeft ? [{ pid, command: ProcFs.command(pid), owner: account.owner.pid }] : []
   })
 })
 
