@@ -35,7 +35,7 @@ export const bundleCli = (root: string, folder = Path.join(root, "apps/cli/dist"
             const target = resolved && outside.get(Path.relative(root, resolved.id))
             return target ? { id: target, external: true } : undefined
           },
-          renderChunk: (code) => withoutCopies(code)
+          renderChunk: (code) => withoutImports(withoutCopies(code))
         }]
       })
       const file = Path.join(folder, `${name}.cjs`)
@@ -54,3 +54,7 @@ const withoutCopies = (code: string): string =>
     /\b(node_\w+)\s*=\s*__toESM\(\1,\s*1\);/g,
     (_, name: string) => code.includes(`${name}.default`) ? `${name} = { default: ${name} };` : ""
   )
+
+/** What is CommonJS, too, is required: to import it would load Node's whole loader of ECMAScript, half a megabyte of a shim. */
+const withoutImports = (code: string): string =>
+  code.replaceAll(/\bimport\((["'`]\.\/\w+\.cjs["'`])\)/g, "Promise.resolve().then(() => require($1))")

@@ -48,6 +48,11 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
     reason: "the config that the program beside a host means, which loads no Effect"
   },
   {
+    file: "apps/cli/src/internal/configFiles.ts",
+    allows: ["process", "io"],
+    reason: "config files of other programs, written whole or not at all"
+  },
+  {
     file: "apps/cli/src/internal/nodeShell.ts",
     allows: ["process", "io"],
     reason: "what the shell gives the command line program, as one service: streams, environment, files"

@@ -15,16 +15,13 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
-import { execFileSync } from "node:child_process"
 import { randomUUID } from "node:crypto"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
 import { isDeepStrictEqual } from "node:util"
+import { install } from "./support/npmPackages.ts"
 import { type NpmServer, npmServers } from "./support/npmServers.ts"
-
-const cache = process.env["HOLDFAST_SERVERS_CACHE"] ??
-  path.join(process.env["XDG_CACHE_HOME"] ?? path.join(os.homedir(), ".cache"), "holdfast", "servers")
 
 /** In the environment of every process of a run. */
 const mark = "HOLDFAST_SERVERS_RUN"
@@ -52,22 +49,6 @@ interface Row {
   readonly killed: string
   readonly left: string
   readonly isRight: boolean
-}
-
-/** Its folder, with the package installed in it. */
-const install = ({ name, version }: NpmServer): string => {
-  const folder = path.join(cache, `${name.replaceAll("/", "+")}@${version}`)
-  const done = path.join(folder, ".installed")
-  if (fs.existsSync(done)) return folder
-  fs.mkdirSync(folder, { recursive: true })
-  fs.writeFileSync(path.join(folder, "package.json"), `{"private":true}`)
-  const options = ["--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund", "--loglevel=error"]
-  execFileSync("npm", ["install", ...options, `${name}@${version}`], {
-    cwd: folder,
-    stdio: ["ignore", "ignore", "inherit"]
-  })
-  fs.writeFileSync(done, "")
-  return folder
 }
 
 const programOf = ({ bin: wanted, name }: NpmServer, folder: string): string => {

@@ -4,19 +4,16 @@
  * Drafts 7 and 2020-12, by what `$schema` says, or else whichever the schema compiles in. Formats and keywords that are not known are the
  * server's to judge, and so is a schema that does not compile.
  */
+import type { Judge } from "@holdfast/daemon/ArgumentReadings"
+import * as ExactJson from "@holdfast/daemon/ExactJson"
 import { Ajv, type Options } from "ajv"
 import { Ajv2020 } from "ajv/dist/2020.js"
 import * as Result from "effect/Result"
 import { isNativeError } from "node:util/types"
 import * as ArgumentProblems from "./ArgumentProblems.ts"
-import type { Problem } from "./CliFailure.ts"
-import * as ExactJson from "./ExactJson.ts"
-
-/** Everything that does not fit; empty when all does. */
-export type ArgumentJudge = (value: unknown) => ReadonlyArray<Problem>
 
 /** A judge of a schema. Fails with the reason why it does not compile. */
-export const make = (schema: unknown): Result.Result<ArgumentJudge, string> => {
+export const make = (schema: unknown): Result.Result<Judge, string> => {
   if (typeof schema !== "object" || schema === null) return Result.succeed(() => [])
   let reason = "it is no schema"
   for (const Draft of draftsOf(schema)) {

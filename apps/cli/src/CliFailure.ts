@@ -1,14 +1,11 @@
 /**
  * A command that ends without its result: what to print on stderr and how to exit.
  */
+import type { Problem } from "@holdfast/daemon/ArgumentReadings"
 import * as Data from "effect/Data"
 import type { ExitCode } from "./ExitCode.ts"
 
-/** One thing that is wrong, and where: the name of an argument, or a path in its value. */
-export interface Problem {
-  readonly path: string
-  readonly problem: string
-}
+export type { Problem }
 
 export class CliFailure extends Data.TaggedError("CliFailure")<{
   readonly exitCode: ExitCode

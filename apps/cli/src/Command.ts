@@ -4,17 +4,24 @@
  * A word's code (`commands/`) is loaded when it runs, so that `--help`, `--version` and mistakes answer at once.
  */
 import * as CliCommand from "effect/cli/Command"
+import { add } from "./words/add.ts"
+import { adopt } from "./words/adopt.ts"
+import { answer } from "./words/answer.ts"
+import { batch } from "./words/batch.ts"
 import { call } from "./words/call.ts"
 import { complete } from "./words/complete.ts"
 import { daemon } from "./words/daemon.ts"
 import { doctor } from "./words/doctor.ts"
 import { events } from "./words/events.ts"
 import { help } from "./words/help.ts"
+import { importing } from "./words/import.ts"
 import { logs } from "./words/logs.ts"
 import { close, drain, reset } from "./words/operations.ts"
 import { prompt } from "./words/prompt.ts"
 import { prompts } from "./words/prompts.ts"
+import { questions } from "./words/questions.ts"
 import { read } from "./words/read.ts"
+import { remove } from "./words/remove.ts"
 import { resources } from "./words/resources.ts"
 import { root } from "./words/root.ts"
 import { servers } from "./words/servers.ts"
@@ -30,11 +37,14 @@ export { Outcome } from "./Outcome.ts"
 export const command = root.pipe(CliCommand.withSubcommands([
   tools,
   call,
+  batch,
   resources,
   read,
   prompts,
   prompt,
   complete,
+  questions,
+  answer,
   connect,
   wrap,
   servers,
@@ -48,5 +58,9 @@ export const command = root.pipe(CliCommand.withSubcommands([
   close,
   share,
   daemon,
+  add,
+  remove,
+  importing,
+  adopt,
   help
 ]))

@@ -4,17 +4,17 @@
  * A file that a repository brought along starts nothing until the user has agreed to it: on a terminal by the answer to a question, elsewhere by
  * `--trust`. Neither is needed for a server that a nearer file has.
  */
-import type { McpConfig } from "@holdfast/mcp/McpConfig"
+import { McpConfig } from "@holdfast/mcp/McpConfig"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import * as Result from "effect/Result"
-import * as Terminal from "effect/Terminal"
 import { CliFailure } from "./CliFailure.ts"
 import * as ConfigPlaces from "./ConfigPlaces.ts"
 import * as ConfigSearch from "./ConfigSearch.ts"
 import { ExitCode } from "./ExitCode.ts"
+import { inShort } from "./hosts/ImportedEntry.ts"
 import { note } from "./Quiet.ts"
 import * as ServerWord from "./ServerWord.ts"
 import { Shell } from "./Shell.ts"
@@ -62,10 +62,11 @@ const agreed = Effect.fnUntraced(function*(
   )
   if (untrusted.length === 0) return found
   const trusts = yield* Trusting
-  const asks = !trusts && ConfigPlaces.canAsk()
-  if (!trusts && !asks) return found
+  const { ask } = yield* Shell
+  if (!trusts && ask === undefined) return found
   for (const place of untrusted) {
-    if (!trusts && !(yield* ask(place))) continue
+    const isAgreed = trusts || ask !== undefined && isYes(yield* ask(yield* questionOf(place)))
+    if (!isAgreed) continue
     yield* Effect.mapError(
       Effect.try({ try: () => ConfigPlaces.trust(place.file), catch: String }),
       (why) =>
@@ -79,19 +80,28 @@ const agreed = Effect.fnUntraced(function*(
   return yield* ConfigSearch.search(named)
 })
 
-const ask = Effect.fnUntraced(function*({ file, outcome }: ConfigSearch.LookedAt) {
-  const { stderr } = yield* Shell
-  const terminal = yield* Terminal.Terminal
+const questionOf = Effect.fnUntraced(function*({ file, outcome }: ConfigSearch.LookedAt) {
   const what = outcome._tag === "Untrusted" && outcome.isChanged
     ? "has changed since you trusted it"
     : "came with this folder"
-  yield* stderr.write(
-    `holdfast: ${printable(file)} ${what}, and can start commands.\nUse it from now on, until it changes? [y/N] `
-  )
-  // Ctrl-D is no.
-  const answer = yield* Effect.orElseSucceed(terminal.readLine, () => "")
-  return /^\s*y(?:es)?\s*$/i.test(answer)
+  const config = yield* Effect.option(McpConfig.load(file))
+  const servers = Option.match(config, {
+    onNone: () => [],
+    onSome: ({ servers, switchedOff, unusable }) => [
+      ...[...servers.values()].map(({ endpoint, name }) => `${name}: ${inShort({ ...endpoint })}`),
+      ...[...unusable.keys()].filter((name) => !switchedOff.has(name))
+    ]
+  })
+  return [
+    `holdfast: ${printable(file)} ${what}${servers.length > 0 ? ". It starts or connects to:" : "."}`,
+    ...servers.map((line) => `  ${printable(line)}`),
+    "Use it from now on, until it changes? [y/N] "
+  ].join("\n")
 })
+
+/** The end of the input (Ctrl-D) is no. */
+const isYes = (answer: Option.Option<string>): boolean =>
+  Option.isSome(answer) && /^\s*y(?:es)?\s*$/i.test(answer.value)
 
 /** Whether a place is nearer than the file that a server is from; true for every place where there is no such server. */
 const isBefore = (
@@ -136,6 +146,6 @@ const nothingFound = Effect.fnUntraced(function*(untrusted: ReadonlyArray<Config
   })
 })
 
-/** The servers of a config that are in one file, as messages name it. */
+/** The file that a server is from, as messages name it. */
 export const fileOf = (config: McpConfig & Partial<ConfigSearch.FoundConfig>, server: string): string =>
   config.origins?.get(server)?.shown ?? config.file

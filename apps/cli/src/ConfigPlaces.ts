@@ -11,7 +11,6 @@
  */
 import { stateOf } from "@holdfast/daemon/DaemonPlace"
 import * as fs from "node:fs"
-import * as os from "node:os"
 import * as path from "node:path"
 import process from "node:process"
 import { isNativeError } from "node:util/types"
@@ -67,7 +66,7 @@ export const all = ({ directory, environment = process.env }: SearchedFrom): Rea
 export const found = (from: SearchedFrom): ReadonlyArray<Place> => all(from).filter(isThere)
 
 /** Whether there is something at a place. What cannot be looked at is there: its reading says why not. */
-export const isThere = ({ file }: Place): boolean => {
+export const isThere = ({ file }: Pick<Place, "file">): boolean => {
   try {
     return fs.statSync(file, { throwIfNoEntry: false }) !== undefined
   } catch (error) {
@@ -79,7 +78,9 @@ export const isThere = ({ file }: Place): boolean => {
 export const usersFile = (environment: Readonly<Record<string, string | undefined>> = process.env): string => {
   const said = environment["XDG_CONFIG_HOME"] ?? ""
   // The specification says to ignore others.
-  const folder = path.isAbsolute(said) ? said : path.join(environment["HOME"] || os.homedir(), ".config")
+  const folder = path.isAbsolute(said)
+    ? said
+    : path.join(environment["HOME"] || process.getBuiltinModule("node:os").homedir(), ".config")
   return path.join(folder, "holdfast", "mcp.json")
 }
 
@@ -118,12 +119,6 @@ export const trust = (file: string, environment: SearchedFrom["environment"] = p
   const fresh = `${remembered}.${process.pid}`
   fs.writeFileSync(fresh, `${digestOf(fs.readFileSync(file))}\n${fs.realpathSync(file)}\n`, { mode: 0o600 })
   fs.renameSync(fresh, remembered)
-}
-
-/** Whether a person can be asked: the question goes to stderr, and the answer comes from stdin. */
-export const canAsk = (): boolean => {
-  const { isatty } = process.getBuiltinModule("node:tty")
-  return isatty(0) && isatty(2)
 }
 
 const memoryOf = (file: string, environment: SearchedFrom["environment"] = process.env): string =>

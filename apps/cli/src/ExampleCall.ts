@@ -1,8 +1,8 @@
 /**
  * A call of a tool as it can be pasted into a shell: every argument that must be given, with a value that fits its schema as far as one can tell.
  */
+import type { Argument, InputSchema } from "@holdfast/daemon/InputSchema"
 import * as CommandLine from "./CommandLine.ts"
-import type { Argument, InputSchema } from "./InputSchema.ts"
 
 /** `target`: the words that say which tool. */
 export const exampleOf = (target: ReadonlyArray<string>, schema: InputSchema): string => {

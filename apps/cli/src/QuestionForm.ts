@@ -4,10 +4,10 @@
  * Lines and not a screen: so it works on any terminal, for screen readers, and in what a terminal has recorded. An empty line takes the default, or
  * leaves out what may be left out. `.decline` says no, `.cancel` or the end of the input (Ctrl-D) says nothing.
  */
+import { InputSchema } from "@holdfast/daemon/InputSchema"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import { InputSchema } from "./InputSchema.ts"
 import { Shell } from "./Shell.ts"
 import { firstLine, printable, styleOf } from "./Style.ts"
 import { table } from "./Table.ts"
@@ -39,6 +39,12 @@ export const toJson = (question: Question): object =>
     message: question.message,
     requestedSchema: question.schema
   }
+
+/** The fields that an answer must have. */
+export const requiredOf = (question: Question): ReadonlyArray<string> =>
+  question.mode === "url"
+    ? []
+    : new InputSchema(question.schema).arguments.filter(({ isRequired }) => isRequired).map(({ name }) => name)
 
 /** The fields as a table, for a question that is not asked here. */
 export const describe = (question: Question): ReadonlyArray<string> => {

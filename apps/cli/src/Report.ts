@@ -18,14 +18,17 @@ export const errorJson = (reason: string, message: string, problems: ReadonlyArr
     ? { reason, message }
     : { reason, message: `${message}: ${problems.map(say).join("; ")}`, problems }
 
+/** A failure as every JSON output has it. */
+export const toJson = (error: Failure): object =>
+  error._tag === "CliFailure"
+    ? { ...errorJson(error.reason, error.message, error.problems), ...error.more }
+    : errorJson(error.reason._tag, error.message)
+
 /** Prints one failure. */
 export const failure = Effect.fnUntraced(function*(error: Failure, json: boolean) {
   const { stderr } = yield* Shell
   if (json) {
-    const object = error._tag === "CliFailure"
-      ? { ...errorJson(error.reason, error.message, error.problems), ...error.more }
-      : errorJson(error.reason._tag, error.message)
-    return yield* stderr.write(`${JSON.stringify({ error: object })}\n`)
+    return yield* stderr.write(`${JSON.stringify({ error: toJson(error) })}\n`)
   }
   const lines = [`${styleOf(stderr).red("holdfast:")} ${printable(error.message)}`]
   if (error._tag === "CliFailure") {

@@ -1,7 +1,6 @@
 /**
  * The servers of a config as a command reaches them: through the daemon, which keeps them for the next command, or started by this one.
- *
- * Servers behind urls outlive their callers anyway, and are connected to directly.
+ * The session of a server behind a url is kept in the same way.
  */
 import * as DaemonLink from "@holdfast/daemon/DaemonLink"
 import type { ClientHandlers } from "@holdfast/mcp/ClientHandlers"
@@ -10,13 +9,14 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as path from "node:path"
-import type { Duplex } from "node:stream"
 import type { FoundConfig } from "./ConfigSearch.ts"
 import { note } from "./Quiet.ts"
 import { Shell } from "./Shell.ts"
 
-/** The first connection to a server through the daemon, if the hot path has made one. */
-export const First = Context.Reference<Duplex | undefined>("holdfast/First", { defaultValue: () => undefined })
+/** The call that the hot path has begun through the daemon, if it has. */
+export const BegunCall = Context.Reference<DaemonLink.BegunCall | undefined>("holdfast/BegunCall", {
+  defaultValue: () => undefined
+})
 
 /** What a command wants of its servers besides. */
 export interface More {
@@ -37,7 +37,7 @@ export const layer = (
   Layer.unwrap(Effect.gen(function*() {
     const { directory, usesDaemon, version } = yield* Shell
     const isThroughDaemon = usesDaemon && !direct
-    const first = yield* First
+    const begun = yield* BegunCall
     const context = yield* Effect.context<Shell>()
     let isTold = false
     const onDirect = (why: string): Effect.Effect<void> =>
@@ -54,8 +54,8 @@ export const layer = (
       const wants = isFile ? { server: name, config: file } : undefined
       return [
         name,
-        isThroughDaemon && endpoint._tag === "Stdio"
-          ? { ...server, endpoint: DaemonLink.through(endpoint, { program: "holdfast", wants, use, onDirect, first }) }
+        isThroughDaemon
+          ? { ...server, endpoint: DaemonLink.through(endpoint, { program: "holdfast", wants, use, onDirect, begun }) }
           : server
       ] as const
     })

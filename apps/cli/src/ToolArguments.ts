@@ -4,17 +4,16 @@
  * A word that can be read in several ways is read so that all arguments together fit. A key given twice makes a list of two, where the tool
  * takes a list. Later sources win over earlier ones: standard input, `--args`, words.
  */
+import * as ArgumentReadings from "@holdfast/daemon/ArgumentReadings"
+import { InputSchema } from "@holdfast/daemon/InputSchema"
 import { nearNames } from "@holdfast/mcp/NearNames"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { isNativeError } from "node:util/types"
-import * as ArgumentReadings from "./ArgumentReadings.ts"
 import { CliFailure, type Problem } from "./CliFailure.ts"
 import { ExitCode } from "./ExitCode.ts"
-import { InputSchema } from "./InputSchema.ts"
 import { Shell } from "./Shell.ts"
 import { table } from "./Table.ts"
-import type * as ToolWords from "./ToolWords.ts"
 
 /** The validator is loaded when it is first needed: `holdfast tools` never does. */
 const judges = Effect.promise(() => import("./ArgumentJudge.ts"))
@@ -23,7 +22,7 @@ const judges = Effect.promise(() => import("./ArgumentJudge.ts"))
 export const prepare: Effect.Effect<void> = Effect.asVoid(judges)
 
 /** Makes the arguments of a tool and checks them against its schema. Nothing is sent before they fit. */
-export const fit = Effect.fnUntraced(function*(tool: string, inputSchema: unknown, given: ToolWords.Given) {
+export const fit = Effect.fnUntraced(function*(tool: string, inputSchema: unknown, given: ArgumentReadings.Given) {
   const schema = new InputSchema(inputSchema)
   const { problems, readings } = ArgumentReadings.read(schema, given)
   const { make } = yield* judges
@@ -47,8 +46,32 @@ export const fit = Effect.fnUntraced(function*(tool: string, inputSchema: unknow
   return problems.length === 0 ? judged.success.values : yield* refuse(tool, schema, problems)
 })
 
+/** Judges values for many calls: each schema is compiled once. */
+export const judging = () => {
+  const known = new Map<string, Result.Result<ArgumentReadings.Judge, string>>()
+  return {
+    judge: Effect.fnUntraced(function*(tool: string, inputSchema: unknown, values: object) {
+      const { make } = yield* judges
+      const judge = known.get(tool) ?? make(inputSchema)
+      // One that does not compile is the server's to judge, and is told of once.
+      if (Result.isFailure(judge) && !known.has(tool)) {
+        yield* Effect.logWarning(
+          `${tool}: the server judges its arguments, because its schema cannot be used: ${judge.failure}`
+        )
+      }
+      known.set(tool, judge)
+      if (Result.isFailure(judge)) return
+      const schema = new InputSchema(inputSchema)
+      const problems = [...unknown(schema, Object.keys(values))]
+      const named = new Set(problems.map(({ path }) => path))
+      problems.push(...judge.success(values).filter(({ path }) => !named.has(path)))
+      if (problems.length > 0) return yield* refuse(tool, schema, problems)
+    })
+  }
+}
+
 /** The arguments without a schema: text stays text. */
-export const unchecked = Effect.fnUntraced(function*(given: ToolWords.Given) {
+export const unchecked = Effect.fnUntraced(function*(given: ArgumentReadings.Given) {
   const { problems, readings } = ArgumentReadings.read(undefined, given)
   return problems.length === 0 ? ArgumentReadings.first(readings) : yield* refuse("", new InputSchema({}), problems)
 })

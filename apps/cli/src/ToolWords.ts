@@ -10,32 +10,24 @@
  * | `key:=@file`  | the JSON value in the file                                         |
  * | `-`           | a JSON object with arguments on standard input                     |
  */
+import type { Given, Word } from "@holdfast/daemon/ArgumentReadings"
+import * as ExactJson from "@holdfast/daemon/ExactJson"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
 import * as Predicate from "effect/Predicate"
 import { isNativeError } from "node:util/types"
 import { CliFailure } from "./CliFailure.ts"
-import * as ExactJson from "./ExactJson.ts"
 import { ExitCode } from "./ExitCode.ts"
 import { Shell } from "./Shell.ts"
+
+export type { Given, Word }
 
 export interface Sources {
   /** What follows the tool's name. */
   readonly words: ReadonlyArray<string>
   /** The value of `--args`. */
   readonly json: string | undefined
-}
-
-/** An argument by name: text for the schema to read, or a value. */
-export type Word =
-  | { readonly _tag: "Text"; readonly name: string; readonly text: string }
-  | { readonly _tag: "Value"; readonly name: string; readonly value: unknown }
-
-/** What was given, the weakest first: objects of arguments, then words, which win over them. */
-export interface Given {
-  readonly objects: ReadonlyArray<object>
-  readonly words: ReadonlyArray<Word>
 }
 
 /** Reads the words, and the files and the standard input that they name. */

@@ -6,17 +6,17 @@
  *
  * An old Node must be able to load this file, to be told that it is old: it imports what every Node has, and awaits nothing.
  */
-import module from "node:module"
 import { ExitCode } from "./ExitCode.ts"
-import type { BegunOptions } from "./hot/Begun.ts"
+import type { Session } from "./hot/hotMain.ts"
 import { goWhereTheUserIs } from "./internal/goWhereTheUserIs.ts"
 import { complaintOf } from "./internal/nodeVersion.ts"
 
 const start = (): void => {
   const argv = process.argv.slice(2)
   goWhereTheUserIs()
-  const whole = (session?: BegunOptions): void => {
-    module.enableCompileCache()
+  const whole = (session?: Session): void => {
+    // What it is in is slow to load.
+    process.getBuiltinModule("node:module").enableCompileCache()
     void import("./internal/nodeMain.ts").then(({ main }) => main(session))
   }
   switch (argv[0]) {

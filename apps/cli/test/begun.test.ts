@@ -46,64 +46,81 @@ const messagesOf = (stream: NodeJS.ReadableStream) => {
 const say = (stream: NodeJS.WritableStream, message: Json): void =>
   void stream.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`)
 
-describe("a session that the hot path has begun", () => {
-  it("answers what was asked from what came, and passes on what was not", async () => {
+/** What the whole program goes on with, and its connection. */
+const goOn = (socket: net.Socket, method: string, answer?: string, rest = "") => {
+  const begun = new Begun({ _tag: "Open", socket, asked: { id: "h0", method, answer }, rest: Buffer.from(rest) })
+  if (begun.connection === undefined) throw new Error("it has none")
+  return { begun, connection: begun.connection }
+}
+
+const notTaken = { code: -32000, message: "m", data: { reason: "NotTaken", delivery: "NotSent" } }
+
+describe("a call that the hot path has begun", () => {
+  it("is answered by what came, byte for byte, and what was not asked is passed on", async () => {
     using ends = await sockets()
-    const asked = new Map([
-      ["h0", {
-        method: "server/discover",
-        answer: `{"jsonrpc":"2.0","id":"h0","error":{"code":1,"x":12345678901234567890}}`
-      }],
-      ["h1", { method: "initialize", answer: `{"jsonrpc":"2.0","id":"h1","result":{}}` }]
-    ])
-    const rest = Buffer.from(`{"jsonrpc":"2.0","id":7,"method":"ping"}\n{"jsonrpc":"2.0","met`)
-    const begun = new Begun({ socket: ends.near, asked, rest })
-    const next = messagesOf(begun)
+    const answer = `{"jsonrpc":"2.0","id":"h0","error":{"code":1,"x":12345678901234567890}}`
+    const rest = `{"jsonrpc":"2.0","id":7,"method":"ping"}\n{"jsonrpc":"2.0","met`
+    const { connection } = goOn(ends.near, "server/discover", answer, rest)
+    const next = messagesOf(connection)
     const far = messagesOf(ends.far)
     assert.deepInclude(await next(), { id: 7, method: "ping" })
     ends.far.write(`hod":"notifications/x"}\n`)
     assert.deepInclude(await next(), { method: "notifications/x" })
-    say(begun, { id: 1, method: "server/discover" })
+    say(connection, { id: 1, method: "server/discover" })
     assert.deepInclude(await next(), { id: 1 })
-    say(begun, { id: 2, method: "initialize" })
-    assert.deepInclude(await next(), { id: 2, result: {} })
-    say(begun, { method: "notifications/initialized" })
-    say(begun, { id: 3, method: "tools/list" })
+    say(connection, { id: 2, method: "server/discover" })
+    assert.deepInclude(await far(), { id: 2, method: "server/discover" })
+    say(connection, { id: 3, method: "tools/list" })
     assert.deepInclude(await far(), { id: 3, method: "tools/list" })
-    say(begun, { id: 4, method: "initialize" })
-    assert.deepInclude(await far(), { id: 4, method: "initialize" })
-    begun.destroy()
+    connection.destroy()
   })
 
-  it("has the call that is under way: its progress, its cancelling, its answer and its loss", async () => {
+  it("and that is under way has its progress, its cancelling, its answer and its loss", async () => {
     using ends = await sockets()
-    const asked = new Map([["h0", { method: "tools/call", answer: undefined }]])
-    const begun = new Begun({ socket: ends.near, asked, rest: Buffer.alloc(0) })
-    const next = messagesOf(begun)
+    const { begun, connection } = goOn(ends.near, "tools/call")
+    const next = messagesOf(connection)
     const far = messagesOf(ends.far)
-    say(begun, { id: 9, method: "tools/call" })
+    say(connection, { id: 9, method: "tools/call" })
     say(ends.far, { method: "notifications/progress", params: { progressToken: "h0", progress: 1 } })
     assert.deepInclude(await next(), { params: { progressToken: 9, progress: 1 } })
-    say(begun, { method: "notifications/cancelled", params: { requestId: 9 } })
+    say(connection, { method: "notifications/cancelled", params: { requestId: 9 } })
     assert.deepInclude(await far(), { params: { requestId: "h0" } })
     say(ends.far, { id: "h0", result: {} })
     assert.deepInclude(await next(), { id: 9, result: {} })
     ends.far.end()
     assert.isUndefined(await next())
+    assert.isUndefined(begun.takeLoss())
   })
 
-  it("that is lost before its call is made again is lost afterwards", async () => {
-    using ends = await sockets()
-    const asked = new Map([["h0", { method: "tools/call", answer: undefined }]])
-    const begun = new Begun({ socket: ends.near, asked, rest: Buffer.alloc(0) })
-    let hasEnded = false
-    const closed = new Promise<void>((resolve) =>
-      begun.once("end", () => void (hasEnded = true)).once("close", resolve).resume()
-    )
-    await new Promise((resolve) => ends.near.once("close", resolve) && ends.far.end())
-    assert.isFalse(hasEnded)
-    say(begun, { id: 1, method: "tools/call" })
-    await closed
-    assert.isTrue(hasEnded)
+  it("and that the daemon leaves to others is sent, once it is made again", async () => {
+    for (const isEarly of [true, false]) {
+      using ends = await sockets()
+      const { connection } = goOn(ends.near, "tools/call")
+      const next = messagesOf(connection)
+      const far = messagesOf(ends.far)
+      const leave = async () => {
+        say(ends.far, { id: "h0", error: notTaken })
+        say(ends.far, { method: "notifications/x" })
+        assert.deepInclude(await next(), { method: "notifications/x" })
+      }
+      if (isEarly) await leave()
+      say(connection, { id: 4, method: "tools/call", params: { name: "a" } })
+      if (!isEarly) await leave()
+      assert.deepInclude(await far(), { id: 4, method: "tools/call", params: { name: "a" } })
+      connection.destroy()
+    }
+  })
+
+  it("and that is lost before it is made again is lost then, once: it is not to be sent a second time", async () => {
+    for (const answer of [undefined, `{"jsonrpc":"2.0","id":"h0","result":{}}`]) {
+      using ends = await sockets()
+      const { begun, connection } = goOn(ends.near, "tools/call", answer)
+      const closed = new Promise((resolve) => connection.once("close", resolve).resume())
+      ends.far.end()
+      await closed
+      assert.deepStrictEqual([begun.takeLoss(), begun.takeLoss()], ["the daemon has ended", undefined])
+    }
+    const lost = new Begun({ _tag: "Lost", description: "why" })
+    assert.deepStrictEqual([lost.connection, lost.takeLoss(), lost.takeLoss()], [undefined, "why", undefined])
   })
 })

@@ -12,15 +12,14 @@
  * - There are 256 files at most: those that were not confirmed for the longest time go first.
  * - A file that cannot be written costs nothing but what it would have saved: `onFault` is told once.
  */
-import { createHmac, randomBytes } from "node:crypto"
 import * as fs from "node:fs"
-import * as os from "node:os"
 import * as path from "node:path"
 import process from "node:process"
 import { isNativeError } from "node:util/types"
 import { type CatalogueStore, decode, type Entry } from "./Catalogue.ts"
 import * as DaemonPlace from "./DaemonPlace.ts"
 import { identify, type ServerWish } from "./internal/identify.ts"
+import { hmac } from "./internal/sha256.ts"
 import * as RawMessage from "./RawMessage.ts"
 
 export interface CatalogueFilesOptions {
@@ -144,7 +143,7 @@ const directoryOf = (environment: Readonly<Record<string, string | undefined>>):
   const stated = environment["XDG_STATE_HOME"] ?? ""
   const state = path.isAbsolute(stated)
     ? stated
-    : path.join(environment["HOME"] || os.homedir(), ".local", "state")
+    : path.join(environment["HOME"] || process.getBuiltinModule("node:os").homedir(), ".local", "state")
   return path.join(state, "holdfast", "catalogue")
 }
 
@@ -163,10 +162,18 @@ const digestOf = (
   { directory: cwd = process.cwd(), environment = process.env, wants }: CatalogueFilesOptions
 ): (words: string | undefined) => string => {
   const secret = secretIn(directory)
-  const server = JSON.stringify(identify(wants, environment, cwd))
-  const own = createHmac("sha256", secret).update(server).digest("hex").slice(0, 32)
-  return (words) =>
-    words === undefined ? own : createHmac("sha256", secret).update(`${server}\n${words}`).digest("hex").slice(0, 32)
+  const { environment: given, text, ...rest } = identify(wants, environment, cwd)
+  const server = hmac(secret, JSON.stringify({ ...rest, long: sumOf(JSON.stringify([given, text])) }))
+  return (words) => (words === undefined ? server : hmac(secret, `${server}\n${words}`)).slice(0, 32)
+}
+
+/**
+ * Two sums of a long text, of which the second is of another writing of it. They are no digest, and only tell texts apart; what is
+ * made of them is one. To digest all of an environment by `hmac` would cost a shim two megabytes, for the compiler of a hot loop.
+ */
+const sumOf = (text: string): string => {
+  const { crc32 } = process.getBuiltinModule("node:zlib")
+  return `${text.length} ${crc32(text)} ${crc32(Buffer.from(text).toString("base64"))}`
 }
 
 /** Made by the first program that needs it. Of several at once one makes it. */
@@ -185,6 +192,8 @@ const secretIn = (directory: string): string => {
   const found = read()
   if (found !== undefined) return found
   const fresh = freshName(directory)
+  // Loaded once in the life of a user.
+  const { randomBytes } = process.getBuiltinModule("node:crypto")
   fs.writeFileSync(fresh, randomBytes(secretLength / 2).toString("hex"), { mode: 0o600, flag: "wx" })
   try {
     if (fs.statSync(file, { throwIfNoEntry: false })?.size === 0) fs.rmSync(file, { force: true })
@@ -239,8 +248,9 @@ const makeRoom = (directory: string): void => {
   }
 }
 
+/** No other program has it: of those with the same number one may be in a container, and none was started at the same nanosecond. */
 const freshName = (directory: string): string =>
-  path.join(directory, `new-${process.pid}-${randomBytes(6).toString("hex")}`)
+  path.join(directory, `new-${process.pid}-${process.hrtime.bigint().toString(36)}`)
 
 const namesIn = (directory: string): ReadonlyArray<string> => {
   try {

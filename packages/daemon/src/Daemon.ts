@@ -12,6 +12,7 @@
  * - A socket that something has removed is made again, and its sessions go on. Without its lock the daemon ends: it may not be alone.
  * - What one client says or breaks is its own session's.
  */
+import { Endpoint } from "@holdfast/mcp/Endpoint"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
@@ -44,11 +45,13 @@ import { availableMemory, isSameSecret, newSecret, processId } from "./internal/
 import * as Overview from "./internal/overview.ts"
 import { isNewer } from "./internal/ownVersion.ts"
 import * as ParkedCalls from "./internal/ParkedCalls.ts"
+import { plainUrl } from "./internal/plainUrl.ts"
 import * as ProcessMemory from "./internal/processMemory.ts"
 import { resolveWish } from "./internal/resolveWish.ts"
 import type { ControlOptions } from "./internal/sdk/controlServer.ts"
 import { serveControl } from "./internal/serveControl.ts"
 import { serveServer } from "./internal/serveServer.ts"
+import * as ToolCalls from "./internal/toolCalls.ts"
 import type { UrlServers, WantedUrl } from "./internal/urlServers.ts"
 import * as ServerPool from "./ServerPool.ts"
 import type { WantedServer } from "./ServerTarget.ts"
@@ -103,6 +106,7 @@ export const run = Effect.fnUntraced(
       digestOf: (server) => SharedServers.digestOf(place, server)
     })
     const calls = yield* CallLog.make(options.writeCalls ?? (() => {}), journal)
+    const toolCalls = ToolCalls.make({ pool, version, makesWay })
     const scope = yield* Effect.scope
     const { former } = options
     if (former !== undefined) {
@@ -121,7 +125,7 @@ export const run = Effect.fnUntraced(
     // Loaded when the first client asks for one.
     const urls = yield* Effect.cached(
       Effect.promise(() => import("./internal/urlServers.ts")).pipe(
-        Effect.flatMap(({ make }) => make),
+        Effect.flatMap(({ make }) => make(journal)),
         Effect.tap((made) => Effect.sync(() => void (urlServers = made))),
         Scope.provide(scope)
       )
@@ -185,7 +189,13 @@ export const run = Effect.fnUntraced(
       explain: pool.explain,
       operate: pool.operate
     }
-    const accepted: Hello.Answer = { holdfast: Hello.protocol, version, pid, ...(!makesWay && { stays: true }) }
+    const accepted: Hello.Answer = {
+      holdfast: Hello.protocol,
+      version,
+      pid,
+      calls: true,
+      ...(!makesWay && { stays: true })
+    }
 
     /** `isFormer`: by the socket of a daemon that has made way, where it is asked of itself only. */
     const serve = (socket: net.Socket, isFormer: boolean): Effect.Effect<void> =>
@@ -244,7 +254,8 @@ export const run = Effect.fnUntraced(
                 calls,
                 journal,
                 parked,
-                runForDaemon
+                runForDaemon,
+                toolCalls
               })
             }),
           () =>
@@ -377,5 +388,7 @@ const describe = ({ directory, pid, program, wants }: Hello.Hello): SessionStatu
     ? ofItself
     : "server" in wants
     ? wants.server
+    : "http" in wants
+    ? wants.name ?? plainUrl(Endpoint.http(wants.http))
     : [wants.endpoint.command, ...wants.endpoint.args].join(" ")
 })

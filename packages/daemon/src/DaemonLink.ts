@@ -1,13 +1,13 @@
 /**
- * A command's server through the daemon, as a link for `@holdfast/mcp`: for programs that ask something and end.
+ * A server through the daemon, as a link for `@holdfast/mcp`: for programs that ask something and end.
  *
  * Promises
- * - The daemon is started if there is none. Where none can run the command is started directly, and `onDirect` is told why, once.
+ * - The daemon is started if there is none. Where none can run the server is reached directly, and `onDirect` is told why, once.
  * - What the daemon knows of a lost request is what the link tells of it: one that was not carried out is sent again, one that may have
  *   run only as for any other link.
  * - A daemon that dies is a lost connection: the next one is asked.
  */
-import { Endpoint, type StdioEndpoint } from "@holdfast/mcp/Endpoint"
+import { Endpoint } from "@holdfast/mcp/Endpoint"
 import type { Link, LinkClosed, LinkReceiver, OpenOwnLink, Outbound } from "@holdfast/mcp/Link"
 import * as StreamLink from "@holdfast/mcp/StreamLink"
 import type * as JsonRpc from "@holdfast/protocol/JsonRpc"
@@ -28,22 +28,36 @@ export interface DaemonLinkOptions {
   readonly use?: Hello.Use | undefined
   /** Told when a server is started without the daemon, with the reason. */
   readonly onDirect: (why: string) => Effect.Effect<void>
-  /** A session with this server that has begun already: the first connection. Default: each is made anew. */
-  readonly first?: Duplex | undefined
+  /** What another part of the program has begun with this server already. Default: nothing. */
+  readonly begun?: BegunCall | undefined
 }
 
-/** The endpoint, reached through the daemon. */
-export const through = (endpoint: StdioEndpoint, options: DaemonLinkOptions): StdioEndpoint => {
-  let { first } = options
-  const open: OpenOwnLink = ({ maxMessageBytes, server }, receiver, direct) => {
-    const { args, command, cwd, inheritEnv } = endpoint
-    const env = Object.fromEntries(
-      Object.entries(endpoint.env).map(([name, value]) => [name, String(Redacted.value(value))])
-    )
+/** A call of a tool that was sent before there was a link. */
+export interface BegunCall {
+  /** The session on which it was: the first connection. Undefined: there is none any more. */
+  readonly connection: Duplex | undefined
+  /** Why it was lost, if it was, once: the next call of a tool is that one, and has its fate. */
+  readonly takeLoss: () => string | undefined
+}
+
+/** The endpoint, reached through the daemon. One whose credentials come from this program is reached directly. */
+export const through = (endpoint: Endpoint, options: DaemonLinkOptions): Endpoint =>
+  endpoint._tag === "Stdio"
+    ? Endpoint.stdio({ ...endpoint, open: opener(endpoint, options) })
+    : endpoint.authorizer !== undefined
+    ? endpoint
+    : endpoint._tag === "Http"
+    ? Endpoint.http({ ...endpoint, open: opener(endpoint, options) })
+    : Endpoint.sse({ ...endpoint, open: opener(endpoint, options) })
+
+const opener = (endpoint: Endpoint, options: DaemonLinkOptions): OpenOwnLink => {
+  const { begun } = options
+  let first = begun?.connection
+  return ({ maxMessageBytes, server }, receiver, direct) => {
     const dialled = Effect.tryPromise({
       try: (signal) =>
         DaemonClient.connect({
-          wants: options.wants ?? { endpoint: { command, args, cwd, env, inheritEnv }, name: server },
+          wants: options.wants ?? wishFor(endpoint, server),
           program: options.program,
           use: options.use ?? "once",
           signal
@@ -63,7 +77,7 @@ export const through = (endpoint: StdioEndpoint, options: DaemonLinkOptions): St
     return Effect.matchEffect(connected, {
       onFailure: (why) => Effect.andThen(options.onDirect(why), direct),
       onSuccess: ({ socket }) => {
-        const requests = new Requests(server, receiver)
+        const requests = new Requests(server, receiver, begun)
         const ended = Effect.callback<LinkClosed>((resume) => {
           socket.once(
             "close",
@@ -88,7 +102,19 @@ export const through = (endpoint: StdioEndpoint, options: DaemonLinkOptions): St
       }
     })
   }
-  return Endpoint.stdio({ ...endpoint, open })
+}
+
+/** The endpoint as it is. */
+const wishFor = (endpoint: Endpoint, name: string): Hello.Wish => {
+  const plain = (values: Readonly<Record<string, Redacted.Redacted>>) =>
+    // A value of an endpoint's is a text, redacted.
+    Object.fromEntries(Object.entries(values).map(([key, value]) => [key, String(Redacted.value(value))]))
+  if (endpoint._tag !== "Stdio") {
+    const transport = endpoint._tag === "Sse" ? "sse" as const : "http" as const
+    return { http: { url: endpoint.url, transport, headers: plain(endpoint.headers) }, name }
+  }
+  const { args, command, cwd, env, inheritEnv } = endpoint
+  return { endpoint: { command, args, cwd, env: plain(env), inheritEnv }, name }
 }
 
 /** Knows whose answer comes, so that a loss that the daemon tells of is one of the link. */
@@ -97,12 +123,19 @@ class Requests implements LinkReceiver {
   readonly #receiver: LinkReceiver
   readonly #open = new Map<JsonRpc.RequestId, Outbound>()
 
-  constructor(server: string, receiver: LinkReceiver) {
+  readonly #begun: BegunCall | undefined
+
+  constructor(server: string, receiver: LinkReceiver, begun: BegunCall | undefined) {
     this.#server = server
     this.#receiver = receiver
+    this.#begun = begun
   }
 
   post(link: Link, outbound: Outbound): void {
+    const loss = outbound.method === "tools/call" ? this.#begun?.takeLoss() : undefined
+    if (loss !== undefined) {
+      return outbound.onFailure({ _tag: "Lost", delivery: "Unknown", description: this.#without(loss) })
+    }
     if (outbound.id !== undefined) this.#open.set(outbound.id, outbound)
     link.post(outbound)
   }

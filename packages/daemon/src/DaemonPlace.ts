@@ -12,7 +12,6 @@
  * - What is wrong is a `DaemonRefusal` with a sentence that names the path and says what to do.
  */
 import * as fs from "node:fs"
-import * as os from "node:os"
 import * as path from "node:path"
 import process from "node:process"
 import { isNativeError } from "node:util/types"
@@ -131,7 +130,8 @@ const directoryOf = (environment: NonNullable<PlaceOptions["environment"]>, user
 export const stateOf = (environment: NonNullable<PlaceOptions["environment"]>): string => {
   const stated = environment["XDG_STATE_HOME"] ?? ""
   if (path.isAbsolute(stated)) return path.join(stated, "holdfast")
-  const home = environment["HOME"] || os.homedir()
+  // Few need it, and most programs that ask are to be quick.
+  const home = environment["HOME"] || process.getBuiltinModule("node:os").homedir()
   return path.join(home, ".local", "state", "holdfast")
 }
 

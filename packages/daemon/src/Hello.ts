@@ -24,12 +24,23 @@ export interface WantedCommand {
   readonly inheritEnv?: boolean | undefined
 }
 
+/** A server behind a url, as the client would reach it. */
+export interface WantedHttp {
+  /** Absolute, `http:` or `https:`. */
+  readonly url: string
+  /** Default: `http`, Streamable HTTP. `sse`: the older transport. */
+  readonly transport?: "http" | "sse" | undefined
+  readonly headers?: Readonly<Record<string, string>> | undefined
+}
+
 /** What a client wants to talk to. */
 export type Wish =
   /** A server by its name in a config file, whose path is absolute. */
   | { readonly server: string; readonly config: string }
   /** A server by what it is; the name is for messages. */
   | { readonly endpoint: WantedCommand; readonly name?: string | undefined }
+  /** A server behind a url by what it is; the name is for messages. */
+  | { readonly http: WantedHttp; readonly name?: string | undefined }
   /** The daemon itself. */
   | { readonly daemon: true }
 
@@ -63,6 +74,8 @@ export type Answer =
     readonly pid: number
     /** True: it makes way for no newer one. It was started by a supervisor, which would only start it again. */
     readonly stays?: boolean | undefined
+    /** True: it knows `CallRequest`. */
+    readonly calls?: boolean | undefined
   }
   | { readonly holdfast: number; readonly error: { readonly code: RefusalCode; readonly message: string } }
 
@@ -101,24 +114,31 @@ export const decodeHello = (line: string): Hello | string => {
 export const decodeAnswer = (line: string): Answer | undefined => {
   const value = objectIn(line)
   if (value === undefined || typeof value["holdfast"] !== "number") return undefined
-  const { error, holdfast, pid, stays, version } = value
+  const { calls, error, holdfast, pid, stays, version } = value
   if (isMembers(error) && typeof error["message"] === "string") {
     return { holdfast, error: { code: codeOf(error["code"]), message: error["message"] } }
   }
   if (typeof version !== "string" || typeof pid !== "number") return undefined
-  return { holdfast, version, pid, ...(stays === true && { stays }) }
+  return { holdfast, version, pid, ...(calls === true && { calls }), ...(stays === true && { stays }) }
 }
 
 const wishOf = (wants: unknown): Wish | string => {
   if (!isMembers(wants)) return "an object is missing"
   if (wants["daemon"] === true) return { daemon: true }
-  const { config, endpoint, name, server } = wants
+  const { config, endpoint, http, name, server } = wants
   if (typeof server === "string") {
     return typeof config === "string" && config.startsWith("/")
       ? { server, config }
       : "config: an absolute path is missing"
   }
-  if (!isMembers(endpoint)) return "neither server nor endpoint nor daemon"
+  const named = { name: typeof name === "string" ? name : undefined }
+  if (isMembers(http)) {
+    const { headers, transport, url } = http
+    if (typeof url !== "string" || !/^https?:/i.test(url)) return "http.url: an absolute url is missing"
+    if (headers !== undefined && !isTexts(headers)) return "http.headers: no object of texts"
+    return { http: { url, transport: transport === "sse" ? "sse" : "http", headers }, ...named }
+  }
+  if (!isMembers(endpoint)) return "neither server nor endpoint nor http nor daemon"
   const { args, command, cwd, env, inheritEnv } = endpoint
   if (typeof command !== "string") return "endpoint.command: a text is missing"
   if (!Array.isArray(args) || !args.every((arg) => typeof arg === "string")) return "endpoint.args: texts are missing"
@@ -126,7 +146,7 @@ const wishOf = (wants: unknown): Wish | string => {
   if (env !== undefined && !isTexts(env)) return "endpoint.env: no object of texts"
   return {
     endpoint: { command, args, cwd, env, inheritEnv: inheritEnv === true },
-    name: typeof name === "string" ? name : undefined
+    ...named
   }
 }
 

@@ -66,6 +66,7 @@ export class ServerMux {
   readonly #requests = new Map<number, Request>()
   #nextId: number
   #isClean = true
+  #toolChanges = 0
   /** What the server was told last, though it may not have answered yet. Undefined: that is not known. */
   #level: LogLevels.LogLevel | undefined
 
@@ -77,6 +78,11 @@ export class ServerMux {
 
   get sessions(): number {
     return this.#sessions.size
+  }
+
+  /** How often the server has told that its tools are others. */
+  get toolChanges(): number {
+    return this.#toolChanges
   }
 
   /** Requests of sessions that the server has not answered. */
@@ -211,6 +217,7 @@ export class ServerMux {
   }
 
   #told(message: RawMessage.RawMessage): void {
+    if (message.method === "notifications/tools/list_changed") this.#toolChanges++
     if (message.method === "notifications/progress") {
       const request = this.#requestAt(message, RawMessage.paths.progress)
       if (request?.progressToken === undefined) return

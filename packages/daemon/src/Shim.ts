@@ -6,7 +6,6 @@
  * socket for that.
  */
 import * as LineFraming from "@holdfast/protocol/LineFraming"
-import { randomBytes } from "node:crypto"
 import type { Socket } from "node:net"
 import * as path from "node:path"
 import type { Readable, Writable } from "node:stream"
@@ -76,7 +75,7 @@ export const run = (options: ShimOptions): Promise<void> =>
         const timer = setTimeout(run, millis).unref()
         return () => clearTimeout(timer)
       },
-      newId: () => randomBytes(9).toString("base64url")
+      newId: () => process.getBuiltinModule("node:crypto").randomBytes(9).toString("base64url")
     })
     const hear = (line: string): void => long === undefined ? session.hostSaid(line) : long.hostSaid(line)
     const finish = (): void => {
@@ -136,7 +135,9 @@ const memoryOf = (options: ShimOptions): Catalogue | undefined => {
 }
 
 const nameOf = (wants: ShimOptions["wants"]): string =>
-  "server" in wants ? wants.server : wants.name ?? path.basename(wants.endpoint.command)
+  "server" in wants
+    ? wants.server
+    : wants.name ?? ("http" in wants ? wants.http.url : path.basename(wants.endpoint.command))
 
 const open = (
   options: ShimOptions,

@@ -35,4 +35,37 @@ describe("a server that is greeted", () => {
       assert.strictEqual(said.length, isAnswer ? 2 : 1)
     })
   }
+
+  it("that does not know what it is offered is offered less, as long as that is the reason", () => {
+    const [question] = RawMessage.read(
+      `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"capabilities":{"elicitation":{"form":{},"url":{}}}}}`
+    )
+    const said: Array<string> = []
+    const fates: Array<string> = []
+    const greeter = new Greeter({
+      // `read` gives no texts for what it can read.
+      question: question as RawMessage.RawMessage,
+      toServer: (text) => void said.push(text),
+      onGreeted: () => void fates.push("greeted"),
+      onRefused: ({ text }) => void fates.push(text)
+    })
+    greeter.begin()
+    const refuse = (message: string): string => {
+      const { id } = JSON.parse(said.at(-1) ?? "")
+      const refusal = JSON.stringify({ jsonrpc: "2.0", id, error: { code: -32603, message } })
+      greeter.serverSaid(refusal)
+      return refusal
+    }
+    refuse("Unrecognized field \"form\" (class McpSchema$ClientCapabilities$Elicitation), not marked as ignorable")
+    refuse("Unrecognized field \"elicitation\" (class McpSchema$ClientCapabilities), not marked as ignorable")
+    assert.deepStrictEqual(said.map((text) => JSON.parse(text).params.capabilities), [
+      { elicitation: { form: {}, url: {} } },
+      { elicitation: {} },
+      {}
+    ])
+    assert.strictEqual(new Set(said.map((text) => JSON.parse(text).id)).size, 3)
+    assert.deepStrictEqual(fates, [])
+    const last = refuse("Unrecognized field \"clientInfo\"")
+    assert.deepStrictEqual(fates, [last])
+  })
 })

@@ -50,6 +50,22 @@ describe("a server behind a url", () => {
     const lonely = await connect("gone")
     const { error, id } = JSON.parse(await lonely.greet())
     assert.deepStrictEqual([id, error.data], [0, { reason: "Unreachable", delivery: "NotSent" }])
+    const { tries: [failed] } = await DaemonControl.history("gone", home.place())
+    assert.deepInclude(failed, { outcome: "failed", failedStep: "handshake", reason: "Unreachable" })
+    const { overview = [] } = await DaemonControl.status(home.place())
+    assert.deepStrictEqual(
+      overview.map(({ catalogue, eras, name, origin, tools }) => ({ catalogue, eras, name, origin, tools })),
+      [
+        {
+          catalogue: "used",
+          eras: ["legacy"],
+          name: "web",
+          origin: { from: "config", file: config },
+          tools: undefined
+        },
+        { catalogue: "configured", eras: [], name: "gone", origin: { from: "config", file: config }, tools: undefined }
+      ]
+    )
     for (const host of [first, second, other, lonely]) host.leave()
   })
 })

@@ -470,3 +470,32 @@ describe("a handshake that is refused for now", () => {
       assert.deepStrictEqual(methods(), ["initialize"])
     }))
 })
+
+describe("what is offered to a server that does not know it", () => {
+  const unknown = (field: string): string =>
+    `Unrecognized field "${field}" (class io.modelcontextprotocol.spec.McpSchema$ClientCapabilities), not marked as ignorable`
+  const capabilitiesIn = ({ params }: SpyFrame): unknown =>
+    typeof params === "object" && params !== null && "capabilities" in params ? params.capabilities : undefined
+
+  // https://github.com/modelcontextprotocol/java-sdk/issues/724, https://github.com/oracle/mcp/issues/215
+  for (const status of [200, 400]) {
+    it.live(`is less, until it takes it: an error with status ${status}`, () =>
+      Effect.gen(function*() {
+        const offered: Array<unknown> = []
+        const { server } = yield* serving({
+          "server/discover": saying(404),
+          initialize: (response, frame) => {
+            offered.push(capabilitiesIn(frame))
+            const said = JSON.stringify(capabilitiesIn(frame))
+            const field = said.includes("form") ? "form" : said.includes("elicitation") ? "elicitation" : undefined
+            if (field === undefined) return accepting(accepted())(response, frame)
+            refusing({ code: -32603, message: unknown(field) }, status)(response, frame)
+          }
+        })
+        yield* connect(server, {
+          handlers: { elicitation: () => Effect.succeed({ action: "cancel" }), elicitationModes: ["form", "url"] }
+        })
+        assert.deepStrictEqual(offered, [{ elicitation: { form: {}, url: {} } }, { elicitation: {} }, {}])
+      }))
+  }
+})

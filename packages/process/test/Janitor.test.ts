@@ -5,14 +5,11 @@ import * as fs from "node:fs"
 import * as path from "node:path"
 import * as Ledger from "../src/internal/Ledger.ts"
 import * as Orphans from "../src/internal/Orphans.ts"
-import * as ProcFs from "../src/internal/ProcFs.ts"
-import * as TagWalk from "../src/internal/TagWalk.ts"
+import * as Runtime from "../src/internal/Runtime.ts"
 import * as Janitor from "../src/Janitor.ts"
 import * as Bystander from "./support/Bystander.ts"
 import { eventually } from "./support/Child.ts"
 import * as TemporaryFolder from "./support/TemporaryFolder.ts"
-
-const walk = TagWalk.make(ProcFs)
 
 interface Written {
   readonly pid: number
@@ -41,7 +38,7 @@ const make = Effect.gen(function*() {
     sweep: Effect.suspend(() => Orphans.sweep({ directory, self: "" })).pipe(
       Effect.provide(Logger.layer([logger]))
     ),
-    look: Effect.suspend(() => Orphans.look({ directory, self: "", walk }))
+    look: Effect.suspend(() => Orphans.look({ directory, self: "", walk: Runtime.walk }))
   }
 })
 

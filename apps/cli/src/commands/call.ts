@@ -1,25 +1,22 @@
 /**
  * `holdfast call <server> <tool> key=value…`: one tool call, its text on stdout.
  */
+import type { Given } from "@holdfast/daemon/ArgumentReadings"
 import type { McpConfig } from "@holdfast/mcp/McpConfig"
-import { McpConnections } from "@holdfast/mcp/McpConnections"
+import { type CallOptions, McpConnections } from "@holdfast/mcp/McpConnections"
 import { McpRuntimeError, ToolDisabled } from "@holdfast/mcp/McpRuntimeError"
-import type * as Messages from "@holdfast/mcp/Messages"
 import * as ModelView from "@holdfast/mcp/ModelView"
 import * as ToolFilter from "@holdfast/mcp/ToolFilter"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { ExitCode } from "../ExitCode.ts"
 import { findTool } from "../FindTool.ts"
-import { whoseResult } from "../LostResult.ts"
+import * as Parking from "../Parking.ts"
 import * as Questions from "../Questions.ts"
 import * as Report from "../Report.ts"
 import * as SaveOutput from "../SaveOutput.ts"
-import { Shell } from "../Shell.ts"
-import * as ShowResult from "../ShowResult.ts"
+import * as ShowCall from "../ShowCall.ts"
 import * as Source from "../Source.ts"
-import { printable, styleOf } from "../Style.ts"
 import * as ToolArguments from "../ToolArguments.ts"
 import * as ToolWords from "../ToolWords.ts"
 import * as Waiting from "../Waiting.ts"
@@ -30,6 +27,8 @@ export interface CallInput extends Source.SourceInput, Questions.QuestionsInput 
   readonly deadline: Option.Option<Duration.Duration>
   readonly idempotent: boolean
   readonly unchecked: boolean
+  /** A question that cannot be asked here is kept, and the call with it. */
+  readonly park: boolean
   readonly output: Option.Option<string>
   /** Server and tool, in one word or two, then the arguments. */
   readonly words: ReadonlyArray<string>
@@ -46,13 +45,15 @@ export const run = Effect.fnUntraced(function*(input: CallInput) {
   const given = yield* ToolWords.read({ words, json: Option.getOrUndefined(input.args) })
   yield* refuseHidden(source.config, server, tool)
   const target = yield* SaveOutput.prepare(input.output)
+  if (input.park) yield* Parking.check(source.config, server, input.direct || input["no-reuse"])
   // Only the server that is called: nothing of the others is looked at.
   const config = Source.only(source.config, [server])
   return yield* Effect.scoped(Effect.gen(function*() {
     const waiting = yield* Waiting.make
     const questions = yield* Questions.make(input, waiting, tool)
     return yield* questions.during(call(input, config, server, tool, given, waiting)).pipe(
-      Effect.flatMap((result) => show(input, target, `${server}.${tool}`, result)),
+      Effect.tap((result) => Parking.refuseParked(server, tool, result)),
+      Effect.flatMap((result) => ShowCall.show({ ...input, target }, `${server}.${tool}`, result)),
       // Said while the server still lives: ending it may take seconds, and the user should not wait for them.
       Effect.catch((error) => Report.ending(error, input.json)),
       Effect.provide(
@@ -75,7 +76,7 @@ const call = Effect.fnUntraced(function*(
   config: McpConfig,
   server: string,
   name: string,
-  given: ToolWords.Given,
+  given: Given,
   waiting: Waiting.Waiting
 ) {
   const mcp = yield* McpConnections
@@ -92,32 +93,14 @@ const call = Effect.fnUntraced(function*(
     input.unchecked ? asking : Effect.scoped(Effect.andThen(Effect.forkScoped(ToolArguments.prepare), asking))
   )
   waiting.say(`waiting for ${server}.${name}`)
-  return yield* mcp.callTool(server, { name, arguments: values }, {
+  const options: CallOptions = {
     // One budget for both questions.
     deadline: deadline === undefined ? undefined : Duration.max(Duration.subtract(deadline, spent), Duration.millis(1)),
     // Said: the word counts. Not said: the tool's own hints do, unless its list is not to be asked for.
     idempotent: input.idempotent || input.unchecked ? input.idempotent : undefined,
     onProgress: (progress) => waiting.progress(`${server}.${name}`, progress)
-  })
-})
-
-const show = Effect.fnUntraced(function*(
-  { json }: CallInput,
-  target: SaveOutput.Target | undefined,
-  name: string,
-  result: Messages.CallToolResult
-) {
-  const { stderr } = yield* Shell
-  const isError = result.isError === true
-  if (isError && !json) {
-    const why = printable(ModelView.textOf(result)).trim() || "it does not say why"
-    yield* stderr.write(`${styleOf(stderr).red("holdfast:")} ${name} failed: ${why}\n`)
-    return ExitCode.toolError
   }
-  yield* ShowResult.show({
-    blocks: result.content,
-    textOf: (isLeft) => ModelView.textOf({ ...result, content: result.content.filter(isLeft) }),
-    toJson: (content) => ({ ...result, content })
-  }, { json, target, lost: whoseResult(name) })
-  return isError ? ExitCode.toolError : ExitCode.ok
+  return input.park
+    ? yield* Parking.call(mcp, server, { name, arguments: values }, options)
+    : yield* mcp.callTool(server, { name, arguments: values }, options)
 })

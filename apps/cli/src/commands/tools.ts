@@ -1,6 +1,7 @@
 /**
  * `holdfast tools [server]`: what can be called; `holdfast tools server.tool`: one tool, its arguments, and how it is called.
  */
+import { InputSchema } from "@holdfast/daemon/InputSchema"
 import type * as Messages from "@holdfast/mcp/Messages"
 import * as ModelView from "@holdfast/mcp/ModelView"
 import * as Effect from "effect/Effect"
@@ -8,7 +9,6 @@ import * as Option from "effect/Option"
 import type { FoundConfig } from "../ConfigSearch.ts"
 import { exampleOf } from "../ExampleCall.ts"
 import { findTool } from "../FindTool.ts"
-import { InputSchema } from "../InputSchema.ts"
 import * as Report from "../Report.ts"
 import * as ServerLists from "../ServerLists.ts"
 import { Shell } from "../Shell.ts"

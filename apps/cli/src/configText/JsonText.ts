@@ -76,7 +76,11 @@ const replacing = (node: Node, text: string): Edit => ({ from: node.offset, to: 
 const parseRoot = (text: string): Node => {
   const errors: Array<{ error: number; offset: number; length: number }> = []
   const root = parseTree(text, errors, { allowTrailingComma: true, disallowComments: false })
-  if (root === undefined || errors.length > 0) throw new Unchangeable({ message: "it is no JSON" })
+  const [fault] = errors
+  if (root === undefined || fault !== undefined) {
+    const line = text.slice(0, fault?.offset ?? 0).split(/\r\n|\n|\r/).length
+    throw new Unchangeable({ message: `it is no JSON, near line ${line}` })
+  }
   return root
 }
 
@@ -113,7 +117,7 @@ const commaAfter = (text: string, node: Node): number | undefined => {
   const scanner = createScanner(text, true)
   scanner.setPosition(endOf(node))
   scanner.scan()
-  return scanner.getTokenValue() === "," ? scanner.getPosition() : undefined
+  return text[scanner.getTokenOffset()] === "," ? scanner.getPosition() : undefined
 }
 
 /** Where the last sign before the end of an object stands: comments count. */
@@ -125,8 +129,8 @@ const contentEnd = (text: string, object: Node): number => {
   scanner.setPosition(end)
   while (scanner.getPosition() < endOf(object) - 1) {
     scanner.scan()
-    const value = scanner.getTokenValue()
-    if (scanner.getPosition() < endOf(object) && value.trim() !== "") end = scanner.getPosition()
+    const token = text.slice(scanner.getTokenOffset(), scanner.getPosition())
+    if (scanner.getPosition() < endOf(object) && token.trim() !== "") end = scanner.getPosition()
   }
   return end
 }

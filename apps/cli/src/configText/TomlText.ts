@@ -94,7 +94,7 @@ const parse = (text: string): AST.TOMLProgram => {
   } catch (error) {
     const { lineNumber } = Object(error)
     throw new Unchangeable({
-      message: `it is no TOML${lineNumber === undefined ? "" : `, from line ${lineNumber} on`}`
+      message: `it is no TOML${lineNumber === undefined ? "" : `, near line ${lineNumber}`}`
     })
   }
 }

@@ -18,7 +18,7 @@ export const read = (text: string): ConfigText => {
   const document = parseDocument(text)
   const [fault] = document.errors
   if (fault !== undefined) {
-    throw new Unchangeable({ message: `it is no YAML, from line ${fault.linePos?.[0].line ?? 1} on` })
+    throw new Unchangeable({ message: `it is no YAML, near line ${fault.linePos?.[0].line ?? 1}` })
   }
   const eol = lineEndOf(text)
   const rangeOf = (path: Path): readonly [from: number, to: number] => {

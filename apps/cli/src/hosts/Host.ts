@@ -45,7 +45,9 @@ export interface Host {
   readonly format: Format
   readonly files: (place: HostPlace) => ReadonlyArray<HostFile>
   /** In the order in which they count. Those that are not there are passed over. */
-  readonly containers: (place: HostPlace) => ReadonlyArray<Container>
+  readonly containers: (place: HostPlace, document: unknown) => ReadonlyArray<Container>
+  /** Where else there are servers, for other projects of the user's: they are adopted, too, and not imported. */
+  readonly elsewhere?: (document: unknown) => ReadonlyArray<Path>
   /** What `timeout` counts. */
   readonly timeout: "milliseconds" | "seconds"
   /** `$NAME` stands for an environment variable. */

@@ -1,4 +1,5 @@
 /** Claude Code: the user's servers and those of one project in `~/.claude.json`, and the project's own file. */
+import { isMembers } from "../configText/ConfigText.ts"
 import { type Host, json } from "./Host.ts"
 
 export const claudeCode: Host = {
@@ -13,5 +14,9 @@ export const claudeCode: Host = {
   containers: ({ directory }) => [
     { path: ["projects", directory, "mcpServers"], scope: "project" },
     { path: ["mcpServers"] }
-  ]
+  ],
+  elsewhere: (document) => {
+    const projects = isMembers(document) ? document["projects"] : undefined
+    return isMembers(projects) ? Object.keys(projects).map((project) => ["projects", project, "mcpServers"]) : []
+  }
 }

@@ -17,7 +17,7 @@ export const goose: Host = {
   }],
   containers: under("extensions"),
   adjust: (entry) => {
-    const { available_tools, bundled, cmd, env_keys, envs, type, uri, ...rest } = entry
+    const { available_tools, cmd, env_keys, envs, type, uri, ...rest } = entry
     if (cmd === undefined && uri === undefined) return "it is built into Goose"
     const keys = Array.isArray(env_keys) ? env_keys.map(String) : []
     const env = { ...Object.fromEntries(keys.map((key) => [key, `\${${key}}`])), ...(isMembers(envs) ? envs : {}) }

@@ -26,7 +26,7 @@ export const opencode: Host = {
         // A number is what the list of tools may take.
         ...(isMembers(timeout) ? { timeout: timeout["request"], connectionTimeout: timeout["startup"] } : {})
       },
-      notes: []
+      notes: typeof timeout === "number" ? ["left out: timeout, which is for the list of tools there"] : []
     }
   }
 }

@@ -20,7 +20,7 @@ export const zed: Host = {
   ],
   containers: under("context_servers"),
   adjust: (entry) => {
-    const { command, source, ...rest } = entry
+    const { command, ...rest } = entry
     if (command === undefined && rest["url"] === undefined) {
       return "it is an extension of Zed, which knows the command"
     }

@@ -1,52 +1,68 @@
 /**
- * Wraps the platform: a session with a server that the hot path has begun, as the whole program goes on with it.
+ * Wraps the platform: a call that the hot path has begun, as the whole program goes on with it.
  *
- * To the whole program it is a new connection. What the hot path has asked already is not asked again: the first question of a kind is
- * answered by what came for it, at once or when it comes. So a call that is under way is never sent twice, and what becomes of it
- * (progress, its loss) is told as of any other.
+ * To the whole program its session is a new connection. What the hot path has asked already is not asked again: the first question of its kind
+ * is answered by what came for it, at once or when it comes. So a call that is under way is never sent twice, and what becomes of it
+ * (progress, its loss) is told as of any other. One that the daemon leaves to others is sent now.
  */
+import { notTaken } from "@holdfast/daemon/CallRequest"
+import type { BegunCall } from "@holdfast/daemon/DaemonLink"
+import { isOurs } from "@holdfast/daemon/DeliveryError"
 import * as RawMessage from "@holdfast/daemon/RawMessage"
 import * as LineFraming from "@holdfast/protocol/LineFraming"
 import type { Socket } from "node:net"
 import { Duplex } from "node:stream"
-import type { Asked } from "./HotCall.ts"
+import type { Session } from "./hotMain.ts"
+import { daemonEnded } from "./PlainAnswer.ts"
 
-export interface BegunOptions {
-  /** It has no listeners left. */
-  readonly socket: Socket
-  /** By the ids of the hot path. */
-  readonly asked: ReadonlyMap<string, Asked>
-  /** What came and was not read: the beginning of a line. */
-  readonly rest: Buffer
+/** For the servers of the whole program. */
+export class Begun implements BegunCall {
+  readonly connection: Duplex | undefined
+  #loss: string | undefined
+
+  constructor(session: Session) {
+    if (session._tag === "Lost") this.#loss = session.description
+    else {
+      this.connection = new BegunSession(session, () => {
+        this.#loss = daemonEnded
+      })
+    }
+  }
+
+  takeLoss(): string | undefined {
+    const loss = this.#loss
+    this.#loss = undefined
+    return loss
+  }
 }
 
-export class Begun extends Duplex {
+class BegunSession extends Duplex {
   readonly #socket: Socket
-  /** Questions of the hot path that have not been asked again, by their methods. */
-  readonly #asked = new Map<string, { readonly id: string; answer: RawMessage.RawMessage | undefined }>()
-  /** The new ids, as they are written, of those that have and wait for their answers: by `keyOf` of the old ones. */
-  readonly #renamed = new Map<string, string>()
+  /** The question of the hot path, until it has been asked again. */
+  #asked: { readonly id: string; readonly method: string; answer: RawMessage.RawMessage | undefined } | undefined
+  /** The question of the client, if it has and waits for its answer. */
+  #renamed: { readonly old: string; readonly id: string; readonly question: RawMessage.RawMessage } | undefined
   readonly #fromClient = linesOf((line) => this.#clientSaid(line))
-  /** The server has been told that it is known. */
-  #isInitialized = false
-  #hasEnded = false
+  readonly #onLoss: () => void
 
-  constructor({ asked, rest, socket }: BegunOptions) {
+  constructor({ asked: { answer, id, method }, rest, socket }: Extract<Session, { _tag: "Open" }>, onLoss: () => void) {
     super({ allowHalfOpen: false })
     this.#socket = socket
-    for (const [id, { answer, method }] of asked) {
-      this.#asked.set(method, { id: JSON.stringify(id), answer: answer === undefined ? undefined : messageOf(answer) })
-    }
-    this.#isInitialized = this.#asked.has("initialize")
+    this.#onLoss = onLoss
+    this.#asked = { id: JSON.stringify(id), method, answer: answer === undefined ? undefined : messageOf(answer) }
     const fromServer = linesOf((line) => this.#serverSaid(line))
     fromServer.push(rest)
     const end = (): void => {
-      this.#hasEnded = true
-      this.#finish()
+      // The call is not to be sent again, when it is made.
+      if (this.#asked?.method === "tools/call") {
+        this.#asked = undefined
+        this.#onLoss()
+      }
+      this.push(null)
     }
-    socket.on("data", (chunk: Buffer) => fromServer.push(chunk)).once("end", end).once("close", end)
+    socket.on("data", (chunk: Buffer) => fromServer.push(chunk)).once("end", end)
     if (socket.destroyed) end()
-    else socket.resume()
+    else socket.once("close", end).resume()
   }
 
   override _read(): void {}
@@ -71,54 +87,52 @@ export class Begun extends Duplex {
   #clientSaid(line: string): void {
     const message = messageOf(line)
     const { id, method = "" } = message
-    const known = this.#asked.get(method)
-    if (known !== undefined && id !== undefined) {
-      this.#asked.delete(method)
-      if (known.answer === undefined) this.#renamed.set(RawMessage.keyOf(known.id), id)
-      else this.#push(RawMessage.replaced(known.answer, [[RawMessage.paths.id, id]]))
-      return this.#finish()
-    }
-    if (method === "notifications/initialized" && this.#isInitialized) {
-      this.#isInitialized = false
+    const asked = this.#asked
+    if (asked !== undefined && asked.method === method && id !== undefined) {
+      this.#asked = undefined
+      if (asked.answer !== undefined) return this.#push(RawMessage.replaced(asked.answer, [[RawMessage.paths.id, id]]))
+      this.#renamed = { old: asked.id, id, question: message }
       return
     }
-    const cancelled = RawMessage.textAt(message, RawMessage.paths.cancelled)
-    const [old] = [...this.#renamed].find(([, id]) => id === cancelled) ?? []
-    const sent = method !== "notifications/cancelled" || old === undefined
-      ? message
-      : RawMessage.replaced(message, [[RawMessage.paths.cancelled, `${old}"`]])
-    if (this.#socket.writable) this.#socket.write(`${sent.text}\n`)
+    const renamed = this.#renamed
+    const isOfCall = renamed !== undefined && method === "notifications/cancelled" &&
+      RawMessage.textAt(message, RawMessage.paths.cancelled) === renamed.id
+    this.#send(isOfCall ? RawMessage.replaced(message, [[RawMessage.paths.cancelled, renamed.old]]) : message)
   }
 
   #serverSaid(line: string): void {
     const message = messageOf(line)
     const { id, kind, method } = message
-    if (kind === "response" && id !== undefined) {
-      const key = RawMessage.keyOf(id)
-      const renamed = this.#renamed.get(key)
-      this.#renamed.delete(key)
-      if (renamed !== undefined) return this.#push(RawMessage.replaced(message, [[RawMessage.paths.id, renamed]]))
-      const early = [...this.#asked.values()].find((each) => RawMessage.keyOf(each.id) === key)
-      if (early === undefined) return this.#push(message)
-      early.answer ??= message
+    const renamed = this.#renamed
+    if (kind === "response") {
+      if (renamed !== undefined && id === renamed.old) {
+        this.#renamed = undefined
+        if (isNotTaken(message)) return this.#send(renamed.question)
+        return this.#push(RawMessage.replaced(message, [[RawMessage.paths.id, renamed.id]]))
+      }
+      if (this.#asked === undefined || id !== this.#asked.id) return this.#push(message)
+      if (isNotTaken(message)) this.#asked = undefined
+      else this.#asked.answer ??= message
       return
     }
-    const token = method === "notifications/progress"
-      ? RawMessage.textAt(message, RawMessage.paths.progress)
-      : undefined
-    const renamed = token === undefined ? undefined : this.#renamed.get(RawMessage.keyOf(token))
-    this.#push(renamed === undefined ? message : RawMessage.replaced(message, [[RawMessage.paths.progress, renamed]]))
+    const isOfCall = renamed !== undefined && method === "notifications/progress" &&
+      RawMessage.textAt(message, RawMessage.paths.progress) === renamed.old
+    this.#push(isOfCall ? RawMessage.replaced(message, [[RawMessage.paths.progress, renamed.id]]) : message)
+  }
+
+  #send({ text }: RawMessage.RawMessage): void {
+    if (this.#socket.writable) this.#socket.write(`${text}\n`)
   }
 
   #push({ text }: RawMessage.RawMessage): void {
     this.push(`${text}\n`)
   }
-
-  /** A loss is told when the call that it concerns has been made. */
-  #finish(): void {
-    if (this.#hasEnded && !this.#asked.has("tools/call")) this.push(null)
-  }
 }
+
+/** The daemon has left it to its client. */
+const isNotTaken = (message: RawMessage.RawMessage): boolean =>
+  isOurs(message) &&
+  RawMessage.membersOf(RawMessage.membersOf(message.value["error"])["data"])["reason"] === notTaken
 
 const linesOf = (onLine: (line: string) => void): LineFraming.LineFraming =>
   // What is no line of text is passed on as what it is: nothing that can be read.

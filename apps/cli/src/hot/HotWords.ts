@@ -1,18 +1,17 @@
 /**
- * The words of a `holdfast call` of the usual kind. Loads no Effect.
+ * The words of a `holdfast call` of the usual kind. Loads nothing.
  *
  * Promises: what is read here is what the whole command line reads. A word that is not of the usual kind, or wrong, makes all of it
- * `undefined`: the whole program reads it again, and says what is wrong.
+ * `undefined`: the whole program reads it again, and says what is wrong. JSON is read by the daemon, which is as strict.
  */
-import * as ExactJson from "../ExactJson.ts"
-import type { Word } from "../ToolWords.ts"
+import type { WrittenWord } from "@holdfast/daemon/CallRequest"
 
 export interface HotWords {
   /** As it was given. */
   readonly config: string | undefined
   readonly isJson: boolean
   /** What `--args` said. */
-  readonly objects: ReadonlyArray<object>
+  readonly objects: ReadonlyArray<string>
   /** Server and tool, in one word or two, and what follows. */
   readonly words: ReadonlyArray<string>
 }
@@ -21,7 +20,7 @@ export interface HotWords {
 export const read = (argv: ReadonlyArray<string>): HotWords | undefined => {
   let config: string | undefined
   let isJson = false
-  const objects: Array<object> = []
+  const objects: Array<string> = []
   const words: Array<string> = []
   for (let index = 0; index < argv.length; index++) {
     const word = argv[index] ?? ""
@@ -35,9 +34,7 @@ export const read = (argv: ReadonlyArray<string>): HotWords | undefined => {
       config = value
       index++
     } else if (word === "--args" && objects.length === 0 && isValue(value)) {
-      const object = parse(value)
-      if (typeof object !== "object" || object === null || Array.isArray(object)) return undefined
-      objects.push(object)
+      objects.push(value)
       index++
       // What it changes is what becomes of a loss, which is not judged here.
     } else if (word !== "--idempotent") return undefined
@@ -46,26 +43,14 @@ export const read = (argv: ReadonlyArray<string>): HotWords | undefined => {
 }
 
 /** A word with an argument. `contentOf` reads a file, and may throw. */
-export const argumentOf = (word: string, contentOf: (file: string) => string): Word | undefined => {
+export const argumentOf = (word: string, contentOf: (file: string) => string): WrittenWord | undefined => {
   const equals = word.indexOf("=")
   if (equals < 1 || word.startsWith(":=")) return undefined
   const isValue = word.charAt(equals - 1) === ":"
-  const name = word.slice(0, isValue ? equals - 1 : equals)
   const said = word.slice(equals + 1)
   if (said === "@-") return undefined
   const text = said.startsWith("@") ? contentOf(said.slice(1)) : said
-  if (!isValue) return { _tag: "Text", name, text }
-  const value = parse(text)
-  return value === undefined ? undefined : { _tag: "Value", name, value }
+  return isValue ? ["json", word.slice(0, equals - 1), text] : ["text", word.slice(0, equals), text]
 }
 
 const isValue = (word: string | undefined): word is string => word !== undefined && word !== "" && !word.startsWith("-")
-
-const parse = (text: string): unknown => {
-  try {
-    return ExactJson.parse(text)
-  } catch {
-    // The whole program says what is wrong with it.
-    return undefined
-  }
-}

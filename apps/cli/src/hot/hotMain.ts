@@ -1,136 +1,187 @@
 /**
  * Wraps the platform: `holdfast call` as a bare client of the daemon's socket, as long as everything is as it mostly is.
  *
- * Nothing of Effect is loaded. What is not of the usual kind goes to the whole program: before anything was sent as if this had never been, and
- * afterwards with the session that was begun (`Begun`).
+ * One write with all that is to be said, and one line back that says what the tool has answered: the daemon reads the words (`CallRequest`). Nothing
+ * of Effect is loaded, nor anything else that is not needed. What is not of the usual kind goes to the whole program: before anything was
+ * called as if this had never been, and afterwards with the session that was begun (`Begun`).
  */
-import * as DaemonClient from "@holdfast/daemon/DaemonClient"
-import { isUtf8 } from "node:buffer"
+import * as CallRequest from "@holdfast/daemon/CallRequest"
+import * as DaemonPlace from "@holdfast/daemon/DaemonPlace"
+import * as Hello from "@holdfast/daemon/Hello"
 import { fstatSync, readFileSync, writeSync } from "node:fs"
 import type { Socket } from "node:net"
 import * as path from "node:path"
-import { isNativeError } from "node:util/types"
 import * as ConfigPlaces from "../ConfigPlaces.ts"
 import { ExitCode } from "../ExitCode.ts"
 import { version } from "../internal/version.ts"
 import { lostResult, whoseResult } from "../LostResult.ts"
 import { printable } from "../Printable.ts"
-import type { Word } from "../ToolWords.ts"
-import { type Asked, HotCall, type PlainAnswer } from "./HotCall.ts"
 import * as HotWords from "./HotWords.ts"
+import * as PlainAnswer from "./PlainAnswer.ts"
 import * as PlainConfig from "./PlainConfig.ts"
 
-/** A session that the whole program goes on with. */
-export interface Session {
-  readonly socket: Socket
-  readonly asked: ReadonlyMap<string, Asked>
-  readonly rest: Buffer
+/** What the whole program goes on with: a session on which a question was asked, or the loss of a call. */
+export type Session =
+  | {
+    readonly _tag: "Open"
+    /** Nobody listens to it any more. */
+    readonly socket: Socket
+    readonly asked: Asked
+    /** What came and was not read: the beginning of a line. */
+    readonly rest: Buffer
+  }
+  | { readonly _tag: "Lost"; readonly description: string }
+
+export interface Asked {
+  readonly id: string
+  readonly method: string
+  /** The line of its answer, once that has come. */
+  readonly answer: string | undefined
 }
 
-/** After this the whole program goes on, in milliseconds. */
-const patience = {
-  /** It says what is waited for. */
-  atTerminal: 900,
-  /** A server that knows only the legacy era may be silent on the first question: it has other ones. */
-  first: 2000,
-  /** It knows the deadlines. */
-  next: 30_000
-}
+/** After this the whole program goes on, in milliseconds: at a terminal it says what is waited for, and elsewhere it knows the deadlines. */
+const patience = { atTerminal: 900, elsewhere: 30_000 }
+
+/** The id of the call. */
+const id = "holdfast-call"
 
 /** Calls the tool, prints its answer and ends this process; or calls `whole`, once. */
 export const main = (argv: ReadonlyArray<string>, whole: (session?: Session) => void): void => {
   const meant = understand(argv)
   if (meant === undefined) return whole()
-  const { given, isJson, server } = meant
-  let socket: Socket | undefined
-  let isOver = false
-  const rest = new Rest()
-  let timer: NodeJS.Timeout | undefined
+  const { isJson, opening, tool } = meant
   const isWatched = isTerminal(2)
-  const wait = (millis: number): void => {
-    // At a terminal all of it together has the time of a breath.
-    if (isWatched && timer !== undefined) return
-    clearTimeout(timer)
-    timer = setTimeout(handOver, isWatched ? patience.atTerminal : millis)
-  }
+  const { connect } = process.getBuiltinModule("node:net")
+  let isGreeted = false
+  let isOver = false
+  let rest: Buffer = Buffer.alloc(0)
   const leave = (): boolean => {
     if (isOver) return false
     isOver = true
     clearTimeout(timer)
     return true
   }
-  const handOver = (): void => {
-    if (!leave()) return
-    call.stop()
+  const stopListening = (): void => {
     for (const signal of signals) process.off(signal, stop)
-    if (socket === undefined) return whole()
-    socket.off("data", onData).off("close", handOver).pause()
-    whole({ socket, asked: call.asked, rest: rest.bytes })
+    socket.off("data", onData).off("close", onClose)
   }
+  /** Nothing has been called. */
+  const beginAnew = (): void => {
+    if (!leave()) return
+    stopListening()
+    socket.on("error", ignore).destroy()
+    whole()
+  }
+  const handOver = (method = "tools/call", answer?: string): void => {
+    if (!leave()) return
+    stopListening()
+    socket.pause()
+    whole({ _tag: "Open", socket, asked: { id, method, answer }, rest })
+  }
+  /** It may have run. */
+  const lose = (description: string): void => {
+    if (!leave()) return
+    stopListening()
+    socket.on("error", ignore).destroy()
+    whole({ _tag: "Lost", description })
+  }
+  const timer = setTimeout(
+    () => isGreeted ? handOver() : beginAnew(),
+    isWatched ? patience.atTerminal : patience.elsewhere
+  )
+  const onClose = (): void => isGreeted ? lose(PlainAnswer.daemonEnded) : beginAnew()
   // The daemon cancels what a client has asked for that has gone.
   const stop = (): void => process.exit(ExitCode.interrupted)
-  const onData = (chunk: Buffer): void => {
-    rest.push(chunk)
-    for (let line = rest.line(); line !== undefined && call.serverSaid(line); line = rest.line()) rest.take()
-    if (rest.bytes.length > maxLineBytes) handOver()
-  }
-  const call = new HotCall({
-    tool: server.tool,
-    given,
-    version,
-    toServer: (text) => {
-      wait(patience.next)
-      socket?.write(text)
-    },
-    onAnswer: (answer) => {
-      // What is said in colours is the whole program's to say.
-      if (answer.isError && !isJson && isWatched) handOver()
-      else if (leave()) print(answer, `${server.name}.${server.tool}`, isJson)
-    },
-    // Whether the line is taken is known after this.
-    onOdd: () => queueMicrotask(handOver)
-  })
-  wait(patience.first)
-  const { args, command, cwd, env, name } = server
-  DaemonClient.connect({
-    wants: { endpoint: { command, args, cwd, env, inheritEnv: false }, name },
-    program: "holdfast",
-    use: "once",
-    start: false,
-    first: call.opening
-  }).then((connection) => {
-    if (isOver) return void connection.socket.destroy()
-    if (DaemonClient.makesWay(connection.daemon)) {
-      connection.socket.destroy()
-      return handOver()
+  const onLine = (line: string): void => {
+    if (!isGreeted) {
+      const answer = Hello.decodeAnswer(line)
+      isGreeted = answer !== undefined && "calls" in answer && answer.calls === true
+      return isGreeted ? undefined : beginAnew()
     }
-    socket = connection.socket
-    for (const signal of signals) process.on(signal, stop)
-    socket.on("data", onData).once("close", handOver).resume()
-  }, handOver)
+    const outcome = PlainAnswer.read(line, id)
+    if (outcome === undefined) return
+    switch (outcome._tag) {
+      case "NotTaken":
+        return beginAnew()
+      case "Asked":
+        // It is the whole program's to read.
+        rest = Buffer.concat([Buffer.from(`${line}\n`), rest])
+        return handOver()
+      case "Lost":
+        return lose(outcome.description)
+      case "Odd":
+        return handOver(outcome.method, line)
+      case "Text":
+        // What is said in colours is the whole program's to say.
+        if (outcome.isError && !isJson && isWatched) handOver("tools/call", line)
+        else if (leave()) print(outcome, tool, isJson)
+    }
+  }
+  const onData = (chunk: Buffer): void => {
+    rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
+    for (let end = rest.indexOf(10); end >= 0 && !isOver; end = rest.indexOf(10)) {
+      const line = rest.toString("utf8", 0, end)
+      rest = rest.subarray(end + 1)
+      onLine(line)
+    }
+    // A longer line is the whole program's: it is made of many chunks.
+    if (rest.length > maxLineBytes) handOver()
+  }
+  const socket = connect(meant.socket).on("data", onData).once("close", onClose).on("error", ignore)
+  for (const signal of signals) process.on(signal, stop)
+  socket.write(opening)
 }
+
+const ignore = (): void => {}
+
+const maxLineBytes = 1024 * 1024
 
 const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const
 
-/** Undefined: not of the usual kind. */
+/** All that is to be said. Undefined: not of the usual kind. */
 const understand = (argv: ReadonlyArray<string>) => {
   try {
+    const { HOLDFAST_DAEMON_VERSION: pretended = "", HOLDFAST_NO_DAEMON: forbidden = "" } = process.env
     const words = HotWords.read(argv)
-    if (words === undefined || (process.env["HOLDFAST_NO_DAEMON"] ?? "") !== "") return undefined
+    if (words === undefined || forbidden !== "") return undefined
     const places = words.config === undefined
       ? ConfigPlaces.found({ directory: process.cwd() })
       : [{ file: path.resolve(words.config), needsTrust: false }]
     const server = PlainConfig.findIn(places.map(configAt), words.words)
     if (server === undefined) return undefined
-    const read: Array<Word> = []
+    const read: Array<CallRequest.WrittenWord> = []
     for (const word of words.words.slice(server.words)) {
       const argument = HotWords.argumentOf(word, (file) => readFileSync(path.resolve(file), "utf8"))
       if (argument === undefined) return undefined
       read.push(argument)
     }
-    return { server, isJson: words.isJson, given: { objects: words.objects, words: read } }
+    const place = DaemonPlace.open()
+    const { args, command, cwd, env, name, tool } = server
+    const hello = Hello.encode({
+      holdfast: Hello.protocol,
+      token: DaemonPlace.readToken(place),
+      program: "holdfast",
+      pid: process.pid,
+      directory: process.cwd(),
+      // Every variable that is there has a text.
+      environment: process.env as Readonly<Record<string, string>>,
+      wants: { endpoint: { command, args, cwd, env, inheritEnv: false }, name },
+      use: "once"
+    })
+    const request = {
+      tool,
+      objects: words.objects,
+      words: read,
+      client: { name: "holdfast", version: pretended || version }
+    }
+    return {
+      socket: place.socket,
+      isJson: words.isJson,
+      tool: `${name}.${tool}`,
+      opening: hello + CallRequest.encode(id, request)
+    }
   } catch {
-    // A file that cannot be read: the whole program says why.
+    // A file that cannot be read, or no place for a daemon: the whole program says why.
     return undefined
   }
 }
@@ -142,7 +193,11 @@ const configAt = ({ file, needsTrust }: Pick<ConfigPlaces.Place, "file" | "needs
 })
 
 /** Prints as `commands/call.ts` does, and ends. */
-const print = ({ isError, result, text }: PlainAnswer, tool: string, isJson: boolean): void => {
+const print = (
+  { isError, result, text }: Extract<PlainAnswer.Outcome, { readonly _tag: "Text" }>,
+  tool: string,
+  isJson: boolean
+): void => {
   const exitCode = isError ? ExitCode.toolError : ExitCode.ok
   if (isError && !isJson) {
     const why = printable(text).trim() || "it does not say why"
@@ -173,7 +228,7 @@ const write = (fd: 1 | 2, bytes: Uint8Array, then: (error?: Error) => void): voi
   try {
     while (rest.length > 0) rest = rest.subarray(writeSync(fd, rest))
   } catch (error) {
-    const code = isNativeError(error) && "code" in error ? error.code : undefined
+    const code = error instanceof Error && "code" in error ? error.code : undefined
     // A pipe that is full now: its reader is slow.
     if (code === "EAGAIN") {
       const stream = fd === 1 ? process.stdout : process.stderr
@@ -181,31 +236,7 @@ const write = (fd: 1 | 2, bytes: Uint8Array, then: (error?: Error) => void): voi
       return
     }
     // There is nowhere to complain about a complaint.
-    if (code !== "EPIPE" && fd === 1 && isNativeError(error)) return then(error)
+    if (code !== "EPIPE" && fd === 1 && error instanceof Error) return then(error)
   }
   then()
 }
-
-/** Bytes that are not whole lines yet, or not taken. */
-class Rest {
-  bytes: Buffer = Buffer.alloc(0)
-  #end = -1
-
-  push(chunk: Buffer): void {
-    this.bytes = this.bytes.length === 0 ? chunk : Buffer.concat([this.bytes, chunk])
-  }
-
-  /** The first line, which stays until it is taken. Undefined: there is none, or it is no text. */
-  line(): string | undefined {
-    this.#end = this.bytes.indexOf(10)
-    const line = this.bytes.subarray(0, Math.max(0, this.#end))
-    return this.#end < 0 || !isUtf8(line) ? undefined : line.toString("utf8")
-  }
-
-  take(): void {
-    this.bytes = this.bytes.subarray(this.#end + 1)
-  }
-}
-
-/** A longer line is the whole program's: it is made of many chunks. */
-const maxLineBytes = 1024 * 1024

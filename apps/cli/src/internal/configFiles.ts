@@ -5,7 +5,7 @@
  * - There is the old content or the new one, never a part of it: a temporary file beside it takes its place, with its mode, and what is lost
  *   is the temporary file.
  * - A symbolic link stays one: its last target is written, beside which the temporary file is.
- * - A file that nobody may write is not replaced, though its folder would allow it.
+ * - A file whose mode lets no user write it is not replaced, though its folder would allow it.
  * - A file that another program has changed since it was read is left alone.
  * - Encoding and byte order mark stay.
  */
@@ -43,7 +43,13 @@ export class FileFault extends Error {
 
 /** Reads a file. Undefined: there is none. Throws `FileFault`. */
 export const read = (file: string): ReadFile | undefined => {
-  const bytes = attempt(() => {
+  const bytes = readBytes(file)
+  return bytes && fromBytes(file, bytes)
+}
+
+/** As `read`, whatever is in it. */
+export const readBytes = (file: string): Buffer | undefined =>
+  attempt(() => {
     try {
       return fs.readFileSync(file)
     } catch (error) {
@@ -53,8 +59,6 @@ export const read = (file: string): ReadFile | undefined => {
       throw error
     }
   })
-  return bytes && fromBytes(file, bytes)
-}
 
 /** Bytes that were read before. Throws `FileFault`. */
 export const fromBytes = (file: string, bytes: Buffer): ReadFile => {
@@ -153,6 +157,7 @@ const sentences: Readonly<Record<string, string>> = {
   EISDIR: "it is a directory, not a file",
   ENOSPC: "there is no space left on its disk",
   EDQUOT: "there is no space left for this user on its disk",
+  EFBIG: "it would be longer than a file may be",
   EROFS: "its file system is read-only",
   ELOOP: "its symbolic links go in circles"
 }
@@ -175,6 +180,9 @@ const decode = (bytes: Buffer, { hasMark, name }: Encoding): string => {
     throw new FileFault("it is no text in UTF-8 or UTF-16", "EILSEQ")
   }
 }
+
+/** A text in the encoding that a file has. */
+export const bytesLike = ({ encoding }: ReadFile, text: string): Buffer => encode(text, encoding)
 
 const encode = (text: string, { hasMark, name }: Encoding): Buffer => {
   const marked = hasMark ? `\uFEFF${text}` : text
@@ -216,8 +224,13 @@ export const keep = (folder: string, files: Readonly<Record<string, Buffer>>): v
     fs.mkdirSync(folder, { recursive: true, mode: 0o700 })
     for (const [name, bytes] of Object.entries(files)) {
       const file = path.join(folder, name)
-      fs.writeFileSync(`${file}.new`, bytes, { mode: 0o600 })
-      fs.renameSync(`${file}.new`, file)
+      try {
+        fs.writeFileSync(`${file}.new`, bytes, { mode: 0o600 })
+        fs.renameSync(`${file}.new`, file)
+      } catch (error) {
+        fs.rmSync(`${file}.new`, { force: true })
+        throw error
+      }
     }
   })
 

@@ -10,15 +10,16 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import { ExitCode } from "../ExitCode.ts"
-import { Begun, type BegunOptions } from "../hot/Begun.ts"
+import { Begun } from "../hot/Begun.ts"
+import type { Session } from "../hot/hotMain.ts"
 import { run } from "../Program.ts"
-import { First } from "../Servers.ts"
+import { BegunCall } from "../Servers.ts"
 import type { Shell } from "../Shell.ts"
 import * as NodeShell from "./nodeShell.ts"
 
 /** The words of this process. `session`: what the hot path has begun of them. */
-export const main = (session?: BegunOptions): void =>
-  runProgram(Effect.provideService(run(process.argv.slice(2)), First, session && new Begun(session)))
+export const main = (session?: Session): void =>
+  runProgram(Effect.provideService(run(process.argv.slice(2)), BegunCall, session && new Begun(session)))
 
 /** A program that succeeds with its exit code. */
 export const runProgram = (program: Effect.Effect<number, never, Shell | NodeServices.NodeServices>): void => {

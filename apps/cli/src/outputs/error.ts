@@ -14,6 +14,16 @@ export const Failure = Schema.Struct({
   message: Schema.String.annotate({ description: "For people: what failed, why, and what to do" }),
   problems: Schema.optionalKey(
     Schema.Array(Problem).annotate({ description: "One by one, where several things may be wrong" })
+  ),
+  question: Schema.optionalKey(
+    Schema.Unknown.annotate({
+      description: "Of `QuestionRefused`: what the server has asked, as in `holdfast questions`"
+    })
+  ),
+  parked: Schema.optionalKey(
+    Schema.Unknown.annotate({
+      description: "Of `QuestionParked`: the id of the `call` that the daemon keeps, and its `questions`"
+    })
   )
 })
 

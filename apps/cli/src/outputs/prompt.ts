@@ -11,9 +11,12 @@ const Content = Schema.StructWithRest(
   [open]
 )
 
-export const Output = Schema.Struct({
-  description: Schema.optionalKey(Schema.String),
-  messages: Schema.Array(
-    Schema.Struct({ role: Schema.String.annotate({ description: "`user` or `assistant`" }), content: Content })
-  )
-}).annotate({ description: "The prompt as the server has given it: `prompts/get` of the protocol." })
+const Message = Schema.StructWithRest(
+  Schema.Struct({ role: Schema.String.annotate({ description: "`user` or `assistant`" }), content: Content }),
+  [open]
+)
+
+export const Output = Schema.StructWithRest(
+  Schema.Struct({ description: Schema.optionalKey(Schema.String), messages: Schema.Array(Message) }),
+  [open]
+).annotate({ description: "The prompt as the server has given it: `prompts/get` of the protocol." })

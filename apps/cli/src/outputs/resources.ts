@@ -3,11 +3,17 @@ import { Resource, ResourceTemplate } from "@holdfast/protocol/Resources"
 import * as Schema from "effect/Schema"
 import { Failure } from "./error.ts"
 
+const open = Schema.Record(Schema.String, Schema.Unknown)
+
 const Listed = Schema.Struct({
   server: Schema.String,
-  resources: Schema.optionalKey(Schema.Array(Resource).annotate({ description: "As the server has given them" })),
+  resources: Schema.optionalKey(
+    Schema.Array(Schema.StructWithRest(Resource, [open])).annotate({ description: "As the server has given them" })
+  ),
   templates: Schema.optionalKey(
-    Schema.Array(ResourceTemplate).annotate({ description: "Of more resources, by their uris (RFC 6570)" })
+    Schema.Array(Schema.StructWithRest(ResourceTemplate, [open])).annotate({
+      description: "Of more resources, by their uris (RFC 6570)"
+    })
   ),
   error: Schema.optionalKey(Failure.annotate({ description: "In place of the lists: it could not be reached" }))
 })

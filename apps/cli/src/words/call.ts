@@ -32,6 +32,10 @@ export const call = CliCommand.make(
       Flag.withDefault(false)
     ),
     output,
+    park: Flag.Boolean("park").pipe(
+      Flag.withDescription("Keep the call if the server asks something: see holdfast questions and holdfast answer"),
+      Flag.withDefault(false)
+    ),
     root: rootFolder,
     unchecked: Flag.Boolean("unchecked").pipe(
       Flag.withDescription("Do not ask for the tool's schema: send text as text, and let the server judge"),

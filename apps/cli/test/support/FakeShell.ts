@@ -7,7 +7,10 @@ import { Readable } from "node:stream"
 import { Shell } from "../../src/Shell.ts"
 
 export interface FakeShell {
+  /** On both outputs, in order. */
   readonly written: Array<string>
+  readonly out: Array<string>
+  readonly err: Array<string>
   readonly layer: Layer.Layer<Shell | NodeServices.NodeServices>
 }
 
@@ -23,14 +26,21 @@ export const make = (
 ): FakeShell => {
   const { columns = 60, directory = "/", isTerminal = false, stdin = "" } = options
   const written: Array<string> = []
-  const output = {
+  const out: Array<string> = []
+  const err: Array<string> = []
+  const output = (own: Array<string>) => ({
     isTerminal,
     hasColor: false,
     columns: isTerminal ? columns : undefined,
     gone: Effect.never,
     hasReader: () => true,
-    write: (text: string | Uint8Array) => Effect.sync(() => void written.push(String(text)))
-  }
+    write: (text: string | Uint8Array) =>
+      Effect.sync(() => {
+        const said = typeof text === "string" ? text : Buffer.from(text).toString("latin1")
+        written.push(said)
+        own.push(said)
+      })
+  })
   const lines = options.typed?.values()
   const shell = {
     directory,
@@ -39,16 +49,17 @@ export const make = (
     environment: process.env,
     node: { version: process.versions.node, path: process.execPath, main: "/usr/bin/holdfast" },
     platform: "linux",
-    stdout: output,
-    stderr: output,
+    stdout: output(out),
+    stderr: output(err),
     stdin: Effect.succeed(stdin),
     stdinChunks: Readable.from([Buffer.from(stdin)]),
     ask: lines && ((prompt: string) =>
       Effect.sync(() => {
         written.push(prompt)
+        err.push(prompt)
         const { done, value } = lines.next()
         return done === true ? Option.none<string>() : Option.some(value)
       }))
   }
-  return { written, layer: Layer.merge(Layer.succeed(Shell, shell), NodeServices.layer) }
+  return { written, out, err, layer: Layer.merge(Layer.succeed(Shell, shell), NodeServices.layer) }
 }

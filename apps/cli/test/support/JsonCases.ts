@@ -1,10 +1,14 @@
 /** For each word, how `--json` is tried: once with a result, once with a failure. */
 
+import * as path from "node:path"
+
 export interface JsonCase {
   readonly success: ReadonlyArray<string>
   /** The exit code of the success: `doctor` has findings. */
   readonly code?: number
   readonly failure: ReadonlyArray<string>
+  /** The id of a call that waits for an answer is to stand after the success. */
+  readonly parks?: ReadonlyArray<string>
   /** The failure is that there is no daemon. */
   readonly withoutDaemon?: true
   /** It needs a process of `spy`, which the words before may have ended. */
@@ -21,15 +25,31 @@ export const plain: ReadonlyMap<string, string> = new Map([
 
 const unknown = "none"
 
-/** In an order in which each finds what it needs: a daemon with one process of `spy`, and a server `data` with more than tools. */
+/** A server with all that `spy` has not. */
+const talking = ["--stdio", `'${process.execPath}' '${path.resolve(import.meta.dirname, "talkingServer.ts")}'`]
+
+/** In an order in which each finds what it needs: a daemon with one process of `spy`. */
 export const cases: ReadonlyMap<string, JsonCase> = new Map<string, JsonCase>([
   ["call", { success: ["call", "spy", "echo", "text=a"], failure: ["call", "spy", "ecko"] }],
   ["tools", { success: ["tools", "spy"], failure: ["tools", unknown] }],
-  ["resources", { success: ["resources", "data"], failure: ["resources", unknown] }],
-  ["read", { success: ["read", "data", "doc://guide"], failure: ["read", unknown, "doc://guide"] }],
-  ["prompts", { success: ["prompts", "data"], failure: ["prompts", unknown] }],
-  ["prompt", { success: ["prompt", "data", "review", "language=ts"], failure: ["prompt", "data", "review"] }],
-  ["complete", { success: ["complete", "data", "review", "language="], failure: ["complete", "data", "review"] }],
+  ["batch", { success: ["batch"], failure: ["batch", "-j", "0"] }],
+  ["resources", { success: ["resources", ...talking], failure: ["resources", unknown] }],
+  ["read", { success: ["read", ...talking, "doc://logo"], failure: ["read", ...talking, "doc://none"] }],
+  ["prompts", { success: ["prompts", ...talking], failure: ["prompts", unknown] }],
+  ["prompt", { success: ["prompt", ...talking, "chat"], failure: ["prompt", ...talking, unknown] }],
+  [
+    "complete",
+    { success: ["complete", ...talking, "review", "language="], failure: ["complete", ...talking, "review"] }
+  ],
+  ["questions", { success: ["questions"], failure: ["questions", unknown] }],
+  [
+    "answer",
+    {
+      success: ["answer", "--decline"],
+      failure: ["answer", unknown],
+      parks: ["call", ...talking, "ask", "--park", "--json"]
+    }
+  ],
   ["servers", { success: ["servers"], failure: ["servers", "-c", "none.json"] }],
   ["status", { success: ["status"], failure: ["status"], withoutDaemon: true }],
   ["daemon status", { success: ["daemon", "status"], failure: ["daemon", "status"], withoutDaemon: true }],
@@ -37,6 +57,10 @@ export const cases: ReadonlyMap<string, JsonCase> = new Map<string, JsonCase>([
   ["logs", { success: ["logs", "spy"], failure: ["logs", "spy"], withoutDaemon: true }],
   ["events", { success: ["events"], failure: ["events"], withoutDaemon: true }],
   ["doctor", { success: ["doctor"], failure: ["doctor", "--deadline", "soon"] }],
+  ["add", { success: ["add", "--to", "other.json", "x", "y"], failure: ["add", "x", "http://"] }],
+  ["remove", { success: ["remove", "--from", "other.json", "x"], failure: ["remove", unknown] }],
+  ["import", { success: ["import", "cursor"], failure: ["import", unknown] }],
+  ["adopt", { success: ["adopt", "cursor"], failure: ["adopt", unknown] }],
   ["share", { success: ["share", "spy"], failure: ["share", unknown] }],
   ["reset", { success: ["reset", "spy"], failure: ["reset", unknown], ends: true }],
   ["daemon reset", { success: ["daemon", "reset", "spy"], failure: ["daemon", "reset", unknown], ends: true }],

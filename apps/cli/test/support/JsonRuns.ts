@@ -2,7 +2,7 @@
 import { assert } from "@effect/vitest"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { type Ran, spy } from "./Cli.ts"
+import type { Ran } from "./Cli.ts"
 import * as DaemonWorld from "./DaemonWorld.ts"
 import { cases } from "./JsonCases.ts"
 import * as Outputs from "./Outputs.ts"
@@ -41,13 +41,12 @@ const failed = (word: string, { code, stderr, stdout }: Ran): void => {
 /** Each of these words with a result and with a failure; all servers are gone in the end if the daemon is told to stop. How many words that were. */
 export const runWords = async (isWanted: (word: string) => boolean): Promise<number> => {
   await using world = DaemonWorld.make()
-  world.addServer("data", spy("data"))
   const json = (words: ReadonlyArray<string>) => world.runCheaply(...words, "--json")
   const wanted = [...cases].filter(([word]) => isWanted(word))
   for (const [word, { failure, withoutDaemon }] of wanted) if (withoutDaemon === true) failed(word, await json(failure))
-  for (const [word, { code = 0, ends, failure, success, withoutDaemon }] of wanted) {
+  for (const [word, { code = 0, ends, failure, parks, success, withoutDaemon }] of wanted) {
     if (ends === true) assert.strictEqual((await world.runCheaply("call", "spy", "echo", "text=x")).code, 0)
-    const ran = await json(success)
+    const ran = await json(parks === undefined ? success : [...success, await parked(world, parks)])
     assert.strictEqual(ran.code, code, `${word}: ${ran.stderr}`)
     decode(ran.stderr, "log")
     decode(ran.stdout, word)
@@ -55,4 +54,11 @@ export const runWords = async (isWanted: (word: string) => boolean): Promise<num
   }
   if (isWanted("daemon stop")) assert.deepStrictEqual(world.servers().filter(DaemonWorld.isAlive), [])
   return wanted.length
+}
+
+/** The id of the question that such a call waits for. */
+const parked = async (world: DaemonWorld.DaemonWorld, words: ReadonlyArray<string>): Promise<string> => {
+  const { stderr } = await world.runCheaply(...words)
+  assert.deepStrictEqual(decode(stderr, "error").length, 1)
+  return JSON.parse(stderr).error.parked.questions[0].id
 }

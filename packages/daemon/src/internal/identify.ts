@@ -5,9 +5,7 @@
  * A file counts by its length and its time of change: a program that was built again is another one.
  */
 import * as ChildEnvironment from "@holdfast/process/ChildEnvironment"
-import { createHash } from "node:crypto"
 import * as fs from "node:fs"
-import * as os from "node:os"
 import * as path from "node:path"
 import type * as Hello from "../Hello.ts"
 import * as SessionVariables from "../SessionVariables.ts"
@@ -16,8 +14,16 @@ export type ServerWish = Exclude<Hello.Wish, { readonly daemon: true }>
 
 type Environment = Readonly<Record<string, string | undefined>>
 
+/** What a server is, and the long parts of that by themselves. */
+export interface Identity {
+  readonly environment: ReadonlyArray<readonly [name: string, value: string]>
+  /** Of the config that has it. */
+  readonly text?: string
+  readonly [more: string]: unknown
+}
+
 /** Equal for what is the same server. Holds the values of its environment: to be digested, never to be written down. */
-export const identify = (wants: ServerWish, environment: Environment, directory: string): object => {
+export const identify = (wants: ServerWish, environment: Environment, directory: string): Identity => {
   const handed = SessionVariables.without(
     Object.fromEntries(Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined))
   )
@@ -28,6 +34,7 @@ export const identify = (wants: ServerWish, environment: Environment, directory:
     const named = Object.entries(handed).filter(([name]) => name in allowed || text.includes(name))
     return { ...wants, text, environment: named.toSorted(byName) }
   }
+  if ("http" in wants) return { ...wants, environment: [] }
   const { args, command, cwd = directory, env, inheritEnv } = wants.endpoint
   const given = ChildEnvironment.select(handed, {
     ...(env && { env }),
@@ -103,9 +110,10 @@ const packageOfRunner = (args: ReadonlyArray<string>, cwd: string, environment: 
     if (found !== undefined) return found
     if (folder === path.dirname(folder)) break
   }
-  const home = environment["HOME"] || os.homedir()
+  const home = environment["HOME"] || process.getBuiltinModule("node:os").homedir()
   const cache = environment["npm_config_cache"] || path.join(home, ".npm")
   // As npm names the folder of one package.
+  const { createHash } = process.getBuiltinModule("node:crypto")
   const digest = createHash("sha512").update(spec).digest("hex").slice(0, 16)
   return versionIn(path.join(cache, "_npx", digest, "node_modules", name, "package.json"))
 }

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import { DaemonRefusal } from "../DaemonRefusal.ts"
 import type * as Hello from "../Hello.ts"
 import { instanceMark, isCommand, type WantedServer, wantedServer } from "../ServerTarget.ts"
+import { plainUrl } from "./plainUrl.ts"
 import type { WantedUrl } from "./urlServers.ts"
 
 type ServerWish = Exclude<Hello.Wish, { readonly daemon: true }>
@@ -17,12 +18,16 @@ export const resolveWish = (
   hello: Hello.Hello,
   wish: ServerWish
 ): Effect.Effect<WantedServer | WantedUrl, DaemonRefusal> =>
-  "server" in wish ? fromConfig(hello, wish) : Effect.map(commandPolicy, (policy) => {
-    const { args, command, cwd, env, inheritEnv } = wish.endpoint
-    const endpoint = Endpoint.stdio({ command, args, cwd, env, inheritEnv })
-    const origin = { from: "command" as const, command: [command, ...args].join(" ") }
-    return wantedServer(endpoint, hello, { name: wish.name ?? nameOf(command), policy, origin })
-  })
+  "server" in wish ?
+    fromConfig(hello, wish) :
+    "http" in wish ?
+    fromUrl(hello, wish) :
+    Effect.map(commandPolicy, (policy) => {
+      const { args, command, cwd, env, inheritEnv } = wish.endpoint
+      const endpoint = Endpoint.stdio({ command, args, cwd, env, inheritEnv })
+      const origin = { from: "command" as const, command: [command, ...args].join(" ") }
+      return wantedServer(endpoint, hello, { name: wish.name ?? nameOf(command), policy, origin })
+    })
 
 /** As for a command that an application brings along: a first `npx` downloads. It does not contradict itself. */
 const commandPolicy = Effect.orDie(
@@ -49,6 +54,26 @@ const fromConfig = Effect.fnUntraced(function*(
   if (isCommand(endpoint)) return wantedServer(endpoint, hello, { ...found, origin })
   return { name: server, origin, config: found, proxies: proxiesOf(hello.environment) }
 })
+
+const fromUrl = (
+  hello: Hello.Hello,
+  { http: { headers, transport, url }, name = hostOf(url) }: Extract<ServerWish, { readonly http: object }>
+): Effect.Effect<WantedUrl, DaemonRefusal> => {
+  const endpoint = transport === "sse" ? Endpoint.sse({ url, headers }) : Endpoint.http({ url, headers })
+  return McpConfig.make({ [name]: endpoint }).pipe(
+    Effect.mapError(({ message }) => new DaemonRefusal("BadWish", message)),
+    Effect.flatMap(({ servers }) => {
+      const config = servers.get(name)
+      const origin = { from: "command" as const, command: plainUrl(endpoint) }
+      return config === undefined
+        ? Effect.die(new Error(`${name} is in the config that was made of it`))
+        : Effect.succeed({ name, origin, config, proxies: proxiesOf(hello.environment) })
+    })
+  )
+}
+
+/** For messages. */
+const hostOf = (url: string): string => URL.canParse(url) ? new URL(url).host : url
 
 /** The client's, as its own client would have read them. */
 const proxiesOf = (environment: Hello.Hello["environment"]): WantedUrl["proxies"] => {

@@ -1,32 +1,30 @@
 /**
  * A session of a client with a server: the relay between its socket and a process of the pool.
  */
-import type { PoolError } from "@holdfast/core"
 import * as LineFraming from "@holdfast/protocol/LineFraming"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
-import * as Schedule from "effect/Schedule"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import type * as net from "node:net"
-import { isOfEra } from "../Catalogue.ts"
 import type { DaemonConnection } from "../DaemonClient.ts"
 import type { SessionStatus } from "../DaemonStatus.ts"
 import { HostSession, type Loss, type Opening, type Upstream } from "../HostSession.ts"
 import { LegacyHostBridge } from "../LegacyHostBridge.ts"
 import * as ModernHostBridge from "../ModernHostBridge.ts"
 import * as RawMessage from "../RawMessage.ts"
-import type { PooledServer, ServerFailure, ServerPool } from "../ServerPool.ts"
+import type { PooledServer, ServerPool } from "../ServerPool.ts"
 import * as ServerTarget from "../ServerTarget.ts"
+import { borrow, closed, isRefusedByEra, toLoss } from "./borrow.ts"
 import type { CallLog } from "./callLog.ts"
 import type { Journal } from "./Journal.ts"
 import { newSecret } from "./nodePlatform.ts"
 import type { ParkedCalls } from "./ParkedCalls.ts"
 import { passOn } from "./passOn.ts"
 import * as SocketLines from "./socketLines.ts"
+import * as ToolCalls from "./toolCalls.ts"
 import type { UrlServers, WantedUrl } from "./urlServers.ts"
 
 export interface ServedSession {
@@ -40,6 +38,8 @@ export interface ServedSession {
   readonly isModernHost: boolean
   readonly successor: Successor
   readonly calls: CallLog
+  /** For a client that says a call in the words of a command line. */
+  readonly toolCalls: ToolCalls.ToolCalls
   readonly journal: Journal
   readonly parked: ParkedCalls
   /** Runs a fiber of the daemon, which outlives the session. */
@@ -61,7 +61,7 @@ export interface Successor {
  */
 export const serveServer = (
   socket: net.Socket,
-  { calls, isModernHost, journal, parked, pool, runForDaemon, successor, urls, wanted, who }: ServedSession
+  { calls, isModernHost, journal, parked, pool, runForDaemon, successor, toolCalls, urls, wanted, who }: ServedSession
 ): Effect.Effect<void> =>
   Effect.scoped(Effect.gen(function*() {
     const run = yield* FiberSet.makeRuntime<never, void, never>()
@@ -149,8 +149,29 @@ export const serveServer = (
         session.hostEnded()
       })
     )
+    /** The call that the client has begun with, for as long as it is under way. */
+    let call: ToolCalls.ToolCall | undefined
+    const beginCall = (request: RawMessage.RawMessage): void => {
+      const toClient = (text: string): void => SocketLines.write(socket, `${text}\n`)
+      if ("config" in wanted || successor.isThere()) return toClient(ToolCalls.untaken(request))
+      const begun = call = toolCalls.begin(request, {
+        wanted,
+        who,
+        observer: calls.watch(() => who, wanted.name),
+        toClient,
+        onUnopened: (loss) => {
+          unanswered = { loss, until: clock.monotonicTimeNanosUnsafe() + secondQuestion }
+        }
+      })
+      run(Effect.ensuring(begun.run, Effect.sync(() => call = undefined)))
+    }
     yield* Effect.callback<void>((resume) => {
+      let isFirst = true
       const hear = (line: string): void => {
+        const request = isFirst ? ToolCalls.requestIn(line) : undefined
+        isFirst = false
+        if (request !== undefined) return beginCall(request)
+        if (call?.hears(line) === true) return
         if (!parking.takes(line)) {
           session.hostSaid(line)
         }
@@ -213,7 +234,7 @@ const hold = (
   const inEra = (question: RawMessage.RawMessage | undefined, bridged?: Bridged) =>
     placeFor(pool, wanted, who).pipe(
       Effect.flatMap(({ isFresh, place }) =>
-        usable(pool, ServerTarget.make(place, question), { program: who.program, isFresh })
+        borrow(pool, ServerTarget.make(place, question), { program: who.program, isFresh })
       ),
       Effect.flatMap((server) => attend(server, who, opening, takesQuestions, bridged)),
       Effect.scoped
@@ -276,13 +297,6 @@ const attend = (
     )
   })
 
-const toLoss = (error: PoolError<ServerFailure> | Loss): Loss => "_tag" in error ? lossOf(error) : error
-
-const isRefusedByEra = (error: PoolError<ServerFailure> | Loss): boolean => {
-  const { refusal } = toLoss(error)
-  return refusal !== undefined && isOfEra(refusal)
-}
-
 /** The server, with a number of its own where it says `instances`. */
 const placeFor = (
   { instances }: ServerPool,
@@ -314,50 +328,7 @@ const allTaken = (
   }`
 })
 
-/** The pool hears of a loss or a retirement in a fiber of its own: until then it may lend what is of no use any more. */
-const usable = (
-  pool: ServerPool,
-  target: ServerTarget.ServerTarget,
-  borrower: Parameters<ServerPool["lease"]>[1]
-): Effect.Effect<PooledServer, PoolError<ServerFailure> | Loss, Scope.Scope> =>
-  Effect.flatMap(Effect.scope, (scope) => {
-    const once = Effect.flatMap(Scope.fork(scope), (own) =>
-      pool.lease(target, borrower).pipe(
-        Scope.provide(own),
-        Effect.filterOrFail((server) => isUsable(server, target), () => unusable),
-        Effect.onError((cause) => Scope.close(own, Exit.failCause(cause)))
-      ))
-    return Effect.retry(once, { schedule: pause, while: (error) => error === unusable })
-  })
-
-const unusable: Loss = { reason: "ConnectionLost", message: "the server was lost" }
-
-/** The pool needs a turn of the event loop. */
-const pause = Schedule.spaced("5 millis")
-
-const isUsable = (
-  { isRetired, lost, mux }: PooledServer,
-  { isShared }: ServerTarget.ServerTarget
-): boolean => lost() === undefined && !isRetired() && (isShared || mux.isClean)
-
-/** The pool gives nothing any more. */
-const closed: Loss = { reason: "ShuttingDown", message: "the daemon ends" }
-
 /** Nothing was on the way. */
 const left: Loss = { reason: "ConnectionLost", message: "the process is to end" }
-
-const lossOf = (error: PoolError<ServerFailure>): Loss => {
-  const { reason } = error
-  if (reason._tag === "DialFailed") return reason.cause
-  if (reason._tag === "PoolClosed") return closed
-  return { reason: reasons[reason._tag] ?? "NotReady", message: error.message }
-}
-
-/** The pool's words as those of `McpRuntimeError`, which clients know. */
-const reasons: Readonly<Record<string, string>> = {
-  TooManyWaiters: "TooBusy",
-  DialTimeout: "HandshakeTimeout",
-  Quarantined: "Quarantined"
-}
 
 const ignore = (): void => {}

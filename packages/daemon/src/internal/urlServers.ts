@@ -13,18 +13,22 @@ import type { ServerConfig } from "@holdfast/mcp/McpConfig"
 import { McpConnections } from "@holdfast/mcp/McpConnections"
 import type { McpRuntimeError } from "@holdfast/mcp/McpRuntimeError"
 import * as SdkTransport from "@holdfast/mcp/SdkTransport"
+import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as RcMap from "effect/RcMap"
 import type * as Scope from "effect/Scope"
 import { createHash } from "node:crypto"
-import type { Origin } from "../ControlContract.ts"
+import type { Era, Origin, Try } from "../ControlContract.ts"
 import type { ServerStatus, SessionStatus } from "../DaemonStatus.ts"
+import { errorCode } from "../DeliveryError.ts"
 import { Greeter } from "../Greeter.ts"
 import type { Opening } from "../HostSession.ts"
 import * as RawMessage from "../RawMessage.ts"
 import { ServerMux } from "../ServerMux.ts"
+import type { Journal } from "./Journal.ts"
+import { plainUrl } from "./plainUrl.ts"
 import { version } from "./version.ts"
 
 /** A server behind a url that a client wants. */
@@ -47,8 +51,19 @@ export interface UrlServers {
   readonly status: () => ReadonlyArray<ServerStatus>
 }
 
-export const make: Effect.Effect<UrlServers, never, Scope.Scope> = Effect.gen(function*() {
-  const known = new Map<string, { readonly wanted: WantedUrl; readonly holders: Set<SessionStatus> }>()
+interface Entry {
+  readonly wanted: WantedUrl
+  readonly holders: Set<SessionStatus>
+  readonly muxes: Set<ServerMux>
+  /** Undefined: it has not been reached yet. */
+  era: Era | undefined
+}
+
+export const make = Effect.fnUntraced(function*(
+  journal: Journal
+): Effect.fn.Return<UrlServers, never, Scope.Scope> {
+  const clock = yield* Clock.Clock
+  const known = new Map<string, Entry>()
   const clients = yield* RcMap.make({
     lookup: (key: string) =>
       Effect.suspend(() => {
@@ -58,20 +73,55 @@ export const make: Effect.Effect<UrlServers, never, Scope.Scope> = Effect.gen(fu
     idleTimeToLive: "5 minutes"
   })
 
+  /** Opens its session, unless that is there. */
+  const reached = (entry: Entry, connections: McpConnections["Service"]) =>
+    Effect.suspend(() => {
+      const at = clock.currentTimeMillisUnsafe()
+      const since = clock.monotonicTimeNanosUnsafe()
+      const server = entry.wanted.name
+      const tried = (attempt: Partial<Try> & Pick<Try, "outcome">): void => {
+        const millis = Number(clock.monotonicTimeNanosUnsafe() - since) / 1e6
+        journal.tried(server, { at, steps: [{ step: "handshake", millis }], ...attempt })
+      }
+      return connections.use(server, ({ era }) => Effect.succeed(era)).pipe(
+        Effect.tap((era) =>
+          Effect.sync(() => {
+            if (entry.era === undefined) tried({ outcome: "ready", era })
+            entry.era = era
+          })
+        ),
+        Effect.tapError(({ message, reason: failure }) =>
+          Effect.sync(() => {
+            const reason = failure._tag
+            const http = failure._tag === "HttpRejected" &&
+              { http: { status: failure.status, body: failure.description } }
+            tried({ outcome: "failed", failedStep: "handshake", reason, message, ...http })
+            journal.tell({ event: "failed", server, step: "handshake", reason, message })
+          })
+        )
+      )
+    })
+
   const hold: UrlServers["hold"] = (wanted, initialize, who, opening) =>
     Effect.gen(function*() {
       const key = keyOf(wanted)
-      const entry = known.get(key) ?? { wanted, holders: new Set() }
+      const entry: Entry = known.get(key) ?? { wanted, holders: new Set(), muxes: new Set(), era: undefined }
       known.set(key, entry)
+      const server = wanted.name
       yield* Effect.acquireRelease(
-        Effect.sync(() => entry.holders.add(who)),
+        Effect.sync(() => {
+          entry.holders.add(who)
+          journal.tell({ event: "leased", server, by: who })
+        }),
         () =>
           Effect.sync(() => {
             entry.holders.delete(who)
+            journal.tell({ event: "returned", server, by: who })
             if (entry.holders.size === 0) known.delete(key)
           })
       )
       const connections = yield* RcMap.get(clients, key)
+      yield* reached(entry, connections)
       const transport = yield* Effect.acquireRelease(
         SdkTransport.make(connections, wanted.name, { exactNumbers: true }),
         (transport) => Effect.promise(() => transport.close())
@@ -87,10 +137,25 @@ export const make: Effect.Effect<UrlServers, never, Scope.Scope> = Effect.gen(fu
       yield* Effect.promise(() => transport.start())
       const run = yield* FiberSet.makeRuntime<never, void, never>()
       const say = (text: string): void => {
-        const sent = transport.send(parse(text))
+        const message = parse(text)
+        // A server of the legacy era is not asked what another one would answer: it may take it for a fault of the session.
+        if ("method" in message && message.method === "server/discover" && "id" in message) {
+          return void run(eraFor(message.id, message))
+        }
+        const sent = transport.send(message)
         // A request that cannot be sent is answered; the rest have no caller to tell.
         run(Effect.ignore(Effect.tryPromise(() => sent)))
       }
+      const eraFor = (id: string | number, message: Message): Effect.Effect<void> =>
+        connections.use(wanted.name, ({ era }) => Effect.succeed(era)).pipe(
+          Effect.flatMap((era) => {
+            if (era === "modern") return Effect.promise(() => transport.send(message))
+            return Effect.sync(() => hear(refusal(id, -32601, "the server speaks an older revision")))
+          }),
+          Effect.catch(({ message, reason }) =>
+            Effect.sync(() => hear(refusal(id, errorCode.notExecuted, message, reason._tag)))
+          )
+        )
       const mux = new ServerMux({
         toServer: (text, onHandOff) => {
           onHandOff()
@@ -98,6 +163,10 @@ export const make: Effect.Effect<UrlServers, never, Scope.Scope> = Effect.gen(fu
         },
         isShared: true
       })
+      yield* Effect.acquireRelease(
+        Effect.sync(() => entry.muxes.add(mux)),
+        () => Effect.sync(() => entry.muxes.delete(mux))
+      )
       const open = (greeting: RawMessage.RawMessage | undefined): void => {
         hear = (text) => void mux.serverSaid(text)
         const port = mux.attach(opening.onMessage)
@@ -135,7 +204,7 @@ export const make: Effect.Effect<UrlServers, never, Scope.Scope> = Effect.gen(fu
   return {
     hold,
     status: () =>
-      [...known].map(([key, { holders, wanted }]): ServerStatus => ({
+      [...known].map(([key, { era, holders, muxes, wanted }]): ServerStatus => ({
         name: wanted.name,
         origin: wanted.origin,
         command: plainUrl(wanted.config.endpoint),
@@ -144,12 +213,13 @@ export const make: Effect.Effect<UrlServers, never, Scope.Scope> = Effect.gen(fu
         likeness: key.slice(0, 12),
         instance: undefined,
         digest: undefined,
-        era: undefined,
+        era,
         sharing: "shared",
         state: "in use",
         pid: undefined,
         startedAt: undefined,
         leases: [...holders],
+        inFlight: [...muxes].reduce((total, { inFlight }) => total + inFlight, 0),
         waiting: 0,
         retryInMillis: undefined,
         lastFailure: undefined
@@ -162,7 +232,7 @@ const connectionsOf = (
 ): Effect.Effect<McpConnections["Service"], McpRuntimeError, Scope.Scope> =>
   McpConnections.make({
     file: "the daemon's",
-    servers: new Map([[name, config]]),
+    servers: new Map([[name, { ...config, deadlines: patient }]]),
     unusable: new Map(),
     switchedOff: new Set(),
     warnings: []
@@ -170,9 +240,18 @@ const connectionsOf = (
     Effect.provideService(Proxies, Effect.succeed(proxies))
   )
 
+/** A client of the daemon gives up itself, and says so. */
+const patient: ServerConfig["deadlines"] = { idle: 86_400_000, hard: 86_400_000, read: 86_400_000 }
+
+type Message = Parameters<SdkTransport.Transport["send"]>[0]
+
+const refusal = (id: string | number, code: number, message: string, reason?: string): string => {
+  const data = reason === undefined ? {} : { data: { reason, delivery: "NotSent" } }
+  return JSON.stringify({ jsonrpc: "2.0", id, error: { code, message, ...data } })
+}
+
 /** A message of the mux. Whole numbers that JavaScript cannot hold stay as they are written. */
-const parse = (text: string): Parameters<SdkTransport.Transport["send"]>[0] =>
-  JSON.parse(text, /\d{16}/.test(text) ? keepLong : undefined)
+const parse = (text: string): Message => JSON.parse(text, /\d{16}/.test(text) ? keepLong : undefined)
 
 const keepLong = (_: string, value: unknown, context?: { readonly source?: string }): unknown =>
   typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source ?? "")
@@ -186,11 +265,4 @@ const { rawJSON } = JSON as unknown as { readonly rawJSON: (text: string) => obj
 const keyOf = ({ config: { deadlines, endpoint, era, policy, protocolVersion }, name, proxies }: WantedUrl): string => {
   const identity = JSON.stringify({ name, era, protocolVersion, policy, deadlines, proxies })
   return createHash("sha256").update(EndpointKey.EndpointKey.make(endpoint, { identity })).digest("hex")
-}
-
-/** Without what may be a secret. */
-const plainUrl = (endpoint: ServerConfig["endpoint"]): string => {
-  if (endpoint._tag === "Stdio" || !URL.canParse(endpoint.url)) return endpoint._tag
-  const { host, pathname, protocol } = new URL(endpoint.url)
-  return `${protocol}//${host}${pathname}`
 }

@@ -47,7 +47,7 @@ export interface Orphan {
   readonly owner: number
 }
 
-/** The processes with a tag of a dead runtime, without those that are meant to outlive it. Ends nothing, and leaves the ledgers. */
+/** The processes in a group or with a tag of a dead runtime, without those that are meant to outlive it. Ends nothing, and leaves the ledgers. */
 export const look = Effect.fnUntraced(function*(
   { directory, self, walk }: SweepOptions & { readonly walk: TagWalk }
 ): Effect.fn.Return<ReadonlyArray<Orphan>> {
@@ -55,11 +55,24 @@ export const look = Effect.fnUntraced(function*(
   if (here === undefined) return []
   const dead = deadOf(Ledger.readAll(directory).accounts.filter(({ runtime }) => runtime !== self), here)
   if (dead.length === 0) return []
+  const bearers = yield* walk.bearers
+  const groups = new Map(dead.flatMap(({ owner, registered }) =>
+    [...registered.values()]
+      // Of a group whose leader is gone the tags tell.
+      .filter(({ group, start }) => ProcFs.lives(group, start))
+      .map(({ group }) => [group, owner.pid] as const)
+  ))
   const accounts = new Map(dead.map((account) => [account.runtime, account]))
-  return (yield* walk.bearers).flatMap(({ pid, tag }) => {
+  const tagged = new Map(bearers.flatMap(({ pid, tag }) => {
     const account = accounts.get(tag.runtime)
     const isLeft = account !== undefined && (tag.policy === "kill" || account.expected.has(tag.number))
-    return isLeft ? [{ pid, command: ProcFs.command(pid), owner: account.owner.pid }] : []
+    return isLeft ? [[pid, account.owner.pid] as const] : []
+  }))
+  return ProcFs.pids().flatMap((pid) => {
+    const stat = ProcFs.stat(pid)
+    if (stat === undefined || ProcFs.isDead(stat)) return []
+    const owner = tagged.get(pid) ?? groups.get(stat.group)
+    return owner === undefined ? [] : [{ pid, command: ProcFs.command(pid), owner }]
   })
 })
 

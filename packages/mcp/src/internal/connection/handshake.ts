@@ -18,6 +18,7 @@
 import type * as Messages from "@holdfast/protocol/Messages"
 import { decodeInitializeResult } from "@holdfast/protocol/Messages"
 import * as ModernEra from "@holdfast/protocol/ModernEra"
+import * as OfferedCapabilities from "@holdfast/protocol/OfferedCapabilities"
 import * as Revision from "@holdfast/protocol/Revision"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
@@ -177,19 +178,21 @@ export const make = (
       }
     })
 
-  /** Ends: each time there is one revision less to ask with. */
-  const initialize = (revision: string, refused: ReadonlyArray<string>): Handshake => {
+  /** Ends: each time there is one revision less to ask with, or less to offer. */
+  const initialize = (revision: string, refused: ReadonlyArray<string>, offered: object = capabilities): Handshake => {
     const tried = [...refused, revision]
     const ask = Effect.suspend(() => {
       link.setProtocolVersion(undefined)
       multiplexer.speak(undefined)
-      return multiplexer.request("initialize", { protocolVersion: revision, capabilities, clientInfo }, {})
+      return multiplexer.request("initialize", { protocolVersion: revision, capabilities: offered, clientInfo }, {})
     })
     return patiently(ask).pipe(Effect.matchEffect({
       onSuccess: (answer) => accepted(answer, revision),
       onFailure: (failure) => {
         const next = pinned === undefined ? Refusals.nextRevision(failure, tried) : undefined
-        return next === undefined ? Effect.fail(failure) : initialize(next, tried)
+        if (next !== undefined) return initialize(next, tried, offered)
+        const fewer = OfferedCapabilities.fewer(offered, Refusals.wordsOf(failure))
+        return fewer === undefined ? Effect.fail(failure) : initialize(revision, refused, fewer)
       }
     }))
   }

@@ -78,7 +78,8 @@ const ofRevision =
   /protocol.{0,3}version|unsupported.{0,12}(?:version|revision)|(?:version|revision).{0,60}not supported/is
 
 /** What it says, in the message and in the data. */
-const wordsOf = (failure: Failure): string => {
+/** What the server has said, data included. */
+export const wordsOf = (failure: Failure): string => {
   switch (failure._tag) {
     case "ServerError":
       return `${failure.description} ${JSON.stringify(failure.data) ?? ""}`.slice(0, 10_000)

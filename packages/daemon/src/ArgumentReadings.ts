@@ -1,11 +1,28 @@
 /**
  * What the words for a tool's arguments may mean together: every reading of each by the tool's schema, and the first choice of them that
- * fits. Loads no Effect: the hot path reads its words by this, too.
+ * fits. Pure: the daemon reads the words of a call by this, and so does a program that calls a tool without it.
  */
-import type { ArgumentJudge } from "./ArgumentJudge.ts"
-import type { Problem } from "./CliFailure.ts"
 import type { InputSchema } from "./InputSchema.ts"
-import type { Given } from "./ToolWords.ts"
+
+/** An argument by name: text for the schema to read, or a value. */
+export type Word =
+  | { readonly _tag: "Text"; readonly name: string; readonly text: string }
+  | { readonly _tag: "Value"; readonly name: string; readonly value: unknown }
+
+/** What was given, the weakest first: objects of arguments, then words, which win over them. */
+export interface Given {
+  readonly objects: ReadonlyArray<object>
+  readonly words: ReadonlyArray<Word>
+}
+
+/** One thing that is wrong, and where: the name of an argument, or a path in its value. */
+export interface Problem {
+  readonly path: string
+  readonly problem: string
+}
+
+/** Everything that does not fit; empty when all does. */
+export type Judge = (value: unknown) => ReadonlyArray<Problem>
 
 /** For each argument all that it may be, the likeliest first. A map, because an argument may be called __proto__. */
 export type Readings = ReadonlyMap<string, ReadonlyArray<unknown>>
@@ -45,7 +62,7 @@ export const first = (readings: Readings): Record<string, unknown> =>
 const maxTries = 256
 
 /** The first choice of readings that fits, or the faults of the likeliest. */
-export const choose = (readings: Readings, judge: ArgumentJudge) => {
+export const choose = (readings: Readings, judge: Judge) => {
   const values = first(readings)
   const problems = judge(values)
   if (problems.length === 0) return { values, problems }

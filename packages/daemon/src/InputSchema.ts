@@ -2,7 +2,7 @@
  * What a command line needs to know of a tool's JSON Schema: which arguments there are, and what a word for one of them may mean.
  *
  * Arguments are found wherever the schema names them: in `properties`, behind `$ref`, in the branches of `allOf`, `anyOf`, `oneOf`,
- * `if`, `then`, `else` and `dependentSchemas`. Whether a value fits is for `ArgumentJudge` to say. Loads no Effect, for the hot path.
+ * `if`, `then`, `else` and `dependentSchemas`. Whether a value fits is for `SimpleSchema` to say, or for a validator. Pure.
  */
 import * as ExactJson from "./ExactJson.ts"
 

@@ -34,6 +34,9 @@ export const numberOf = (literal: string): unknown => {
   return digits.length <= 15 || String(value) === literal ? value : rawJSON(literal)
 }
 
+/** Whether it is a number that goes out as it was written. */
+export const isRaw = (value: unknown): boolean => isRawJSON(value)
+
 /** The same with numbers only. */
 export const plain = (value: unknown): unknown => {
   if (isRawJSON(value)) return Number(value.rawJSON)

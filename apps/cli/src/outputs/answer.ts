@@ -1,0 +1,6 @@
+/** `holdfast answer --json`. */
+import * as Call from "./call.ts"
+
+export const Output = Call.Output.annotate({
+  description: "The result of the call that has waited for the answer, as `holdfast call --json` prints it."
+})

@@ -1,0 +1,345 @@
+/**
+ * Calls in the words of a command line (`CallRequest`), carried out by the daemon itself.
+ *
+ * Promises
+ * - A call is sent to the server once, or not at all. One that is lost is answered by an error that says which (`DeliveryError`).
+ * - What a server answers reaches the client as it was written; so do its progress and its questions.
+ * - A client that leaves takes its call back.
+ * - The list that arguments are read by is the server's: of one that tells of changes, the last; of any other, one of the last seconds. After
+ *   an answer that is an error it is asked for again.
+ */
+import { metaKey } from "@holdfast/protocol/MetaKey"
+import * as Revision from "@holdfast/protocol/Revision"
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import type * as Scope from "effect/Scope"
+import * as CallableTools from "../CallableTools.ts"
+import * as CallRequest from "../CallRequest.ts"
+import type { SessionStatus } from "../DaemonStatus.ts"
+import { errorCode, mayHaveRun } from "../DeliveryError.ts"
+import type { Loss, Observer } from "../HostSession.ts"
+import * as RawMessage from "../RawMessage.ts"
+import type { PooledServer, ServerPool } from "../ServerPool.ts"
+import * as ServerTarget from "../ServerTarget.ts"
+import { borrow, type BorrowError, isRefusedByEra, toLoss } from "./borrow.ts"
+import { isNewer } from "./ownVersion.ts"
+
+export interface ToolCallsOptions {
+  readonly pool: ServerPool
+  /** That of this daemon. */
+  readonly version: string
+  /** It makes way for a newer client. */
+  readonly makesWay: boolean
+}
+
+export interface Caller {
+  readonly wanted: ServerTarget.WantedServer
+  readonly who: SessionStatus
+  readonly observer: Observer
+  /** Gives the client a line, without its end. */
+  readonly toClient: (text: string) => void
+  /** There was no server, which the client's next question is not to try again. */
+  readonly onUnopened: (loss: Loss) => void
+}
+
+/** A call that was begun. */
+export interface ToolCall {
+  /** A line that the client says later. False: it is not about this call. */
+  readonly hears: (line: string) => boolean
+  /** Answers it, once. */
+  readonly run: Effect.Effect<void>
+}
+
+export interface ToolCalls {
+  readonly begin: (request: RawMessage.RawMessage, caller: Caller) => ToolCall
+}
+
+/** The request in a line, if it is one. Only a first line is looked at. */
+export const requestIn = (line: string): RawMessage.RawMessage | undefined => {
+  if (!line.includes(CallRequest.method)) return undefined
+  const messages = RawMessage.read(line)
+  const [only, ...more] = typeof messages === "string" ? [] : messages
+  return only?.kind === "request" && only.method === CallRequest.method && more.length === 0 ? only : undefined
+}
+
+/** How long a server may be silent on the modern question before it is asked the legacy one, as `@holdfast/mcp` has it. */
+const silence = Duration.seconds(2)
+
+/** How old a list may be of a server that does not tell of changes. Nanoseconds. */
+const oldest = 10_000_000_000n
+
+/** So many servers are known to be of the legacy era. A forgotten one costs one question. */
+const mostLegacy = 1000
+
+/** The tools of a server, as it has listed them. Undefined: something about them is odd. */
+interface Listed {
+  readonly tools: ReadonlyMap<string, CallableTools.ReadArguments> | undefined
+  readonly changes: number
+  readonly until: bigint | undefined
+}
+
+export const make = (options: ToolCallsOptions): ToolCalls => {
+  const { makesWay, pool, version } = options
+  const lists = new WeakMap<PooledServer, Listed>()
+  const legacy = new Set<string>()
+
+  const lease = (
+    { wanted, who }: Caller,
+    client: CallRequest.CallRequest["client"]
+  ): Effect.Effect<PooledServer, BorrowError, Scope.Scope> => {
+    const modern = ServerTarget.make(wanted, undefined)
+    const old = Effect.suspend(() =>
+      borrow(pool, ServerTarget.make(wanted, initializeFor(client)), { program: who.program, isFresh: false })
+    )
+    if (legacy.has(modern.process)) {
+      return Effect.catchIf(old, isRefusedByEra, (error) => {
+        legacy.delete(modern.process)
+        return Effect.fail(error)
+      })
+    }
+    const known = Effect.tap(old, () =>
+      Effect.sync(() => {
+        if (legacy.size >= mostLegacy) legacy.clear()
+        legacy.add(modern.process)
+      }))
+    return borrow(pool, modern, { program: who.program, isFresh: false }).pipe(
+      Effect.timeoutOrElse({ duration: silence, orElse: () => known }),
+      Effect.catchIf(isRefusedByEra, () => known)
+    )
+  }
+
+  /** Undefined: something about them is odd. */
+  const toolsOf = Effect.fnUntraced(function*(server: PooledServer, { ask }: Attached, meta: string) {
+    const clock = yield* Clock.Clock
+    const now = clock.monotonicTimeNanosUnsafe()
+    const found = lists.get(server)
+    const changes = server.mux.toolChanges
+    if (found !== undefined && found.changes === changes && (found.until ?? now) >= now) return found.tools
+    const { greeting } = server
+    const params = meta === "" ? "{}" : `{"_meta":{${meta}}}`
+    const discovery = greeting ?? (yield* ask(RawMessage.request("\"holdfast-discover\"", "server/discover", params)))
+    const { result } = discovery.value
+    const isPlain = greeting === undefined
+      ? CallableTools.isPlainDiscovery(result)
+      : CallableTools.isPlainGreeting(result)
+    const list = isPlain ? yield* ask(RawMessage.request("\"holdfast-list\"", "tools/list", params)) : undefined
+    const tools = list && CallableTools.ofList(list.value["result"])
+    lists.set(server, { tools, changes, until: greeting && tellsChanges(result) ? undefined : now + oldest })
+    return tools
+  })
+
+  /** Succeeds with the line of the answer. */
+  const carryOut = Effect.fnUntraced(
+    function*(call: Call, caller: Caller): Effect.fn.Return<string, Lost, Scope.Scope> {
+      const { id, progressToken, request: { client, tool } } = call
+      const leased = yield* Effect.result(lease(caller, client))
+      if (Result.isFailure(leased)) {
+        const loss = toLoss(leased.failure)
+        caller.onUnopened(loss)
+        return lostBeforeIt(id, loss)
+      }
+      const server = leased.success
+      const meta = server.greeting === undefined ? modernMeta(client) : ""
+      const attached = yield* attach(server, caller)
+      const tools = yield* toolsOf(server, attached, meta)
+      const values = tools?.get(tool)?.(call.request)
+      if (values === undefined) return untaken(call.message)
+      const members = [
+        ...meta === "" ? [] : [meta],
+        ...progressToken === undefined ? [] : [`"progressToken":${progressToken}`]
+      ]
+      const _meta = members.length === 0 ? "" : `,"_meta":{${members.join(",")}}`
+      const message = RawMessage.request(
+        id,
+        "tools/call",
+        `{"name":${JSON.stringify(tool)},"arguments":${values}${_meta}}`
+      )
+      const { asked, over } = caller.observer
+      call.attached = attached
+      asked(message)
+      const answer = yield* attached.ask(message).pipe(
+        Effect.tapError(({ delivery }) => Effect.sync(() => over(message, delivery))),
+        Effect.onInterrupt(() => Effect.sync(() => over(message, call.isCancelled ? "cancelled" : "left")))
+      )
+      over(message, { answer })
+      // It may have been the list that was wrong.
+      const { result } = answer.value
+      if (result === undefined || RawMessage.membersOf(result)["isError"] === true) lists.delete(server)
+      return answer.text
+    }
+  )
+
+  return {
+    begin: (message, caller) => {
+      const { id = "null" } = message
+      const request = CallRequest.decode(RawMessage.paramsOf(message))
+      const { instances, isShared, policy } = caller.wanted
+      const isTaken = request !== undefined && isShared && policy.reuse && instances === undefined &&
+        !(makesWay && isNewer(request.client.version, version))
+      if (!isTaken) return { hears: () => false, run: Effect.sync(() => caller.toClient(untaken(message))) }
+      const cancelled = Deferred.makeUnsafe<void>()
+      const call: Call = {
+        message,
+        id,
+        request,
+        progressToken: RawMessage.textAt(message, RawMessage.paths.progressToken),
+        isCancelled: false,
+        attached: undefined
+      }
+      const answered = carryOut(call, caller).pipe(
+        Effect.scoped,
+        Effect.catch((lost) => Effect.succeed(lostWithIt(id, lost))),
+        Effect.map(caller.toClient)
+      )
+      return {
+        hears: (line) => {
+          const messages = RawMessage.read(line)
+          const [said, ...more] = typeof messages === "string" ? [] : messages
+          if (said === undefined || more.length > 0) return false
+          if (said.kind === "response") {
+            if (call.attached?.answers(said) !== true) return false
+            call.attached.tell(said)
+            return true
+          }
+          if (said.method !== "notifications/cancelled") return false
+          const cancelledId = RawMessage.textAt(said, RawMessage.paths.cancelled)
+          if (cancelledId === undefined || RawMessage.keyOf(cancelledId) !== RawMessage.keyOf(id)) return false
+          call.isCancelled = true
+          call.attached?.tell(said)
+          Deferred.doneUnsafe(cancelled, Effect.void)
+          return true
+        },
+        run: Effect.raceFirst(answered, Deferred.await(cancelled))
+      }
+    }
+  }
+}
+
+interface Call {
+  readonly message: RawMessage.RawMessage
+  /** As it is written. */
+  readonly id: string
+  readonly request: CallRequest.CallRequest
+  readonly progressToken: string | undefined
+  isCancelled: boolean
+  /** Undefined: the server has not been called. */
+  attached: Attached | undefined
+}
+
+/** The server was lost, and may have seen what it was asked. */
+interface Lost {
+  readonly loss: Loss
+  readonly delivery: "NotSent" | "Unknown"
+}
+
+interface Attached {
+  readonly ask: (request: RawMessage.RawMessage) => Effect.Effect<RawMessage.RawMessage, Lost>
+  readonly tell: (message: RawMessage.RawMessage) => void
+  /** Whether it is the answer to a question of the server, which is to be told. */
+  readonly answers: (message: RawMessage.RawMessage) => boolean
+}
+
+/** A session with the server, until the Scope closes: what is unanswered then is taken back. */
+const attach = (server: PooledServer, { toClient, who }: Caller): Effect.Effect<Attached, never, Scope.Scope> =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        const waiting = new Map<string, Asker>()
+        const asked = new Set<string>()
+        const port = server.mux.attach((message) => {
+          const key = message.kind === "response" && message.id !== undefined ? RawMessage.keyOf(message.id) : ""
+          const asker = waiting.get(key)
+          waiting.delete(key)
+          if (asker !== undefined) return asker.answered(message)
+          if (message.kind === "response") return
+          if (message.kind === "request" && message.id !== undefined) asked.add(RawMessage.keyOf(message.id))
+          toClient(message.text)
+        }, true)
+        const onLost = (loss: Loss): void => {
+          for (const { lost } of [...waiting.values()]) lost(loss)
+        }
+        server.losses.add(onLost)
+        // The client may hold it by another session, too.
+        const holder = { ...who }
+        server.hold(holder)
+        const close = (): void => {
+          server.losses.delete(onLost)
+          server.leave(holder)
+          port.close()
+        }
+        return { asked, close, port, waiting }
+      }),
+      ({ close }) => Effect.sync(close)
+    ),
+    ({ asked, port, waiting }) => ({
+      tell: (message) => port.send(message, ignore),
+      answers: (message) => message.id !== undefined && asked.delete(RawMessage.keyOf(message.id)),
+      ask: (request) =>
+        Effect.callback<RawMessage.RawMessage, Lost>((resume) => {
+          let delivery: Lost["delivery"] = "NotSent"
+          const lost = (loss: Loss): void => resume(Effect.fail({ loss, delivery }))
+          const before = server.lost()
+          if (before !== undefined) return lost(before)
+          waiting.set(RawMessage.keyOf(request.id ?? ""), {
+            answered: (answer) => resume(Effect.succeed(answer)),
+            lost
+          })
+          port.send(request, () => {
+            delivery = "Unknown"
+          })
+        })
+    })
+  )
+
+interface Asker {
+  readonly answered: (answer: RawMessage.RawMessage) => void
+  readonly lost: (loss: Loss) => void
+}
+
+const ignore = (): void => {}
+
+/** Whether the server says that it tells of changes. */
+const tellsChanges = (greeting: unknown): boolean => {
+  const { tools } = RawMessage.membersOf(RawMessage.membersOf(greeting)["capabilities"])
+  return RawMessage.membersOf(tools)["listChanged"] === true
+}
+
+/** A question of the server is the client's to answer. */
+const capabilities = { elicitation: { form: {}, url: {} } }
+
+/** As the command line's own client says it, so that both have one process. */
+const initializeFor = (clientInfo: CallRequest.CallRequest["client"]): RawMessage.RawMessage =>
+  RawMessage.request(
+    "0",
+    "initialize",
+    JSON.stringify({ protocolVersion: Revision.latestLegacy, capabilities, clientInfo })
+  )
+
+/** What each request of the modern era says, as members. */
+const modernMeta = (client: CallRequest.CallRequest["client"]): string =>
+  JSON.stringify({
+    [metaKey.protocolVersion]: Revision.latestModern,
+    [metaKey.clientInfo]: client,
+    [metaKey.clientCapabilities]: capabilities
+  }).slice(1, -1)
+
+const failed = (id: string, code: number, message: string, data: object): string =>
+  `{"jsonrpc":"2.0","id":${id},"error":${JSON.stringify({ code, message, data })}}`
+
+/** The answer to a call that is not carried out. */
+export const untaken = ({ id = "null" }: RawMessage.RawMessage): string =>
+  failed(id, errorCode.notExecuted, "the call is not of the usual kind", {
+    reason: CallRequest.notTaken,
+    delivery: "NotSent"
+  })
+
+const lostBeforeIt = (id: string, { message, reason }: Loss): string =>
+  failed(id, errorCode.notExecuted, message, { reason, delivery: "NotSent", of: CallRequest.ofOpening })
+
+const lostWithIt = (id: string, { delivery, loss: { message, reason } }: Lost): string =>
+  delivery === "Unknown"
+    ? failed(id, errorCode.outcomeUnknown, message + mayHaveRun, { reason: "OutcomeUnknown", delivery })
+    : failed(id, errorCode.notExecuted, message, { reason, delivery })
