@@ -8,7 +8,8 @@
  * - one dial serves all callers who wait for a key; a dial goes on when its callers leave, and ends with the pool;
  * - a caller is settled exactly once: with a connection, or with a `PoolError` no later than its deadline;
  * - a caller interrupted anywhere leaves no trace: what it held is given back, what it waited for goes to the next;
- * - waiting is fair, within a key and across keys that wait for a place: nobody overtakes, whoever leaves makes room;
+ * - waiting is fair, within a key and across keys that wait for a place: no caller overtakes another, and a caller that leaves makes
+ *   room;
  * - no dial follows a failure without a pause;
  * - what throws (a connector, a caller, a reader of events, a logger) ends the dial, the connection or the caller it belongs to;
  * - a busy connection is never closed for being idle, old or in the way;
@@ -59,20 +60,21 @@ export interface ConnectionPool<in K, out C, out E> {
   readonly lease: (key: K, options?: AcquireOptions) => Effect.Effect<C, PoolError<E>, Scope.Scope>
   /** Opens a connection ahead of demand and keeps it, redialled when lost, until the Scope closes. Does not wait for it. */
   readonly warm: (key: K) => Effect.Effect<void, never, Scope.Scope>
-  /** Retires the key's open connections: nobody is given them any more, each closes when its last lease is returned. */
+  /** Retires the key's open connections: they are leased no more, and each closes when its last lease is returned. */
   readonly invalidate: (key: K) => Effect.Effect<void>
   /**
-   * For a key that nobody will use again: like `invalidate`, and a connection that is still opened for callers who wait is closed as
+   * For a key that is not used again: like `invalidate`, and a connection that is still opened for callers who wait is closed as
    * soon as it is free. The key is as any other once the pool has forgotten it.
    */
   readonly discontinue: (key: K) => Effect.Effect<void>
-  /** Forgets the key's back-off and quarantine, and dials at once if somebody waits. */
+  /** Forgets the key's back-off and quarantine, and dials at once where a caller waits or the key is kept warm. */
   readonly reset: (key: K) => Effect.Effect<void>
   /**
    * Refuses new leases, waits for the given ones until `timeout` (default: the policy's `drainTimeout`), then closes what
    * is left. The pool cannot be used afterwards.
    */
   readonly drain: (timeout?: Duration.Input) => Effect.Effect<void>
+  /** The whole pool at this instant. */
   readonly snapshot: Effect.Effect<PoolSnapshot>
   /**
    * Every transition from now on, told when the move it belongs to is complete. A reader that falls 1024 events behind misses the
@@ -81,6 +83,7 @@ export interface ConnectionPool<in K, out C, out E> {
   readonly events: Stream.Stream<PoolEvent>
 }
 
+/** How a pool is made: all optional. */
 export interface Options<in K> {
   /** The policy of every key, and of the pool as a whole. */
   readonly policy?: PoolPolicy.PoolPolicyInput | undefined

@@ -14,6 +14,20 @@
  *
  * **Gotchas**: `onExpire` runs synchronously inside the sweep and must not block. Durations are rounded up to whole milliseconds, so
  * that remainders computed per call share their queues; what is no number of milliseconds (negative, NaN) expires at once.
+ *
+ * @example
+ * ```ts
+ * import { Deadlines } from "@holdfast/core"
+ * import * as Effect from "effect/Effect"
+ *
+ * export const program = Effect.scoped(Effect.gen(function*() {
+ *   const deadlines = yield* Deadlines.make
+ *   const deadline = deadlines.arm(5000, () => console.log("no answer within 5 s"))
+ *   // A sign of life starts the 5 s again; an answer ends them.
+ *   deadline.renew()
+ *   deadline.cancel()
+ * }))
+ * ```
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -30,6 +44,7 @@ export interface Deadline {
   renew(): void
 }
 
+/** A sweeper: any number of deadlines on one timer. */
 export interface Deadlines {
   /**
    * Calls `onExpire` once, `millis` from now, unless cancelled. `Infinity` never expires. Who arms several at once may say what `now()`

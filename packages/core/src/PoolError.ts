@@ -3,6 +3,17 @@
  *
  * One outer error, `PoolError`, with a tagged `reason`: match on it with `Effect.catchReason("PoolError", "AcquireTimeout", …)`.
  * Failures of what the caller does *with* a connection are the caller's own and never appear here.
+ *
+ * @example
+ * ```ts
+ * import type { ConnectionPool } from "@holdfast/core"
+ * import * as Effect from "effect/Effect"
+ *
+ * export const statusOf = <C>(pool: ConnectionPool.ConnectionPool<string, C, Error>, host: string) =>
+ *   pool.use(host, () => Effect.succeed("up")).pipe(
+ *     Effect.catchReason("PoolError", "Quarantined", ({ retryInMillis }) => Effect.succeed(`down for ${retryInMillis} ms`))
+ *   )
+ * ```
  */
 import * as Data from "effect/Data"
 import { wordsOf } from "./internal/words.ts"
@@ -142,6 +153,7 @@ export class PoolClosed extends Data.TaggedError("PoolClosed")<{
   }
 }
 
+/** Why there is no lease. Match on it with `Effect.catchReason`. */
 export type PoolErrorReason<E> =
   | AcquireTimeout<E>
   | TooManyWaiters

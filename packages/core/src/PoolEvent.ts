@@ -2,6 +2,19 @@
  * What a pool tells its observers: every transition of every slot and connection, once, in order.
  *
  * Keys appear by label and fingerprint only, never with their contents.
+ *
+ * @example
+ * ```ts
+ * import type { ConnectionPool } from "@holdfast/core"
+ * import * as Effect from "effect/Effect"
+ * import * as Stream from "effect/Stream"
+ *
+ * export const logLosses = <C>(pool: ConnectionPool.ConnectionPool<string, C, Error>) =>
+ *   Stream.runForEach(pool.events, (event) =>
+ *     event._tag === "SlotMoved" && event.to === "Backoff"
+ *       ? Effect.logInfo(`${event.key} is dialled again in ${event.retryInMillis} ms`)
+ *       : Effect.void)
+ * ```
  */
 import type { ConnectionTag } from "./ConnectionState.ts"
 import type { SlotTag } from "./SlotState.ts"
@@ -9,6 +22,7 @@ import type { SlotTag } from "./SlotState.ts"
 /** Why a connection left `Open`: it was retired in peace, or it was lost. */
 export type RetireReason = "idle" | "lifetime" | "invalidated" | "evicted" | "unshared" | "drain"
 
+/** A slot changed its state. */
 export interface SlotMoved {
   readonly _tag: "SlotMoved"
   readonly key: string
@@ -19,9 +33,9 @@ export interface SlotMoved {
   readonly to: SlotTag
   /** Dials since the key last stayed ready. */
   readonly attempt: number
-  /** Time spent in `from`. */
+  /** Milliseconds spent in `from`. */
   readonly durationMillis: number
-  /** Of a move to `Backoff` or `Quarantined`: the time until the next dial, if anybody wants one then. */
+  /** Of a move to `Backoff` or `Quarantined`: milliseconds until the next dial, if there is demand for one then. */
   readonly retryInMillis: number | undefined
   /**
    * The failure behind a move to `Backoff` or `Quarantined`, and behind one from `Connecting` to `Idle`: the connector's error, words of
@@ -31,6 +45,7 @@ export interface SlotMoved {
   readonly cause: unknown
 }
 
+/** A connection changed its state. */
 export interface ConnectionMoved {
   readonly _tag: "ConnectionMoved"
   readonly key: string
@@ -67,4 +82,5 @@ export interface LeaseOverdue {
   readonly heldMillis: number
 }
 
+/** One event of a pool, in the order of the moves. */
 export type PoolEvent = SlotMoved | ConnectionMoved | HealthChanged | LeaseOverdue

@@ -2,6 +2,19 @@
  * Every option of a pool, with its default. Durations are `Duration.Input`; counts are positive integers.
  *
  * Names and meanings follow HikariCP and gRPC where those have one.
+ *
+ * @example
+ * ```ts
+ * import { PoolPolicy } from "@holdfast/core"
+ *
+ * // Ten connections at most to each host, closed after a minute without use.
+ * export const policy = PoolPolicy.make({
+ *   sharing: "exclusive",
+ *   maxConnectionsPerKey: 10,
+ *   idleTimeout: "1 minute",
+ *   backoff: { max: "5 seconds" }
+ * })
+ * ```
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

@@ -3,8 +3,18 @@
  *
  * A replay costs one token, a success earns `ratio` of one, and the bucket holds `burst`. So in an outage the load of replays
  * stays below `ratio` of what last worked, however many callers there are (Finagle's RetryBudget; the AWS SDK's retry quota).
+ *
+ * @example
+ * ```ts
+ * import { ReplayBudget } from "@holdfast/core"
+ *
+ * const budget = ReplayBudget.make({ burst: 100, ratio: 0.2 })
+ * budget.deposit()
+ * export const maySendAgain: boolean = budget.withdraw()
+ * ```
  */
 
+/** A bucket of tokens, each worth one replay. */
 export interface ReplayBudget {
   /** Takes a token. False: there is none, the call must not be sent again. */
   readonly withdraw: () => boolean

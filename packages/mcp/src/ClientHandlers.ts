@@ -9,6 +9,24 @@
  * failure is the JSON-RPC error the server gets; a defect in it, or an interruption from within, is told to the server as an internal
  * error, and logged here. So many as 1024 run at once on a connection; what a server asks beyond that is refused.
  *
+ * @example
+ * ```ts
+ * import { McpConnections } from "@holdfast/mcp"
+ * import * as Effect from "effect/Effect"
+ * import * as FileSystem from "effect/FileSystem"
+ *
+ * // The handler needs a service, and so does the layer.
+ * export const servers = McpConnections.layerFile("mcp.json", {
+ *   handlers: {
+ *     roots: () =>
+ *       Effect.map(
+ *         Effect.orDie(FileSystem.FileSystem.use((fs) => fs.realPath("."))),
+ *         (folder) => [{ uri: `file://${folder}` }]
+ *       )
+ *   }
+ * })
+ * ```
+ *
  * @see https://modelcontextprotocol.io/specification/2025-11-25/client
  */
 import * as Data from "effect/Data"

@@ -3,9 +3,18 @@
  *
  * Nothing in a config is ignored in silence: a part without effect is said to have none. Each is told once, in the log of
  * `McpConnections`, and is in `McpConfig.warnings`. No message holds a value that may be a secret.
+ *
+ * @example
+ * ```ts
+ * import { McpConfig } from "@holdfast/mcp"
+ * import * as Effect from "effect/Effect"
+ *
+ * export const warnings = Effect.map(McpConfig.load("mcp.json"), ({ warnings }) => warnings.map(({ message }) => message))
+ * ```
  */
 import * as Data from "effect/Data"
 
+/** One part of a config that has no effect, or another one than its author may expect. `message` says which, and where it stands. */
 export class ConfigWarning extends Data.Class<{
   readonly file: string
   /** From 1. `undefined` for what was not read from a text. */

@@ -6,6 +6,14 @@
  * are not, because they show up in the process table and in access logs anyway. `secrets` names values in those that messages leave out.
  *
  * Gotchas: two endpoints are the same for sharing when their keys are (`EndpointKey`), not when they are the same object.
+ *
+ * @example
+ * ```ts
+ * import { Endpoint } from "@holdfast/mcp"
+ *
+ * export const process = Endpoint.stdio({ command: "npx", args: ["-y", "@modelcontextprotocol/server-everything"] })
+ * export const url = Endpoint.http({ url: "https://mcp.example.org/mcp", headers: { authorization: "Bearer …" } })
+ * ```
  */
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
@@ -66,8 +74,10 @@ export class SseEndpoint extends Data.TaggedClass("Sse")<{
   readonly open: OpenOwnLink | undefined
 }> {}
 
+/** One server, by the transport it speaks. `_tag` is `Stdio`, `Http` or `Sse`. */
 export type Endpoint = StdioEndpoint | HttpEndpoint | SseEndpoint
 
+/** How a process is started. Only `command` must be said. */
 export interface StdioOptions {
   readonly command: string
   /** Default: none. */
@@ -84,6 +94,7 @@ export interface StdioOptions {
   readonly open?: OpenOwnLink | undefined
 }
 
+/** Where a server of HTTP+SSE is, and what it is sent. Only `url` must be said. */
 export interface SseOptions {
   readonly url: string | URL
   /** Default: none. Plain strings are redacted here. */
@@ -96,6 +107,7 @@ export interface SseOptions {
   readonly open?: OpenOwnLink | undefined
 }
 
+/** Where a server of Streamable HTTP is, what it is sent, and how its session is kept. Only `url` must be said. */
 export interface HttpOptions extends SseOptions {
   /**
    * Asks for the server's own stream after a legacy handshake: what the server says of its own accord comes over it. Default: true.

@@ -3,13 +3,21 @@
  *
  * A key is the SHA-256 of a canonical JSON of everything that makes two connections different: transport, command,
  * arguments, working directory, environment, url, headers, how its session is kept, and the identity it is used under (never a token). So:
- * - what changes who the server thinks we are, or which server it is, changes the key;
+ * - what changes the identity of the client, or the server that is meant, changes the key;
  * - what does not (the order of variables or headers, the case of a header's name or a host, a default port, a url's
  *   fragment) does not;
  * - secrets are in the digest and cannot be read out of it.
  *
- * Gotchas: the digest is not salted, so that programs can agree on it. Whoever knows everything else can check a guess of a
+ * Gotchas: the digest is not salted, so that programs can agree on it. A program that knows everything else can check a guess of a
  * short secret against it: show fingerprints, not keys. An ill-formed url is its own key and fails when it is dialled.
+ *
+ * @example
+ * ```ts
+ * import { Endpoint, EndpointKey } from "@holdfast/mcp"
+ *
+ * const key = EndpointKey.make(Endpoint.stdio({ command: "server" }), { identity: "ada" })
+ * export const shown = EndpointKey.fingerprint(key)
+ * ```
  */
 import * as Duration from "effect/Duration"
 import * as Redacted from "effect/Redacted"
@@ -19,9 +27,10 @@ import type { Endpoint, HttpEndpoint } from "./Endpoint.ts"
 /** 64 hexadecimal digits. */
 export type EndpointKey = string & { readonly EndpointKey: unique symbol }
 
+/** What is part of a key besides the endpoint. */
 export interface KeyOptions {
   /**
-   * Who the connection acts for, where the endpoint does not say (a user of a shared host, the handlers of server-side
+   * The user that the connection acts for, where the endpoint does not say (a user of a shared host, the handlers of server-side
    * requests). Never a rotating token: the key would change with it. Default: none.
    */
   readonly identity?: string | undefined

@@ -3,6 +3,20 @@
  *
  * `OAuth.make` and `OAuth.fromTokens` make authorizers; `Endpoint.http` takes one. Write your own for a scheme that neither knows:
  * whatever it returns is sent, and shown nowhere.
+ *
+ * @example
+ * ```ts
+ * import type { HttpAuthorizer } from "@holdfast/mcp/HttpAuthorizer"
+ * import { AuthorizationRefused } from "@holdfast/mcp/AuthorizationRefused"
+ * import * as Effect from "effect/Effect"
+ * import * as Redacted from "effect/Redacted"
+ *
+ * export const apiKey: HttpAuthorizer = {
+ *   identity: "ada",
+ *   headers: Effect.succeed({ "x-api-key": Redacted.make("…") }),
+ *   onChallenge: () => Effect.fail(new AuthorizationRefused({ description: "the key is refused" }))
+ * }
+ * ```
  */
 import type * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
@@ -23,7 +37,7 @@ export type AuthorizationHeaders = Readonly<Record<string, Redacted.Redacted>>
 
 /** Where credentials come from. */
 export interface HttpAuthorizer {
-  /** Who acts, for sharing: connections of one endpoint and one identity are shared. Never a token. */
+  /** The identity that acts, for sharing: connections of one endpoint and one identity are shared. Never a token. */
   readonly identity: string
   /** For the next request. Empty while there is no token. */
   readonly headers: Effect.Effect<AuthorizationHeaders, AuthorizationRefused>

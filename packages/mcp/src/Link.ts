@@ -13,13 +13,24 @@
  * - What a callback throws is told in the log. It costs neither the link nor any other frame or message.
  *
  * **Gotchas**: the callbacks run inside the platform's events, and may call back into the link.
+ *
+ * @example
+ * ```ts
+ * import type { LinkReceiver } from "@holdfast/mcp/Link"
+ *
+ * export const receiver: LinkReceiver = {
+ *   onMessage: (message) => console.error(message._tag),
+ *   onMalformed: ({ reason }) => console.error(reason),
+ *   onClosed: ({ _tag }) => console.error(_tag)
+ * }
+ * ```
  */
 import type * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { ConnectReason, Delivery, ProcessEnd } from "./McpRuntimeError.ts"
 
-/** One frame on its way out, and who wants to know its fate. */
+/** One frame on its way out, and its owner, which is told its fate. */
 export interface Outbound {
   /** Set for requests: the id that the answer will bear. */
   readonly id: JsonRpc.RequestId | undefined
@@ -104,7 +115,7 @@ export interface Doubts {
   readonly trial: (about: string | undefined) => Effect.Effect<boolean>
 }
 
-/** Who receives what comes in. */
+/** The receiver of what comes in. */
 export interface LinkReceiver {
   onMessage(message: JsonRpc.Incoming): void
   /** Something that is no message: noise on stdout, a broken answer (then `answerTo` may name the call). Never fatal. */
@@ -112,12 +123,13 @@ export interface LinkReceiver {
   onClosed(closed: LinkClosed): void
 }
 
+/** A live transport of one connection. Its owner drives it by calls that return at once; its events reach a `LinkReceiver`. */
 export interface Link {
   /** Takes a frame. Its fate reaches it by its own callbacks, possibly before this returns. */
   readonly post: (outbound: Outbound) => void
   /** Takes a frame back that was not handed over. True: it will never be sent, and none of its callbacks will be called. */
   readonly withdraw: (outbound: Outbound) => boolean
-  /** Nobody waits for the answer to this request any more: what serves it alone (a response stream) is let go. */
+  /** The caller no longer waits for the answer to this request: what serves it alone (a response stream) is let go. */
   readonly forget: (id: JsonRpc.RequestId) => void
   /** What has come so far of the answer to this request, where it stops in the middle of something. */
   readonly unfinished?: (id: JsonRpc.RequestId) => string | undefined
@@ -134,7 +146,7 @@ export interface Link {
   readonly received: () => number
   /** What of them is a sign of life when it grows: the refusals of a gateway are none. Default: all. */
   readonly alive?: (() => number) | undefined
-  /** Where the peer can forget who we are. */
+  /** Doubts about the session, where the peer can forget it. */
   readonly doubts?: Doubts | undefined
   /**
    * Where what a server says on its own account comes on a way of its own: waits until that way is open, or known not to exist. It

@@ -20,6 +20,17 @@
  *
  * A file that cannot be read at all fails with `McpRuntimeError` of reason `ConfigInvalid`. Every message names the file, line and column, the
  * place in the document, what was expected there and what was found. No message quotes a value that may be a secret.
+ *
+ * @example
+ * ```ts
+ * import { Endpoint, McpConfig, McpConnections } from "@holdfast/mcp"
+ * import * as Effect from "effect/Effect"
+ *
+ * export const program = Effect.gen(function*() {
+ *   const config = yield* McpConfig.make({ docs: Endpoint.http({ url: "https://docs.example.org/mcp" }) })
+ *   return yield* Effect.provide(McpConnections.use((mcp) => mcp.listTools("docs")), McpConnections.layer(config))
+ * })
+ * ```
  */
 import { PoolPolicy } from "@holdfast/core"
 import * as Effect from "effect/Effect"

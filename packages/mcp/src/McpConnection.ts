@@ -11,6 +11,21 @@
  *
  * **Gotchas**: a request without deadlines waits as long as the connection lives. A result is checked to be an object, nothing
  * more.
+ *
+ * @example
+ * ```ts
+ * import { Endpoint, McpConnection } from "@holdfast/mcp"
+ * import * as Effect from "effect/Effect"
+ *
+ * export const program = Effect.scoped(Effect.gen(function*() {
+ *   const connection = yield* McpConnection.connect({
+ *     server: "fs",
+ *     endpoint: Endpoint.stdio({ command: "my-server" }),
+ *     clientInfo: { name: "my-app", version: "1.0.0" }
+ *   })
+ *   return yield* connection.request("tools/list", {}, { hardDeadline: "10 seconds" })
+ * }))
+ * ```
  */
 import * as DeadlineSweeper from "@holdfast/core/Deadlines"
 import * as Duration from "effect/Duration"
@@ -51,6 +66,7 @@ export const McpConnection = {
     Dialing.dial(options, connectOver)
 } as const
 
+/** A link plus a finished handshake. It is owned by the Scope it was opened in, and used by any number of callers. */
 export type McpConnection = Connection
 
 const connectOver = Effect.fnUntraced(function*(
@@ -158,7 +174,7 @@ const connectOver = Effect.fnUntraced(function*(
   }
 })
 
-/** How long a handshake waits for a server that says when to come back, where nobody says how long it may take. */
+/** How long a handshake waits for a server that says when to come back, where the options do not say how long it may take. */
 const longestHandshake = "20 seconds"
 
 const limitOf = ({ connectTimeout = longestHandshake }: ConnectOptions): number =>
@@ -179,7 +195,7 @@ const withinConnectTimeout = <A>(
   })
 }
 
-/** A start that takes longer is told of: whoever waits for it should know for what. */
+/** A start that takes longer is told in the log: its callers should know why they wait. */
 const patience = "5 seconds"
 
 /** Nothing that a server says tells one bridge from another, so it is told of all. */

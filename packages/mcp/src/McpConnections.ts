@@ -8,7 +8,7 @@
  * - a call that certainly did not run is sent again; one that may have run is sent again only if repeating it is harmless (it
  *   reads, its tool says so by `readOnlyHint` or `idempotentHint`, or the caller does), three times at most, and while the
  *   server's replay budget lasts;
- * - an interrupted call tells the server and disturbs nobody else's;
+ * - an interrupted call tells the server and disturbs no other call;
  * - a tool that the config switches off is in no list, and a call of it is refused before anything is sent;
  * - parts of the config that are not understood are told in the log, once;
  * - a subscription or a log level that is held keeps its server connected, and is asked for again of every new connection;
@@ -20,7 +20,7 @@
  * A tool's `isError` result and the server's JSON-RPC errors are answers: the first is a success here, the second fails with
  * `ServerError`, neither is retried or held against the connection.
  *
- * **Gotchas**: whether a tool may be repeated is taken from the server's last tool list. If nobody has asked for one, the first
+ * **Gotchas**: whether a tool may be repeated is taken from the server's last tool list. If no caller has asked for one, the first
  * call does so beside itself, unless it states `idempotent`.
  */
 import type { PoolEvent, PoolSnapshot } from "@holdfast/core"
@@ -51,7 +51,7 @@ import type {
 import * as ConfigWatch from "./internal/config/ConfigWatch.ts"
 import { workingDirectory } from "./internal/nodePlatform.ts"
 import { readAgain } from "./internal/subscriptions/Subscriptions.ts"
-import type { LogLevel } from "./internal/subscriptions/Teller.ts"
+import type { LogLevel } from "./internal/subscriptions/SubscriptionSync.ts"
 import { McpConfig } from "./McpConfig.ts"
 import type { McpConnection } from "./McpConnection.ts"
 import type { ConfigInvalid, McpRuntimeError } from "./McpRuntimeError.ts"
@@ -191,8 +191,8 @@ export class McpConnections extends Context.Service<McpConnections, {
    */
   readonly starting: (server: string | Endpoint) => Effect.Effect<string | undefined, McpRuntimeError>
   /**
-   * Begins anew with the server, now: ends its back-off or quarantine, and gives nobody else the connections it has, ready ones
-   * included. Calls in flight end on them. It is connected at once if anybody waits, or else when it is next called.
+   * Begins anew with the server, now: ends its back-off or quarantine, and gives no other caller the connections it has, ready ones
+   * included. Calls in flight end on them. It is connected at once if a caller waits, or else when it is next called.
    */
   readonly reset: (server: string | Endpoint) => Effect.Effect<void, McpRuntimeError>
   /** The pool at this instant. A connection that two names share is told of under both; its fingerprint is the same. */

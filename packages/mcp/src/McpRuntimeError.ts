@@ -7,6 +7,16 @@
  *
  * Gotchas: a tool's `isError` result is an *answer* and never appears here; secrets never appear in a message. Most of what is in
  * an error was said by a peer, so its numbers are not checked: an error that cannot be made is a call that is never settled.
+ *
+ * @example
+ * ```ts
+ * import { McpConnections } from "@holdfast/mcp"
+ * import * as Effect from "effect/Effect"
+ *
+ * export const program = McpConnections.use((mcp) => mcp.callTool("mail", { name: "send" })).pipe(
+ *   Effect.catchReason("McpRuntimeError", "OutcomeUnknown", ({ message }) => Effect.logWarning(message))
+ * )
+ * ```
  */
 // @effect-diagnostics schemaNumber:off
 import * as Schema from "effect/Schema"
@@ -17,6 +27,7 @@ const id = (name: string) => `@holdfast/mcp/McpRuntimeError/${name}`
 
 /** What is known of a call that got no answer: never left our queue, refused before execution, or handed over and lost. */
 export const Delivery = Schema.Literals(["NotSent", "Refused", "Unknown"])
+/** `NotSent` and `Refused`: the call did not run. `Unknown`: it may have run. */
 export type Delivery = typeof Delivery.Type
 
 /** How a server's process ended, as far as is known, and what it wrote to stderr: its first and its last words. */
@@ -26,6 +37,7 @@ export const ProcessEnd = Schema.Struct({
   uptimeMillis: Schema.Number,
   stderrTail: Schema.String
 })
+/** `uptimeMillis`: how long the process lived. `code` and `signal`: one of them is `null`. */
 export type ProcessEnd = typeof ProcessEnd.Type
 
 /** The configuration cannot be read or does not say what it must. `path` points into the document: `mcpServers.fs.command`. */
@@ -266,7 +278,7 @@ export class DeadlineExceeded extends Schema.Error<DeadlineExceeded>(id("Deadlin
   /** Which tool, if it was a tool that was called. */
   tool: Schema.optional(Schema.String),
   description: Schema.optional(Schema.String),
-  /** How often the call was sent before, where the deadline passed while it was not with the server: nobody was told to cancel it. */
+  /** How often the call was sent before, where the deadline passed while it was not with the server: there was no request to cancel. */
   attempts: Schema.optional(Schema.Number)
 }) {
   override get message(): string {
@@ -363,6 +375,7 @@ export class ShuttingDown extends Schema.Error<ShuttingDown>(id("ShuttingDown"))
   }
 }
 
+/** Every reason that `McpRuntimeError` can have, as a Schema. Each has a page `docs/errors/<tag>.md`: its meaning, and what to do. */
 export const Reason = Schema.Union([
   ConfigInvalid,
   UnknownServer,
@@ -385,6 +398,7 @@ export const Reason = Schema.Union([
   NotReady,
   ShuttingDown
 ])
+/** Why a call, a connection or a config failed. Distinguished by `_tag`; `Effect.catchReason` handles one of them. */
 export type Reason = typeof Reason.Type
 
 /** What an attempt to connect can fail with: the error type of the MCP connector. */

@@ -34,6 +34,7 @@ export const Answer = Schema.Struct({
   /** The tool failed, or could not be called: `text` says so. */
   isError: Schema.Boolean
 })
+/** What a model is told of a call: the text of the result, and whether the tool says that it failed. */
 export type Answer = typeof Answer.Type
 
 /** The tools of the catalog at this moment, and the servers that have none to offer. Waits as `ToolCatalog.ready` does. */

@@ -1,8 +1,15 @@
 /**
- * Which known names somebody may have meant: for "did you mean" in errors.
+ * Which known names a misspelt one may stand for: for "did you mean" in errors.
  *
  * A name is near when it differs by a few typing slips for its length (Damerau-Levenshtein, case ignored), or when one
  * contains the other. Only those about as near as the nearest are named: nearest first, three at most.
+ *
+ * @example
+ * ```ts
+ * import { nearNames } from "@holdfast/mcp"
+ *
+ * export const meant = nearNames("fss", ["fs", "git"]) // ["fs"]
+ * ```
  */
 
 /** At most three of `candidates` that look like `name`, nearest first. Empty when nothing does. */

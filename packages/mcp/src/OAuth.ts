@@ -4,7 +4,7 @@
  *
  * What it promises:
  * - one renewal at a time per authorizer, however many requests of however many connections are refused at once: all wait for
- *   it and go on with its token. One that gives up waiting disturbs nobody else;
+ *   it and go on with its token. One that gives up waiting disturbs no other;
  * - a request refused with a token that has been replaced meanwhile, by us or by another process that shares the provider's
  *   store, costs no renewal: a refresh token that rotates is never spent twice;
  * - an authorization server that is out of order costs no credentials and opens no browser; only a refusal does;
@@ -43,12 +43,13 @@ export interface OAuthAuthorizer extends HttpAuthorizer {
   readonly finish: (authorizationCode: Redacted.Redacted) => Effect.Effect<void, AuthorizationRefused>
 }
 
+/** How tokens are obtained for one MCP server. */
 export interface OAuthOptions {
-  /** The url of the MCP server: who is asked where its authorization server is. */
+  /** The url of the MCP server, which says where its authorization server is. */
   readonly serverUrl: string | URL
   /** The SDK's interface, where tokens are kept and the user is sent. */
   readonly provider: OAuthClientProvider
-  /** Who acts, in the connection's key. Default: one of its own for every authorizer, so that two never share a connection. */
+  /** The identity that acts, in the connection's key. Default: one of its own for every authorizer, so that two never share a connection. */
   readonly identity?: string | undefined
   /** How long one renewal may take, discovery included. Default: 30 seconds. */
   readonly timeout?: Duration.Input | undefined
@@ -200,7 +201,7 @@ interface RenewalOptions {
 }
 
 /**
- * One renewal for all who are refused while it runs. It runs in a fiber of its own, because it is nobody's in particular: whoever
+ * One renewal for all requests that are refused while it runs. It runs in a fiber of its own, because it belongs to all of them: a caller that
  * stops waiting must not stop it for the others.
  */
 const makeRenewal = Effect.fnUntraced(function*({ current, renew }: RenewalOptions) {
@@ -209,7 +210,7 @@ const makeRenewal = Effect.fnUntraced(function*({ current, renew }: RenewalOptio
 
   const renewOnce = (challenge: HttpChallenge): Effect.Effect<void, AuthorizationRefused> =>
     Effect.flatMap(current, (token) =>
-      // Somebody has been faster: another request of ours, or another process with the same store.
+      // It is renewed already: by another request of ours, or another process with the same store.
       token !== undefined && token !== tokenOf(challenge.sent) ? Effect.void : renew(challenge))
 
   return {

@@ -14,6 +14,14 @@
  * **Gotchas**: how long the server may take to name the address is the connection's `connectTimeout`. Deprecated since revision
  * 2025-03-26: where a server also speaks Streamable HTTP, prefer that.
  *
+ * @example
+ * ```ts
+ * import type { LinkReceiver } from "@holdfast/mcp/Link"
+ * import * as SseLink from "@holdfast/mcp/SseLink"
+ *
+ * export const open = (receiver: LinkReceiver) => SseLink.make({ url: "https://old.example.org/sse", headers: {} }, receiver)
+ * ```
+ *
  * @see https://modelcontextprotocol.io/specification/2024-11-05/basic/transports#http-with-sse
  */
 import type { Deadline, Deadlines } from "@holdfast/core/Deadlines"
@@ -47,6 +55,7 @@ import { scopedFork } from "./internal/link/scopedFork.ts"
 import { type PostHost, SsePost } from "./internal/sse/SsePost.ts"
 import type { Link, LinkClosed, LinkFailure, LinkReceiver, Outbound } from "./Link.ts"
 
+/** What a link over HTTP+SSE is told when it is made. */
 export interface SseLinkOptions {
   /** Absolute, `http:` or `https:`: where the event stream is. */
   readonly url: string

@@ -3,11 +3,21 @@
  *
  * A server that starts keeps a processor busy; forty of them at once keep each other from answering in time. A turn lasts until the
  * server has answered, five seconds at most: one that hangs holds the others up no longer than that.
+ *
+ * @example
+ * ```ts
+ * import * as StartTurns from "@holdfast/mcp/StartTurns"
+ * import * as Effect from "effect/Effect"
+ *
+ * export const all = Effect.flatMap(StartTurns.make(4), (turns) =>
+ *   Effect.forEach(["a", "b", "c"], (name) => turns.take(Effect.log(name)), { concurrency: "unbounded" }))
+ * ```
  */
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import { processors } from "./internal/nodePlatform.ts"
 
+/** The turns of one application. */
 export interface StartTurns {
   /** Runs a start when its turn comes. What it measures as its own time begins then. */
   readonly take: <A, E, R>(start: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>

@@ -8,6 +8,14 @@
  *
  * **Gotchas**: the death of the process that we started is the end of the link, even if a child of it still holds the pipes.
  * A process that closes a pipe gets half a second to exit, so that its end can be told; then the link is closed without it.
+ *
+ * @example
+ * ```ts
+ * import type { LinkReceiver } from "@holdfast/mcp/Link"
+ * import * as StdioLink from "@holdfast/mcp/StdioLink"
+ *
+ * export const open = (receiver: LinkReceiver) => StdioLink.make({ command: "my-server", args: [] }, receiver)
+ * ```
  */
 import type { ProcessError } from "@holdfast/process/ProcessError"
 import * as SupervisedProcess from "@holdfast/process/SupervisedProcess"
@@ -17,6 +25,7 @@ import { HoldsProgram } from "./internal/Lifeline.ts"
 import type { Link, LinkClosed, LinkReceiver } from "./Link.ts"
 import * as StreamLink from "./StreamLink.ts"
 
+/** How the process is started, and how its output is read. */
 export interface StdioLinkOptions extends SupervisedProcess.SpawnOptions {
   /** Longest message accepted. Default: 64 MiB. */
   readonly maxMessageBytes?: number | undefined

@@ -2,6 +2,17 @@
  * Newline-delimited JSON-RPC over two streams, whatever is at their other ends.
  *
  * Promises: those of every link, and what `StdioLink` says of noise, of what is too long and of frames that wait.
+ *
+ * @example
+ * ```ts
+ * import type { LinkReceiver } from "@holdfast/mcp/Link"
+ * import * as StreamLink from "@holdfast/mcp/StreamLink"
+ * import * as Effect from "effect/Effect"
+ * import type { Duplex } from "node:stream"
+ *
+ * export const over = (socket: Duplex, receiver: LinkReceiver) =>
+ *   StreamLink.make({ name: "a socket", input: socket, output: socket, ended: Effect.never, patience: "1 second" }, receiver)
+ * ```
  */
 import * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import * as LineFraming from "@holdfast/protocol/LineFraming"
@@ -17,6 +28,7 @@ import { faulty, messagesOf } from "./internal/link/incoming.ts"
 import * as FrameWriter from "./internal/stdio/FrameWriter.ts"
 import type { Link, LinkClosed, LinkReceiver } from "./Link.ts"
 
+/** Two streams, and what is known of the program at their other ends. */
 export interface StreamLinkOptions {
   /** For what is logged. */
   readonly name: string
@@ -32,7 +44,7 @@ export interface StreamLinkOptions {
   readonly process?: { readonly pid: number } | undefined
 }
 
-/** A link over the streams, which are somebody else's to close. Closing the Scope settles what is pending. */
+/** A link over the streams, which their owner closes. Closing the Scope settles what is pending. */
 export const make = Effect.fnUntraced(function*(
   options: StreamLinkOptions,
   receiver: LinkReceiver
@@ -82,7 +94,7 @@ export const make = Effect.fnUntraced(function*(
 
   const finish = (reason: LinkClosed): void => {
     if (!isOpen) return
-    // A line that we ourselves cut off is nobody's fault.
+    // A line that we ourselves cut off is no fault of the server's.
     if (reason._tag !== "Released") reading(framing.end)
     isOpen = false
     audience.closed(reason)

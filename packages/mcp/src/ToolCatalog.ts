@@ -2,7 +2,7 @@
  * The tools of all configured servers, as one list that a language model can be given.
  *
  * What it promises:
- * - servers are asked in parallel and independently: one that is slow or dead keeps nobody else's tools waiting;
+ * - servers are asked in parallel and independently: one that is slow or dead does not delay the tools of the others;
  * - a tool obtained once stays valid: its server may be restarted any number of times in between;
  * - a server that is down keeps its tools in the list, and is named with the reason; it is asked again when it is back;
  * - the list follows what servers say (`notifications/tools/list_changed`) and every new connection, at once, with one question at a
@@ -66,7 +66,7 @@ export interface Catalog {
 export class ToolCatalog extends Context.Service<ToolCatalog, {
   /**
    * Waits until every server has answered or failed, `within` at most (default: as long as it takes, which the deadline per server
-   * bounds). Who has not answered by then is unavailable, and comes later by itself. Never fails.
+   * bounds). A server that has not answered by then is unavailable, and comes later by itself. Never fails.
    */
   readonly ready: (options?: { readonly within?: Duration.Input | undefined }) => Effect.Effect<Catalog>
   /** The catalog now. */
@@ -117,6 +117,7 @@ export class ToolCatalog extends Context.Service<ToolCatalog, {
   }
 }
 
+/** Which tools are offered, and how their servers are asked. */
 export interface CatalogOptions {
   /** Whether a tool is offered. Default: all are. */
   readonly filter?: ((server: string, tool: Messages.Tool) => boolean) | undefined
@@ -216,7 +217,7 @@ const makeCatalog = Effect.fnUntraced(function*(
     return Effect.andThen(
       Effect.forEach(doubles, once, { discard: true }),
       Effect.map(SubscriptionRef.set(changed, { tools: [...tools.values()], unavailable }), () => {
-        // Afterwards: who waits for this reads the catalog at once.
+        // Afterwards: a waiter reads the catalog as soon as this opens.
         for (const { isAnswered, known } of states.values()) if (isAnswered) known.openUnsafe()
         if ([...states.values()].every(({ known }) => known.isOpen())) isComplete.openUnsafe()
       })
@@ -273,7 +274,7 @@ const makeCatalog = Effect.fnUntraced(function*(
     )
   }
 
-  /** One question at a time per server: who is told of a change meanwhile asks once more afterwards. */
+  /** One question at a time per server: a change that is told meanwhile is asked for afterwards, once. */
   const refresh = (server: string, why: "changed" | "connected" | "configured" | "called"): Effect.Effect<void> =>
     Effect.suspend(() => {
       const state = states.get(server)
@@ -325,7 +326,7 @@ const makeCatalog = Effect.fnUntraced(function*(
   yield* Effect.forkScoped(Stream.runForEach(mcp.reloads, () => configure), { startImmediately: true })
   yield* configure
   let isClosed = false
-  // Nobody will answer those who still wait.
+  // The servers will answer no waiter any more.
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
       isClosed = true

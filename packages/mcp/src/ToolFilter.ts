@@ -2,6 +2,14 @@
  * Which tools of a server are offered and may be called: what `enabledTools`, `disabledTools` and their like say in a config.
  *
  * A tool passes if every list of allowed tools names it and no list of forbidden ones does. `*` in a name stands for any text.
+ *
+ * @example
+ * ```ts
+ * import * as ToolFilter from "@holdfast/mcp/ToolFilter"
+ *
+ * const filter = { only: [], without: [{ names: ["delete_*"], said: "my rule" }] }
+ * export const offered = ToolFilter.offered(filter, [{ name: "read" }, { name: "delete_file" }]) // [{ name: "read" }]
+ * ```
  */
 
 /** One list, and where it is said, for messages. */
@@ -11,6 +19,7 @@ export interface ToolRule {
   readonly said: string
 }
 
+/** A tool passes if every list of `only` names it and no list of `without` does. */
 export interface ToolFilter {
   readonly only: ReadonlyArray<ToolRule>
   readonly without: ReadonlyArray<ToolRule>

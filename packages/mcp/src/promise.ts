@@ -74,6 +74,7 @@ export interface ToolResult {
   readonly structuredContent?: unknown
 }
 
+/** How one call is made. Nothing of it must be said. */
 export interface CallOptions {
   /** Aborting it interrupts the call: the server is told. */
   readonly signal?: AbortSignal | undefined
@@ -87,7 +88,7 @@ export interface CallOptions {
 /** The servers of one application. */
 export interface Mcp extends AsyncDisposable {
   /**
-   * The tools of all servers. Waits until every server has answered or failed, `within` at most (default: 30 seconds each). Who has
+   * The tools of all servers. Waits until every server has answered or failed, `within` at most (default: 30 seconds each). A server that has
    * not answered is in `unavailable`, with the reason.
    */
   readonly tools: (options?: { readonly within?: Duration.Input | undefined }) => Promise<{
@@ -109,6 +110,7 @@ export interface Mcp extends AsyncDisposable {
 /** A config file's path, or what would be in it. */
 export type Config = string | { readonly mcpServers: Readonly<Record<string, unknown>> }
 
+/** The options of the connections and those of the catalog, in one object. */
 export type OpenOptions = LayerOptions & CatalogOptions
 
 /**
@@ -132,7 +134,7 @@ export const openMcp = async (config: Config, options: OpenOptions = {}): Promis
   )
   const base = Layer.provideMerge(connections, unheld)
   const runtime = ManagedRuntime.make(base)
-  // Making it connects the servers, so it is made by the first who needs it.
+  // Making it connects the servers, so it is made by the first call that needs it.
   const catalog = ManagedRuntime.make(Layer.provideMerge(ToolCatalog.layer(options), base), {
     memoMap: runtime.memoMap
   })
@@ -231,9 +233,9 @@ interface Shared {
 const registry = Symbol.for("@holdfast/mcp/shared")
 
 /**
- * One runtime per process and config, however often a module is evaluated (hot reload, script-rerun frameworks): all who ask for
+ * One runtime per process and config, however often a module is evaluated (hot reload, script-rerun frameworks): all programs that ask for
  * the same config get the same servers. A file is the same by a relative and an absolute path, and a config whatever the order of its members.
- * `close` is counted: the last one closes, and whoever asks while it does waits for that. Options count when the runtime is made.
+ * `close` is counted: the last one closes, and a program that asks while it does waits for that. Options count when the runtime is made.
  */
 export const shared = async (config: Config, options?: OpenOptions): Promise<Mcp> => {
   // Every copy of this module must meet the others, so the place is the global object's.

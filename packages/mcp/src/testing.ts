@@ -51,7 +51,7 @@ export type {
   MemoryTool
 } from "./internal/memory/contract.ts"
 
-/** A server without a will of its own: whoever connects is served by the script. */
+/** A server without a will of its own: every connection is served by the script. */
 export interface ScriptedServer {
   /** Where to connect to. */
   readonly endpoint: Endpoint
@@ -63,6 +63,7 @@ export interface ScriptedServer {
   readonly kill: Effect.Effect<void>
 }
 
+/** A server that speaks MCP, in memory, with a record of what its clients have said. */
 export interface MemoryServer extends ScriptedServer {
   /** What clients have said, over all connections, in order. */
   readonly received: () => ReadonlyArray<JsonRpc.Incoming>
@@ -77,7 +78,7 @@ export interface MemoryServer extends ScriptedServer {
   readonly notify: (method: string, params?: object) => Effect.Effect<void>
 }
 
-/** A server that speaks MCP. It exists as long as its endpoint is referred to; it owns nothing while nobody is connected. */
+/** A server that speaks MCP. It exists as long as its endpoint is referred to; it owns nothing while there is no connection. */
 const make = (options: MemoryServerOptions = {}): Effect.Effect<MemoryServer> =>
   Effect.suspend(() => {
     const received: Array<JsonRpc.Incoming> = []

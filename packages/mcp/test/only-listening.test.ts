@@ -421,7 +421,7 @@ describe("a new connection", () => {
 })
 
 describe("wishes that come and go at once", () => {
-  it.effect("leave a legacy server with what is wished in the end, by one request at a time for each resource", () =>
+  it.effect("leave a legacy server with what is desired in the end, by one request at a time for each resource", () =>
     Effect.gen(function*() {
       let running = 0
       let most = 0
@@ -465,7 +465,7 @@ describe("wishes that come and go at once", () => {
       assert.deepStrictEqual((yield* mcp.snapshot).leases, 0)
     }))
 
-  it.effect("leave a server with the level that is wished in the end", () =>
+  it.effect("leave a server with the level that is desired in the end", () =>
     Effect.gen(function*() {
       let level: unknown
       const server = yield* telling("legacy", {

@@ -19,12 +19,14 @@ import type { Scenario } from "./PoolScenario.ts"
 import * as SimulatedConnector from "./SimulatedConnector.ts"
 import * as Simulation from "./Simulation.ts"
 
+/** An invariant that broke. */
 export interface Violation {
   readonly invariant: string
   readonly atMillis: number
   readonly detail: string
 }
 
+/** The books of one simulated pool. Its methods are told what happens; `violations` says what contradicted an invariant. */
 export class PoolAuditor {
   readonly violations: Array<Violation> = []
   readonly outcomes = new Map<string, number>()

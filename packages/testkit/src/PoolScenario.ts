@@ -7,6 +7,7 @@ import * as Duration from "effect/Duration"
 import * as SeededRandom from "./SeededRandom.ts"
 import type * as SimulatedConnector from "./SimulatedConnector.ts"
 
+/** One simulated world, before it runs. */
 export interface Scenario {
   readonly policy: PoolPolicy.PoolPolicyInput
   readonly faults: SimulatedConnector.Faults
@@ -24,12 +25,14 @@ export interface Scenario {
   readonly warm: ReadonlyArray<string>
 }
 
+/** A policy with one number that makes no sense. */
 export interface WildPolicy {
   readonly key: string
   readonly option: WildOption
   readonly value: number
 }
 
+/** The options that may hold such a number. */
 export type WildOption = typeof wildOptions[number]
 
 const wildOptions = [

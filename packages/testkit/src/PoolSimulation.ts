@@ -3,6 +3,14 @@
  * invariants that must hold in every run.
  *
  * An invariant that breaks is a `Violation`: a sentence, the virtual time, and the seed that shows it again.
+ *
+ * @example
+ * ```ts
+ * import { PoolSimulation } from "@holdfast/testkit"
+ *
+ * const run = PoolSimulation.run(42)
+ * if (run.violations.length > 0) throw new Error(PoolSimulation.explain(run))
+ * ```
  */
 import { ConnectionPool, Deadlines, PoolPolicy } from "@holdfast/core"
 import * as Cause from "effect/Cause"
@@ -21,6 +29,7 @@ import * as SeededRandom from "./SeededRandom.ts"
 import * as SimulatedConnector from "./SimulatedConnector.ts"
 import * as Simulation from "./Simulation.ts"
 
+/** The outcome of one seed. */
 export interface PoolRun {
   readonly seed: number
   readonly hash: number

@@ -2,6 +2,14 @@
  * A small, fast generator: the same seed gives the same numbers, on every machine.
  *
  * Not for secrets. The algorithm is mulberry32 (Tommy Ettinger, public domain).
+ *
+ * @example
+ * ```ts
+ * import { SeededRandom } from "@holdfast/testkit"
+ *
+ * const random = SeededRandom.make(7)
+ * export const dice: number = random.int(1, 6)
+ * ```
  */
 export interface SeededRandom {
   /** Uniform in [0, 1). */
@@ -10,9 +18,11 @@ export interface SeededRandom {
   readonly int: (least: number, most: number) => number
   /** True with this probability. */
   readonly chance: (probability: number) => boolean
+  /** One of the choices, each as likely as the others. */
   readonly pick: <A>(choices: readonly [A, ...ReadonlyArray<A>]) => A
 }
 
+/** A generator that starts at `seed`. */
 export const make = (seed: number): SeededRandom => {
   let state = seed | 0
   const next = (): number => {

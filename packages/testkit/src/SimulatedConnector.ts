@@ -2,6 +2,18 @@
  * A connector whose peers live in the simulation: what goes wrong, and when, is drawn from the seed.
  *
  * It keeps the books the invariants are checked against: which connections exist, who holds them, what was finalized.
+ *
+ * @example
+ * ```ts
+ * import { SeededRandom, SimulatedConnector } from "@holdfast/testkit"
+ *
+ * export const connector = SimulatedConnector.make({
+ *   random: SeededRandom.make(7),
+ *   faults: { ...SimulatedConnector.faultless, failedDial: 0.2 },
+ *   exclusiveResource: false,
+ *   onChange: () => {}
+ * })
+ * ```
  */
 import type { Connector } from "@holdfast/core"
 import * as Clock from "effect/Clock"
@@ -11,6 +23,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as SeededRandom from "./SeededRandom.ts"
 
+/** A failure of a simulated dial or connection. */
 export class SimulatedFailure extends Data.TaggedError("SimulatedFailure")<{
   readonly message: string
   readonly classification: Connector.Classification
@@ -105,7 +118,9 @@ export const faultless: Faults = {
   slowProbeMillis: 1
 }
 
+/** The connector, with its books. */
 export interface SimulatedConnector extends Connector.Connector<string, SimulatedConnection, SimulatedFailure> {
+  /** All connections so far, in the order of their dials. */
   readonly connections: ReadonlyArray<SimulatedConnection>
   /** Dials running right now, per key. */
   readonly dialling: ReadonlyMap<string, number>
@@ -113,6 +128,7 @@ export interface SimulatedConnector extends Connector.Connector<string, Simulate
   readonly isHanging: () => boolean
 }
 
+/** Makes a connector whose peers are as faulty as `faults` says, decided by `random`. */
 export const make = (options: {
   readonly random: SeededRandom.SeededRandom
   readonly faults: Faults

@@ -9,6 +9,15 @@
  *
  * **Gotchas**: everything the program does must go through Effect services. A native promise or timer escapes the
  * simulation, and whoever waits for one is stuck.
+ *
+ * @example
+ * ```ts
+ * import { Simulation } from "@holdfast/testkit"
+ * import * as Effect from "effect/Effect"
+ *
+ * // An hour passes in no time.
+ * export const report = Simulation.run(42, Effect.sleep("1 hour"))
+ * ```
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -22,6 +31,7 @@ import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
 import * as SeededRandom from "./SeededRandom.ts"
 
+/** How a run ended. Equal seeds give equal reports. */
 export interface Report<A, E> {
   readonly seed: number
   /** Undefined when the program is stuck, or ran out of steps. */
@@ -37,6 +47,7 @@ export interface Report<A, E> {
   readonly tasksLeft: number
 }
 
+/** Limits of a run, and the faults of its own event loop. */
 export interface Options {
   /** Ends a run that does not end. Default: 2 million scheduler steps. */
   readonly maxSteps?: number | undefined

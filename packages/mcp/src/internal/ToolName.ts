@@ -3,7 +3,7 @@
  *
  * The interfaces of language models take letters, digits, `_` and `-`, 64 of them, some with no digit or `-` in front. A name that is not
  * legal, or that could also be another server's, is made legal and ends with a digest of what it stands for. So a name depends on
- * nothing but the server and the tool: not on who else is there, nor on who came first.
+ * nothing but the server and the tool: not on other servers, nor on the order in which they came.
  */
 import { createHash } from "node:crypto"
 

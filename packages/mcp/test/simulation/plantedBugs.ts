@@ -12,10 +12,10 @@ import { Call } from "../../src/internal/connection/Call.ts"
 import { Multiplexer } from "../../src/internal/connection/Multiplexer.ts"
 import { Responder } from "../../src/internal/connection/Responder.ts"
 import { ServerMemory } from "../../src/internal/pool/ServerMemory.ts"
-import { Holding } from "../../src/internal/subscriptions/Holding.ts"
-import { ModernTeller } from "../../src/internal/subscriptions/ModernTeller.ts"
+import { HeldSubscriptions } from "../../src/internal/subscriptions/HeldSubscriptions.ts"
+import { KeepOpen } from "../../src/internal/subscriptions/KeepOpen.ts"
+import { ModernSync } from "../../src/internal/subscriptions/ModernSync.ts"
 import { Subscriptions } from "../../src/internal/subscriptions/Subscriptions.ts"
-import { Warmth } from "../../src/internal/subscriptions/Warmth.ts"
 import type { Link } from "../../src/Link.ts"
 import type { Tamper } from "./McpSimulation.ts"
 
@@ -326,7 +326,7 @@ export const plantedBugs: ReadonlyArray<PlantedBug> = [
   },
   {
     name: "a modern server is not told of other wishes",
-    plant: replace(ModernTeller.prototype, "wake", () => () => {})
+    plant: replace(ModernSync.prototype, "wake", () => () => {})
   },
   {
     name: "a wish that was taken back is told again",
@@ -334,7 +334,7 @@ export const plantedBugs: ReadonlyArray<PlantedBug> = [
   },
   {
     name: "a subscription ends in silence with its connection",
-    plant: replace(Holding.prototype, "keepConnected", () => () => Effect.void)
+    plant: replace(HeldSubscriptions.prototype, "keepConnected", () => () => Effect.void)
   },
   {
     name: "nobody is told that something may have been missed",
@@ -351,10 +351,10 @@ export const plantedBugs: ReadonlyArray<PlantedBug> = [
   },
   {
     name: "what is to be kept warm is opened when it is called",
-    plant: replace(Warmth.prototype, "keep", () => () => Effect.void)
+    plant: replace(KeepOpen.prototype, "keep", () => () => Effect.void)
   },
   {
     name: "what is kept warm is not what the name means now",
-    plant: replace(Warmth.prototype, "renew", () => () => Effect.void)
+    plant: replace(KeepOpen.prototype, "renew", () => () => Effect.void)
   }
 ]

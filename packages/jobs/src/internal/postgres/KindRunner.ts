@@ -7,19 +7,11 @@
  *
  * A cluster per kind, because programs have different kinds: a runner must get no job that it has no code for.
  */
-import * as NodeCrypto from "@effect/platform-node/NodeCrypto"
 import * as Clock from "effect/Clock"
 import * as ClusterSchema from "effect/cluster/ClusterSchema"
-import * as ClusterWorkflowEngine from "effect/cluster/ClusterWorkflowEngine"
 import * as EntityId from "effect/cluster/EntityId"
-import { MessageStorage } from "effect/cluster/MessageStorage"
-import * as RunnerHealth from "effect/cluster/RunnerHealth"
-import * as Runners from "effect/cluster/Runners"
-import { RunnerStorage } from "effect/cluster/RunnerStorage"
 import * as ShardId from "effect/cluster/ShardId"
 import * as Sharding from "effect/cluster/Sharding"
-import * as ShardingConfig from "effect/cluster/ShardingConfig"
-import * as Snowflake from "effect/cluster/Snowflake"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
@@ -28,11 +20,10 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
-import * as SqlClient from "effect/sql/SqlClient"
+import type * as SqlClient from "effect/sql/SqlClient"
 import * as Workflow from "effect/workflow/Workflow"
 import { WorkflowEngine, WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import type { Job } from "../../Job.ts"
@@ -49,7 +40,7 @@ import type { ProcessIdentityShape } from "../ProcessIdentity.ts"
 import type { KindNumbers } from "../publishMetrics.ts"
 import type { StoreTrouble } from "../StoreTrouble.ts"
 import type { Bequest } from "./Bequests.ts"
-import * as FencedMessages from "./FencedMessages.ts"
+import { clusterLayer } from "./clusterLayer.ts"
 import type { tablesIn } from "./format.ts"
 import { kept, type TakenJob } from "./JobRows.ts"
 import type { JobTable } from "./JobTable.ts"
@@ -147,35 +138,7 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
       isAdopting.openUnsafe()
     }
   })
-  const cluster = ClusterWorkflowEngine.layer.pipe(
-    Layer.provideMerge(Sharding.layer),
-    Layer.provideMerge(Runners.layerNoop),
-    Layer.provideMerge(
-      Layer.effect(
-        MessageStorage,
-        FencedMessages.make({ sql, tables, runner, leaseDuration: policy.leaseDuration })
-      ).pipe(Layer.provide(Snowflake.layerGenerator))
-    ),
-    Layer.provideMerge(Layer.succeed(RunnerStorage, lanes.storage)),
-    Layer.provide([RunnerHealth.layerNoop, NodeCrypto.layerDigest]),
-    Layer.provide(Layer.succeed(SqlClient.SqlClient, sql)),
-    Layer.provideMerge(Layer.succeed(ShardingConfig.ShardingConfig, {
-      ...ShardingConfig.defaults,
-      runnerAddress: Option.some(Lanes.addressOf(runner)),
-      shardsPerGroup: Lanes.lanesOfKind,
-      availableShardGroups: [kind.name],
-      assignedShardGroups: [kind.name],
-      shardLockDisableAdvisory: true,
-      shardLockExpiration: policy.leaseDuration,
-      shardLockRefreshInterval: policy.renewInterval,
-      entityMessagePollInterval: policy.pollInterval,
-      refreshAssignmentsInterval: policy.pollInterval,
-      entityRegistrationTimeout: "1 hour",
-      entityTerminationTimeout: "1 second",
-      maxResidentEntities: "unbounded",
-      simulateRemoteSerialization: false
-    }))
-  )
+  const cluster = clusterLayer({ sql, tables, kind: kind.name, runner, storage: lanes.storage, policy })
   const services = yield* Layer.buildWithMemoMap(cluster, yield* Layer.makeMemoMap, scope)
   const engine = Context.get(services, WorkflowEngine)
   const sharding = Context.get(services, Sharding.Sharding)
@@ -493,9 +456,10 @@ export const make = Effect.fnUntraced(function*<Name extends string, Payload, Su
         yield* isIdle.await
       })
       yield* Effect.timeoutOption(handBack, Duration.times(patience, 0.5))
-      // What the database does not answer by then is left behind: leases end by themselves.
+      // In a fiber of its own, which is told to end and not waited for when the database does not answer: leases end by themselves.
       const closing = yield* Effect.forkDetach(Scope.close(scope, Exit.void), { startImmediately: true })
       yield* Effect.timeoutOption(Fiber.await(closing), Duration.times(patience, 0.5))
+      closing.interruptUnsafe()
     })
   }
   return kindRunner

@@ -238,7 +238,7 @@ export class CallRetries {
         }
         case "HttpRejected": {
           const wait = error.retryAfterMillis
-          // Waiting longer than this is the caller's decision, who is told how long.
+          // Waiting longer than this is the caller's decision: it is told how long.
           const isLong = !isStated && until === Number.POSITIVE_INFINITY && number > maxRepeats
           if (wait === undefined || isLong || wait > Math.min(left() - 1, maxRetryAfterMillis)) {
             return end(error)
@@ -361,7 +361,7 @@ const inDoubt = (
     return new OutcomeUnknown({ ...call, description: reason.message, mayRepeat: true })
   }
   const { afterMillis, delivery, description, kind, method, server } = reason
-  // A connection's own deadline has told the server of the last attempt; one that passed in between had nobody to tell.
+  // A connection's own deadline has told the server of the last attempt; one that passed in between had no request to cancel.
   const told = delivery === "Unknown" && reason.attempts === undefined ? {} : { attempts: call.attempts }
   return new DeadlineExceeded({ server, method, afterMillis, kind, description, delivery: "Unknown", ...told })
 }

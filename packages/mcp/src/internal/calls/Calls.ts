@@ -23,10 +23,10 @@ import type { PooledServer } from "../pool/PooledServer.ts"
 import * as PooledServers from "../pool/PooledServer.ts"
 import { ServerMemory } from "../pool/ServerMemory.ts"
 import * as UnderNames from "../pool/underNames.ts"
-import { Holding } from "../subscriptions/Holding.ts"
+import { HeldSubscriptions } from "../subscriptions/HeldSubscriptions.ts"
+import { KeepOpen } from "../subscriptions/KeepOpen.ts"
 import { readAgain, Subscriptions } from "../subscriptions/Subscriptions.ts"
-import type { LogLevel } from "../subscriptions/Teller.ts"
-import { Warmth } from "../subscriptions/Warmth.ts"
+import type { LogLevel } from "../subscriptions/SubscriptionSync.ts"
 import { version } from "../version.ts"
 import { CallRetries } from "./CallRetries.ts"
 import type {
@@ -107,8 +107,8 @@ export const make = Effect.fnUntraced(function*<R>(
   const events = UnderNames.events(pool.events, targets.names)
   yield* Effect.forkScoped(ConnectionLog.follow(events, () => deadlines.now()), { startImmediately: true })
   const retries = new CallRetries({ pool, deadlines, memory, progress: connector.progress })
-  const warmth = new Warmth(pool, targets)
-  const holding = new Holding({ targets, subscriptions, retries, warmth, scope })
+  const keepOpen = new KeepOpen(pool, targets)
+  const held = new HeldSubscriptions({ targets, subscriptions, retries, keepOpen, scope })
   const oddities = new Oddities()
 
   const list = <Page extends { readonly nextCursor?: string }, Item>(
@@ -210,7 +210,7 @@ export const make = Effect.fnUntraced(function*<R>(
         const gone = targets.replace(next)
         subscriptions.renew()
         // First the wish to keep them connected, or they would be opened again.
-        return warmth.renew().pipe(
+        return keepOpen.renew().pipe(
           Effect.andThen(Effect.forEach(gone, (target) => pool.discontinue(target), { discard: true })),
           Effect.andThen(Effect.asVoid(PubSub.publish(reloads, undefined)))
         )
@@ -244,11 +244,11 @@ export const make = Effect.fnUntraced(function*<R>(
           ? Effect.map(request(target, asked, options), (answer) => ToolFilter.offeredIn(target.tools, answer))
           : request(target, asked, options)),
     subscribe: (server: string | Endpoint, uri: string, options: WaitOptions = {}) =>
-      holding.subscribe(server, uri, options),
+      held.subscribe(server, uri, options),
     logLevel: (server: string | Endpoint, level: LogLevel, options: WaitOptions = {}) =>
-      holding.logLevel(server, level, options),
+      held.logLevel(server, level, options),
     notifications: Stream.fromPubSub(notifications),
-    warm: (server: string | Endpoint) => warmth.keep(server),
+    warm: (server: string | Endpoint) => keepOpen.keep(server),
     use: <A, E, R>(
       server: string | Endpoint,
       f: (connection: McpConnection) => Effect.Effect<A, E, R>,

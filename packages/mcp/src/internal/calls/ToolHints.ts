@@ -2,7 +2,7 @@
  * What is known of tools before they are called. Which say of themselves that calling them twice does no harm: that decides whether
  * a lost call may be sent again. And which want some of their arguments in headers.
  *
- * The hints are taken from the server's last tool list. If nobody has asked for one, they are asked for once per server, beside
+ * The hints are taken from the server's last tool list. If no caller has asked for one, they are asked for once per server, beside
  * its first call: whether a lost call may be repeated must be known when it is lost. Where connections are shared this rides on
  * the call's connection and survives its loss; an exclusive one is asked itself, since another would be opened for the question;
  * one that serves a single call is not asked.
@@ -127,7 +127,7 @@ export class ToolHints {
           ({ items }) => this.remember(target, items)
         )
       return Effect.asVoid(ask).pipe(
-        // Who cannot be asked has not said that repeating is harmless. The next call asks again.
+        // A server that cannot be asked has not said that repeating is harmless. The next call asks again.
         Effect.catch((failure) => Effect.logDebug(`${label}: no tool list for its hints: ${failure.message}`)),
         Effect.ensuring(Effect.sync(() => this.#asking.delete(fingerprint))),
         Effect.forkIn(this.#scope),

@@ -18,6 +18,7 @@ export interface WaitOptions {
   readonly waitForReady?: boolean | undefined
 }
 
+/** How one call is made, beside how long it may take. Nothing of it must be said. */
 export interface CallOptions extends WaitOptions {
   /** True: running this call twice is as good as once, so it may be repeated when its outcome is unknown. Default: false. */
   readonly idempotent?: boolean | undefined

@@ -16,7 +16,7 @@ import { type Decode, invalid } from "./Oddities.ts"
 /** One kind of list: how it is asked for, and what a page of it is. */
 export interface Listing<Page extends { readonly nextCursor?: string }, Item> {
   readonly method: string
-  /** Who does not offer it has none of it, whatever it answers. */
+  /** A server that does not offer it has none of it, whatever it answers. */
   readonly capability: keyof Messages.ServerCapabilities
   readonly decode: Decode<Page>
   readonly items: (page: Page) => ReadonlyArray<Item>

@@ -1,5 +1,5 @@
 /**
- * What a pool's refusal means to somebody who wanted to call a server, under the name it was called by.
+ * What a pool's refusal means to a caller of a server, under the name it was called by.
  */
 import { AcquireTimeout, type PoolError } from "@holdfast/core"
 import * as Reasons from "../../McpRuntimeError.ts"

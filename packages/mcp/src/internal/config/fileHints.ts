@@ -6,7 +6,7 @@
  * folders that are watched: the one the file is in, and every one that holds a link on the way.
  *
  * **Gotchas**: these are hints. Network file systems give none, a folder that is gone has none to give, and some systems tell another name
- * than the file's: whoever must know looks himself, and not only when he is told.
+ * than the file's: a program that must know looks at the file itself, and not only after a hint.
  */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"

@@ -24,7 +24,7 @@ const DurationInput = Schema.declare<Duration.Input>(
   { expected: durationExpected }
 )
 
-/** An empty list would mean never, or always: neither is what anybody means. */
+/** An empty list would mean never, or always: neither is meant by an author of a config. */
 const SessionSigns = Schema.Struct({
   statuses: Schema.optionalKey(
     Schema.NonEmptyArray(Schema.Int.check(Schema.isBetween({ minimum: 200, maximum: 599 })))

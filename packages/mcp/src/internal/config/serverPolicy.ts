@@ -3,7 +3,7 @@
  *
  * A first `npx` or `uvx` downloads the server, so stdio is given minutes where HTTP is given seconds. What an application's
  * config names stays open for the application's life; what a caller brings along is closed after five idle minutes. A process that
- * keeps crashing is started ever more rarely; a url that is away is asked every few seconds, because asking costs nobody anything,
+ * keeps crashing is started ever more rarely; a url that is away is asked every few seconds, because asking costs next to nothing,
  * and its return after a deploy or an outage is to be noticed.
  */
 import type { PoolPolicy } from "@holdfast/core"

@@ -1,5 +1,5 @@
 /**
- * A request and its caller: what is sent, who waits for the answer, and until when.
+ * A request and its caller: what is sent, the waiter for the answer, and its deadlines.
  *
  * A deadline begins once: the hard one when the call is handed over, or when it has to wait for that; the idle one at hand-off. What
  * the pipe does afterwards begins neither of them again; progress renews the idle one.
@@ -125,7 +125,7 @@ const refuseInfinite = (name: string, value: unknown): unknown => {
   throw new TypeError(`JSON has no number for ${value} at ${JSON.stringify(name)}`)
 }
 
-/** Asks for progress only where somebody looks at it, a deadline included. The token is the id: unique, and found at once. */
+/** Asks for progress only where a listener or a deadline needs it. The token is the id: unique, and found at once. */
 const textOf = (
   id: number,
   method: string,

@@ -280,7 +280,7 @@ export class Multiplexer implements LinkReceiver, CallOwner {
     return typeof own === "number" ? this.#calls.get(own) : undefined
   }
 
-  /** True, once: the call is out of the table, its deadlines are disarmed, and nobody but who asked for it can settle it. */
+  /** True, once: the call is out of the table, its deadlines are disarmed, and only the caller of this can settle it. */
   #remove(call: Call): boolean {
     if (!this.#calls.delete(call.id)) return false
     try {
@@ -300,7 +300,7 @@ export class Multiplexer implements LinkReceiver, CallOwner {
     }
   }
 
-  /** Nobody waits for this call any more: take it back, or tell the server if it may have seen it. */
+  /** The caller no longer waits: take the call back, or tell the server if it may have seen it. */
   #letGo(call: Call, reason: string): void {
     const link = this.#link
     if (link === undefined) return
@@ -401,7 +401,7 @@ export class Multiplexer implements LinkReceiver, CallOwner {
     if (typeof id === "number") this.#calls.get(id)?.options.onAcknowledged?.(params)
   }
 
-  /** An answer or progress that nobody waits for: late, twice, or to a question never asked. */
+  /** An answer or progress that no call waits for: late, twice, or to a question never asked. */
   #unmatched(id: JsonRpc.RequestId | null): void {
     this.counts.unmatched++
     const { fork, server } = this.options

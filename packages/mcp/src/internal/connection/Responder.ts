@@ -78,7 +78,7 @@ export class Responder {
     const { fork, server } = this.#options
     const fiber = fork(Effect.suspend(() => handler(request.params, { server })))
     running.fiber = fiber
-    // Told in every way out, also to a fiber that nobody can make go on.
+    // Told in every way out, also by a fiber that cannot go on.
     fiber.addObserver((exit) => this.ended(request, running, exit))
     return true
   }

@@ -34,8 +34,9 @@ export type CallFailure =
   | HttpRejected
   | TooBusy
 
+/** How one request is made on one connection. Nothing of it must be said: then it waits as long as the connection lives. */
 export interface RequestOptions {
-  /** Called with each progress notification, synchronously: what it throws, or its promise rejects with, is logged and harms nobody. */
+  /** Called with each progress notification, synchronously: what it throws, or its promise rejects with, is logged and harms no call. */
   readonly onProgress?: ((progress: Messages.Progress) => void) | undefined
   /** Longest silence after hand-off; progress renews it. Default: none. */
   readonly idleDeadline?: Duration.Input | undefined
@@ -79,6 +80,7 @@ export interface Spoken {
   readonly oddities?: ReadonlyArray<string> | undefined
 }
 
+/** A link plus a finished handshake: see `McpConnection.connect`. */
 export interface McpConnection {
   /** Its name in messages. */
   readonly server: string
@@ -103,7 +105,7 @@ export interface McpConnection {
   ) => Effect.Effect<void, CallFailure>
   /** Waits until the connection can no longer be used, and says why. */
   readonly closed: Effect.Effect<ConnectReason>
-  /** Over HTTP: reasons to think that the server does not know this connection any more. Whoever owns it decides. */
+  /** Over HTTP: reasons to think that the server does not know this connection any more. The owner of the connection decides. */
   readonly doubts?: Doubts | undefined
   /** Bytes received so far, without those of refusals. */
   readonly received: () => number
@@ -114,6 +116,7 @@ export interface McpConnection {
   readonly process?: { readonly pid: number } | undefined
 }
 
+/** What one connection is opened with. */
 export interface ConnectOptions {
   /** Its name in messages. */
   readonly server: string

@@ -1,5 +1,5 @@
 /**
- * A mistake of the program's, ours or the application's, where somebody else must not suffer from it. Its words may say anything, a
+ * A mistake of the program's, ours or the application's, from which no other caller may suffer. Its words may say anything, a
  * password among it: what is told is what kind it is, and the place in the code.
  */
 import { isNativeError } from "node:util/types"

@@ -1,10 +1,10 @@
 /**
- * How a connection finds out who it talks to, and in which era of the protocol.
+ * How a connection finds out which server it talks to, and in which era of the protocol.
  *
  * A modern server (2026-07-28 and later) knows no handshake: it is asked `server/discover`. A legacy one wants `initialize` first.
- * Who does not know which it is asks the modern way; after an error, or two seconds of silence, it says `initialize` on the same
+ * A client that does not know which it is asks the modern way; after an error, or two seconds of silence, it says `initialize` on the same
  * link, and the first valid answer to either settles it. Anything but an answer, a wait and a refusal of credentials counts as such an
- * error: a gateway's 5xx and a page of HTML say nothing about the era. Who is thought to be legacy, but may have changed, is asked the
+ * error: a gateway's 5xx and a page of HTML say nothing about the era. A server that is thought to be legacy, but may have changed, is asked the
  * legacy way first.
  *
  * A server that refuses for now, and says when to come back (429, or 408, 425 and 503 with `Retry-After`), is asked the same again then,
@@ -39,7 +39,7 @@ export interface HandshakeOptions {
   readonly protocolVersion?: string | undefined
   /** What an earlier connection has found out. */
   readonly spoken?: Spoken | undefined
-  /** Credentials are somebody's task: a 403 is a question for it. */
+  /** An authorizer has the credentials: a 403 is a question for it. */
   readonly hasAuthorizer: boolean
   readonly clientInfo: Messages.Implementation
   readonly handlers: ClientHandlers

@@ -1,6 +1,6 @@
 /**
  * Failures under the name that their reader knows the server by: of two names of one config that mean the same server, a connection
- * bears the one it was opened for, and its failures do too until somebody else is told of them.
+ * bears the one it was opened for, and its failures do too until a caller by another name is told of them.
  */
 import * as Effect from "effect/Effect"
 import type { Reason } from "../../McpRuntimeError.ts"

@@ -112,7 +112,7 @@ export const make: Effect.Effect<Dispatcher, never, Scope.Scope> = Effect.gen(fu
   return agent
 })
 
-/** For streams that nobody waits for: they alone are no reason for a program to stay. A foreign dispatcher decides itself. */
+/** For streams that no caller waits for: they alone are no reason for a program to stay. A foreign dispatcher decides itself. */
 export const backgroundOf = (dispatcher: Dispatcher): Dispatcher => backgrounds.get(dispatcher) ?? dispatcher
 
 /** Where a link leads to, for people: without credentials and query. */

@@ -1,7 +1,7 @@
 /**
  * Puts an authorizer's credentials on every request of a link, and sends a request once more when they were refused.
  *
- * Whoever waits for the response sees one request: the refusal that was healed never reaches it. A refusal that stands reaches it as
+ * The owner of the request sees one request: the refusal that was healed never reaches it. A refusal that stands reaches it as
  * a response of that status, with the authorizer's words for its body; so does an authorizer that has no credentials to give.
  */
 import * as Cause from "effect/Cause"
@@ -59,7 +59,7 @@ export const make = (authorizer: HttpAuthorizer, fork: Fork, boundary: Boundary)
     return Object.fromEntries(values)
   }
 
-  /** An authorizer is somebody else's code: whatever becomes of the question, it is answered in one of two ways. */
+  /** An authorizer is foreign code: whatever becomes of the question, it is answered in one of two ways. */
   const ask = <A, B>(
     question: () => Effect.Effect<A, AuthorizationRefused>,
     read: (answer: A) => B,
@@ -144,7 +144,7 @@ class Challengeable implements Dispatcher.DispatchHandler {
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#refusal === undefined) return this.#handler.onResponseData?.(controller, chunk)
     this.#refusal += chunk.length
-    if (this.#refusal > refusalBytes) controller.abort(new Error("nobody reads on"))
+    if (this.#refusal > refusalBytes) controller.abort(new Error("the rest is not read"))
   }
 
   onResponseEnd(controller: Dispatcher.DispatchController, trailers: IncomingHttpHeaders): void {

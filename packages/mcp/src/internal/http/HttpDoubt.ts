@@ -67,7 +67,7 @@ export class HttpDoubt implements Doubts {
   }
 
   refused(status: number, about: string): void {
-    // Credentials and load are no question of who we are.
+    // Credentials and load are no question of the session.
     if ([401, 403, 407, 408, 425, 429].includes(status)) return
     // Where everything was refused before, one more refusal is nothing new. Where one request was, it is an answer now.
     this.#judge(about, this.#trial?.about !== undefined)
@@ -86,7 +86,7 @@ export class HttpDoubt implements Doubts {
     this.#count({ _tag: "Refused", code, description })
   }
 
-  /** Keeps an answer until the doubt is decided. False: nobody decides. */
+  /** Keeps an answer until the doubt is decided. False: nothing will decide. */
   hold(id: JsonRpc.RequestId, held: Held): boolean {
     if (!this.#isWatched) return false
     // It has been decided for this connection.
@@ -100,7 +100,7 @@ export class HttpDoubt implements Doubts {
     this.#held.delete(id)
   }
 
-  /** Nobody decides any more. */
+  /** Nothing will decide any more. */
   deliverAll(): void {
     this.#release(({ deliver }) => deliver())
   }

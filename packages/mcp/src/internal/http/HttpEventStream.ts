@@ -35,7 +35,7 @@ export interface EventStreamRequest {
 }
 
 export interface EventStreamReader {
-  /** Somebody waits for what it brings. */
+  /** A caller waits for what it brings. */
   readonly isAwaited: boolean
   /** The server has opened the stream. */
   readonly onOpen: () => void
@@ -81,7 +81,7 @@ export class HttpEventStream extends HttpEvents {
     this.#host.get({ url: this.#url, lastEventId: this.#cursor.lastEventId, isAwaited }, this)
   }
 
-  /** Nobody listens any more. */
+  /** Nothing listens any more. */
   abort(): void {
     this.#isOver = true
     this.#controller?.abort(new Error("no longer wanted"))

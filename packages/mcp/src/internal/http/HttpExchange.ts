@@ -222,7 +222,7 @@ export class HttpExchange extends HttpEvents {
     this.#isRefused = status >= 300
     this.#host.onResponse(this, status, headers)
     this.#body = this.#reader(status, headers)
-    // A refusal says all it has to say soon, and what follows `202 Accepted` concerns nobody.
+    // A refusal says all it has to say soon, and what follows `202 Accepted` has no meaning.
     if (status >= 300 || this.outbound.id === undefined) this.#host.onLingering(this)
   }
 

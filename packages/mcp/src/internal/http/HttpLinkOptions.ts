@@ -5,6 +5,7 @@ import type * as Redacted from "effect/Redacted"
 import type { HttpAuthorizer } from "../../HttpAuthorizer.ts"
 import type { SessionLostClassifier, SessionSigns } from "./SessionLost.ts"
 
+/** What a link over Streamable HTTP is told when it is made. */
 export interface HttpLinkOptions {
   /** Absolute, `http:` or `https:`. A name and password in it become an `Authorization` header. */
   readonly url: string

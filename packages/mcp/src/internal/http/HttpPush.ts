@@ -103,7 +103,7 @@ export class HttpPush {
     if (end._tag === "Unintelligible") return this.#giveUp()
     const { refusal } = end
     const retryAfterMillis = HttpStatus.retryAfterOf(refusal.headers, this.#host.nowMillis())
-    // A token may be renewed. Whoever is refused at first for other reasons will be later.
+    // A token may be renewed. A stream that is refused at first for other reasons will be refused later.
     if (HttpStatus.isPassing(refusal.status) || refusal.status === 401) return this.#wait(retryAfterMillis)
     if (!this.#hasBeenOpen || refusal.status === 405 || refusal.status === 501) return this.#giveUp()
     if (this.#host.onPushRefused(refusal)) return

@@ -2,7 +2,7 @@
  * What a status other than 2xx means for the frame that it answers.
  *
  * The question is always the same: can the call have been executed? 4xx say no. 502 and 504 are a gateway that asked and got
- * nothing, 500 is a server that died over it: nobody knows. 503 is a refusal only if it says when to come back, or if the MCP
+ * nothing, 500 is a server that died over it: its outcome is unknown. 503 is a refusal only if it says when to come back, or if the MCP
  * server itself said it, by a JSON-RPC error.
  */
 import * as JsonRpc from "@holdfast/protocol/JsonRpc"
@@ -34,7 +34,7 @@ export const answerIn = (refusal: Refusal, id: JsonRpc.RequestId | undefined): J
   return frame._tag === "Failure" && id !== undefined && answeredBy(frame) === id ? frame : undefined
 }
 
-/** Where to repeat the POST: only within the origin, or the headers and the call would go to somebody else. */
+/** Where to repeat the POST: only within the origin, or the headers and the call would go to a stranger. */
 export const redirection = ({ headers, status }: Refusal, from: URL): URL | undefined => {
   const target = locationOf(headers.location, from)
   return (status === 307 || status === 308) && target?.origin === from.origin ? target : undefined

@@ -176,7 +176,7 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
   readonly onStart = (exchange: HttpExchange): void => {
     this.#unreachable = undefined
     if (exchange.outbound.id !== undefined) return
-    // Nobody may wait for its acceptance, so nobody would let go of it.
+    // Perhaps no caller waits for its acceptance, and then none would let go of it.
     this.#limit(exchange, acceptanceMillis, () => {
       exchange.fail(exchange.lost(`the server did not take it in ${acceptanceMillis / 1000} s`))
       exchange.abort()
@@ -301,7 +301,7 @@ export class HttpTransport implements Link, ExchangeHost, PushHost {
 
   /**
    * What a response says of the session. `lost`: the protocol's own word, or that of a classifier. `named` and `stated`: the words say
-   * so, or the signs that the user has configured; somebody else may have said them, so the connection is doubted and not closed.
+   * so, or the signs that the user has configured; a gateway may have said them, so the connection is doubted and not closed.
    */
   #verdictOn(sessionId: string | undefined, status: number, body: string): "lost" | "named" | "stated" | undefined {
     const { authorizer, isSessionLost } = this.#options

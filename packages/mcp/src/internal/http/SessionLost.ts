@@ -62,7 +62,7 @@ export const isUngreeted: SessionLostClassifier = (status, body) => {
 export const isSuspicious = ({ error }: JsonRpc.Failure, status: number): boolean =>
   status >= 400 ? namesSession(error.message) : wholly.test(error.message.slice(0, longestSentence).trim())
 
-/** JSON that says it and nothing else, as `{"error":"Session not found"}`. A page may be anybody's. */
+/** JSON that says it and nothing else, as `{"error":"Session not found"}`. A page may be a gateway's. */
 const isSentence = (body: string): boolean =>
   /^\s*\{/.test(body) && wholly.test((HttpWords.wordsIn(body) ?? "").slice(0, longestSentence).trim())
 

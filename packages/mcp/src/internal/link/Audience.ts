@@ -1,5 +1,5 @@
 /**
- * Those whom a link tells what happens: its receiver, and the owners of its frames. What one of them throws harms nobody else, and
+ * The listeners of a link: its receiver, and the owners of its frames. What one of them throws harms no other, and
  * not the link.
  */
 import type * as JsonRpc from "@holdfast/protocol/JsonRpc"

@@ -14,9 +14,9 @@ import { type Fork, scopedFork } from "./scopedFork.ts"
 export interface Boundary {
   /** Tells of what was thrown. `place` is one of few: what was called, never what it was called with. Never throws. */
   readonly report: (place: string, error: unknown) => void
-  /** Asks somebody else's function. Undefined when it throws, which is told. */
+  /** Asks a foreign function. Undefined when it throws, which is logged. */
   readonly ask: <A>(place: string, question: () => A) => A | undefined
-  /** Looks at what a listener has returned, although nobody asked for anything: a promise would be left alone with its rejection. */
+  /** Looks at what a listener has returned, although it was to return nothing: a promise would be left alone with its rejection. */
   readonly returned: (place: string, value: unknown) => void
 }
 

@@ -49,6 +49,7 @@ export interface ConnectionOptions {
   readonly onDial?: ((server: string) => Effect.Effect<void, ConnectReason>) | undefined
 }
 
+/** What a server in memory offers and how it answers. Nothing of it must be said: then it has no tools. */
 export interface MemoryServerOptions extends ConnectionOptions {
   /** By name. Default: the server offers no tools. */
   readonly tools?: Readonly<Record<string, MemoryTool>> | undefined

@@ -44,18 +44,18 @@ export interface MemoryPeer {
   readonly send: (...messages: ReadonlyArray<object>) => void
   /** Writes to stderr. */
   readonly warn: (words: string) => void
-  /** Ends as a process does. What the client has sent and nobody has read is lost. */
+  /** Ends as a process does. What the client has sent and the server has not read is lost. */
   readonly exit: (options?: ExitOptions) => void
   /** Ends in any way a link can: a lost session, a host that is gone, a closed pipe. */
   readonly end: (closed: LinkClosed) => void
   /**
-   * Says that a request will get no answer, without ending the connection: what HTTP does with a status. False when nobody waits
+   * Says that a request will get no answer, without ending the connection: what HTTP does with a status. False when no caller waits
    * for one.
    */
   readonly fail: (id: JsonRpc.RequestId, failure: LinkFailure) => boolean
-  /** Requests that were handed over and have neither answer nor failure, and somebody still waits for. */
+  /** Requests that were handed over and have neither answer nor failure, and whose callers still wait. */
   readonly pending: () => ReadonlyArray<JsonRpc.RequestId>
-  /** Called when nobody waits for the answer to a request any more: over HTTP that is the cancellation. */
+  /** Called when the caller of a request no longer waits for the answer: over HTTP that is the cancellation. */
   onForgotten: (id: JsonRpc.RequestId) => void
   readonly isOpen: () => boolean
 }
@@ -170,7 +170,7 @@ class MemoryPipe implements Link, MemoryPeer {
   })
 
   readonly #arrival: Effect.Effect<void> = Effect.callback((resume) => {
-    // Between the look and this, somebody may have posted.
+    // Between the look and this, a frame may have been posted.
     if (this.#inbox.length > 0) return resume(Effect.void)
     const wake = () => resume(Effect.void)
     this.#wakeReader = wake
@@ -215,7 +215,7 @@ class MemoryPipe implements Link, MemoryPeer {
   readonly end = (closed: LinkClosed): void => {
     if (this.#state !== "open") return
     this.#state = "ending"
-    // A line that we ourselves cut off is nobody's fault.
+    // A line that we ourselves cut off is no fault of the server's.
     if (closed._tag !== "Released") this.#framing.end()
     this.#inbox = []
     this.#asked.clear()

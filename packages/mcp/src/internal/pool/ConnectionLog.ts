@@ -23,7 +23,7 @@ interface Outage {
   isQuarantineTold: boolean
 }
 
-/** Servers come and go, and one that nobody asked for again is never back: the oldest outages are forgotten. */
+/** Servers come and go, and one that no caller asked for again is never back: the oldest outages are forgotten. */
 const mostOutages = 1024
 
 /** Reads events until they end. `now`: monotonic milliseconds. */
@@ -79,7 +79,7 @@ export const follow = (events: Stream.Stream<PoolEvent.PoolEvent>, now: () => nu
     }
     return Stream.runForEach(
       events,
-      // A logger that fails has nobody to be told of: the next line is tried all the same.
+      // A failing logger cannot log its failure: the next line is tried all the same.
       (event) => Effect.catchDefect(Effect.annotateLogs(tell(event), annotation, event.key), () => Effect.void)
     )
   })

@@ -22,7 +22,7 @@ export interface Context
   readonly onNotification: (target: PooledServer, method: string, params: unknown) => void
   /** The names under which a server was asked for. */
   readonly names: (target: PooledServer) => ReadonlyArray<string>
-  /** Done with every new connection, in its Scope, before anybody is given it. */
+  /** Done with every new connection, in its Scope, before any caller is given it. */
   readonly prepare: (target: PooledServer, connection: McpConnection) => Effect.Effect<void, never, Scope.Scope>
 }
 
@@ -33,7 +33,7 @@ export interface Context
 const backstopMillis = 5000
 
 /**
- * The policy the pool works with. Connections of a target that is gone are not kept for anybody. A link of the
+ * The policy the pool works with. Connections of a target that is gone are not kept. A link of the
  * caller's own may be a test's: its clock may stand still, and then a drain would never end.
  */
 export const poolPolicy = (target: PooledServer, isGone: boolean): PooledServer["policy"] => ({
@@ -158,10 +158,10 @@ const probe = (connection: McpConnection): Effect.Effect<void, ConnectReason> =>
   )
 
 /**
- * A process that crashed may be well in a moment, but not one that crashes again and again. A port that nobody listens on and an
- * overloaded server are not there just now, for as long as a deploy or an outage takes, and asking costs nobody anything. A
+ * A process that crashed may be well in a moment, but not one that crashes again and again. A port without a listener and an
+ * overloaded server are not there just now, for as long as a deploy or an outage takes, and asking costs next to nothing. A
  * missing command, a refused credential or a foreign protocol will not heal. A server that needed the whole `connectTimeout` is not
- * given three more of them: whoever waits learns about it now, and the next caller starts it anew. A server that has forgotten a
+ * given three more of them: its callers learn about it now, and the next one starts it anew. A server that has forgotten a
  * session is there, and is asked for another one at once.
  */
 export const classify = (reason: ConnectReason): Connector.Classification => {

@@ -33,7 +33,7 @@ export interface PooledServer {
   readonly protocolVersion: string | undefined
   /** Which of its tools are offered and may be called. `undefined`: all. Connections are shared whatever it says. */
   readonly tools: ToolFilter | undefined
-  /** Somebody has asked for it: looked at by every call, so that it is noted once. */
+  /** A caller has asked for it: looked at by every call, so that it is noted once. */
   isAsked: boolean
 }
 
@@ -48,9 +48,9 @@ export interface PooledServers {
   readonly servers: () => ReadonlyArray<string>
   /** Configured well, but not usable here and now. */
   readonly unusable: () => McpConfig["unusable"]
-  /** Takes another config. Returns the targets that nobody means any more: no later one has the fingerprint of one of them. */
+  /** Takes another config. Returns the servers that no name means any more: no later one has the fingerprint of one of them. */
   readonly replace: (config: McpConfig) => ReadonlyArray<PooledServer>
-  /** Whether it was returned by `replace`: there are callers who asked for it before, and nobody else. */
+  /** Whether it was returned by `replace`: only callers from before still use it. */
   readonly isGone: (target: PooledServer) => boolean
   /** What the server is now; undefined where `at` fails. */
   readonly current: (server: string | Endpoint) => PooledServer | undefined
@@ -97,7 +97,7 @@ export const make = (
         return { name, key, said, isSame, kept: isSame && hasOptions(old, said) ? old : undefined }
       })
       const keys = new Map<string, PooledServer>()
-      // Whoever is named first must not be given the connections of one that stays as it was.
+      // The server that is named first must not be given the connections of one that stays as it was.
       for (const { key, kept } of stated) if (kept !== undefined && !keys.has(key)) keys.set(key, kept)
       const names = new Map<string, PooledServer>()
       for (const { isSame, kept, key, name, said } of stated) {

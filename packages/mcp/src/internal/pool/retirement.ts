@@ -1,9 +1,9 @@
 /**
- * Whether a connection that the server may have forgotten is given to anybody else.
+ * Whether a connection that the server may have forgotten is given to further callers.
  *
  * Promises
  * - A doubt costs at most one new handshake per `minUptime` and server, however many connections have it.
- * - Refusals that do not speak of the session decide nothing: a `ping` does. One tool that answers 422 costs nobody a session.
+ * - Refusals that do not speak of the session decide nothing: a `ping` does. One tool that answers 422 costs no session.
  * - The old connection lives until the new one has answered a request like the one that was refused. Where that one is refused in
  *   the same way, or cannot be opened, the old connection stays, and the new one goes.
  * - The calls in flight are untouched: a connection that is retired is closed when the last of them is over.
@@ -46,7 +46,7 @@ export const make = (
   /** Whether the new connection is better than this one. */
   const isBetter = (doubt: Doubt, { value }: Successor<McpConnection>): Effect.Effect<boolean> => {
     const verdict = value.doubts?.trial(doubt.about) ?? Effect.never
-    // Whoever was refused may ask it now.
+    // The caller that was refused may ask it now.
     doubts.pass()
     return Effect.timeoutOrElse(verdict, {
       duration: Duration.millis(patience),

@@ -12,7 +12,7 @@ import * as Semaphore from "effect/Semaphore"
 import type { Endpoint } from "../../Endpoint.ts"
 import type { McpConnections } from "../../McpConnections.ts"
 import type { McpRuntimeError } from "../../McpRuntimeError.ts"
-import { type LogLevel, logLevels } from "../subscriptions/Teller.ts"
+import { type LogLevel, logLevels } from "../subscriptions/SubscriptionSync.ts"
 
 export class ClientWishes {
   readonly #connections: McpConnections["Service"]
@@ -39,7 +39,7 @@ export class ClientWishes {
     )).pipe(Effect.as({}))
   }
 
-  /** Of what this client does not watch there is nothing to take back, whoever else watches it. */
+  /** Of what this client does not watch there is nothing to take back, whichever other clients watch it. */
   unsubscribe(uri: string): Effect.Effect<object> {
     return this.#turn.withPermit(Effect.suspend(() => {
       const scope = this.#resources.get(uri)
@@ -61,7 +61,7 @@ export class ClientWishes {
         (scope) => void (this.#level = { level, scope }),
         () => void (this.#level = former)
       )
-      // The new level is asked for before the old one is taken back: the server is never told a level that nobody wants.
+      // The new level is asked for before the old one is taken back: the server is never told a level that no client wants.
       return former === undefined ? asking : Effect.andThen(asking, Scope.close(former.scope, Exit.void))
     })).pipe(Effect.as({}))
   }

@@ -3,7 +3,7 @@
  *
  * The client's messages are taken apart into calls of the runtime and put together again: so ids, progress tokens and
  * cancellations of several clients never meet, and a lost connection is the runtime's business alone. Each request is a
- * fiber; who takes it out of `#calls` owns its end, which makes every request answered once at most.
+ * fiber; the code that takes it out of `#calls` owns its end, which makes every request answered once at most.
  */
 import * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import type * as Messages from "@holdfast/protocol/Messages"
@@ -156,7 +156,7 @@ export class PooledTransport implements Transport {
     }
     if (local.has(method)) return Effect.void
     return this.#connections.use(this.#server, (connection) =>
-      // Nobody waits for an answer to a notification; what becomes of the connection, its next request will tell.
+      // A notification has no answer to wait for; what becomes of the connection, its next request will tell.
       Effect.catch(connection.notify(method, params), (failure) =>
         Effect.logDebug(`${connection.server}: ${method} was not delivered: ${failure.message}`)))
   }
@@ -284,7 +284,7 @@ export class PooledTransport implements Transport {
     }
   }
 
-  /** What the client's own functions throw is nobody else's trouble. */
+  /** What the client's own functions throw stays its own trouble. */
   #complain(listener: string, error: unknown): void {
     this.#fork(Effect.logWarning(`SdkTransport: ${listener} of the client failed`, error))
   }

@@ -84,7 +84,7 @@ const describe = (error: unknown): string => {
   return describeNetwork(error)
 }
 
-/** What says nothing about the credentials: overload, a crash, a page of somebody in between. */
+/** What says nothing about the credentials: overload, a crash, a page of a proxy. */
 const outageIn = ({ headers, ok, status }: Response): string | undefined => {
   if (status >= 500 || status === 429 || status === 408) return `the authorization server answered HTTP ${status}`
   const isOAuth = !ok || headers.get("content-type")?.includes("json") === true

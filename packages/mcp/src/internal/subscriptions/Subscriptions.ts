@@ -1,14 +1,14 @@
 /**
- * What servers were asked to tell: resources that somebody watches, and how much they are to log.
+ * What servers were asked to tell: resources that callers watch, and how much the servers are to log.
  *
  * Subscriptions belong to a session of the server's, and sessions come and go: every new connection is told them again before
- * anybody uses it. They are counted, since several may watch one resource: only the last unsubscribes. Of several log levels
+ * any caller uses it. They are counted, since several may watch one resource: only the last unsubscribes. Of several log levels
  * the most verbose is asked for.
  *
- * Who wishes something of a server means whatever bears its name: wishes outlive another config. While it has no such server, they
+ * A subscription is to the server of a name, whichever that is: it outlives another config. While there is no such server, subscriptions
  * wait.
  *
- * What a server had to tell while no connection was there is lost. Whoever watches a resource is told so, once it is heard of again:
+ * What a server had to tell while no connection was there is lost. The watchers of a resource are told so, once it is heard of again:
  * by a notification that it may have changed, which bears the mark `readAgain`.
  */
 import * as Effect from "effect/Effect"
@@ -17,47 +17,47 @@ import type { Endpoint } from "../../Endpoint.ts"
 import { ConnectionLost } from "../../McpRuntimeError.ts"
 import type { CallFailure, McpConnection } from "../connection/contract.ts"
 import type { PooledServer } from "../pool/PooledServer.ts"
-import { LegacyTeller } from "./LegacyTeller.ts"
-import { ModernTeller } from "./ModernTeller.ts"
-import { type LogLevel, logLevels, type Teller, type Wished } from "./Teller.ts"
+import { LegacySync } from "./LegacySync.ts"
+import { ModernSync } from "./ModernSync.ts"
+import { type Desired, type LogLevel, logLevels, type SubscriptionSync } from "./SubscriptionSync.ts"
 
 /** A member of `_meta`, true: the notification is the runtime's own. What the server said of the resource meanwhile is lost. */
 export const readAgain = "holdfast/readAgain"
 
-/** One wish of one server, however often it is wished. */
-interface Wish {
+/** One subscription of one server, however often it is desired. */
+interface Subscription {
   count: number
-  /** A server has said yes to somebody, who relies on it from then on. */
+  /** A server has said yes to a caller, which relies on it from then on. */
   isPromised: boolean
   /** By the server of this fingerprint last. */
   heardFrom: string | undefined
 }
 
-interface Wishes {
-  readonly resources: Map<string, Wish>
-  readonly levels: Map<LogLevel, Wish>
+interface ServerSubscriptions {
+  readonly resources: Map<string, Subscription>
+  readonly levels: Map<LogLevel, Subscription>
 }
 
 export interface SubscriptionsOptions {
   /** What a server is now. */
   readonly current: (server: string | Endpoint) => PooledServer | undefined
-  /** Somebody who calls the server so must read a resource again. */
+  /** Callers that know the server by this name must read a resource again. */
   readonly onGap: (server: string, uri: string) => void
 }
 
 export class Subscriptions {
   readonly #options: SubscriptionsOptions
-  readonly #byServer = new Map<string | Endpoint, Wishes>()
-  /** Wishes for a level, of all servers. */
+  readonly #byServer = new Map<string | Endpoint, ServerSubscriptions>()
+  /** Subscriptions to a level, of all servers. */
   #levels = 0
   /** By what their connections belong to. */
-  readonly #tellers = new Map<string, Map<McpConnection, Teller>>()
+  readonly #syncs = new Map<string, Map<McpConnection, SubscriptionSync>>()
 
   constructor(options: SubscriptionsOptions) {
     this.#options = options
   }
 
-  // Wishes.
+  // What is subscribed to.
 
   addResource(server: string | Endpoint, uri: string): void {
     add(this.#of(server).resources, uri)
@@ -90,7 +90,7 @@ export class Subscriptions {
 
   /** Servers may have got another meaning. */
   renew(): void {
-    for (const tellers of this.#tellers.values()) for (const teller of tellers.values()) teller.wake()
+    for (const syncs of this.#syncs.values()) for (const sync of syncs.values()) sync.wake()
   }
 
   // Connections.
@@ -105,48 +105,48 @@ export class Subscriptions {
 
   /** Has this connection's server tell of a resource that was added. Fails as the request for it. */
   watch(target: PooledServer, connection: McpConnection, uri: string): Effect.Effect<void, CallFailure> {
-    return this.#at(target, connection, "resources/subscribe", (teller) => teller.watch(uri))
+    return this.#at(target, connection, "resources/subscribe", (sync) => sync.watch(uri))
   }
 
   /** Has this connection's server log from the level in force on. Fails as the request for it. */
   log(target: PooledServer, connection: McpConnection): Effect.Effect<void, CallFailure> {
-    return this.#at(target, connection, "logging/setLevel", (teller) => teller.log)
+    return this.#at(target, connection, "logging/setLevel", (sync) => sync.log)
   }
 
-  /** Waits until all connections of a server know what is wished of this resource, or of the level: for two seconds at most. */
+  /** Waits until all connections of a server know what is desired of this resource, or of the level: for two seconds at most. */
   settled(server: string | Endpoint, uri?: string): Effect.Effect<void> {
     return Effect.suspend(() => {
       const target = this.#options.current(server)
-      const tellers = [...this.#tellers.get(target?.fingerprint ?? "")?.values() ?? []]
-      return Effect.forEach(tellers, (teller) => teller.settled(uri), { concurrency: "unbounded", discard: true })
+      const syncs = [...this.#syncs.get(target?.fingerprint ?? "")?.values() ?? []]
+      return Effect.forEach(syncs, (sync) => sync.settled(uri), { concurrency: "unbounded", discard: true })
     }).pipe(Effect.timeoutOption("2 seconds"), Effect.asVoid)
   }
 
   /**
-   * Tells a new connection what was asked for, and goes on telling it until its Scope closes. A server that refuses loses the wish, not
+   * Tells a new connection what was asked for, and goes on telling it until its Scope closes. A server that refuses loses the subscription, not
    * the connection.
    */
   serve(target: PooledServer, connection: McpConnection): Effect.Effect<void, never, Scope.Scope> {
     return Effect.suspend(() => {
       const { fingerprint } = target
-      const wished: Wished = {
+      const desired: Desired = {
         isWanted: (uri) => this.#about(fingerprint).some(({ resources }) => resources.has(uri)),
         promised: () => this.promised(fingerprint),
         level: () => this.level(target),
         isLevelPromised: () => this.#about(fingerprint).some(({ levels }) => [...levels.values()].some(isPromised)),
-        onHeard: (uri) => this.heard(fingerprint, teller, uri)
+        onHeard: (uri) => this.heard(fingerprint, sync, uri)
       }
-      const teller: Teller = connection.era === "modern"
-        ? new ModernTeller({ connection, wished, deadline: target.deadlines.read })
-        : new LegacyTeller({ connection, wished, deadline: target.deadlines.read })
-      return Effect.andThen(this.#enter(fingerprint, connection, teller), teller.begin)
+      const sync: SubscriptionSync = connection.era === "modern"
+        ? new ModernSync({ connection, desired, deadline: target.deadlines.read })
+        : new LegacySync({ connection, desired, deadline: target.deadlines.read })
+      return Effect.andThen(this.#enter(fingerprint, connection, sync), sync.begin)
     })
   }
 
-  /** The resources that somebody relies on. */
+  /** The resources that callers rely on. */
   promised(fingerprint: string): ReadonlyArray<string> {
     const promised = this.#about(fingerprint).flatMap(({ resources }) =>
-      [...resources].filter(([, wish]) => isPromised(wish)).map(([uri]) => uri)
+      [...resources].filter(([, subscription]) => isPromised(subscription)).map(([uri]) => uri)
     )
     return [...new Set(promised)]
   }
@@ -155,10 +155,10 @@ export class Subscriptions {
     { fingerprint }: PooledServer,
     connection: McpConnection,
     method: string,
-    f: (teller: Teller) => Effect.Effect<A, CallFailure>
+    f: (sync: SubscriptionSync) => Effect.Effect<A, CallFailure>
   ): Effect.Effect<A, CallFailure> {
-    const teller = this.#tellers.get(fingerprint)?.get(connection)
-    if (teller !== undefined) return f(teller)
+    const sync = this.#syncs.get(fingerprint)?.get(connection)
+    if (sync !== undefined) return f(sync)
     const { server } = connection
     const description = "the connection is being closed"
     return Effect.fail(new ConnectionLost({ server, method, delivery: "NotSent", description }))
@@ -167,83 +167,83 @@ export class Subscriptions {
   #enter(
     fingerprint: string,
     connection: McpConnection,
-    teller: Teller
+    sync: SubscriptionSync
   ): Effect.Effect<void, never, Scope.Scope> {
     return Effect.asVoid(Effect.acquireRelease(
       Effect.sync(() => {
-        const tellers = this.#tellers.get(fingerprint) ?? new Map<McpConnection, Teller>()
-        this.#tellers.set(fingerprint, tellers.set(connection, teller))
+        const syncs = this.#syncs.get(fingerprint) ?? new Map<McpConnection, SubscriptionSync>()
+        this.#syncs.set(fingerprint, syncs.set(connection, sync))
       }),
       () =>
         Effect.sync(() => {
-          const tellers = this.#tellers.get(fingerprint)
-          tellers?.delete(connection)
-          if (tellers?.size === 0) this.#tellers.delete(fingerprint)
+          const syncs = this.#syncs.get(fingerprint)
+          syncs?.delete(connection)
+          if (syncs?.size === 0) this.#syncs.delete(fingerprint)
         })
     ))
   }
 
   /** A resource is heard of on one connection. If it was on another until now, nothing was missed. */
-  heard(fingerprint: string, heardBy: Teller, uri: string): void {
-    const tellers = this.#tellers.get(fingerprint)?.values() ?? []
-    const isHeardAnyway = [...tellers].some((teller) => teller !== heardBy && teller.hears(uri))
+  heard(fingerprint: string, heardBy: SubscriptionSync, uri: string): void {
+    const syncs = this.#syncs.get(fingerprint)?.values() ?? []
+    const isHeardAnyway = [...syncs].some((sync) => sync !== heardBy && sync.hears(uri))
     const missed = new Set<string>()
     for (const [server, { resources }] of this.#byServer) {
-      const wish = resources.get(uri)
+      const subscription = resources.get(uri)
       const target = this.#options.current(server)
-      if (wish?.isPromised !== true || target?.fingerprint !== fingerprint) continue
-      if (wish.heardFrom !== fingerprint || !isHeardAnyway) missed.add(target.label)
-      wish.heardFrom = fingerprint
+      if (subscription?.isPromised !== true || target?.fingerprint !== fingerprint) continue
+      if (subscription.heardFrom !== fingerprint || !isHeardAnyway) missed.add(target.label)
+      subscription.heardFrom = fingerprint
     }
     for (const server of missed) this.#options.onGap(server, uri)
   }
 
-  #promise(server: string | Endpoint, wish: Wish | undefined): void {
-    if (wish === undefined) return
+  #promise(server: string | Endpoint, subscription: Subscription | undefined): void {
+    if (subscription === undefined) return
     const fingerprint = this.#options.current(server)?.fingerprint
-    if (!wish.isPromised) {
-      wish.isPromised = true
-      wish.heardFrom = fingerprint
+    if (!subscription.isPromised) {
+      subscription.isPromised = true
+      subscription.heardFrom = fingerprint
     }
     this.#wake(fingerprint)
   }
 
-  #of(server: string | Endpoint): Wishes {
-    let wishes = this.#byServer.get(server)
-    if (wishes === undefined) {
-      wishes = { resources: new Map(), levels: new Map() }
-      this.#byServer.set(server, wishes)
+  #of(server: string | Endpoint): ServerSubscriptions {
+    let own = this.#byServer.get(server)
+    if (own === undefined) {
+      own = { resources: new Map(), levels: new Map() }
+      this.#byServer.set(server, own)
     }
-    return wishes
+    return own
   }
 
   #forget(server: string | Endpoint): void {
-    const wishes = this.#byServer.get(server)
-    if (wishes?.resources.size === 0 && wishes.levels.size === 0) this.#byServer.delete(server)
+    const own = this.#byServer.get(server)
+    if (own?.resources.size === 0 && own.levels.size === 0) this.#byServer.delete(server)
     this.#wake(this.#options.current(server)?.fingerprint)
   }
 
   #wake(fingerprint: string | undefined): void {
-    for (const teller of this.#tellers.get(fingerprint ?? "")?.values() ?? []) teller.wake()
+    for (const sync of this.#syncs.get(fingerprint ?? "")?.values() ?? []) sync.wake()
   }
 
   /** Several names may mean one server. */
-  #about(fingerprint: string): ReadonlyArray<Wishes> {
-    return [...this.#byServer].flatMap(([server, wishes]) =>
-      this.#options.current(server)?.fingerprint === fingerprint ? [wishes] : []
+  #about(fingerprint: string): ReadonlyArray<ServerSubscriptions> {
+    return [...this.#byServer].flatMap(([server, own]) =>
+      this.#options.current(server)?.fingerprint === fingerprint ? [own] : []
     )
   }
 }
 
-const isPromised = (wish: Wish): boolean => wish.isPromised
+const isPromised = (subscription: Subscription): boolean => subscription.isPromised
 
-const add = <K>(wishes: Map<K, Wish>, key: K): void => {
-  const wish = wishes.get(key)
-  if (wish === undefined) wishes.set(key, { count: 1, isPromised: false, heardFrom: undefined })
-  else wish.count++
+const add = <K>(counted: Map<K, Subscription>, key: K): void => {
+  const subscription = counted.get(key)
+  if (subscription === undefined) counted.set(key, { count: 1, isPromised: false, heardFrom: undefined })
+  else subscription.count++
 }
 
-const remove = <K>(wishes: Map<K, Wish>, key: K): void => {
-  const wish = wishes.get(key)
-  if (wish !== undefined && --wish.count === 0) wishes.delete(key)
+const remove = <K>(counted: Map<K, Subscription>, key: K): void => {
+  const subscription = counted.get(key)
+  if (subscription !== undefined && --subscription.count === 0) counted.delete(key)
 }

@@ -1,6 +1,6 @@
 /**
- * Servers that are kept connected, by what their keepers call them: when a config gives a name another meaning, the old
- * connection cools down and the new one is opened instead.
+ * Servers that are kept connected, by the names that callers know them by. When a config gives a name another meaning, the old connection
+ * is let go and the new one is opened instead.
  */
 import type { ConnectionPool } from "@holdfast/core"
 import * as Effect from "effect/Effect"
@@ -11,13 +11,13 @@ import type { ConnectReason, McpRuntimeError } from "../../McpRuntimeError.ts"
 import type { McpConnection } from "../connection/contract.ts"
 import type { PooledServer, PooledServers } from "../pool/PooledServer.ts"
 
-interface Wish {
+interface Keep {
   readonly server: string | Endpoint
   kept: { readonly fingerprint: string; readonly scope: Scope.Closeable } | undefined
 }
 
-export class Warmth {
-  readonly #wishes = new Set<Wish>()
+export class KeepOpen {
+  readonly #keeps = new Set<Keep>()
   readonly #pool: ConnectionPool.ConnectionPool<PooledServer, McpConnection, ConnectReason>
   readonly #targets: PooledServers
 
@@ -35,43 +35,43 @@ export class Warmth {
   hold(server: string | Endpoint): Effect.Effect<void, never, Scope.Scope> {
     return Effect.asVoid(Effect.acquireRelease(
       Effect.suspend(() => {
-        const wish: Wish = { server, kept: undefined }
-        this.#wishes.add(wish)
-        return Effect.as(this.#renew(wish), wish)
+        const keep: Keep = { server, kept: undefined }
+        this.#keeps.add(keep)
+        return Effect.as(this.#renew(keep), keep)
       }),
-      (wish) => {
-        this.#wishes.delete(wish)
-        return cool(wish)
+      (keep) => {
+        this.#keeps.delete(keep)
+        return cool(keep)
       }
     ))
   }
 
-  /** The names have another meaning now. A server that is no longer configured cools down, and is warm again if it comes back. */
+  /** The names have another meaning now. A server that is no longer configured is let go, and opened again if it comes back. */
   renew(): Effect.Effect<void> {
-    return Effect.forEach([...this.#wishes], (wish) => this.#renew(wish), { discard: true })
+    return Effect.forEach([...this.#keeps], (keep) => this.#renew(keep), { discard: true })
   }
 
-  #renew(wish: Wish): Effect.Effect<void> {
+  #renew(keep: Keep): Effect.Effect<void> {
     return Effect.suspend(() => {
-      const next = this.#targets.current(wish.server)
-      if (next?.fingerprint === wish.kept?.fingerprint) return Effect.void
-      return Effect.andThen(cool(wish), next === undefined ? Effect.void : this.#warm(wish, next))
+      const next = this.#targets.current(keep.server)
+      if (next?.fingerprint === keep.kept?.fingerprint) return Effect.void
+      return Effect.andThen(cool(keep), next === undefined ? Effect.void : this.#warm(keep, next))
     })
   }
 
-  #warm(wish: Wish, target: PooledServer): Effect.Effect<void> {
+  #warm(keep: Keep, target: PooledServer): Effect.Effect<void> {
     return Effect.suspend(() => {
-      // One that was taken back meanwhile has nobody to cool it again.
-      if (!this.#wishes.has(wish)) return Effect.void
+      // The caller has left meanwhile: nothing would close this again.
+      if (!this.#keeps.has(keep)) return Effect.void
       const scope = Scope.makeUnsafe()
-      wish.kept = { fingerprint: target.fingerprint, scope }
+      keep.kept = { fingerprint: target.fingerprint, scope }
       return Scope.provide(this.#pool.warm(target), scope)
     })
   }
 }
 
-const cool = (wish: Wish): Effect.Effect<void> => {
-  const { kept } = wish
-  wish.kept = undefined
+const cool = (keep: Keep): Effect.Effect<void> => {
+  const { kept } = keep
+  keep.kept = undefined
   return kept === undefined ? Effect.void : Scope.close(kept.scope, Exit.void)
 }

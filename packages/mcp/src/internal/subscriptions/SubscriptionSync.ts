@@ -1,6 +1,6 @@
 /**
- * What one connection's server has been told to tell, and is told as wishes come and go. The two eras have two ways to say it:
- * `LegacyTeller`, `ModernTeller`.
+ * Keeps one connection's server in line with what is subscribed to. The two eras have two ways to say it:
+ * `LegacySync`, `ModernSync`.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -13,27 +13,27 @@ export const logLevels = ["debug", "info", "notice", "warning", "error", "critic
 
 export type LogLevel = typeof logLevels[number]
 
-/** What is wished of a server, at any time. */
-export interface Wished {
-  /** Whether anybody wants to hear of this resource, those included who wait for the server's yes. */
+/** What is desired of a server, at any time. */
+export interface Desired {
+  /** Whether a caller wants to hear of this resource, a caller included that waits for the server's yes. */
   readonly isWanted: (uri: string) => boolean
-  /** The resources of those who have been promised to hear of them. */
+  /** The resources that callers have been promised to hear of. */
   readonly promised: () => ReadonlyArray<string>
-  /** The most verbose level that anybody wants, and whether anybody was promised one. */
+  /** The most verbose level that a caller wants, and whether a caller was promised one. */
   readonly level: () => LogLevel | undefined
   readonly isLevelPromised: () => boolean
   /** The server tells of this resource from now on. */
   readonly onHeard: (uri: string) => void
 }
 
-export interface Teller {
+export interface SubscriptionSync {
   /** Whether the server tells of this resource. */
   readonly hears: (uri: string) => boolean
   /** Makes sure that it does. Fails with its refusal, or with what is known when it cannot be asked. */
   readonly watch: (uri: string) => Effect.Effect<void, CallFailure>
   /** Makes sure that it logs from the level in force on. */
   readonly log: Effect.Effect<void, CallFailure>
-  /** Wishes have changed: catches up, by itself. */
+  /** Subscriptions have changed: catches up, by itself. */
   readonly wake: () => void
   /** Waits until nothing is on its way about this resource, or the level. */
   readonly settled: (uri: string | undefined) => Effect.Effect<void>

@@ -1,5 +1,5 @@
 /**
- * Callers that only listen: what they wish is told to the server, and the server is kept connected for it until their Scope closes,
+ * Callers that only listen: their subscriptions are told to the server, and the server is kept connected for it until their Scope closes,
  * as `warm` does.
  */
 import * as Duration from "effect/Duration"
@@ -12,21 +12,21 @@ import type { CallRetries } from "../calls/CallRetries.ts"
 import type { WaitOptions } from "../calls/contract.ts"
 import type { CallFailure, McpConnection } from "../connection/contract.ts"
 import type { PooledServer, PooledServers } from "../pool/PooledServer.ts"
+import type { KeepOpen } from "./KeepOpen.ts"
 import type { Subscriptions } from "./Subscriptions.ts"
-import type { LogLevel } from "./Teller.ts"
-import type { Warmth } from "./Warmth.ts"
+import type { LogLevel } from "./SubscriptionSync.ts"
 
-export interface HoldingOptions {
+export interface HeldSubscriptionsOptions {
   readonly targets: PooledServers
   readonly subscriptions: Subscriptions
   readonly retries: CallRetries
-  readonly warmth: Warmth
-  /** Where what nobody waits for is done. */
+  readonly keepOpen: KeepOpen
+  /** Owns what no caller waits for. */
   readonly scope: Scope.Scope
 }
 
-/** Something to be told, as `Subscriptions` knows it. */
-interface Wish {
+/** A resource or a log level to hear of, as `Subscriptions` knows it. */
+interface Subscription {
   readonly method: string
   readonly add: () => void
   readonly tell: (target: PooledServer, connection: McpConnection) => Effect.Effect<void, CallFailure>
@@ -36,10 +36,10 @@ interface Wish {
   readonly settled: Effect.Effect<void>
 }
 
-export class Holding {
-  readonly #options: HoldingOptions
+export class HeldSubscriptions {
+  readonly #options: HeldSubscriptionsOptions
 
-  constructor(options: HoldingOptions) {
+  constructor(options: HeldSubscriptionsOptions) {
     this.#options = options
   }
 
@@ -77,25 +77,25 @@ export class Holding {
 
   /** Until the Scope closes, whatever becomes of the server and of its name. */
   keepConnected(server: string | Endpoint): Effect.Effect<void, never, Scope.Scope> {
-    return this.#options.warmth.hold(server)
+    return this.#options.keepOpen.hold(server)
   }
 
-  /** Holds a wish until the Scope closes. One that could not be told is forgotten. */
+  /** Holds a subscription until the Scope closes. One that could not be told is forgotten. */
   #hold(
     server: string | Endpoint,
     options: WaitOptions,
-    wish: Wish
+    subscription: Subscription
   ): Effect.Effect<void, McpRuntimeError, Scope.Scope> {
     const { scope, targets } = this.#options
-    const held = Effect.acquireRelease(Effect.sync(wish.add), () => {
-      wish.remove()
-      return wish.settled
+    const held = Effect.acquireRelease(Effect.sync(subscription.add), () => {
+      subscription.remove()
+      return subscription.settled
     }).pipe(
-      Effect.andThen(this.#tell(server, options, wish)),
-      Effect.andThen(Effect.sync(wish.promise)),
+      Effect.andThen(this.#tell(server, options, subscription)),
+      Effect.andThen(Effect.sync(subscription.promise)),
       Effect.andThen(this.keepConnected(server)),
       // On one connection it is told by now.
-      Effect.andThen(wish.settled)
+      Effect.andThen(subscription.settled)
     )
     return targets.at(server, () =>
       // In a Scope of its own, which ends with it when it fails: the caller's may live on.
@@ -113,7 +113,7 @@ export class Holding {
   #tell(
     server: string | Endpoint,
     { deadline, waitForReady }: WaitOptions,
-    { method, tell }: Wish
+    { method, tell }: Subscription
   ): Effect.Effect<void, McpRuntimeError> {
     const { retries, targets } = this.#options
     return Effect.suspend(() => {

@@ -1,4 +1,4 @@
-/** What is wished of a server (news, log levels) is wished of its name, whatever connections and configs come and go. */
+/** What is desired of a server (news, log levels) is desired of its name, whatever connections and configs come and go. */
 import { assert, describe, it } from "@effect/vitest"
 import { McpConfig, type ServerOptions } from "@holdfast/mcp"
 import { McpConnections } from "@holdfast/mcp/McpConnections"

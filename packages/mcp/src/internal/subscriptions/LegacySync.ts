@@ -2,10 +2,10 @@
  * A legacy server is told by requests: one for each resource, one for the log level.
  *
  * Promises
- * - About one resource there is one request at a time, and each is made for what is wished when its turn comes: however wishes come and
- *   go, what the server was told last is what is wished.
- * - A new connection is told what was promised before anybody uses it, unless the server takes longer than `patience` for it.
- * - What could not be told is tried again as long as the connection lasts. What was refused is not, until somebody asks for it again.
+ * - About one resource there is one request at a time, and each is made for what is desired when its turn comes: however subscriptions come and
+ *   go, what the server was told last is what is desired.
+ * - A new connection is told what was promised before any caller uses it, unless the server takes longer than `patience` for it.
+ * - What could not be told is tried again as long as the connection lasts. What was refused is not, until a caller asks for it again.
  */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -13,7 +13,7 @@ import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type { CallFailure, McpConnection } from "../connection/contract.ts"
-import { again, type Teller, type Wished } from "./Teller.ts"
+import { again, type Desired, type SubscriptionSync } from "./SubscriptionSync.ts"
 
 /** A resource by its uri, or the log level. */
 type Subject = string | typeof level
@@ -26,15 +26,15 @@ const patience = "5 seconds"
 /** Requests that catch up, at once. */
 const atOnce = 8
 
-export interface LegacyTellerOptions {
+export interface LegacySyncOptions {
   readonly connection: McpConnection
-  readonly wished: Wished
+  readonly desired: Desired
   /** For one request, in milliseconds. */
   readonly deadline: number
 }
 
-export class LegacyTeller implements Teller {
-  readonly #options: LegacyTellerOptions
+export class LegacySync implements SubscriptionSync {
+  readonly #options: LegacySyncOptions
   /** `perhaps`: it was asked, and what became of that is not known. */
   readonly #told = new Map<string, "yes" | "perhaps">()
   /** The level that the server was told last, where that is known. */
@@ -47,7 +47,7 @@ export class LegacyTeller implements Teller {
   #fork: ((effect: Effect.Effect<void>) => void) | undefined
   #isWarned = false
 
-  constructor(options: LegacyTellerOptions) {
+  constructor(options: LegacySyncOptions) {
     this.#options = options
   }
 
@@ -93,7 +93,7 @@ export class LegacyTeller implements Teller {
 
   /** Of what the server does not know what it should. */
   #behind(): ReadonlyArray<Subject> {
-    const { isLevelPromised, isWanted, level: levelNow, promised } = this.#options.wished
+    const { isLevelPromised, isWanted, level: levelNow, promised } = this.#options.desired
     for (const subject of this.#refused) {
       if (subject === level ? levelNow() === undefined : !isWanted(subject)) this.#refused.delete(subject)
     }
@@ -109,7 +109,7 @@ export class LegacyTeller implements Teller {
     const once = this.#inTurn(
       subject,
       Effect.suspend(() => {
-        // Who wakes it from now on sees it again: what it says was wished until now.
+        // A wake-up from now on queues it again: what it says was desired until now.
         this.#queued.delete(subject)
         return this.#desk.withPermit(this.#say(subject))
       })
@@ -146,14 +146,14 @@ export class LegacyTeller implements Teller {
     })
   }
 
-  /** Says what is wished now, if the server does not know it. */
+  /** Says what is desired now, if the server does not know it. */
   #say(subject: Subject): Effect.Effect<void, CallFailure> {
     return subject === level ? this.#sayLevel() : this.#sayResource(subject)
   }
 
   #sayResource(uri: string): Effect.Effect<void, CallFailure> {
-    const { wished } = this.#options
-    const isWanted = wished.isWanted(uri)
+    const { desired } = this.#options
+    const isWanted = desired.isWanted(uri)
     const told = this.#told.get(uri)
     if (isWanted ? told === "yes" : told === undefined) return Effect.void
     this.#told.set(uri, "perhaps")
@@ -167,13 +167,13 @@ export class LegacyTeller implements Teller {
         if (!isWanted) return void this.#told.delete(uri)
         this.#told.set(uri, "yes")
         this.#refused.delete(uri)
-        wished.onHeard(uri)
+        desired.onHeard(uri)
       })
     )
   }
 
   #sayLevel(): Effect.Effect<void, CallFailure> {
-    const wanted = this.#options.wished.level()
+    const wanted = this.#options.desired.level()
     if (wanted === undefined || wanted === this.#level) return Effect.void
     this.#level = undefined
     return Effect.map(this.#ask("logging/setLevel", { level: wanted }), () => {
@@ -189,8 +189,8 @@ export class LegacyTeller implements Teller {
 
   /** A failure that no caller is told. */
   #note(subject: Subject, failure: CallFailure): Effect.Effect<void> {
-    const { connection: { server }, wished } = this.#options
-    if (subject !== level && !wished.isWanted(subject)) return Effect.logDebug(failure.message)
+    const { connection: { server }, desired } = this.#options
+    if (subject !== level && !desired.isWanted(subject)) return Effect.logDebug(failure.message)
     const what = subject === level ? "the log level" : `the subscription to ${subject}`
     if (isRefusal(failure)) {
       this.#refused.add(subject)

@@ -1,5 +1,5 @@
 /**
- * A modern server is told by a request that stays open, `subscriptions/listen`: its filter says what is wished, its first word what of
+ * A modern server is told by a request that stays open, `subscriptions/listen`: its filter says what is desired, its first word what of
  * that will be told.
  *
  * Promises
@@ -27,7 +27,7 @@ import { ConnectionLost, ServerError } from "../../McpRuntimeError.ts"
 import type { CallFailure, McpConnection } from "../connection/contract.ts"
 import { kindOf } from "../connection/defective.ts"
 import { withoutName } from "../connection/naming.ts"
-import { again, type Teller, type Wished } from "./Teller.ts"
+import { again, type Desired, type SubscriptionSync } from "./SubscriptionSync.ts"
 
 const method = "subscriptions/listen"
 
@@ -49,25 +49,25 @@ type Opened =
   | { readonly _tag: "Open"; readonly listening: Listening; readonly honoured: ReadonlySet<string> }
   | { readonly _tag: "Refused"; readonly failure: ServerError }
   | { readonly _tag: "Ended"; readonly end: Exit.Exit<void, CallFailure> }
-  /** Something else is wished, and nobody waits for this. */
+  /** Something else is desired, and no caller waits for this. */
   | { readonly _tag: "Outdated" }
 
-export interface ModernTellerOptions {
+export interface ModernSyncOptions {
   readonly connection: McpConnection
-  readonly wished: Wished
+  readonly desired: Desired
   /** Of a read, in milliseconds. */
   readonly deadline: number
 }
 
-export class ModernTeller implements Teller {
-  readonly #options: ModernTellerOptions
+export class ModernSync implements SubscriptionSync {
+  readonly #options: ModernSyncOptions
   readonly #patience: number
   readonly #heard = new Set<string>()
   /** What this server has told of at any time. */
   readonly #proven = new Set<string>()
   readonly #refused = new Set<string>()
   readonly #waiting = new Map<string, Deferred.Deferred<void, CallFailure>>()
-  readonly #wishes = Latch.makeUnsafe(false)
+  readonly #changes = Latch.makeUnsafe(false)
   #current: Listening | undefined
   /** It may be asked anew while it is still being listened to, as far as is known. */
   #allowsTwo = false
@@ -78,7 +78,7 @@ export class ModernTeller implements Teller {
   /** It has acknowledged nothing so far, and is not waited for again. */
   #isSilent = false
 
-  constructor(options: ModernTellerOptions) {
+  constructor(options: ModernSyncOptions) {
     this.#options = options
     this.#patience = Math.min(patience, options.deadline / 2)
   }
@@ -93,7 +93,7 @@ export class ModernTeller implements Teller {
       const waiting = this.#waiting.get(uri) ?? Deferred.makeUnsafe<void, CallFailure>()
       this.#waiting.set(uri, waiting)
       this.#refused.delete(uri)
-      this.#wishes.openUnsafe()
+      this.#changes.openUnsafe()
       return Effect.raceFirst(Deferred.await(waiting), this.#lost)
     })
   }
@@ -111,7 +111,7 @@ export class ModernTeller implements Teller {
   }
 
   wake(): void {
-    this.#wishes.openUnsafe()
+    this.#changes.openUnsafe()
   }
 
   readonly begin: Effect.Effect<void, never, Scope.Scope> = Effect.suspend(() =>
@@ -138,7 +138,7 @@ export class ModernTeller implements Teller {
     return Effect.gen({ self: this }, function*() {
       let pauses = yield* Schedule.toStepWithSleep(again)
       for (;;) {
-        this.#wishes.closeUnsafe()
+        this.#changes.closeUnsafe()
         const uris = this.#wanted()
         const current = this.#current
         if (uris.size > 0 && this.#options.connection.capabilities.resources?.subscribe !== true) {
@@ -150,12 +150,12 @@ export class ModernTeller implements Teller {
         }
         if (uris.size === 0 && Object.keys(this.#lists).length === 0) {
           yield* this.#letGo()
-          yield* this.#wishes.await
+          yield* this.#changes.await
           continue
         }
         if (current !== undefined && isSame(uris, current.uris)) {
           const end: Exit.Exit<void, CallFailure> | undefined = yield* Effect.raceFirst(
-            Effect.as(this.#wishes.await, undefined),
+            Effect.as(this.#changes.await, undefined),
             Fiber.await(current.fiber)
           )
           if (end === undefined) continue
@@ -176,7 +176,7 @@ export class ModernTeller implements Teller {
           }
           yield* this.#note(opened.end)
         }
-        yield* Effect.raceFirst(this.#wishes.await, Effect.ignore(pauses(undefined)))
+        yield* Effect.raceFirst(this.#changes.await, Effect.ignore(pauses(undefined)))
       }
     })
   }
@@ -203,11 +203,11 @@ export class ModernTeller implements Teller {
 
   /** What is to be asked for now. */
   #wanted(): ReadonlySet<string> {
-    const { isWanted, promised } = this.#options.wished
-    // Who waited for this has gone, or is told by another server.
+    const { isWanted, promised } = this.#options.desired
+    // The caller that waited for this has gone, or is told by another server.
     for (const uri of this.#waiting.keys()) if (!isWanted(uri)) this.#settle(uri, Effect.void)
     for (const uri of this.#refused) if (!isWanted(uri)) this.#refused.delete(uri)
-    // Who has just been told that it is heard is about to rely on it.
+    // A caller that has just been told so is about to rely on it.
     const heard = [...this.#heard].filter(isWanted)
     const all = [...new Set([...promised(), ...heard, ...this.#waiting.keys()])]
       .filter((uri) => !this.#refused.has(uri))
@@ -225,7 +225,7 @@ export class ModernTeller implements Teller {
     }
   }
 
-  /** Asks, and waits for the server's word; if that is not awaited, only as long as nothing else is wished. */
+  /** Asks, and waits for the server's word; if that is not awaited, only as long as nothing else is desired. */
   #open(uris: ReadonlySet<string>, isAwaited: boolean): Effect.Effect<Opened> {
     return Effect.gen({ self: this }, function*() {
       const since = yield* now
@@ -253,7 +253,7 @@ export class ModernTeller implements Teller {
           return endOf(end)
         }),
         isAwaited ? Effect.never : Effect.andThen(
-          this.#wishes.await,
+          this.#changes.await,
           Effect.as(Fiber.interrupt(fiber), { _tag: "Outdated" } as const)
         )
       ])
@@ -276,7 +276,7 @@ export class ModernTeller implements Teller {
         const isNew = !this.#heard.has(uri)
         this.#heard.add(uri)
         this.#proven.add(uri)
-        if (isNew) this.#options.wished.onHeard(uri)
+        if (isNew) this.#options.desired.onHeard(uri)
         this.#settle(uri, Effect.void)
       }
       this.#current = { ...listening, uris: new Set(this.#heard) }
@@ -307,7 +307,7 @@ export class ModernTeller implements Teller {
     return Effect.forEach(uris, (uri) => {
       this.#proven.delete(uri)
       this.#settle(uri, Effect.fail(failure))
-      if (!this.#options.wished.promised().includes(uri)) return Effect.void
+      if (!this.#options.desired.promised().includes(uri)) return Effect.void
       this.#refused.add(uri)
       return Effect.logWarning(`${failure.server}: the subscription to ${uri} could not be renewed: ${failure.message}`)
     }, { discard: true })
