@@ -50,7 +50,7 @@ The exit code says what to do:
     4    no connection; nothing was called: see holdfast why <server>
     5    too late: --deadline 2m waits longer; the call may have run
     6    the call may have run: look before you call it again
-    7    the server has answered with a protocol error
+    7    refused: a protocol error, or the server asks something that only a person can answer
 
     $ holdfast call fs.read_text_file file=notes.txt --json
     {"error":{"reason":"BadArguments","message":"fs.read_text_file: the arguments do not fit: file: is no argument; path: is missing","problems":[{"path":"file","problem":"is no argument"},{"path":"path","problem":"is missing"}]}}

@@ -45,7 +45,7 @@ TimeoutStopSec=30
 WantedBy=default.target
 `
 
-/** A word of \`ExecStart\`: systemd would replace variables and specifiers. */
+/** A word of `ExecStart`: systemd would replace variables and specifiers. */
 const word = (text: string): string => quoted(text).replaceAll("$", "$$$$")
 
 const quoted = (text: string): string => {

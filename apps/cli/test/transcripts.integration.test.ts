@@ -1,4 +1,4 @@
-/** What documents say that commands print is what they print. */
+/** What the page for agents says that commands print is what they print. The README: `transcripts.long.test.ts`. */
 import { assert, describe, it } from "@effect/vitest"
 import * as fs from "node:fs"
 import * as path from "node:path"
@@ -7,7 +7,6 @@ import * as Generated from "./support/Generated.ts"
 import * as Transcript from "./support/Transcript.ts"
 
 const sources = path.resolve(import.meta.dirname, "../src")
-const readme = path.resolve(import.meta.dirname, "../README.md")
 
 /** The page as the source that it is in. */
 const asSource = (page: string): string => page.replaceAll("\\", "\\\\").replaceAll("`", "\\`").replaceAll("${", "\\${")
@@ -19,13 +18,6 @@ describe("what commands print", () => {
     const now = await Transcript.rerun(agentsGuide, { indent: "    ", isTranscript: () => true })
     const made = source.replace(asSource(agentsGuide), () => asSource(now))
     const answer = Generated.compared(file, made, Transcript.comparable)
-    assert.strictEqual(answer.found, answer.made, "UPDATE=1 writes it anew")
-  })
-
-  it("is what the README says", async () => {
-    const document = fs.readFileSync(readme, "utf8")
-    const made = await Transcript.rerun(document, { isTranscript: (before) => before === "<!-- transcript -->" })
-    const answer = Generated.compared(readme, made, Transcript.comparable)
     assert.strictEqual(answer.found, answer.made, "UPDATE=1 writes it anew")
   })
 })

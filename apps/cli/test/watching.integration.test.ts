@@ -1,10 +1,9 @@
-/** Words that go on: on a terminal, in a pipe, for a program, and behind a reader that leaves. */
+/** A word that goes on. The others, on a terminal and behind a reader that leaves: `watching.long.test.ts`. */
 import { assert, describe, it } from "@effect/vitest"
 import type { ChildProcess } from "node:child_process"
 import { once } from "node:events"
 import { spy, start } from "./support/Cli.ts"
 import * as DaemonWorld from "./support/DaemonWorld.ts"
-import * as Terminal from "./support/Terminal.ts"
 
 const { until } = DaemonWorld
 
@@ -35,64 +34,17 @@ const interrupted = async (child: ChildProcess): Promise<void> => {
 }
 
 describe("a status that is watched", () => {
-  it("is drawn anew on a terminal when something happens, until Ctrl-C", async () => {
-    await using world = make()
-    assert.strictEqual((await world.runCheaply("call", "spy", "echo", "text=a")).code, 0)
-    const colours = { NO_COLOR: "", TERM: "xterm-256color" }
-    const terminal = Terminal.start(world.directory, ["status", "--watch"], { ...world.environment, ...colours })
-    try {
-      await terminal.sees("idle")
-      assert.include(terminal.shown(), "\u001b[H\u001b[2J")
-      assert.include(terminal.shown(), "\u001b[2mSERVER")
-      assert.strictEqual((await world.runCheaply("tools", "bad")).code, 4)
-      await terminal.sees("bad: ")
-      terminal.type("\u0003")
-      assert.strictEqual((await terminal.ended).code, 130)
-    } finally {
-      terminal.child.kill()
-    }
-  })
-
-  it("is a line of JSON for each change in a pipe, and goes on with the next daemon", async () => {
+  it("is a line of JSON for each change in a pipe, and ends by a signal", async () => {
     await using world = make()
     assert.strictEqual((await world.runCheaply("call", "spy", "echo", "text=a")).code, 0)
     using watch = started(world, "status", "--watch", "--json")
     const states = () => watch.lines().map((line) => JSON.parse(line))
     await until(() => states().length > 0)
     assert.strictEqual(states()[0].pid, world.daemons()[0])
-    assert.strictEqual((await world.runCheaply("daemon", "restart")).code, 0)
-    await until(() => states().some(({ pid }) => pid === world.daemons()[1]))
+    assert.strictEqual((await world.runCheaply("tools", "bad")).code, 4)
+    await until(() =>
+      states().some(({ failures }) => failures.some(({ server }: { readonly server: string }) => server === "bad"))
+    )
     await interrupted(watch.child)
-  })
-})
-
-describe("logs and events that are followed", () => {
-  it("begin with what is known, go on with what comes, and end with their reader", async () => {
-    await using world = make()
-    await world.runCheaply("tools", "bad")
-    using ofLogs = started(world, "logs", "bad", "-f")
-    using ofEvents = started(world, "events", "-f", "--json")
-    const { child: logs } = ofLogs
-    const { child: events } = ofEvents
-    await until(() => ofLogs.lines().length > 0 && ofEvents.lines().length > 0)
-    assert.match(ofLogs.lines()[0] ?? "", /^\d\d:\d\d:\d\d \d+ {2}cannot open the database$/)
-    const known = ofLogs.lines().length
-    await world.runCheaply("reset", "bad")
-    await world.runCheaply("tools", "bad")
-    await until(() => ofLogs.lines().length > known)
-    await until(() => ofEvents.lines().filter((line) => JSON.parse(line).event === "failed").length > 1)
-    // The reader leaves, as `head -1` does: the next line has no reader.
-    logs.stdout?.destroy()
-    const ended = once(logs, "close")
-    await world.runCheaply("reset", "bad")
-    await world.runCheaply("tools", "bad")
-    assert.deepStrictEqual((await ended)[0], 0)
-    // The daemon ends: that is told.
-    let words = ""
-    events.stderr?.setEncoding("utf8").on("data", (text: string) => words += text)
-    const last = once(events, "close")
-    await world.runCheaply("daemon", "stop")
-    assert.strictEqual((await last)[0], 4)
-    assert.strictEqual(JSON.parse(words).error.reason, "NotRunning")
   })
 })

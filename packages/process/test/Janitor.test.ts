@@ -74,13 +74,16 @@ describe("the janitor", () => {
   it.live("tells what it would end, with its command and its dead owner, and ends nothing by that", () =>
     Effect.gen(function*() {
       const { left, look, sweep, write } = yield* make
-      const child = yield* Bystander.start()
       const stranger = yield* Bystander.start()
       const dead = yield* Bystander.dead
-      const runtime = write(dead, `add 1 ${child.pid} ${child.start} kill`)
+      const runtime = write(dead, `add 1 ${stranger.pid} 1 kill`, "expect 3")
+      const child = yield* Bystander.start(tagged(runtime, "1.kill"))
+      const meantToStay = yield* Bystander.start(tagged(runtime, "2.group"))
+      const unregistered = yield* Bystander.start(tagged(runtime, "3.group"))
       const command = fs.readFileSync(`/proc/${child.pid}/cmdline`, "utf8").split("\0").join(" ").trim()
-      assert.deepStrictEqual(yield* look, [{ pid: child.pid, command, owner: dead.pid }])
-      for (const one of [child, stranger]) assert.isTrue(one.lives())
+      const orphans = [child, unregistered].map(({ pid }) => ({ pid, command, owner: dead.pid }))
+      assert.sameDeepMembers([...(yield* look)], orphans)
+      for (const one of [child, stranger, meantToStay, unregistered]) assert.isTrue(one.lives())
       assert.deepStrictEqual(left(), [runtime])
       assert.strictEqual(yield* sweep, 1)
       assert.deepStrictEqual(yield* look, [])

@@ -64,20 +64,20 @@ const stopped = Effect.scoped(Effect.gen(function*() {
   return former
 }))
 
-/** The daemon that is there. None is started. */
-const look: Effect.Effect<Former | undefined, CliFailure> = greeting(false).pipe(
-  Effect.catchIf(({ reason }) => reason === "NotRunning", () => Effect.undefined)
-)
-
-function greeting(start: boolean): Effect.Effect<Former, CliFailure> {
-  return Effect.scoped(Effect.map(
+/** What the daemon says of itself. `start`: one that is not there is started. */
+const greeting = (start: boolean): Effect.Effect<Former, CliFailure> =>
+  Effect.scoped(Effect.map(
     Effect.acquireRelease(
       askingDaemon(() => DaemonClient.connect({ wants: { daemon: true }, program: "holdfast", start })),
       ({ socket }) => Effect.sync(() => socket.destroy())
     ),
     ({ daemon: { pid, stays, version } }) => ({ daemon: { pid, version }, stays: stays === true })
   ))
-}
+
+/** The daemon that is there. None is started. */
+const look: Effect.Effect<Former | undefined, CliFailure> = greeting(false).pipe(
+  Effect.catchIf(({ reason }) => reason === "NotRunning", () => Effect.undefined)
+)
 
 /** Ends it, and starts the next one. One that a supervisor keeps is started by that, and waited for. */
 export const restart = Effect.fnUntraced(function*(json: boolean) {

@@ -30,8 +30,5 @@ export const remove = CliCommand.make(
 ).pipe(
   CliCommand.withDescription("Take a server out of a config, and leave the rest of it as it is"),
   CliCommand.annotate(Help.Usage, "holdfast remove [flags] <name>"),
-  CliCommand.withExamples([
-    { command: "holdfast remove fs" },
-    { command: "holdfast remove fs --user", description: "Out of your own file" }
-  ])
+  CliCommand.withExamples([{ command: "holdfast remove fs", description: "From the nearest config that has it" }])
 )

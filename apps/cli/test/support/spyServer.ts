@@ -1,7 +1,7 @@
 /**
  * A stdio server that misbehaves as its argument says. Its tools: `echo {text}`, `fail` (answers isError), `die` (exits in the
  * call), `never` (answers nothing), `either {id} or {name}`. One that is `gated` notes its SPY_NAME in SPY_LOG and answers when there is a file SPY_GATE.
- * One that is `data` has a resource, a prompt and completions, too. One that is `recorded` notes its start, its calls and what is cancelled in SPY_LOG.
+ * One that is `recorded` notes its start, its calls and what is cancelled in SPY_LOG.
  */
 import { appendFileSync, existsSync } from "node:fs"
 import { createInterface } from "node:readline"
@@ -49,7 +49,7 @@ createInterface({ input: process.stdin }).on("line", (line) => {
         id,
         result: {
           protocolVersion: params.protocolVersion,
-          capabilities: { tools: {}, ...(mode === "data" && { resources: {}, prompts: {}, completions: {} }) },
+          capabilities: { tools: {} },
           serverInfo: { name: "spy", version: "1" }
         }
       })
@@ -66,18 +66,6 @@ createInterface({ input: process.stdin }).on("line", (line) => {
       if (params.name === "never") return undefined
       return send({ id, error: { code: -32602, message: `unknown tool ${params.name}` } })
     }
-    case "resources/list":
-      return send({ id, result: { resources: [{ uri: "doc://guide", name: "guide", mimeType: "text/plain" }] } })
-    case "resources/templates/list":
-      return send({ id, result: { resourceTemplates: [{ uriTemplate: "doc://{page}", name: "pages" }] } })
-    case "resources/read":
-      return send({ id, result: { contents: [{ uri: params.uri, mimeType: "text/plain", text: "Read me" }] } })
-    case "prompts/list":
-      return send({ id, result: { prompts: [{ name: "review", arguments: [{ name: "language", required: true }] }] } })
-    case "prompts/get":
-      return send({ id, result: { messages: [{ role: "user", content: { type: "text", text: "Review it" } }] } })
-    case "completion/complete":
-      return send({ id, result: { completion: { values: ["typescript"], total: 1, hasMore: false } } })
     default:
       return send({ id, error: { code: -32601, message: "method not found" } })
   }

@@ -47,7 +47,7 @@ export interface Orphan {
   readonly owner: number
 }
 
-/** The processes in a group or with a tag of a dead runtime. Ends nothing, and leaves the ledgers. */
+/** The processes in a group or with a tag of a dead runtime, without those that are meant to outlive it. Ends nothing, and leaves the ledgers. */
 export const look = Effect.fnUntraced(function*(
   { directory, self, walk }: SweepOptions & { readonly walk: TagWalk }
 ): Effect.fn.Return<ReadonlyArray<Orphan>> {
@@ -62,8 +62,12 @@ export const look = Effect.fnUntraced(function*(
       .filter(({ group, start }) => ProcFs.lives(group, start))
       .map(({ group }) => [group, owner.pid] as const)
   ))
-  const owners = new Map(dead.map(({ owner, runtime }) => [runtime, owner.pid]))
-  const tagged = new Map(bearers.map(({ pid, tag }) => [pid, owners.get(tag.runtime)]))
+  const accounts = new Map(dead.map((account) => [account.runtime, account]))
+  const tagged = new Map(bearers.flatMap(({ pid, tag }) => {
+    const account = accounts.get(tag.runtime)
+    const isLeft = account !== undefined && (tag.policy === "kill" || account.expected.has(tag.number))
+    return isLeft ? [[pid, account.owner.pid] as const] : []
+  }))
   return ProcFs.pids().flatMap((pid) => {
     const stat = ProcFs.stat(pid)
     if (stat === undefined || ProcFs.isDead(stat)) return []
