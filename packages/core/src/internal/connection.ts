@@ -5,6 +5,7 @@ import type * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import * as Scope from "effect/Scope"
+import type { AnySpan } from "effect/Tracer"
 import * as ConnectionState from "../ConnectionState.ts"
 import type { Dialled } from "../Connector.ts"
 import type { Deadline } from "../Deadlines.ts"
@@ -165,4 +166,6 @@ export interface Waiting<K, C, E> {
   readonly expiresAt: number
   readonly timeout: number
   readonly waitForReady: boolean
+  /** The span in which it waits: a dial that it causes is part of its trace. */
+  readonly span: AnySpan | undefined
 }

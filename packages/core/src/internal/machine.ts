@@ -35,6 +35,7 @@ import type * as PubSub from "effect/PubSub"
 import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
 import * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
 import * as ConnectionState from "../ConnectionState.ts"
 import type { Connector, Dialled, Succeed } from "../Connector.ts"
 import type { Deadline, Deadlines } from "../Deadlines.ts"
@@ -279,6 +280,7 @@ export class Machine<K, C, E> {
         timeout,
         waitForReady: ask.waitForReady ?? entry.policy.waitForReady,
         expiresAt: since + timeout,
+        span: spanHere(),
         deadline: this.arm(timeout, entry, undefined, () => this.expire(borrow))
       }
       entry.sole = undefined
@@ -549,11 +551,15 @@ export class Machine<K, C, E> {
     // Given up before it began.
     if (connection.state._tag !== "Opening") return
     const { entry } = connection
+    // The caller with the oldest demand has caused it. A dial without a caller, for a key kept warm, is of no trace.
+    const [first] = entry.waiters
+    const parent = first?.waiting?.span
     const dial = Effect.provideService(
       // A connector that throws instead of failing must not escape into the caller's stack.
       Effect.withSpan(Effect.suspend(() => this.options.connector.dial(entry.key)), "holdfast.pool.dial", {
         attributes: { key: entry.label, attempt: entry.penalties.failures + 1 },
-        captureStackTrace: false
+        captureStackTrace: false,
+        ...(parent && { parent })
       }),
       Scope.Scope,
       connection.scope
@@ -1044,4 +1050,10 @@ export class Machine<K, C, E> {
   private closeAll(): void {
     for (const connection of [...this.draining]) this.close(connection, "drain")
   }
+}
+
+/** The span of the fiber that runs now. */
+const spanHere = (): Tracer.AnySpan | undefined => {
+  const fiber = Fiber.getCurrent()
+  return fiber && Context.getOrUndefined(fiber.context, Tracer.ParentSpan)
 }

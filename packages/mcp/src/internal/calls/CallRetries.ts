@@ -29,11 +29,14 @@ import { effectOf } from "../connection/guardedHandlers.ts"
 import { connectionOf, named } from "../connection/naming.ts"
 import type { PooledServer } from "../pool/PooledServer.ts"
 import type { ServerMemory } from "../pool/ServerMemory.ts"
+import * as CallTrace from "./CallTrace.ts"
 import { fromPoolError } from "./poolFailure.ts"
 
 export interface Call<A> {
   readonly target: PooledServer
   readonly method: string
+  /** The tool or prompt, for the trace. */
+  readonly name?: string | undefined
   /** What one attempt may take once it is sent, in milliseconds. */
   readonly limit: number
   /** What the caller gives for everything. */
@@ -97,17 +100,21 @@ export class CallRetries {
   }
 
   run<A>(call: Call<A>): Effect.Effect<A, McpRuntimeError> {
-    return Effect.suspend(() => {
-      const total = call.deadline === undefined
-        ? Number.POSITIVE_INFINITY
-        : Duration.toMillis(Duration.fromInputUnsafe(call.deadline))
-      const budget = this.#budgetOf(call.target)
-      // Reading the clock is no small part of a call that has no deadline of its own.
-      const until = total === Number.POSITIVE_INFINITY ? total : this.deadlines.now() + total
-      return Effect.map(this.attempt(call, total, until, 1, 0, "NotSent", 0, undefined), (answer) => {
-        budget.deposit()
-        return answer
-      })
+    return Effect.withFiber((fiber) =>
+      CallTrace.isOn(fiber) ? CallTrace.around(call, (trace) => this.#run(call, trace)) : this.#run(call, undefined)
+    )
+  }
+
+  #run<A>(call: Call<A>, trace: CallTrace.CallTrace | undefined): Effect.Effect<A, McpRuntimeError> {
+    const total = call.deadline === undefined
+      ? Number.POSITIVE_INFINITY
+      : Duration.toMillis(Duration.fromInputUnsafe(call.deadline))
+    const budget = this.#budgetOf(call.target)
+    // Reading the clock is no small part of a call that has no deadline of its own.
+    const until = total === Number.POSITIVE_INFINITY ? total : this.deadlines.now() + total
+    return Effect.map(this.attempt(call, total, until, 1, 0, "NotSent", 0, undefined, trace), (answer) => {
+      budget.deposit()
+      return answer
     })
   }
 
@@ -151,7 +158,8 @@ export class CallRetries {
     delivery: Delivery,
     /** How many of them a server refused because it did not know the session. */
     refusals: number,
-    trouble: Trouble | undefined
+    trouble: Trouble | undefined,
+    trace: CallTrace.CallTrace | undefined
   ): Effect.Effect<A, McpRuntimeError> {
     const { method, target } = call
     const server = target.label
@@ -175,6 +183,7 @@ export class CallRetries {
     let isCallersDeadline = false
     const send = (connection: McpConnection) => {
       used = connection
+      trace?.sent(connection)
       isCallersDeadline = left() < call.limit
       let sentAt: number | undefined
       const remaining = (now = this.deadlines.now()) => {
@@ -199,12 +208,15 @@ export class CallRetries {
         (trouble) =>
           Effect.flatMap(trouble.pause(reason), (pause) => {
             if (pause === undefined) return over
+            trace?.repeated(reason, after)
             const ended = isStated || isPaced ? undefined : used
             const breath = Duration.max(pause, Duration.millis(leastMillis))
             return Effect.andThen(
               // What is left then, not when this was written down: a breath may have been taken before.
               Effect.suspend(() => this.settle(ended, breath, left())),
-              Effect.suspend(() => this.attempt(call, total, until, number + 1, repeated, after, refused, trouble))
+              Effect.suspend(() =>
+                this.attempt(call, total, until, number + 1, repeated, after, refused, trouble, trace)
+              )
             )
           })
       )

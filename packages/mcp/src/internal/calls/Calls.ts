@@ -154,6 +154,7 @@ export const make = Effect.fnUntraced(function*<R>(
     return retries.run({
       target,
       method,
+      name: named ?? promptIn(method, params),
       limit: isTool ? target.deadlines.hard : target.deadlines.read,
       deadline: options.deadline,
       waitForReady: options.waitForReady,
@@ -262,6 +263,11 @@ export const make = Effect.fnUntraced(function*<R>(
     drain: pool.drain
   }
 })
+
+const promptIn = (method: string, params: object | undefined): string | undefined =>
+  method === "prompts/get" && params !== undefined && "name" in params && typeof params.name === "string"
+    ? params.name
+    : undefined
 
 const argumentsIn = (params: object | undefined): unknown =>
   params !== undefined && "arguments" in params ? params.arguments : undefined

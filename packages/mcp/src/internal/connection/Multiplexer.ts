@@ -28,6 +28,7 @@ import { CallTable } from "./CallTable.ts"
 import type { CallFailure, Diagnostics, RequestOptions } from "./contract.ts"
 import { Notice } from "./Notice.ts"
 import { Responder } from "./Responder.ts"
+import * as TraceContext from "./traceContext.ts"
 
 export interface MultiplexerOptions {
   readonly server: string
@@ -104,7 +105,13 @@ export class Multiplexer implements LinkReceiver, CallOwner {
 
   request(method: string, params: object | undefined, options: RequestOptions): Effect.Effect<unknown, CallFailure> {
     return Effect.callback((resume) => {
-      const call = this.#start(method, params, options, resume)
+      const trace = TraceContext.here()
+      const carried = trace === undefined ? options : {
+        ...options,
+        meta: { ...trace, ...ownTrace(params), ...options.meta },
+        headers: { ...trace, ...options.headers }
+      }
+      const call = this.#start(method, params, carried, resume)
       return call === undefined ? undefined : Effect.sync(() => {
         if (this.#remove(call)) this.#letGo(call, "the caller no longer waits")
       })
@@ -424,3 +431,9 @@ const ignore = (): void => {}
 
 /** How long a link may be silent about an answer that waits in it. */
 const patienceMillis = 30_000
+
+/** A program that says its trace itself knows better. */
+const ownTrace = (params: object | undefined): object | undefined => {
+  const meta: unknown = params !== undefined && "_meta" in params ? params._meta : undefined
+  return typeof meta === "object" && meta !== null && "traceparent" in meta ? meta : undefined
+}

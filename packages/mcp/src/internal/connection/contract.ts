@@ -48,7 +48,7 @@ export interface RequestOptions {
   readonly hardDeadline?: Duration.Input | ((now?: number) => Duration.Input) | undefined
   /** Members for the request's `_meta`. */
   readonly meta?: object | undefined
-  /** What is said in headers besides, in the modern era over HTTP. Names in small letters. Default: nothing. */
+  /** What is said in headers besides, over HTTP. Names in small letters. Default: nothing. */
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** Of a `subscriptions/listen`: told, synchronously, when the server says what of it it will tell (its params). */
   readonly onAcknowledged?: ((params: unknown) => void) | undefined

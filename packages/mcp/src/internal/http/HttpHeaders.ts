@@ -81,7 +81,7 @@ export class HttpHeaders {
   }
 
   ofPost({ headers, id, method, name }: Outbound): Readonly<Record<string, string>> {
-    if (!this.isModern || id === undefined) return this.#post
+    if (!this.isModern || id === undefined) return headers === undefined ? this.#post : { ...headers, ...this.#post }
     return {
       ...headers,
       ...this.#post,

@@ -1,0 +1,99 @@
+/**
+ * The span of a call, where there is a trace: `tools/call <name>`, with OpenTelemetry's names for MCP. Its events are the attempts, and why
+ * another one followed. Waiting for a connection and dialling are spans of the pool beneath it.
+ *
+ * No argument, no result and no word of the server is in it: outcomes are told by the names of reasons.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as References from "effect/References"
+import * as Tracer from "effect/Tracer"
+import type { Delivery, McpRuntimeError, Reason } from "../../McpRuntimeError.ts"
+import type { McpConnection } from "../connection/contract.ts"
+import type { PooledServer } from "../pool/PooledServer.ts"
+
+/** What the span is about. */
+export interface Traced {
+  readonly target: PooledServer
+  readonly method: string
+  /** The tool or prompt, if the method has one. */
+  readonly name?: string | undefined
+}
+
+/** Whether anything would come of a span: a tracer was given, or there is a span that this one would be part of. */
+export const isOn = ({ context }: Fiber.Fiber<unknown, unknown>): boolean =>
+  (context.mapUnsafe.has(Tracer.TracerKey) || context.mapUnsafe.has(Tracer.ParentSpanKey)) &&
+  Context.get(context, References.TracerEnabled)
+
+/** Runs a call in a span of its own. */
+export const around = <A>(
+  { method, name, target }: Traced,
+  run: (trace: CallTrace) => Effect.Effect<A, McpRuntimeError>
+): Effect.Effect<A, McpRuntimeError> =>
+  Effect.flatMap(Clock.Clock, (clock) =>
+    Effect.useSpan(
+      name === undefined ? method : `${method} ${name}`,
+      {
+        kind: "client",
+        attributes: {
+          "mcp.method.name": method,
+          ...(name !== undefined && (method === "tools/call"
+            ? { "gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": name }
+            : { "gen_ai.prompt.name": name })),
+          "network.transport": target.endpoint._tag === "Stdio" ? "pipe" : "tcp",
+          "holdfast.server": target.label
+        }
+      },
+      (span) => {
+        const trace = new CallTrace(span, clock)
+        return run(trace).pipe(
+          Effect.withParentSpan(span, { captureStackTrace: false }),
+          Effect.tap((answer) => Effect.sync(() => trace.answered(answer))),
+          Effect.tapError(({ reason }) => Effect.sync(() => trace.failed(reason)))
+        )
+      }
+    ))
+
+/** The span of one call, told what happens to it. */
+export class CallTrace {
+  readonly #span: Tracer.Span
+  readonly #clock: Clock.Clock
+  #attempts = 0
+
+  constructor(span: Tracer.Span, clock: Clock.Clock) {
+    this.#span = span
+    this.#clock = clock
+  }
+
+  /** The request is given to a connection. */
+  sent({ era, protocolVersion }: Pick<McpConnection, "era" | "protocolVersion">): void {
+    this.#attempts++
+    this.#tell("attempt", { "holdfast.attempt": this.#attempts, "holdfast.era": era })
+    this.#span.attribute("mcp.protocol.version", protocolVersion)
+  }
+
+  /** An attempt has failed, and another one follows. */
+  repeated(reason: Reason, delivery: Delivery): void {
+    this.#tell("repeat", { "holdfast.reason": reason._tag, "holdfast.delivery": delivery })
+  }
+
+  answered(answer: unknown): void {
+    this.#span.attribute("holdfast.attempts", this.#attempts)
+    const isError = typeof answer === "object" && answer !== null && "isError" in answer && answer.isError === true
+    if (isError) this.#span.attribute("error.type", "tool_error")
+  }
+
+  failed(reason: Reason): void {
+    this.#span.attribute("holdfast.attempts", this.#attempts)
+    this.#span.attribute("error.type", reason._tag)
+    if (reason._tag === "OutcomeUnknown") this.#span.attribute("holdfast.delivery", "Unknown")
+    else if ("delivery" in reason) this.#span.attribute("holdfast.delivery", reason.delivery)
+    if (reason._tag === "ServerError") this.#span.attribute("rpc.response.status_code", String(reason.code))
+  }
+
+  #tell(event: string, attributes: Record<string, unknown>): void {
+    this.#span.event(event, this.#clock.currentTimeNanosUnsafe(), attributes)
+  }
+}
