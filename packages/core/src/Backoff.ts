@@ -2,7 +2,7 @@
  * The pauses between dials, as schedules.
  *
  * `grpc` is the default of the policy's `reconnect`: gRPC's connection back-off, exponential, capped, then jittered. It composes as
- * every `Schedule` does. A schedule that ends makes the failure final: the callers who wait get it at once, and the key is left alone
+ * every `Schedule` does. A schedule that ends makes the failure final: the waiting callers get it at once, and the key is left alone
  * until the next caller asks.
  *
  * **Gotchas**: the pool steps a schedule in the middle of its own work, so the schedule's effects must be synchronous and must not

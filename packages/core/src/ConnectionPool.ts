@@ -5,7 +5,7 @@
  * says, waits out back-off and quarantine, retires what is idle or old, and closes everything it ever opened.
  *
  * What it promises:
- * - one dial serves all callers who wait for a key; a dial goes on when its callers leave, and ends with the pool;
+ * - one dial serves all callers that wait for a key; a dial goes on when its callers leave, and ends with the pool;
  * - a caller is settled exactly once: with a connection, or with a `PoolError` no later than its deadline;
  * - a caller interrupted anywhere leaves no trace: what it held is given back, what it waited for goes to the next;
  * - waiting is fair, within a key and across keys that wait for a place: no caller overtakes another, and a caller that leaves makes
@@ -63,7 +63,7 @@ export interface ConnectionPool<in K, out C, out E> {
   /** Retires the key's open connections: they are leased no more, and each closes when its last lease is returned. */
   readonly invalidate: (key: K) => Effect.Effect<void>
   /**
-   * For a key that is not used again: like `invalidate`, and a connection that is still opened for callers who wait is closed as
+   * For a key that is not used again: like `invalidate`, and a connection that is still opened for waiting callers is closed as
    * soon as it is free. The key is as any other once the pool has forgotten it.
    */
   readonly discontinue: (key: K) => Effect.Effect<void>
@@ -146,7 +146,7 @@ export const make = Effect.fnUntraced(function*<K, C, E, R = never>(
     maxConnections: policy.maxConnections,
     context
   })
-  // Readers of events are strangers: one that throws at their end keeps nobody from closing.
+  // Readers of events are strangers: one that throws at their end does not keep the pool from closing.
   const endEvents = Effect.catchDefect(
     PubSub.shutdown(events),
     (defect) => Effect.sync(() => machine.defects.tell("a reader of the pool's events threw at their end", defect))

@@ -56,10 +56,10 @@ export interface Dialled<in out C, out E> {
   /** Succeeds with the cause as soon as the connection is lost. Never completes while it is usable. */
   readonly closed: Effect.Effect<E>
   /**
-   * Succeeds when nobody else is to be given this connection although it works: it is retired, and whoever has it goes on. Never
+   * Succeeds when no other caller is to be given this connection although it works: it is retired, and its present callers go on. Never
    * completes otherwise.
    *
-   * It may have another connection opened before it decides, by `succeed`: whoever asks then waits for that one, and is given it as
+   * It may have another connection opened before it decides, by `succeed`: a caller that asks then waits for that one, and is given it as
    * long as it is open, while this one waits for the decision. One connection at most is so beyond `maxConnectionsPerKey` and
    * `maxConnections`.
    */
@@ -90,7 +90,7 @@ export type Succeed<C> = Effect.Effect<Successor<C> | undefined>
  * How a failure to connect, or a loss, should be treated:
  *
  * - `retryable`: it crashed. Tried again under back-off; more than `restartIntensity` of them are a crash loop, and quarantined.
- * - `unavailable`: nobody answers, or the answer is "not now" (connection refused, 503). Tried again under the same back-off, for as
+ * - `unavailable`: the peer does not answer, or the answer is "not now" (connection refused, 503). Tried again under the same back-off, for as
  *   long as it takes: it is no crash, costs the peer nothing, and neither begins a quarantine nor makes one longer.
  * - `permanent`: time will not heal it (command not found, 401, unsupported version). Reaches the callers at once.
  * - `expired`: of a loss: the peer is well, only what it kept for this connection is gone (a session it forgot, a lease that ran

@@ -47,7 +47,7 @@ export interface Deadline {
 /** A sweeper: any number of deadlines on one timer. */
 export interface Deadlines {
   /**
-   * Calls `onExpire` once, `millis` from now, unless cancelled. `Infinity` never expires. Who arms several at once may say what `now()`
+   * Calls `onExpire` once, `millis` from now, unless cancelled. `Infinity` never expires. A caller that arms several at once may say what `now()`
    * has just said: reading the clock is the dearest part.
    */
   readonly arm: (millis: number, onExpire: () => void, now?: number) => Deadline

@@ -93,7 +93,7 @@ export class DialFailed<out E> extends Data.TaggedError("DialFailed")<{
 
 /**
  * The dial did not fail but died: `cause` is what the connector threw. A bug, so callers are told at once; the key is dialled again,
- * after a pause, when somebody asks then.
+ * after a pause, when a caller asks then.
  */
 export class DialDefect extends Data.TaggedError("DialDefect")<{
   readonly key: string

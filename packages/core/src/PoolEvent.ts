@@ -77,7 +77,7 @@ export interface LeaseOverdue {
   readonly fingerprint: string
   readonly slot: number
   readonly connection: number
-  /** Who took it: the span it was taken in, and the place in the code. */
+  /** Its taker: the span it was taken in, and the place in the code. */
   readonly holder: string
   readonly heldMillis: number
 }

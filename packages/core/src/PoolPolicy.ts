@@ -67,7 +67,7 @@ export interface PoolPolicyInput {
   readonly keepaliveFailures?: number | undefined
   /**
    * The pauses between dials, as a Schedule. It begins anew once a connection was ready for `minUptime`. When it ends, the failure is
-   * final: callers who wait get it at once, and the key is left alone until the next caller asks. No pause is shorter than 1 ms.
+   * final: waiting callers get it at once, and the key is left alone until the next caller asks. No pause is shorter than 1 ms.
    * Default: `Backoff.schedule(backoff)`, which never ends.
    */
   readonly reconnect?: Schedule.Schedule<unknown, Backoff.DialFailure> | undefined
@@ -87,7 +87,7 @@ export interface PoolPolicyInput {
   /** False makes callers fail fast instead of waiting out a back-off. Default: true. */
   readonly waitForReady?: boolean | undefined
   /**
-   * Leases held for longer are reported, with who took them: a warning and an event, nothing is taken away. Costs a stack
+   * Leases held for longer are reported, with the place that took them: a warning and an event, nothing is taken away. Costs a stack
    * trace per lease. For the pool as a whole. Default: none.
    */
   readonly leakWarningThreshold?: Duration.Input | undefined

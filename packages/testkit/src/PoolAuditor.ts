@@ -49,11 +49,11 @@ export class PoolAuditor {
   /** Since when the key may be wished to be warm: it was not before, or had a connection. */
   private readonly wishedSince = new Map<string, number>()
   private readonly told = new Map<string, number>()
-  /** When the key was last quarantined, and nobody reset the key since. */
+  /** When the key was last quarantined, and the key was not reset since. */
   private readonly quarantinedAt = new Map<string, number>()
   private readonly openedAt = new Map<number, number>()
   private changedAt = 0
-  /** Fibers of strangers that use the pool, and that nobody waits for. */
+  /** Fibers of strangers that use the pool, and that no caller waits for. */
   strangers = 0
   stalledMillis = 0
   isClosing = false
@@ -154,7 +154,7 @@ export class PoolAuditor {
     this.quarantinedAt.delete(key)
   }
 
-  /** Somebody resets the key. */
+  /** The key is reset. */
   reset(key: string): void {
     this.pardon(key)
     this.reopenedAt.delete(key)
@@ -186,7 +186,7 @@ export class PoolAuditor {
     if (isProven && !connection.isExpired) return
     if (!connection.isExpired) return this.failed(key)
     const last = this.reopenedAt.get(key)
-    // A key that nobody wanted for long may have been forgotten, and its record with it.
+    // A key that was not wanted for long may have been forgotten, and its record with it.
     const { restartIntensity } = this.drawn.policy
     const memory = Duration.toMillis(Duration.fromInputUnsafe(restartIntensity?.window ?? 0))
     const isCertain = last === undefined || (last.isCertain && this.now() - last.at < memory)
@@ -212,7 +212,7 @@ export class PoolAuditor {
     if (before === 0) this.wishedSince.set(key, this.now())
   }
 
-  /** Keys with callers who have waited for nothing but a place for a while, and for how long the first of them has. */
+  /** Keys with callers that have waited for nothing but a place for a while, and for how long the first of them has. */
   private starving(but: string): ReadonlyArray<PoolSnapshot.KeySnapshot> {
     const existing = new Set(this.existing.map(({ key }) => key))
     return (this.look()?.keys ?? []).filter((each) =>
@@ -298,7 +298,7 @@ export class PoolAuditor {
     connection.uses++
     this.check(
       connection.key !== this.drawn.wildPolicy?.key,
-      "a policy that makes no sense serves nobody",
+      "a policy that makes no sense serves no caller",
       connection.key
     )
     // Between the lease and this line the caller may have been preempted, and the peer or the drain deadline came first.
@@ -356,10 +356,10 @@ export class PoolAuditor {
     const isNoneOfKey = existing.every((connection) => connection.key !== reason.key)
     this.check(
       !(isNoneOfKey && existing.length < this.limits.total),
-      "nobody waits in vain while there is room",
+      "no caller waits in vain while there is room",
       reason.message
     )
-    this.check(reason.counts.idle === 0, "nobody waits in vain while a connection is idle", reason.message)
+    this.check(reason.counts.idle === 0, "no caller waits in vain while a connection is idle", reason.message)
   }
 
   saw(event: PoolEvent.PoolEvent): void {
@@ -386,7 +386,7 @@ export class PoolAuditor {
       // Each dial crashes once at most, and may still be at it.
       const crashes = this.connector?.connections.filter(({ isAway, key }) => key === event.fingerprint && !isAway)
       const { limit = 0 } = this.drawn.policy.restartIntensity ?? {}
-      this.check((crashes?.length ?? 0) > limit, "who is not there is not quarantined for it", event.key)
+      this.check((crashes?.length ?? 0) > limit, "a peer that is not there is not quarantined for it", event.key)
     }
     this.transitions.add(edge)
   }
@@ -396,7 +396,7 @@ export class PoolAuditor {
     failure: SimulatedConnector.SimulatedFailure
   ): void {
     if (failure.classification !== "expired" || (from !== "Ready" && from !== "Backoff")) return
-    this.check(to !== "Quarantined", "who forgot a session is not quarantined for it", fingerprint)
+    this.check(to !== "Quarantined", "a peer that forgot a session is not quarantined for it", fingerprint)
     const isFree = this.expiredAt.get(fingerprint) === this.now()
     this.check(
       to === "Idle" || !isFree || this.stalledMillis > 0,
@@ -409,14 +409,14 @@ export class PoolAuditor {
     this.check(snapshot.connections >= 0 && snapshot.leases >= 0, "counts are never negative", JSON.stringify(snapshot))
   }
 
-  /** Nobody asks any more: nothing may be held or waited for. */
+  /** No caller asks any more: nothing may be held or waited for. */
   inspectedAtRest(snapshot: PoolSnapshot.PoolSnapshot): void {
     const { leases, waiting } = snapshot
-    this.check(leases <= this.strangers, "no lease is lost", `${leases} leases held by nobody`)
+    this.check(leases <= this.strangers, "no lease is lost", `${leases} leases without a holder`)
     this.check(waiting <= this.strangers, "no waiter is forgotten", `${waiting} waiting`)
   }
 
-  /** Nobody asked for a long time, nothing is kept warm: nothing may be left. */
+  /** No caller asked for a long time, nothing is kept warm: nothing may be left. */
   inspectedAfterRest(snapshot: PoolSnapshot.PoolSnapshot): void {
     const isHanging = this.connector?.isHanging() ?? false
     this.check(

@@ -64,7 +64,7 @@ export const run = (seed: number, drawn: Scenario = scenario(seed)): PoolRun => 
       )
       return Simulation.run(seed, program, { stalls, maySwallow: isSimulated, maxSteps })
     } catch (error) {
-      // A defect in the machine surfaces in whoever happened to run it.
+      // A defect in the machine surfaces in the fiber that happened to run it.
       auditor.crashed(error)
       return undefined
     }
@@ -146,7 +146,7 @@ const live = Effect.fnUntraced(function*(
     { startImmediately: true }
   )
   const pause = (most: number) => clock.sleep(Duration.millis(random.int(0, most)))
-  /** A fiber of somebody else's, with an observer that throws when it ends. */
+  /** A fiber of another program part, with an observer that throws when it ends. */
   const fork = Effect.runForkWith(yield* Effect.context<never>())
   const stranger = (effect: Effect.Effect<unknown, unknown>, name: string) =>
     Effect.sync(() => {
@@ -183,7 +183,7 @@ const live = Effect.fnUntraced(function*(
       ? pool.use(key, (connection) => (settle(), hold(connection, asked)), options)
       : Effect.scoped(Effect.flatMap(pool.lease(key, options), (connection) => (settle(), hold(connection, asked))))
     const fiber = yield* Effect.forkChild(
-      // In the caller's own fiber: the auditor must see the end when it comes, not when somebody looks.
+      // In the caller's own fiber: the auditor must see the end when it comes, not at the next look.
       Effect.onExit(use, (exit) =>
         Effect.sync(() => {
           if (!isSettled && Exit.isFailure(exit) && !Cause.hasInterrupts(exit.cause)) settle()

@@ -1,7 +1,7 @@
 /**
  * A connector whose peers live in the simulation: what goes wrong, and when, is drawn from the seed.
  *
- * It keeps the books the invariants are checked against: which connections exist, who holds them, what was finalized.
+ * It keeps the books the invariants are checked against: which connections exist, which caller holds them, what was finalized.
  *
  * @example
  * ```ts
@@ -92,7 +92,7 @@ export interface Faults {
   readonly slowDialMillis: number
   readonly slowCloseMillis: number
   readonly hangingClose: number
-  /** Per connection: it falls silent at some time, and nobody is told. */
+  /** Per connection: it falls silent at some time, and no caller is told. */
   readonly silentDeath: number
   /** How long an answer to a probe takes at most. */
   readonly slowProbeMillis: number

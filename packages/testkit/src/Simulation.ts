@@ -1,14 +1,14 @@
 /**
  * Runs an Effect program in a world of its own: one thread, virtual time, and a seed that decides every interleaving.
  *
- * The scheduler picks the next runnable fiber at random and preempts running ones at random; when nobody can run, the clock
+ * The scheduler picks the next runnable fiber at random and preempts running ones at random; when no fiber can run, the clock
  * jumps to the next sleep. The same seed gives the same run, step for step, and the hash of the trace proves it. Nothing
  * waits for real: hours pass in milliseconds.
  *
- * A program that can never go on (nobody runnable, nobody asleep) is `stuck`: that is how a lost wake-up shows.
+ * A program that can never go on (no fiber runnable, none asleep) is `stuck`: that is how a lost wake-up shows.
  *
  * **Gotchas**: everything the program does must go through Effect services. A native promise or timer escapes the
- * simulation, and whoever waits for one is stuck.
+ * simulation, and a fiber that waits for one is stuck.
  *
  * @example
  * ```ts
@@ -52,7 +52,7 @@ export interface Options {
   /** Ends a run that does not end. Default: 2 million scheduler steps. */
   readonly maxSteps?: number | undefined
   /**
-   * The program's own event loop stalls now and then: time goes on and nobody runs. What came due meanwhile then runs in any
+   * The program's own event loop stalls now and then: time goes on and no fiber runs. What came due meanwhile then runs in any
    * order, as it does when timers and input are late together; and the wall clock leaps, as after a suspend. `chance` is per
    * jump of the clock.
    */
@@ -163,7 +163,7 @@ class World implements Scheduler.Scheduler {
     sleep: (duration) => this.sleep(Duration.toMillis(duration))
   }
 
-  /** Somebody set the clock: the wall clock leaps by up to an hour at every stall, to both sides. */
+  /** The clock was set: the wall clock leaps by up to an hour at every stall, to both sides. */
   private wallMillis(): number {
     return this.nowMillis + this.leapMillis
   }

@@ -1,5 +1,5 @@
 /**
- * Who may have a connection, and which key may dial: pure readings of the machine's records.
+ * Which caller may have a connection, and which key may dial: pure readings of the machine's records.
  */
 import * as ConnectionState from "../ConnectionState.ts"
 import { penaltyOf } from "../SlotState.ts"
@@ -102,7 +102,7 @@ export const claimOf = <K, C, E>(
   // One at a time while there is something to lease or something is wrong: neither a busy nor a dead server gets a
   // stampede. Connections per lease are exempt: each caller pays for its own.
   if (connecting > 0 && (penalties.failures > 0 || (isAnyReady && policy.reuse))) return undefined
-  // Those for whom the dials under way will do.
+  // The callers that the dials under way will serve.
   const served = connecting * entry.leaseLimit
   const isWished = entry.warm > 0 && !isAnyReady && connecting === 0
   if (waiters.size <= served && !isWished) return undefined

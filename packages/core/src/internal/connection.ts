@@ -39,7 +39,7 @@ export class Entry<K, C, E> implements Standing {
   dials = 0
   cleanup: Deadline | undefined = undefined
   /**
-   * The warm path, in one look: the only slot's connection, while it is Ready and nobody waits. With hundred thousands of
+   * The warm path, in one look: the only slot's connection, while it is Ready and no caller waits. With hundred thousands of
    * keys each object on the way to a connection is a miss of the processor's caches, so there is one.
    */
   sole: Connection<K, C, E> | undefined = undefined
@@ -150,12 +150,12 @@ export class Borrow<K, C, E> {
   waiting: Waiting<K, C, E> | undefined = undefined
   /** Set on the leases whose duration is measured. */
   heldSince: number | undefined = undefined
-  /** Armed while leaks are watched for, with who took the lease. */
+  /** Armed while leaks are watched for, with the place that took the lease. */
   leak: Deadline | undefined = undefined
   holder: string | undefined = undefined
 }
 
-/** What is known of a caller who waits. */
+/** What is known of a waiting caller. */
 export interface Waiting<K, C, E> {
   readonly entry: Entry<K, C, E>
   readonly resume: (effect: Effect.Effect<C, PoolError<E>>) => void

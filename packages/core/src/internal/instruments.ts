@@ -1,5 +1,5 @@
 /**
- * What the machine counts, in plain numbers: the warm path pays for an addition, and whoever reads pays for the rest.
+ * What the machine counts, in plain numbers: the warm path pays for an addition, and the reader pays for the rest.
  */
 import type { PoolErrorReason } from "../PoolError.ts"
 
@@ -37,7 +37,7 @@ export class Histogram {
     if (millis > this.max) this.max = millis
   }
 
-  /** Cumulative, as Effect's histograms are. `instant` are observations of zero that nobody recorded one by one. */
+  /** Cumulative, as Effect's histograms are. `instant` are observations of zero that were not recorded one by one. */
   state(instant = 0) {
     let cumulated = instant
     const buckets = Histogram.boundaries.map((boundary, i): [number, number] => {
@@ -59,7 +59,7 @@ export class Instruments {
   /** How long successful dials took. */
   readonly creation = new Histogram()
   timeouts = 0
-  /** Callers who got no lease, by the reason they were given. */
+  /** Callers that got no lease, by the reason they were given. */
   readonly refused: Record<PoolErrorReason<unknown>["_tag"], number> = {
     AcquireTimeout: 0,
     DialDefect: 0,

@@ -1,10 +1,10 @@
 /**
- * Finds connections that are dead without saying so, and convicts nobody who is merely busy.
+ * Finds connections that are dead without saying so, and convicts no connection that is merely busy.
  *
- * - A probe is sent only after `interval` without a byte, and only while somebody holds the connection or wants it warm.
+ * - A probe is sent only after `interval` without a byte, and only while a caller holds the connection or wants it warm.
  * - Anything received is a sign of life, whatever the probe says.
  * - `failures` failed probes in a row end an idle connection; one with requests in flight becomes `suspect` and is probed on: a
- *   server that computes synchronously answers nobody, and is not dead. A probe that dies of a defect has failed.
+ *   server that computes synchronously answers nothing, and is not dead. A probe that dies of a defect has failed.
  * - Time during which this program's own event loop did not run is not held against the peer: a probe whose deadline comes
  *   late is given as much longer, and one that is on time a last look, so that an answer that is already here is read first
  *   (Lifeguard's local health, after SWIM). A leap of the wall clock is not even seen, since time is monotonic.
@@ -30,7 +30,7 @@ export interface KeepaliveOptions<E> {
   readonly arm: (millis: number, onExpire: () => void) => Deadline
   readonly event: (handle: () => void) => void
   readonly fork: <A, X>(effect: Effect.Effect<A, X>) => Fiber.Fiber<A, X>
-  /** Somebody holds the connection, or wants it warm. */
+  /** A caller holds the connection, or wants it warm. */
   readonly isWanted: () => boolean
   readonly leases: () => number
   readonly onHealth: (health: "healthy" | "suspect") => void
@@ -93,7 +93,7 @@ export class Keepalive<E> {
   }
 
   private check(): void {
-    // Nobody wants it: the next caller, or the idle timeout, will find out how it is.
+    // It is not wanted: the next caller, or the idle timeout, will find out how it is.
     if (this.listen() || !this.options.isWanted()) return this.wait(this.options.interval)
     this.probe()
   }

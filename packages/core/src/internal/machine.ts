@@ -16,7 +16,7 @@
  *   is to take the place of an open connection needs none, and is started by `succeed`.
  * - **No dial follows a failure without a pause**: every failed dial and every loss goes through `penalise`, and `claimOf` lets no
  *   key into the line while one of its slots serves a penalty. The pause is left out for a connection that was open for at least
- *   as long, and once for one that expired (`mayReopen`). A failure for good of a key that is not kept warm has no pause: all who
+ *   as long, and once for one that expired (`mayReopen`). A failure for good of a key that is not kept warm has no pause: all that
  *   waited are told, and the next caller starts afresh.
  *
  * It is one long file on purpose: what borrowing, dialling, loss and closing do to each other is the difficult part, and it
@@ -291,7 +291,7 @@ export class Machine<K, C, E> {
     })
   }
 
-  /** A key that was given up, because its schedule has ended, is dialled again for a caller who asks. */
+  /** A key that was given up, because its schedule has ended, is dialled again for a caller that asks. */
   private asked(entry: Entry<K, C, E>): void {
     const { penalties, policy } = entry
     if (!penalties.isSpent) return
@@ -300,7 +300,7 @@ export class Machine<K, C, E> {
     if (isRested || !Capacity.isAnyPromising(entry)) penalties.beginAnew()
   }
 
-  /** Takes a caller out of the queue: whoever gets the claim settles it, and nobody else can. */
+  /** Takes a caller out of the queue: the one that gets the claim settles it, and no other can. */
   private leave(borrow: Borrow<K, C, E>): Waiting<K, C, E> | undefined {
     const { waiting } = borrow
     if (waiting === undefined) return undefined
@@ -352,7 +352,7 @@ export class Machine<K, C, E> {
     if (state._tag === "Draining" && connection.leases === 0) this.close(connection, undefined)
     if (state._tag !== "Open") return
     if (!entry.policy.reuse) return this.retire(connection, "unshared")
-    // A connection that nobody holds is a place, and the place is owed to the oldest demand of all.
+    // An unused connection is a place, and the place is owed to the oldest demand of all.
     if (this.isOwed(connection)) return this.retire(connection, "evicted")
     this.pump(entry)
     if (connection.leases === 0 && Capacity.isOpen(connection)) this.becomeIdle(connection)
@@ -388,7 +388,7 @@ export class Machine<K, C, E> {
 
   /** The warm path where there is more than one connection, or something is going on. */
   private choose(entry: Entry<K, C, E>): Connection<K, C, E> | undefined {
-    // Nobody overtakes those who wait.
+    // No caller overtakes the waiting ones.
     return entry.waiters.size > 0 ? undefined : Capacity.pick(entry)
   }
 
@@ -659,7 +659,7 @@ export class Machine<K, C, E> {
     // broke one dial need not break the next, which is under way.
     const isAlone = !others.includes("Ready") && !others.includes("Connecting")
     const isHopeless = !others.includes("Ready") && (isPermanent || (failure._tag === "Defect" && isAlone))
-    // Nobody tries again for good without being asked to; a key that is to be kept warm asks, but not without a pause.
+    // No key is tried again for good without demand; a key that is to be kept warm asks, but not without a pause.
     if (isHopeless && isPermanent && entry.warm === 0) {
       penalties.isHopeless = false
       penalties.lastFailure = failure
@@ -775,7 +775,7 @@ export class Machine<K, C, E> {
     if (!Capacity.isPenaltyOver(slot, this.now())) return
     const { entry } = slot
     this.pump(entry)
-    // It is dialled by now, unless nobody wants it or others are first.
+    // It is dialled by now, unless it is not wanted or others are first.
     if (SlotState.penaltyOf(slot.state) !== undefined) this.transitions.slot(slot, SlotState.idle, undefined)
     this.forget(entry)
   }
@@ -1046,7 +1046,7 @@ export class Machine<K, C, E> {
     }
   }
 
-  /** Connections that left their slot are known to nobody but their deadlines: expire those now. */
+  /** Connections that left their slot are known to their deadlines only: expire those now. */
   private closeAll(): void {
     for (const connection of [...this.draining]) this.close(connection, "drain")
   }

@@ -7,7 +7,7 @@
  * stack does not grow.
  *
  * Callers are answered in a task of the scheduler's dispatcher, as Effect's `Pool` resumes its waiters: in order, in no other
- * caller's turn, and so that callers who ask again at once leave the event loop room for others.
+ * caller's turn, and so that callers that ask again at once leave the event loop room for others.
  */
 import type * as Scheduler from "effect/Scheduler"
 import type { Defects } from "./defects.ts"
@@ -40,7 +40,7 @@ export class Outbox {
     this.pieces.push({ of, what, run })
   }
 
-  /** For callers who wait. The first answer asks for the task that gives all of them. */
+  /** For waiting callers. The first answer asks for the task that gives all of them. */
   answer(of: string, what: string, run: () => void): void {
     if (this.answers.push({ of, what, run }) === 1) this.dispatcher.scheduleTask(this.answerAll, 0)
   }

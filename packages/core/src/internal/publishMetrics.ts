@@ -1,7 +1,7 @@
 /**
  * Shows the machine's numbers to Effect's metric registry, for as long as the Scope is open.
  *
- * The series are read when somebody scrapes them; nothing is pushed. `Metric.registerUnsafe` is not stable yet.
+ * The series are read at each scrape; nothing is pushed. `Metric.registerUnsafe` is not stable yet.
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

@@ -24,7 +24,7 @@ export const expired = <K, C, E>({ entry, timeout }: Waiting<K, C, E>): AcquireT
     ...lastFailureOf(entry)
   })
 
-/** The error of a caller for whom waiting is pointless, or who asked not to wait. `undefined`: the caller waits on. */
+/** The error of a caller whose waiting is pointless, or that asked not to wait. `undefined`: the caller waits on. */
 export const refusalOf = <K, C, E>(waiting: Waiting<K, C, E>, now: number): PoolErrorReason<E> | undefined => {
   const { entry } = waiting
   let until = Number.POSITIVE_INFINITY
