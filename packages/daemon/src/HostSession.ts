@@ -395,7 +395,7 @@ export class HostSession {
     this.#options.observer?.over(pending.message, isUnknown ? "Unknown" : "NotSent")
     this.#answer(pending.id, {
       code: isUnknown ? errorCode.outcomeUnknown : errorCode.notExecuted,
-      message: isUnknown ? message + mayHaveRun : message,
+      message: isUnknown ? mayHaveRun(message) : message,
       data: isUnknown ? { reason: "OutcomeUnknown", delivery: "Unknown" } : { reason, delivery }
     })
   }

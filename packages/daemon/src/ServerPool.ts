@@ -400,11 +400,14 @@ export const make = Effect.fnUntraced(function*(
       },
       failed: (failure) => {
         if (isOver) return
+        const isAnswered = isOfOtherEra(failure)
+        // The answer of a process is remembered. Every later client is told of it, and no process is asked again.
+        if (isAnswered && process === undefined) return
         const failedStep = endStep()
         const { message, reason, refusal } = failure
         const { code } = RawMessage.membersOf(refusal?.value["error"])
         const said = { reason, message, ...(typeof code === "number" && { code }) }
-        if (refusal !== undefined && isOfEra(refusal)) return tried("other era", said)
+        if (isAnswered) return tried("other era", said)
         const stderr = stderrIn(failure, process?.stderrTail())
         const pid = process?.pid
         tried("failed", { failedStep, ...said, ...exitIn(failure), ...stderr })
@@ -433,7 +436,7 @@ export const make = Effect.fnUntraced(function*(
         return dial(target, attempt).pipe(
           Effect.tapError((failure) =>
             Effect.sync(() => {
-              note(target, failure)
+              if (!isOfOtherEra(failure)) note(target, failure)
               attempt.failed(failure)
             })
           ),
@@ -601,6 +604,9 @@ interface Claim {
   /** The process has ended, and those before it. */
   readonly isOver: Effect.Effect<void>
 }
+
+/** No failure: the server answers the question of the other era. */
+const isOfOtherEra = ({ refusal }: ServerFailure): boolean => refusal !== undefined && isOfEra(refusal)
 
 const memoryOf = ({ process }: ServerTarget, era: "legacy" | "modern"): string => `${process} ${era}`
 

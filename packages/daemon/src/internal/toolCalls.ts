@@ -341,5 +341,5 @@ const lostBeforeIt = (id: string, { message, reason }: Loss): string =>
 
 const lostWithIt = (id: string, { delivery, loss: { message, reason } }: Lost): string =>
   delivery === "Unknown"
-    ? failed(id, errorCode.outcomeUnknown, message + mayHaveRun, { reason: "OutcomeUnknown", delivery })
+    ? failed(id, errorCode.outcomeUnknown, mayHaveRun(message), { reason: "OutcomeUnknown", delivery })
     : failed(id, errorCode.notExecuted, message, { reason, delivery })
