@@ -16,7 +16,7 @@ import * as Redacted from "effect/Redacted"
 import type { Duplex } from "node:stream"
 import { isNativeError } from "node:util/types"
 import * as DaemonClient from "./DaemonClient.ts"
-import { errorCode, withoutEnding } from "./DeliveryError.ts"
+import { errorCode, mayHaveRun } from "./DeliveryError.ts"
 import type * as Hello from "./Hello.ts"
 
 export interface DaemonLinkOptions {
@@ -156,7 +156,7 @@ class Requests implements LinkReceiver {
 
   /** Without what the caller's own message says besides. */
   #without(message: string): string {
-    const said = withoutEnding(message)
+    const said = message.endsWith(mayHaveRun) ? message.slice(0, -mayHaveRun.length) : message
     const start = `${this.#server}: connection lost: `
     return said.startsWith(start) ? said.slice(start.length) : said
   }

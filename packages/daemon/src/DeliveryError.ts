@@ -8,14 +8,10 @@ import * as RawMessage from "./RawMessage.ts"
 export const errorCode = { notExecuted: -32000, outcomeUnknown: -32010 } as const
 
 /** What the message of an error ends with whose request may have run. */
-const ending = "; the request was sent and may have run"
+export const mayHaveRun = "; the request was sent and may have run"
 
-/** The message of an error whose request may have run. `message`: with or without a full stop. */
-export const mayHaveRun = (message: string): string => message.replace(/\.$/, "") + ending
-
-/** The message without what `mayHaveRun` has added. */
-export const withoutEnding = (message: string): string =>
-  message.endsWith(ending) ? message.slice(0, -ending.length) : message
+/** A reason why an answer was lost, with the doubt that is left. */
+export const inDoubt = (reason: string): string => `${reason.replace(/\.$/, "")}${mayHaveRun}`
 
 /** Whether the answer is one of these, and not the server's own. */
 export const isOurs = ({ value }: RawMessage.RawMessage): boolean => {

@@ -400,14 +400,15 @@ export const make = Effect.fnUntraced(function*(
       },
       failed: (failure) => {
         if (isOver) return
-        const isAnswered = isOfOtherEra(failure)
-        // The answer of a process is remembered. Every later client is told of it, and no process is asked again.
-        if (isAnswered && process === undefined) return
         const failedStep = endStep()
         const { message, reason, refusal } = failure
         const { code } = RawMessage.membersOf(refusal?.value["error"])
         const said = { reason, message, ...(typeof code === "number" && { code }) }
-        if (isAnswered) return tried("other era", said)
+        if (refusal !== undefined && isOfEra(refusal)) {
+          // A refusal that is remembered was told of when the server said it.
+          if (process !== undefined) tried("other era", said)
+          return
+        }
         const stderr = stderrIn(failure, process?.stderrTail())
         const pid = process?.pid
         tried("failed", { failedStep, ...said, ...exitIn(failure), ...stderr })
@@ -436,7 +437,8 @@ export const make = Effect.fnUntraced(function*(
         return dial(target, attempt).pipe(
           Effect.tapError((failure) =>
             Effect.sync(() => {
-              if (!isOfOtherEra(failure)) note(target, failure)
+              // That a server is asked in the other era next is no failure.
+              if (failure.refusal === undefined || !isOfEra(failure.refusal)) note(target, failure)
               attempt.failed(failure)
             })
           ),
@@ -604,9 +606,6 @@ interface Claim {
   /** The process has ended, and those before it. */
   readonly isOver: Effect.Effect<void>
 }
-
-/** No failure: the server answers the question of the other era. */
-const isOfOtherEra = ({ refusal }: ServerFailure): boolean => refusal !== undefined && isOfEra(refusal)
 
 const memoryOf = ({ process }: ServerTarget, era: "legacy" | "modern"): string => `${process} ${era}`
 

@@ -12,7 +12,8 @@ const hello: Hello.Hello = {
   use: "once",
   shared: true,
   handOn: false,
-  modern: true
+  modern: true,
+  moves: true
 }
 
 describe("the first line", () => {
@@ -22,9 +23,10 @@ describe("the first line", () => {
   })
 
   it("says by default what a host wants", () => {
-    const { handOn: _, modern: __, shared: ___, use: ____, ...rest } = hello
+    const { handOn: _, modern: __, moves: ___, shared: ____, use: _____, ...rest } = hello
     const read = Hello.decodeHello(JSON.stringify(rest))
-    assert.deepStrictEqual(read, { ...hello, use: "host", shared: undefined, handOn: undefined, modern: undefined })
+    const unsaid = { shared: undefined, handOn: undefined, modern: undefined, moves: undefined }
+    assert.deepStrictEqual(read, { ...hello, use: "host", ...unsaid })
   })
 
   it("is refused by what is wrong with it", () => {
@@ -33,7 +35,7 @@ describe("the first line", () => {
       [{ ...hello, token: 7 }, "token: a text is missing"],
       [{ ...hello, directory: "here" }, "directory: an absolute path is missing"],
       [{ ...hello, environment: { A: 1 } }, "environment: an object of texts is missing"],
-      [{ ...hello, wants: {} }, "wants: neither server nor endpoint nor daemon"],
+      [{ ...hello, wants: {} }, "wants: neither server nor endpoint nor http nor daemon"],
       [{ ...hello, wants: { server: "s", config: "c.json" } }, "wants: config: an absolute path is missing"],
       [{ ...hello, wants: { endpoint: { command: "c", args: [1] } } }, "wants: endpoint.args: texts are missing"],
       [{ ...hello, wants: { endpoint: { command: "c", args: [], cwd: "e" } } }, "wants: endpoint.cwd: no absolute path"]

@@ -19,7 +19,9 @@ interface Row {
 
 const page = fs.readFileSync(new URL("../../../docs/config.md", import.meta.url), "utf8")
 
-const rows: ReadonlyArray<Row> = (page.split("\n\n").find((part) => part.startsWith("| program")) ?? "").split("\n")
+const rows: ReadonlyArray<Row> = (page.split("\n\n").find((part) => /^\| program +\| file/.test(part)) ?? "").split(
+  "\n"
+)
   .slice(2)
   .map((line) => {
     const [, program = "", files = "", servers = "", timeout = "", dollar = ""] = line.split("|").map((cell) =>

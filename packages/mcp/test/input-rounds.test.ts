@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import { TestClock } from "effect/testing"
+import { settled } from "./support/memoryTime.ts"
 import * as SpyHttp from "./support/SpyHttp.ts"
 
 /** Asks first, `questions` of its user at once, and answers who comes back with an answer. */
@@ -76,6 +77,7 @@ describe("a call that needs input", () => {
       const calling = yield* Effect.forkChild(Effect.flip(mcp.callTool("s", { name: "ask" })), {
         startImmediately: true
       })
+      yield* settled
       yield* TestClock.adjust("10 minutes")
       const { reason } = yield* Fiber.join(calling)
       assert.deepInclude(reason, { _tag: "OutcomeUnknown", server: "s", method: "tools/call" })
@@ -117,6 +119,7 @@ describe("a call that needs input", () => {
     Effect.gen(function*() {
       const { call } = yield* connected(() => Effect.never, ["one"])
       const calling = yield* Effect.forkChild(Effect.flip(call()), { startImmediately: true })
+      yield* settled
       yield* TestClock.adjust("30 minutes")
       assert.deepInclude((yield* Fiber.join(calling)).reason, { _tag: "DeadlineExceeded", kind: "hard" })
     }))

@@ -21,6 +21,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { TestClock } from "effect/testing"
 import { classify } from "../src/internal/pool/McpConnector.ts"
+import { settled } from "./support/memoryTime.ts"
 
 const server = "docs"
 const url = "http://docs.invalid/mcp"
@@ -56,7 +57,11 @@ const open = (reason: ConnectReason) =>
       callFor: (count: number) =>
         Effect.forEach(
           Array.from({ length: count }),
-          () => Effect.andThen(Effect.forkChild(call, { startImmediately: true }), TestClock.adjust("1 second")),
+          () =>
+            Effect.forkChild(call, { startImmediately: true }).pipe(
+              Effect.andThen(settled),
+              Effect.andThen(TestClock.adjust("1 second"))
+            ),
           { discard: true }
         ),
       leave: Effect.suspend(() => {
@@ -82,7 +87,7 @@ describe("an http server that is away", () => {
           const back = yield* comeBack
           yield* callFor(20)
           const outcomes = new Set(answers.map(({ outcome }) => outcome))
-          // Callers who may wait do, until their own deadline.
+          // Callers that may wait do, until their own deadline.
           assert.deepStrictEqual([...outcomes], outage < 6 ? ["answered"] : ["answered", "DeadlineExceeded"])
           const healed = Math.min(
             ...answers.filter(({ outcome, told }) => outcome === "answered" && told >= back).map(({ told }) => told)

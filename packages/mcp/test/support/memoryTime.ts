@@ -21,3 +21,11 @@ export const inTime = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A
     yield* passing("its end", () => fiber.pollUnsafe() !== undefined)
     return yield* Fiber.join(fiber)
   })
+
+/**
+ * Lets everything happen that needs no time: a clock that leaps before would find a call still on its way. Callers of a pool, for example, go on
+ * a turn of the scheduler after their connection is ready.
+ */
+export const settled: Effect.Effect<void> = Effect.forEach(Array.from({ length: 100 }), () => Effect.yieldNow, {
+  discard: true
+})
