@@ -161,6 +161,7 @@ describe("a question of a server", () => {
         content: { name: "Ann", count: 4, fast: true, size: "s", days: ["tue", "wed"], pet: "p2" }
       })
       assert.lengthOf(world.record().filter((line) => line === "call ask "), 1)
+      assert.lengthOf(world.record().filter((line) => line.startsWith("start")), 1)
     })
   }
 

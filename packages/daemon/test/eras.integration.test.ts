@@ -70,6 +70,10 @@ describe("hosts and servers of two eras", () => {
     assert.strictEqual((await ask(other, 1, "server/discover")).error.code, -32601)
     assert.strictEqual((await ask(other, 2, "tools/call", { name: "count" })).result.resultType, "complete")
     other.leave()
+    // The refused question is no failure, and the history of the process has it once.
+    assert.deepStrictEqual((await DaemonControl.status(w.home.place())).failures, [])
+    const { tries } = await DaemonControl.history("rec", w.home.place())
+    assert.deepStrictEqual(tries.map(({ outcome }) => outcome).filter((each) => each !== "ready"), ["other era"])
     assert.deepStrictEqual(
       w.record().filter((line) => line.startsWith("initialize") || line.startsWith("call")),
       ["initialize {\"roots\":{}}", "call ask", "call count"]

@@ -34,7 +34,7 @@ export interface DoctorInput {
 }
 
 /** How long each server has, unless it is said. */
-const patience = Duration.seconds(15)
+const patience = Duration.seconds(20)
 
 /** Runs the checks and succeeds with the exit code. */
 export const run = Effect.fnUntraced(function*(input: DoctorInput) {

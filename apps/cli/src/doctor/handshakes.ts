@@ -54,7 +54,7 @@ const accountOf = (error: McpRuntimeError, server: string, asksDaemon: boolean):
     Effect.map((history) => {
       const last = Option.getOrUndefined(history)?.tries.findLast(({ outcome }) => outcome !== "other era")
       if (last?.message === undefined || last.outcome === "ready") {
-        return fault("server", server, withoutName(error.message, server), todoFor(error, server))
+        return fault("server", server, wordsOf(error, server), todoFor(error, server))
       }
       const { advice, message, page } = last
       const more = `holdfast why ${server} shows the last tries${page === undefined ? "" : `, ${page} says more`}`
@@ -66,6 +66,17 @@ const accountOf = (error: McpRuntimeError, server: string, asksDaemon: boolean):
       )
     })
   )
+
+/** A server that was asked nothing has not done its handshake. */
+const wordsOf = ({ message, reason }: McpRuntimeError, server: string): string => {
+  if (reason._tag !== "DeadlineExceeded" || reason.delivery !== "NotSent") return withoutName(message, server)
+  const { afterMillis, description } = reason
+  const why = description === undefined || description === unanswered ? "" : ` (${description})`
+  return `no handshake in ${Number((afterMillis / 1000).toFixed(1))} s${why}`
+}
+
+/** How a deadline says the same. */
+const unanswered = "it has not answered the handshake yet"
 
 /** It is beside the message. */
 const withoutName = (message: string, server: string): string =>

@@ -9,7 +9,7 @@ import { root } from "./root.ts"
 
 export const doctor = CliCommand.make(
   "doctor",
-  { deadline: deadline("Give up on a server after this time (15 s if it is not said)") },
+  { deadline: deadline("Give up on a server after this time (20 s if it is not said)") },
   Effect.fnUntraced(function*(input) {
     const { config, json, "no-daemon": direct } = yield* root
     const { run } = yield* Effect.promise(() => import("../commands/doctor.ts"))

@@ -27,6 +27,8 @@ export const make = (usesDaemon: boolean): TalkingWorld => {
   }
   fs.writeFileSync(path.join(directory, ".mcp.json"), JSON.stringify({ mcpServers: { talk: server } }))
   const environment = {
+    // The server gets it, and a terminal has its own: of two environments there are two processes.
+    SHELL: "/bin/sh",
     XDG_RUNTIME_DIR: "",
     XDG_STATE_HOME: directory,
     HOLDFAST_NO_DAEMON: usesDaemon ? "" : "1",

@@ -108,7 +108,8 @@ export const ofHandshake = (
     case "HttpRejected":
       return failure
     case "ServerError":
-      return failed(`${failure.description} (code ${failure.code})`)
+      // The daemon's answer begins with the name.
+      return failed(`${withoutName(failure.description, server)} (code ${failure.code})`)
     case "InvalidAnswer":
       return failed(failure.description)
     case "OutcomeUnknown":
