@@ -27,6 +27,10 @@ const start = (): void => {
       return void import("./internal/shimMain.ts").then((shim) => shim.isShim(argv) ? shim.main(argv) : whole())
     case "__complete":
       return void import("./hot/completionMain.ts").then((completion) => completion.answer(argv.slice(1)))
+    case "completion":
+      return void import("./hot/completionMain.ts").then((completion) => {
+        if (!completion.printScript(argv.slice(1))) whole()
+      })
     case "--version":
       return argv.length === 1 ? void import("./hot/hotMain.ts").then((hot) => hot.printVersion()) : whole()
     default:

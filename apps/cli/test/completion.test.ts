@@ -20,7 +20,7 @@ const tools = [
 
 const after = (...words: ReadonlyArray<string>) =>
   answers(words, {
-    servers: (config) => Promise.resolve(config === undefined ? ["fs", "fs.old", "web:one"] : [`of ${config}`]),
+    servers: (config) => config === undefined ? ["fs", "fs.old", "web:one"] : [`of ${config}`],
     tools: (server) => server === "fs" ? tools : []
   })
 
@@ -58,39 +58,39 @@ describe("completion", () => {
     assert.strictEqual(found, made)
   })
 
-  it("gives words, those below a word, and flags with those of all words", async () => {
-    assert.deepStrictEqual(await after("co"), ["complete", "connect", "completion"])
-    assert.deepStrictEqual(await after("daemon", "st"), ["status", "stop"])
-    assert.deepStrictEqual(await after("call", "--id"), ["--idempotent"])
-    assert.deepStrictEqual(await after("daemon", "unit", "--la"), ["--launchd"])
-    assert.deepStrictEqual(await after("--json", "servers", "--no-d"), ["--no-daemon"])
-    assert.deepStrictEqual(await after("wrap", "--", "--j"), [])
-    assert.deepStrictEqual(await after("help", "daemon", "r"), ["run", "restart", "reset"])
-    assert.deepStrictEqual(await after("import", "cu"), ["cursor"])
-    assert.deepStrictEqual(await after("completion", ""), ["bash", "zsh", "fish"])
+  it("gives words, those below a word, and flags with those of all words", () => {
+    assert.deepStrictEqual(after("co"), ["complete", "connect", "completion"])
+    assert.deepStrictEqual(after("daemon", "st"), ["status", "stop"])
+    assert.deepStrictEqual(after("call", "--id"), ["--idempotent"])
+    assert.deepStrictEqual(after("daemon", "unit", "--la"), ["--launchd"])
+    assert.deepStrictEqual(after("--json", "servers", "--no-d"), ["--no-daemon"])
+    assert.deepStrictEqual(after("wrap", "--", "--j"), [])
+    assert.deepStrictEqual(after("help", "daemon", "r"), ["run", "restart", "reset"])
+    assert.deepStrictEqual(after("import", "cu"), ["cursor"])
+    assert.deepStrictEqual(after("completion", ""), ["bash", "zsh", "fish"])
   })
 
-  it("gives servers of the config that is named or found, but not where a server is said, nor as a value", async () => {
+  it("gives servers of the config that is named or found, but not where a server is said, nor as a value", () => {
     for (const word of ["tools", "why", "remove", "connect", "read", "call"]) {
-      assert.deepStrictEqual(await after(word, "web"), ["web:one"], word)
+      assert.deepStrictEqual(after(word, "web"), ["web:one"], word)
     }
-    assert.deepStrictEqual(await after("daemon", "reset", "w"), ["web:one"])
-    assert.deepStrictEqual(await after("call", "-c", "a.json", ""), ["of a.json"])
-    assert.deepStrictEqual(await after("--config=b.json", "call", ""), ["of b.json"])
-    assert.deepStrictEqual(await after("call", "--url", "https://example.org/mcp", ""), [])
-    assert.deepStrictEqual(await after("call", "-o", ""), [])
-    assert.deepStrictEqual(await after("why", "fs", ""), [])
-    assert.deepStrictEqual(await after("add", ""), [])
+    assert.deepStrictEqual(after("daemon", "reset", "w"), ["web:one"])
+    assert.deepStrictEqual(after("call", "-c", "a.json", ""), ["of a.json"])
+    assert.deepStrictEqual(after("--config=b.json", "call", ""), ["of b.json"])
+    assert.deepStrictEqual(after("call", "--url", "https://example.org/mcp", ""), [])
+    assert.deepStrictEqual(after("call", "-o", ""), [])
+    assert.deepStrictEqual(after("why", "fs", ""), [])
+    assert.deepStrictEqual(after("add", ""), [])
   })
 
-  it("gives tools, names of arguments and values that the schema says; none that would write to the terminal", async () => {
-    assert.deepStrictEqual(await after("call", "fs", ""), ["write", "walk"])
-    assert.deepStrictEqual(await after("tools", "fs.w"), ["fs.write", "fs.walk"])
-    assert.deepStrictEqual(await after("call", "fs.write", "path=x", ""), ["mode=", "sync="])
-    assert.deepStrictEqual(await after("call", "fs", "write", "mode=a"), ["mode=append"])
-    assert.deepStrictEqual(await after("call", "fs", "write", "sync:="), ["sync:=true", "sync:=false"])
-    assert.deepStrictEqual(await after("call", "fs", "write", "mode:="), [])
-    assert.deepStrictEqual(await after("call", "fs", "write", "path="), [])
-    assert.deepStrictEqual(await after("call", "none", "write", ""), [])
+  it("gives tools, names of arguments and values that the schema says; none that would write to the terminal", () => {
+    assert.deepStrictEqual(after("call", "fs", ""), ["write", "walk"])
+    assert.deepStrictEqual(after("tools", "fs.w"), ["fs.write", "fs.walk"])
+    assert.deepStrictEqual(after("call", "fs.write", "path=x", ""), ["mode=", "sync="])
+    assert.deepStrictEqual(after("call", "fs", "write", "mode=a"), ["mode=append"])
+    assert.deepStrictEqual(after("call", "fs", "write", "sync:="), ["sync:=true", "sync:=false"])
+    assert.deepStrictEqual(after("call", "fs", "write", "mode:="), [])
+    assert.deepStrictEqual(after("call", "fs", "write", "path="), [])
+    assert.deepStrictEqual(after("call", "none", "write", ""), [])
   })
 })

@@ -9,15 +9,15 @@ import { rows } from "./CompletionRows.ts"
 /** What is known without a server. */
 export interface Known {
   /** The names in the config that is named, or in those that are found. */
-  readonly servers: (config: string | undefined) => Promise<ReadonlyArray<string>>
+  readonly servers: (config: string | undefined) => ReadonlyArray<string>
   /** As the server has listed them. */
   readonly tools: (server: string) => ReadonlyArray<unknown>
 }
 
 /** Answers for the last of the words, which follow `holdfast`. */
-export const answers = async (words: ReadonlyArray<string>, known: Known): Promise<ReadonlyArray<string>> => {
+export const answers = (words: ReadonlyArray<string>, known: Known): ReadonlyArray<string> => {
   const current = words.at(-1) ?? ""
-  const candidates = await candidatesFor(read(words.slice(0, -1)), current, known)
+  const candidates = candidatesFor(read(words.slice(0, -1)), current, known)
   // What a server has named could be anything, and is written to a terminal.
   return [...new Set(candidates)].filter((each) => each.startsWith(current) && !/\p{Cc}/u.test(each))
 }
@@ -90,40 +90,40 @@ const wordsBelow = (word: string): ReadonlyArray<string> =>
     return name !== "" && below(word, last) === name ? [last] : []
   })
 
-const candidatesFor = async (before: Before, current: string, known: Known): Promise<ReadonlyArray<string>> => {
-  const { config, isBehindDashes, isOther, isValue, positional, word } = before
-  if (isValue) return []
-  if (current.startsWith("-") && !isBehindDashes) {
-    return [...flagsOf(word).keys()].filter((name) => name.startsWith("--") || name === current)
+const candidatesFor = (before: Before, current: string, known: Known): ReadonlyArray<string> => {
+  if (before.isValue) return []
+  if (current.startsWith("-") && !before.isBehindDashes) {
+    return [...flagsOf(before.word).keys()].filter((name) => name.startsWith("--") || name === current)
   }
-  const [first] = positional
-  const words = wordsBelow(word)
-  if (words.length > 0) return first === undefined ? words : []
-  const args = table.get(word)?.args ?? []
-  const named = word === "remove" || (args[0] === "server" && positional.length === 0)
-  const ofServer = ["call", "read", "prompt", "complete"].includes(word)
-  if (named && first !== undefined) return []
-  if (named || ofServer) {
-    if (isOther) return []
-    const servers = await known.servers(config)
-    const hasTools = word === "call" || word === "tools"
-    if (first === undefined) {
-      const dotted = hasTools ? servers.filter((server) => current.startsWith(`${server}.`)) : []
-      return [...servers, ...dotted.flatMap((server) => toolsOf(server, known).map(({ name }) => `${server}.${name}`))]
-    }
-    return word === "call" ? ofCall(servers, positional, current, known) : []
-  }
-  switch (word) {
-    case "import":
-    case "adopt":
-      return first === undefined ? hostNames : []
-    case "completion":
-      return first === undefined ? shells : []
-    case "help":
-      return first === undefined ? [...wordsBelow(""), "agents"] : positional.length > 1 ? [] : wordsBelow(first)
-    default:
-      return []
-  }
+  const isFirst = before.positional.length === 0
+  const words = wordsBelow(before.word)
+  if (words.length > 0) return isFirst ? words : []
+  if (before.word === "help") return ofHelp(before.positional)
+  const [argument = ""] = table.get(before.word)?.args ?? []
+  if (argument === "host") return isFirst ? hostNames : []
+  if (argument === "shell") return isFirst ? shells : []
+  const namesServer = argument === "server" || before.word === "remove" || ofServers.includes(before.word)
+  return namesServer && !before.isOther ? ofServer(before, current, known) : []
+}
+
+/** Their first argument is a server, and what of it. */
+const ofServers: ReadonlyArray<string> = ["call", "read", "prompt", "complete"]
+
+const ofHelp = ([first, ...rest]: ReadonlyArray<string>): ReadonlyArray<string> =>
+  first === undefined ? [...wordsBelow(""), "agents"] : rest.length > 0 ? [] : wordsBelow(first)
+
+const ofServer = (
+  { config, positional, word }: Before,
+  current: string,
+  known: Known
+): ReadonlyArray<string> => {
+  if (positional.length > 0 && word !== "call") return []
+  const servers = known.servers(config)
+  if (positional.length > 0) return ofCall(servers, positional, current, known)
+  const dotted = word === "call" || word === "tools"
+    ? servers.filter((server) => current.startsWith(`${server}.`))
+    : []
+  return [...servers, ...dotted.flatMap((server) => toolsOf(server, known).map(({ name }) => `${server}.${name}`))]
 }
 
 const ofCall = (
