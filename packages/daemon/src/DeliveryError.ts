@@ -10,6 +10,9 @@ export const errorCode = { notExecuted: -32000, outcomeUnknown: -32010 } as cons
 /** What the message of an error ends with whose request may have run. */
 export const mayHaveRun = "; the request was sent and may have run"
 
+/** A reason why an answer was lost, with the doubt that is left. */
+export const inDoubt = (reason: string): string => `${reason.replace(/\.$/, "")}${mayHaveRun}`
+
 /** Whether the answer is one of these, and not the server's own. */
 export const isOurs = ({ value }: RawMessage.RawMessage): boolean => {
   const { code, data } = RawMessage.membersOf(value["error"])

@@ -17,7 +17,7 @@
  *   other request gets the server. If what was answered is not true, `Renewal` says so to the host; the memory is told the truth.
  * - A request for which no server can be had is answered with an error, `NotSent`, and the next one tries again.
  */
-import { errorCode, isOurs, mayHaveRun } from "./DeliveryError.ts"
+import { errorCode, inDoubt, isOurs } from "./DeliveryError.ts"
 import * as RawMessage from "./RawMessage.ts"
 import { type OnAnswer, Renewal } from "./Renewal.ts"
 
@@ -395,7 +395,7 @@ export class HostSession {
     this.#options.observer?.over(pending.message, isUnknown ? "Unknown" : "NotSent")
     this.#answer(pending.id, {
       code: isUnknown ? errorCode.outcomeUnknown : errorCode.notExecuted,
-      message: isUnknown ? message + mayHaveRun : message,
+      message: isUnknown ? inDoubt(message) : message,
       data: isUnknown ? { reason: "OutcomeUnknown", delivery: "Unknown" } : { reason, delivery }
     })
   }

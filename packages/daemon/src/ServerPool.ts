@@ -404,7 +404,11 @@ export const make = Effect.fnUntraced(function*(
         const { message, reason, refusal } = failure
         const { code } = RawMessage.membersOf(refusal?.value["error"])
         const said = { reason, message, ...(typeof code === "number" && { code }) }
-        if (refusal !== undefined && isOfEra(refusal)) return tried("other era", said)
+        if (refusal !== undefined && isOfEra(refusal)) {
+          // A refusal that is remembered was told of when the server said it.
+          if (process !== undefined) tried("other era", said)
+          return
+        }
         const stderr = stderrIn(failure, process?.stderrTail())
         const pid = process?.pid
         tried("failed", { failedStep, ...said, ...exitIn(failure), ...stderr })
@@ -433,7 +437,8 @@ export const make = Effect.fnUntraced(function*(
         return dial(target, attempt).pipe(
           Effect.tapError((failure) =>
             Effect.sync(() => {
-              note(target, failure)
+              // That a server is asked in the other era next is no failure.
+              if (failure.refusal === undefined || !isOfEra(failure.refusal)) note(target, failure)
               attempt.failed(failure)
             })
           ),

@@ -50,7 +50,7 @@ const described = ({ keys, server, tries }: Answer, output: Screen): string => {
   const rows = keys.map((key, index) => [
     `${index + 1}`,
     key.pids.join(", "),
-    key.leases.map(({ program }) => program).join(", ") || "nobody",
+    key.leases.map(({ program }) => program).join(", ") || "-",
     reasonOf(key, index)
   ])
   const head = ["KIND", "PROCESSES", "USED BY", "APART BECAUSE OF"]

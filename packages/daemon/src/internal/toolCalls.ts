@@ -19,7 +19,7 @@ import type * as Scope from "effect/Scope"
 import * as CallableTools from "../CallableTools.ts"
 import * as CallRequest from "../CallRequest.ts"
 import type { SessionStatus } from "../DaemonStatus.ts"
-import { errorCode, mayHaveRun } from "../DeliveryError.ts"
+import { errorCode, inDoubt } from "../DeliveryError.ts"
 import type { Loss, Observer } from "../HostSession.ts"
 import * as RawMessage from "../RawMessage.ts"
 import type { PooledServer, ServerPool } from "../ServerPool.ts"
@@ -341,5 +341,5 @@ const lostBeforeIt = (id: string, { message, reason }: Loss): string =>
 
 const lostWithIt = (id: string, { delivery, loss: { message, reason } }: Lost): string =>
   delivery === "Unknown"
-    ? failed(id, errorCode.outcomeUnknown, message + mayHaveRun, { reason: "OutcomeUnknown", delivery })
+    ? failed(id, errorCode.outcomeUnknown, inDoubt(message), { reason: "OutcomeUnknown", delivery })
     : failed(id, errorCode.notExecuted, message, { reason, delivery })
