@@ -20,6 +20,7 @@ describe("the published holdfast", () => {
       const [main = "", shim = "", completion = ""] = await bundleCli(root, folder)
       assert.deepStrictEqual(loadedBy(main), [
         "./completion.cjs",
+        "./completion.cjs",
         "./hot/unwritable.js",
         "./internal/nodeMain.js",
         "./shim.cjs",
