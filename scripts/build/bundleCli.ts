@@ -12,11 +12,16 @@ const outside: ReadonlyMap<string, string> = new Map([
   ["apps/cli/src/internal/nodeMain.ts", "./internal/nodeMain.js"],
   ["apps/cli/src/hot/unwritable.ts", "./hot/unwritable.js"],
   ["apps/cli/src/internal/shimMain.ts", "./shim.cjs"],
+  ["apps/cli/src/hot/completionMain.ts", "./completion.cjs"],
   ["packages/daemon/src/DaemonStart.ts", "@holdfast/daemon/DaemonStart"]
 ])
 
 /** By the names of the bundles: what is in them. */
-const bundles = { holdfast: "apps/cli/src/main.ts", shim: "apps/cli/src/internal/shimMain.ts" }
+const bundles = {
+  holdfast: "apps/cli/src/main.ts",
+  shim: "apps/cli/src/internal/shimMain.ts",
+  completion: "apps/cli/src/hot/completionMain.ts"
+}
 
 /** `root`: of the workspace; `folder`: for the files. Returns their paths. */
 export const bundleCli = (root: string, folder = Path.join(root, "apps/cli/dist")): Promise<ReadonlyArray<string>> =>

@@ -38,6 +38,11 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
     reason: "a call as a bare client of the daemon's socket, which loads no Effect"
   },
   {
+    file: "apps/cli/src/hot/completionMain.ts",
+    allows: ["process", "io", "promises"],
+    reason: "what a shell asks at a Tab, which loads no Effect"
+  },
+  {
     file: "apps/cli/src/ConfigPlaces.ts",
     allows: ["process", "io"],
     reason: "where configs are looked for, for programs that load no Effect"

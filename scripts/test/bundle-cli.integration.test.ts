@@ -17,8 +17,10 @@ describe("the published holdfast", () => {
   it("is one file that loads a few modules of Node, and the rest where it is needed", async () => {
     const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "hf-bundle-"))
     try {
-      const [main = "", shim = ""] = await bundleCli(root, folder)
+      const [main = "", shim = "", completion = ""] = await bundleCli(root, folder)
       assert.deepStrictEqual(loadedBy(main), [
+        "./completion.cjs",
+        "./completion.cjs",
         "./hot/unwritable.js",
         "./internal/nodeMain.js",
         "./shim.cjs",
@@ -38,6 +40,15 @@ describe("the published holdfast", () => {
         "node:util",
         "node:util/types"
       ])
+      assert.deepStrictEqual(loadedBy(completion), [
+        "#jsonc-parser",
+        "node:fs",
+        "node:path",
+        "node:process",
+        "node:util/types"
+      ])
+      const asked = spawnSync(process.execPath, [main, "__complete", "compl"], { encoding: "utf8" })
+      assert.deepStrictEqual([asked.status, asked.stdout, asked.stderr], [0, "complete\ncompletion\n", ""])
       const { status, stderr, stdout } = spawnSync(process.execPath, [main, "--version"], { encoding: "utf8" })
       assert.deepStrictEqual([status, stderr], [0, ""])
       assert.match(stdout, /^\d+\.\d+\.\d+\n$/)

@@ -10,6 +10,7 @@ import { answer } from "./words/answer.ts"
 import { batch } from "./words/batch.ts"
 import { call } from "./words/call.ts"
 import { complete } from "./words/complete.ts"
+import { completion } from "./words/completion.ts"
 import { daemon } from "./words/daemon.ts"
 import { doctor } from "./words/doctor.ts"
 import { events } from "./words/events.ts"
@@ -62,5 +63,6 @@ export const command = root.pipe(CliCommand.withSubcommands([
   remove,
   importing,
   adopt,
+  completion,
   help
 ]))

@@ -123,6 +123,32 @@ export const lister = (
   }
 }
 
+/** What a server of this name has said of its tools, as it was confirmed last. Of all of the user's servers of that name. Never throws. */
+export const toolsOf = (
+  name: string,
+  environment: Readonly<Record<string, string | undefined>> = process.env
+): ReadonlyArray<unknown> => {
+  const directory = directoryOf(environment)
+  const files = namesIn(directory).map((each) => {
+    const file = path.join(directory, each)
+    return { file, at: fs.statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0 }
+  })
+  for (const { file } of files.toSorted((a, b) => b.at - a.at)) {
+    const text = readFile(file) ?? ""
+    // Most are of other servers, and need not be understood.
+    const entry = text.includes(JSON.stringify(name)) ? decode(text) : undefined
+    const pages = entry?.name === name ? entry.lists["tools/list"] : undefined
+    if (pages !== undefined) return pages.flatMap(({ answer }) => toolsAt(answer))
+  }
+  return []
+}
+
+const toolsAt = (answer: string): ReadonlyArray<unknown> => {
+  const page = RawMessage.read(answer)[0]
+  const tools = typeof page === "object" ? RawMessage.membersOf(page.value["result"])["tools"] : []
+  return Array.isArray(tools) ? tools : []
+}
+
 const knownIn = (file: string, confirmedAt: number): KnownServer | undefined => {
   const entry = decode(readFile(file) ?? "")
   if (entry === undefined) return undefined
@@ -131,13 +157,8 @@ const knownIn = (file: string, confirmedAt: number): KnownServer | undefined => 
 }
 
 /** A list is kept when all of its pages are known. */
-const toolsIn = ({ lists }: Entry): number | undefined => {
-  const pages = lists["tools/list"]?.map(({ answer }) => RawMessage.read(answer)[0])
-  return pages?.reduce((total, page) => {
-    const tools = typeof page === "object" ? RawMessage.membersOf(page.value["result"])["tools"] : []
-    return total + (Array.isArray(tools) ? tools.length : 0)
-  }, 0)
-}
+const toolsIn = ({ lists }: Entry): number | undefined =>
+  lists["tools/list"]?.reduce((total, { answer }) => total + toolsAt(answer).length, 0)
 
 const directoryOf = (environment: Readonly<Record<string, string | undefined>>): string => {
   const stated = environment["XDG_STATE_HOME"] ?? ""

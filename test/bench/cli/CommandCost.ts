@@ -12,6 +12,7 @@ const rounds = 15
 
 const node = "node -e 0"
 const version = "holdfast --version"
+const completion = "holdfast, at a Tab"
 
 /** Runs it, and tells how long it took: in milliseconds. It has to say what is expected. */
 const timed = (world: World, words: ReadonlyArray<string>, expected: string) =>
@@ -44,6 +45,7 @@ export const commandCost = Effect.scoped(Effect.gen(function*() {
   const { comparison, median, row } = yield* inTurn([
     { name: node, round: timed(idle, ["-e", "0"], "") },
     { name: version, round: timed(idle, [executable, "--version"], "0.0.0\n") },
+    { name: completion, round: timed(idle, [executable, "__complete", "call", "-c", "config.json", ""], "one\n") },
     ...yield* Effect.forEach(peers, warm)
   ], { rounds, warmUp: 2 })
   const of = (name: string): number => median(name, (millis) => millis)
@@ -63,6 +65,7 @@ export const commandCost = Effect.scoped(Effect.gen(function*() {
     row(node, () => `${of(node).toFixed(1)} ms`),
     ...lines("holdfast", { said: "1.25", atMost: 1.5 }),
     ...lines(version, { said: "1.2", atMost: 1.2 }),
+    ...lines(completion, { said: "1.2", atMost: 1.2 }),
     ...peers.filter(({ name }) => name !== "holdfast").flatMap(({ name }) => lines(name))
   ])
 }))

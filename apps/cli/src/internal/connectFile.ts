@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs"
 import * as ConfigPlaces from "../ConfigPlaces.ts"
 
 /** Where servers are in a document, as far as one of the files that are searched has them there. */
-const containers: ReadonlyArray<ReadonlyArray<string>> = [
+export const containers: ReadonlyArray<ReadonlyArray<string>> = [
   ["mcpServers"],
   ["servers"],
   ["mcp", "servers"],

@@ -20,6 +20,7 @@ export const plain: ReadonlyMap<string, string> = new Map([
   ["connect", "speaks MCP on stdout"],
   ["wrap", "speaks MCP on stdout"],
   ["daemon run", "is the daemon"],
+  ["completion", "is for shells"],
   ["help", "is for people"]
 ])
 
