@@ -94,8 +94,7 @@ describe("a trace of two programs", () => {
           yield* mcp.callTool("weather", { name: "today" }, { idempotent: true })
         }).pipe(
           Effect.withSpan("the agent's turn"),
-          Effect.provide(McpConnections.layer(config)),
-          Effect.provide(exported(url, "agent"))
+          Effect.provide(McpConnections.layer(config).pipe(Layer.provideMerge(exported(url, "agent"))))
         )
       }))
       // From what the tool does up to the root.
