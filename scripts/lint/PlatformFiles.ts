@@ -89,7 +89,7 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
   },
   {
     file: "apps/cli/src/internal/shimMain.ts",
-    allows: ["process", "io", "promises"],
+    allows: ["process", "promises"],
     reason: "the start and end of the program beside a host, which loads no Effect"
   },
   {
