@@ -139,7 +139,7 @@ describe("an installed package", () => {
       const Twice = Job.make("twice", { version: 1, payload: { of: Schema.Int }, success: Schema.Int })
       const live = Runner.toLayer(Twice, ({ of }) => Effect.succeed(2 * of)).pipe(Layer.provide(MemoryStore.layer))
       const result = await Effect.runPromise(Effect.gen(function*() {
-        const jobs = yield* Jobs.Jobs
+        const jobs = yield* Jobs
         const id = yield* jobs.start(Twice, { of: 21 })
         yield* Stream.runDrain(jobs.progress(id))
         return yield* jobs.result(Twice, id)

@@ -12,7 +12,7 @@
  * import * as Effect from "effect/Effect"
  *
  * export const statusOf = (id: string) =>
- *   Effect.flatMap(Jobs.Jobs, (jobs) => jobs.status(id)).pipe(
+ *   Effect.flatMap(Jobs, (jobs) => jobs.status(id)).pipe(
  *     Effect.catchReason("JobError", "JobNotFound", () => Effect.undefined)
  *   )
  * ```

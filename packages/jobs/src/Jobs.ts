@@ -16,7 +16,7 @@
  * const Scan = Job.make("scan", { version: 1, payload: { path: Schema.String }, success: Schema.Int })
  *
  * // Starts a job that another process may run.
- * export const program = Effect.flatMap(Jobs.Jobs, (jobs) => jobs.start(Scan, { path: "/src" })).pipe(
+ * export const program = Effect.flatMap(Jobs, (jobs) => jobs.start(Scan, { path: "/src" })).pipe(
  *   Effect.provide(Jobs.layer.pipe(Layer.provide(SqliteStore.layer("jobs.db"))))
  * )
  * ```
@@ -270,7 +270,12 @@ const toStatus = (job: StoredJob): JobStatus => ({
 })
 
 /** The jobs of a program. */
-export class Jobs extends Context.Service<Jobs, JobsShape>()("@holdfast/jobs/Jobs") {}
+export class Jobs extends Context.Service<Jobs, JobsShape>()("@holdfast/jobs/Jobs") {
+  /** Jobs on the store of the program. A kind's `toLayer` provides it too. Fails as the store does. */
+  static readonly layer: Layer.Layer<Jobs, JobError, JobStore> = Layer.effect(this, make).pipe(
+    Layer.provide(layerEngine)
+  )
+}
 
-/** Jobs on the store of the program. `Runner.toLayer` provides it too. Fails as the store does. */
-export const layer: Layer.Layer<Jobs, JobError, JobStore> = Layer.effect(Jobs, make).pipe(Layer.provide(layerEngine))
+/** `Jobs.layer`, for programs that import the module as a namespace. */
+export const layer = Jobs.layer

@@ -268,3 +268,9 @@ export interface FileOptions<R = never> extends LayerOptions<R> {
    */
   readonly watch?: boolean | undefined
 }
+
+/** `McpConnections.layer`, for programs that import names. */
+export const layer = McpConnections.layer
+
+/** `McpConnections.layerFile`, for programs that import names. */
+export const layerFile = McpConnections.layerFile

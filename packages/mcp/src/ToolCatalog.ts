@@ -409,3 +409,6 @@ const makeCatalog = Effect.fnUntraced(function*(
       })
   }
 })
+
+/** `ToolCatalog.layer`, for programs that import the module as a namespace. */
+export const layer = ToolCatalog.layer

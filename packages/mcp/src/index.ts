@@ -12,4 +12,10 @@ export * from "./McpRuntimeError.ts"
 export * as Messages from "./Messages.ts"
 export * as ModelView from "./ModelView.ts"
 export * from "./NearNames.ts"
-export * from "./ToolCatalog.ts"
+export {
+  type Catalog,
+  type CatalogOptions,
+  type CatalogTool,
+  ToolCatalog,
+  type UnavailableServer
+} from "./ToolCatalog.ts"
