@@ -61,7 +61,7 @@ The exit code says what to do:
     [exit code 1]
 
     $ holdfast tools db
-    holdfast: db: handshake failed: db: /usr/bin/node db.js exited with code 1 after 340 ms, before it answered the handshake; stderr: "DATABASE_URL is not set". Run it by hand to see why. (code -32000)
+    holdfast: db: handshake failed: /usr/bin/node db.js exited with code 1 after 340 ms, before it answered the handshake; stderr: "DATABASE_URL is not set". Run it by hand to see why. (code -32000)
     [exit code 4]
 
     $ holdfast why db

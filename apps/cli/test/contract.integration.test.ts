@@ -45,7 +45,7 @@ describe("stdout", () => {
     assert.deepStrictEqual(JSON.parse(structured.stdout), { answer: 42 })
     const picture = await run(spy.path, ["call", "spy.picture"])
     assert.deepStrictEqual([picture.code, picture.stdout], [0, "[image/png, 5 bytes]\n"])
-    assert.include(picture.stderr, "named only: [image/png, 5 bytes]; --json has everything")
+    assert.include(picture.stderr, "named only: [image/png, 5 bytes]; -o FILE writes it, --json has everything")
   })
 
   it("stays empty for everything that is no result", async () => {

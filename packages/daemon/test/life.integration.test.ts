@@ -192,7 +192,7 @@ describe("the daemon", () => {
       [JSON.stringify({ ...hello, token: `${token}0` }), /token is not the daemon's/],
       [JSON.stringify({ ...hello, holdfast: 2 }), /speaks protocol 2, this daemon 1/],
       ["GET / HTTP/1.1", /is no JSON object/],
-      [JSON.stringify({ ...hello, wants: {} }), /neither server nor endpoint nor daemon/]
+      [JSON.stringify({ ...hello, wants: {} }), /neither server nor endpoint nor http nor daemon/]
     ]
     for (const [line, message] of refusals) {
       const answer = await ask(line)
