@@ -28,6 +28,11 @@ const node = (script: string): Step["command"] => [process.execPath, script]
 
 const steps: ReadonlyArray<Step> = [
   { name: "tests", what: "fast tests", command: ["vitest", "run", "--project", "unit", "--reporter=dot"] },
+  {
+    name: "docs",
+    what: "API reference without a warning",
+    command: [process.execPath, "scripts/api/make.ts", ".tmp/api"]
+  },
   { name: "types", what: "tsc -b, sources and tests, with Effect's diagnostics", command: ["tsc", "-b"] },
   { name: "lint", what: "oxlint and the house's own rules", command: ["oxlint", "--deny-warnings"] },
   { name: "format", what: "dprint", command: ["dprint", "check"] },

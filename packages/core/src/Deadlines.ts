@@ -39,6 +39,7 @@ import { Defects } from "./internal/defects.ts"
 
 /** One armed deadline. Both operations are synchronous, idempotent and no-ops once it expired or was cancelled. */
 export interface Deadline {
+  /** Takes it out of the queue: `onExpire` is not called any more. */
   cancel(): void
   /** Starts its duration again from now. */
   renew(): void

@@ -16,6 +16,7 @@ import { Turns } from "./internal/Turns.ts"
 import type { PooledServer } from "./ServerPool.ts"
 import type { ServerTarget } from "./ServerTarget.ts"
 
+/** How much the daemon may hold. A session that would go beyond is refused with `TooBusy`. */
 export interface Limits {
   /** Processes of all programs together. */
   readonly processes: number
@@ -27,6 +28,7 @@ export interface Limits {
   readonly memoryReserve: number
 }
 
+/** What the decision is made by: the limits, and what there is now. */
 export interface AdmissionOptions {
   readonly limits: Limits
   /** Those that live. */
@@ -35,6 +37,7 @@ export interface AdmissionOptions {
   readonly availableMemory: () => number | undefined
 }
 
+/** The gate that every session with a server passes. */
 export interface Admission {
   /** Runs `start`, which borrows a process for the program, in its turn. Fails with `TooBusy` when there is no room for it. */
   readonly admit: <A, E, R>(
@@ -52,6 +55,7 @@ interface Borrower {
   readonly fingerprint: string
 }
 
+/** Makes the gate. `servers` and `availableMemory` are asked anew each time. */
 export const make = ({ availableMemory, limits, servers }: AdmissionOptions): Admission => {
   const turns = new Turns<() => void>()
   let running = 0

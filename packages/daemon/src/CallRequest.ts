@@ -11,6 +11,14 @@
  * - A daemon that does not know this says so by what is missing from its greeting (`calls`), and passes it to the server, which knows no
  *   such method.
  * - `notifications/cancelled` and `notifications/progress` are for it as for any other request.
+ *
+ * @example
+ * ```ts
+ * import * as CallRequest from "@holdfast/daemon/CallRequest"
+ *
+ * const client = { name: "report", version: "1.0.0" }
+ * console.log(CallRequest.encode("1", { tool: "read_text_file", objects: [], words: [["text", "path", "README.md"]], client }))
+ * ```
  */
 
 /** Its method. */
@@ -19,6 +27,7 @@ export const method = "holdfast/call"
 /** One argument: its name, and a text for the schema to read (`text`), or JSON. */
 export type WrittenWord = readonly [kind: "text" | "json", name: string, text: string]
 
+/** A call of a tool, as a command line has it: nothing in it has been read by a schema yet. */
 export interface CallRequest {
   readonly tool: string
   /** Objects of arguments as JSON, which the words win over. */

@@ -17,11 +17,15 @@ import * as ServerLists from "./ServerLists.ts"
 export interface CatalogueStore {
   /** Undefined: nothing is known. */
   readonly read: (words: string) => string | undefined
+  /**
+   * Keeps a text for these words, in place of the one before it. A text that cannot be kept is no failure: it is not known the next time.
+   */
   readonly write: (words: string, text: string) => void
   /** What is kept has been found to be true. */
   readonly confirm: (words: string) => void
 }
 
+/** Where a catalogue is kept, and whether it answers. */
 export interface CatalogueOptions {
   readonly store: CatalogueStore
   /** For people who look at the files. */
@@ -48,6 +52,7 @@ export interface Entry {
 /** Raised when an older program could misread it. */
 const format = 1
 
+/** The memory of one server, as `HostSession` asks it. */
 export class Catalogue {
   readonly #options: CatalogueOptions
   readonly #entries = new Map<string, Entry>()

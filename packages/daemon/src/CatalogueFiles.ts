@@ -11,6 +11,14 @@
  *   damaged, larger than 4 MiB or of another format is as none.
  * - There are 256 files at most: those that were not confirmed for the longest time go first.
  * - A file that cannot be written costs nothing but what it would have saved: `onFault` is told once.
+ *
+ * @example
+ * ```ts
+ * import * as CatalogueFiles from "@holdfast/daemon/CatalogueFiles"
+ *
+ * const wants = { server: "fs", config: "/home/me/project/mcp.json" }
+ * console.log(CatalogueFiles.isKnown({ wants }) ? "its lists can be told before it runs" : "it is started first")
+ * ```
  */
 import * as fs from "node:fs"
 import * as path from "node:path"
@@ -22,6 +30,7 @@ import { identify, type ServerWish } from "./internal/identify.ts"
 import { hmac } from "./internal/sha256.ts"
 import * as RawMessage from "./RawMessage.ts"
 
+/** Which server the files are of, and the client from whose place that is seen. */
 export interface CatalogueFilesOptions {
   /** What the client would say to the daemon. */
   readonly wants: ServerWish

@@ -3,6 +3,16 @@
  *
  * Nothing here runs: the module loads `effect/Schema` and no more. What is added later is optional, because clients meet daemons of other
  * versions. Times are milliseconds since 1970, durations milliseconds, sizes bytes.
+ *
+ * @example
+ * ```ts
+ * import * as ControlContract from "@holdfast/daemon/ControlContract"
+ * import * as Schema from "effect/Schema"
+ *
+ * // From the text of the resource `ControlContract.uris.status`, read by any MCP client.
+ * export const namesIn = (text: string): ReadonlyArray<string> =>
+ *   Schema.decodeUnknownSync(Schema.fromJsonString(ControlContract.DaemonStatus))(text).servers.map(({ name }) => name)
+ * ```
  */
 import * as Schema from "effect/Schema"
 
@@ -14,7 +24,9 @@ export const uris = {
   log: "holdfast://daemon/log",
   events: "holdfast://daemon/events",
   questions: "holdfast://daemon/questions",
+  /** The resource with a server's `ServerLog`, by its name or the number of one of its processes. */
   logOf: (server: string): string => `holdfast://daemon/log/${name(server)}`,
+  /** The resource with a server's `History`, by its name or the number of one of its processes. */
   historyOf: (server: string): string => `holdfast://daemon/history/${name(server)}`
 } as const
 
@@ -35,6 +47,7 @@ export const SessionStatus = Schema.Struct({
   directory: Schema.String,
   wants: Schema.String
 })
+/** A client, as its own first line describes it. Nothing of it has been checked. */
 export interface SessionStatus extends Schema.Schema.Type<typeof SessionStatus> {}
 
 /** Of a process with all that it has started, where the system tells it. */
@@ -44,9 +57,12 @@ export const Memory = Schema.Struct({
   /** The same, where what is shared counts once. */
   pss: Schema.optional(size)
 })
+/** Bytes of memory. The sum of `pss` over processes is what they use together; that of `rss` may be more. */
 export interface Memory extends Schema.Schema.Type<typeof Memory> {}
 
+/** The two ways in which MCP begins: by `initialize` (`legacy`), or by `server/discover` (`modern`). */
 export const Era = Schema.Literals(["legacy", "modern"])
+/** `legacy` for revisions up to 2025-11-25, `modern` from 2026-07-28 on. */
 export type Era = typeof Era.Type
 
 /** Where a server comes from: an entry of a config file, or a command that a program has brought along. */
@@ -91,6 +107,7 @@ export const ServerStatus = Schema.Struct({
   lastFailure: Schema.optional(Schema.String),
   memory: Schema.optional(Memory)
 })
+/** One row of `DaemonStatus.servers`. */
 export interface ServerStatus extends Schema.Schema.Type<typeof ServerStatus> {}
 
 /** All that the daemon knows of one server. */
@@ -115,12 +132,15 @@ export const ServerOverview = Schema.Struct({
   /** What one process for all of its programs would save. 0: nothing, or it is shared. */
   sharingWouldSave: size
 })
+/** One row of `DaemonStatus.overview`. */
 export interface ServerOverview extends Schema.Schema.Type<typeof ServerOverview> {}
 
 /** A process that could not be started, or that was lost. */
 export const FailureStatus = Schema.Struct({ server: Schema.String, at: Schema.Finite, message: Schema.String })
+/** One failure, with its time and a sentence for people. */
 export interface FailureStatus extends Schema.Schema.Type<typeof FailureStatus> {}
 
+/** How much the daemon may hold, as its environment or its defaults have it. */
 export const Limits = Schema.Struct({
   /** Processes of all programs together. */
   processes: Schema.Int,
@@ -131,6 +151,7 @@ export const Limits = Schema.Struct({
   /** Bytes that are to be left. */
   memoryReserve: Schema.Finite
 })
+/** The limits that `Admission` keeps, as the daemon tells them. */
 export interface Limits extends Schema.Schema.Type<typeof Limits> {}
 
 /** The resource and the tool `status`. */
@@ -155,6 +176,7 @@ export const DaemonStatus = Schema.Struct({
   /** How many wait for an answer. */
   questions: Schema.optional(Schema.Int)
 })
+/** All that the daemon holds, at one instant. */
 export interface DaemonStatus extends Schema.Schema.Type<typeof DaemonStatus> {}
 
 /** Processes that are equal in everything that counts. */
@@ -167,6 +189,7 @@ export const ExplainedKey = Schema.Struct({
   /** In which parts it differs from the first one, in words. No values of variables. */
   differs: Schema.Array(Schema.String)
 })
+/** One group of processes that programs may share, and why they share it with no other group. */
 export interface ExplainedKey extends Schema.Schema.Type<typeof ExplainedKey> {}
 
 /** What keeps the processes of a server apart: the tool `why`. */
@@ -175,9 +198,12 @@ export const Explanation = Schema.Struct({
   /** Of this server, the newest last. */
   failures: Schema.Array(FailureStatus)
 })
+/** The answer of the tool `why`: the first key is the one that the others are compared with. */
 export interface Explanation extends Schema.Schema.Type<typeof Explanation> {}
 
+/** The steps that a try may have. `list` and `call` are of a server that is ready. */
 export const StepName = Schema.Literals(["spawn", "handshake", "list", "call", "life"])
+/** The step that an error or a duration belongs to. */
 export type StepName = typeof StepName.Type
 
 /** `life`: from the handshake to the loss of the process. */
@@ -187,6 +213,7 @@ export const Step = Schema.Struct({
   what: Schema.optional(Schema.String),
   millis: Schema.Finite
 })
+/** One step of a try, and how many milliseconds it took. */
 export interface Step extends Schema.Schema.Type<typeof Step> {}
 
 /** One try to start a server, or to list or call something, as the daemon saw it. */
@@ -219,6 +246,7 @@ export const Try = Schema.Struct({
   /** The page that says more: `docs/errors/ServerExited.md`. */
   page: Schema.optional(Schema.String)
 })
+/** One entry of `History.tries`. A try that is `ready` has neither `failedStep` nor `reason`. */
 export interface Try extends Schema.Schema.Type<typeof Try> {}
 
 /** `history/<server>`. */
@@ -229,14 +257,17 @@ export const History = Schema.Struct({
   /** What keeps its processes apart. */
   keys: Schema.Array(ExplainedKey)
 })
+/** The past of one server, as far as the daemon remembers it. It ends with the daemon. */
 export interface History extends Schema.Schema.Type<typeof History> {}
 
 /** A line that a server has written to stderr. */
 export const LogLine = Schema.Struct({ at: Schema.Finite, pid: Schema.Int, line: Schema.String })
+/** One line of stderr, without its end. */
 export interface LogLine extends Schema.Schema.Type<typeof LogLine> {}
 
 /** `log/<server>`: the newest last, at most 500, of all of its processes one after another. */
 export const ServerLog = Schema.Struct({ server: Schema.String, lines: Schema.Array(LogLine) })
+/** The stderr of one server, as far as the daemon remembers it. */
 export interface ServerLog extends Schema.Schema.Type<typeof ServerLog> {}
 
 const common = { seq: Schema.Int, at: Schema.Finite }
@@ -313,6 +344,7 @@ export type Event = typeof Event.Type
 
 /** The resource `events`: the last ones, the newest last. */
 export const Events = Schema.Struct({ events: Schema.Array(Event) })
+/** The events that the daemon remembers. A gap in `seq` before the first one is what it has forgotten. */
 export interface Events extends Schema.Schema.Type<typeof Events> {}
 
 /** A question of a server that waits for its answer. */
@@ -331,14 +363,17 @@ export const Question = Schema.Struct({
   ageMillis: Schema.Finite,
   from: SessionStatus
 })
+/** One question, from the moment it is kept until it is answered or its call is over. */
 export interface Question extends Schema.Schema.Type<typeof Question> {}
 
 /** The resource `questions`: the oldest first. */
 export const Questions = Schema.Struct({ questions: Schema.Array(Question) })
+/** The questions of one daemon that have no answer yet. */
 export interface Questions extends Schema.Schema.Type<typeof Questions> {}
 
 /** In the answer to a call that has been parked. */
 export const Parked = Schema.Struct({ call: Schema.String, questions: Schema.Array(Question) })
+/** What a client gets in place of the result, and by which it can ask for that. */
 export interface Parked extends Schema.Schema.Type<typeof Parked> {}
 
 /** The arguments of the tool `answer`. `content`: of an accepted form. */
@@ -347,6 +382,7 @@ export const Answer = Schema.Struct({
   action: Schema.Literals(["accept", "decline", "cancel"]),
   content: Schema.optional(Schema.Record(Schema.String, Schema.Unknown))
 })
+/** The answer of a person to one question. An `id` that the daemon does not know is refused in a sentence. */
 export interface Answer extends Schema.Schema.Type<typeof Answer> {}
 
 /** The arguments of the tool `result`: the id of a parked call, or of one of its questions. */
@@ -355,6 +391,7 @@ export const ResultOf = Schema.Struct({
   /** Waits so long for the call to end, or to ask something else. Default: not at all. */
   waitMillis: Schema.optional(Schema.Int)
 })
+/** Which call is asked for, and how many milliseconds its client can wait. */
 export interface ResultOf extends Schema.Schema.Type<typeof ResultOf> {}
 
 /** The answer of the tools `answer` and `result`. */
@@ -368,6 +405,7 @@ export const CallResult = Schema.Struct({
   result: Schema.optional(Schema.Unknown),
   error: Schema.optional(Schema.Unknown)
 })
+/** The state of a parked call. A call that is `done` has no open questions. */
 export interface CallResult extends Schema.Schema.Type<typeof CallResult> {}
 
 /**
@@ -380,4 +418,5 @@ export const Follow = Schema.Struct({
   /** Begins with those after this number that are still known. Default: with what comes. 0: with the oldest that is known. */
   after: Schema.optional(Schema.Int)
 })
+/** Which items are followed, and from which number on. */
 export interface Follow extends Schema.Schema.Type<typeof Follow> {}

@@ -11,6 +11,23 @@
  *   itself ends with its last session. One in the foreground stays.
  * - A socket that something has removed is made again, and its sessions go on. Without its lock the daemon ends: it may not be alone.
  * - What one client says or breaks is its own session's.
+ *
+ * @example
+ * ```ts
+ * import { Daemon, DaemonPlace } from "@holdfast/daemon"
+ * import * as Effect from "effect/Effect"
+ *
+ * export const program = Effect.scoped(Effect.gen(function*() {
+ *   const place = yield* Effect.sync(() => DaemonPlace.open())
+ *   yield* Daemon.run({
+ *     place,
+ *     idleTimeout: "10 minutes",
+ *     version: "1.0.0",
+ *     makesWay: true,
+ *     limits: { processes: 100, perProgram: 20, starts: 4, memoryReserve: 256 * 1024 * 1024 }
+ *   })
+ * }))
+ * ```
  */
 import { Endpoint } from "@holdfast/mcp/Endpoint"
 import * as Clock from "effect/Clock"
@@ -57,6 +74,7 @@ import * as ServerPool from "./ServerPool.ts"
 import type { WantedServer } from "./ServerTarget.ts"
 import * as SharedServers from "./SharedServers.ts"
 
+/** How one daemon runs: where it is, what it may hold, and when it ends. */
 export interface DaemonOptions {
   readonly place: DaemonPlace.DaemonPlace
   /** Undefined: it stays until it is told to end. */

@@ -9,6 +9,25 @@
  * - A daemon that is older than this program makes way for one of this version, if that can be started; else it is used as it is. A
  *   newer one is used.
  * - Everything that keeps a caller from its daemon is a `DaemonRefusal` with a sentence.
+ *
+ * @example
+ * ```ts
+ * import { DaemonClient, DaemonRefusal } from "@holdfast/daemon"
+ *
+ * try {
+ *   const { daemon, socket } = await DaemonClient.connect({
+ *     program: "report",
+ *     wants: { server: "fs", config: "/home/me/project/mcp.json" }
+ *   })
+ *   console.log(`daemon ${daemon.version}, process ${daemon.pid}`)
+ *   // From here on MCP, as lines of JSON.
+ *   socket.pipe(process.stdout)
+ *   process.stdin.pipe(socket)
+ * } catch (error) {
+ *   if (!(error instanceof DaemonRefusal)) throw error
+ *   console.error(`${error.code}: ${error.message}`)
+ * }
+ * ```
  */
 import * as net from "node:net"
 import process from "node:process"
@@ -17,6 +36,7 @@ import { DaemonRefusal } from "./DaemonRefusal.ts"
 import * as Hello from "./Hello.ts"
 import { isNewer, ownVersion } from "./internal/ownVersion.ts"
 
+/** What a client says to the daemon, and how far it goes to have one. What `Hello` has by the same name is sent as it is. */
 export interface ConnectOptions {
   readonly wants: Hello.Wish
   /** The name of the program, for the daemon's list. */
@@ -44,6 +64,7 @@ export interface ConnectOptions {
   readonly place?: DaemonPlace.DaemonPlace | undefined
 }
 
+/** A connection on which the daemon has answered. The socket belongs to the caller, which destroys it. */
 export interface DaemonConnection {
   /** Paused: nothing that the daemon says is lost before there is a listener. */
   readonly socket: net.Socket

@@ -1,5 +1,15 @@
 /**
  * Wraps the platform: what a program asks of the daemon itself, as any MCP client could: by a call of one of its tools.
+ *
+ * @example
+ * ```ts
+ * import { DaemonControl } from "@holdfast/daemon"
+ *
+ * const { servers } = await DaemonControl.status()
+ * for (const { leases, name, state } of servers) console.log(name, state, leases.map(({ program }) => program))
+ * // Processes of this name end now; their sessions go on with others.
+ * console.log(await DaemonControl.operate("close", "fs"))
+ * ```
  */
 import * as fs from "node:fs"
 import process from "node:process"

@@ -6,6 +6,19 @@
  * - What the daemon knows of a lost request is what the link tells of it: one that was not carried out is sent again, one that may have
  *   run only as for any other link.
  * - A daemon that dies is a lost connection: the next one is asked.
+ *
+ * @example
+ * ```ts
+ * import * as DaemonLink from "@holdfast/daemon/DaemonLink"
+ * import { Endpoint } from "@holdfast/mcp/Endpoint"
+ * import * as Effect from "effect/Effect"
+ *
+ * // For every place that takes an endpoint, as `McpConnections.callTool` does.
+ * export const endpoint = DaemonLink.through(Endpoint.stdio({ command: "npx", args: ["-y", "@modelcontextprotocol/server-everything"] }), {
+ *   program: "report",
+ *   onDirect: (why) => Effect.logWarning(`without the daemon: ${why}`)
+ * })
+ * ```
  */
 import { Endpoint } from "@holdfast/mcp/Endpoint"
 import type { Link, LinkClosed, LinkReceiver, OpenOwnLink, Outbound } from "@holdfast/mcp/Link"
@@ -19,6 +32,7 @@ import * as DaemonClient from "./DaemonClient.ts"
 import { errorCode, mayHaveRun } from "./DeliveryError.ts"
 import type * as Hello from "./Hello.ts"
 
+/** How a program appears to the daemon, and what it does without one. */
 export interface DaemonLinkOptions {
   /** The name of the program, for the daemon's list. */
   readonly program: string

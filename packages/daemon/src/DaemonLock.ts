@@ -2,6 +2,15 @@
  * A lock that the kernel frees: an exclusive transaction on a small SQLite file, which ends with its holder, however that ends.
  *
  * A file with a pid in it would have the race of two programs that both find it stale.
+ *
+ * @example
+ * ```ts
+ * import { DaemonPlace } from "@holdfast/daemon"
+ * import * as DaemonLock from "@holdfast/daemon/DaemonLock"
+ *
+ * using lock = DaemonLock.tryTake(DaemonPlace.open().lock)
+ * console.log(lock === undefined ? "a daemon runs" : "no daemon runs, and none can start now")
+ * ```
  */
 import { createRequire } from "node:module"
 import type { DatabaseSync } from "node:sqlite"
@@ -9,7 +18,9 @@ import { isNativeError } from "node:util/types"
 import { DaemonRefusal } from "./DaemonRefusal.ts"
 import { identityOf } from "./internal/identityOf.ts"
 
+/** A lock that is held. `using` releases it, too. */
 export interface DaemonLock extends Disposable {
+  /** Frees the lock at once. A second call does nothing. */
   readonly release: () => void
   /** False: the file was removed or replaced. Another program can take the new one. */
   readonly isThere: () => boolean

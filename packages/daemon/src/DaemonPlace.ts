@@ -10,6 +10,14 @@
  *   other user may enter it. So is the short one. The umask of the caller has no influence.
  * - The folder above a new directory belongs to this user: `sudo` with the home of another user leaves nothing there.
  * - What is wrong is a `DaemonRefusal` with a sentence that names the path and says what to do.
+ *
+ * @example
+ * ```ts
+ * import { DaemonPlace } from "@holdfast/daemon"
+ *
+ * const { log, socket } = DaemonPlace.open()
+ * console.log(`socket ${socket}, log ${log}`)
+ * ```
  */
 import * as fs from "node:fs"
 import * as path from "node:path"
@@ -17,6 +25,7 @@ import process from "node:process"
 import { isNativeError } from "node:util/types"
 import { DaemonRefusal } from "./DaemonRefusal.ts"
 
+/** The paths of one user's daemon, all absolute. None of the files needs to be there. */
 export interface DaemonPlace {
   readonly directory: string
   readonly socket: string
@@ -31,6 +40,7 @@ export interface DaemonPlace {
   readonly shared: { readonly directory: string; readonly list: string; readonly secret: string }
 }
 
+/** What decides where the place is. Default: the environment, the user and the platform of this process. */
 export interface PlaceOptions {
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined
   /** Default: the user of this process. */
@@ -127,6 +137,9 @@ const directoryOf = (environment: NonNullable<PlaceOptions["environment"]>, user
   return stateOf(environment)
 }
 
+/**
+ * The directory `holdfast` of the user's state. A `$XDG_STATE_HOME` that is no absolute path counts as unset. Neither made nor checked.
+ */
 export const stateOf = (environment: NonNullable<PlaceOptions["environment"]>): string => {
   const stated = environment["XDG_STATE_HOME"] ?? ""
   if (path.isAbsolute(stated)) return path.join(stated, "holdfast")

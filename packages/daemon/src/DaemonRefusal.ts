@@ -2,6 +2,18 @@
  * Why there is no daemon for a caller, in a sentence for the person who reads it.
  *
  * A plain error and none of Effect's: the programs that ask for the daemon load no Effect.
+ *
+ * @example
+ * ```ts
+ * import { DaemonControl, DaemonRefusal } from "@holdfast/daemon"
+ *
+ * // No daemon is started for this.
+ * export const isRunning = (): Promise<boolean> =>
+ *   DaemonControl.status().then(() => true, (error: unknown) => {
+ *     if (error instanceof DaemonRefusal && error.code === "NotRunning") return false
+ *     throw error
+ *   })
+ * ```
  */
 
 /** For programs: what kind of refusal it is. */
@@ -17,6 +29,7 @@ export type RefusalCode =
   /** What the client wants is not understood, or cannot be given. */
   | "BadWish"
 
+/** The one error of everything that asks for the daemon: a `code` for programs, a sentence for people. */
 export class DaemonRefusal extends Error {
   override readonly name = "DaemonRefusal"
   readonly code: RefusalCode

@@ -7,11 +7,13 @@ import { movedLine } from "./Hello.ts"
 import type { Loss, Opening, Upstream } from "./HostSession.ts"
 import * as RawMessage from "./RawMessage.ts"
 
+/** A session of a host, and the connection that it is to have. */
 export interface DaemonUpstreamOptions {
   readonly initialize: RawMessage.RawMessage | undefined
   readonly opening: Opening
   /** Gives the daemon a line, without its end. What is written to a socket may have arrived. */
   readonly toDaemon: (text: string) => void
+  /** Ends the connection. Called when the session does not need it any more, and when the server has refused the greeting. */
   readonly close: () => void
   /** Another daemon is to be asked from now on: see `Hello.movedLine`. Default: that is not said to this client. */
   readonly onMoved?: (() => void) | undefined
@@ -19,7 +21,9 @@ export interface DaemonUpstreamOptions {
 
 /** What a connection to the daemon brings. */
 export interface DaemonLines {
+  /** Takes a line of the daemon, without its end. A line that is no message is dropped. */
   readonly onLine: (text: string) => void
+  /** Takes the end of the connection, with its reason: the session learns it. */
   readonly onLost: (loss: Loss) => void
 }
 

@@ -9,6 +9,7 @@
 import * as OfferedCapabilities from "@holdfast/protocol/OfferedCapabilities"
 import * as RawMessage from "./RawMessage.ts"
 
+/** The first question, and what is to be done about its answer. */
 export interface GreeterOptions {
   readonly question: RawMessage.RawMessage
   /** Gives the server a line, without its end. */
@@ -19,6 +20,10 @@ export interface GreeterOptions {
   readonly onRefused: (refusal: RawMessage.RawMessage) => void
 }
 
+/**
+ * One greeting of one server. It is told once how that went, by `onGreeted` or `onRefused`; a server that is silent is for its owner to
+ * give up.
+ */
 export class Greeter {
   readonly #options: GreeterOptions
   #question: RawMessage.RawMessage

@@ -6,6 +6,18 @@
  *
  * What a client says of itself (`program`, `pid`, `directory`) is its own word: it is shown and counted, and nothing is allowed
  * because of it.
+ *
+ * @example
+ * ```ts
+ * import { Hello } from "@holdfast/daemon"
+ *
+ * // The version of the daemon, or why it does not take the client.
+ * export const told = (line: string): string => {
+ *   const answer = Hello.decodeAnswer(line)
+ *   if (answer === undefined) return "no daemon"
+ *   return "error" in answer ? answer.error.message : `version ${answer.version}`
+ * }
+ * ```
  */
 import type { RefusalCode } from "./DaemonRefusal.ts"
 
@@ -47,6 +59,7 @@ export type Wish =
 /** How a server is used: by a host that stays, or by a program that asks something and ends. */
 export type Use = "host" | "once"
 
+/** The first line of a client: its token, itself, and the server that it wants. */
 export interface Hello {
   readonly holdfast: number
   readonly token: string
@@ -87,6 +100,7 @@ export type Answer =
   }
   | { readonly holdfast: number; readonly error: { readonly code: RefusalCode; readonly message: string } }
 
+/** The line for the socket, its end included. */
 export const encode = (line: Hello | Answer): string => `${JSON.stringify(line)}\n`
 
 /** Reads the client's line. A text is what is wrong with it. */

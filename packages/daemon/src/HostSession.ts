@@ -43,6 +43,7 @@ export interface Loss {
 
 /** What becomes of one attempt to get a server. Nothing of it counts any more once there has been another one. */
 export interface Opening {
+  /** A server is there, and greeted. Called once at most. */
   readonly onOpen: (upstream: Upstream) => void
   /** There is none, or it was lost. The last word of this attempt. */
   readonly onLost: (loss: Loss) => void
@@ -70,10 +71,13 @@ export type Fate = { readonly answer: RawMessage.RawMessage } | "NotSent" | "Unk
 
 /** Is told of each request of the host twice. */
 export interface Observer {
+  /** The host has sent the request. It may not have a server yet. */
   readonly asked: (request: RawMessage.RawMessage) => void
+  /** The request is over, and this is what has become of it. */
   readonly over: (request: RawMessage.RawMessage, fate: Fate) => void
 }
 
+/** The two sides of a session, and what it remembers. */
 export interface HostSessionOptions {
   /** Where this is: of two in a row each asks under ids of its own. */
   readonly place: "shim" | "daemon"
@@ -124,6 +128,7 @@ const repeatable = new Set([
   "tasks/result"
 ])
 
+/** One host, from its first line until it leaves, over as many servers as that takes. */
 export class HostSession {
   readonly #options: HostSessionOptions
   /** By `RawMessage.keyOf` of their ids, in the order they came. */

@@ -3,6 +3,14 @@
  *
  * Arguments are found wherever the schema names them: in `properties`, behind `$ref`, in the branches of `allOf`, `anyOf`, `oneOf`,
  * `if`, `then`, `else` and `dependentSchemas`. Whether a value fits is for `SimpleSchema` to say, or for a validator. Pure.
+ *
+ * @example
+ * ```ts
+ * import { InputSchema } from "@holdfast/daemon/InputSchema"
+ *
+ * const schema = new InputSchema({ type: "object", properties: { path: { type: "string" } }, required: ["path"] })
+ * console.log(schema.find("path")?.isRequired)
+ * ```
  */
 import * as ExactJson from "./ExactJson.ts"
 
@@ -68,6 +76,7 @@ export class InputSchema {
     }) || (found.size === 0 && branches.every(({ schema }) => schema["additionalProperties"] !== false))
   }
 
+  /** The argument of this name. Undefined: the schema does not name it, though it may allow it (`isOpen`). */
   find(name: string): Argument | undefined {
     return this.arguments.find((argument) => argument.name === name)
   }

@@ -22,6 +22,7 @@ import * as InputRequests from "./InputRequests.ts"
 import * as LogLevels from "./LogLevels.ts"
 import * as RawMessage from "./RawMessage.ts"
 
+/** A host of the legacy era, and the modern server that it is to have. */
 export interface LegacyHostBridgeOptions {
   /** Of the server, where it does not say its own. */
   readonly name: string
@@ -64,6 +65,7 @@ const pauseMillis = 250
 /** And so does one that has ended what it told: ever later, for as long as it tells nothing in between. */
 const relistenMillis = { first: 1000, most: 16_000 }
 
+/** One host's way to one server. A server that is lost ends it: the next one needs a bridge of its own. */
 export class LegacyHostBridge {
   readonly #options: LegacyHostBridgeOptions
   readonly #calls = new Map<string, Call>()

@@ -3,8 +3,10 @@
 /** From what is least important on. */
 export const all = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"] as const
 
+/** A level of RFC 5424, as MCP has them. */
 export type LogLevel = typeof all[number]
 
+/** Whether a value from a peer is one of the eight levels, in small letters. */
 export const isLevel = (value: unknown): value is LogLevel => all.some((level) => level === value)
 
 /** Whether a message of this level is for a client that has named that. One that has named none hears nothing. */

@@ -16,6 +16,7 @@
  */
 import * as RawMessage from "./RawMessage.ts"
 
+/** When a call is long, for how long its result is kept, and where lines go. */
 export interface LongCallsOptions {
   /** Milliseconds. */
   readonly limit: number
@@ -54,6 +55,7 @@ interface Kept {
 
 const hour = 3_600_000
 
+/** The long calls of one host. Each line of the host and of the session goes through it. */
 export class LongCalls {
   readonly #options: LongCallsOptions
   /** By the keys of their ids. */

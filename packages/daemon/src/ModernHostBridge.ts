@@ -24,6 +24,7 @@ import * as LogLevels from "./LogLevels.ts"
 import * as RawMessage from "./RawMessage.ts"
 import * as ServerLists from "./ServerLists.ts"
 
+/** A host of the modern era, and the legacy server that it is to have. */
 export interface ModernHostBridgeOptions {
   /** The server's answer to `initialize`. */
   readonly greeting: RawMessage.RawMessage
@@ -79,6 +80,7 @@ export const initializeFor = (request: RawMessage.RawMessage | undefined): RawMe
   return RawMessage.request("0", "initialize", `{${members.join(",")}}`)
 }
 
+/** One host's way to one server. A server that is lost ends it: the next one needs a bridge of its own. */
 export class ModernHostBridge {
   readonly #options: ModernHostBridgeOptions
   readonly #capabilities: RawMessage.Members
@@ -100,6 +102,7 @@ export class ModernHostBridge {
     this.#capabilities = RawMessage.membersOf(RawMessage.membersOf(options.greeting.value["result"])["capabilities"])
   }
 
+  /** Tells the opening that the server is there: it has been greeted already. */
   begin(): void {
     this.#options.opening.onOpen({ greeting: undefined, send: this.#send, close: this.#close })
   }

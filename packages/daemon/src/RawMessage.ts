@@ -5,9 +5,19 @@
  * sent: a number of 64 bits, an unknown member, a key that is written twice, the order and the white space.
  *
  * Gotchas: of a key that is written twice the last one counts, as `JSON.parse` has it, and every one of them is replaced.
+ *
+ * @example
+ * ```ts
+ * import * as RawMessage from "@holdfast/daemon/RawMessage"
+ *
+ * const message = RawMessage.own(`{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"big":9007199254740993}}`)
+ * // The id is another one; the number is as it was.
+ * console.log(RawMessage.replaced(message, [[RawMessage.paths.id, `"a-1"`]]).text)
+ * ```
  */
 import { metaKey } from "@holdfast/protocol/MetaKey"
 
+/** One message: its text, which is passed on, and what was read from it. */
 export interface RawMessage {
   readonly kind: "request" | "notification" | "response"
   /** One line, without its end. */
@@ -131,6 +141,7 @@ export const isAnswerTo = ({ id: asked = "" }: RawMessage, id: string): boolean 
 /** The parameters of a message that has some. */
 export const paramsOf = ({ value }: RawMessage): Members => membersOf(value["params"])
 
+/** A value as an object's members. What is no object has none. */
 export const membersOf = (value: unknown): Members =>
   // An object has members, whatever they are.
   typeof value === "object" && value !== null && !Array.isArray(value) ? value as Members : {}

@@ -14,6 +14,7 @@ import { isOurs } from "./DeliveryError.ts"
 import * as RawMessage from "./RawMessage.ts"
 import * as ServerLists from "./ServerLists.ts"
 
+/** The session that is renewed, as functions. */
 export interface RenewalOptions {
   /** Gives the host a line. */
   readonly toHost: (text: string) => void
@@ -25,6 +26,7 @@ export interface RenewalOptions {
   readonly onAnswer: (request: RawMessage.RawMessage, answer: RawMessage.RawMessage) => void
 }
 
+/** Given the answer to a request of our own, an error included, and the request as it was sent. */
 export type OnAnswer = (answer: RawMessage.RawMessage, request: RawMessage.RawMessage) => void
 
 interface Heard extends ServerLists.Page {
@@ -45,6 +47,7 @@ interface Watched {
 /** A list that goes on and on cannot be known to be equal. */
 const maxPages = 100
 
+/** The promises that one host has from its servers. */
 export class Renewal {
   readonly #options: RenewalOptions
   readonly #heard = new Map<string, Heard>()

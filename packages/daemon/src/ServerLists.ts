@@ -6,6 +6,7 @@
 import { metaKey } from "@holdfast/protocol/MetaKey"
 import * as RawMessage from "./RawMessage.ts"
 
+/** The names that the protocol has for one list. */
 export interface ServerList {
   /** Of the result: the items. */
   readonly member: string
@@ -57,6 +58,7 @@ export const pageRequest = (message: RawMessage.RawMessage): PageRequest | undef
   return { method, cursor: RawMessage.textAt(message, ["params", "cursor"]) }
 }
 
+/** What is needed of a page to know whether it is another one the next time. */
 export interface Page {
   /** A digest of each item, as it is written. */
   readonly items: ReadonlyArray<string>

@@ -21,6 +21,7 @@ import * as InputRequests from "./InputRequests.ts"
 import * as LogLevels from "./LogLevels.ts"
 import * as RawMessage from "./RawMessage.ts"
 
+/** The connection to the server, and whether sessions share it. */
 export interface ServerMuxOptions {
   /** Gives the server a line, without its end. `onHandOff` is called once the server may have seen it. */
   readonly toServer: (text: string, onHandOff: () => void) => void
@@ -30,7 +31,9 @@ export interface ServerMuxOptions {
 
 /** One session's way to the server. */
 export interface Port {
+  /** Passes a message of the session on. `onHandOff` is called once the server may have seen it. */
   readonly send: (message: RawMessage.RawMessage, onHandOff: () => void) => void
+  /** Takes the session out: its requests are cancelled at the server, and what it was asked is answered with an error. */
   readonly close: () => void
 }
 
@@ -60,6 +63,7 @@ interface Request {
   readonly level?: LogLevels.LogLevel | undefined
 }
 
+/** The sessions of one connection to a server. It ends with that connection. */
 export class ServerMux {
   readonly #options: ServerMuxOptions
   readonly #sessions = new Set<Session>()

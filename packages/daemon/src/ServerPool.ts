@@ -53,7 +53,9 @@ export interface PooledServer {
   readonly closed: Effect.Effect<ServerFailure>
   /** The sessions that have it. */
   readonly holders: ReadonlySet<SessionStatus>
+  /** Counts the session among the holders. It is then not idle. */
   readonly hold: (session: SessionStatus) => void
+  /** Takes the session out of the holders. The last one to leave sets `idleSince`. */
   readonly leave: (session: SessionStatus) => void
   /** Since when it has no session, or is there. Milliseconds since 1970. */
   readonly idleSince: () => number
@@ -61,6 +63,7 @@ export interface PooledServer {
   readonly startedAt: number
   /** No other session is to be given it. */
   readonly retire: () => void
+  /** True once it is given to no other session: see `retire`. */
   readonly isRetired: () => boolean
   /** Told at once when it is retired. */
   readonly retirements: Set<() => void>
@@ -68,6 +71,7 @@ export interface PooledServer {
   readonly end: Effect.Effect<void>
 }
 
+/** The processes of one daemon, lent to sessions. */
 export interface ServerPool {
   /** Borrows a process for a program until the Scope closes. Fails with `TooBusy` where a limit is reached: see `Admission`. */
   readonly lease: (
@@ -101,12 +105,14 @@ export interface ServerPool {
   readonly operate: (operation: Operation, word: string) => Effect.Effect<number>
 }
 
+/** The limits of the pool, and where it tells what has happened. */
 export interface ServerPoolOptions extends Pick<Admission.AdmissionOptions, "availableMemory" | "limits"> {
   /** Of a command, for the list of servers that are to be shared. */
   readonly digestOf: (server: ServerCommand) => string | undefined
   readonly journal: Journal
 }
 
+/** What can be done to the servers that a word means: see `ServerPool.operate`. */
 export type Operation = "reset" | "drain" | "close"
 
 /** How long a process is kept that has refused one question, for the other. */
@@ -121,6 +127,7 @@ const mostFailures = 50
 /** So many are remembered: a forgotten one costs one more start. */
 const mostRefusals = 1000
 
+/** Makes a pool without a process. When the Scope closes every process has ended. */
 export const make = Effect.fnUntraced(function*(
   { availableMemory, digestOf, journal, limits }: ServerPoolOptions
 ): Effect.fn.Return<ServerPool, never, Scope.Scope> {

@@ -59,6 +59,7 @@ export const instanceOf = (wanted: WantedServer, number: number): WantedServer =
   }
 }
 
+/** A server in one era, with the keys by which its processes are told apart. */
 export interface ServerTarget {
   readonly wanted: WantedServer
   /** The process, however it is used. */

@@ -3,6 +3,16 @@
  *
  * A server is its command and its arguments, wherever it is started from: what its processes are kept apart by otherwise (working
  * directory, environment) still counts. On disk it is a digest made with a secret of the user, since arguments may be secrets.
+ *
+ * @example
+ * ```ts
+ * import { DaemonPlace } from "@holdfast/daemon"
+ * import * as SharedServers from "@holdfast/daemon/SharedServers"
+ *
+ * const place = DaemonPlace.open()
+ * const digest = SharedServers.ensureDigest(place, { command: "npx", args: ["-y", "@modelcontextprotocol/server-memory"] })
+ * SharedServers.add(place, { name: "memory", digest })
+ * ```
  */
 import { createHmac, randomBytes } from "node:crypto"
 import * as fs from "node:fs"
@@ -18,6 +28,7 @@ export interface SharedServer {
   readonly digest: string
 }
 
+/** What a server is known by in the list: its command and its arguments, as they are written. */
 export interface ServerCommand {
   readonly command: string
   readonly args: ReadonlyArray<string>

@@ -4,6 +4,19 @@
  * It stays for as long as the host's stdin is open, whatever dies below: `HostSession` says what becomes of requests then. Plain Node, without
  * Effect: there is one beside every host. It is the shim, not the daemon, that answers from the catalogue: so it needs neither a daemon nor a
  * socket for that.
+ *
+ * @example
+ * ```ts
+ * import * as Shim from "@holdfast/daemon/Shim"
+ *
+ * await Shim.run({
+ *   program: "my-host",
+ *   wants: { server: "fs", config: "/home/me/project/mcp.json" },
+ *   input: process.stdin,
+ *   output: process.stdout,
+ *   onNotice: (message) => console.error(message)
+ * })
+ * ```
  */
 import * as LineFraming from "@holdfast/protocol/LineFraming"
 import type { Socket } from "node:net"
@@ -19,6 +32,7 @@ import { HostSession, type Loss, type Opening } from "./HostSession.ts"
 import { LongCalls } from "./LongCalls.ts"
 import type * as RawMessage from "./RawMessage.ts"
 
+/** The server that the shim stands for, and the host's ends of it. */
 export interface ShimOptions extends Omit<DaemonClient.ConnectOptions, "use" | "start" | "wants"> {
   readonly wants: CatalogueFiles.CatalogueFilesOptions["wants"]
   /** True: the handshake and the lists are answered by the server, not from what it has answered before. Default: false. */

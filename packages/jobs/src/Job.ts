@@ -41,6 +41,10 @@ export interface Job<out Name extends string, in out Payload, in out Success, in
   readonly success: Schema.Codec<Success, unknown>
   readonly error: Schema.Codec<Failure, unknown>
   readonly progress: Schema.Codec<Data, unknown>
+  /**
+   * The key of a payload: payloads of the same key and owner are the same job until it is removed. Undefined: each start is a job of its
+   * own.
+   */
   readonly idempotencyKey: ((payload: Payload) => string) | undefined
   readonly concurrency: number | undefined
   readonly maxQueued: number

@@ -110,28 +110,40 @@ export class McpConnections extends Context.Service<McpConnections, {
     server: string | Endpoint,
     options?: WaitOptions
   ) => Effect.Effect<ReadonlyArray<Messages.Tool>, McpRuntimeError>
+  /** Every resource of a server, all pages. A server that offers no resources has none: that is no error. */
   readonly listResources: (
     server: string | Endpoint,
     options?: WaitOptions
   ) => Effect.Effect<ReadonlyArray<Resources.Resource>, McpRuntimeError>
+  /** Every resource template of a server, all pages. A server that offers no resources has none: that is no error. */
   readonly listResourceTemplates: (
     server: string | Endpoint,
     options?: WaitOptions
   ) => Effect.Effect<ReadonlyArray<Resources.ResourceTemplate>, McpRuntimeError>
+  /**
+   * The contents of a resource, by its uri. Only reads, so that it is sent again when its connection is lost. Fails with `ServerError`
+   * when the server refuses it.
+   */
   readonly readResource: (
     server: string | Endpoint,
     uri: string,
     options?: WaitOptions
   ) => Effect.Effect<Resources.ReadResourceResult, McpRuntimeError>
+  /** Every prompt of a server, all pages. A server that offers no prompts has none: that is no error. */
   readonly listPrompts: (
     server: string | Endpoint,
     options?: WaitOptions
   ) => Effect.Effect<ReadonlyArray<Prompts.Prompt>, McpRuntimeError>
+  /** The messages of a prompt, filled in with the arguments. Sent again and refused as `readResource` is. */
   readonly getPrompt: (
     server: string | Endpoint,
     call: PromptCall,
     options?: WaitOptions
   ) => Effect.Effect<Prompts.GetPromptResult, McpRuntimeError>
+  /**
+   * Values that the server proposes for an argument of a prompt, or for a variable of a resource template. Sent again and refused as
+   * `readResource` is.
+   */
   readonly complete: (
     server: string | Endpoint,
     request: CompletionRequest,

@@ -40,6 +40,7 @@ export interface StreamLinkOptions {
   readonly maxMessageBytes?: number | undefined
   /** Given each line as it came, in the place of the receiver's messages: for programs that pass them on. Default: they are read. */
   readonly onLine?: ((line: string) => void) | undefined
+  /** The last words that the other end has written to stderr, for errors. Default: none. */
   readonly stderrTail?: (() => string) | undefined
   readonly process?: { readonly pid: number } | undefined
 }

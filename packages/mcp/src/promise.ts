@@ -57,6 +57,10 @@ export interface Tool {
   readonly inputSchema: Readonly<Record<string, unknown>>
   readonly outputSchema?: Readonly<Record<string, unknown>> | undefined
   readonly annotations?: Messages.ToolAnnotations | undefined
+  /**
+   * Calls the tool, with no arguments if none are given. Rejects with `McpRuntimeError`, and with the signal's reason when that is
+   * aborted; `isError` is an answer.
+   */
   readonly call: (input?: Readonly<Record<string, unknown>>, options?: CallOptions) => Promise<ToolResult>
 }
 
@@ -78,6 +82,7 @@ export interface ToolResult {
 export interface CallOptions {
   /** Aborting it interrupts the call: the server is told. */
   readonly signal?: AbortSignal | undefined
+  /** Told of each progress report of the server, in order. What it throws is told in the log. Default: progress is not asked for. */
   readonly onProgress?: ((progress: Messages.Progress) => void) | undefined
   /** Covers everything, waiting for the server included. Default: none beyond the server's own deadlines. */
   readonly deadline?: Duration.Input | undefined

@@ -39,6 +39,7 @@ export interface LineFault {
 export interface LineFramingOptions {
   /** Called with every line that is not blank, without its end. */
   readonly onLine: (line: string) => void
+  /** Called in place of `onLine` for a line that is too long, is no UTF-8 or has no end. The framing goes on with the next line. */
   readonly onFault: (fault: LineFault) => void
   /** Default: 64 MiB. */
   readonly maxLineBytes?: number | undefined

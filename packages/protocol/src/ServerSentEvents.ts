@@ -45,6 +45,7 @@ export interface LongEvent {
 
 /** Where events go. All are called within `push`. */
 export interface ServerSentEventsOptions {
+  /** Called with every event that has data, once its blank line is there. One without data is none. */
   readonly onEvent: (event: ServerSentEvent) => void
   /** The server asks for this delay before a reconnection, in milliseconds. */
   readonly onRetry?: ((millis: number) => void) | undefined

@@ -76,6 +76,10 @@ export interface Tool<Input, E extends { readonly message: string }, R> {
   readonly output?: Schema.Constraint | undefined
   /** The number of the session, for spans and logs. */
   readonly session?: number | undefined
+  /**
+   * Answers a call, with arguments that fit `input`. Its failures are the tool's answer (`isError`), its defects are logged. It is
+   * interrupted with its request.
+   */
   readonly handler: (input: Input, call: ToolCall) => Effect.Effect<ToolResult, E, R>
 }
 

@@ -68,9 +68,11 @@ export interface SessionShape {
   readonly transport: SessionTransport
   /** Whatever belongs to the session: closed with it. */
   readonly scope: Scope.Scope
+  /** Where it is in its life, now. It never goes back. */
   readonly state: () => SessionState
   /** Requests whose handlers run. */
   readonly inFlight: () => number
+  /** Streams of events that its client holds open. A session with one is not stale. */
   readonly openStreams: () => number
   /** The handshake is done. No-op when the session is not `connecting`. */
   readonly activate: () => void

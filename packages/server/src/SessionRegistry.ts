@@ -106,6 +106,7 @@ export class SessionRegistry extends Context.Service<SessionRegistry, {
   readonly snapshot: Effect.Effect<RegistrySnapshot>
   /** Every transition from now on. A reader that falls 1024 behind misses the oldest. */
   readonly events: Stream.Stream<SessionEvent>
+  /** True from the first `drain` on: a new session is refused with `ServerDraining`. */
   readonly isDraining: () => boolean
   /** Refuses what is new, waits for what is in flight until the deadline (default: the policy's), then closes everything. */
   readonly drain: (deadline?: Duration.Input) => Effect.Effect<DrainReport>

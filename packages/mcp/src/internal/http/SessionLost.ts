@@ -25,6 +25,7 @@ export interface SessionSigns {
   readonly words?: ReadonlyArray<string> | undefined
 }
 
+/** The classifier that every link over HTTP has, if its config says no other. Never throws. */
 export const isSessionLost: SessionLostClassifier = (status, body) => {
   const frame = JsonRpc.decode(body)
   const isFailure = frame._tag === "Failure"

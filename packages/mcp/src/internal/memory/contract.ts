@@ -31,6 +31,7 @@ export interface MemoryTool {
   readonly inputSchema?: Readonly<Record<string, unknown>> | undefined
   /** `readOnlyHint` and `idempotentHint` let lost calls be repeated. Default: none. */
   readonly annotations?: Messages.ToolAnnotations | undefined
+  /** Answers a call. A failure is a JSON-RPC error and no result of the tool; a defect is one of code -32603. */
   readonly run: (
     args: Readonly<Record<string, unknown>>,
     call: MemoryCall

@@ -17,7 +17,9 @@ import { fromSdkId, hear, say } from "./sdkMessages.ts"
 
 /** What we need of the SDK's `McpServer` or `Server`: versions 1 and 2 have it in common. */
 export interface SdkServer {
+  /** Begins to serve the transport. A rejection is a defect of the session, and does not close the server. */
   readonly connect: (transport: Transport) => Promise<void>
+  /** Ends the server. Called when the session is over. */
   readonly close: () => Promise<void>
 }
 
