@@ -84,6 +84,6 @@ describe("a server behind a url", () => {
     assert.lengthOf(web.calls, 5)
     const { code, stderr } = await world.run("call", "gone", "where")
     assert.strictEqual(code, 4)
-    assert.match(stderr, /gone: cannot reach http:\/\/127\.0\.0\.1:9\/mcp/)
+    assert.match(stderr, /gone: handshake failed: cannot reach http:\/\/127\.0\.0\.1:9\/mcp/)
   })
 })
