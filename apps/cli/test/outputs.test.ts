@@ -20,6 +20,6 @@ describe("--json", () => {
   it("is described by a page that is made from the schemas", () => {
     const page = path.resolve(import.meta.dirname, "../../../docs/cli-json.md")
     const { found, made } = Generated.compared(page, JsonPage.page(outputs))
-    assert.strictEqual(found, made, "UPDATE=1 writes it anew")
+    assert.strictEqual(found, made, "UPDATE=1 updates it")
   })
 })

@@ -18,6 +18,6 @@ describe("what commands print", () => {
     const now = await Transcript.rerun(agentsGuide, { indent: "    ", isTranscript: () => true })
     const made = source.replace(asSource(agentsGuide), () => asSource(now))
     const answer = Generated.compared(file, made, Transcript.comparable)
-    assert.strictEqual(answer.found, answer.made, "UPDATE=1 writes it anew")
+    assert.strictEqual(answer.found, answer.made, "UPDATE=1 updates it")
   })
 })

@@ -12,6 +12,6 @@ describe("what commands print", () => {
     const document = fs.readFileSync(readme, "utf8")
     const made = await Transcript.rerun(document, { isTranscript: (before) => before === "<!-- transcript -->" })
     const answer = Generated.compared(readme, made, Transcript.comparable)
-    assert.strictEqual(answer.found, answer.made, "UPDATE=1 writes it anew")
+    assert.strictEqual(answer.found, answer.made, "UPDATE=1 updates it")
   })
 })

@@ -82,6 +82,8 @@ export interface ServerPool {
       readonly isFresh: boolean
     }
   ) => Effect.Effect<PooledServer, PoolError<ServerFailure> | Loss, Scope.Scope>
+  /** Whether there is a process that legacy hosts share, or that is being started for them, in which others of that era have a part. */
+  readonly isSharedByLegacy: (target: ServerTarget) => boolean
   /** The numbered places of servers that say `instances`. */
   readonly instances: Instances.Instances
   /** From now on nothing is lent. What is not in use ends at once, the rest when it is given back; returns when all has ended. */
@@ -133,6 +135,8 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<ServerPool, never, Scope.Scope> {
   const clock = yield* Clock.Clock
   const servers = new Set<PooledServer>()
+  /** What is served by a process, or is being started. */
+  const present = new Set<ServerTarget>()
   /** By instance: the process that has its number, or is to have it. */
   const claims = new Map<string, Claim>()
   /** By fingerprint: what the pool knows by a name only. */
@@ -239,6 +243,10 @@ export const make = Effect.fnUntraced(function*(
     /** By another host, for its number. */
     const wanted = claimed === undefined ? Effect.never : Deferred.await(claimed.isWanted)
     const { initialize } = target
+    yield* Effect.acquireRelease(
+      Effect.sync(() => present.add(target)),
+      () => Effect.sync(() => present.delete(target))
+    )
     const memory = memoryOf(target, initialize === undefined ? "modern" : "legacy")
     const known = refusals.get(memory)
     if (known !== undefined) return yield* Effect.fail(refused(target, known))
@@ -465,6 +473,8 @@ export const make = Effect.fnUntraced(function*(
     for (const fingerprint of targets.keys()) if (!known.has(fingerprint)) targets.delete(fingerprint)
   })
   return {
+    isSharedByLegacy: ({ process }) =>
+      [...present].some((each) => each.process === process && each.initialize !== undefined && each.isShared),
     instances: Instances.make(),
     lease: (target, { isFresh, program }) =>
       Effect.suspend(() => {
@@ -698,7 +708,7 @@ const discover = RawMessage.own(JSON.stringify({
 }))
 
 /** What is told of a server that has not answered the modern question when its client went on to the legacy one. */
-const silence = RawMessage.own(JSON.stringify({
+export const silence = RawMessage.own(JSON.stringify({
   jsonrpc: "2.0",
   id: 0,
   error: { code: -32601, message: "the server does not answer server/discover" }

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as CallRequest from "../src/CallRequest.ts"
 import { until } from "./support/Home.ts"
-import type { Host } from "./support/Host.ts"
+import { type Host, modern } from "./support/Host.ts"
 import * as World from "./support/World.ts"
 
 /** A server whose list has these tools, too. */
@@ -9,7 +9,11 @@ const worldOf = (era: World.Era, ...listed: ReadonlyArray<string>) => {
   const world = World.make(era)
   const { endpoint, name } = world.wants
   const wants = { endpoint: { ...endpoint, ...(listed.length > 0 && { env: { LISTED: listed.join(",") } }) }, name }
-  return { ...world, session: () => world.connect({ wants, use: "once" }) }
+  return {
+    ...world,
+    session: () => world.connect({ wants, use: "once" }),
+    sharing: () => world.connect({ wants, shared: true })
+  }
 }
 
 const client = { name: "test", version: "0.0.0" }
@@ -72,6 +76,24 @@ describe("a call in the words of a command line", () => {
       host.leave()
     }
     assert.deepStrictEqual([count(world.record(), "call echo b"), count(world.record(), "call echo")], [3, 0])
+  })
+
+  it("uses the process that a legacy host shares, and so does a client that can go on in either era: no second one is started to ask", async () => {
+    await using world = worldOf("legacy")
+    const host = await world.sharing()
+    // The process may still be starting.
+    const greeted = host.greet()
+    await until(() => world.starts().length > 0)
+    const caller = await world.session()
+    assert.isDefined((await answerTo(caller, call("echo"))).result)
+    await greeted
+    const looking = await world.sharing()
+    const discover = { jsonrpc: "2.0", id: 1, method: "server/discover", params: { _meta: modern } }
+    assert.strictEqual(JSON.parse(await looking.ask(JSON.stringify(discover))).error.code, -32601)
+    await looking.greet()
+    assert.include(await looking.call("echo", "b"), "\"nonce\":\"b\"")
+    assert.deepStrictEqual([world.starts().length, count(world.record(), "discover")], [1, 0])
+    for (const each of [host, caller, looking]) each.leave()
   })
 
   it("takes the server's questions to its client, and the answers back", async () => {

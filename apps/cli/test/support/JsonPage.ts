@@ -12,7 +12,7 @@ With \`--json\` a command prints its result on stdout as one line of JSON; one t
 added in a minor version, so ignore those that you do not know. Times are milliseconds since 1970, durations milliseconds, sizes bytes.
 
 This page is made from the schemas in \`apps/cli/src/outputs\`, by which a test decodes what each command prints.
-\`UPDATE=1 pnpm vitest run apps/cli/test/outputs.test.ts\` writes it anew.
+\`UPDATE=1 pnpm vitest run apps/cli/test/outputs.test.ts\` updates this page.
 `
 
 export const page = (outputs: ReadonlyArray<JsonOutput>): string => `${[head, ...outputs.map(section)].join("\n")}`

@@ -1,9 +1,8 @@
 /**
  * Watches one open connection: its loss, its silence, its idleness, its age, and the connector's wish to retire it.
  *
- * One fiber waits for `closed`. Silence, idleness and age are deadlines of the pool's sweeper: a sleeping fiber per connection and
- * worry costs a timer and about a kilobyte each, and hundred thousands of connections are meant to be cheap. What runs, runs in the
- * connection's own scope, and its defect is the connection's.
+ * One fiber waits for `closed`. Silence, idleness and age are deadlines of the pool's sweeper, which need no fiber and no timer of their own.
+ * What runs, runs in the connection's own scope, and its defect is the connection's.
  */
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"

@@ -16,7 +16,7 @@ import { HostSession, type Loss, type Opening, type Upstream } from "../HostSess
 import { LegacyHostBridge } from "../LegacyHostBridge.ts"
 import * as ModernHostBridge from "../ModernHostBridge.ts"
 import * as RawMessage from "../RawMessage.ts"
-import type { PooledServer, ServerPool } from "../ServerPool.ts"
+import { type PooledServer, type ServerPool, silence } from "../ServerPool.ts"
 import * as ServerTarget from "../ServerTarget.ts"
 import { borrow, closed, isRefusedByEra, toLoss } from "./borrow.ts"
 import type { CallLog } from "./callLog.ts"
@@ -263,7 +263,12 @@ const hold = (
       Effect.flatMap((server) => attend(server, who, opening, takesQuestions, bridged)),
       Effect.scoped
     )
-  const own = inEra(initialize)
+  // A client that looks for a modern server goes on in the other era: no second process is started only to answer it.
+  const own = Effect.suspend(() =>
+    said === undefined && wanted.isShared && pool.isSharedByLegacy(ServerTarget.make(wanted, undefined))
+      ? Effect.fail(inLegacyEra)
+      : inEra(initialize)
+  )
   const other = initialize === undefined
     ? inEra(ModernHostBridge.initializeFor(said), (server, { greeting }) => {
       if (greeting === undefined) throw new Error("a legacy server has been greeted")
@@ -351,6 +356,13 @@ const allTaken = (
     tenants.map(({ directory, program }) => `${program} in ${directory}`).join(", ")
   }`
 })
+
+/** Its process is shared by hosts of the legacy era. */
+const inLegacyEra: Loss = {
+  reason: "HandshakeFailed",
+  message: "the server is used in the legacy era",
+  refusal: silence
+}
 
 /** Nothing was on the way. */
 const left: Loss = { reason: "ConnectionLost", message: "the process is to end" }

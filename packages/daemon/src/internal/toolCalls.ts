@@ -105,10 +105,12 @@ export const make = (options: ToolCallsOptions): ToolCalls => {
         if (legacy.size >= mostLegacy) legacy.clear()
         legacy.add(modern.process)
       }))
-    return borrow(pool, modern, { program: who.program, isFresh: false }).pipe(
+    const asked = borrow(pool, modern, { program: who.program, isFresh: false }).pipe(
       Effect.timeoutOrElse({ duration: silence, orElse: () => known }),
       Effect.catchIf(isRefusedByEra, () => known)
     )
+    // No second process is started only to learn what a server speaks.
+    return pool.isSharedByLegacy(modern) ? Effect.catchIf(old, isRefusedByEra, () => asked) : asked
   }
 
   /** Undefined: something about them is odd. */
