@@ -65,7 +65,7 @@ const story = (tell: (doing: string) => void) =>
     const clock = yield* Clock.Clock
     const begun = clock.monotonicTimeNanosUnsafe()
     const database = path.join(yield* Scans.temporaryFolder, "scans.db")
-    let server = yield* Scans.start(Scans.tree, database)
+    let server = yield* Scans.start(Scans.smallTree, database)
     const { port } = new URL(server.url)
     // One of each era, and none has a session.
     const mcp = yield* Scans.connect(server.url, "modern")
@@ -82,7 +82,7 @@ const story = (tell: (doing: string) => void) =>
       const percent = (value: number | undefined) => (value === undefined ? "-" : `${value.toFixed(0)} %`).padStart(9)
       return say(`  ${seconds.padStart(6)} s ${percent(seen.at(-1))} ${percent(other.last)}   ${what}`.trimEnd())
     }
-    yield* say("  It reads this repository's node_modules, whose folders differ in size.")
+    yield* say("  It reads the package effect, as it is installed in this repository.")
     yield* say("  A dash: this client has no answer yet, or is not there.")
     yield* say(`  ${"time".padStart(8)} ${"client A".padStart(9)} ${"client B".padStart(9)}`)
     tell("scanning")
@@ -101,13 +101,13 @@ const story = (tell: (doing: string) => void) =>
         else {
           tell("starting the server again")
           yield* server.stop("SIGKILL")
-          server = yield* Scans.start(Scans.tree, database, Number(port))
+          server = yield* Scans.start(Scans.smallTree, database, Number(port))
           tell("scanning")
         }
         turn++
         yield* row(next.what)
       }
-      yield* Effect.sleep("500 millis")
+      yield* Effect.sleep("200 millis")
     }
     const report = yield* Scans.call(mcp, "get_scan_results", { id })
     yield* row("the scan is complete")
