@@ -39,8 +39,8 @@ const settled = Effect.sync(zombies).pipe(
 const program = Effect.gen(function*() {
   yield* Effect.forEach(Array.from({ length: 5 }), () => closed, { discard: true })
   const { orphans } = yield* Capabilities.current
-  console.log(JSON.stringify({ pid: process.pid, orphans, zombies: yield* Effect.map(settled, zombies) }))
-  // Until it is told to end.
+  const left = yield* Effect.map(settled, zombies)
+  // Until it is told to end, which may be once it has spoken.
   yield* Effect.callback<void>((resume) => {
     const alive = setInterval(() => {}, 1000)
     process.once("SIGTERM", () => {
@@ -48,6 +48,7 @@ const program = Effect.gen(function*() {
       process.exitCode = 7
       resume(Effect.void)
     })
+    console.log(JSON.stringify({ pid: process.pid, orphans, zombies: left }))
   })
 })
 
