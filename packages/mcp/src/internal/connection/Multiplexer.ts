@@ -59,7 +59,6 @@ export class Multiplexer implements LinkReceiver, CallOwner {
   /** Put into the `_meta` of every request once the era is modern. */
   #modernMeta: (() => object) | undefined
   #link: Link | undefined
-  #nextId = 1
   #hasComplained = false
   /** The first line that was no message, quoted. */
   firstNoise: string | undefined
@@ -213,7 +212,7 @@ export class Multiplexer implements LinkReceiver, CallOwner {
       const description = `${maxInFlight} calls wait for answers on this connection already`
       return void resume(Effect.fail(new TooBusy({ server, description })))
     }
-    const id = this.#nextId++
+    const id = this.#calls.nextId()
     let text: string
     try {
       text = encode(id, method, params, options, this.#modernMeta?.())
@@ -224,7 +223,7 @@ export class Multiplexer implements LinkReceiver, CallOwner {
       return void resume(Effect.die(error))
     }
     const call = new Call(this, id, method, nameOf(method, params), text, options, resume)
-    this.#calls.set(id, call)
+    this.#calls.add(call)
     try {
       // Otherwise the deadlines begin at hand-off, which is now. A call that waits behind others must not wait for ever.
       if (link.isCongested()) call.onQueued()
