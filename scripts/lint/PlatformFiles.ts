@@ -195,6 +195,11 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
     reason: "a child's environment is chosen from this program's own"
   },
   {
+    file: "packages/process/src/HomeDirectory.ts",
+    allows: ["process"],
+    reason: "the list of users, for programs that are to be quick"
+  },
+  {
     file: "packages/process/src/SupervisedProcess.ts",
     allows: ["process", "io", "timers"],
     reason: "starts and ends processes; one turn of the event loop lets the last output of a dead one arrive"

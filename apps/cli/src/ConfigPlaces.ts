@@ -10,6 +10,7 @@
  * is: it is remembered by path and content, in the folder of the user's state.
  */
 import { stateOf } from "@holdfast/daemon/DaemonPlace"
+import * as HomeDirectory from "@holdfast/process/HomeDirectory"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import process from "node:process"
@@ -81,7 +82,7 @@ export const usersFile = (environment: Readonly<Record<string, string | undefine
   // The specification says to ignore others.
   const folder = path.isAbsolute(said)
     ? said
-    : path.join(environment["HOME"] || process.getBuiltinModule("node:os").homedir(), ".config")
+    : path.join(HomeDirectory.of(environment), ".config")
   return path.join(folder, "holdfast", "mcp.json")
 }
 

@@ -20,6 +20,7 @@
  * console.log(CatalogueFiles.isKnown({ wants }) ? "its lists can be told before it runs" : "it is started first")
  * ```
  */
+import * as HomeDirectory from "@holdfast/process/HomeDirectory"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import process from "node:process"
@@ -173,7 +174,7 @@ const directoryOf = (environment: Readonly<Record<string, string | undefined>>):
   const stated = environment["XDG_STATE_HOME"] ?? ""
   const state = path.isAbsolute(stated)
     ? stated
-    : path.join(environment["HOME"] || process.getBuiltinModule("node:os").homedir(), ".local", "state")
+    : path.join(HomeDirectory.of(environment), ".local", "state")
   return path.join(state, "holdfast", "catalogue")
 }
 

@@ -19,6 +19,7 @@
  * console.log(`socket ${socket}, log ${log}`)
  * ```
  */
+import * as HomeDirectory from "@holdfast/process/HomeDirectory"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import process from "node:process"
@@ -143,9 +144,7 @@ const directoryOf = (environment: NonNullable<PlaceOptions["environment"]>, user
 export const stateOf = (environment: NonNullable<PlaceOptions["environment"]>): string => {
   const stated = environment["XDG_STATE_HOME"] ?? ""
   if (path.isAbsolute(stated)) return path.join(stated, "holdfast")
-  // Few need it, and most programs that ask are to be quick.
-  const home = environment["HOME"] || process.getBuiltinModule("node:os").homedir()
-  return path.join(home, ".local", "state", "holdfast")
+  return path.join(HomeDirectory.of(environment), ".local", "state", "holdfast")
 }
 
 /** The same for every program of the user, whatever `TMPDIR` says. */
@@ -166,7 +165,7 @@ export const secure = (directory: string, user: number): void => {
     if (above.uid !== user && (above.mode & 0o1000) === 0) {
       throw refusal(
         directory,
-        `would be in a folder of another user (with sudo HOME may still be that of the caller)`
+        `would be in a folder of another user (with sudo HOME may still be that of the caller); set HOME or XDG_STATE_HOME to a folder of this user`
       )
     }
     attempt(directory, () => {

@@ -33,6 +33,7 @@
  * ```
  */
 import { PoolPolicy } from "@holdfast/core"
+import * as HomeDirectory from "@holdfast/process/HomeDirectory"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
@@ -46,7 +47,7 @@ import { faultOfRevision } from "./internal/config/holdfastOptions.ts"
 import { decodeEntry, type Entry, switchedOff } from "./internal/config/serverEntry.ts"
 import { type CallDeadlines, callDeadlines, policyInput } from "./internal/config/serverPolicy.ts"
 import type { Era } from "./internal/connection/contract.ts"
-import { environment, homeDirectory, readBytes, workingDirectory } from "./internal/nodePlatform.ts"
+import { environment, readBytes, workingDirectory } from "./internal/nodePlatform.ts"
 import { ConfigInvalid, McpRuntimeError } from "./McpRuntimeError.ts"
 
 export type { HostSharing } from "./internal/config/serverEntry.ts"
@@ -212,7 +213,7 @@ const sourcesOf = Effect.fnUntraced(function*(document: unknown, origin: Origin,
     environment: variables,
     inputs: new Map(answers),
     asked: Dialects.inputsOf(document),
-    home: variables["HOME"] || variables["USERPROFILE"] || (yield* homeDirectory),
+    home: HomeDirectory.of(variables),
     folder: path.resolve(origin.directory ?? (yield* workingDirectory)),
     instance: origin.instance ?? "1",
     readsDollar: dialect.readsDollar === true,

@@ -10,8 +10,8 @@
  * - Encoding and byte order mark stay.
  */
 import { stateOf } from "@holdfast/daemon/DaemonPlace"
+import * as HomeDirectory from "@holdfast/process/HomeDirectory"
 import * as fs from "node:fs"
-import * as os from "node:os"
 import * as path from "node:path"
 import process from "node:process"
 import { getSystemErrorMessage } from "node:util"
@@ -199,7 +199,7 @@ export interface UserPlace {
 }
 
 export const userPlace = (): UserPlace => ({
-  home: process.env["HOME"] || os.homedir(),
+  home: HomeDirectory.of(process.env),
   platform: process.platform,
   environment: process.env
 })

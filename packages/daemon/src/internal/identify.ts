@@ -5,6 +5,7 @@
  * A file counts by its length and its time of change: a program that was built again is another one.
  */
 import * as ChildEnvironment from "@holdfast/process/ChildEnvironment"
+import * as HomeDirectory from "@holdfast/process/HomeDirectory"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import type * as Hello from "../Hello.ts"
@@ -110,8 +111,7 @@ const packageOfRunner = (args: ReadonlyArray<string>, cwd: string, environment: 
     if (found !== undefined) return found
     if (folder === path.dirname(folder)) break
   }
-  const home = environment["HOME"] || process.getBuiltinModule("node:os").homedir()
-  const cache = environment["npm_config_cache"] || path.join(home, ".npm")
+  const cache = environment["npm_config_cache"] || path.join(HomeDirectory.of(environment), ".npm")
   // As npm names the folder of one package.
   const { createHash } = process.getBuiltinModule("node:crypto")
   const digest = createHash("sha512").update(spec).digest("hex").slice(0, 16)

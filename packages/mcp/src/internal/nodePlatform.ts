@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import { Buffer } from "node:buffer"
 import { createReadStream } from "node:fs"
 import * as fs from "node:fs/promises"
-import { availableParallelism, homedir } from "node:os"
+import { availableParallelism } from "node:os"
 import { parseEnv } from "node:util"
 import { isNativeError } from "node:util/types"
 
@@ -47,9 +47,6 @@ export const isFolder = (path: string): Effect.Effect<boolean> =>
     Effect.map(Effect.tryPromise(() => fs.stat(path)), (found) => found.isDirectory()),
     () => false
   )
-
-/** The user's home directory. */
-export const homeDirectory: Effect.Effect<string> = Effect.sync(homedir)
 
 /** The whole file as UTF-8 text. */
 export const readTextFile = (path: string): Effect.Effect<string, FileUnreadable> =>
