@@ -18,8 +18,6 @@ export interface ImportDirection {
   readonly tests: ReadonlyArray<string>
   /** Entries of their own with more rights than the rest: path prefix within the folder, and what it may import too. */
   readonly entries?: Readonly<Record<string, ReadonlyArray<string>>>
-  /** Cycles of type-only imports are still found between its files. Default: false, and the check fails on them. */
-  readonly typesPointBack?: boolean
 }
 
 const testkit = ["packages/testkit"]
@@ -64,7 +62,6 @@ export const importDirections: ReadonlyArray<ImportDirection> = [
     folder: "packages/daemon",
     name: "@holdfast/daemon",
     sources: ["packages/core", "packages/mcp", "packages/process", "packages/protocol", "packages/server"],
-    typesPointBack: true,
     tests: testkit
   },
   { folder: "packages/testkit", name: "@holdfast/testkit", sources: ["packages/core"], tests: [] },

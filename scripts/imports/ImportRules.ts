@@ -8,7 +8,7 @@
  *    A name that begins with # is what the `imports` of the own `package.json` make of it.
  * 4. The MCP SDK only in `src/internal/sdk/` of a package, tests excepted: its v1 line ends one day.
  * 5. No cycle of imports between files, type-only ones included: what two files take from each other is a contract, and
- *    has a file of its own. Folders with `typesPointBack` are not there yet: their type-only imports do not count.
+ *    has a file of its own.
  *
  * Offsets and paths are those of the disk: the caller gives the root, nothing else is assumed.
  */
@@ -48,7 +48,6 @@ export const checkImports = (root: string, directions: ReadonlyArray<ImportDirec
     if (!Fs.existsSync(folder)) continue
     const manifest = readManifest(root, direction)
     const graph = new Map<string, ReadonlyArray<string>>()
-    const graphAtRunTime = new Map<string, ReadonlyArray<string>>()
     // A folder of the map within another has its own rules.
     const others = directions.filter((other) => other.folder.startsWith(`${direction.folder}/`))
       .map((other) => Path.join(root, other.folder) + Path.sep)
@@ -57,7 +56,6 @@ export const checkImports = (root: string, directions: ReadonlyArray<ImportDirec
       files++
       const within = Path.relative(folder, file).split(Path.sep).join("/")
       const targets: Array<string> = []
-      const targetsAtRunTime: Array<string> = []
       for (const item of importsOf(file, Fs.readFileSync(file, "utf8"))) {
         imports++
         const place = `${direction.folder}/${within}:${item.line}`
@@ -65,19 +63,12 @@ export const checkImports = (root: string, directions: ReadonlyArray<ImportDirec
           violations.push({ place, message })
         }
         if (item.specifier.startsWith(".")) {
-          const target = Path.resolve(Path.dirname(file), item.specifier)
-          targets.push(target)
-          if (!item.typeOnly) targetsAtRunTime.push(target)
+          targets.push(Path.resolve(Path.dirname(file), item.specifier))
         }
       }
       graph.set(file, [...new Set(targets)])
-      graphAtRunTime.set(file, [...new Set(targetsAtRunTime)])
     }
-    const cycles = cyclesOf(graph)
-    if (direction.typesPointBack === true && cycles.length === 0) {
-      violations.push({ place: direction.folder, message: "has no cycle any more: take typesPointBack from its line" })
-    }
-    for (const cycle of direction.typesPointBack === true ? cyclesOf(graphAtRunTime) : cycles) {
+    for (const cycle of cyclesOf(graph)) {
       const names = cycle.map((file) => Path.relative(folder, file).split(Path.sep).join("/"))
       violations.push({
         place: `${direction.folder}/${names[0]}`,

@@ -7,8 +7,6 @@ import * as Oxc from "oxc-parser"
 export interface ModuleImport {
   readonly specifier: string
   readonly line: number
-  /** Erased at run time: it can not be part of a cycle that hurts. */
-  readonly typeOnly: boolean
 }
 
 /** The imports of a file in the order of their lines. Fails with the parser's message when the file is not TypeScript. */
@@ -16,26 +14,19 @@ export const importsOf = (path: string, text: string): ReadonlyArray<ModuleImpor
   const { errors, module, program } = Oxc.parseSync(path, text, { sourceType: "module" })
   if (errors.length > 0) throw new Error(`${path}: ${errors.map((error) => error.message).join("; ")}`)
   const found: Array<ModuleImport> = []
-  const add = (specifier: string, start: number, typeOnly: boolean) =>
-    found.push({ specifier, line: lineOf(text, start), typeOnly })
-  for (const statement of module.staticImports) {
-    const { entries, moduleRequest, start } = statement
-    add(moduleRequest.value, start, entries.length > 0 && entries.every((entry) => entry.isType))
-  }
-  for (const statement of module.staticExports) {
-    const requests = statement.entries.filter((entry) => entry.moduleRequest !== null)
-    const request = requests[0]?.moduleRequest
-    if (request !== undefined && request !== null) {
-      add(request.value, statement.start, requests.every((entry) => entry.isType))
-    }
+  const add = (specifier: string, start: number) => found.push({ specifier, line: lineOf(text, start) })
+  for (const { moduleRequest, start } of module.staticImports) add(moduleRequest.value, start)
+  for (const { entries, start } of module.staticExports) {
+    const from = entries.find(({ moduleRequest }) => moduleRequest !== null)?.moduleRequest
+    if (from !== undefined && from !== null) add(from.value, start)
   }
   new Oxc.Visitor({
     ImportExpression: (node) => {
       if (node.source.type === "Literal" && typeof node.source.value === "string") {
-        add(node.source.value, node.start, false)
+        add(node.source.value, node.start)
       }
     },
-    TSImportType: (node) => add(node.source.value, node.start, true)
+    TSImportType: (node) => add(node.source.value, node.start)
   }).visit(program)
   return found.toSorted((left, right) => left.line - right.line)
 }

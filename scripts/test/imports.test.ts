@@ -5,12 +5,10 @@ import * as Path from "node:path"
 import { type ImportDirection, importDirections } from "../imports/ImportDirections.ts"
 import { checkImports } from "../imports/ImportRules.ts"
 
-const realMap = importDirections.map((direction) => ({ ...direction, typesPointBack: false }))
-
 /** Checks a workspace made of exactly these files, against the real map unless told otherwise. */
 const check = (
   files: Readonly<Record<string, string>>,
-  directions: ReadonlyArray<ImportDirection> = realMap
+  directions: ReadonlyArray<ImportDirection> = importDirections
 ): ReadonlyArray<string> => {
   const root = Fs.mkdtempSync(Path.join(Os.tmpdir(), "imports-"))
   try {
@@ -181,20 +179,6 @@ describe("import cycles", () => {
         "packages/core/src/A.ts": "import { b } from \"./B.ts\"\n",
         "packages/core/src/B.ts": "import type { A } from \"./A.ts\"\nimport { type C } from \"./A.ts\"\n"
       }),
-      ["packages/core/src/A.ts import cycle: src/A.ts → src/B.ts → src/A.ts"]
-    )
-  })
-
-  it("of types pass in a folder that is said to have them, until it has none", () => {
-    const directions = [{ folder: "packages/core", sources: [], tests: [], typesPointBack: true }]
-    const back = "import type { A } from \"./A.ts\"\n"
-    const files = { "packages/core/src/A.ts": "import { b } from \"./B.ts\"\n" }
-    assert.deepStrictEqual(check({ ...files, "packages/core/src/B.ts": back }, directions), [])
-    assert.deepStrictEqual(check({ ...files, "packages/core/src/B.ts": "export const b = 1\n" }, directions), [
-      "packages/core has no cycle any more: take typesPointBack from its line"
-    ])
-    assert.deepStrictEqual(
-      check({ ...files, "packages/core/src/B.ts": back.replace("type ", "") }, directions),
       ["packages/core/src/A.ts import cycle: src/A.ts → src/B.ts → src/A.ts"]
     )
   })

@@ -13,7 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type { Loss } from "./HostSession.ts"
 import { Turns } from "./internal/Turns.ts"
-import type { PooledServer } from "./ServerPool.ts"
+import type { PooledServer } from "./PooledServer.ts"
 import type { ServerTarget } from "./ServerTarget.ts"
 
 /** How much the daemon may hold. A session that would go beyond is refused with `TooBusy`. */

@@ -8,10 +8,10 @@
  *   refused is remembered.
  * - When the Scope closes every process has ended.
  */
-import { ConnectionPool, type Connector, type PoolError } from "@holdfast/core"
+import { ConnectionPool, type PoolError } from "@holdfast/core"
 import type { KeySnapshot } from "@holdfast/core/PoolSnapshot"
 import type { LinkClosed } from "@holdfast/mcp/Link"
-import { ConnectionLost, type ProcessEnd, ServerExited } from "@holdfast/mcp/McpRuntimeError"
+import { ConnectionLost, ServerExited } from "@holdfast/mcp/McpRuntimeError"
 import type { ProcessError } from "@holdfast/process/ProcessError"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
@@ -27,49 +27,11 @@ import { differences } from "./internal/differences.ts"
 import * as Instances from "./internal/Instances.ts"
 import type { Journal } from "./internal/Journal.ts"
 import * as ServerProcess from "./internal/ServerProcess.ts"
+import type { PooledServer, ServerFailure } from "./PooledServer.ts"
 import * as RawMessage from "./RawMessage.ts"
 import { ServerMux } from "./ServerMux.ts"
 import type { ServerTarget } from "./ServerTarget.ts"
 import type { ServerCommand } from "./SharedServers.ts"
-
-/** Why a process cannot be had, or was lost. */
-export interface ServerFailure extends Loss {
-  /** How its process ended, if that is why. */
-  readonly end?: ProcessEnd | undefined
-  readonly treatment: Connector.Classification
-}
-
-/** A process that has been greeted. */
-export interface PooledServer {
-  readonly target: ServerTarget
-  readonly pid: number
-  /** Its answer to `initialize`; undefined in the modern era. */
-  readonly greeting: RawMessage.RawMessage | undefined
-  readonly mux: ServerMux
-  /** Undefined while it lives. */
-  readonly lost: () => ServerFailure | undefined
-  /** Told at once when it is lost. */
-  readonly losses: Set<(loss: Loss) => void>
-  readonly closed: Effect.Effect<ServerFailure>
-  /** The sessions that have it. */
-  readonly holders: ReadonlySet<SessionStatus>
-  /** Counts the session among the holders. It is then not idle. */
-  readonly hold: (session: SessionStatus) => void
-  /** Takes the session out of the holders. The last one to leave sets `idleSince`. */
-  readonly leave: (session: SessionStatus) => void
-  /** Since when it has no session, or is there. Milliseconds since 1970. */
-  readonly idleSince: () => number
-  /** Milliseconds since 1970. */
-  readonly startedAt: number
-  /** No other session is to be given it. */
-  readonly retire: () => void
-  /** True once it is given to no other session: see `retire`. */
-  readonly isRetired: () => boolean
-  /** Told at once when it is retired. */
-  readonly retirements: Set<() => void>
-  /** Ends it, lent or not, and returns when it has ended. */
-  readonly end: Effect.Effect<void>
-}
 
 /** The processes of one daemon, lent to sessions. */
 export interface ServerPool {

@@ -5,7 +5,7 @@ import * as Fiber from "effect/Fiber"
 import { TestClock } from "effect/testing"
 import * as Admission from "../src/Admission.ts"
 import { limitsOf } from "../src/internal/limitsOf.ts"
-import type { PooledServer } from "../src/ServerPool.ts"
+import type { PooledServer } from "../src/PooledServer.ts"
 import type { ServerTarget } from "../src/ServerTarget.ts"
 
 const usual: Admission.Limits = { processes: 4, perProgram: 3, starts: 2, memoryReserve: 100 }

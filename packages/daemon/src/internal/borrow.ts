@@ -8,7 +8,8 @@ import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import { isOfEra } from "../Catalogue.ts"
 import type { Loss } from "../HostSession.ts"
-import type { PooledServer, ServerFailure, ServerPool } from "../ServerPool.ts"
+import type { PooledServer, ServerFailure } from "../PooledServer.ts"
+import type { ServerPool } from "../ServerPool.ts"
 import type * as ServerTarget from "../ServerTarget.ts"
 
 /** Why a process cannot be had. */
