@@ -43,10 +43,39 @@ export const make = (extra: Readonly<Record<string, string>> = {}): Home => {
     starts: () => pids().length,
     daemonPid: () => pids().at(-1) ?? 0,
     async [Symbol.asyncDispose]() {
-      for (const pid of pids()) if (isAlive(pid)) process.kill(pid, "SIGTERM")
-      await until(() => pids().every((pid) => !isAlive(pid)))
+      const told = new Set<number>()
+      // A shim that is about to end may have lost its daemon before, and started the next one.
+      await until(() => {
+        const left = processesOf(directory)
+        const daemons = left.filter(({ command }) => command.includes("daemon/src/main")).map(({ pid }) => pid)
+        for (const pid of [...daemons, ...pids().filter(isAlive)]) {
+          if (!told.has(pid)) tell(pid, "SIGTERM")
+          told.add(pid)
+        }
+        return left.length === 0 && pids().every((pid) => !isAlive(pid))
+      })
       fs.rmSync(directory, { recursive: true, force: true })
     }
+  }
+}
+
+/** Processes that have the state directory in their environment. */
+const processesOf = (directory: string): ReadonlyArray<{ readonly pid: number; readonly command: string }> =>
+  fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map(Number).filter(isAlive).flatMap((pid) => {
+    try {
+      const isOurs = fs.readFileSync(`/proc/${pid}/environ`, "latin1").includes(`XDG_STATE_HOME=${directory}\0`)
+      return isOurs ? [{ pid, command: fs.readFileSync(`/proc/${pid}/cmdline`, "latin1") }] : []
+    } catch {
+      // It has ended in between, or belongs to another user.
+      return []
+    }
+  })
+
+const tell = (pid: number, signal: NodeJS.Signals): void => {
+  try {
+    process.kill(pid, signal)
+  } catch {
+    // It has ended in between.
   }
 }
 
