@@ -177,13 +177,18 @@ export class Machine<K, C, E> {
     return this.options.deadlines.arm(millis, () => this.event(entry, connection, onExpire))
   }
 
-  /** A move that a caller asked for. */
-  private move<A>(make: () => A): A {
+  /** A move that a caller asked for. The answer it may bring is its own. */
+  private move(make: () => void): void {
     try {
-      return make()
+      make()
     } finally {
       this.outbox.send()
     }
+  }
+
+  /** A move in one caller's turn that answers others. */
+  private handOff(make: () => void): void {
+    this.move(() => this.outbox.handOff(make))
   }
 
   /** What the connector says of an error, asked once. */
@@ -340,7 +345,7 @@ export class Machine<K, C, E> {
     }
     // The caller asked for a connection of its own: when it goes on, the connection is gone.
     const isOwn = !entry.policy.reuse && Capacity.isOpen(connection)
-    this.move(() => this.returned(connection))
+    this.handOff(() => this.returned(connection))
     return isOwn
       ? Effect.asVoid(Effect.timeoutOption(connection.gone.await, Duration.millis(entry.policy.closeTimeout)))
       : undefined
@@ -623,7 +628,7 @@ export class Machine<K, C, E> {
         entry.slots.push(slot)
         const successor = this.dial(entry, slot)
         connection.successor = successor
-        const retire = Effect.sync(() => this.move(() => this.retire(successor, "invalidated")))
+        const retire = Effect.sync(() => this.handOff(() => this.retire(successor, "invalidated")))
         successor.onSettled = (value) => resume(Effect.succeed(value === undefined ? undefined : { value, retire }))
       })
     )
@@ -947,7 +952,7 @@ export class Machine<K, C, E> {
       this.asked(entry)
       this.pump(entry)
     })
-    return () => this.move(() => this.cool(entry))
+    return () => this.handOff(() => this.cool(entry))
   }
 
   private cool(entry: Entry<K, C, E>): void {
@@ -967,7 +972,7 @@ export class Machine<K, C, E> {
 
   invalidate(key: K): void {
     const entry = this.entries.get(this.options.connector.fingerprint(key))
-    if (entry !== undefined) this.move(() => this.retireAll(entry))
+    if (entry !== undefined) this.handOff(() => this.retireAll(entry))
   }
 
   private retireAll(entry: Entry<K, C, E>): void {
@@ -980,13 +985,13 @@ export class Machine<K, C, E> {
     const entry = this.entries.get(this.options.connector.fingerprint(key))
     if (entry === undefined) return
     entry.idleTimeout = 0
-    this.move(() => this.retireAll(entry))
+    this.handOff(() => this.retireAll(entry))
   }
 
   reset(key: K): void {
     const entry = this.entries.get(this.options.connector.fingerprint(key))
     if (entry === undefined) return
-    this.move(() => {
+    this.handOff(() => {
       entry.penalties.reset()
       this.clearPenalties(entry)
       this.pump(entry)
@@ -999,12 +1004,12 @@ export class Machine<K, C, E> {
     Effect.suspend(() => {
       if (this.state === "Open") {
         this.drainGrace = timeout
-        this.move(() => this.beginDrain())
+        this.handOff(() => this.beginDrain())
       }
       const { closeTimeout, drainTimeout } = this.options.policy
       return this.quiet.await.pipe(
         Effect.timeoutOption(Duration.millis(timeout ?? drainTimeout)),
-        Effect.andThen(Effect.sync(() => this.move(() => this.closeAll()))),
+        Effect.andThen(Effect.sync(() => this.handOff(() => this.closeAll()))),
         Effect.andThen(Effect.timeoutOption(this.quiet.await, Duration.millis(closeTimeout))),
         Effect.andThen(Effect.sync(() => {
           this.state = "Closed"
@@ -1014,7 +1019,7 @@ export class Machine<K, C, E> {
 
   /** Refuses new leases, and closes what is not to be waited for at the end of the Scope. */
   readonly endScope: Effect.Effect<void> = Effect.sync(() =>
-    this.move(() => {
+    this.handOff(() => {
       if (this.state === "Open") this.beginDrain()
       for (const connection of [...this.draining]) {
         if (!connection.entry.policy.drainOnClose) this.close(connection, "drain")
