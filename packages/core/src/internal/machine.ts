@@ -219,7 +219,7 @@ export class Machine<K, C, E> {
   }
 
   /** The surroundings of a key's schedules: the pool's context, with random numbers that do not break. */
-  private worldOf(label: string): PauseWorld {
+  private readonly worldOf = (label: string): PauseWorld => {
     const random = { ...this.random, nextDoubleUnsafe: () => this.chance(label) }
     const context = Context.add(this.options.context, Random.Random, random)
     const clock = Context.get(context, Clock.Clock)
@@ -344,11 +344,10 @@ export class Machine<K, C, E> {
       return undefined
     }
     // The caller asked for a connection of its own: when it goes on, the connection is gone.
-    const isOwn = !entry.policy.reuse && Capacity.isOpen(connection)
+    const gone = entry.policy.reuse || !Capacity.isOpen(connection) ? undefined : Latch.makeUnsafe(false)
+    connection.gone = gone
     this.handOff(() => this.returned(connection))
-    return isOwn
-      ? Effect.asVoid(Effect.timeoutOption(connection.gone.await, Duration.millis(entry.policy.closeTimeout)))
-      : undefined
+    return gone && Effect.asVoid(Effect.timeoutOption(gone.await, Duration.millis(entry.policy.closeTimeout)))
   }
 
   /** To those who wait, or to its end. */
@@ -446,7 +445,7 @@ export class Machine<K, C, E> {
         label,
         policy,
         isExclusiveResource: connector.exclusiveResource?.(key) ?? false,
-        penalties: new Penalties(label, policy, () => this.worldOf(label))
+        penalties: new Penalties(label, policy, this.worldOf)
       })
       this.entries.set(fingerprint, entry)
     }
@@ -589,6 +588,8 @@ export class Machine<K, C, E> {
 
   private opened(connection: Connection<K, C, E>, dialled: Dialled<C, E>): void {
     const { entry, slot } = connection
+    // Read first: it is a stranger's object, and may throw.
+    const { closed, retired } = dialled
     const monitor = new Monitor(this.host, connection, dialled)
     connection.connectDeadline?.cancel()
     connection.monitor = monitor
@@ -605,7 +606,7 @@ export class Machine<K, C, E> {
     monitor.watchLifetime()
     const next = (what: string, handle: () => void) =>
       this.outbox.put(entry.label, what, () => this.event(entry, connection, handle))
-    next("a connection could not be watched", () => monitor.start())
+    next("a connection could not be watched", () => monitor.start(closed, retired))
     this.settled(connection, dialled.value)
     next("a connection could not be leased", () => {
       if (!Capacity.isOpen(connection)) return
@@ -897,7 +898,8 @@ export class Machine<K, C, E> {
     slot.lingering--
     if (connection.isAbandoned) slot.abandoned--
     this.madeRoom(connection)
-    this.outbox.put(entry.label, "a caller threw when its connection was gone", () => connection.gone.openUnsafe())
+    const { gone } = connection
+    if (gone) this.outbox.put(entry.label, "a caller threw when its connection was gone", () => gone.openUnsafe())
     if (this.connections === 0) {
       this.outbox.put(entry.label, "the end of a drain threw", () => {
         if (this.connections === 0) this.quiet.openUnsafe()

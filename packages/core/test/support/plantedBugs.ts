@@ -58,10 +58,9 @@ interface KeepaliveLike {
   deadline: unknown
   fiber: unknown
   readonly fail: (error: Option.Option<never>) => void
-  readonly options: {
-    readonly arm: (millis: number, onExpire: () => void) => unknown
-    readonly onDead: (millis: number, error: Option.Option<never>) => void
-  }
+  readonly convict: (error: Option.Option<never>) => void
+  readonly connection: unknown
+  readonly host: { readonly arm: (connection: unknown, millis: number, onExpire: () => void) => unknown }
 }
 
 interface ConnectionLike {
@@ -398,7 +397,7 @@ export const plantedBugs: ReadonlyArray<PlantedBug> = [
     name: "a probe that convicts while this program's own loop stalled",
     plant: replaceKeepalive("expectWithin", () =>
       function(this: KeepaliveLike, millis: number) {
-        this.deadline = this.options.arm(millis, () => {
+        this.deadline = this.host.arm(this.connection, millis, () => {
           this.fiber = undefined
           this.fail(Option.none())
         })
@@ -408,7 +407,7 @@ export const plantedBugs: ReadonlyArray<PlantedBug> = [
     name: "a probe that convicts a busy connection",
     plant: replaceKeepalive("fail", () =>
       function(this: KeepaliveLike) {
-        this.options.onDead(0, Option.none())
+        this.convict(Option.none())
       })
   }
 ]
