@@ -186,7 +186,11 @@ export class Machine<K, C, E> {
 
   /** A move in one caller's turn that answers others. */
   private handOff(make: () => void): void {
-    this.move(() => this.outbox.handOff(make))
+    try {
+      this.outbox.handOff(make)
+    } finally {
+      this.outbox.send()
+    }
   }
 
   // ---------------------------------------------------------------------------------------------
