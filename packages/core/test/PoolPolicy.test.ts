@@ -68,6 +68,8 @@ const limits: ReadonlyArray<readonly [path: string, least: number, below: number
   ["quarantine.max", 0.5, 0, aPause]
 ]
 
+const limitOf = (path: string): string => limits.find(([option]) => option === path)?.[3] ?? ""
+
 describe("a policy", () => {
   it.effect("has the defaults that the documents name", () =>
     Effect.gen(function*() {
@@ -127,7 +129,18 @@ describe("a policy", () => {
         [{ backoff: { initial: 5, max: 4 } }, "backoff.max must be at least backoff.initial (5 ms), got 4 ms"],
         [{ quarantine: { initial: 5, max: 4 } }, "quarantine.max must be at least quarantine.initial (5 ms), got 4 ms"],
         [{ backoff: { jitter: 1 } }, "backoff.jitter must be at least 0 and below 1, got 1"],
-        [{ idleTimeout: Number.NaN }, "idleTimeout must be a duration, got NaN"]
+        [
+          { idleTimeout: Number.NaN },
+          "idleTimeout must be a duration such as \"20 seconds\", a number of milliseconds, or \"Infinity\", got NaN"
+        ],
+        // The first pause alone was raised beyond the default of the longest.
+        [
+          { backoff: { initial: "1 minute" } },
+          "backoff.max must be at least backoff.initial (60000 ms), got 30000 ms"
+        ],
+        [JSON.parse("{\"sharing\":\"sometimes\"}"), "sharing must be \"shared\" | \"exclusive\", got sometimes"],
+        [JSON.parse("{\"reuse\":\"no\"}"), "reuse must be boolean, got no"],
+        [JSON.parse("{\"reconnect\":\"never\"}"), "reconnect must be a Schedule, got never"]
       ]
       for (const [input, message] of contradictions) {
         assert.strictEqual((yield* Effect.flip(PoolPolicy.make(input))).message, `pool policy: ${message}`)
@@ -143,6 +156,9 @@ describe("a policy", () => {
   it.effect("that was changed is refused at the same limits, where zero makes no sense; a duration may be zero", () =>
     Effect.gen(function*() {
       const policy = yield* PoolPolicy.make()
+      const isTime = (path: string): boolean =>
+        !["an integer", "at least"].some((word) => limitOf(path).startsWith(word))
+      const shown = (path: string, value: number): string => isTime(path) ? `${value} ms` : String(value)
       const zeroIsFine = ["connectTimeout", "acquireTimeout", "idleTimeout", "restartIntensity.window", "closeTimeout"]
       for (const [path, least, below, expected] of limits) {
         // These two are read when the pool is made, and not again.
@@ -156,8 +172,8 @@ describe("a policy", () => {
         const problem = PoolPolicy.problemOf(changed(below))
         if (zeroIsFine.includes(path)) {
           assert.isUndefined(problem, `${path} ${below}`)
-          assert.deepInclude(PoolPolicy.problemOf(changed(-1)), { option: path, expected: aWait, actual: "-1" })
-        } else assert.deepInclude(problem, { option: path, expected, actual: String(below) })
+          assert.deepInclude(PoolPolicy.problemOf(changed(-1)), { option: path, expected: aWait, actual: "-1 ms" })
+        } else assert.deepInclude(problem, { option: path, expected, actual: shown(path, below) })
       }
       assert.include(PoolPolicy.problemOf({ ...policy, backoff: { ...policy.backoff, jitter: 1 } }), { actual: "1" })
       assert.include(PoolPolicy.problemOf({ ...policy, maxInFlight: 1.5 }), { option: "maxInFlight", actual: "1.5" })

@@ -285,6 +285,15 @@ describe("McpConfig", () => {
           "mcpServers.fs.holdfast.sharing: expected \"shared\" | \"exclusive\", got \"sometimes\""
         ],
         [
+          { command: "x", holdfast: { reuse: "no" } },
+          "mcpServers.fs.holdfast.reuse: expected boolean, got \"no\""
+        ],
+        [
+          { command: "x", holdfast: { minUptime: { secnds: 7 } } },
+          "mcpServers.fs.holdfast.minUptime: expected a duration such as \"20 seconds\", a number of milliseconds, " +
+          "or \"Infinity\", got an object"
+        ],
+        [
           { command: "x", holdfast: { maxWaiters: 0 } },
           "mcpServers.fs.holdfast.maxWaiters: expected an integer of at least 1, got 0"
         ]

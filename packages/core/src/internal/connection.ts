@@ -3,7 +3,7 @@
  */
 import type * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
-import * as Latch from "effect/Latch"
+import type * as Latch from "effect/Latch"
 import * as Scope from "effect/Scope"
 import type { AnySpan } from "effect/Tracer"
 import * as ConnectionState from "../ConnectionState.ts"
@@ -104,8 +104,8 @@ export class Connection<K, C, E> implements Standing {
   /** The connection's own fibers: its dial, its monitor, its probes. */
   readonly fibers: Scope.Closeable
   readonly openedAt: number
-  /** Opens when the last finalizer has run. */
-  readonly gone: Latch.Latch = Latch.makeUnsafe(false)
+  /** Opens when the last finalizer has run, for the caller that waits for it. */
+  gone: Latch.Latch | undefined = undefined
   state: ConnectionState.ConnectionState = ConnectionState.opening
   since: number
   dialled: Dialled<C, E> | undefined = undefined

@@ -10,7 +10,7 @@ export const inspect = <K, C, E>(machine: Machine<K, C, E>): PoolSnapshot => {
   const now = machine.now()
   let leases = 0
   let waiting = 0
-  const keys = Array.from(machine.entries.values(), (entry) => {
+  const keys = Array.from(machine.keys.entries.values(), (entry) => {
     waiting += entry.waiters.size
     const [oldest] = entry.waiters
     return {
@@ -43,5 +43,5 @@ export const inspect = <K, C, E>(machine: Machine<K, C, E>): PoolSnapshot => {
   })
   for (const key of keys) for (const slot of key.slots) leases += slot.connection?.leases ?? 0
   for (const connection of machine.draining) leases += connection.leases
-  return { state: machine.state, connections: machine.connections, leases, waiting, keys }
+  return { state: machine.state, connections: machine.room.taken, leases, waiting, keys }
 }

@@ -12,32 +12,29 @@
  * Gotchas: everything it does it does within `event`, the boundary of its owner: `received` and `inFlight` may throw.
  */
 import * as Cause from "effect/Cause"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type { Dialled } from "../Connector.ts"
 import type { Deadline } from "../Deadlines.ts"
+import type { Connection } from "./connection.ts"
+import type { Failure } from "./failure.ts"
 
-export interface KeepaliveOptions<E> {
-  readonly dialled: Pick<Dialled<unknown, E>, "inFlight" | "received">
-  readonly probe: Effect.Effect<void, E>
-  readonly interval: number
-  readonly timeout: number
-  readonly failures: number
+/** The machine, as keepalives need it: one for all connections, because those are many. */
+export interface KeepaliveHost<K, C, E> {
   readonly now: () => number
   /** Arms a deadline whose handler runs within `event`. */
-  readonly arm: (millis: number, onExpire: () => void) => Deadline
-  readonly event: (handle: () => void) => void
-  readonly fork: <A, X>(effect: Effect.Effect<A, X>) => Fiber.Fiber<A, X>
-  /** A caller holds the connection, or wants it warm. */
-  readonly isWanted: () => boolean
-  readonly leases: () => number
-  readonly onHealth: (health: "healthy" | "suspect") => void
-  /** A probe ended neither well nor with an error of the connector's. */
-  readonly onDefect: (cause: Cause.Cause<unknown>) => void
-  /** Convicted: no sign of life for so many milliseconds. */
-  readonly onDead: (silentMillis: number, error: Option.Option<E>) => void
+  readonly arm: (connection: Connection<K, C, E>, millis: number, onExpire: () => void) => Deadline
+  /** The boundary of an event: what throws behind it ends the connection. */
+  readonly event: (connection: Connection<K, C, E>, handle: () => void) => void
+  /** Runs a fiber in the connection's scope. */
+  readonly fork: <A, X>(connection: Connection<K, C, E>, effect: Effect.Effect<A, X>) => Fiber.Fiber<A, X>
+  readonly failed: (connection: Connection<K, C, E>, error: E) => Failure<E>
+  /** A fiber of the connector's ended with no error of the connector's. */
+  readonly died: (connection: Connection<K, C, E>, what: string, cause: Cause.Cause<unknown>) => Failure<E>
+  readonly onHealth: (connection: Connection<K, C, E>, health: "healthy" | "suspect") => void
+  readonly onLost: (connection: Connection<K, C, E>, failure: Failure<E>) => void
 }
 
 /** A timer is hardly ever on time to the millisecond. What is later than this many means that the loop was held up. */
@@ -46,8 +43,11 @@ const ordinaryLag = 2
 /** A last look after a deadline that was on time: the loop may have been held up until just then. */
 const lastLook = 5
 
-export class Keepalive<E> {
-  private readonly options: KeepaliveOptions<E>
+export class Keepalive<K, C, E> {
+  private readonly host: KeepaliveHost<K, C, E>
+  private readonly connection: Connection<K, C, E>
+  private readonly dialled: Dialled<C, E>
+  private readonly probing: Effect.Effect<void, E>
   private deadline: Deadline | undefined
   private fiber: Fiber.Fiber<unknown, unknown> | undefined
   private received = 0
@@ -57,11 +57,19 @@ export class Keepalive<E> {
   private isStopped = false
 
   /** Within `event`. */
-  constructor(options: KeepaliveOptions<E>) {
-    this.options = options
-    this.heardAt = options.now()
+  constructor(
+    host: KeepaliveHost<K, C, E>,
+    connection: Connection<K, C, E>,
+    dialled: Dialled<C, E>,
+    probe: Effect.Effect<void, E>
+  ) {
+    this.host = host
+    this.connection = connection
+    this.dialled = dialled
+    this.probing = probe
+    this.heardAt = host.now()
     this.listen()
-    this.wait(options.interval)
+    this.rest()
   }
 
   /** Returns the fiber of a probe that is under way, for the owner to interrupt. */
@@ -71,13 +79,17 @@ export class Keepalive<E> {
     return this.fiber
   }
 
-  private wait(millis: number): void {
-    this.deadline = this.options.arm(millis, () => this.check())
+  private get policy() {
+    return this.connection.entry.policy
+  }
+
+  private rest(): void {
+    this.deadline = this.host.arm(this.connection, this.policy.keepaliveInterval, () => this.check())
   }
 
   /** Looks for bytes received since the last look. A number that cannot count them tells nothing. */
   private listen(): boolean {
-    const received = this.options.dialled.received?.() ?? 0
+    const received = this.dialled.received?.() ?? 0
     if (received === this.received || !Number.isFinite(received)) return false
     this.received = received
     this.alive()
@@ -85,24 +97,30 @@ export class Keepalive<E> {
   }
 
   private alive(): void {
-    this.heardAt = this.options.now()
+    this.heardAt = this.host.now()
     this.failed = 0
     if (!this.isSuspect) return
     this.isSuspect = false
-    this.options.onHealth("healthy")
+    this.host.onHealth(this.connection, "healthy")
   }
 
   private check(): void {
     // It is not wanted: the next caller, or the idle timeout, will find out how it is.
-    if (this.listen() || !this.options.isWanted()) return this.wait(this.options.interval)
+    const { entry, leases } = this.connection
+    if (this.listen() || (leases === 0 && entry.warm === 0)) return this.rest()
     this.probe()
   }
 
   private probe(): void {
-    this.expectWithin(this.options.timeout)
-    const fiber = this.options.fork(this.options.probe)
+    const { connection, host } = this
+    this.expectWithin(this.policy.keepaliveTimeout)
+    const probe = Effect.withSpan(this.probing, "holdfast.pool.probe", {
+      attributes: { key: connection.entry.label },
+      captureStackTrace: false
+    })
+    const fiber = host.fork(connection, probe)
     this.fiber = fiber
-    fiber.addObserver((exit) => this.options.event(() => this.answered(fiber, exit)))
+    fiber.addObserver((exit) => host.event(connection, () => this.answered(fiber, exit)))
   }
 
   private answered(fiber: Fiber.Fiber<void, E>, exit: Exit.Exit<void, E>): void {
@@ -111,46 +129,54 @@ export class Keepalive<E> {
     this.deadline?.cancel()
     if (Exit.isSuccess(exit)) {
       this.alive()
-      return this.wait(this.options.interval)
+      return this.rest()
     }
     const error = Cause.findErrorOption(exit.cause)
-    if (Option.isNone(error)) this.options.onDefect(exit.cause)
-    if (this.listen()) return this.wait(this.options.interval)
+    if (Option.isNone(error)) this.host.died(this.connection, "a probe died, so it has failed", exit.cause)
+    if (this.listen()) return this.rest()
     this.fail(error)
   }
 
   private expectWithin(millis: number, isLastLook = false): void {
-    const { now } = this.options
-    const due = now() + millis
-    this.deadline = this.options.arm(millis, () => {
-      const lag = now() - due
+    const { connection, host } = this
+    const due = host.now() + millis
+    this.deadline = host.arm(connection, millis, () => {
+      const lag = host.now() - due
       if (lag > ordinaryLag) return this.expectWithin(lag)
       if (!isLastLook) return this.expectWithin(lastLook, true)
       const { fiber } = this
       // First forgotten, then interrupted: its end, told within the interruption, is no second failure.
       this.fiber = undefined
       fiber?.interruptUnsafe()
-      if (this.listen()) this.wait(this.options.interval)
+      if (this.listen()) this.rest()
       else this.fail(Option.none())
     })
   }
 
   private fail(error: Option.Option<E>): void {
-    const { failures, interval, now, onDead, onHealth } = this.options
+    const { connection, host } = this
     this.failed++
-    if (this.failed < failures) return this.probe()
-    if (this.inFlight() === 0) return onDead(now() - this.heardAt, error)
+    if (this.failed < this.policy.keepaliveFailures) return this.probe()
+    if (this.inFlight() === 0) return this.convict(error)
     if (!this.isSuspect) {
       this.isSuspect = true
-      onHealth("suspect")
+      host.onHealth(connection, "suspect")
     }
-    this.wait(interval)
+    this.rest()
+  }
+
+  private convict(error: Option.Option<E>): void {
+    const { connection, host } = this
+    const millis = host.now() - this.heardAt
+    const failure: Failure<E> = Option.isSome(error)
+      ? host.failed(connection, error.value)
+      : { _tag: "Unresponsive", millis }
+    host.onLost(connection, failure)
   }
 
   /** Requests on the wire, or leases where the connector does not know, or says a number that cannot be. */
   private inFlight(): number {
-    const { dialled, leases } = this.options
-    const count = dialled.inFlight?.() ?? Number.NaN
-    return Number.isFinite(count) && count >= 0 ? count : leases()
+    const count = this.dialled.inFlight?.() ?? Number.NaN
+    return Number.isFinite(count) && count >= 0 ? count : this.connection.leases
   }
 }

@@ -23,7 +23,6 @@
  * is read together.
  */
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -32,7 +31,6 @@ import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import type * as PubSub from "effect/PubSub"
-import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
@@ -41,7 +39,7 @@ import type { Connector, Dialled, Succeed } from "../Connector.ts"
 import type { Deadline, Deadlines } from "../Deadlines.ts"
 import { PoolClosed, PoolError, type PoolErrorReason, TooManyWaiters } from "../PoolError.ts"
 import type { PoolEvent, RetireReason } from "../PoolEvent.ts"
-import * as PoolPolicy from "../PoolPolicy.ts"
+import type * as PoolPolicy from "../PoolPolicy.ts"
 import type { PoolSnapshot } from "../PoolSnapshot.ts"
 import * as SlotState from "../SlotState.ts"
 import * as Capacity from "./capacity.ts"
@@ -49,13 +47,16 @@ import { type Borrow, Connection, Entry, Slot, type Waiting } from "./connection
 import { Defects } from "./defects.ts"
 import { causeOf, errorOf, type Failure, reasonOf } from "./failure.ts"
 import { Instruments } from "./instruments.ts"
+import { Keys } from "./keys.ts"
+import { closing, dialling } from "./lifetime.ts"
 import { Line } from "./line.ts"
 import { Monitor, type MonitorHost } from "./monitor.ts"
 import { Outbox } from "./outbox.ts"
-import type { PauseWorld } from "./pauses.ts"
-import { type Circumstances, Penalties } from "./penalties.ts"
 import * as Refusals from "./refusals.ts"
+import { Room } from "./room.ts"
+import { Strangers } from "./strangers.ts"
 import { Transitions } from "./transitions.ts"
+import * as Verdicts from "./verdicts.ts"
 
 export interface MachineOptions<K, C, E> {
   readonly connector: Connector<K, C, E>
@@ -74,11 +75,10 @@ export interface Ask {
 
 export class Machine<K, C, E> {
   readonly options: MachineOptions<K, C, E>
-  readonly entries = new Map<string, Entry<K, C, E>>()
+  readonly keys: Keys<K, C, E>
   /** Keys that want to dial, by the age of their oldest demand. Empty whenever there is room: `admit` sees to it. */
   readonly line = new Line<Entry<K, C, E>>()
-  /** Open connections without a lease, the longest idle first; a lease or a later release is noticed when one is looked at. */
-  readonly idle = new Line<Connection<K, C, E>>()
+  readonly room: Room<K, C, E>
   /** Connections that left their slot and wait for their last leases. */
   readonly draining = new Set<Connection<K, C, E>>()
   readonly leakWarningThreshold: number
@@ -89,16 +89,12 @@ export class Machine<K, C, E> {
   /** The pool's own fibers: closing connections, and lines for the log. */
   readonly fibers = Scope.makeUnsafe("parallel")
   private readonly run: <A, X>(effect: Effect.Effect<A, X>) => Fiber.Fiber<A, X>
-  private readonly random: typeof Random.Random.Service
+  private readonly strangers: Strangers<K, C, E>
   /** Open while no connection is left. */
   readonly quiet: Latch.Latch = Latch.makeUnsafe(true)
   state: PoolSnapshot["state"] = "Open"
   /** How long the drain that was asked for waits for leases; undefined: as long as the policy of each key says. */
   drainGrace: number | undefined = undefined
-  /** Connections not yet `Closed`, being opened ones included: what `maxConnections` limits. */
-  connections = 0
-  /** How many of them are closing to make room for those in line. */
-  makingRoom = 0
   ids = 0
   /** Demands so far: each gets its number, and is served by it. */
   tickets = 0
@@ -106,28 +102,30 @@ export class Machine<K, C, E> {
   given = 0
 
   constructor(options: MachineOptions<K, C, E>) {
+    const { connector, context, policy, policyFor } = options
     this.options = options
-    this.leakWarningThreshold = options.policy.leakWarningThreshold
-    const { context } = options
+    this.leakWarningThreshold = policy.leakWarningThreshold
     this.run = Effect.runForkWith(context)
-    this.random = Context.get(context, Random.Random)
+    this.room = new Room(policy.maxConnections)
     const now = () => this.now()
     const fork = <A, X>(effect: Effect.Effect<A, X>) => Fiber.runIn(this.run(effect), this.fibers)
     // The log is a stranger as well.
     this.defects = new Defects({ fork, now, later: (log) => this.outbox.put("the pool", "the log threw", log) })
     this.outbox = new Outbox(this.defects, Context.get(context, Scheduler.Scheduler).makeDispatcher())
+    this.strangers = new Strangers({ connector, context, defects: this.defects, now })
+    this.keys = new Keys({ connector, policy, policyFor, strangers: this.strangers })
     this.transitions = new Transitions({ events: options.events, now, outbox: this.outbox, fork })
   }
 
   private readonly host: MonitorHost<K, C, E> = {
     now: () => this.now(),
-    chance: (label) => this.chance(label),
+    chance: (label) => this.strangers.chance(label),
     arm: (connection, millis, onExpire) => this.arm(millis, connection.entry, connection, onExpire),
     event: (connection, handle) => this.event(connection.entry, connection, handle),
     fork: (connection, effect) => this.forkIn(connection, effect),
     succeed: (connection) => this.succeed(connection),
-    failed: ({ entry }, error) => this.failed(entry, error),
-    died: ({ entry }, what, cause) => this.died(entry, what, cause),
+    failed: ({ entry }, error) => this.strangers.failed(entry.label, error),
+    died: ({ entry }, what, cause) => this.strangers.died(entry.label, what, cause),
     onHealth: (connection, health) => this.transitions.health(connection, health),
     onLost: (connection, failure) => this.lost(connection, failure),
     onRetired: (connection, reason) => this.retire(connection, reason)
@@ -177,57 +175,21 @@ export class Machine<K, C, E> {
     return this.options.deadlines.arm(millis, () => this.event(entry, connection, onExpire))
   }
 
-  /** A move that a caller asked for. */
-  private move<A>(make: () => A): A {
+  /** A move that a caller asked for. The answer it may bring is its own. */
+  private move(make: () => void): void {
     try {
-      return make()
+      make()
     } finally {
       this.outbox.send()
     }
   }
 
-  /** What the connector says of an error, asked once. */
-  private failed(entry: Entry<K, C, E>, error: E): Failure<E> {
+  /** A move in one caller's turn that answers others. */
+  private handOff(make: () => void): void {
     try {
-      return { _tag: "Failed", error, as: this.options.connector.classify(error) }
-    } catch (defect) {
-      this.defects.tell(`${entry.label}: classify threw, so a failure counts as retryable`, defect)
-      return { _tag: "Failed", error, as: "retryable" }
-    }
-  }
-
-  /** What a fiber of the connector's ended with, if it is no error of the connector's. */
-  private died(entry: Entry<K, C, E>, what: string, cause: Cause.Cause<unknown>): Failure<E> {
-    this.defects.tell(`${entry.label}: ${what}`, cause)
-    return { _tag: "Defect", defect: Cause.squash(cause) }
-  }
-
-  /** Uniform in [0, 1), whatever the generator does. */
-  private chance(label: string): number {
-    try {
-      const chance = this.random.nextDoubleUnsafe()
-      if (chance >= 0 && chance < 1) return chance
-    } catch (defect) {
-      this.defects.tell(`${label}: the random numbers broke`, defect)
-    }
-    return 0.5
-  }
-
-  /** The surroundings of a key's schedules: the pool's context, with random numbers that do not break. */
-  private worldOf(label: string): PauseWorld {
-    const random = { ...this.random, nextDoubleUnsafe: () => this.chance(label) }
-    const context = Context.add(this.options.context, Random.Random, random)
-    const clock = Context.get(context, Clock.Clock)
-    return {
-      now: () => this.now(),
-      wallMillis: () => clock.currentTimeMillisUnsafe(),
-      run: (effect) => Effect.runSyncExitWith(context)(effect),
-      onDefect: (cause) => {
-        const defect = Cause.squash(cause)
-        // It would go on by itself, and belong to nothing.
-        if (Cause.isAsyncFiberError(defect)) defect.fiber.interruptUnsafe()
-        this.defects.tell(`${label}: the reconnect schedule broke, so the default pause is taken`, cause)
-      }
+      this.outbox.handOff(make)
+    } finally {
+      this.outbox.send()
     }
   }
 
@@ -238,7 +200,7 @@ export class Machine<K, C, E> {
   /** The warm path: gives a lease at once, or does nothing. */
   take(borrow: Borrow<K, C, E>, key: K): boolean {
     if (this.state !== "Open") return false
-    const entry = this.entries.get(this.options.connector.fingerprint(key))
+    const entry = this.keys.find(key)
     if (entry === undefined) return false
     const { sole } = entry
     const connection = sole === undefined ? this.choose(entry) : Capacity.isFree(sole, entry) ? sole : undefined
@@ -250,7 +212,7 @@ export class Machine<K, C, E> {
 
   /** Whether `take` would very likely give a lease now. */
   isWarm(key: K): boolean {
-    const entry = this.entries.get(this.options.connector.fingerprint(key))
+    const entry = this.keys.find(key)
     return entry?.sole !== undefined && Capacity.isFree(entry.sole, entry)
   }
 
@@ -262,10 +224,9 @@ export class Machine<K, C, E> {
     resume: (effect: Effect.Effect<C, PoolError<E>>) => void
   ): void {
     if (this.state !== "Open") {
-      const label = this.options.connector.label?.(key) ?? this.options.connector.fingerprint(key)
-      return resume(this.refusal(new PoolClosed({ key: label })))
+      return resume(this.refusal(new PoolClosed({ key: this.keys.labelOf(key) })))
     }
-    const entry = this.entryOf(key)
+    const entry = this.keys.of(key)
     if (entry.waiters.size >= entry.policy.maxWaiters) {
       return resume(this.refusal(new TooManyWaiters({ key: entry.label, limit: entry.policy.maxWaiters })))
     }
@@ -339,11 +300,10 @@ export class Machine<K, C, E> {
       return undefined
     }
     // The caller asked for a connection of its own: when it goes on, the connection is gone.
-    const isOwn = !entry.policy.reuse && Capacity.isOpen(connection)
-    this.move(() => this.returned(connection))
-    return isOwn
-      ? Effect.asVoid(Effect.timeoutOption(connection.gone.await, Duration.millis(entry.policy.closeTimeout)))
-      : undefined
+    const gone = entry.policy.reuse || !Capacity.isOpen(connection) ? undefined : Latch.makeUnsafe(false)
+    connection.gone = gone
+    this.handOff(() => this.returned(connection))
+    return gone && Effect.asVoid(Effect.timeoutOption(gone.await, Duration.millis(entry.policy.closeTimeout)))
   }
 
   /** To those who wait, or to its end. */
@@ -353,15 +313,9 @@ export class Machine<K, C, E> {
     if (state._tag !== "Open") return
     if (!entry.policy.reuse) return this.retire(connection, "unshared")
     // An unused connection is a place, and the place is owed to the oldest demand of all.
-    if (this.isOwed(connection)) return this.retire(connection, "evicted")
+    if (this.room.isOwed(connection, this.line)) return this.retire(connection, "evicted")
     this.pump(entry)
     if (connection.leases === 0 && Capacity.isOpen(connection)) this.becomeIdle(connection)
-  }
-
-  private isOwed(connection: Connection<K, C, E>): boolean {
-    const { first } = this.line
-    if (first === undefined || connection.leases > 0 || this.makingRoom >= this.line.size) return false
-    return first.rank < Capacity.ticketAt(connection.entry.waiters, 0) && !Capacity.isKept(connection)
   }
 
   private watchLease(borrow: Borrow<K, C, E>, connection: Connection<K, C, E>): void {
@@ -426,28 +380,6 @@ export class Machine<K, C, E> {
   // Demand
   // ---------------------------------------------------------------------------------------------
 
-  private entryOf(key: K): Entry<K, C, E> {
-    const { connector, policyFor } = this.options
-    const fingerprint = connector.fingerprint(key)
-    let entry = this.entries.get(fingerprint)
-    if (entry === undefined) {
-      const policy = policyFor(key)
-      const problem = policy === this.options.policy ? undefined : PoolPolicy.problemOf(policy)
-      if (problem !== undefined) throw problem
-      const label = connector.label?.(key) ?? fingerprint
-      entry = new Entry<K, C, E>({
-        key,
-        fingerprint,
-        label,
-        policy,
-        isExclusiveResource: connector.exclusiveResource?.(key) ?? false,
-        penalties: new Penalties(label, policy, () => this.worldOf(label))
-      })
-      this.entries.set(fingerprint, entry)
-    }
-    return entry
-  }
-
   /** Hands free connections to those who wait, in order, then asks for dials for the rest. */
   private pump(entry: Entry<K, C, E>): void {
     for (const borrow of entry.waiters) {
@@ -473,9 +405,8 @@ export class Machine<K, C, E> {
 
   /** Gives free places to those who are first in line, and makes room for the rest. */
   private admit(): void {
-    const { maxConnections } = this.options.policy
     for (let entry = this.line.first; entry !== undefined; entry = this.line.first) {
-      if (this.connections >= maxConnections) return this.makeRoom()
+      if (this.room.isFull) return this.makeRoom()
       this.dial(entry, this.slotFor(entry))
       this.queue(entry)
     }
@@ -496,27 +427,17 @@ export class Machine<K, C, E> {
 
   /** Retires connections that have been idle for longest, one for each key in line. A place is free once one is gone. */
   private makeRoom(): void {
-    while (this.makingRoom < this.line.size) {
-      const connection = this.longestIdle()
+    for (;;) {
+      const connection = this.room.toVacate(this.line)
       if (connection === undefined) return
       this.withdraw(connection, "evicted")
     }
   }
 
-  private longestIdle(): Connection<K, C, E> | undefined {
-    for (let connection = this.idle.first; connection !== undefined; connection = this.idle.first) {
-      // It comes back when it is idle again.
-      if (connection.leases > 0 || Capacity.isKept(connection)) this.idle.remove(connection)
-      else if (connection.idleSince > connection.rank) this.idle.put(connection, connection.idleSince)
-      else return connection
-    }
-    return undefined
-  }
-
   private becomeIdle(connection: Connection<K, C, E>): void {
     connection.idleSince = this.now()
     connection.monitor?.watchIdle(connection.entry.idleTimeout)
-    if (connection.place < 0) this.idle.put(connection, connection.idleSince)
+    this.room.rest(connection)
     if (this.line.size > 0) this.makeRoom()
   }
 
@@ -531,7 +452,7 @@ export class Machine<K, C, E> {
     entry.dials++
     entry.wish = undefined
     this.instruments.dials++
-    this.connections++
+    this.room.taken++
     this.quiet.closeUnsafe()
     this.transitions.slot(slot, { _tag: "Connecting", attempt: entry.penalties.failures + 1 }, undefined)
     const { connectTimeout } = entry.policy
@@ -551,20 +472,7 @@ export class Machine<K, C, E> {
     // Given up before it began.
     if (connection.state._tag !== "Opening") return
     const { entry } = connection
-    // The caller with the oldest demand has caused it. A dial without a caller, for a key kept warm, is of no trace.
-    const [first] = entry.waiters
-    const parent = first?.waiting?.span
-    const dial = Effect.provideService(
-      // A connector that throws instead of failing must not escape into the caller's stack.
-      Effect.withSpan(Effect.suspend(() => this.options.connector.dial(entry.key)), "holdfast.pool.dial", {
-        attributes: { key: entry.label, attempt: entry.penalties.failures + 1 },
-        captureStackTrace: false,
-        ...(parent && { parent })
-      }),
-      Scope.Scope,
-      connection.scope
-    )
-    const fiber = this.forkIn(connection, dial)
+    const fiber = this.forkIn(connection, dialling(this.options.connector, connection))
     connection.dial = fiber
     fiber.addObserver((exit) => this.event(entry, connection, () => this.dialled(connection, exit)))
   }
@@ -578,12 +486,16 @@ export class Machine<K, C, E> {
     const error = Cause.findErrorOption(exit.cause)
     this.dialFailed(
       connection,
-      Option.isSome(error) ? this.failed(entry, error.value) : this.died(entry, "a dial died", exit.cause)
+      Option.isSome(error)
+        ? this.strangers.failed(entry.label, error.value)
+        : this.strangers.died(entry.label, "a dial died", exit.cause)
     )
   }
 
   private opened(connection: Connection<K, C, E>, dialled: Dialled<C, E>): void {
     const { entry, slot } = connection
+    // Read first: it is a stranger's object, and may throw.
+    const { closed, retired } = dialled
     const monitor = new Monitor(this.host, connection, dialled)
     connection.connectDeadline?.cancel()
     connection.monitor = monitor
@@ -600,7 +512,7 @@ export class Machine<K, C, E> {
     monitor.watchLifetime()
     const next = (what: string, handle: () => void) =>
       this.outbox.put(entry.label, what, () => this.event(entry, connection, handle))
-    next("a connection could not be watched", () => monitor.start())
+    next("a connection could not be watched", () => monitor.start(closed, retired))
     this.settled(connection, dialled.value)
     next("a connection could not be leased", () => {
       if (!Capacity.isOpen(connection)) return
@@ -623,7 +535,7 @@ export class Machine<K, C, E> {
         entry.slots.push(slot)
         const successor = this.dial(entry, slot)
         connection.successor = successor
-        const retire = Effect.sync(() => this.move(() => this.retire(successor, "invalidated")))
+        const retire = Effect.sync(() => this.handOff(() => this.retire(successor, "invalidated")))
         successor.onSettled = (value) => resume(Effect.succeed(value === undefined ? undefined : { value, retire }))
       })
     )
@@ -653,14 +565,8 @@ export class Machine<K, C, E> {
     const { entry, slot } = connection
     const { penalties } = entry
     slot.connection = undefined
-    const others = entry.slots.filter((other) => other !== slot).map(({ state }) => state._tag)
-    const isPermanent = failure._tag === "Failed" && failure.as === "permanent"
-    // Growth that fails while another connection works is a matter for back-off: the callers are served by the other one. What
-    // broke one dial need not break the next, which is under way.
-    const isAlone = !others.includes("Ready") && !others.includes("Connecting")
-    const isHopeless = !others.includes("Ready") && (isPermanent || (failure._tag === "Defect" && isAlone))
-    // No key is tried again for good without demand; a key that is to be kept warm asks, but not without a pause.
-    if (isHopeless && isPermanent && entry.warm === 0) {
+    const { isAlone, isGivenUp, isHopeless, isPermanent } = Verdicts.ofDial(slot, failure)
+    if (isGivenUp) {
       penalties.isHopeless = false
       penalties.lastFailure = failure
       this.transitions.slot(slot, SlotState.idle, causeOf(failure))
@@ -732,24 +638,14 @@ export class Machine<K, C, E> {
     return connection.entry.penalties.mayReopen(
       failure,
       connection.openedAt,
-      this.circumstances(connection.slot, uptime)
+      Verdicts.circumstancesOf(connection.slot, uptime, this.now())
     )
-  }
-
-  private circumstances(slot: Slot<K, C, E>, uptime: number): Circumstances {
-    const now = this.now()
-    return {
-      now,
-      uptime,
-      wasOpen: slot.state._tag === "Ready",
-      isServing: Capacity.isAnyServing(slot.entry, now)
-    }
   }
 
   /** Back-off after a failure, or quarantine after too many crashes. True: no dial follows until a caller asks. */
   private penalise(slot: Slot<K, C, E>, failure: Failure<E>, uptime: number): boolean {
     const { entry } = slot
-    const { isFinal, kind, millis } = entry.penalties.judge(failure, this.circumstances(slot, uptime))
+    const { isFinal, kind, millis } = entry.penalties.judge(failure, Verdicts.circumstancesOf(slot, uptime, this.now()))
     const cause = causeOf(failure)
     if (kind === "none") {
       this.transitions.slot(slot, SlotState.idle, cause)
@@ -802,16 +698,10 @@ export class Machine<K, C, E> {
   private withdraw(connection: Connection<K, C, E>, reason: RetireReason): void {
     const { slot } = connection
     const { entry } = slot
-    // Callers of an exclusive resource wait for it to be gone, so a forgotten lease must not block them for ever.
     entry.sole = undefined
-    const grace = reason === "drain"
-      ? this.drainGrace ?? entry.policy.drainTimeout
-      : entry.isExclusiveResource
-      ? entry.policy.drainTimeout
-      : Number.POSITIVE_INFINITY
+    const grace = Verdicts.graceOf(entry, reason, this.drainGrace)
     if (reason === "evicted") {
-      connection.isMakingRoom = true
-      this.makingRoom++
+      this.room.vacate(connection)
       this.instruments.evictions++
     }
     this.transitions.connection(connection, { _tag: "Draining", deadline: this.now() + grace }, reason)
@@ -837,7 +727,7 @@ export class Machine<K, C, E> {
     this.settled(connection, undefined)
     this.transitions.connection(connection, ConnectionState.closing, cause)
     this.draining.delete(connection)
-    this.idle.remove(connection)
+    this.room.leave(connection)
     connection.connectDeadline?.cancel()
     connection.drainDeadline?.cancel()
     const { monitor } = connection
@@ -853,29 +743,21 @@ export class Machine<K, C, E> {
         )
       )
       // Those in line are not to wait for it.
-      this.madeRoom(connection)
+      this.room.made(connection)
       this.admit()
     })
     this.outbox.put(entry.label, "a connection could not be closed", () => this.finish(connection, overdue))
   }
 
   private finish(connection: Connection<K, C, E>, overdue: Deadline): void {
-    const { dial, entry, fibers, scope } = connection
+    const { entry } = connection
     const over = () =>
       this.event(entry, undefined, () => {
         overdue.cancel()
         this.released(connection)
       })
-    // What a dial acquired is in the scope only after the dial has ended: wait for it, then close.
-    const closing = (dial === undefined ? Effect.void : Fiber.interrupt(dial)).pipe(
-      Effect.andThen(Scope.close(fibers, Exit.void)),
-      Effect.andThen(Scope.close(scope, Exit.void)),
-      Effect.catchCause((defect) =>
-        Effect.logWarning(`${entry.label}: a finalizer of connection ${connection.id} failed`, defect)
-      )
-    )
     try {
-      const fiber = this.run(closing)
+      const fiber = this.run(closing(connection))
       fiber.addObserver(over)
       Fiber.runIn(fiber, this.fibers)
     } catch (defect) {
@@ -888,27 +770,21 @@ export class Machine<K, C, E> {
     if (connection.state._tag !== "Closing") return
     const { entry, slot } = connection
     this.transitions.connection(connection, ConnectionState.closed, undefined)
-    this.connections--
+    this.room.taken--
     slot.lingering--
     if (connection.isAbandoned) slot.abandoned--
-    this.madeRoom(connection)
-    this.outbox.put(entry.label, "a caller threw when its connection was gone", () => connection.gone.openUnsafe())
-    if (this.connections === 0) {
+    this.room.made(connection)
+    const { gone } = connection
+    if (gone) this.outbox.put(entry.label, "a caller threw when its connection was gone", () => gone.openUnsafe())
+    if (this.room.taken === 0) {
       this.outbox.put(entry.label, "the end of a drain threw", () => {
-        if (this.connections === 0) this.quiet.openUnsafe()
+        if (this.room.taken === 0) this.quiet.openUnsafe()
       })
     }
     if (Capacity.isPenaltyOver(slot, this.now())) this.penaltyOver(slot)
     else if (entry.waiters.size > 0 || entry.warm > 0) this.pump(entry)
     else this.forget(entry)
     this.admit()
-  }
-
-  /** The room is there, or is not to be waited for. */
-  private madeRoom(connection: Connection<K, C, E>): void {
-    if (!connection.isMakingRoom) return
-    connection.isMakingRoom = false
-    this.makingRoom--
   }
 
   /** Drops slots without demand, and the key once nothing about it is worth remembering. */
@@ -922,7 +798,7 @@ export class Machine<K, C, E> {
       entry.slots.splice(i, 1)
       this.refreshSole(entry)
     }
-    if (entry.slots.length > 0 || this.entries.get(entry.fingerprint) !== entry) return
+    if (entry.slots.length > 0 || !this.keys.has(entry)) return
     // A crash loop must be recognised over the whole window, also when every caller left in between.
     const remember = entry.penalties.lastFailureAt + entry.policy.restartIntensity.window - this.now()
     if (remember > 0 && this.state === "Open") {
@@ -932,7 +808,7 @@ export class Machine<K, C, E> {
     }
     entry.cleanup?.cancel()
     this.line.remove(entry)
-    this.entries.delete(entry.fingerprint)
+    this.keys.forget(entry)
   }
 
   // ---------------------------------------------------------------------------------------------
@@ -941,13 +817,13 @@ export class Machine<K, C, E> {
 
   warm(key: K): () => void {
     if (this.state !== "Open") return () => {}
-    const entry = this.entryOf(key)
+    const entry = this.keys.of(key)
     this.move(() => {
       entry.warm++
       this.asked(entry)
       this.pump(entry)
     })
-    return () => this.move(() => this.cool(entry))
+    return () => this.handOff(() => this.cool(entry))
   }
 
   private cool(entry: Entry<K, C, E>): void {
@@ -957,7 +833,7 @@ export class Machine<K, C, E> {
     for (const { connection } of entry.slots) {
       if (connection === undefined || connection.state._tag !== "Open" || connection.leases > 0) continue
       connection.monitor?.watchIdle(entry.idleTimeout)
-      this.idle.put(connection, connection.idleSince)
+      this.room.rest(connection)
     }
     this.queue(entry)
     this.forget(entry)
@@ -966,8 +842,8 @@ export class Machine<K, C, E> {
   }
 
   invalidate(key: K): void {
-    const entry = this.entries.get(this.options.connector.fingerprint(key))
-    if (entry !== undefined) this.move(() => this.retireAll(entry))
+    const entry = this.keys.find(key)
+    if (entry !== undefined) this.handOff(() => this.retireAll(entry))
   }
 
   private retireAll(entry: Entry<K, C, E>): void {
@@ -977,16 +853,16 @@ export class Machine<K, C, E> {
   }
 
   discontinue(key: K): void {
-    const entry = this.entries.get(this.options.connector.fingerprint(key))
+    const entry = this.keys.find(key)
     if (entry === undefined) return
     entry.idleTimeout = 0
-    this.move(() => this.retireAll(entry))
+    this.handOff(() => this.retireAll(entry))
   }
 
   reset(key: K): void {
-    const entry = this.entries.get(this.options.connector.fingerprint(key))
+    const entry = this.keys.find(key)
     if (entry === undefined) return
-    this.move(() => {
+    this.handOff(() => {
       entry.penalties.reset()
       this.clearPenalties(entry)
       this.pump(entry)
@@ -999,12 +875,12 @@ export class Machine<K, C, E> {
     Effect.suspend(() => {
       if (this.state === "Open") {
         this.drainGrace = timeout
-        this.move(() => this.beginDrain())
+        this.handOff(() => this.beginDrain())
       }
       const { closeTimeout, drainTimeout } = this.options.policy
       return this.quiet.await.pipe(
         Effect.timeoutOption(Duration.millis(timeout ?? drainTimeout)),
-        Effect.andThen(Effect.sync(() => this.move(() => this.closeAll()))),
+        Effect.andThen(Effect.sync(() => this.handOff(() => this.closeAll()))),
         Effect.andThen(Effect.timeoutOption(this.quiet.await, Duration.millis(closeTimeout))),
         Effect.andThen(Effect.sync(() => {
           this.state = "Closed"
@@ -1014,7 +890,7 @@ export class Machine<K, C, E> {
 
   /** Refuses new leases, and closes what is not to be waited for at the end of the Scope. */
   readonly endScope: Effect.Effect<void> = Effect.sync(() =>
-    this.move(() => {
+    this.handOff(() => {
       if (this.state === "Open") this.beginDrain()
       for (const connection of [...this.draining]) {
         if (!connection.entry.policy.drainOnClose) this.close(connection, "drain")
@@ -1024,14 +900,14 @@ export class Machine<K, C, E> {
 
   /** Ends the pool's own fibers. A connection whose finalizer hangs was reported, and is waited for no longer. */
   readonly endFibers: Effect.Effect<void> = Effect.suspend(() => {
-    const closing = Scope.close(this.fibers, Exit.void)
-    return this.connections === 0 ? closing : Effect.sync(() => void this.run(closing))
+    const end = Scope.close(this.fibers, Exit.void)
+    return this.room.taken === 0 ? end : Effect.sync(() => void this.run(end))
   })
 
   private beginDrain(): void {
     this.state = "Draining"
     this.line.clear()
-    for (const entry of [...this.entries.values()]) {
+    for (const entry of [...this.keys.entries.values()]) {
       entry.cleanup?.cancel()
       for (const borrow of [...entry.waiters]) this.fail(borrow, new PoolClosed({ key: entry.label }))
       for (const slot of [...entry.slots]) {

@@ -47,34 +47,33 @@ export class Penalties<E> {
   lastFailureAt = Number.NEGATIVE_INFINITY
   private readonly label: string
   private readonly policy: PoolPolicy
-  private readonly intensity: RestartIntensity.RestartIntensity
-  private readonly world: () => PauseWorld
-  /** Both are made with the first failure: most keys never have one. */
+  private readonly worldOf: (label: string) => PauseWorld
+  /** All three are made with the first failure: most keys never have one. */
+  private intensity: RestartIntensity.RestartIntensity | undefined = undefined
   private reconnect: Pauses | undefined = undefined
   private quarantine: Pauses | undefined = undefined
 
-  constructor(label: string, policy: PoolPolicy, world: () => PauseWorld) {
+  constructor(label: string, policy: PoolPolicy, worldOf: (label: string) => PauseWorld) {
     this.label = label
     this.policy = policy
-    this.intensity = RestartIntensity.make(policy.restartIntensity)
-    this.world = world
+    this.worldOf = worldOf
   }
 
   private reconnectPauses(): Pauses {
-    const { policy: { backoff, reconnect }, world } = this
+    const { label, policy: { backoff, reconnect }, worldOf } = this
     return this.reconnect ??= new Pauses({
       make: () => reconnect ?? Backoff.schedule(backoff),
       fallback: ({ attempt }) => Backoff.delay(backoff, attempt, 0.5),
-      world
+      world: () => worldOf(label)
     })
   }
 
   private quarantinePauses(): Pauses {
-    const { policy: { quarantine }, world } = this
+    const { label, policy: { quarantine }, worldOf } = this
     return this.quarantine ??= new Pauses({
       make: () => Backoff.schedule({ ...quarantine, factor: 2, jitter: 0 }),
       fallback: () => quarantine.max,
-      world
+      world: () => worldOf(label)
     })
   }
 
@@ -84,7 +83,7 @@ export class Penalties<E> {
     this.isHopeless = false
     this.reopenedAt = Number.POSITIVE_INFINITY
     this.lastFailureAt = Number.NEGATIVE_INFINITY
-    this.intensity.reset()
+    this.intensity = undefined
   }
 
   /** A caller asks for a key that was given up: its schedule begins anew. Crashes are remembered. */
@@ -137,6 +136,7 @@ export class Penalties<E> {
     // The peer of a connection that expired was there, and well.
     const isWell = kind === "expired" && wasOpen
     const quarantine = this.quarantinePauses()
+    this.intensity ??= RestartIntensity.make(this.policy.restartIntensity)
     const isCrashLoop = (isCrash && this.intensity.record(now)) || (quarantine.hasBegun && !isWell)
     const input: Backoff.DialFailure = {
       key: this.label,

@@ -53,7 +53,7 @@ export const publishMetrics = <K, C, E>(
 
   return Effect.asVoid(Effect.acquireRelease(
     Effect.sync(() => {
-      gauge("connections", "Connections not yet closed, being opened ones included", () => machine.connections)
+      gauge("connections", "Connections not yet closed, being opened ones included", () => machine.room.taken)
       gauge("connections.idle", "Open connections without a lease", () => totals().idle)
       gauge("connections.active", "Leases given and not yet returned", () => totals().active)
       gauge("connections.pending", "Callers that wait for a connection", () => totals().pending)
@@ -89,7 +89,7 @@ const unused = { update: () => {}, modify: () => {} }
 
 const count = <K, C, E>(machine: Machine<K, C, E>): Totals => {
   const totals: Totals = { total: 0, idle: 0, active: 0, pending: 0 }
-  for (const entry of machine.entries.values()) {
+  for (const entry of machine.keys.entries.values()) {
     totals.pending += entry.waiters.size
     for (const { connection } of entry.slots) {
       if (connection?.state._tag !== "Open") continue

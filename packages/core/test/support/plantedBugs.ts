@@ -5,9 +5,12 @@ import { Deadlines } from "@holdfast/core"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { Keepalive } from "../../src/internal/keepalive.ts"
+import { Keys } from "../../src/internal/keys.ts"
 import { Machine } from "../../src/internal/machine.ts"
 import { Monitor } from "../../src/internal/monitor.ts"
 import { Outbox } from "../../src/internal/outbox.ts"
+import { Room } from "../../src/internal/room.ts"
+import { Strangers } from "../../src/internal/strangers.ts"
 
 // Each plant knows the arguments of the one method it replaces; nothing checks that but the test itself.
 type Method = (this: AnyMachine, ...args: Array<never>) => unknown
@@ -52,16 +55,17 @@ const replaceKeepalive = (
   // The receiver is the keepalive's, as each plant says.
   replaceOf(() => Keepalive.prototype)(name, make as (original: Method) => Method)
 
+const replaceStrangers = replaceOf(() => Strangers.prototype)
+
 const replaceMonitor = replaceOf(() => Monitor.prototype)
 
 interface KeepaliveLike {
   deadline: unknown
   fiber: unknown
   readonly fail: (error: Option.Option<never>) => void
-  readonly options: {
-    readonly arm: (millis: number, onExpire: () => void) => unknown
-    readonly onDead: (millis: number, error: Option.Option<never>) => void
-  }
+  readonly convict: (error: Option.Option<never>) => void
+  readonly connection: unknown
+  readonly host: { readonly arm: (connection: unknown, millis: number, onExpire: () => void) => unknown }
 }
 
 interface ConnectionLike {
@@ -153,7 +157,7 @@ export const plantedBugs: ReadonlyArray<PlantedBug> = [
     plant: replace("wait", (original) =>
       function(borrow, key, ask, resume) {
         const result = original.call(this, borrow, key, ask, resume)
-        for (const entry of this.entries.values()) {
+        for (const entry of this.keys.entries.values()) {
           const [slot] = entry.slots
           if (entry.waiters.size > 0 && slot?.state._tag === "Ready") entry.sole = slot.connection
         }
@@ -173,16 +177,16 @@ export const plantedBugs: ReadonlyArray<PlantedBug> = [
   },
   {
     name: "the eviction of a busy connection",
-    plant: replace("longestIdle", () =>
+    plant: replace("makeRoom", (original) =>
       function() {
-        for (const entry of this.entries.values()) {
+        for (const entry of this.keys.entries.values()) {
           for (const { connection } of entry.slots) {
             if (connection?.state._tag !== "Open") continue
             connection.leases = 0
-            return connection
+            this.room.rest(connection)
           }
         }
-        return undefined
+        return original.call(this)
       })
   },
   {
@@ -211,10 +215,10 @@ export const plantedBugs: ReadonlyArray<PlantedBug> = [
     name: "a limit on connections that is not kept",
     plant: replace("admit", (original) =>
       function() {
-        const connections = this.connections
-        this.connections = 0
+        const { taken } = this.room
+        this.room.taken = 0
         const result = original.call(this)
-        this.connections += connections
+        this.room.taken += taken
         return result
       })
   },
@@ -279,7 +283,7 @@ export const plantedBugs: ReadonlyArray<PlantedBug> = [
   },
   {
     name: "a returned connection that serves its own key's callers before older ones",
-    plant: replace("isOwed", () => () => false)
+    plant: replaceOf(() => Room.prototype)("isOwed", () => () => false)
   },
   {
     name: "a penalty that never ends",
@@ -323,9 +327,9 @@ export const plantedBugs: ReadonlyArray<PlantedBug> = [
   },
   {
     name: "a session that expires and counts as a crash",
-    plant: replace("failed", (original) =>
-      function(entry, error) {
-        const failure = original.call(this, entry, error)
+    plant: replaceStrangers("failed", (original) =>
+      function(label, error) {
+        const failure = original.call(this, label, error)
         return {
           ...Object(failure),
           as: Reflect.get(Object(failure), "as") === "expired" ? "retryable" : "unavailable"
@@ -363,22 +367,22 @@ export const plantedBugs: ReadonlyArray<PlantedBug> = [
   },
   {
     name: "a defect that is told at each retry",
-    plant: replace("died", (original) =>
-      function(entry, what, cause) {
+    plant: replaceStrangers("died", (original) =>
+      function(label, what, cause) {
         Reflect.set(this.defects, "known", new Map())
-        return original.call(this, entry, what, cause)
+        return original.call(this, label, what, cause)
       })
   },
   {
     name: "a policy that is taken unseen",
-    plant: replace("entryOf", (original) =>
+    plant: replaceOf(() => Keys.prototype)("of", (original) =>
       function(key) {
-        const { options } = this
-        const policy = options.policyFor(key)
+        const keys = { policy: Reflect.get(this, "policy"), policyFor: Reflect.get(this, "policyFor") }
+        const policy: unknown = Reflect.apply(keys.policyFor, this, [key])
         // What is the pool's own is not looked at.
-        Reflect.set(this, "options", { ...options, policy, policyFor: () => policy })
+        Object.assign(this, { policy, policyFor: () => policy })
         const entry = original.call(this, key)
-        Reflect.set(this, "options", options)
+        Object.assign(this, keys)
         return entry
       })
   },
@@ -386,7 +390,7 @@ export const plantedBugs: ReadonlyArray<PlantedBug> = [
     name: "a drain that forgets the connections being opened",
     plant: replace("beginDrain", (original) =>
       function() {
-        const hidden = [...this.entries.values()].flatMap((entry) => entry.slots)
+        const hidden = [...this.keys.entries.values()].flatMap((entry) => entry.slots)
           .filter((slot) => slot.connection?.state._tag === "Opening")
         const connections = hidden.map((slot) => slot.connection)
         for (const slot of hidden) slot.connection = undefined
@@ -398,7 +402,7 @@ export const plantedBugs: ReadonlyArray<PlantedBug> = [
     name: "a probe that convicts while this program's own loop stalled",
     plant: replaceKeepalive("expectWithin", () =>
       function(this: KeepaliveLike, millis: number) {
-        this.deadline = this.options.arm(millis, () => {
+        this.deadline = this.host.arm(this.connection, millis, () => {
           this.fiber = undefined
           this.fail(Option.none())
         })
@@ -408,7 +412,7 @@ export const plantedBugs: ReadonlyArray<PlantedBug> = [
     name: "a probe that convicts a busy connection",
     plant: replaceKeepalive("fail", () =>
       function(this: KeepaliveLike) {
-        this.options.onDead(0, Option.none())
+        this.convict(Option.none())
       })
   }
 ]

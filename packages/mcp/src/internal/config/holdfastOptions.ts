@@ -1,12 +1,14 @@
 /**
  * Our own options, under `holdfast` in an entry. Read strictly: a misspelt option must not silently do nothing.
  */
+import { PoolPolicy } from "@holdfast/core"
 import * as Revision from "@holdfast/protocol/Revision"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
+import * as Struct from "effect/Struct"
 import type { ConfigInvalid } from "../../McpRuntimeError.ts"
 import { nearNames } from "../../NearNames.ts"
 import type { Era } from "../connection/contract.ts"
@@ -35,35 +37,47 @@ const SessionSigns = Schema.Struct({
 const Instances = Schema.Struct({ max: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1000 })) })
 const revisions = [...Revision.modern, ...Revision.legacy]
 
+/** The pool's options that a config may say. What they are and take is said there. */
+const poolOptions = [
+  "keepaliveInterval",
+  "keepaliveTimeout",
+  "keepaliveFailures",
+  "connectTimeout",
+  "acquireTimeout",
+  "idleTimeout",
+  "maxLifetime",
+  "minUptime",
+  "closeTimeout",
+  "reuse",
+  "sharing",
+  "waitForReady",
+  "maxConnectionsPerKey",
+  "maxInFlight",
+  "maxWaiters",
+  "maxConnectRetries"
+] as const
+
 const Options = Schema.Struct({
-  keepaliveInterval: Schema.optionalKey(DurationInput),
-  keepaliveTimeout: Schema.optionalKey(DurationInput),
-  keepaliveFailures: Schema.optionalKey(Schema.Int),
-  connectTimeout: Schema.optionalKey(DurationInput),
-  acquireTimeout: Schema.optionalKey(DurationInput),
-  idleTimeout: Schema.optionalKey(DurationInput),
-  maxLifetime: Schema.optionalKey(DurationInput),
-  minUptime: Schema.optionalKey(DurationInput),
-  closeTimeout: Schema.optionalKey(DurationInput),
+  // A policy is made of them later, when the transport is known.
+  ...Struct.map(Struct.map(Struct.pick(PoolPolicy.options, poolOptions), Schema.toEncoded), Schema.optionalKey),
   idleDeadline: Schema.optionalKey(DurationInput),
   hardDeadline: Schema.optionalKey(DurationInput),
   readDeadline: Schema.optionalKey(DurationInput),
   era: Schema.optionalKey(Schema.Literals(["auto", "legacy", "modern"])),
   protocolVersion: Schema.optionalKey(Schema.Literals(revisions)),
-  reuse: Schema.optionalKey(Schema.Boolean),
-  sharing: Schema.optionalKey(Schema.Literals(["shared", "exclusive"])),
   shared: Schema.optionalKey(Schema.Boolean),
   handOn: Schema.optionalKey(Schema.Boolean),
   instances: Schema.optionalKey(Instances),
-  waitForReady: Schema.optionalKey(Schema.Boolean),
   inheritEnv: Schema.optionalKey(Schema.Boolean),
   push: Schema.optionalKey(Schema.Boolean),
   sessionEndTimeout: Schema.optionalKey(DurationInput),
-  maxConnectionsPerKey: Schema.optionalKey(Schema.Int),
-  maxInFlight: Schema.optionalKey(Schema.Int),
-  maxWaiters: Schema.optionalKey(Schema.Int),
-  maxConnectRetries: Schema.optionalKey(Schema.Int),
   isSessionLost: Schema.optionalKey(SessionSigns)
+})
+
+/** In code a duration may be an object, in a config it may not: one with a misspelt unit would be none at all. */
+const isPlain = Schema.makeFilter((said: typeof Options.Type) => {
+  const name = optionNames.find((name) => typeof Reflect.get(said, name) === "object")
+  return name === undefined ? undefined : { path: [name], issue: `Expected ${durationExpected}` }
 })
 
 export type HoldfastOptions = typeof Options.Type
@@ -76,7 +90,7 @@ const allNames = Object.keys(Options.fields)
 /** Sessions and streams of the server's own are known to Streamable HTTP alone. */
 const onlyHttp = ["push", "sessionEndTimeout", "isSessionLost"] as const
 
-const decode = Schema.decodeUnknownResult(Options, { onExcessProperty: "error" })
+const decode = Schema.decodeUnknownResult(Options.check(isPlain), { onExcessProperty: "error" })
 
 /** The options of an entry. */
 export const optionsOf = (reader: EntryReader): Effect.Effect<HoldfastOptions, ConfigInvalid> => {
@@ -181,5 +195,9 @@ const fault = (
   }
   const actual = within.reduce<unknown>((inner, key) => isObject(inner) ? inner[key] : undefined, value)
   const quoted = isObject(actual) || Array.isArray(actual) ? nameOfKind(actual) : JSON.stringify(actual)
-  return reader.fault([...at, ...within], (first?.message ?? "something else").replace(/^Expected /, ""), quoted)
+  return reader.fault(
+    [...at, ...within],
+    (first?.message ?? "something else").replace(/^Expected | \| undefined$/g, ""),
+    quoted
+  )
 }
