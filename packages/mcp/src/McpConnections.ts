@@ -37,7 +37,10 @@ import { resolve } from "node:path"
 import type { Endpoint } from "./Endpoint.ts"
 import * as Calls from "./internal/calls/Calls.ts"
 import type {
+  CallKnownTool,
+  CallNamedTool,
   CallOptions,
+  CallTool,
   CompletionRequest,
   LayerOptions,
   McpRequest,
@@ -45,6 +48,7 @@ import type {
   ServerNotification,
   ToolCall,
   ToolEvent,
+  TypedCallOptions,
   UseOptions,
   WaitOptions
 } from "./internal/calls/contract.ts"
@@ -57,7 +61,10 @@ import type { McpConnection } from "./McpConnection.ts"
 import type { ConfigInvalid, McpRuntimeError } from "./McpRuntimeError.ts"
 
 export type {
+  CallKnownTool,
+  CallNamedTool,
   CallOptions,
+  CallTool,
   CompletionRequest,
   LayerOptions,
   McpRequest,
@@ -65,6 +72,7 @@ export type {
   ServerNotification,
   ToolCall,
   ToolEvent,
+  TypedCallOptions,
   UseOptions,
   WaitOptions
 }
@@ -90,12 +98,10 @@ export class McpConnections extends Context.Service<McpConnections, {
   readonly reload: (config: McpConfig) => Effect.Effect<void>
   /** Tells whenever another config has been taken. */
   readonly reloads: Stream.Stream<void>
-  /** Calls a tool. Succeeds with whatever the tool answered, `isError` included. */
-  readonly callTool: (
-    server: string | Endpoint,
-    call: ToolCall,
-    options?: CallOptions
-  ) => Effect.Effect<Messages.CallToolResult, McpRuntimeError>
+  /**
+   * Calls a tool. Succeeds with whatever the tool answered, `isError` included; with an `output`, a Schema, with the value that it decodes.
+   */
+  readonly callTool: CallTool
   /**
    * The same as a stream: the call's progress, in order, then its result. Interrupting the stream interrupts the call. A reader may be
    * 1024 reports behind; past that the newest takes the place of those before it, and says of how many (`skipped`).
