@@ -16,6 +16,7 @@
  */
 import type * as Messages from "@holdfast/protocol/Messages"
 import * as Cause from "effect/Cause"
+import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -110,7 +111,7 @@ export class ToolCatalog extends Context.Service<ToolCatalog, {
    * ```
    */
   static layerFile<R = never>(
-    file: string,
+    file: string | Config.Config<string>,
     options: CatalogOptions & FileOptions<R> = {}
   ): Layer.Layer<ToolCatalog | McpConnections, McpRuntimeError, Exclude<R, Scope.Scope>> {
     return Layer.provideMerge(ToolCatalog.layer(options), McpConnections.layerFile(file, options))
