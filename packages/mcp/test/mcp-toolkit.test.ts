@@ -55,6 +55,7 @@ describe("a toolkit of all servers' tools", () => {
       })
     ))
 
+  // vercel/ai#6073, cline/cline#14421: images that reach the model as text are lost to it, and cost its context.
   it.live("hands images, sounds and the bytes of resources on to the model as files; the text names them", () =>
     withToolkit(({ toolkit }) =>
       Effect.gen(function*() {

@@ -10,6 +10,7 @@ import * as Scope from "effect/Scope"
 import { assert, describe, it, vi } from "vitest"
 import { z } from "zod"
 import { open } from "../src/internal/promise/open.ts"
+import { Reading } from "../src/internal/promise/Reading.ts"
 import { LinkOpener } from "../src/LinkOpener.ts"
 import { MachineProvider, MemoryProvider } from "./support/OAuthProviders.ts"
 import * as OAuthServer from "./support/OAuthServer.ts"
@@ -295,6 +296,20 @@ describe("what is told as it happens, without Effect", () => {
     assert.strictEqual(late.failure.reason._tag, "ShuttingDown")
   })
 
+  it("a reader keeps the program alive while it is waited for, and the rest of the time it does not", async () => {
+    let held = 0
+    const hold = { take: () => void held++, release: () => void held-- }
+    const told = Promise.withResolvers<IteratorResult<number>>()
+    const reading = new Reading<number>({ next: () => told.promise }, { hold })
+    assert.strictEqual(held, 0)
+    const waiting = [reading.next(), reading.next()]
+    assert.strictEqual(held, 2)
+    told.resolve({ done: false, value: 1 })
+    assert.deepStrictEqual(await Promise.all(waiting), [{ done: false, value: 1 }, { done: false, value: 1 }])
+    assert.strictEqual(held, 0)
+  })
+
+  // Cocoanetics/SwiftMCP#179: a client that looks connected and is told nothing any more.
   it("a subscription tells the changes of its resource alone, and that one may have been missed; its end is told the server", async () => {
     const { mcp, memory } = await opened(telling, { logLevel: "none" })
     await using _ = mcp

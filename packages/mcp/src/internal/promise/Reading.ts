@@ -3,7 +3,7 @@ import type { Hold } from "../Lifeline.ts"
 import type { Reader } from "./contract.ts"
 
 export interface ReadingOptions {
-  readonly hold: Hold
+  readonly hold: Pick<Hold, "release" | "take">
   readonly signal?: AbortSignal | undefined
   /** Releases what the reading is for. Called once, when it ends in whatever way. */
   readonly onEnd?: (() => Promise<void>) | undefined

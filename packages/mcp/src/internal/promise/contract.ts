@@ -38,6 +38,7 @@ export interface StandardSchema<Output = unknown> {
   readonly "~standard": {
     readonly version: 1
     readonly vendor: string
+    /** Checks a value, and makes of it what the schema says. */
     readonly validate: (value: unknown) => StandardResult<Output> | Promise<StandardResult<Output>>
     readonly types?: { readonly input: unknown; readonly output: Output } | undefined
   }

@@ -11,6 +11,7 @@ import type { Told } from "./told.ts"
 /** What of the SDK's `McpServer` is needed. */
 export type PromptRegistry = Pick<McpServer, "registerPrompt">
 
+/** A prompt, filled in: its messages, in the form of the protocol. */
 export interface PromptResult {
   readonly description?: string | undefined
   readonly messages: ReadonlyArray<{

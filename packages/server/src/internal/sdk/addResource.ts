@@ -8,6 +8,7 @@ import type { Told } from "./told.ts"
 /** What of the SDK's `McpServer` is needed. */
 export type ResourceRegistry = Pick<McpServer, "registerResource" | "server">
 
+/** Contents of a resource, as `text` or, base64, as `blob`. */
 export interface Contents {
   readonly uri: string
   readonly mimeType?: string | undefined
@@ -15,6 +16,7 @@ export interface Contents {
   readonly blob?: string | undefined
 }
 
+/** A resource in a list. `size` is in bytes. */
 export interface ListedResource {
   readonly uri: string
   readonly name: string
