@@ -174,6 +174,21 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
     reason: "the entry for programs without Effect: its callers want promises"
   },
   {
+    file: "packages/mcp/src/internal/promise/open.ts",
+    allows: ["promises"],
+    reason: "what that entry gives its callers: promises"
+  },
+  {
+    file: "packages/mcp/src/internal/promise/Reading.ts",
+    allows: ["promises"],
+    reason: "an async iterator, which is made of promises"
+  },
+  {
+    file: "packages/mcp/src/internal/promise/adapters.ts",
+    allows: ["promises", "io"],
+    reason: "the functions of such a caller, which answer at once or by a promise; stderr, where its logger fails"
+  },
+  {
     file: "packages/mcp/src/internal/nodePlatform.ts",
     allows: ["process", "io"],
     reason:

@@ -63,12 +63,15 @@ export const exitCodeOf = (reason: Reason): ExitCode => {
       return ExitCode.usage
     case "ConfigInvalid":
       return ExitCode.config
+    case "ToolFailed":
+      return ExitCode.toolError
     case "DeadlineExceeded":
       return ExitCode.deadline
     case "OutcomeUnknown":
       return ExitCode.outcomeUnknown
     case "ServerError":
     case "InvalidAnswer":
+    case "OutputInvalid":
       return ExitCode.refused
     case "CommandNotFound":
     case "SpawnFailed":

@@ -19,6 +19,7 @@ import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Redacted from "effect/Redacted"
 import type { HttpAuthorizer } from "./HttpAuthorizer.ts"
+import { millisOf } from "./internal/durations.ts"
 import type { SessionLostClassifier, SessionSigns } from "./internal/http/SessionLost.ts"
 import * as redactSecrets from "./internal/link/redactSecrets.ts"
 import type { OpenOwnLink } from "./Link.ts"
@@ -143,7 +144,9 @@ const http = (options: HttpOptions): HttpEndpoint =>
   new HttpEndpoint({
     ...httpParts(options),
     push: options.push ?? true,
-    sessionEndTimeout: Duration.fromInputUnsafe(options.sessionEndTimeout ?? defaultSessionEndTimeout),
+    sessionEndTimeout: Duration.millis(
+      millisOf("sessionEndTimeout", options.sessionEndTimeout ?? defaultSessionEndTimeout)
+    ),
     isSessionLost: options.isSessionLost
   })
 

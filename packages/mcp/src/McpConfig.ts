@@ -45,12 +45,19 @@ import * as ConfigDocument from "./internal/config/ConfigDocument.ts"
 import { type EntryContext, EntryReader } from "./internal/config/EntryReader.ts"
 import { faultOfRevision } from "./internal/config/holdfastOptions.ts"
 import { decodeEntry, type Entry, switchedOff } from "./internal/config/serverEntry.ts"
-import { type CallDeadlines, callDeadlines, policyInput } from "./internal/config/serverPolicy.ts"
+import {
+  type CallDeadlines,
+  type CallDeadlinesInput,
+  makeDeadlines,
+  policyInput
+} from "./internal/config/serverPolicy.ts"
 import type { Era } from "./internal/connection/contract.ts"
+import { allowed } from "./internal/durations.ts"
 import { environment, readBytes, workingDirectory } from "./internal/nodePlatform.ts"
 import { ConfigInvalid, McpRuntimeError } from "./McpRuntimeError.ts"
 
 export type { HostSharing } from "./internal/config/serverEntry.ts"
+export type { CallDeadlines, CallDeadlinesInput }
 
 /** One server of a config: what it is, how it is pooled, how long its calls may take, which of its tools are offered. */
 export interface ServerConfig extends Entry {
@@ -88,7 +95,8 @@ export interface Origin {
 export interface ServerOptions {
   readonly endpoint: Endpoint
   readonly policy?: PoolPolicy.PoolPolicyInput | undefined
-  readonly deadlines?: Partial<CallDeadlines> | undefined
+  /** How long its calls may take. Default: 5 minutes without a word, 30 minutes in all, 30 seconds for lists and reads. */
+  readonly deadlines?: CallDeadlinesInput | undefined
   /** Which era of the protocol to speak. Default: `auto`, asks the server. */
   readonly era?: Era | "auto" | undefined
   /** The revision to ask with, and no other; it says the era too. Default: the newest that both sides speak. */
@@ -263,12 +271,22 @@ const make = Effect.fnUntraced(function*(
       names === undefined ? [] : [{ names, said }]
     const fault = protocolVersion === undefined ? undefined : faultOfRevision(protocolVersion, era)
     if (fault !== undefined) return Effect.fail(invalid({ file, path: `${name}.protocolVersion`, ...fault }))
+    const limits = makeDeadlines(deadlines)
+    if (Result.isFailure(limits)) {
+      const { actual, option } = limits.failure
+      return Effect.fail(invalid({
+        file,
+        path: `${name}.deadlines.${option}`,
+        expected: `${allowed}, longer than zero`,
+        actual
+      }))
+    }
     return PoolPolicy.make(policyInput(endpoint, "configured", policy)).pipe(
       Effect.map((policy): ServerConfig => ({
         name,
         endpoint,
         policy,
-        deadlines: { ...callDeadlines, ...deadlines },
+        deadlines: limits.success,
         era,
         protocolVersion,
         tools: tools && {

@@ -28,7 +28,6 @@
  * ```
  */
 import * as DeadlineSweeper from "@holdfast/core/Deadlines"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import { Endpoint } from "./Endpoint.ts"
@@ -41,6 +40,7 @@ import { Multiplexer } from "./internal/connection/Multiplexer.ts"
 import { openLink } from "./internal/connection/openLink.ts"
 import { quoteStderr } from "./internal/connection/quoteStderr.ts"
 import { hintFor } from "./internal/connection/startHints.ts"
+import { millisOf } from "./internal/durations.ts"
 import * as Boundary from "./internal/link/Boundary.ts"
 import * as redactSecrets from "./internal/link/redactSecrets.ts"
 import { scopedFork } from "./internal/link/scopedFork.ts"
@@ -178,7 +178,7 @@ const connectOver = Effect.fnUntraced(function*(
 const longestHandshake = "20 seconds"
 
 const limitOf = ({ connectTimeout = longestHandshake }: ConnectOptions): number =>
-  Duration.toMillis(Duration.fromInputUnsafe(connectTimeout))
+  millisOf("connectTimeout", connectTimeout)
 
 const noPatience = (): number => 0
 
@@ -188,9 +188,9 @@ const withinConnectTimeout = <A>(
   details: () => Pick<HandshakeTimeout, "advice" | "hint" | "stderrTail">
 ): Effect.Effect<A, ConnectReason, Scope.Scope> => {
   if (connectTimeout === undefined) return dial
-  const timeoutMillis = Duration.toMillis(Duration.fromInputUnsafe(connectTimeout))
+  const timeoutMillis = millisOf("connectTimeout", connectTimeout)
   return Effect.timeoutOrElse(dial, {
-    duration: connectTimeout,
+    duration: timeoutMillis,
     orElse: () => Effect.fail(new HandshakeTimeout({ server, timeoutMillis, ...details() }))
   })
 }

@@ -27,6 +27,7 @@ import type { PoolEvent, PoolSnapshot } from "@holdfast/core"
 import type * as Messages from "@holdfast/protocol/Messages"
 import type * as Prompts from "@holdfast/protocol/Prompts"
 import type * as Resources from "@holdfast/protocol/Resources"
+import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -37,7 +38,10 @@ import { resolve } from "node:path"
 import type { Endpoint } from "./Endpoint.ts"
 import * as Calls from "./internal/calls/Calls.ts"
 import type {
+  CallKnownTool,
+  CallNamedTool,
   CallOptions,
+  CallTool,
   CompletionRequest,
   LayerOptions,
   McpRequest,
@@ -45,19 +49,24 @@ import type {
   ServerNotification,
   ToolCall,
   ToolEvent,
+  TypedCallOptions,
   UseOptions,
   WaitOptions
 } from "./internal/calls/contract.ts"
 import * as ConfigWatch from "./internal/config/ConfigWatch.ts"
+import { missingVariable } from "./internal/config/missingVariable.ts"
 import { workingDirectory } from "./internal/nodePlatform.ts"
 import { readAgain } from "./internal/subscriptions/Subscriptions.ts"
 import type { LogLevel } from "./internal/subscriptions/SubscriptionSync.ts"
 import { McpConfig } from "./McpConfig.ts"
 import type { McpConnection } from "./McpConnection.ts"
-import type { ConfigInvalid, McpRuntimeError } from "./McpRuntimeError.ts"
+import { ConfigInvalid, McpRuntimeError } from "./McpRuntimeError.ts"
 
 export type {
+  CallKnownTool,
+  CallNamedTool,
   CallOptions,
+  CallTool,
   CompletionRequest,
   LayerOptions,
   McpRequest,
@@ -65,6 +74,7 @@ export type {
   ServerNotification,
   ToolCall,
   ToolEvent,
+  TypedCallOptions,
   UseOptions,
   WaitOptions
 }
@@ -90,12 +100,10 @@ export class McpConnections extends Context.Service<McpConnections, {
   readonly reload: (config: McpConfig) => Effect.Effect<void>
   /** Tells whenever another config has been taken. */
   readonly reloads: Stream.Stream<void>
-  /** Calls a tool. Succeeds with whatever the tool answered, `isError` included. */
-  readonly callTool: (
-    server: string | Endpoint,
-    call: ToolCall,
-    options?: CallOptions
-  ) => Effect.Effect<Messages.CallToolResult, McpRuntimeError>
+  /**
+   * Calls a tool. Succeeds with whatever the tool answered, `isError` included; with an `output`, a Schema, with the value that it decodes.
+   */
+  readonly callTool: CallTool
   /**
    * The same as a stream: the call's progress, in order, then its result. Interrupting the stream interrupts the call. A reader may be
    * 1024 reports behind; past that the newest takes the place of those before it, and says of how many (`skipped`).
@@ -226,19 +234,35 @@ export class McpConnections extends Context.Service<McpConnections, {
   }
 
   /**
-   * The service over a config. Fails with `ConfigInvalid` when the policy of the whole contradicts itself. Requires what the handlers
-   * of the options need.
+   * The service over a config, or over the effect that makes one: with `Config` and services of the application. Fails with
+   * `ConfigInvalid` when the policy of the whole contradicts itself, and with what that effect fails with. Requires what it and the
+   * handlers of the options need.
+   *
+   * @example
+   * ```ts
+   * import { Endpoint, McpConfig, McpConnections } from "@holdfast/mcp"
+   * import * as Config from "effect/Config"
+   * import * as Effect from "effect/Effect"
+   *
+   * export const servers = McpConnections.layer(Effect.gen(function*() {
+   *   const url = yield* Config.URL("DOCS_URL")
+   *   const token = yield* Config.Redacted("DOCS_TOKEN")
+   *   return yield* McpConfig.make({ docs: Endpoint.http({ url, headers: { "x-api-key": token } }) })
+   * }))
+   * ```
    */
-  static layer<R = never>(
-    config: McpConfig,
+  static layer<R = never, E = never, R2 = never>(
+    config: McpConfig | Effect.Effect<McpConfig, E, R2>,
     options?: LayerOptions<R>
-  ): Layer.Layer<McpConnections, McpRuntimeError, Exclude<R, Scope.Scope>> {
-    return Layer.effect(McpConnections, McpConnections.make(config, options))
+  ): Layer.Layer<McpConnections, McpRuntimeError | E, Exclude<R | R2, Scope.Scope>> {
+    const made: Effect.Effect<McpConfig, E, R2> = Effect.isEffect(config) ? config : Effect.succeed(config)
+    return Layer.effect(McpConnections, Effect.flatMap(made, (config) => McpConnections.make(config, options)))
   }
 
   /**
-   * The service over a config file. Needs nothing else on Node. Fails with `ConfigInvalid`, before anything is started, when the file cannot be
-   * read; a server whose entry is wrong is in `unusable`.
+   * The service over a config file, whose path may be in the application's own `Config`. Needs nothing else on Node. Fails with
+   * `ConfigInvalid`, before anything is started, when the file cannot be read, or its path is nowhere; a server whose entry is wrong is in
+   * `unusable`.
    *
    * @example
    * ```ts
@@ -252,24 +276,34 @@ export class McpConnections extends Context.Service<McpConnections, {
    * ```
    */
   static layerFile<R = never>(
-    file: string,
+    file: string | Config.Config<string>,
     options: FileOptions<R> = {}
   ): Layer.Layer<McpConnections, McpRuntimeError, Exclude<R, Scope.Scope>> {
     return Layer.effect(
       McpConnections,
       Effect.gen(function*() {
-        const path = resolve(yield* workingDirectory, file)
+        const named = yield* pathOf(file)
+        const path = resolve(yield* workingDirectory, named)
         // Before the config is read: what is written meanwhile is another one.
         const seen = options.watch === true ? yield* ConfigWatch.textOf(path) : undefined
-        const mcp = yield* McpConnections.make(yield* McpConfig.load(file), options)
+        const mcp = yield* McpConnections.make(yield* McpConfig.load(named), options)
         if (options.watch === true) {
-          yield* ConfigWatch.follow({ file, path, seen, load: McpConfig.load(file), take: mcp.reload })
+          yield* ConfigWatch.follow({ file: named, path, seen, load: McpConfig.load(named), take: mcp.reload })
         }
         return mcp
       })
     )
   }
 }
+
+const pathOf = (file: string | Config.Config<string>): Effect.Effect<string, McpRuntimeError> =>
+  Config.isConfig(file)
+    ? Effect.mapError(file, (error) => {
+      const problem = `the path of the config file: ${missingVariable(error)}`
+      const reason = new ConfigInvalid({ file: "config", path: "", expected: "the path of a config file", problem })
+      return new McpRuntimeError({ reason })
+    })
+    : Effect.succeed(file)
 
 /** Options of a config that is a file. */
 export interface FileOptions<R = never> extends LayerOptions<R> {

@@ -103,6 +103,33 @@ export class ToolDisabled extends Schema.Error<ToolDisabled>(id("ToolDisabled"))
   }
 }
 
+/** The tool says that it has failed (`isError`), where the caller has asked for an `output`. `text` is all that it says. */
+export class ToolFailed extends Schema.Error<ToolFailed>(id("ToolFailed"))({
+  _tag: Schema.tag("ToolFailed"),
+  server: Schema.String,
+  tool: Schema.String,
+  text: Schema.String
+}) {
+  override get message(): string {
+    const words = this.text.trim() === "" ? "it does not say why" : said(this.text)
+    return `${this.server}: the tool ${JSON.stringify(this.tool)} has failed: ${words}`
+  }
+}
+
+/** What the tool has answered does not fit the `output` that the caller has asked for. The call has run. */
+export class OutputInvalid extends Schema.Error<OutputInvalid>(id("OutputInvalid"))({
+  _tag: Schema.tag("OutputInvalid"),
+  server: Schema.String,
+  tool: Schema.String,
+  description: Schema.String
+}) {
+  override get message(): string {
+    return `${this.server}: the answer of the tool ${JSON.stringify(this.tool)} is not the output that was asked for: ${
+      said(this.description)
+    }. The call has run; compare the output with the tool's outputSchema.`
+  }
+}
+
 /** The command is not in PATH or the file does not exist. Permanent: never retried. */
 export class CommandNotFound extends Schema.Error<CommandNotFound>(id("CommandNotFound"))({
   _tag: Schema.tag("CommandNotFound"),
@@ -381,6 +408,8 @@ export const Reason = Schema.Union([
   UnknownServer,
   UnknownTool,
   ToolDisabled,
+  ToolFailed,
+  OutputInvalid,
   CommandNotFound,
   SpawnFailed,
   ServerExited,

@@ -17,6 +17,7 @@
  * @see https://modelcontextprotocol.io/specification/2025-11-25/basic/authorization
  */
 import * as Clock from "effect/Clock"
+import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -24,6 +25,7 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { AuthorizationRefused } from "./AuthorizationRefused.ts"
 import type { AuthorizationHeaders, HttpAuthorizer, HttpChallenge } from "./HttpAuthorizer.ts"
+import { missingVariable } from "./internal/config/missingVariable.ts"
 import { scopedFork } from "./internal/link/scopedFork.ts"
 import type { OAuthClientProvider } from "./internal/sdk/authorize.ts"
 import { parseChallenge } from "./internal/sdk/challenge.ts"
@@ -159,7 +161,10 @@ export const fromTokens = Effect.fnUntraced(function*(
 ): Effect.fn.Return<HttpAuthorizer, never, Scope.Scope> {
   let known: string | undefined
   const fetched = token.pipe(
-    Effect.mapError(() => new AuthorizationRefused({ description: "the token source failed" })),
+    Effect.mapError((error) => {
+      const why = error instanceof Config.ConfigError ? `: ${missingVariable(error)}` : ""
+      return new AuthorizationRefused({ description: `the token source failed${why}` })
+    }),
     within(timeout),
     Effect.map((value) => void (known = Redacted.value(value)))
   )

@@ -16,6 +16,7 @@
  */
 import type * as Messages from "@holdfast/protocol/Messages"
 import * as Cause from "effect/Cause"
+import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -29,9 +30,16 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import { defective, kindOf } from "./internal/connection/defective.ts"
+import { millisOf } from "./internal/durations.ts"
 import { scopedFork } from "./internal/link/scopedFork.ts"
 import * as ToolName from "./internal/ToolName.ts"
-import { type CallOptions, type FileOptions, McpConnections } from "./McpConnections.ts"
+import {
+  type CallKnownTool,
+  type CallNamedTool,
+  type CallOptions,
+  type FileOptions,
+  McpConnections
+} from "./McpConnections.ts"
 import { DeadlineExceeded, McpRuntimeError, ShuttingDown, UnknownTool } from "./McpRuntimeError.ts"
 import { nearNames } from "./NearNames.ts"
 import * as StartTurns from "./StartTurns.ts"
@@ -43,11 +51,8 @@ export interface CatalogTool {
   readonly server: string
   /** As its server describes it, its own name included. */
   readonly tool: Messages.Tool
-  /** Calls it, on whatever connection its server has by then. */
-  readonly call: (
-    input?: Readonly<Record<string, unknown>>,
-    options?: CallOptions
-  ) => Effect.Effect<Messages.CallToolResult, McpRuntimeError>
+  /** Calls it, on whatever connection its server has by then; with an `output`, for a value of its type. */
+  readonly call: CallKnownTool
 }
 
 /** A server whose tools are not known, or not known to be up to date, and why. */
@@ -77,11 +82,7 @@ export class ToolCatalog extends Context.Service<ToolCatalog, {
    * Calls a tool by its name in the catalog, and waits for the list of the server it may belong to. Fails with what keeps that server's
    * list away, and with `UnknownTool` when the server has answered and there is none of that name.
    */
-  readonly call: (
-    name: string,
-    input?: Readonly<Record<string, unknown>>,
-    options?: CallOptions
-  ) => Effect.Effect<Messages.CallToolResult, McpRuntimeError>
+  readonly call: CallNamedTool
 }>()("@holdfast/mcp/ToolCatalog") {
   /** Makes the catalog for as long as the Scope is open, and begins to ask the servers. */
   static make(options?: CatalogOptions): Effect.Effect<ToolCatalog["Service"], never, McpConnections | Scope.Scope> {
@@ -110,7 +111,7 @@ export class ToolCatalog extends Context.Service<ToolCatalog, {
    * ```
    */
   static layerFile<R = never>(
-    file: string,
+    file: string | Config.Config<string>,
     options: CatalogOptions & FileOptions<R> = {}
   ): Layer.Layer<ToolCatalog | McpConnections, McpRuntimeError, Exclude<R, Scope.Scope>> {
     return Layer.provideMerge(ToolCatalog.layer(options), McpConnections.layerFile(file, options))
@@ -159,7 +160,8 @@ const suspicious = 4
 const makeCatalog = Effect.fnUntraced(function*(
   options: CatalogOptions = {}
 ): Effect.fn.Return<ToolCatalog["Service"], never, McpConnections | Scope.Scope> {
-  const { concurrency, deadline = "30 seconds", exclude = [], filter = () => true, keepOpen = true } = options
+  const { concurrency, exclude = [], filter = () => true, keepOpen = true } = options
+  const deadline = millisOf("deadline", options.deadline ?? "30 seconds")
   const mcp = yield* McpConnections
   const scope = yield* Effect.scope
   const fork = yield* scopedFork
@@ -171,12 +173,12 @@ const makeCatalog = Effect.fnUntraced(function*(
   const asking = yield* FiberMap.make<string>()
   const turns = yield* StartTurns.make(concurrency)
 
-  const toolOf = (server: string, tool: Messages.Tool): CatalogTool => ({
-    name: ToolName.make(server, tool.name),
-    server,
-    tool,
-    call: (input, options) => mcp.callTool(server, { name: tool.name, arguments: input }, options)
-  })
+  const toolOf = (server: string, tool: Messages.Tool): CatalogTool => {
+    const call = (input?: Readonly<Record<string, unknown>>, options?: CallOptions) =>
+      mcp.callTool(server, { name: tool.name, arguments: input }, options)
+    // The overloads are those of `callTool`.
+    return { name: ToolName.make(server, tool.name), server, tool, call: call as CallKnownTool }
+  }
 
   const once = (line: string): Effect.Effect<void> =>
     Effect.suspend(() => {
@@ -367,12 +369,36 @@ const makeCatalog = Effect.fnUntraced(function*(
     return Effect.succeed(new McpRuntimeError({ reason: new UnknownTool({ tool: name, near }) }))
   }
 
+  const callByName = (name: string, input?: Readonly<Record<string, unknown>>, options: CallOptions = {}) =>
+    Effect.suspend(() => {
+      const found = find(name)
+      if (found !== undefined) return found.call(input, options)
+      // Its server may not have answered yet.
+      const owners = [...states.keys()].filter((server) => ToolName.mayBeOf(server, name))
+      const answered = Effect.forEach(owners, (server) => states.get(server)?.known.await ?? Effect.void, {
+        discard: true
+      })
+      const limit = options.deadline === undefined ? undefined : Duration.millis(millisOf("deadline", options.deadline))
+      const wait = limit === undefined ? answered : Effect.timeoutOption(answered, limit)
+      const start = Effect.forEach(owners, (server) => refresh(server, "called"), { discard: true })
+      return Effect.flatMap(Effect.timed(Effect.andThen(start, wait)), ([spent]) => {
+        const later = find(name)
+        if (later === undefined) {
+          if (isClosed) return Effect.fail(new McpRuntimeError({ reason: new ShuttingDown({ server: name }) }))
+          return Effect.flip(lack(name, owners, limit === undefined ? 0 : Duration.toMillis(limit)))
+        }
+        // One deadline covers both.
+        const left = limit && Duration.max(Duration.subtract(limit, spent), Duration.millis(1))
+        return later.call(input, { ...options, deadline: left })
+      })
+    })
+
   return {
     ready: ({ within } = {}) => {
       if (within === undefined) return Effect.andThen(isComplete.await, current)
-      const millis = Duration.toMillis(Duration.fromInputUnsafe(within))
       return Effect.gen(function*() {
-        yield* Effect.timeoutOption(isComplete.await, within)
+        const millis = millisOf("within", within)
+        yield* Effect.timeoutOption(isComplete.await, millis)
         const { tools, unavailable } = yield* current
         const open = [...states].filter(([, { known }]) => !known.isOpen()).map(([server]) => server)
         const waiting = yield* Effect.forEach(
@@ -384,29 +410,8 @@ const makeCatalog = Effect.fnUntraced(function*(
     },
     current,
     changes: SubscriptionRef.changes(changed),
-    call: (name, input, options = {}) =>
-      Effect.suspend(() => {
-        const found = find(name)
-        if (found !== undefined) return found.call(input, options)
-        // Its server may not have answered yet.
-        const owners = [...states.keys()].filter((server) => ToolName.mayBeOf(server, name))
-        const answered = Effect.forEach(owners, (server) => states.get(server)?.known.await ?? Effect.void, {
-          discard: true
-        })
-        const limit = options.deadline === undefined ? undefined : Duration.fromInputUnsafe(options.deadline)
-        const wait = limit === undefined ? answered : Effect.timeoutOption(answered, limit)
-        const start = Effect.forEach(owners, (server) => refresh(server, "called"), { discard: true })
-        return Effect.flatMap(Effect.timed(Effect.andThen(start, wait)), ([spent]) => {
-          const later = find(name)
-          if (later === undefined) {
-            if (isClosed) return Effect.fail(new McpRuntimeError({ reason: new ShuttingDown({ server: name }) }))
-            return Effect.flip(lack(name, owners, limit === undefined ? 0 : Duration.toMillis(limit)))
-          }
-          // One deadline covers both.
-          const left = limit && Duration.max(Duration.subtract(limit, spent), Duration.millis(1))
-          return later.call(input, { ...options, deadline: left })
-        })
-      })
+    // The overloads are those of the tool's own `call`.
+    call: callByName as CallNamedTool
   }
 })
 

@@ -10,6 +10,16 @@ import * as Stream from "effect/Stream"
 
 const fails = { content: [{ type: "text", text: "no such file" }], isError: true } as const
 
+const shown = [
+  { type: "text", text: "a picture:" },
+  { type: "image", data: "AQID", mimeType: "image/png" },
+  { type: "audio", data: "BA", mimeType: "audio/wav" },
+  { type: "resource", resource: { uri: "file:///a.pdf", mimeType: "application/pdf", blob: "BQY=" } },
+  { type: "resource", resource: { uri: "file:///a.md", text: "# Notes" } },
+  // No base64: there are no bytes to hand on.
+  { type: "image", data: "!!!!", mimeType: "image/png" }
+] as const
+
 const withToolkit = <A, E>(
   use: (toolkit: Effect.Success<ReturnType<typeof McpToolkit.make>>) => Effect.Effect<A, E>
 ) =>
@@ -17,7 +27,8 @@ const withToolkit = <A, E>(
     const server = yield* MemoryServer.make({
       tools: {
         greet: { run: ({ name }) => Effect.succeed(`Hello, ${String(name)}`) },
-        fail: { run: () => Effect.succeed(fails) }
+        fail: { run: () => Effect.succeed(fails) },
+        show: { run: () => Effect.succeed({ content: shown }) }
       }
     })
     const config = yield* McpConfig.make({ memory: server.endpoint })
@@ -30,7 +41,7 @@ describe("a toolkit of all servers' tools", () => {
     withToolkit(({ toolkit, unavailable }) =>
       Effect.gen(function*() {
         assert.deepStrictEqual(unavailable, [])
-        assert.sameMembers(Object.keys(toolkit.tools), ["memory__greet", "memory__fail"])
+        assert.sameMembers(Object.keys(toolkit.tools), ["memory__greet", "memory__fail", "memory__show"])
         const results = yield* Stream.runCollect(Stream.unwrap(toolkit.handle("memory__greet", { name: "model" })))
         assert.deepStrictEqual([...results].at(-1)?.result, { text: "Hello, model", isError: false })
       })
@@ -41,6 +52,41 @@ describe("a toolkit of all servers' tools", () => {
       Effect.gen(function*() {
         const results = yield* Stream.runCollect(Stream.unwrap(toolkit.handle("memory__fail", {})))
         assert.deepStrictEqual([...results].at(-1)?.result, { text: "no such file", isError: true })
+      })
+    ))
+
+  // vercel/ai#6073, cline/cline#14421: images that reach the model as text are lost to it, and cost its context.
+  it.live("hands images, sounds and the bytes of resources on to the model as files; the text names them", () =>
+    withToolkit(({ toolkit }) =>
+      Effect.gen(function*() {
+        const results = yield* Stream.runCollect(Stream.unwrap(toolkit.handle("memory__show", {})))
+        const last = [...results].at(-1)
+        assert.deepStrictEqual(
+          last?.modelOutput?.map((part) =>
+            part.type === "text" ? part.text : [part.mediaType, part.fileName, part.data]
+          ),
+          [
+            "a picture:\n[image/png, 3 bytes]\n[audio/wav, 1 bytes]\n[application/pdf, 2 bytes: file:///a.pdf]\n# Notes\n" +
+            "[image/png, 3 bytes]",
+            ["image/png", undefined, new Uint8Array([1, 2, 3])],
+            ["audio/wav", undefined, new Uint8Array([4])],
+            ["application/pdf", "file:///a.pdf", new Uint8Array([5, 6])]
+          ]
+        )
+        // What is kept of it is JSON.
+        assert.deepInclude(JSON.parse(JSON.stringify(last?.encodedResult)).files[0], {
+          mediaType: "image/png",
+          data: "AQID"
+        })
+      })
+    ))
+
+  it.live("says in words to the model that a tool has failed", () =>
+    withToolkit(({ toolkit }) =>
+      Effect.gen(function*() {
+        const results = yield* Stream.runCollect(Stream.unwrap(toolkit.handle("memory__fail", {})))
+        const [part] = [...results].at(-1)?.modelOutput ?? []
+        assert.strictEqual(part?.type === "text" ? part.text : undefined, "The tool has failed: no such file")
       })
     ))
 })

@@ -5,6 +5,9 @@ import { assert, describe, it } from "vitest"
 
 const text = (text: string) => ({ type: "text", text } as const)
 const file = (uri: string, text: string) => ({ type: "resource", resource: { uri, text } } as const)
+/** Content of a kind that has no type here. */
+const other = (block: { readonly type: string; readonly [name: string]: unknown }) =>
+  block as unknown as Messages.ContentBlock
 /** Base64 of this many bytes. */
 const data = (bytes: number) => Buffer.alloc(bytes).toString("base64")
 
@@ -53,11 +56,11 @@ const answers: ReadonlyArray<readonly [what: string, result: Messages.CallToolRe
   ],
   [
     "a block of a kind unknown here",
-    { content: [{ type: "hologram", depth: 3 } as Messages.ContentBlock] },
+    { content: [other({ type: "hologram", depth: 3 })] },
     "{\"type\":\"hologram\",\"depth\":3}"
   ],
   ["a large one of them by its size", {
-    content: [{ type: "hologram", data: "x".repeat(20_000) } as Messages.ContentBlock]
+    content: [other({ type: "hologram", data: "x".repeat(20_000) })]
   }, "[hologram, 20 KB]"],
   [
     "structured content where there is no text",

@@ -49,12 +49,12 @@ const servers = Effect.fnUntraced(function*(names: ReadonlyArray<string>) {
         asked.push(String(server))
         return lists.get(String(server)) ?? Effect.succeed([])
       }),
-    callTool: (server, { name }, options) =>
+    callTool: ((server: string, { name }: { readonly name: string }, options?: CallOptions) =>
       Effect.sync(() => {
         deadlines.push(options?.deadline === undefined ? undefined : Duration.fromInputUnsafe(options.deadline))
-        called.push(`${String(server)}.${name}`)
+        called.push(`${server}.${name}`)
         return { content: [] }
-      })
+      })) as McpConnections["Service"]["callTool"]
   }
   return {
     lists,

@@ -9,8 +9,8 @@
  * cannot be read is left out, and so is an optional member; `tell` is called with a clause that names either and says why. Only
  * what is required and cannot be read fails the whole.
  *
- * **Gotchas**: a content block of a kind that is not listed here is legal (`OtherContent`); tell the kinds apart with
- * `isText` and its like rather than by `type` alone.
+ * **Gotchas**: a content block of a kind that is not listed here is legal (`OtherContent`). Its `type` is a type of its own, so that
+ * a `switch` on `type` narrows; `isText` and its like do the same for `filter`.
  *
  * @example
  * ```ts
@@ -148,11 +148,23 @@ export interface ResourceLink extends Schema.Schema.Type<typeof ResourceLink> {}
 
 const knownContentTypes: ReadonlyArray<string> = ["text", "image", "audio", "resource", "resource_link"]
 
+/**
+ * The `type` of content that these revisions do not know: any text but the known ones. TypeScript has no such type. An enum, which is a
+ * text and none of the others, lets `type` alone tell all blocks apart. No value is its member: read it as a `string`.
+ */
+declare enum OtherContentType {
+  unknown = "any text but the known ones"
+}
+export type { OtherContentType }
+
+const otherContentType = Schema.String.check(Schema.makeFilter((type) => !knownContentTypes.includes(type), {
+  expected: "a kind of content other than the known ones"
+}))
+
 /** Content of a kind that these revisions do not know. */
 export const OtherContent = Schema.Struct({
-  type: Schema.String.check(Schema.makeFilter((type) => !knownContentTypes.includes(type), {
-    expected: "a kind of content other than the known ones"
-  }))
+  // The enum stands for what the check lets through.
+  type: otherContentType as Schema.Schema<string> as Schema.Codec<OtherContentType, string>
 })
 /** What the schema `OtherContent` reads. */
 export interface OtherContent extends Schema.Schema.Type<typeof OtherContent> {}

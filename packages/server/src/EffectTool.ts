@@ -36,15 +36,14 @@
  */
 import type { ToolAnnotations } from "@holdfast/protocol/Messages"
 import * as Cause from "effect/Cause"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
+import * as OwnedCalls from "./internal/ownedCalls.ts"
 import * as SdkTool from "./SdkTool.ts"
 import { failed, type ToolCall, type ToolRegistry, type ToolResult } from "./SdkTool.ts"
-import { Session } from "./Session.ts"
+import type { Session } from "./Session.ts"
 
 /** Types of `SdkTool`, which handlers of these tools use as well. */
 export type { LogLevel, Progress, ToolCall, ToolRegistry, ToolResult } from "./SdkTool.ts"
@@ -100,25 +99,7 @@ export const register = <
     const input = Schema.Struct(options.input ?? ({} as Fields))
     const output = options.output === undefined ? undefined : Schema.Struct<Schema.Struct.Fields>(options.output)
     const encode = output === undefined ? undefined : Schema.encodeUnknownEffect(Schema.toCodecJson(output))
-    const session = yield* Session
-    const around = yield* Effect.context<Exclude<R, Session | Scope.Scope> | SchemaServices<Fields, Output>>()
-    // A Scope that happens to be around here is none for what a handler acquires.
-    const context = Context.add(Context.omit(Scope.Scope)(around), Session, session)
-    const owner = options.owner ?? session.scope
-    // The SDK aborts what runs when it is closed, too: that is no word of the client's.
-    const isOrphan = (): boolean =>
-      owner !== session.scope && (session.state() === "closing" || session.state() === "closed")
-
-    /** In a fiber of the owner, which a client that leaves does not stop. */
-    const run = (call: Effect.Effect<ToolResult, never, unknown>): Effect.Effect<ToolResult> => {
-      // The rest of the context is the handler's own: it was taken from around its registration.
-      const provided = Effect.provideContext(call, context) as Effect.Effect<ToolResult>
-      return Effect.flatMap(Effect.forkIn(provided, owner, { startImmediately: true }), (fiber) =>
-        Effect.flatMap(
-          Effect.onInterrupt(Fiber.await(fiber), () => isOrphan() ? Effect.void : Fiber.interrupt(fiber)),
-          (exit) => Exit.isSuccess(exit) ? Effect.succeed(exit.value) : Effect.succeed(interrupted(exit.cause))
-        ))
-    }
+    const { run, session } = yield* OwnedCalls.make<R | SchemaServices<Fields, Output>>(options.owner)
 
     SdkTool.register(server, {
       name,
@@ -133,7 +114,7 @@ export const register = <
           encode === undefined
             ? Effect.sync(() => resultOf(answer))
             : Effect.map(Effect.orDie(encode(answer)), structured))
-    }, run)
+    }, (call) => Effect.map(run(call), (exit) => Exit.isSuccess(exit) ? exit.value : interrupted(exit.cause)))
   })
 
 const structured = (value: unknown): ToolResult => ({

@@ -46,6 +46,7 @@ import * as Admin from "./Admin.ts"
 import type { Authenticator } from "./Authenticator.ts"
 import * as Drain from "./Drain.ts"
 import * as Guard from "./Guard.ts"
+import { configured } from "./internal/configured.ts"
 import { answerFaults } from "./internal/http/answerFaults.ts"
 import * as CrossOrigin from "./internal/http/crossOrigin.ts"
 import * as HttpSessions from "./internal/http/HttpSessions.ts"
@@ -117,10 +118,10 @@ export interface RouteOptions<R = never> extends Omit<Guard.GuardOptions, "auth"
 
 /** What a server of its own needs to know besides. */
 export interface HttpOptions<R = never> extends RouteOptions<R>, SessionPolicyInput {
-  /** Default: 8080. 0: any that is free. */
-  readonly port?: number | undefined
+  /** A number, or where it is configured: `Config.Port("PORT")`. Default: 8080. 0: any that is free. */
+  readonly port?: number | Config.Config<number> | undefined
   /** Address to listen on. Default: `127.0.0.1`. Another than this machine's own needs `auth`. */
-  readonly host?: string | undefined
+  readonly host?: string | Config.Config<string> | undefined
   /**
    * How long an unused connection stays open. It has to be longer than what stands in front keeps it: a balancer that uses a connection
    * just as the server closes it loses the request. AWS' ALB keeps one for 60 seconds, nginx too, Google's for 600. Default: 75 seconds.
@@ -187,7 +188,8 @@ export const layerHttp = <R = never>(
   Exclude<R, Session | Scope.Scope>
 > =>
   Layer.unwrap(Effect.gen(function*() {
-    const { host = "127.0.0.1", port = 8080 } = options
+    const host = yield* configured("host", "an address", options.host ?? "127.0.0.1")
+    const port = yield* configured("port", "a port", options.port ?? 8080)
     const auth = yield* authenticatorOf(options.auth)
     yield* Guard.checkBind(host, { auth, allowedHosts: options.allowedHosts })
     const server = yield* factoryOf(options.server)

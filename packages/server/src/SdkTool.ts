@@ -29,40 +29,17 @@
  */
 import type { ToolAnnotations } from "@holdfast/protocol/Messages"
 import * as Effect from "effect/Effect"
-import * as Headers from "effect/http/Headers"
-import * as HttpTraceContext from "effect/http/HttpTraceContext"
-import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type * as Tracer from "effect/Tracer"
 import { complainOf } from "./internal/complain.ts"
+import { callOf, type LogLevel, type Progress, spanOf, type ToolCall } from "./internal/handlerCall.ts"
 import { measured } from "./internal/metrics/toolDuration.ts"
 import { addTool, type AuthInfo, type ToolRegistry, type ToolRequest, type ToolResult } from "./internal/sdk/addTool.ts"
 
 export { type ToolSchema, toolSchema } from "./internal/sdk/toolSchema.ts"
 /** Types of the SDK, as far as tools need them. */
 export type { AuthInfo, ToolRegistry, ToolResult }
-
-/** What the client sees of how far a call is. */
-export interface Progress {
-  /** Grows with every report. */
-  readonly progress: number
-  readonly total?: number | undefined
-  readonly message?: string | undefined
-}
-
-/** The levels of RFC 5424, as MCP has them. */
-export type LogLevel = "debug" | "info" | "notice" | "warning" | "error" | "critical" | "alert" | "emergency"
-
-/** The call a handler serves. */
-export interface ToolCall {
-  readonly requestId: string | number
-  /** What the host says of the caller, if it uses the SDK's authentication. On a host of ours `clientId` is the principal's. */
-  readonly authInfo: AuthInfo | undefined
-  /** Tells the client how far it is, if it wants to know. */
-  readonly progress: (progress: Progress) => Effect.Effect<void>
-  /** Tells the client what happens, as a log message of the server's. */
-  readonly log: (level: LogLevel, data: unknown) => Effect.Effect<void>
-}
+/** What handlers are given of their call. */
+export type { LogLevel, Progress, ToolCall }
 
 /** A tool and its handler. */
 export interface Tool<Input, E extends { readonly message: string }, R> {
@@ -90,7 +67,6 @@ export const register = <Input, E extends { readonly message: string }, R>(
   run: (call: Effect.Effect<ToolResult, never, R>) => Effect.Effect<ToolResult>
 ): void => {
   const { name, session } = tool
-  const place = session === undefined ? undefined : { "holdfast.session": session }
   addTool(server, name, tool, (request) => {
     let isDefect = false
     const handled = handle(tool, request).pipe(
@@ -108,11 +84,10 @@ export const register = <Input, E extends { readonly message: string }, R>(
         Effect.tap(({ isError }) =>
           isError === true ? Effect.annotateCurrentSpan("error.type", "tool_error") : Effect.void
         ),
-        Effect.annotateLogs({ ...(session !== undefined && { session }), tool: name }),
-        Effect.withSpan(`tools/call ${name}`, {
-          kind: "server",
-          attributes: { "mcp.method.name": "tools/call", "gen_ai.tool.name": name, ...place },
-          ...parentOf(request.traceparent)
+        Effect.annotateLogs("tool", name),
+        spanOf(`tools/call ${name}`, { "mcp.method.name": "tools/call", "gen_ai.tool.name": name }, {
+          session,
+          request
         })
       )
     )
@@ -127,12 +102,7 @@ const handle = <Input, E extends { readonly message: string }, R>(
     onFailure: (words) => Effect.succeed(failed(words)),
     onSuccess: (input) =>
       Effect.catch(
-        tool.handler(input, {
-          requestId: request.id,
-          authInfo: request.authInfo,
-          progress: (progress) => request.progress === undefined ? Effect.void : request.progress(progress),
-          log: (level, data) => request.log(level, data)
-        }),
+        tool.handler(input, callOf(request)),
         // A program without types may fail with anything: only words are for the caller.
         (error) => typeof error.message === "string" ? Effect.succeed(failed(error.message)) : Effect.die(error)
       )
@@ -150,9 +120,3 @@ export const decodeArguments = <Input, R>(
 
 /** The tool says that it has failed, in words for the caller. */
 export const failed = (text: string): ToolResult => ({ isError: true, content: [{ type: "text", text }] })
-
-/** Not the span in which the tool was registered: that of an earlier request, if of any. */
-const parentOf = (traceparent: string | undefined): Pick<Tracer.SpanOptions, "parent" | "root"> => {
-  const parent = HttpTraceContext.w3c(Headers.fromInput({ traceparent }))
-  return Option.isSome(parent) ? { parent: parent.value } : { root: true }
-}

@@ -4,6 +4,8 @@
 export * as Admin from "./Admin.ts"
 export * as Authenticator from "./Authenticator.ts"
 export * as Drain from "./Drain.ts"
+export * as EffectPrompt from "./EffectPrompt.ts"
+export * as EffectResource from "./EffectResource.ts"
 export * as EffectTool from "./EffectTool.ts"
 export * as Guard from "./Guard.ts"
 export * as McpHost from "./McpHost.ts"

@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Authenticator from "@holdfast/server/Authenticator"
 import * as Guard from "@holdfast/server/Guard"
 import * as McpHost from "@holdfast/server/McpHost"
+import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
 import * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
@@ -233,6 +234,26 @@ describe("a server that asks who it is", () => {
         assert.strictEqual("reason" in error ? error.reason?._tag : undefined, "ServerOptionInvalid")
         assert.notInclude(error.message, "short")
       }
+    }))
+
+  it.live("a server takes its port and address from the configuration, and names in a sentence what is not there", () =>
+    Effect.gen(function*() {
+      const started = (values: Record<string, string>) =>
+        Effect.scoped(Layer.build(McpHost.layerHttp({
+          server: () => new McpServer({ name: "x", version: "1" }),
+          port: Config.Int("PORT"),
+          host: Config.String("HOST")
+        }))).pipe(Effect.provideService(ConfigProvider.ConfigProvider, ConfigProvider.fromUnknown(values)))
+      yield* started({ PORT: "0", HOST: "127.0.0.1" })
+      const wordsOf = (values: Record<string, string>) =>
+        Effect.map(Effect.flip(started(values)), ({ message }) => message)
+      for (const values of [{ HOST: "127.0.0.1" }, { HOST: "127.0.0.1", PORT: "a secret" }]) {
+        assert.strictEqual(
+          yield* wordsOf(values),
+          "port: expected a port in the variable PORT, got nothing that is one: it is not set, or says something else"
+        )
+      }
+      assert.include(yield* wordsOf({ PORT: "0" }), "host: expected an address in the variable HOST")
     }))
 
   it.effect("a variable for tokens that is not set is named in a sentence", () =>

@@ -27,6 +27,7 @@ import { stickiness } from "../connection/connectFailure.ts"
 import type { CallFailure, McpConnection } from "../connection/contract.ts"
 import { effectOf } from "../connection/guardedHandlers.ts"
 import { connectionOf, named } from "../connection/naming.ts"
+import { millisOf } from "../durations.ts"
 import type { PooledServer } from "../pool/PooledServer.ts"
 import type { ServerMemory } from "../pool/ServerMemory.ts"
 import * as CallTrace from "./CallTrace.ts"
@@ -108,7 +109,7 @@ export class CallRetries {
   #run<A>(call: Call<A>, trace: CallTrace.CallTrace | undefined): Effect.Effect<A, McpRuntimeError> {
     const total = call.deadline === undefined
       ? Number.POSITIVE_INFINITY
-      : Duration.toMillis(Duration.fromInputUnsafe(call.deadline))
+      : millisOf("deadline", call.deadline)
     const budget = this.#budgetOf(call.target)
     // Reading the clock is no small part of a call that has no deadline of its own.
     const until = total === Number.POSITIVE_INFINITY ? total : this.deadlines.now() + total
@@ -131,7 +132,7 @@ export class CallRetries {
     options: ConnectionPool.AcquireOptions = {}
   ): Effect.Effect<A, E | McpRuntimeError, R> {
     const { timeout } = options
-    const callerMillis = timeout === undefined ? undefined : Duration.toMillis(Duration.fromInputUnsafe(timeout))
+    const callerMillis = timeout === undefined ? undefined : millisOf("timeout", timeout)
     const isCallers = callerMillis !== undefined && callerMillis < target.policy.acquireTimeout
     const own = (connection: McpConnection) =>
       Effect.mapError(effectOf(f(connectionOf(connection, target.label)), "the function"), (error) => new Own(error))

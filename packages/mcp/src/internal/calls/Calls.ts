@@ -31,12 +31,14 @@ import { version } from "../version.ts"
 import { CallRetries } from "./CallRetries.ts"
 import type {
   CallOptions,
+  CallTool,
   CompletionRequest,
   LayerOptions,
   McpRequest,
   PromptCall,
   ServerNotification,
   ToolCall,
+  TypedCallOptions,
   UseOptions,
   WaitOptions
 } from "./contract.ts"
@@ -47,6 +49,7 @@ import * as listings from "./listings.ts"
 import { type Decode, Oddities } from "./Oddities.ts"
 import { toolEvents } from "./toolEvents.ts"
 import { ToolHints } from "./ToolHints.ts"
+import * as typedOutput from "./typedOutput.ts"
 
 /** The service behind `McpConnections`, for as long as the Scope is open. */
 export const make = Effect.fnUntraced(function*<R>(
@@ -196,6 +199,12 @@ export const make = Effect.fnUntraced(function*<R>(
       options,
       Messages.decodeCallToolResult
     )
+  const callTyped = <A, R>(server: string | Endpoint, call: ToolCall, { output, ...options }: TypedCallOptions<A, R>) =>
+    Effect.flatMap(
+      callTool(server, call, options),
+      (answer) =>
+        typedOutput.read({ server: targets.current(server)?.label ?? String(server), tool: call.name }, output, answer)
+    )
 
   const { at } = targets
 
@@ -217,9 +226,15 @@ export const make = Effect.fnUntraced(function*<R>(
         )
       }),
     reloads: Stream.fromPubSub(reloads),
-    callTool: (server: string | Endpoint, call: ToolCall, options: CallOptions = {}) => callTool(server, call, options),
+    // The overloads are what it does.
+    callTool: ((server: string | Endpoint, call: ToolCall, options: CallOptions | TypedCallOptions<unknown> = {}) =>
+      "output" in options && options.output !== undefined
+        ? callTyped(server, call, options)
+        : callTool(server, call, options)) as CallTool,
     callToolStream: (server: string | Endpoint, call: ToolCall, options: Omit<CallOptions, "onProgress"> = {}) =>
-      toolEvents((onProgress) => callTool(server, call, { ...options, onProgress })),
+      toolEvents((onProgress) =>
+        callTool(server, call, { ...options, onProgress })
+      ),
     listTools: (server: string | Endpoint, options: WaitOptions = {}) =>
       at(server, (target) => listTools(target, options)),
     listResources: (server: string | Endpoint, options: WaitOptions = {}) =>

@@ -4,10 +4,13 @@
 import type { Backoff, PoolPolicy } from "@holdfast/core"
 import type * as Messages from "@holdfast/protocol/Messages"
 import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
+import type * as Schema from "effect/Schema"
 import type { ClientHandlers } from "../../ClientHandlers.ts"
+import type { Endpoint } from "../../Endpoint.ts"
 import type { HttpAuthorizer } from "../../HttpAuthorizer.ts"
-import type { Reason } from "../../McpRuntimeError.ts"
+import type { McpRuntimeError, Reason } from "../../McpRuntimeError.ts"
 import type { SessionLostClassifier } from "../http/SessionLost.ts"
 
 /** How long to wait, and for what. */
@@ -43,6 +46,68 @@ export interface CallOptions extends WaitOptions {
   readonly retry?: Schedule.Schedule<unknown, Reason> | undefined
   /** Told about the call's progress, in order, before the call settles. What it throws, or promises and breaks, is logged once. */
   readonly onProgress?: ((progress: Messages.Progress) => void) | undefined
+}
+
+/** A call whose answer has a type: that of a schema. `A`: what the schema decodes to; `R`: the services that its decoding needs. */
+export interface TypedCallOptions<A, R = never> extends CallOptions {
+  /**
+   * What the tool's structured content is; where there is none, the JSON of its one text. The call succeeds with that value. It fails with
+   * `ToolFailed` when the tool says that it has failed, and with `OutputInvalid` when its answer does not fit.
+   *
+   * @example
+   * ```ts
+   * import { McpConnections } from "@holdfast/mcp"
+   * import * as Effect from "effect/Effect"
+   * import * as Schema from "effect/Schema"
+   *
+   * const Forecast = Schema.Struct({ city: Schema.String, celsius: Schema.Finite })
+   *
+   * export const forecast = McpConnections.use((mcp) =>
+   *   mcp.callTool("weather", { name: "today", arguments: { city: "Oslo" } }, { output: Forecast })
+   * ).pipe(Effect.map(({ celsius }) => celsius))
+   * ```
+   */
+  readonly output: Schema.ConstraintDecoder<A, R>
+}
+
+/** Calls a tool: with an `output`, for a value of its type. */
+export interface CallTool {
+  <A, R = never>(
+    server: string | Endpoint,
+    call: ToolCall,
+    options: TypedCallOptions<A, R>
+  ): Effect.Effect<A, McpRuntimeError, R>
+  (
+    server: string | Endpoint,
+    call: ToolCall,
+    options?: CallOptions
+  ): Effect.Effect<Messages.CallToolResult, McpRuntimeError>
+}
+
+/** The same for a tool that is known. */
+export interface CallKnownTool {
+  <A, R = never>(
+    input: Readonly<Record<string, unknown>> | undefined,
+    options: TypedCallOptions<A, R>
+  ): Effect.Effect<A, McpRuntimeError, R>
+  (
+    input?: Readonly<Record<string, unknown>>,
+    options?: CallOptions
+  ): Effect.Effect<Messages.CallToolResult, McpRuntimeError>
+}
+
+/** The same by a tool's name in the catalog. */
+export interface CallNamedTool {
+  <A, R = never>(
+    name: string,
+    input: Readonly<Record<string, unknown>> | undefined,
+    options: TypedCallOptions<A, R>
+  ): Effect.Effect<A, McpRuntimeError, R>
+  (
+    name: string,
+    input?: Readonly<Record<string, unknown>>,
+    options?: CallOptions
+  ): Effect.Effect<Messages.CallToolResult, McpRuntimeError>
 }
 
 /** How to borrow a connection. */

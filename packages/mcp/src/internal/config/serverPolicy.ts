@@ -8,9 +8,21 @@
  */
 import type { PoolPolicy } from "@holdfast/core"
 import * as Duration from "effect/Duration"
+import * as Result from "effect/Result"
 import type { Endpoint } from "../../Endpoint.ts"
+import { millisIn, shown } from "../durations.ts"
 
-/** How long calls may take, in milliseconds from hand-off. */
+/** How long calls may take, from hand-off. */
+export interface CallDeadlinesInput {
+  /** Without an answer or progress. Default: 5 minutes. */
+  readonly idle?: Duration.Input | undefined
+  /** In all, whatever progress says. Default: 30 minutes. */
+  readonly hard?: Duration.Input | undefined
+  /** For lists and reads. Default: 30 seconds. */
+  readonly read?: Duration.Input | undefined
+}
+
+/** The same with the defaults, in milliseconds. */
 export interface CallDeadlines {
   /** Without an answer or progress. Default: 5 min. */
   readonly idle: number
@@ -21,6 +33,21 @@ export interface CallDeadlines {
 }
 
 export const callDeadlines: CallDeadlines = { idle: 300_000, hard: 1_800_000, read: 30_000 }
+
+/** Fills in the defaults. Fails with the name of a deadline that is none. */
+export const makeDeadlines = (
+  said: CallDeadlinesInput = {}
+): Result.Result<CallDeadlines, { readonly option: keyof CallDeadlines; readonly actual: string }> => {
+  const made = { ...callDeadlines }
+  for (const option of ["idle", "hard", "read"] as const) {
+    const input = said[option]
+    if (input === undefined) continue
+    const millis = millisIn(input)
+    if (millis === undefined || millis === 0) return Result.fail({ option, actual: shown(input) })
+    made[option] = millis
+  }
+  return Result.succeed(made)
+}
 
 /** A policy for the endpoint: what the user said over the defaults for its transport and origin. */
 export const policyInput = (

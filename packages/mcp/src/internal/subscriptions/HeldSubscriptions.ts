@@ -11,6 +11,7 @@ import { DeadlineExceeded, type McpRuntimeError } from "../../McpRuntimeError.ts
 import type { CallRetries } from "../calls/CallRetries.ts"
 import type { WaitOptions } from "../calls/contract.ts"
 import type { CallFailure, McpConnection } from "../connection/contract.ts"
+import { millisOf } from "../durations.ts"
 import type { PooledServer, PooledServers } from "../pool/PooledServer.ts"
 import type { KeepOpen } from "./KeepOpen.ts"
 import type { Subscriptions } from "./Subscriptions.ts"
@@ -117,7 +118,8 @@ export class HeldSubscriptions {
   ): Effect.Effect<void, McpRuntimeError> {
     const { retries, targets } = this.#options
     return Effect.suspend(() => {
-      const until = retries.deadlines.now() + (deadline === undefined ? Number.POSITIVE_INFINITY : millisOf(deadline))
+      const until = retries.deadlines.now() +
+        (deadline === undefined ? Number.POSITIVE_INFINITY : millisOf("deadline", deadline))
       const once = targets.at(server, (target) => {
         const isMoved = () => targets.current(server)?.fingerprint !== target.fingerprint
         return retries.run({
@@ -149,5 +151,3 @@ const inTime = <A>(
     duration: Duration.millis(afterMillis),
     orElse: () => Effect.fail(new DeadlineExceeded({ server, method, afterMillis, kind: "hard", delivery: "Unknown" }))
   })
-
-const millisOf = (input: Duration.Input): number => Duration.toMillis(Duration.fromInputUnsafe(input))
