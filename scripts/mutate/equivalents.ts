@@ -241,14 +241,6 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     reason: "above the top there is nothing: the swap is refused and the loop ends"
   },
   {
-    file: "packages/core/src/internal/defects.ts",
-    code: "if (!(thrown instanceof Error)) return String(thrown)",
-    operator: "condition false",
-    from: "!(thrown instanceof Error)",
-    to: "false",
-    reason: "what is no error has no stack: no line of it begins with `at`, and it is shown as it is"
-  },
-  {
     file: "packages/core/src/internal/keepalive.ts",
     code: "if (!this.isSuspect) {",
     operator: "condition true",
@@ -266,7 +258,8 @@ export const equivalents: ReadonlyArray<Equivalent> = [
   },
   {
     file: "packages/core/src/internal/machine.ts",
-    code: "const connection = sole === undefined ? this.choose(entry) : isFree(sole, entry) ? sole : undefined",
+    code:
+      "const connection = sole === undefined ? this.choose(entry) : Capacity.isFree(sole, entry) ? sole : undefined",
     operator: "condition true",
     from: "sole === undefined",
     to: "true",

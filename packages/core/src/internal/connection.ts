@@ -125,6 +125,8 @@ export class Connection<K, C, E> implements Standing {
   readyAt = 0
   connectDeadline: Deadline | undefined = undefined
   drainDeadline: Deadline | undefined = undefined
+  /** The monitor's, here because each release looks at it: the monitor itself would be one more miss of the processor's caches. */
+  idleDeadline: Deadline | undefined = undefined
 
   constructor(id: number, slot: Slot<K, C, E>, now: number) {
     this.id = id

@@ -436,7 +436,7 @@ export class Machine<K, C, E> {
 
   private becomeIdle(connection: Connection<K, C, E>): void {
     connection.idleSince = this.now()
-    connection.monitor?.watchIdle(connection.entry.idleTimeout)
+    if (connection.idleDeadline === undefined) connection.monitor?.watchIdle(connection.entry.idleTimeout)
     this.room.rest(connection)
     if (this.line.size > 0) this.makeRoom()
   }

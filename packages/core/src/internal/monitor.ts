@@ -27,7 +27,6 @@ export class Monitor<K, C, E> implements Watch {
   private readonly connection: Connection<K, C, E>
   private readonly dialled: Dialled<C, E>
   private keepalive: Keepalive<K, C, E> | undefined = undefined
-  private idleDeadline: Deadline | undefined = undefined
   private lifetimeDeadline: Deadline | undefined = undefined
   private loss: Fiber.Fiber<E> | undefined = undefined
   private retirement: Fiber.Fiber<void> | undefined = undefined
@@ -50,7 +49,7 @@ export class Monitor<K, C, E> implements Watch {
   /** Ends all but the fibers. */
   stop(): void {
     this.isStopped = true
-    this.idleDeadline?.cancel()
+    this.connection.idleDeadline?.cancel()
     this.lifetimeDeadline?.cancel()
     this.probe = this.keepalive?.stop()
   }
@@ -77,10 +76,10 @@ export class Monitor<K, C, E> implements Watch {
    * comes, sleeps on for what is left.
    */
   watchIdle(millis: number): void {
-    if (this.idleDeadline !== undefined || millis === Number.POSITIVE_INFINITY || this.isStopped) return
     const { connection, host } = this
-    this.idleDeadline = host.arm(connection, millis, () => {
-      this.idleDeadline = undefined
+    if (connection.idleDeadline !== undefined || millis === Number.POSITIVE_INFINITY || this.isStopped) return
+    connection.idleDeadline = host.arm(connection, millis, () => {
+      connection.idleDeadline = undefined
       const { entry } = connection
       if (!isOpen(connection) || connection.leases > 0 || entry.warm > 0) return
       const left = connection.idleSince + entry.idleTimeout - host.now()
