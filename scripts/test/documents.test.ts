@@ -4,7 +4,7 @@ import * as Os from "node:os"
 import * as Path from "node:path"
 import { checkErrorPages, reasonsOf } from "../docs/ErrorReasons.ts"
 import { readPage } from "../docs/Markdown.ts"
-import { checkRepository } from "../docs/RepositoryRules.ts"
+import { checkRepository, withFiles } from "../docs/RepositoryRules.ts"
 
 /** Gives the check a repository of exactly these files. */
 const within = <A>(files: Readonly<Record<string, string>>, check: (root: string) => A): A => {
@@ -97,6 +97,36 @@ describe("documents", () => {
       { info: "ts", text: "const a = 1\n# no heading", line: 5, note: "run" },
       { info: "sh", text: "ls", line: 10, note: undefined }
     ])
+  })
+})
+
+describe("a block that is said to be a file", () => {
+  const file = "examples/a/main.ts"
+  const page = (text: string) => `Before\n\n<!-- file: ${file} -->\n\n\`\`\`ts\n${text}\n\`\`\`\n\nAfter\n`
+
+  it("is that file, to the letter", () => {
+    const files = { [file]: "one()\ntwo()\n" }
+    assert.deepStrictEqual(repository({ ...files, "docs/a.md": page("one()\ntwo()") }), [])
+    assert.deepStrictEqual(repository({ ...files, "docs/a.md": page("one()") }), [
+      `docs/a.md:5 the block is not ${file}: change the file, then node scripts/check-repository.ts --write`
+    ])
+    assert.deepStrictEqual(repository({ "docs/a.md": page("one()") }), [
+      `docs/a.md:5 there is no ${file}, which the block is said to be`
+    ])
+  })
+
+  it("is made so, and nothing else of its page is touched", () => {
+    const written = within({ [file]: "one()\ntwo()\n" }, (root) => withFiles(root, page("one()\nold()\nolder()")))
+    assert.strictEqual(written, page("one()\ntwo()"))
+  })
+})
+
+describe("the comparison with Effect's own modules", () => {
+  it("is of the Effect that is installed: read docs/effect-ai.md again, row by row, after an upgrade", () => {
+    const root = Path.resolve(import.meta.dirname, "../..")
+    const read = (path: string) => Fs.readFileSync(Path.join(root, path), "utf8")
+    const { version } = JSON.parse(read("node_modules/effect/package.json")) as { readonly version: string }
+    assert.include(read("docs/effect-ai.md"), `in Effect ${version} and`)
   })
 })
 

@@ -3,7 +3,8 @@
  * `<!-- example: run -->` run.
  *
  * Blocks are written below `test/`, because there every package is installed. A block keeps the line numbers of its page. A block
- * without imports and exports is the end of a pipe (`Effect.catchReason(…)`) and is compiled as one, on an effect with all our errors.
+ * without imports and exports is the end of a pipe (`Effect.catchReason(…)`) and is compiled as one, on an effect with all our errors. A block that is a
+ * file (`file: examples/…`) is compiled as that.
  */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { spawnSync } from "node:child_process"
@@ -29,7 +30,7 @@ const sources = Fs.globSync("{packages,apps}/*/src/**/*.ts", { cwd: root })
 
 const examplesIn = (page: string, text: string): ReadonlyArray<Example> =>
   readPage(text).blocks
-    .filter(({ info }) => info === "ts")
+    .filter(({ info, note }) => info === "ts" && note?.startsWith("file: ") !== true)
     .map((block) => ({
       ...block,
       page,
