@@ -15,7 +15,11 @@ it.live("writes a line once when the server dies over it", () =>
         read_text_file: {
           annotations: { readOnlyHint: true },
           run: ({ path }) =>
-            Effect.succeed({ structuredContent: { content: files.get(String(path)) ?? "" }, content: [] })
+            Effect.succeed(
+              files.has(String(path))
+                ? { structuredContent: { content: files.get(String(path)) }, content: [] }
+                : { isError: true, content: [{ type: "text", text: "no such file" }] }
+            )
         },
         write_file: {
           annotations: { idempotentHint: true },
@@ -24,7 +28,7 @@ it.live("writes a line once when the server dies over it", () =>
               files.set(String(path), String(content))
               // The first time it has written, and dies before it has said so.
               if (server.calls("write_file").length === 1) connection.exit({ code: 137 })
-              return "written"
+              return { structuredContent: { content: "written" }, content: [] }
             })
         }
       }

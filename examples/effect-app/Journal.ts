@@ -10,9 +10,10 @@ import * as Semaphore from "effect/Semaphore"
 /** The journal could not be read or written. */
 export class JournalError extends Data.TaggedError("JournalError")<{
   readonly message: string
-  readonly cause?: McpRuntimeError
+  readonly cause: McpRuntimeError
 }> {}
 
+/** What the tools of the server answer with. */
 const FileText = Schema.Struct({ content: Schema.String })
 
 /** A journal that a server keeps. Its users know nothing of servers. */
@@ -29,22 +30,21 @@ export class Journal extends Context.Service<Journal, {
       const oneAtATime = yield* Semaphore.make(1)
 
       const ask = (name: string, args: Readonly<Record<string, unknown>>) =>
-        mcp.callTool("fs", { name, arguments: args }, { deadline: "30 seconds" }).pipe(
-          Effect.mapError((cause) => new JournalError({ message: cause.message, cause }))
-        )
-      const add = Effect.fn("Journal.add")(function*(line: string) {
-        const file = yield* ask("read_text_file", { path })
-        // A file that is not there is what the tool answers with, and no error of the connection.
-        const { content } = file.isError === true
-          ? { content: "" }
-          : yield* Schema.decodeUnknownEffect(FileText)(file.structuredContent).pipe(
-            Effect.mapError(({ message }) => new JournalError({ message }))
+        mcp.callTool("fs", { name, arguments: args }, { deadline: "30 seconds", output: FileText })
+
+      const add = Effect.fn("Journal.add")(
+        function*(line: string) {
+          const { content } = yield* ask("read_text_file", { path }).pipe(
+            // What the tool says of a file that is not there. A lost connection has other reasons, and is not caught here.
+            Effect.catchReason("McpRuntimeError", "ToolFailed", () => Effect.succeed({ content: "" }))
           )
-        const lines = [...content.split("\n").filter((line) => line !== ""), line]
-        // Writing the same file twice is as good as once. The tool says so (`idempotentHint`), so a lost call is sent again.
-        yield* ask("write_file", { path, content: `${lines.join("\n")}\n` })
-        return lines.length
-      })
+          const lines = [...content.split("\n").filter((line) => line !== ""), line]
+          // Writing the same file twice is as good as once. The tool says so (`idempotentHint`), so a lost call is sent again.
+          yield* ask("write_file", { path, content: `${lines.join("\n")}\n` })
+          return lines.length
+        },
+        Effect.mapError((cause) => new JournalError({ message: cause.message, cause }))
+      )
       return { add: (line) => oneAtATime.withPermit(add(line)) }
     })
   )

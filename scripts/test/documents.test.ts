@@ -27,7 +27,9 @@ const repository = (files: Readonly<Record<string, string>>): ReadonlyArray<stri
   within(files, (root) => checkRepository(root, Object.keys(files)).map(({ message, place }) => `${place} ${message}`))
 
 const reason = "export class Lost extends Data.TaggedError(\"Lost\")<{ readonly key: string }> {}\n"
-const page = "# Lost\n\n## What it means\n\nIt is gone.\n\n## What to do\n\nLook for it.\n"
+const code = (text: string) => `\`\`\`ts\n${text}\n\`\`\`\n`
+const page = "# Lost\n\n## What it means\n\nIt is gone.\n\n## What to do\n\nLook for it.\n\n" +
+  `## In code\n\n${code("Effect.catchTag(\"Lost\", look)")}\n### Without Effect\n\n${code("error._tag === \"Lost\"")}`
 
 describe("error reasons", () => {
   it("are found however an error class is written, and the outer error is none", () => {
@@ -65,8 +67,33 @@ export class Other extends Map<string, string> {}
       "docs/errors/Lost.md no error reason is called Lost"
     ])
     assert.deepStrictEqual(errorPages({ "packages/core/src/E.ts": reason, "docs/errors/Lost.md": "# Lost\n" }), [
-      "docs/errors/Lost.md its headings must start with # Lost, ## What it means, ## What to do"
+      "docs/errors/Lost.md its headings must start with # Lost, ## What it means, ## What to do",
+      "docs/errors/Lost.md its headings must end with ## In code, ### Without Effect"
     ])
+  })
+
+  it("are shown in code with Effect and without, by name", () => {
+    const other = page.replace("_tag === \"Lost\"", "_tag === \"Found\"")
+    assert.deepStrictEqual(errorPages({ "packages/core/src/E.ts": reason, "docs/errors/Lost.md": other }), [
+      "docs/errors/Lost.md has no ts block without Effect that names Lost"
+    ])
+  })
+
+  it("are found in the index, by name and by what messages say", () => {
+    const source = `${reason}const message = "it is lost"\n`
+    const index = (rows: string) =>
+      `# Errors\n\n## By what the message says\n\n| says | page |\n| - | - |\n${rows}\n\n## More\n`
+    const found = (rows: string) =>
+      errorPages({
+        "packages/core/src/E.ts": source,
+        "docs/errors/Lost.md": page,
+        "docs/errors/README.md": index(rows)
+      })
+    assert.deepStrictEqual(found("| `it is lost` | [Lost](Lost.md) |"), [])
+    assert.deepStrictEqual(found("| `it was lost` | [Lost](Lost.md) |"), [
+      "docs/errors/README.md no message says \"it was lost\""
+    ])
+    assert.deepStrictEqual(found(""), ["docs/errors/README.md does not lead to Lost"])
   })
 })
 

@@ -117,4 +117,29 @@ describe("examples in documents", () => {
       Fs.rmSync(place, { recursive: true })
     }
   })
+
+  it("of errors without Effect catch what is thrown: by the promise entry, and by Effect.runPromise and runSync", () => {
+    const place = Fs.mkdtempSync(Path.join(Os.tmpdir(), "example-"))
+    try {
+      const config = { mcpServers: { fs: { command: "no-such-command", args: [] } } }
+      Fs.writeFileSync(Path.join(place, "mcp.json"), JSON.stringify(config))
+      for (
+        const [tag, says] of [
+          ["CommandNotFound", "install no-such-command"],
+          ["UnsafeBind", "do not listen on 0.0.0.0"],
+          ["PoolPolicyError", "maxConnections must be"]
+        ] as const
+      ) {
+        const example = examples.findLast(({ page }) => page === `docs/errors/${tag}.md`)
+        const { stderr, stdout } = spawnSync(process.execPath, [Path.join(folder, example?.file ?? "")], {
+          cwd: place,
+          encoding: "utf8"
+        })
+        assert.include(stderr, says, `${tag}: ${stdout}`)
+        assert.notInclude(stderr, "    at ", tag)
+      }
+    } finally {
+      Fs.rmSync(place, { recursive: true })
+    }
+  })
 })
