@@ -18,7 +18,7 @@ export const MailingLive = Runner.toLayer(
     yield* files.makeDirectory("outbox", { recursive: true }).pipe(Effect.orDie)
     for (const [index, name] of to.entries()) {
       const letter = Effect.andThen(
-        files.writeFileString(`outbox/${name}.txt`, `Dear ${name}, ${text}\n`),
+        files.writeFileString(`outbox/${encodeURIComponent(name)}.txt`, `Dear ${name}, ${text}\n`),
         Effect.log(`letter to ${name}`)
       )
       yield* job.step(`to ${name}`, Effect.orDie(letter))

@@ -3,8 +3,8 @@ import { SqliteStore } from "@holdfast/jobs"
 import * as Layer from "effect/Layer"
 import { MailingLive } from "./Mailing.ts"
 
-/** The jobs, their place on disk, and what they need. */
+/** The jobs and their place on disk, and the files that the server needs, too. */
 export const jobs = MailingLive.pipe(
   Layer.provide(SqliteStore.layer("jobs.db")),
-  Layer.provide(NodeFileSystem.layer)
+  Layer.provideMerge(NodeFileSystem.layer)
 )
