@@ -3,15 +3,25 @@
  *
  * A reason is an error class in the sources of a package, outside `internal/` and the testkit: it extends `Schema.Error`,
  * `Schema.TaggedError`, `Data.Error` or `Data.TaggedError` and has a tag. The outer error of a package, which only carries a
- * `reason`, is none. Its page is `docs/errors/<tag>.md` with the sections every page has. Two packages may share a tag and a page.
+ * `reason`, is none. Its page is `docs/errors/<tag>.md` with the sections every page has, of which the last shows the error in code, with Effect
+ * and without. Two packages may share a tag and a page.
+ *
+ * The index, `docs/errors/README.md`, leads to every page. What it quotes of messages is in the sources.
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import * as Oxc from "oxc-parser"
 import type { Violation } from "../imports/ImportRules.ts"
+import { readPage } from "./Markdown.ts"
 
 /** What a page must have under its title, in this order. */
 export const sections = ["What it means", "What to do"]
+
+/** What follows in the end: the error in code. */
+export const inCode = ["## In code", "### Without Effect"]
+
+/** Of the index: what messages say, by which a reader finds the page. */
+export const quotes = "## By what the message says"
 
 export const pages = "docs/errors"
 
@@ -55,10 +65,16 @@ export const checkErrorPages = (
       violations.push({ place: path, message: `the error reason ${tag} has no page ${page}` })
       continue
     }
-    const headings = Fs.readFileSync(Path.join(root, page), "utf8").split("\n").filter((line) => line.startsWith("#"))
+    const text = Fs.readFileSync(Path.join(root, page), "utf8")
+    const headings = text.split("\n").filter((line) => line.startsWith("#"))
     const expected = [`# ${tag}`, ...sections.map((section) => `## ${section}`)]
     if (headings.slice(0, expected.length).join() !== expected.join()) {
       violations.push({ place: page, message: `its headings must start with ${expected.join(", ")}` })
+    }
+    if (headings.slice(-inCode.length).join() !== inCode.join()) {
+      violations.push({ place: page, message: `its headings must end with ${inCode.join(", ")}` })
+    } else if (!showsWithoutEffect(text, tag)) {
+      violations.push({ place: page, message: `has no ts block without Effect that names ${tag}` })
     }
   }
   for (const path of Fs.globSync(`${pages}/*.md`, { cwd: root }).toSorted()) {
@@ -67,5 +83,34 @@ export const checkErrorPages = (
       violations.push({ place: path, message: `no error reason is called ${tag}` })
     }
   }
+  violations.push(...judgeIndex(root, [...reasons.keys()]))
   return { reasons: reasons.size, violations }
+}
+
+/** Whether the last section has a program that names the error. */
+const showsWithoutEffect = (page: string, tag: string): boolean => {
+  const { blocks } = readPage(page.slice(page.lastIndexOf("### Without Effect")))
+  return blocks.some(({ info, text }) => info === "ts" && new RegExp(`\\b${tag}\\b`).test(text))
+}
+
+/** A page that the index does not lead to, and a quotation that no source says any more. */
+const judgeIndex = (root: string, reasons: ReadonlyArray<string>): ReadonlyArray<Violation> => {
+  const place = `${pages}/README.md`
+  if (!Fs.existsSync(Path.join(root, place))) return []
+  const index = Fs.readFileSync(Path.join(root, place), "utf8")
+  const missing = reasons.filter((tag) => !index.includes(`(${tag}.md)`)).map((tag) => ({
+    place,
+    message: `does not lead to ${tag}`
+  }))
+  const table = index.split(quotes)[1]?.split("\n## ")[0] ?? ""
+  const said = [...table.matchAll(/^\|([^|]*)\|/gm)].flatMap(([, cell = ""]) =>
+    [...cell.matchAll(/`([^`]+)`/g)].map(([, quoted = ""]) => quoted)
+  )
+  const sources = Fs.globSync("packages/*/src/**/*.ts", { cwd: root })
+    .map((path) => Fs.readFileSync(Path.join(root, path), "utf8")).join("\n")
+  const stale = said.filter((quoted) => !sources.includes(quoted)).map((quoted) => ({
+    place,
+    message: `no message says "${quoted}"`
+  }))
+  return [...missing, ...stale]
 }

@@ -5,6 +5,7 @@
  * 2. A relative link in a Markdown file leads to a file that exists, and its anchor to a heading.
  * 3. The prose of a Markdown file keeps to plain words (`PlainWords.ts`). Changelogs and changesets stay as they were written.
  * 4. Nothing is left unresolved: no merge conflict markers.
+ * 5. A code block of a Markdown file that bears the note `file: <path>` is that file. `node scripts/check-repository.ts --write` makes it so.
  */
 import { execFileSync } from "node:child_process"
 import * as Fs from "node:fs"
@@ -45,9 +46,22 @@ export const checkRepository = (root: string, files: ReadonlyArray<string>): Rea
       if (/^(<{7}|>{7}) /.test(line)) violations.push({ place, message: "merge conflict marker" })
     }
     if (path.endsWith(".md")) {
-      for (const { line, target } of readPage(text).links) {
+      const { blocks, links } = readPage(text)
+      for (const { line, target } of links) {
         const problem = judgeLink(root, path, target)
         if (problem !== undefined) violations.push({ place: `${path}:${line}`, message: problem })
+      }
+      for (const { line, note, text } of blocks) {
+        const file = fileOf(note)
+        if (file === undefined) continue
+        if (!Fs.existsSync(Path.join(root, file))) {
+          violations.push({ place: `${path}:${line}`, message: `there is no ${file}, which the block is said to be` })
+        } else if (read(file) !== `${text}\n`) {
+          violations.push({
+            place: `${path}:${line}`,
+            message: `the block is not ${file}: change the file, then node scripts/check-repository.ts --write`
+          })
+        }
       }
       if (!/(^|\/)(CHANGELOG\.md|\.changeset\/)/.test(path)) {
         for (const { line, text: prose } of proseOf(text)) {
@@ -59,6 +73,21 @@ export const checkRepository = (root: string, files: ReadonlyArray<string>): Rea
   }
   return violations
 }
+
+/** The page with every block that is said to be a file being that file. */
+export const withFiles = (root: string, markdown: string): string => {
+  const lines = markdown.split("\n")
+  for (const { line, note, text } of readPage(markdown).blocks.toReversed()) {
+    const file = fileOf(note)
+    if (file === undefined || !Fs.existsSync(Path.join(root, file))) continue
+    const shown = Fs.readFileSync(Path.join(root, file), "utf8").trimEnd().split("\n")
+    lines.splice(line, text.split("\n").length, ...shown)
+  }
+  return lines.join("\n")
+}
+
+/** The file that a block is said to be, by the comment above it. */
+const fileOf = (note: string | undefined): string | undefined => /^file: (\S+)$/.exec(note ?? "")?.[1]
 
 /** The lines outside of code blocks, without what stands between back-quotes. */
 const proseOf = (markdown: string): ReadonlyArray<{ readonly line: number; readonly text: string }> => {

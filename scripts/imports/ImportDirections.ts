@@ -77,6 +77,11 @@ export const importDirections: ReadonlyArray<ImportDirection> = [
     sources: ["packages/protocol", "packages/server", "packages/jobs"],
     tests: testkit
   },
+  // What a user writes: it may see what users see.
+  { folder: "examples/effect-app", sources: ["packages/mcp"], tests: [] },
+  { folder: "examples/own-protocol", sources: ["packages/core"], tests: [] },
+  { folder: "examples/plain-typescript", sources: ["packages/mcp"], tests: [] },
+  { folder: "examples/server", sources: ["packages/jobs", "packages/server"], tests: [] },
   // What crosses packages: it may see everything, and nothing may see it.
   { folder: "test", sources: everyPackage, tests: [] },
   { folder: "scripts/api", sources: [], tests: [] },

@@ -76,7 +76,7 @@ export const checkImports = (root: string, directions: ReadonlyArray<ImportDirec
       })
     }
   }
-  for (const folder of ["packages", "apps"]) {
+  for (const folder of ["packages", "apps", "examples"]) {
     for (const name of childrenOf(Path.join(root, folder))) {
       if (!directions.some((direction) => direction.folder === `${folder}/${name}`)) {
         violations.push({ place: `${folder}/${name}`, message: "is not on the map: add it to ImportDirections.ts" })

@@ -4,7 +4,7 @@ import * as Os from "node:os"
 import * as Path from "node:path"
 import { checkErrorPages, reasonsOf } from "../docs/ErrorReasons.ts"
 import { readPage } from "../docs/Markdown.ts"
-import { checkRepository } from "../docs/RepositoryRules.ts"
+import { checkRepository, withFiles } from "../docs/RepositoryRules.ts"
 
 /** Gives the check a repository of exactly these files. */
 const within = <A>(files: Readonly<Record<string, string>>, check: (root: string) => A): A => {
@@ -27,7 +27,9 @@ const repository = (files: Readonly<Record<string, string>>): ReadonlyArray<stri
   within(files, (root) => checkRepository(root, Object.keys(files)).map(({ message, place }) => `${place} ${message}`))
 
 const reason = "export class Lost extends Data.TaggedError(\"Lost\")<{ readonly key: string }> {}\n"
-const page = "# Lost\n\n## What it means\n\nIt is gone.\n\n## What to do\n\nLook for it.\n"
+const code = (text: string) => `\`\`\`ts\n${text}\n\`\`\`\n`
+const page = "# Lost\n\n## What it means\n\nIt is gone.\n\n## What to do\n\nLook for it.\n\n" +
+  `## In code\n\n${code("Effect.catchTag(\"Lost\", look)")}\n### Without Effect\n\n${code("error._tag === \"Lost\"")}`
 
 describe("error reasons", () => {
   it("are found however an error class is written, and the outer error is none", () => {
@@ -65,8 +67,33 @@ export class Other extends Map<string, string> {}
       "docs/errors/Lost.md no error reason is called Lost"
     ])
     assert.deepStrictEqual(errorPages({ "packages/core/src/E.ts": reason, "docs/errors/Lost.md": "# Lost\n" }), [
-      "docs/errors/Lost.md its headings must start with # Lost, ## What it means, ## What to do"
+      "docs/errors/Lost.md its headings must start with # Lost, ## What it means, ## What to do",
+      "docs/errors/Lost.md its headings must end with ## In code, ### Without Effect"
     ])
+  })
+
+  it("are shown in code with Effect and without, by name", () => {
+    const other = page.replace("_tag === \"Lost\"", "_tag === \"Found\"")
+    assert.deepStrictEqual(errorPages({ "packages/core/src/E.ts": reason, "docs/errors/Lost.md": other }), [
+      "docs/errors/Lost.md has no ts block without Effect that names Lost"
+    ])
+  })
+
+  it("are found in the index, by name and by what messages say", () => {
+    const source = `${reason}const message = "it is lost"\n`
+    const index = (rows: string) =>
+      `# Errors\n\n## By what the message says\n\n| says | page |\n| - | - |\n${rows}\n\n## More\n`
+    const found = (rows: string) =>
+      errorPages({
+        "packages/core/src/E.ts": source,
+        "docs/errors/Lost.md": page,
+        "docs/errors/README.md": index(rows)
+      })
+    assert.deepStrictEqual(found("| `it is lost` | [Lost](Lost.md) |"), [])
+    assert.deepStrictEqual(found("| `it was lost` | [Lost](Lost.md) |"), [
+      "docs/errors/README.md no message says \"it was lost\""
+    ])
+    assert.deepStrictEqual(found(""), ["docs/errors/README.md does not lead to Lost"])
   })
 })
 
@@ -97,6 +124,36 @@ describe("documents", () => {
       { info: "ts", text: "const a = 1\n# no heading", line: 5, note: "run" },
       { info: "sh", text: "ls", line: 10, note: undefined }
     ])
+  })
+})
+
+describe("a block that is said to be a file", () => {
+  const file = "examples/a/main.ts"
+  const page = (text: string) => `Before\n\n<!-- file: ${file} -->\n\n\`\`\`ts\n${text}\n\`\`\`\n\nAfter\n`
+
+  it("is that file, to the letter", () => {
+    const files = { [file]: "one()\ntwo()\n" }
+    assert.deepStrictEqual(repository({ ...files, "docs/a.md": page("one()\ntwo()") }), [])
+    assert.deepStrictEqual(repository({ ...files, "docs/a.md": page("one()") }), [
+      `docs/a.md:5 the block is not ${file}: change the file, then node scripts/check-repository.ts --write`
+    ])
+    assert.deepStrictEqual(repository({ "docs/a.md": page("one()") }), [
+      `docs/a.md:5 there is no ${file}, which the block is said to be`
+    ])
+  })
+
+  it("is made so, and nothing else of its page is touched", () => {
+    const written = within({ [file]: "one()\ntwo()\n" }, (root) => withFiles(root, page("one()\nold()\nolder()")))
+    assert.strictEqual(written, page("one()\ntwo()"))
+  })
+})
+
+describe("the comparison with Effect's own modules", () => {
+  it("is of the Effect that is installed: read docs/effect-ai.md again, row by row, after an upgrade", () => {
+    const root = Path.resolve(import.meta.dirname, "../..")
+    const read = (path: string) => Fs.readFileSync(Path.join(root, path), "utf8")
+    const { version } = JSON.parse(read("node_modules/effect/package.json")) as { readonly version: string }
+    assert.include(read("docs/effect-ai.md"), `in Effect ${version} and`)
   })
 })
 

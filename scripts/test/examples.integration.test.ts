@@ -3,7 +3,8 @@
  * `<!-- example: run -->` run.
  *
  * Blocks are written below `test/`, because there every package is installed. A block keeps the line numbers of its page. A block
- * without imports and exports is the end of a pipe (`Effect.catchReason(…)`) and is compiled as one, on an effect with all our errors.
+ * without imports and exports is the end of a pipe (`Effect.catchReason(…)`) and is compiled as one, on an effect with all our errors. A block that is a
+ * file (`file: examples/…`) is compiled as that.
  */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { spawnSync } from "node:child_process"
@@ -29,7 +30,7 @@ const sources = Fs.globSync("{packages,apps}/*/src/**/*.ts", { cwd: root })
 
 const examplesIn = (page: string, text: string): ReadonlyArray<Example> =>
   readPage(text).blocks
-    .filter(({ info }) => info === "ts")
+    .filter(({ info, note }) => info === "ts" && note?.startsWith("file: ") !== true)
     .map((block) => ({
       ...block,
       page,
@@ -111,6 +112,31 @@ describe("examples in documents", () => {
         })
         assert.strictEqual(status, 0, `${page}: ${stderr}${stdout}`)
         assert.include(stdout, "# Holdfast", page)
+      }
+    } finally {
+      Fs.rmSync(place, { recursive: true })
+    }
+  })
+
+  it("of errors without Effect catch what is thrown: by the promise entry, and by Effect.runPromise and runSync", () => {
+    const place = Fs.mkdtempSync(Path.join(Os.tmpdir(), "example-"))
+    try {
+      const config = { mcpServers: { fs: { command: "no-such-command", args: [] } } }
+      Fs.writeFileSync(Path.join(place, "mcp.json"), JSON.stringify(config))
+      for (
+        const [tag, says] of [
+          ["CommandNotFound", "install no-such-command"],
+          ["UnsafeBind", "do not listen on 0.0.0.0"],
+          ["PoolPolicyError", "maxConnections must be"]
+        ] as const
+      ) {
+        const example = examples.findLast(({ page }) => page === `docs/errors/${tag}.md`)
+        const { stderr, stdout } = spawnSync(process.execPath, [Path.join(folder, example?.file ?? "")], {
+          cwd: place,
+          encoding: "utf8"
+        })
+        assert.include(stderr, says, `${tag}: ${stdout}`)
+        assert.notInclude(stderr, "    at ", tag)
       }
     } finally {
       Fs.rmSync(place, { recursive: true })

@@ -23,8 +23,8 @@ const nodes = process.platform === "linux"
   : {}
 
 const versions = {
-  ...installedVersions("@types/node", "effect", "rolldown", "typescript"),
-  ...installedVersions("test/@effect/platform-node"),
+  ...installedVersions("@effect/vitest", "@types/node", "effect", "rolldown", "typescript", "vitest"),
+  ...installedVersions("test/@effect/platform-node", "test/@modelcontextprotocol/server-filesystem"),
   "typescript-oldest": "npm:typescript@5.9.3",
   esbuild: "0.28.2",
   jest: "30.5.2",
@@ -34,6 +34,8 @@ const versions = {
 export default function setup(project: TestProject): () => void {
   const { folder, remove, tarballs } = install(versions)
   Fs.cpSync(Path.join(import.meta.dirname, "consumer"), folder, { recursive: true })
+  // The older Nodes are meant by their paths. What npx runs is run by the Node of the test.
+  Fs.rmSync(Path.join(folder, "node_modules/.bin/node"), { force: true })
   project.provide("installation", { folder, tarballs })
   return remove
 }

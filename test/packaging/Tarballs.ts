@@ -127,7 +127,7 @@ const readManifest = (path: string): Manifest => JSON.parse(Fs.readFileSync(path
  * Nothing of the workspace: no settings that pnpm or vitest hand to their scripts, none that change how Node loads modules.
  * Node trusts the machine's certificates, as the npm that came with the machine does.
  */
-const cleanEnvironment = (): Record<string, string | undefined> => ({
+export const cleanEnvironment = (): Record<string, string | undefined> => ({
   ...Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^(npm_|pnpm_|NODE_OPTIONS|NODE_PATH|VITEST|INIT_CWD)/i.test(name))
   ),
