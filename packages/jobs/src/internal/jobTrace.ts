@@ -50,5 +50,7 @@ export const attempted = (job: ClaimedJob, code: Effect.Effect<Outcome>): Effect
 /** A step that is run. */
 export const step = <A, E, R>(name: string, body: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.withFiber((fiber) =>
-    isOn(fiber) ? Effect.withSpan(body, `step ${name}`, { captureStackTrace: false }) as Effect.Effect<A, E, R> : body
+    isOn(fiber)
+      ? Effect.useSpan(`step ${name}`, (span) => Effect.withParentSpan(body, span, { captureStackTrace: false }))
+      : body
   )
