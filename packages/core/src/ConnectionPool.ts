@@ -49,11 +49,12 @@ export interface AcquireOptions {
 /** A pool of connections `C`, opened for keys `K`, whose dials fail with `E`. */
 export interface ConnectionPool<in K, out C, out E> {
   /**
-   * Borrows a connection while `f` runs. Fails with `PoolError` when there is none in time, and with `f`'s own error.
+   * Borrows a connection while `f` runs, which is told how many milliseconds it waited for it: 0 if it was there. Fails with `PoolError` when
+   * there is none in time, and with `f`'s own error.
    */
   readonly use: <A, E2, R>(
     key: K,
-    f: (connection: C) => Effect.Effect<A, E2, R>,
+    f: (connection: C, waited: number) => Effect.Effect<A, E2, R>,
     options?: AcquireOptions
   ) => Effect.Effect<A, E2 | PoolError<E>, R>
   /** Borrows a connection until the Scope closes. Fails with `PoolError` when there is none in time. */
@@ -214,9 +215,13 @@ export const make = Effect.fnUntraced(function*<K, C, E, R = never>(
             Effect.suspend(() => {
               if (machine.take(borrow, key)) {
                 const dialled = borrow.connection?.dialled
-                if (dialled !== undefined) return f(dialled.value)
+                if (dialled !== undefined) return f(dialled.value, 0)
               }
-              return Effect.flatMap(wait(borrow, key, toAsk(options)), f)
+              const since = deadlines.now()
+              return Effect.flatMap(
+                wait(borrow, key, toAsk(options)),
+                (connection) => f(connection, deadlines.now() - since)
+              )
             })
           ),
           () => machine.giveBack(borrow)

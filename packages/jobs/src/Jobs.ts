@@ -29,6 +29,7 @@ import * as Layer from "effect/Layer"
 import type * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { Engine } from "./internal/Engine.ts"
+import * as JobTrace from "./internal/jobTrace.ts"
 import * as JsonText from "./internal/JsonText.ts"
 import { layerEngine } from "./internal/layerEngine.ts"
 import { ProcessIdentity } from "./internal/ProcessIdentity.ts"
@@ -143,28 +144,37 @@ const make = Effect.gen(function*() {
     return job
   })
 
+  const start = Effect.fn("Jobs.start")(function*<Name extends string, Payload, Success, Failure, Data>(
+    job: Job<Name, Payload, Success, Failure, Data>,
+    payload: Payload,
+    options: StartOptions,
+    trace: string | undefined
+  ) {
+    const text = yield* Effect.catch(
+      JsonText.encode(job.payload, payload),
+      ({ expected }) => fail(new JobDataInvalid({ kind: job.name, part: "payload", expected }))
+    )
+    yield* bounded(job, "payload", text)
+    const deadline = options.deadline === undefined ? job.deadline : Duration.fromInputUnsafe(options.deadline)
+    const accepted = yield* engine.start({
+      id: host.newId(),
+      kind: job.name,
+      version: job.version,
+      owner: ownerOf(options),
+      key: job.idempotencyKey?.(payload),
+      payload: text,
+      maxQueued: job.maxQueued,
+      again: options.again ?? false,
+      delayMillis: Duration.toMillis(Duration.fromInputUnsafe(options.delay ?? 0)),
+      deadlineMillis: deadline === undefined ? undefined : Duration.toMillis(deadline),
+      trace
+    })
+    return accepted.id
+  })
+
   const jobs: JobsShape = {
-    start: Effect.fn("Jobs.start")(function*(job, payload, options = {}) {
-      const text = yield* Effect.catch(
-        JsonText.encode(job.payload, payload),
-        ({ expected }) => fail(new JobDataInvalid({ kind: job.name, part: "payload", expected }))
-      )
-      yield* bounded(job, "payload", text)
-      const deadline = options.deadline === undefined ? job.deadline : Duration.fromInputUnsafe(options.deadline)
-      const accepted = yield* engine.start({
-        id: host.newId(),
-        kind: job.name,
-        version: job.version,
-        owner: ownerOf(options),
-        key: job.idempotencyKey?.(payload),
-        payload: text,
-        maxQueued: job.maxQueued,
-        again: options.again ?? false,
-        delayMillis: Duration.toMillis(Duration.fromInputUnsafe(options.delay ?? 0)),
-        deadlineMillis: deadline === undefined ? undefined : Duration.toMillis(deadline)
-      })
-      return accepted.id
-    }),
+    start: (job, payload, options = {}) =>
+      Effect.withFiber((fiber) => start(job, payload, options, JobTrace.here(fiber))),
     status: Effect.fn("Jobs.status")(function*(id, asker) {
       return toStatus(yield* find(id, asker))
     }),

@@ -22,6 +22,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
 import { Engine } from "./internal/Engine.ts"
 import { layerEngine } from "./internal/layerEngine.ts"
 import type { Job } from "./Job.ts"
@@ -41,7 +42,8 @@ export const toLayer = <Name extends string, Payload, Success, Failure, Data, R>
   run: (payload: Payload, job: JobRun<Data>) => Effect.Effect<NoInfer<Success>, NoInfer<Failure>, R>
 ): Layer.Layer<Jobs.Jobs, JobError, Exclude<R, Scope.Scope | Jobs.Jobs> | JobStore> => {
   const layer = Layer.effectDiscard(Effect.gen(function*() {
-    const context = Context.omit(Scope.Scope)(yield* Effect.context<R>())
+    // The trace of a job is that of the call that started it, not that of this program's start.
+    const context = Context.omit(Scope.Scope, Tracer.ParentSpan)(yield* Effect.context<R>())
     const engine = yield* Engine
     yield* engine.register(job, (payload, attempt) =>
       // Of what the code needs, only the Scope is left out of the context, and given here.

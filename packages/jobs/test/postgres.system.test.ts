@@ -91,6 +91,18 @@ describe("a store in Postgres", () => {
       yield* works({ ...app, migrate: false })
     }))
 
+  it.live("brings tables of the format before to the present one, with their jobs; or says what is to be run, if it may not", () =>
+    Effect.gen(function*() {
+      const { admin, config, database } = yield* place
+      yield* admin(PostgresStore.sql(), database)
+      yield* admin("ALTER TABLE holdfast_jobs DROP COLUMN trace", database)
+      yield* admin("UPDATE holdfast_job_format SET format = 3", database)
+      const { message } = yield* Effect.flip(opened({ ...config, migrate: false }))
+      assert.include(message, "ALTER TABLE holdfast_jobs ADD COLUMN trace TEXT")
+      yield* Effect.forEach(Array.from({ length: 2 }), () => works(config), { concurrency: 2 })
+      yield* works({ ...config, migrate: false })
+    }))
+
   it.live("has a schema of its own when it is asked to, whatever the search path", () =>
     Effect.gen(function*() {
       const { config } = yield* place

@@ -220,6 +220,10 @@ const pool = (name: string, more = ""): string => `holdfast_pool_${name}{job="j"
 const registry = (name: string, more = ""): string =>
   `holdfast_server_${name}{job="j",instance="i",registry="mcp"${more}}`
 const jobs = (name: string, more = ""): string => `holdfast_jobs_${name}{job="j",instance="i",store="jobs"${more}}`
+const calls = (outcome: string): string =>
+  `holdfast_client_calls{job="j",instance="i",server="s",method="tools/call",tool="t",outcome="${outcome}"}`
+const queue = (le: string): string =>
+  `holdfast_client_queue_duration_bucket{job="j",instance="i",server="s",le="${le}"}`
 /** Of the operators' page. */
 const replica = (name: string, labels = ""): string => `mcp_${name}{job="j",instance="i"${labels}}`
 const because = (reason: string): string => `,reason="${reason}"`
@@ -364,7 +368,40 @@ const stories: ReadonlyArray<Story> = [
     series: { [jobs("queued_age", ",kind=\"scan\"")]: "0+60x60" },
     fires: ["JobsWaitTooLong"]
   },
-  { what: "no sweep any more", series: { [registry("sweeps")]: "90+0x60" }, fires: ["ServerSweepsStopped"] },
+  {
+    what: "no sweep any more",
+    series: { [registry("sweeps")]: "90+0x60", [registry("sessions", ",state=\"active\"")]: "1+0x60" },
+    fires: ["ServerSweepsStopped"]
+  },
+  {
+    what: "a registry has closed, and its program goes on",
+    series: {
+      [registry("sweeps")]: "90+0x60",
+      ...Object.fromEntries(
+        ["connecting", "active", "closing"].map((state) => [registry("sessions", `,state="${state}"`), "0+0x60"])
+      )
+    },
+    fires: []
+  },
+  {
+    what: "calls of a server fail",
+    series: { [calls("ok")]: "0+80x60", [calls("OutcomeUnknown")]: "0+20x60" },
+    fires: ["CallsFail"]
+  },
+  {
+    what: "tools say that they have failed, and callers give up",
+    series: { [calls("ok")]: "0+10x60", [calls("tool_error")]: "0+50x60", [calls("interrupted")]: "0+50x60" },
+    fires: []
+  },
+  {
+    what: "calls wait for a server",
+    series: {
+      [queue("5")]: "0+80x60",
+      [queue("10")]: "0+100x60",
+      [queue("+Inf")]: "0+100x60"
+    },
+    fires: ["CallsWaitForServer"]
+  },
   {
     what: "a replica refuses clients",
     series: { [replica("sessions_refused_total")]: "0+1x60", [replica("draining")]: "0+0x60" },

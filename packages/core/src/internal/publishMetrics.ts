@@ -1,10 +1,12 @@
 /**
- * Shows the machine's numbers to Effect's metric registry, for as long as the Scope is open.
+ * Shows the machine's numbers to Effect's metric registry. When the Scope closes the gauges say 0, and all else stays as it was: an exporter
+ * that outlives the pool sends it at its last flush. A later pool of the same name takes the series over.
  *
  * The series are read at each scrape; nothing is pushed. `Metric.registerUnsafe` is not stable yet.
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import { constant } from "effect/Function"
 import * as Metric from "effect/Metric"
 import type * as Scope from "effect/Scope"
 import * as Struct from "effect/Struct"
@@ -25,11 +27,16 @@ export const publishMetrics = <K, C, E>(
 ): Effect.Effect<void, never, Scope.Scope> => {
   const { instruments } = machine
   const attributes = { pool: options.name }
-  const series: Array<Metric.Registration> = []
+  const ends: Array<() => void> = []
+  const show = <I, A>(metric: Metric.Metric<I, A>, read: () => A, last: () => A = read): void => {
+    const { end, get } = lasting(read)
+    Metric.registerUnsafe(metric, options.context, { ...unused, get })
+    ends.push(() => end(last()))
+  }
 
   const gauge = (id: string, description: string, read: () => number): void => {
     const metric = Metric.gauge(`holdfast.pool.${id}`, { description, attributes })
-    series.push(Metric.registerUnsafe(metric, options.context, { ...unused, get: () => ({ value: read() }) }))
+    show(metric, () => ({ value: read() }), () => ({ value: 0 }))
   }
   const counter = (id: string, description: string, read: () => number, more: Record<string, string> = {}): void => {
     const metric = Metric.counter(`holdfast.pool.${id}`, {
@@ -37,9 +44,7 @@ export const publishMetrics = <K, C, E>(
       attributes: { ...attributes, ...more },
       incremental: true
     })
-    series.push(
-      Metric.registerUnsafe(metric, options.context, { ...unused, get: () => ({ count: read(), incremental: true }) })
-    )
+    show(metric, () => ({ count: read(), incremental: true }))
   }
   const histogram = (id: string, description: string, read: () => ReturnType<Histogram["state"]>): void => {
     const metric = Metric.histogram(`holdfast.pool.${id}`, {
@@ -47,7 +52,7 @@ export const publishMetrics = <K, C, E>(
       attributes,
       boundaries: Histogram.boundaries
     })
-    series.push(Metric.registerUnsafe(metric, options.context, { ...unused, get: read }))
+    show(metric, read)
   }
   const totals = (): Totals => count(machine)
 
@@ -80,9 +85,15 @@ export const publishMetrics = <K, C, E>(
     }),
     () =>
       Effect.sync(() => {
-        for (const each of series) each.remove()
+        for (const end of ends) end()
       })
   ))
+}
+
+/** What a series shows: what is read while its owner lives, and from then on what was said last. Holds nothing of the owner any more. */
+const lasting = <A>(read: () => A): { readonly get: () => A; readonly end: (last: A) => void } => {
+  let get = read
+  return { get: () => get(), end: (last) => void (get = constant(last)) }
 }
 
 const unused = { update: () => {}, modify: () => {} }

@@ -63,6 +63,8 @@ export interface NewJob {
   readonly delayMillis: number
   /** Counted from its acceptance. */
   readonly deadlineMillis: number | undefined
+  /** The span that starts it, as `traceparent`. */
+  readonly trace?: string | undefined
 }
 
 /** Which jobs are listed. */

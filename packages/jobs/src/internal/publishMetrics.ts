@@ -1,5 +1,6 @@
 /**
- * Shows the numbers of this process's jobs to Effect's metric registry, for as long as the Scope is open.
+ * Shows the numbers of this process's jobs to Effect's metric registry. When the Scope closes the gauges say 0, and all else stays as it was: an
+ * exporter that outlives the jobs sends it at its last flush. A later store of the same name takes the series over.
  *
  * The series are read when they are scraped; nothing is pushed. What `holdfast.jobs` means: `docs/metrics.md`.
  *
@@ -8,6 +9,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import { constant } from "effect/Function"
 import * as Metric from "effect/Metric"
 import type * as Scope from "effect/Scope"
 import type { Ended } from "../JobState.ts"
@@ -39,13 +41,18 @@ export const publishMetrics = Effect.fnUntraced(function*(
 ): Effect.fn.Return<JobMetrics, never, Scope.Scope> {
   const context = yield* Effect.context<never>()
   const clock = yield* Clock.Clock
-  const series: Array<Metric.Registration> = []
+  const ends: Array<() => void> = []
   const numbers = new Map<string, KindNumbers>()
   let isClosed = false
 
+  const show = <I, A>(metric: Metric.Metric<I, A>, read: () => A, last: () => A = read): void => {
+    const { end, get } = lasting(read)
+    Metric.registerUnsafe(metric, context, { ...unused, get })
+    ends.push(() => end(last()))
+  }
   const gauge = (id: string, description: string, attributes: Attributes, value: () => number): void => {
     const metric = Metric.gauge(`holdfast.jobs.${id}`, { description, attributes: { store: name, ...attributes } })
-    series.push(Metric.registerUnsafe(metric, context, { ...unused, get: () => ({ value: value() }) }))
+    show(metric, () => ({ value: value() }), () => ({ value: 0 }))
   }
   const counter = (id: string, description: string, attributes: Attributes, count: () => number): void => {
     const metric = Metric.counter(`holdfast.jobs.${id}`, {
@@ -53,9 +60,7 @@ export const publishMetrics = Effect.fnUntraced(function*(
       attributes: { store: name, ...attributes },
       incremental: true
     })
-    series.push(
-      Metric.registerUnsafe(metric, context, { ...unused, get: () => ({ count: count(), incremental: true }) })
-    )
+    show(metric, () => ({ count: count(), incremental: true }))
   }
   const register = (kind: string, of: KindNumbers): void => {
     const by = { kind }
@@ -89,7 +94,7 @@ export const publishMetrics = Effect.fnUntraced(function*(
     () =>
       Effect.sync(() => {
         isClosed = true
-        for (const each of series) each.remove()
+        for (const end of ends) end()
       })
   )
   return {
@@ -115,5 +120,11 @@ export const publishMetrics = Effect.fnUntraced(function*(
 })
 
 type Attributes = Readonly<Record<string, string>>
+
+/** What a series shows: what is read while its owner lives, and from then on what was said last. Holds nothing of the owner any more. */
+const lasting = <A>(read: () => A): { readonly get: () => A; readonly end: (last: A) => void } => {
+  let get = read
+  return { get: () => get(), end: (last) => void (get = constant(last)) }
+}
 
 const unused = { update: () => {}, modify: () => {} }

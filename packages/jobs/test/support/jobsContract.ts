@@ -12,9 +12,11 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import * as Tracer from "effect/Tracer"
 
 /** An engine under test. */
 export interface Subject {
@@ -955,6 +957,85 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
           }))
           assert.deepStrictEqual(log, ["one 1", "two 1", "two 2"])
         }))
+    })
+  })
+
+  describe(`jobs on ${name}: the trace of a job`, () => {
+    /** From a span up to its root. */
+    const path = (span: Tracer.AnySpan | undefined): ReadonlyArray<string> => {
+      if (span?._tag !== "Span") return []
+      const up = spans.find(({ spanId }) => spanId === Option.getOrUndefined(span.parent)?.spanId)
+      return [span.name, ...path(up)]
+    }
+    const spans: Array<Tracer.NativeSpan> = []
+    const tracer = Tracer.make({
+      span: (options) => {
+        const span = new Tracer.NativeSpan(options)
+        spans.push(span)
+        return span
+      }
+    })
+    const named = (name: string) => spans.filter((span) => span.name === name)
+
+    test("goes on from the call that started it: every attempt is beneath it, in another program too, and steps beneath that", () => {
+      const second = Deferred.makeUnsafe<void>()
+      spans.length = 0
+      const live = Runner.toLayer(Count, ({ to }, job) =>
+        Effect.gen(function*() {
+          yield* job.step("one", Effect.withSpan(Effect.void, "look"))
+          yield* job.step(
+            "two",
+            Effect.andThen(Deferred.succeed(second, undefined), job.attempt === 1 ? Effect.never : Effect.void)
+          )
+          return yield* job.attempt < 3 ? Effect.fail(new Broken({ why: "secret" })) : Effect.succeed(to)
+        }))
+      return programs(live, (run) =>
+        Effect.gen(function*() {
+          const id = yield* run(Effect.gen(function*() {
+            const id = yield* Effect.withSpan(
+              Effect.flatMap(Jobs.Jobs, (jobs) => jobs.start(Count, { to: 3 })),
+              "the call"
+            )
+            yield* reached(second)
+            return id
+          }))
+          yield* Effect.withSpan(run(ended(id)), "another program")
+          assert.deepStrictEqual(named("look").map(path), [["look", "step one", "job count", "the call"]])
+          const steps = named("step two").map((span) => path(span).join(" < "))
+          assert.deepStrictEqual(steps, ["step two < job count < the call", "step two < job count < the call"])
+          const attempts = named("job count").map(({ attributes }) => Object.fromEntries(attributes))
+          assert.deepStrictEqual(attempts.map((each) => each["holdfast.job.attempt"]), [1, 2])
+          assert.deepInclude(attempts[1], {
+            "holdfast.job.id": id,
+            "holdfast.job.kind": "count",
+            "holdfast.job.state": "failed",
+            "error.type": "error"
+          })
+          assert.notInclude(JSON.stringify(attempts), "secret")
+        })).pipe(Effect.provideService(Tracer.Tracer, tracer))
+    })
+
+    test("is that of the first when it is run again, and begins with the job when the call was in none", () => {
+      spans.length = 0
+      const live = Runner.toLayer(
+        Count,
+        ({ to }) => to === 1 ? Effect.succeed(1) : Effect.fail(new Broken({ why: "no" }))
+      )
+      return programs(live, (run) =>
+        Effect.withSpan(
+          run(Effect.gen(function*() {
+            const jobs = yield* Jobs.Jobs
+            const id = yield* Effect.withSpan(jobs.start(Count, { to: 2 }), "the call")
+            yield* ended(id)
+            yield* ended(yield* Effect.withSpan(jobs.retry(id), "another call"))
+            yield* ended(yield* Effect.withTracerEnabled(jobs.start(Count, { to: 1 }), false))
+            const [first, again, alone] = named("job count").map(path)
+            assert.deepStrictEqual(first, ["job count", "the call", "a program"])
+            assert.deepStrictEqual(again, first)
+            assert.deepStrictEqual(alone, ["job count"])
+          })),
+          "a program"
+        )).pipe(Effect.provideService(Tracer.Tracer, tracer))
     })
   })
 }

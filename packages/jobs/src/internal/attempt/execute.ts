@@ -8,6 +8,7 @@ import * as Option from "effect/Option"
 import type { Job } from "../../Job.ts"
 import { JobError } from "../../JobError.ts"
 import type { JobRun } from "../../JobRun.ts"
+import * as JobTrace from "../jobTrace.ts"
 import * as JsonText from "../JsonText.ts"
 import { type Outcome, pastDeadline } from "../local/Store.ts"
 import type { StoredFailure } from "../StoredJob.ts"
@@ -18,8 +19,15 @@ import { unstorable } from "./failures.ts"
 import { bounded } from "./stepValues.ts"
 import { toRun } from "./toRun.ts"
 
-/** The code of the job, from payload to outcome. */
-export const execute = Effect.fnUntraced(function*<Name extends string, Payload, Success, Failure, Data>(
+/** The code of the job, from payload to outcome, in a span of its own where there is a tracer. */
+export const execute = <Name extends string, Payload, Success, Failure, Data>(
+  kind: Job<Name, Payload, Success, Failure, Data>,
+  run: (payload: Payload, job: JobRun<Data>) => Effect.Effect<Success, Failure>,
+  attempt: Attempt.Attempt,
+  context: AttemptContext
+): Effect.Effect<Outcome> => JobTrace.attempted(attempt.job, executed(kind, run, attempt, context))
+
+const executed = Effect.fnUntraced(function*<Name extends string, Payload, Success, Failure, Data>(
   kind: Job<Name, Payload, Success, Failure, Data>,
   run: (payload: Payload, job: JobRun<Data>) => Effect.Effect<Success, Failure>,
   attempt: Attempt.Attempt,

@@ -9,6 +9,7 @@ import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
 import type { Job } from "../../Job.ts"
 import type { JobRun, StepOptions } from "../../JobRun.ts"
+import * as JobTrace from "../jobTrace.ts"
 import * as JsonText from "../JsonText.ts"
 import type { StoredQuestion } from "../StoredJob.ts"
 import { type Attempt, intend } from "./Attempt.ts"
@@ -97,7 +98,7 @@ export const toRun = <Data>(
         }
         if (keep !== undefined) {
           const body = Effect.flatMap(
-            whileBusy(executed(name, effect, options)),
+            whileBusy(JobTrace.step(name, executed(name, effect, options))),
             (value) => toText(name, value, options, kind.maxDataBytes)
           )
           const isCompensable = compensate !== undefined
@@ -123,7 +124,7 @@ export const toRun = <Data>(
         if (options.safe === false) yield* Effect.flatMap(persist(store.beginStep(hold, name)), orLost)
         return yield* Effect.uninterruptibleMask((interruptible) =>
           Effect.gen(function*() {
-            const value = yield* interruptible(whileBusy(executed(name, effect, options)))
+            const value = yield* interruptible(whileBusy(JobTrace.step(name, executed(name, effect, options))))
             const text = yield* toText(name, value, options, kind.maxDataBytes)
             const commit = store.commitStep(hold, name, text, compensate !== undefined)
             // The first try cannot be interrupted: what is done is stored. While the store is out of order, waiting can.

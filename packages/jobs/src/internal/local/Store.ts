@@ -24,6 +24,8 @@ import type { ListRequest, NewJob, StoredFailure, StoredJob, StoredQuestion } fr
 export interface ClaimedJob extends StoredJob {
   /** JSON. */
   readonly payload: string
+  /** The span that started it, as `traceparent`. */
+  readonly trace: string | undefined
   /** Runners died over it: nothing else may run beside it in this process until it has completed a step. */
   readonly isAlone: boolean
   /** What it ends with once its steps are undone. */

@@ -7,6 +7,7 @@ type Mutable<A> = { -readonly [K in keyof A]: A[K] }
 /** A job. */
 export interface Row extends Mutable<StoredJob> {
   readonly payload: string
+  readonly trace: string | undefined
   result: string | undefined
   readonly number: number
   key: string | undefined

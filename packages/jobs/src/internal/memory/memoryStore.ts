@@ -132,7 +132,10 @@ export const makeMemoryStore = (): Store => {
       startedAt: row.startedAt ?? now
     })
     const ending = row.isCancelling ? { state: "cancelled" } as const : row.ending
-    return { _tag: "Claimed", job: { ...copy(row), payload: row.payload, isAlone: row.isAlone, ending } }
+    return {
+      _tag: "Claimed",
+      job: { ...copy(row), payload: row.payload, trace: row.trace, isAlone: row.isAlone, ending }
+    }
   }
 
   return {
@@ -163,6 +166,7 @@ export const makeMemoryStore = (): Store => {
           owner: job.owner,
           key: job.key,
           payload: job.payload,
+          trace: job.trace,
           turn,
           createdAt: now,
           startsAt: job.delayMillis > 0 ? now + job.delayMillis : undefined,
@@ -355,7 +359,7 @@ export const makeMemoryStore = (): Store => {
       atomic((now) => {
         const old = rows.get(id)
         if (old === undefined || old.state !== "failed" && old.state !== "cancelled") return undefined
-        const { key, kind, owner, payload, version } = old
+        const { key, kind, owner, payload, trace, version } = old
         old.key = undefined
         const turnOf = turnKey(kind, owner)
         const queued = ordered().filter((row) => row.kind === kind && row.state === "queued")
@@ -370,6 +374,7 @@ export const makeMemoryStore = (): Store => {
           owner,
           key,
           payload,
+          trace,
           turn,
           createdAt: now,
           updatedAt: now

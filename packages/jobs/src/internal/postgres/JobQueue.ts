@@ -10,7 +10,7 @@ import * as crypto from "node:crypto"
 import { JobDataTooLarge, JobError, JobQueueFull } from "../../JobError.ts"
 import { type Backlog, pastDeadline } from "../local/Store.ts"
 import type { NewJob } from "../StoredJob.ts"
-import { isAny, type JobRows, type Queued, type Row, type Taking, toJob, toTaken } from "./JobRows.ts"
+import { isAny, type JobRows, type Queued, type Row, type Taken, type Taking, toJob, toTaken } from "./JobRows.ts"
 
 /** The largest text that is stored, whatever the kind says: what the database takes must be what its clients can read again. */
 export const maxTextBytes = 64 * 2 ** 20
@@ -82,9 +82,11 @@ export const make = ({ columns, jobs, now, operation, over, sql, tables, turns }
             WHERE kind = ${job.kind} AND owner = ${job.owner} AND version = ${job.version} FOR UPDATE
           ),
           job AS (
-            INSERT INTO ${jobs} (id, kind, version, owner, idempotency, payload, state, attempt, crashes, fence, is_cancelling, percent, revision,
+            INSERT INTO ${jobs} (id, kind, version, owner, idempotency, payload, trace, state, attempt, crashes, fence, is_cancelling, percent, revision,
               is_delayed, starts_at, deadline_at, created_at, updated_at)
-            SELECT ${job.id}, ${job.kind}, ${job.version}, ${job.owner}, ${key}, ${job.payload}, 'queued', 0, 0, 0, FALSE, 0, 1,
+            SELECT ${job.id}, ${job.kind}, ${job.version}, ${job.owner}, ${key}, ${job.payload}, ${
+          job.trace ?? null
+        }::text, 'queued', 0, 0, 0, FALSE, 0, 1,
               ${isDelayed}, ${after(isDelayed ? job.delayMillis : undefined)}, ${
           after(job.deadlineMillis)
         }, moment, moment
@@ -117,7 +119,7 @@ export const make = ({ columns, jobs, now, operation, over, sql, tables, turns }
     claim: (kind: string, version: number, { execution, lane, runner }: Taking) =>
       Effect.gen(function*() {
         for (let look = 0; look < 5; look++) {
-          const [row] = yield* sql<Row & { readonly payload: string }>`WITH
+          const [row] = yield* sql<Taken>`WITH
             next AS MATERIALIZED (
               SELECT owner, version FROM ${turns} WHERE kind = ${kind} AND waiting > 0
                 AND version <= ${version} ORDER BY turn LIMIT 1 FOR UPDATE
@@ -135,7 +137,7 @@ export const make = ({ columns, jobs, now, operation, over, sql, tables, turns }
             UPDATE ${jobs} SET state = 'running', runner = ${runner}, execution = ${execution}, lane = ${lane},
               attempt = attempt + 1, fence = fence + 1, revision = revision + 1, started_at = COALESCE(started_at, ${now}),
               updated_at = ${now}
-            WHERE number = (SELECT number FROM first) RETURNING ${columns}, payload`
+            WHERE number = (SELECT number FROM first) RETURNING ${columns}, payload, trace`
           if (row !== undefined) return toTaken(row)
           // Nothing waits, or the owner whose turn it was has no job any more, or the job is being taken or ended right now.
           if (!(yield* recount(kind, version))) return undefined

@@ -74,6 +74,12 @@ export interface Row {
   readonly updated_at: number
 }
 
+/** What is read of a job that is taken. */
+export interface Taken extends Row {
+  readonly payload: string
+  readonly trace: string | null
+}
+
 export interface Options {
   /** Of the store, for messages. */
   readonly name: string
@@ -156,9 +162,10 @@ export const toJob = (row: Row): StoredJob => ({
   updatedAt: row.updated_at
 })
 
-export const toTaken = (row: Row & { readonly payload: string }): TakenJob => ({
+export const toTaken = (row: Taken): TakenJob => ({
   ...toJob(row),
   payload: row.payload,
+  trace: row.trace ?? undefined,
   crashes: row.crashes,
   suspicions: row.suspicions,
   hasUndo: row.has_undo,

@@ -168,9 +168,9 @@ export const make = (
         yield* sql`UPDATE ${jobs} SET idempotency = NULL WHERE id = ${id}`
         const [row] = yield* sql<
           Row
-        >`INSERT INTO ${jobs} (id, kind, version, owner, idempotency, payload, state, attempt, crashes,
+        >`INSERT INTO ${jobs} (id, kind, version, owner, idempotency, payload, trace, state, attempt, crashes,
             fence, is_cancelling, percent, revision, is_seeded, created_at, updated_at)
-          SELECT ${newId}, kind, version, owner, ${old.idempotency}, payload, 'queued', 0, 0, 0, FALSE, 0, 1, TRUE, ${now}, ${now}
+          SELECT ${newId}, kind, version, owner, ${old.idempotency}, payload, trace, 'queued', 0, 0, 0, FALSE, 0, 1, TRUE, ${now}, ${now}
           FROM ${jobs} WHERE id = ${id} RETURNING ${columns}`
         if (row === undefined) return undefined
         yield* joinQueue(row, false)

@@ -14,7 +14,7 @@ import type { ListRequest } from "../StoredJob.ts"
 import type * as Bequests from "./Bequests.ts"
 import * as JobQueue from "./JobQueue.ts"
 import * as JobRows from "./JobRows.ts"
-import { type Executed, isAny, plain, type Row, toJob, toTaken } from "./JobRows.ts"
+import { type Executed, isAny, plain, type Row, type Taken, toJob, toTaken } from "./JobRows.ts"
 import * as JobSteps from "./JobSteps.ts"
 
 export interface Options extends JobRows.Options {
@@ -70,14 +70,12 @@ export const make = (sql: SqlClient.SqlClient, { bequests, ...options }: Options
       execution: string,
       { isAlone, runner }: { readonly runner: string; readonly isAlone: boolean }
     ) =>
-      sql<
-        Row & { readonly payload: string }
-      >`UPDATE ${jobs} SET state = 'running', runner = ${runner}, attempt = attempt + 1,
+      sql<Taken>`UPDATE ${jobs} SET state = 'running', runner = ${runner}, attempt = attempt + 1,
           fence = fence + 1, question = NULL, question_name = NULL, is_alone = ${isAlone}, is_waiting = FALSE,
           revision = revision + 1, updated_at = ${now}
         WHERE id = ${id} AND execution = ${execution} AND state IN ('queued', 'running') AND EXISTS (
           SELECT 1 FROM ${lanes} l WHERE l.lane = ${jobs}.lane AND l.runner = ${runner} AND l.until >= ${now}
-        ) RETURNING ${columns}, payload`.pipe(
+        ) RETURNING ${columns}, payload, trace`.pipe(
         Effect.map(([row]) => row === undefined ? undefined : toTaken(row)),
         operation("take a job over")
       ),

@@ -31,7 +31,7 @@ import * as StoreTrouble from "../StoreTrouble.ts"
 import * as Watchers from "../Watchers.ts"
 import { announced } from "./announced.ts"
 import * as Bequests from "./Bequests.ts"
-import { statements, supported, tablesIn } from "./format.ts"
+import { statements, supported, tablesIn, upgrade } from "./format.ts"
 import * as JobTable from "./JobTable.ts"
 import * as KindRunner from "./KindRunner.ts"
 import * as News from "./News.ts"
@@ -313,28 +313,35 @@ const prepare = (
     const [row] = yield* sql<{ readonly format: number }>`SELECT format FROM ${sql(tables.format)}`
     return row?.format ?? 0
   })
-  const check = (format: number) =>
+  const before = upgrade(schema)
+  /** What is to be run to have them in the present format. */
+  const missing = (format: number) =>
     Effect.gen(function*() {
-      if (format === supported) return true
+      if (format === supported) return []
       if (format > supported) {
         return yield* new JobError({ reason: new JobStoreTooNew({ store: name, found: format, supported }) })
       }
-      if (format === 0) return false
+      if (format === 0) return statements(schema)
+      if (format === before.from) return before.statements
       return yield* unusable(name, "its tables are of a preview of this package; give it an empty schema")
     })
   return Effect.gen(function*() {
     // Without a lock and without writing: a role that may do neither can use tables that are there.
-    if (yield* check(yield* found)) return
+    const format = yield* found
+    if ((yield* missing(format)).length === 0) return
     if (!migrate) {
       return yield* unusable(
         name,
-        "its tables are not there, and `migrate` is false: have them made with the SQL of `PostgresStore.sql`, docs/postgres.md"
+        format === 0
+          ? "its tables are not there, and `migrate` is false: have them made with the SQL of `PostgresStore.sql`, docs/postgres.md"
+          : `its tables are of format ${format}, and \`migrate\` is false: have this run: ${
+            before.statements.join("; ")
+          }`
       )
     }
     yield* sql.withTransaction(Effect.gen(function*() {
       yield* sql`SELECT pg_advisory_xact_lock(${formatLock})`
-      if (yield* check(yield* found)) return
-      for (const statement of statements(schema)) yield* sql.unsafe(statement)
+      for (const statement of yield* missing(yield* found)) yield* sql.unsafe(statement)
     }))
   })
 }

@@ -10,7 +10,7 @@
 /** Tables begin with this. */
 export const prefix = "holdfast_job"
 
-export const supported = 3
+export const supported = 4
 
 /** The one clock of all programs on the store: milliseconds of the epoch. */
 export const nowIn = "(extract(epoch from clock_timestamp()) * 1000)::float8"
@@ -32,6 +32,20 @@ export const tablesIn = (schema: string | undefined) => {
     lanes: `${within}_lanes`,
     /** As cluster takes it, which adds `_messages` and `_replies`. */
     cluster: within
+  }
+}
+
+/** What brings tables of the format before to this one. Programs of that format may go on beside it. */
+export const upgrade = (
+  schema: string | undefined
+): { readonly from: number; readonly statements: ReadonlyArray<string> } => {
+  const of = (name: string) => schema === undefined ? name : `"${schema}".${name}`
+  return {
+    from: 3,
+    statements: [
+      `ALTER TABLE ${of(`${prefix}s`)} ADD COLUMN trace TEXT`,
+      `UPDATE ${of(`${prefix}_format`)} SET format = ${supported}`
+    ]
   }
 }
 
@@ -83,7 +97,8 @@ export const statements = (schema: string | undefined): ReadonlyArray<string> =>
       created_at DOUBLE PRECISION NOT NULL,
       started_at DOUBLE PRECISION,
       finished_at DOUBLE PRECISION,
-      updated_at DOUBLE PRECISION NOT NULL
+      updated_at DOUBLE PRECISION NOT NULL,
+      trace TEXT
     )`,
     `CREATE UNIQUE INDEX ${prefix}s_key ON ${jobs} (kind, owner, idempotency)`,
     `CREATE INDEX ${prefix}s_queue ON ${jobs} (kind, owner, version, number)

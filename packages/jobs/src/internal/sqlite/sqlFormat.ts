@@ -86,5 +86,7 @@ export const formats: ReadonlyArray<ReadonlyArray<string>> = [
     `UPDATE ${tables.jobs} SET state = 'queued', runner = NULL, fence = fence + 1, revision = revision + 1
       WHERE state = 'running' AND runner NOT IN (SELECT id FROM ${tables.runners})`,
     `CREATE INDEX ${tables.turns}_asked ON ${tables.turns} (asked_at)`
-  ]
+  ],
+  // Jobs know the trace that they are part of.
+  [`ALTER TABLE ${tables.jobs} ADD COLUMN trace TEXT`]
 ]

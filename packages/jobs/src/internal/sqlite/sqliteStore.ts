@@ -172,13 +172,19 @@ export const over = Effect.fnUntraced(
         const isAlone = !startsOver && isSuspect({ crashes, suspicions: row.suspicions })
         const text = row.is_cancelling === 1 || endsWith === undefined ? row.ending : JSON.stringify(endsWith)
         const [taken] = yield* sql<
-          Row & { readonly payload: string }
+          Row & { readonly payload: string; readonly trace: string | null }
         >`UPDATE ${jobs} SET state = 'running', runner = ${runner},
         is_alone = ${isAlone ? 1 : 0}, ending = ${text}, attempt = attempt + 1, fence = fence + 1,
         started_at = COALESCE(started_at, ${at}), updated_at = ${at}, ${touch} ${over}
-        WHERE id = ${row.id} RETURNING ${columns}, payload`
+        WHERE id = ${row.id} RETURNING ${columns}, payload, trace`
         if (taken === undefined) return yield* Effect.die(new Error(`job ${row.id} is gone while it is taken`))
-        const job = { ...toJob(taken), payload: taken.payload, isAlone, ending: endsWith }
+        const job = {
+          ...toJob(taken),
+          payload: taken.payload,
+          trace: taken.trace ?? undefined,
+          isAlone,
+          ending: endsWith
+        }
         return { _tag: "Claimed", job } satisfies Claim
       }
     )
@@ -232,9 +238,10 @@ export const over = Effect.fnUntraced(
           const turn = yield* nextTurn(job.kind, job.owner, at)
           const [row] = yield* sql<
             Row
-          >`INSERT INTO ${jobs} (id, kind, version, owner, idempotency, payload, turn, starts_at,
+          >`INSERT INTO ${jobs} (id, kind, version, owner, idempotency, payload, trace, turn, starts_at,
               deadline_at, state, attempt, crashes, fence, is_cancelling, percent, revision, created_at, updated_at)
-            VALUES (${job.id}, ${job.kind}, ${job.version}, ${job.owner}, ${key}, ${job.payload}, ${turn},
+            VALUES (${job.id}, ${job.kind}, ${job.version}, ${job.owner}, ${key}, ${job.payload}, ${job.trace ?? null},
+              ${turn},
               ${job.delayMillis > 0 ? at + job.delayMillis : null},
               ${
             job.deadlineMillis === undefined ? null : at + job.deadlineMillis
@@ -527,11 +534,11 @@ export const over = Effect.fnUntraced(
           const turn = yield* nextTurn(old.kind, old.owner, at)
           const [row] = yield* sql<
             Row
-          >`INSERT INTO ${jobs} (id, kind, version, owner, idempotency, payload, turn, state, attempt,
+          >`INSERT INTO ${jobs} (id, kind, version, owner, idempotency, payload, trace, turn, state, attempt,
               crashes, fence, is_cancelling, percent, revision, created_at, updated_at)
             SELECT ${newId}, kind, version, owner, ${
             kept?.idempotency ?? null
-          }, payload, ${turn}, 'queued', 0, 0, 0, 0, 0, 1, ${at}, ${at}
+          }, payload, trace, ${turn}, 'queued', 0, 0, 0, 0, 0, 1, ${at}, ${at}
             FROM ${jobs} WHERE id = ${id} RETURNING ${columns}`
           yield* sql`INSERT INTO ${steps} (job, name, is_done, is_unsafe, fence, value, compensation)
             SELECT ${newId}, name, is_done, is_unsafe, fence, value, compensation FROM ${steps}

@@ -12,6 +12,7 @@ import type { ConnectionPool, Deadlines } from "@holdfast/core"
 import { ReplayBudget } from "@holdfast/core"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import {
@@ -31,6 +32,7 @@ import { millisOf } from "../durations.ts"
 import type { PooledServer } from "../pool/PooledServer.ts"
 import type { ServerMemory } from "../pool/ServerMemory.ts"
 import * as CallTrace from "./CallTrace.ts"
+import type { ClientMetrics } from "./ClientMetrics.ts"
 import { fromPoolError } from "./poolFailure.ts"
 
 export interface Call<A> {
@@ -76,6 +78,13 @@ interface Trouble {
   readonly pause: (reason: Reason) => Effect.Effect<Duration.Duration | undefined>
 }
 
+/** What is noted of a call while it runs. */
+interface Seen {
+  readonly trace: CallTrace.CallTrace | undefined
+  /** When it was first sent. */
+  sentAt: number | undefined
+}
+
 /** A server may ask for a breath by `Retry-After`; a longer one is not taken on the caller's time. */
 const maxRetryAfterMillis = 60_000
 
@@ -83,13 +92,15 @@ export class CallRetries {
   readonly pool: ConnectionPool.ConnectionPool<PooledServer, McpConnection, ConnectReason>
   readonly deadlines: Deadlines.Deadlines
   readonly #memory: ServerMemory
+  readonly #metrics: ClientMetrics
   readonly #progress: (target: PooledServer) => string | undefined
 
   constructor(
-    { deadlines, memory, pool, progress }: {
+    { deadlines, memory, metrics, pool, progress }: {
       readonly pool: ConnectionPool.ConnectionPool<PooledServer, McpConnection, ConnectReason>
       readonly deadlines: Deadlines.Deadlines
       readonly memory: ServerMemory
+      readonly metrics: ClientMetrics
       /** How far the dial of a server is, with its own words. */
       readonly progress: (target: PooledServer) => string | undefined
     }
@@ -97,25 +108,31 @@ export class CallRetries {
     this.pool = pool
     this.deadlines = deadlines
     this.#memory = memory
+    this.#metrics = metrics
     this.#progress = progress
   }
 
   run<A>(call: Call<A>): Effect.Effect<A, McpRuntimeError> {
     return Effect.withFiber((fiber) =>
-      CallTrace.isOn(fiber) ? CallTrace.around(call, (trace) => this.#run(call, trace)) : this.#run(call, undefined)
+      CallTrace.isOn(fiber)
+        ? CallTrace.around(call, (trace) => this.#run(call, { trace, sentAt: undefined }))
+        : this.#run(call, { trace: undefined, sentAt: undefined })
     )
   }
 
-  #run<A>(call: Call<A>, trace: CallTrace.CallTrace | undefined): Effect.Effect<A, McpRuntimeError> {
+  #run<A>(call: Call<A>, seen: Seen): Effect.Effect<A, McpRuntimeError> {
     const total = call.deadline === undefined
       ? Number.POSITIVE_INFINITY
       : millisOf("deadline", call.deadline)
     const budget = this.#budgetOf(call.target)
     // Reading the clock is no small part of a call that has no deadline of its own.
     const until = total === Number.POSITIVE_INFINITY ? total : this.deadlines.now() + total
-    return Effect.map(this.attempt(call, total, until, 1, 0, "NotSent", 0, undefined, trace), (answer) => {
-      budget.deposit()
-      return answer
+    return Effect.onExitPrimitive(this.attempt(call, total, until, 1, 0, "NotSent", 0, undefined, seen), (exit) => {
+      if (Exit.isSuccess(exit)) budget.deposit()
+      const { method, name, target } = call
+      const millis = seen.sentAt === undefined ? undefined : this.deadlines.now() - seen.sentAt
+      this.#metrics.called({ server: target.label, method, name }, exit, millis)
+      return undefined
     })
   }
 
@@ -160,7 +177,7 @@ export class CallRetries {
     /** How many of them a server refused because it did not know the session. */
     refusals: number,
     trouble: Trouble | undefined,
-    trace: CallTrace.CallTrace | undefined
+    seen: Seen
   ): Effect.Effect<A, McpRuntimeError> {
     const { method, target } = call
     const server = target.label
@@ -182,13 +199,15 @@ export class CallRetries {
 
     let used: McpConnection | undefined
     let isCallersDeadline = false
-    const send = (connection: McpConnection) => {
+    const send = (connection: McpConnection, waited: number) => {
       used = connection
-      trace?.sent(connection)
+      if (waited > 0) this.#metrics.waited(server, waited)
+      seen.trace?.sent(connection)
       isCallersDeadline = left() < call.limit
       let sentAt: number | undefined
       const remaining = (now = this.deadlines.now()) => {
         sentAt ??= now
+        seen.sentAt ??= now
         return Math.max(1, Math.ceil(Math.min(until, sentAt + call.limit) - now))
       }
       return call.send(connection, remaining)
@@ -209,14 +228,14 @@ export class CallRetries {
         (trouble) =>
           Effect.flatMap(trouble.pause(reason), (pause) => {
             if (pause === undefined) return over
-            trace?.repeated(reason, after)
+            seen.trace?.repeated(reason, after)
             const ended = isStated || isPaced ? undefined : used
             const breath = Duration.max(pause, Duration.millis(leastMillis))
             return Effect.andThen(
               // What is left then, not when this was written down: a breath may have been taken before.
               Effect.suspend(() => this.settle(ended, breath, left())),
               Effect.suspend(() =>
-                this.attempt(call, total, until, number + 1, repeated, after, refused, trouble, trace)
+                this.attempt(call, total, until, number + 1, repeated, after, refused, trouble, seen)
               )
             )
           })

@@ -13,6 +13,7 @@ import * as Tracer from "effect/Tracer"
 import type { Delivery, McpRuntimeError, Reason } from "../../McpRuntimeError.ts"
 import type { McpConnection } from "../connection/contract.ts"
 import type { PooledServer } from "../pool/PooledServer.ts"
+import * as conventions from "./conventions.ts"
 
 /** What the span is about. */
 export interface Traced {
@@ -38,10 +39,7 @@ export const around = <A>(
       {
         kind: "client",
         attributes: {
-          "mcp.method.name": method,
-          ...(name !== undefined && (method === "tools/call"
-            ? { "gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": name }
-            : { "gen_ai.prompt.name": name })),
+          ...conventions.namesOf(method, name),
           "network.transport": target.endpoint._tag === "Stdio" ? "pipe" : "tcp",
           "holdfast.server": target.label
         }
@@ -81,8 +79,7 @@ export class CallTrace {
 
   answered(answer: unknown): void {
     this.#span.attribute("holdfast.attempts", this.#attempts)
-    const isError = typeof answer === "object" && answer !== null && "isError" in answer && answer.isError === true
-    if (isError) this.#span.attribute("error.type", "tool_error")
+    if (conventions.isToolError(answer)) this.#span.attribute("error.type", conventions.toolError)
   }
 
   failed(reason: Reason): void {

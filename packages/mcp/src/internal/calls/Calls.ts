@@ -29,6 +29,7 @@ import { readAgain, Subscriptions } from "../subscriptions/Subscriptions.ts"
 import type { LogLevel } from "../subscriptions/SubscriptionSync.ts"
 import { version } from "../version.ts"
 import { CallRetries } from "./CallRetries.ts"
+import { ClientMetrics } from "./ClientMetrics.ts"
 import type {
   CallOptions,
   CallTool,
@@ -82,9 +83,11 @@ export const make = Effect.fnUntraced(function*<R>(
     }
   })
   const memory = new ServerMemory()
+  const metrics = new ClientMetrics(yield* Effect.context<never>())
   const connector = McpConnector.make({
     clientInfo,
     memory,
+    metrics,
     deadlines,
     handlers: options.handlers && guardedHandlers(options.handlers, services),
     logLevel: (target) => subscriptions.level(target),
@@ -109,7 +112,7 @@ export const make = Effect.fnUntraced(function*<R>(
   yield* configNews.tell(config.warnings)
   const events = UnderNames.events(pool.events, targets.names)
   yield* Effect.forkScoped(ConnectionLog.follow(events, () => deadlines.now()), { startImmediately: true })
-  const retries = new CallRetries({ pool, deadlines, memory, progress: connector.progress })
+  const retries = new CallRetries({ pool, deadlines, memory, metrics, progress: connector.progress })
   const keepOpen = new KeepOpen(pool, targets)
   const held = new HeldSubscriptions({ targets, subscriptions, retries, keepOpen, scope })
   const oddities = new Oddities()

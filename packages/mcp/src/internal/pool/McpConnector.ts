@@ -1,12 +1,13 @@
 /**
  * How the pool opens MCP connections, and which failures time may heal.
  */
-import type { Connector } from "@holdfast/core"
+import type { Connector, Deadlines } from "@holdfast/core"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { type ConnectOptions, McpConnection } from "../../McpConnection.ts"
 import { ConnectionLost, type ConnectReason } from "../../McpRuntimeError.ts"
+import type { ClientMetrics } from "../calls/ClientMetrics.ts"
 import { defective, kindOf, stackOf } from "../connection/defective.ts"
 import { withoutName } from "../connection/naming.ts"
 import type { PooledServer } from "./PooledServer.ts"
@@ -14,10 +15,12 @@ import * as Retirement from "./retirement.ts"
 import type { ServerMemory } from "./ServerMemory.ts"
 
 export interface Context
-  extends Omit<ConnectOptions, "server" | "endpoint" | "connectTimeout" | "onNotification" | "logLevel">
+  extends Omit<ConnectOptions, "server" | "endpoint" | "connectTimeout" | "onNotification" | "logLevel" | "deadlines">
 {
+  readonly deadlines: Deadlines.Deadlines
   /** What each server was found to speak: it is asked once, and again when that no longer works. */
   readonly memory: ServerMemory
+  readonly metrics: ClientMetrics
   readonly logLevel: (target: PooledServer) => string | undefined
   readonly onNotification: (target: PooledServer, method: string, params: unknown) => void
   /** The names under which a server was asked for. */
@@ -49,7 +52,7 @@ export interface McpConnector extends Connector.Connector<PooledServer, McpConne
 }
 
 export const make = (context: Context): McpConnector => {
-  const { memory } = context
+  const { deadlines, memory, metrics } = context
   const dialing = new Map<string, () => string>()
   const dial = Effect.fnUntraced(function*(target: PooledServer) {
     yield* memory.hold(target.fingerprint)
@@ -57,6 +60,7 @@ export const make = (context: Context): McpConnector => {
     let own: (() => string) | undefined
     const names = context.names(target)
     if (names.length > 1) yield* Effect.annotateCurrentSpan("key", names.join(", "))
+    const since = deadlines.now()
     const connection = yield* McpConnection.connect({
       ...context,
       // Another config may have taken this name from it.
@@ -84,7 +88,8 @@ export const make = (context: Context): McpConnector => {
         Effect.sync(() => {
           if (reason._tag === "HandshakeFailed" || reason._tag === "HttpRejected") notes.spoken = undefined
         })
-      )
+      ),
+      Effect.onExit((exit) => Effect.sync(() => metrics.dialled(target.label, exit, deadlines.now() - since)))
     )
     yield* context.prepare(target, connection)
     return {

@@ -1,5 +1,6 @@
 /**
- * Shows the registry's numbers to Effect's metric registry, for as long as the Scope is open.
+ * Shows the registry's numbers to Effect's metric registry. When the Scope closes the gauges say 0, and all else stays as it was: an exporter
+ * that outlives the registry sends it at its last flush. A later registry of the same name takes the series over.
  *
  * The series are read when they are scraped; nothing is pushed. What `holdfast.server` means: `docs/metrics.md`.
  *
@@ -7,6 +8,7 @@
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import { constant } from "effect/Function"
 import * as Metric from "effect/Metric"
 import type * as Scope from "effect/Scope"
 import type { SessionState } from "../../Session.ts"
@@ -34,9 +36,9 @@ export const publishMetrics = Effect.fnUntraced(function*(
   const context = yield* Effect.context<never>()
   yield* Effect.acquireRelease(
     Effect.sync(() => register(name, numbers, context)),
-    (series) =>
+    (ends) =>
       Effect.sync(() => {
-        for (const each of series) each.remove()
+        for (const end of ends) end()
       })
   )
 })
@@ -45,18 +47,21 @@ const register = (
   name: string,
   { closed, sessions, totals }: Numbers,
   context: Context.Context<never>
-): ReadonlyArray<Metric.Registration> => {
-  const series: Array<Metric.Registration> = []
+): ReadonlyArray<() => void> => {
+  const ends: Array<() => void> = []
+  const show = <I, A>(metric: Metric.Metric<I, A>, read: () => A, last: () => A = read): void => {
+    const { end, get } = lasting(read)
+    Metric.registerUnsafe(metric, context, { ...unused, get })
+    ends.push(() => end(last()))
+  }
   const gauge = (id: string, description: string, read: () => number, more?: Attributes): void => {
     const metric = Metric.gauge(`holdfast.server.${id}`, { description, attributes: { registry: name, ...more } })
-    series.push(Metric.registerUnsafe(metric, context, { ...unused, get: () => ({ value: read() }) }))
+    show(metric, () => ({ value: read() }), () => ({ value: 0 }))
   }
   const counter = (id: string, description: string, read: () => number, more?: Attributes): void => {
     const attributes = { registry: name, ...more }
     const metric = Metric.counter(`holdfast.server.${id}`, { description, attributes, incremental: true })
-    series.push(
-      Metric.registerUnsafe(metric, context, { ...unused, get: () => ({ count: read(), incremental: true }) })
-    )
+    show(metric, () => ({ count: read(), incremental: true }))
   }
 
   for (const state of ["connecting", "active", "closing"] as const) {
@@ -74,10 +79,16 @@ const register = (
   // Named as `Metric.timer` names it: OTLP takes it for the unit, and Prometheus makes no label of it.
   const unit = { time_unit: "milliseconds" }
   counter("sweep.duration", "Milliseconds that sweeps took to find what is stale", () => totals().sweepMillis, unit)
-  return series
+  return ends
 }
 
 type Attributes = Readonly<Record<string, string>>
+
+/** What a series shows: what is read while its owner lives, and from then on what was said last. Holds nothing of the owner any more. */
+const lasting = <A>(read: () => A): { readonly get: () => A; readonly end: (last: A) => void } => {
+  let get = read
+  return { get: () => get(), end: (last) => void (get = constant(last)) }
+}
 
 const unused = { update: () => {}, modify: () => {} }
 
