@@ -81,7 +81,7 @@ export const withFiles = (root: string, markdown: string): string => {
     const file = fileOf(note)
     if (file === undefined || !Fs.existsSync(Path.join(root, file))) continue
     const shown = Fs.readFileSync(Path.join(root, file), "utf8").trimEnd().split("\n")
-    lines.splice(line, text.split("\n").length, ...shown)
+    lines.splice(line, text === "" ? 0 : text.split("\n").length, ...shown)
   }
   return lines.join("\n")
 }

@@ -145,6 +145,8 @@ describe("a block that is said to be a file", () => {
   it("is made so, and nothing else of its page is touched", () => {
     const written = within({ [file]: "one()\ntwo()\n" }, (root) => withFiles(root, page("one()\nold()\nolder()")))
     assert.strictEqual(written, page("one()\ntwo()"))
+    const filled = within({ [file]: "one()\n" }, (root) => withFiles(root, page("").replace("ts\n\n", "ts\n")))
+    assert.strictEqual(filled, page("one()"))
   })
 })
 
