@@ -29,6 +29,7 @@ import { effectOf } from "../connection/guardedHandlers.ts"
 import { connectionOf, named } from "../connection/naming.ts"
 import type { PooledServer } from "../pool/PooledServer.ts"
 import type { ServerMemory } from "../pool/ServerMemory.ts"
+import type { FlightRecorder } from "../recording/FlightRecorder.ts"
 import * as CallTrace from "./CallTrace.ts"
 import { fromPoolError } from "./poolFailure.ts"
 
@@ -83,26 +84,34 @@ export class CallRetries {
   readonly deadlines: Deadlines.Deadlines
   readonly #memory: ServerMemory
   readonly #progress: (target: PooledServer) => string | undefined
+  readonly #recorder: FlightRecorder | undefined
 
   constructor(
-    { deadlines, memory, pool, progress }: {
+    { deadlines, memory, pool, progress, recorder }: {
       readonly pool: ConnectionPool.ConnectionPool<PooledServer, McpConnection, ConnectReason>
       readonly deadlines: Deadlines.Deadlines
       readonly memory: ServerMemory
       /** How far the dial of a server is, with its own words. */
       readonly progress: (target: PooledServer) => string | undefined
+      /** Told of calls that have failed. */
+      readonly recorder?: FlightRecorder | undefined
     }
   ) {
     this.pool = pool
     this.deadlines = deadlines
     this.#memory = memory
     this.#progress = progress
+    this.#recorder = recorder
   }
 
   run<A>(call: Call<A>): Effect.Effect<A, McpRuntimeError> {
-    return Effect.withFiber((fiber) =>
+    const run = Effect.withFiber((fiber) =>
       CallTrace.isOn(fiber) ? CallTrace.around(call, (trace) => this.#run(call, trace)) : this.#run(call, undefined)
     )
+    const recorder = this.#recorder
+    if (recorder === undefined) return run
+    const { endpoint, label } = call.target
+    return Effect.tapError(run, (error) => Effect.sync(() => recorder.failed(label, endpoint, error)))
   }
 
   #run<A>(call: Call<A>, trace: CallTrace.CallTrace | undefined): Effect.Effect<A, McpRuntimeError> {
