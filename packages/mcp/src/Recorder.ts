@@ -26,6 +26,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as RecordedLink from "./internal/recording/RecordedLink.ts"
+import { isSecretName } from "./internal/recording/redactBody.ts"
 import type { OpenLink } from "./LinkOpener.ts"
 import * as Recording from "./Recording.ts"
 
@@ -97,6 +98,11 @@ const tap = (onLine: OnLine, options: TapOptions = {}): Effect.Effect<(open: Ope
     }
     return (open) => RecordedLink.wrap(open, recorded)
   })
+
+export {
+  /** Whether a member, a variable or a flag of this name is taken for a secret: `password`, `apiKey`, `GITHUB_TOKEN`. */
+  isSecretName
+}
 
 /** Ways to record. */
 export const Recorder = { tap } as const

@@ -26,7 +26,10 @@ export interface Opening {
 }
 
 export const openLink = (
-  { endpoint, maxMessageBytes, recorded = unrecorded, server }: ConnectOptions,
+  { endpoint, maxMessageBytes, recorded = unrecorded, server }: Pick<
+    ConnectOptions,
+    "endpoint" | "maxMessageBytes" | "recorded" | "server"
+  >,
   receiver: LinkReceiver,
   opening: Opening
 ): Effect.Effect<Link, ConnectReason, Scope.Scope> => {

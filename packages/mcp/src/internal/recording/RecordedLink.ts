@@ -208,8 +208,8 @@ class Ear {
   }
 
   #received(message: JsonRpc.Incoming, size: number | undefined): void {
-    const at = this.#now()
     this.#listenToStderr()
+    const at = this.#now()
     switch (message._tag) {
       case "Success":
       case "Failure": {
