@@ -67,7 +67,7 @@ export const record = CliCommand.make(
     { command: "holdfast record fs.read_text_file path=README.md -o read.ndjson", description: "One call" },
     { command: "holdfast record -o fs.ndjson fs", description: "In a host's config, as the command of the server" },
     {
-      command: "holdfast record -o fs.ndjson -- npx -y @modelcontextprotocol/server-filesystem .",
+      command: "holdfast record -o everything.ndjson -- npx -y my-server",
       description: "The same, in front of what is there"
     }
   ])

@@ -31,7 +31,7 @@ export const replay = CliCommand.make(
   CliCommand.withExamples([
     { command: "holdfast replay fs.ndjson", description: "In a host's config, as the command of the server" },
     {
-      command: "holdfast call --stdio \"holdfast replay fs.ndjson\" read_text_file path=README.md",
+      command: "holdfast call --stdio \"holdfast replay fs.ndjson\" read_text_file path=a.md",
       description: "A recorded call again; what was not recorded is refused"
     }
   ])
