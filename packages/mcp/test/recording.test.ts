@@ -119,6 +119,16 @@ describe("a recording", () => {
   })
 })
 
+describe("docs/recordings.md", () => {
+  it("has every event, and every member of it", () => {
+    const page = fs.readFileSync(new URL("../../../docs/recordings.md", import.meta.url), "utf8")
+    const members = [Recording.Head, ...Recording.Event.members].flatMap(({ fields }) => Object.keys(fields))
+    const events = Recording.Event.members.map(({ fields }) => fields.event.literal)
+    assert.isAbove(events.length, 5)
+    for (const each of new Set([...members, ...events])) assert.include(page, `\`${each}\``)
+  })
+})
+
 describe("a secret", () => {
   const secret = "s3cr\"et\nvalue"
 
