@@ -114,6 +114,24 @@ describe("record, in front of a host", () => {
 })
 
 describe("record, of one call", () => {
+  it.live("leaves out the values of variables whose names say that they are secrets", () =>
+    Effect.gen(function*() {
+      const { path: directory } = yield* folder
+      const { url } = yield* webServer
+      const name = "HOLDFAST_TEST_API_KEY"
+      yield* Effect.acquireRelease(
+        Effect.sync(() => void (process.env[name] = "of-the-environment")),
+        () => Effect.sync(() => void delete process.env[name])
+      )
+      const shell = FakeShell.make({ directory })
+      const words = ["record", "--url", url, "echo", "text=it is of-the-environment", "--unchecked", "-o", "f.ndjson"]
+      assert.strictEqual(yield* Effect.provide(run(words), shell.layer), 0)
+      assert.strictEqual(shell.out.join(""), "it is of-the-environment\n")
+      const text = fs.readFileSync(path.join(directory, "f.ndjson"), "utf8")
+      assert.include(text, "it is <redacted>")
+      assert.notInclude(text, "of-the-environment")
+    }))
+
   it.live("prints what the call prints, and replaces the file", () =>
     Effect.gen(function*() {
       const { path: directory } = yield* folder

@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Endpoint } from "@holdfast/mcp/Endpoint"
 import { McpConfig } from "@holdfast/mcp/McpConfig"
 import { McpConnections } from "@holdfast/mcp/McpConnections"
+import { CommandNotFound, ServerExited } from "@holdfast/mcp/McpRuntimeError"
 import type { RecorderOptions } from "@holdfast/mcp/Recorder"
 import * as Recording from "@holdfast/mcp/Recording"
 import { MemoryServer, type MemoryServerOptions } from "@holdfast/mcp/testing"
@@ -332,6 +333,56 @@ describe("the flight recorder", () => {
         yield* Recording.load(path.join(folder, file))
       }
     }).pipe(Effect.scoped))
+
+  /** Fails at once, on a clock that stands still. */
+  const missing = new CommandNotFound({ server: "it", command: "gone", searched: "/bin" })
+  const gone = (recorder: RecorderOptions) =>
+    Effect.scoped(Effect.gen(function*() {
+      const server = yield* MemoryServer.make({ ...dying, onDial: () => Effect.fail(missing) })
+      const mcp = yield* McpConnections.make(yield* McpConfig.make({ it: server.endpoint }), { clientInfo, recorder })
+      yield* Effect.flip(mcp.callTool("it", { name: "echo" }, { idempotent: false }))
+    }))
+
+  it.effect("has written everything when its program ends", () =>
+    Effect.gen(function*() {
+      const recordings: Array<Recording.Recording> = []
+      yield* gone({ to: (recording) => recordings.push(recording) })
+      assert.lengthOf(recordings, 1)
+      const [{ events } = assert.fail("there is none")] = recordings
+      assert.deepStrictEqual(events.map(({ event }) => event), ["opened", "unopened"])
+      assert.deepInclude(events[1], { reason: missing })
+    }))
+
+  it.effect("gives each of two failures of one instant a file", () =>
+    Effect.gen(function*() {
+      const folder = fs.mkdtempSync(path.join(os.tmpdir(), "recorder-"))
+      yield* Effect.addFinalizer(() => Effect.sync(() => fs.rmSync(folder, { recursive: true })))
+      yield* gone({ to: folder })
+      yield* gone({ to: folder })
+      assert.lengthOf(fs.readdirSync(folder), 2)
+    }).pipe(Effect.scoped))
+
+  it.effect("writes nothing anew for calls that fail without a further word", () =>
+    Effect.gen(function*() {
+      const recordings: Array<Recording.Recording> = []
+      const end = { code: 1, signal: null, uptimeMillis: 1, stderrTail: "" }
+      const server = yield* MemoryServer.make({
+        ...dying,
+        onDial: (server) => Effect.fail(new ServerExited({ server, command: "it", end }))
+      })
+      const mcp = yield* McpConnections.make(yield* McpConfig.make({ it: server.endpoint }), {
+        clientInfo,
+        recorder: { to: (recording) => recordings.push(recording) }
+      })
+      const call = Effect.flip(mcp.callTool("it", { name: "echo" }, { idempotent: false, waitForReady: false }))
+      const reasons: Array<string> = []
+      for (let index = 0; index < 3; index++) {
+        reasons.push((yield* call).reason._tag)
+        yield* settled
+      }
+      assert.deepStrictEqual(reasons.slice(1), ["NotReady", "NotReady"])
+      assert.lengthOf(recordings, 1)
+    }))
 
   it.effect("that cannot write harms no call", () =>
     Effect.gen(function*() {
