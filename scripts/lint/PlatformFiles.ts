@@ -58,6 +58,11 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
     reason: "config files of other programs, written whole or not at all"
   },
   {
+    file: "apps/cli/src/internal/recordingFile.ts",
+    allows: ["io"],
+    reason: "a recording is written line by line, so that it is there when the program is killed"
+  },
+  {
     file: "apps/cli/src/internal/nodeShell.ts",
     allows: ["process", "io"],
     reason: "what the shell gives the command line program, as one service: streams, environment, files"

@@ -22,7 +22,9 @@ import { prompt } from "./words/prompt.ts"
 import { prompts } from "./words/prompts.ts"
 import { questions } from "./words/questions.ts"
 import { read } from "./words/read.ts"
+import { record } from "./words/record.ts"
 import { remove } from "./words/remove.ts"
+import { replay } from "./words/replay.ts"
 import { resources } from "./words/resources.ts"
 import { root } from "./words/root.ts"
 import { servers } from "./words/servers.ts"
@@ -48,6 +50,8 @@ export const command = root.pipe(CliCommand.withSubcommands([
   answer,
   connect,
   wrap,
+  record,
+  replay,
   servers,
   status,
   why,

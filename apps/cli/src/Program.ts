@@ -19,6 +19,7 @@ import { ForPrograms, Quiet } from "./Quiet.ts"
 import * as Report from "./Report.ts"
 import { Shell } from "./Shell.ts"
 import { Trusting } from "./Trusting.ts"
+import { Verbatim } from "./Verbatim.ts"
 import { writeResult } from "./WriteResult.ts"
 
 /** Runs a command line and succeeds with the exit code, whatever went wrong. Only defects and interruption are left. */
@@ -33,6 +34,7 @@ export const run = Effect.fnUntraced(function*(words: ReadonlyArray<string>) {
     Effect.catch((error) => failed(error, isJson)),
     Effect.provideService(Outcome, outcome),
     Effect.provideService(Trusting, own.includes("--trust")),
+    Effect.provideService(Verbatim, own.length === words.length ? undefined : words.slice(own.length + 1)),
     Effect.provide(Layer.merge(presentation(isJson, outcome), Diagnostics.layer(isJson, isQuiet))),
     Effect.provideService(Quiet, isQuiet),
     Effect.provideService(ForPrograms, isJson)

@@ -117,10 +117,13 @@ export interface Doubts {
 
 /** The receiver of what comes in. */
 export interface LinkReceiver {
-  /** A message of the peer, in the order of arrival. An answer comes here, too. */
-  onMessage(message: JsonRpc.Incoming): void
+  /**
+   * A message of the peer, in the order of arrival. An answer comes here, too. `size`: the length of the text that it came in, in characters,
+   * where the link knows.
+   */
+  onMessage(message: JsonRpc.Incoming, size?: number): void
   /** Something that is no message: noise on stdout, a broken answer (then `answerTo` may name the call). Never fatal. */
-  onMalformed(frame: JsonRpc.Malformed): void
+  onMalformed(frame: JsonRpc.Malformed, size?: number): void
   /** The end of the link, once: nothing arrives after it. */
   onClosed(closed: LinkClosed): void
 }

@@ -11,6 +11,7 @@
  * export const meant = nearNames("fss", ["fs", "git"]) // ["fs"]
  * ```
  */
+import { editDistance } from "./internal/editDistance.ts"
 
 /** At most three of `candidates` that look like `name`, nearest first. Empty when nothing does. */
 export const nearNames = (name: string, candidates: Iterable<string>): ReadonlyArray<string> => {
@@ -32,29 +33,3 @@ export const nearNames = (name: string, candidates: Iterable<string>): ReadonlyA
 /** Very short words are part of almost anything and would suggest nonsense. */
 const contains = (a: string, b: string): boolean =>
   Math.min(a.length, b.length) >= 3 && (a.includes(b) || b.includes(a))
-
-/** Insertions, deletions, substitutions and swaps of neighbours, in the space of three rows. */
-const editDistance = (a: string, b: string): number => {
-  let beforeLast: ReadonlyArray<number> = []
-  let last: ReadonlyArray<number> = Array.from({ length: b.length + 1 }, (_, column) => column)
-  for (let row = 1; row <= a.length; row++) {
-    const current: Array<number> = [row]
-    for (let column = 1; column <= b.length; column++) {
-      const isSame = a[row - 1] === b[column - 1]
-      let best = Math.min(
-        cell(last, column) + 1,
-        cell(current, column - 1) + 1,
-        cell(last, column - 1) + (isSame ? 0 : 1)
-      )
-      if (row > 1 && column > 1 && a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1]) {
-        best = Math.min(best, cell(beforeLast, column - 2) + 1)
-      }
-      current.push(best)
-    }
-    beforeLast = last
-    last = current
-  }
-  return cell(last, b.length)
-}
-
-const cell = (row: ReadonlyArray<number>, column: number): number => row[column] ?? Number.POSITIVE_INFINITY

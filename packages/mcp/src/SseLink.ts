@@ -250,7 +250,9 @@ class SseTransport extends HttpEvents implements Link, PostHost {
       maxEventBytes: this.#options.maxMessageBytes ?? LineFraming.defaultMaxLineBytes,
       onEvent: ({ data, event }) => {
         if (event === "endpoint") this.#named(data)
-        else if (event === "message") messagesOf(JsonRpc.decode(data)).forEach((frame) => this.#receive(frame))
+        else if (event === "message") {
+          messagesOf(JsonRpc.decode(data)).forEach((frame) => this.#receive(frame, data.length))
+        }
       },
       onTooLong: (long) => {
         if (long.event === "endpoint") this.#named(undefined)
@@ -313,7 +315,7 @@ class SseTransport extends HttpEvents implements Link, PostHost {
     for (const outbound of waiting) this.post(outbound)
   }
 
-  #receive(frame: JsonRpc.Incoming | JsonRpc.Malformed): void {
+  #receive(frame: JsonRpc.Incoming | JsonRpc.Malformed, size?: number): void {
     if (this.#state._tag !== "Open") return
     const id = answeredBy(frame)
     if (id !== undefined && id !== null) {
@@ -321,7 +323,7 @@ class SseTransport extends HttpEvents implements Link, PostHost {
       if (outbound !== undefined) this.#judge(outbound, frame)
       this.forget(id)
     }
-    this.audience.received(frame)
+    this.audience.received(frame, size)
   }
 
   /** The stream may be open while the messages reach another replica, or a server that was never greeted. */

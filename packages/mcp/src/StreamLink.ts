@@ -59,8 +59,8 @@ export const make = Effect.fnUntraced(function*(
   let isOpen = true
   let isReadable = true
 
-  const deliver = (frame: JsonRpc.Incoming | JsonRpc.Malformed): void => {
-    if (isOpen) audience.received(frame)
+  const deliver = (frame: JsonRpc.Incoming | JsonRpc.Malformed, size?: number): void => {
+    if (isOpen) audience.received(frame, size)
   }
 
   const writer = FrameWriter.make({
@@ -75,7 +75,7 @@ export const make = Effect.fnUntraced(function*(
     maxLineBytes: options.maxMessageBytes,
     onLine: (line) => {
       if (!isOpen) return
-      if (onLine === undefined) messagesOf(JsonRpc.decode(line)).forEach(deliver)
+      if (onLine === undefined) messagesOf(JsonRpc.decode(line)).forEach((frame) => deliver(frame, line.length))
       else audience.line(onLine, line)
     },
     onFault: (fault) => deliver(faulty(fault))

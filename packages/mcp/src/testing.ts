@@ -11,6 +11,8 @@
  * - Nothing but Effect's `Clock` and `Random` is used, so that tests run under `TestClock` and under a seeded scheduler.
  * - A server's handlers run in the Scope of the connection they serve: interrupted when it ends, as a dead process's work.
  *
+ * `RecordedServer` is one that answers as a recording did (`Recording`), with faults besides: a user's failure as a test.
+ *
  * **Gotchas**: requests that a server makes of its client, answered by `handlers` of the layer, are written by hand: `connection.send`.
  *
  * @example
@@ -36,6 +38,13 @@ import type { ConnectionOptions, MemoryServerOptions } from "./internal/memory/c
 import * as memoryLink from "./internal/memory/memoryLink.ts"
 import * as memoryServer from "./internal/memory/memoryServer.ts"
 import type { OpenOwnLink } from "./Link.ts"
+import * as Recording from "./Recording.ts"
+import * as Replay from "./Replay.ts"
+
+export {
+  /** Faults for a recorded server: see `RecordedServer.make`. */
+  Fault
+} from "./Fault.ts"
 
 /** The server's end of one connection: what a process does with its stdin and stdout, and with its life. */
 export type MemoryPeer = memoryLink.MemoryPeer
@@ -157,6 +166,61 @@ const script = (
 
 /** Ways to come by a server. */
 export const MemoryServer = { make, script } as const
+
+/** A server that answers as a recording did, in memory and on any clock. */
+export interface RecordedServer extends ScriptedServer {
+  /** Its name in the recording. */
+  readonly server: string
+  /** Requests that were not recorded, in the words in which they were refused. */
+  readonly misses: () => ReadonlyArray<string>
+  /** Recorded requests that no client has asked yet, in words. Not those of the handshake. */
+  readonly unused: () => ReadonlyArray<string>
+}
+
+/**
+ * Ways to come by a recorded server.
+ *
+ * @example
+ * ```ts
+ * import { McpConnections } from "@holdfast/mcp"
+ * import { Fault, RecordedServer } from "@holdfast/mcp/testing"
+ * import * as Effect from "effect/Effect"
+ *
+ * // A user's recording as a test, with a fault that the user did not have.
+ * export const program = Effect.gen(function*() {
+ *   const faults = [Fault.kill({ method: "tools/call", name: "write_file" })]
+ *   const server = yield* RecordedServer.load("failure.ndjson", { faults })
+ *   const mcp = yield* McpConnections
+ *   return yield* Effect.flip(mcp.callTool(server.endpoint, { name: "write_file", arguments: { path: "x" } }))
+ * })
+ * ```
+ */
+export const RecordedServer = {
+  /** Fails with `RecordingInvalid` where there is nothing to play, or only heads. */
+  make: (
+    recording: Recording.Recording,
+    options: Replay.ReplayOptions = {}
+  ): Effect.Effect<RecordedServer, Recording.RecordingInvalid> =>
+    Effect.gen(function*() {
+      const misses: Array<string> = []
+      const replay = yield* Replay.make(recording, {
+        ...options,
+        onMiss: (sentence) => {
+          misses.push(sentence)
+          options.onMiss?.(sentence)
+        }
+      })
+      const transport = replay.transport === "stdio" ? "stdio" : "http"
+      const scripted = yield* script(replay.serve, { name: "recorded", transport, onDial: () => replay.dial })
+      return { ...scripted, server: replay.server, misses: () => [...misses], unused: replay.unused }
+    }),
+  /** The same from a file. Fails besides when it cannot be read, or is no recording. */
+  load: (
+    file: string,
+    options: Replay.ReplayOptions = {}
+  ): Effect.Effect<RecordedServer, Recording.RecordingInvalid> =>
+    Effect.flatMap(Recording.load(file), (recording) => RecordedServer.make(recording, options))
+} as const
 
 const isCallOf = ({ method, params }: JsonRpc.Request, tool: string): boolean =>
   method === "tools/call" && typeof params === "object" && params !== null && "name" in params && params.name === tool

@@ -1,7 +1,9 @@
 /** What every link promises, checked for every link. */
 import { describe, it } from "@effect/vitest"
 import * as Deadlines from "@holdfast/core/Deadlines"
+import { Endpoint } from "@holdfast/mcp/Endpoint"
 import * as HttpLink from "@holdfast/mcp/HttpLink"
+import { Recorder } from "@holdfast/mcp/Recorder"
 import * as SseLink from "@holdfast/mcp/SseLink"
 import * as StdioLink from "@holdfast/mcp/StdioLink"
 import type { MemoryPeer } from "@holdfast/mcp/testing"
@@ -9,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
 import * as HttpAgent from "../src/internal/http/HttpAgent.ts"
 import * as memoryLink from "../src/internal/memory/memoryLink.ts"
-import { promises, type Subject } from "./linkContract.ts"
+import { type Opened, promises, type Subject } from "./linkContract.ts"
 import { eventually } from "./support/eventually.ts"
 import * as memorySpy from "./support/memorySpy.ts"
 import * as spyBehaviour from "./support/spyBehaviour.ts"
@@ -119,7 +121,33 @@ const memory: Subject = {
   })
 }
 
-for (const subject of [stdio, http("json"), http("sse"), sse, memory]) {
+/** The same link, listened to: nothing of what it promises is lost. */
+const recorded = (subject: Subject): Subject => ({
+  ...subject,
+  name: `${subject.name}, recorded`,
+  open: Effect.fnUntraced(function*(receiver, options) {
+    let opened: Opened | undefined
+    const opener = yield* Recorder.tap(() => {})
+    const open = opener((_, listening) =>
+      subject.open(Object.assign(listening, { closings: receiver.closings }), options).pipe(
+        Effect.map((its) => {
+          opened = its
+          return its.link
+        }),
+        Effect.orDie
+      )
+    )
+    const link = yield* Effect.orDie(open({ server: "it", endpoint: Endpoint.stdio({ command: "it" }) }, receiver))
+    return {
+      kill: Effect.suspend(() => opened?.kill ?? Effect.void),
+      gone: Effect.suspend(() => opened?.gone ?? Effect.void),
+      link
+    }
+  })
+})
+
+const subjects = [stdio, http("json"), http("sse"), sse, memory]
+for (const subject of [...subjects, recorded(memory), recorded(http("sse"))]) {
   describe(`a link over ${subject.name}`, () => {
     for (const { appliesTo, check, name } of promises) {
       if (appliesTo?.(subject) !== false) it.live(name, () => check(subject))

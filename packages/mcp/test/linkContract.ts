@@ -2,7 +2,7 @@
  * What every link must keep for the runtime above it to keep its own promises. One suite, run for every transport: the peer is the
  * spy of `support/spyBehaviour.ts`, whose orders are the methods of requests.
  */
-import type { Link, LinkClosed, LinkFailure } from "@holdfast/mcp/Link"
+import type { Link, LinkClosed, LinkFailure, LinkReceiver } from "@holdfast/mcp/Link"
 import type { Delivery } from "@holdfast/mcp/McpRuntimeError"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -30,7 +30,7 @@ export interface OpenOptions {
 export interface Subject {
   readonly name: string
   readonly open: (
-    receiver: RecordingReceiver,
+    receiver: LinkReceiver & Pick<RecordingReceiver, "closings">,
     options: OpenOptions
   ) => Effect.Effect<Opened, unknown, Scope.Scope>
   /** Frames go one after the other through one pipe, which a peer that does not read (`deaf`) fills. */

@@ -13,6 +13,8 @@ export const rows: ReadonlyArray<string> = [
   "answer: <id> <word> --args= --decline --cancel --output= -o= --deadline=",
   "connect: <server> --eager --modern --long-calls --call-limit= --shared --no-hand-on",
   "wrap: <command> --eager --modern --long-calls --call-limit= --shared --no-hand-on --env= --name=",
+  "record: <word> --output= -o= --args= --deadline= --idempotent --root= --unchecked --stdio= --url= --header= -H= --no-reuse",
+  "replay: <file> --server= --timed",
   "servers:",
   "status: --watch -w",
   "why: <server>",

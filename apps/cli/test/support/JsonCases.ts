@@ -19,6 +19,8 @@ export interface JsonCase {
 export const plain: ReadonlyMap<string, string> = new Map([
   ["connect", "speaks MCP on stdout"],
   ["wrap", "speaks MCP on stdout"],
+  ["record", "speaks MCP on stdout, or prints what call prints"],
+  ["replay", "speaks MCP on stdout"],
   ["daemon run", "is the daemon"],
   ["completion", "is for shells"],
   ["help", "is for people"]

@@ -9,6 +9,7 @@ import { Buffer } from "node:buffer"
 import { createReadStream } from "node:fs"
 import * as fs from "node:fs/promises"
 import { availableParallelism } from "node:os"
+import { join } from "node:path"
 import { parseEnv } from "node:util"
 import { isNativeError } from "node:util/types"
 
@@ -66,3 +67,52 @@ export const processors: Effect.Effect<number> = Effect.sync(() => availablePara
 
 const codeOf = (error: unknown): string =>
   isNativeError(error) && "code" in error && typeof error.code === "string" ? error.code : "unknown"
+
+/**
+ * Writes a text into a new file of a folder, which is made if it is missing, and removes the oldest recordings beyond `keep`. Both for this
+ * user alone. Succeeds with the file's path: where one of that name is there already, it gets a number.
+ */
+export const saveRecording = (
+  folder: string,
+  name: string,
+  text: string,
+  keep: number
+): Effect.Effect<string, FileUnwritable> => {
+  const stem = name.slice(0, -recordingSuffix.length)
+  const saved = (number: number): Effect.Effect<string, FileUnwritable> => {
+    const path = join(folder, number === 1 ? name : `${stem}-${number}${recordingSuffix}`)
+    return Effect.tryPromise({
+      try: () => fs.writeFile(path, text, { flag: "wx", mode: 0o600 }),
+      catch: (error) => new FileUnwritable({ path, code: codeOf(error) })
+    }).pipe(
+      Effect.as(path),
+      Effect.catchIf(({ code }) => code === "EEXIST" && number < 1000, () => saved(number + 1))
+    )
+  }
+  const unwritable = (error: unknown) => new FileUnwritable({ path: folder, code: codeOf(error) })
+  // Only what was written here: a folder may hold other things.
+  const tidied = Effect.tryPromise({ try: () => fs.readdir(folder), catch: unwritable }).pipe(
+    Effect.map((names) => names.filter((each) => isRecording.test(each)).toSorted()),
+    Effect.flatMap((names) =>
+      Effect.forEach(
+        names.slice(0, Math.max(0, names.length - keep)),
+        (each) => Effect.tryPromise({ try: () => fs.rm(join(folder, each), { force: true }), catch: unwritable }),
+        { discard: true }
+      )
+    )
+  )
+  const made = Effect.tryPromise({
+    try: () => fs.mkdir(folder, { recursive: true, mode: 0o700 }),
+    catch: unwritable
+  })
+  return Effect.andThen(made, Effect.tap(saved(1), tidied))
+}
+
+/** A file that cannot be written. `code` is the operating system's, such as ENOSPC. */
+export class FileUnwritable extends Data.TaggedError("FileUnwritable")<{
+  readonly path: string
+  readonly code: string
+}> {}
+
+const recordingSuffix = ".ndjson"
+const isRecording = /^\d{4}-\d\d-\d\dT\d{6}-\d{3}Z-.+\.ndjson$/

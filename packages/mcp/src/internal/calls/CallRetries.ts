@@ -31,6 +31,7 @@ import { connectionOf, named } from "../connection/naming.ts"
 import { millisOf } from "../durations.ts"
 import type { PooledServer } from "../pool/PooledServer.ts"
 import type { ServerMemory } from "../pool/ServerMemory.ts"
+import type { FlightRecorder } from "../recording/FlightRecorder.ts"
 import * as CallTrace from "./CallTrace.ts"
 import type { ClientMetrics } from "./ClientMetrics.ts"
 import { fromPoolError } from "./poolFailure.ts"
@@ -94,15 +95,18 @@ export class CallRetries {
   readonly #memory: ServerMemory
   readonly #metrics: ClientMetrics
   readonly #progress: (target: PooledServer) => string | undefined
+  readonly #recorder: FlightRecorder | undefined
 
   constructor(
-    { deadlines, memory, metrics, pool, progress }: {
+    { deadlines, memory, metrics, pool, progress, recorder }: {
       readonly pool: ConnectionPool.ConnectionPool<PooledServer, McpConnection, ConnectReason>
       readonly deadlines: Deadlines.Deadlines
       readonly memory: ServerMemory
       readonly metrics: ClientMetrics
       /** How far the dial of a server is, with its own words. */
       readonly progress: (target: PooledServer) => string | undefined
+      /** Told of calls that have failed. */
+      readonly recorder?: FlightRecorder | undefined
     }
   ) {
     this.pool = pool
@@ -110,14 +114,19 @@ export class CallRetries {
     this.#memory = memory
     this.#metrics = metrics
     this.#progress = progress
+    this.#recorder = recorder
   }
 
   run<A>(call: Call<A>): Effect.Effect<A, McpRuntimeError> {
-    return Effect.withFiber((fiber) =>
+    const run = Effect.withFiber((fiber) =>
       CallTrace.isOn(fiber)
         ? CallTrace.around(call, (trace) => this.#run(call, { trace, sentAt: undefined }))
         : this.#run(call, { trace: undefined, sentAt: undefined })
     )
+    const recorder = this.#recorder
+    if (recorder === undefined) return run
+    const { endpoint, label } = call.target
+    return Effect.tapError(run, (error) => Effect.sync(() => recorder.failed(label, endpoint, error)))
   }
 
   #run<A>(call: Call<A>, seen: Seen): Effect.Effect<A, McpRuntimeError> {

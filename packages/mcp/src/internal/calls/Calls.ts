@@ -23,6 +23,7 @@ import type { PooledServer } from "../pool/PooledServer.ts"
 import * as PooledServers from "../pool/PooledServer.ts"
 import { ServerMemory } from "../pool/ServerMemory.ts"
 import * as UnderNames from "../pool/underNames.ts"
+import * as FlightRecorder from "../recording/FlightRecorder.ts"
 import { HeldSubscriptions } from "../subscriptions/HeldSubscriptions.ts"
 import { KeepOpen } from "../subscriptions/KeepOpen.ts"
 import { readAgain, Subscriptions } from "../subscriptions/Subscriptions.ts"
@@ -84,8 +85,11 @@ export const make = Effect.fnUntraced(function*<R>(
   })
   const memory = new ServerMemory()
   const metrics = new ClientMetrics(yield* Effect.context<never>())
+  // Before the pool, so that it hears of the end of its connections.
+  const recorder = options.recorder && (yield* FlightRecorder.make(options.recorder))
   const connector = McpConnector.make({
     clientInfo,
+    recorded: recorder?.wrap,
     memory,
     metrics,
     deadlines,
@@ -112,7 +116,7 @@ export const make = Effect.fnUntraced(function*<R>(
   yield* configNews.tell(config.warnings)
   const events = UnderNames.events(pool.events, targets.names)
   yield* Effect.forkScoped(ConnectionLog.follow(events, () => deadlines.now()), { startImmediately: true })
-  const retries = new CallRetries({ pool, deadlines, memory, metrics, progress: connector.progress })
+  const retries = new CallRetries({ pool, deadlines, memory, metrics, recorder, progress: connector.progress })
   const keepOpen = new KeepOpen(pool, targets)
   const held = new HeldSubscriptions({ targets, subscriptions, retries, keepOpen, scope })
   const oddities = new Oddities()

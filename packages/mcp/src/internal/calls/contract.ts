@@ -11,6 +11,7 @@ import type { ClientHandlers } from "../../ClientHandlers.ts"
 import type { Endpoint } from "../../Endpoint.ts"
 import type { HttpAuthorizer } from "../../HttpAuthorizer.ts"
 import type { McpRuntimeError, Reason } from "../../McpRuntimeError.ts"
+import type { RecorderOptions } from "../../Recorder.ts"
 import type { SessionLostClassifier } from "../http/SessionLost.ts"
 
 /** How long to wait, and for what. */
@@ -191,6 +192,11 @@ export interface LayerOptions<R = never> {
    * ```
    */
   readonly reconnect?: Schedule.Schedule<unknown, Backoff.DialFailure> | undefined
+  /**
+   * Keeps the last messages of each connection, and writes them out when a call fails: see `Recorder`. Default: nothing is kept, because
+   * only the program knows where its files may go, and what may be in them.
+   */
+  readonly recorder?: RecorderOptions | undefined
   /** Limits over all servers (`maxConnections`, `drainTimeout`). What is said about a server in its config is the server's. */
   readonly policy?: PoolPolicy.PoolPolicyInput | undefined
 }

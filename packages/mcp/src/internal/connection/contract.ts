@@ -10,6 +10,7 @@ import type * as Effect from "effect/Effect"
 import type { ClientHandlers } from "../../ClientHandlers.ts"
 import type { Endpoint } from "../../Endpoint.ts"
 import type { Doubts } from "../../Link.ts"
+import type { OpenLink } from "../../LinkOpener.ts"
 import type {
   ConnectionLost,
   ConnectReason,
@@ -150,6 +151,8 @@ export interface ConnectOptions {
   readonly onNotification?: ((method: string, params: unknown) => void) | undefined
   /** Keeps the deadlines of all requests. Default: a sweeper of its own. */
   readonly deadlines?: DeadlineSweeper.Deadlines | undefined
+  /** Given the opener of the link, `LinkOpener`'s included, gives the one that is asked. Default: the same. */
+  readonly recorded?: ((open: OpenLink) => OpenLink) | undefined
   /** Calls that may wait for answers at once, past it `TooBusy`. Default: 16 384, a backstop; the pool's limit is lower. */
   readonly maxInFlight?: number | undefined
   /** Longest message accepted. Default: 64 MiB. */

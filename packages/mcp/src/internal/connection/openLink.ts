@@ -26,7 +26,10 @@ export interface Opening {
 }
 
 export const openLink = (
-  { endpoint, maxMessageBytes, server }: ConnectOptions,
+  { endpoint, maxMessageBytes, recorded = unrecorded, server }: Pick<
+    ConnectOptions,
+    "endpoint" | "maxMessageBytes" | "recorded" | "server"
+  >,
   receiver: LinkReceiver,
   opening: Opening
 ): Effect.Effect<Link, ConnectReason, Scope.Scope> => {
@@ -38,8 +41,10 @@ export const openLink = (
       : openHttp(options, endpoint, receiver, opening)
     return endpoint.open?.(options, receiver, direct) ?? direct
   }
-  return Effect.flatMap(LinkOpener, (opener) => opener(open)({ endpoint, maxMessageBytes, server }, receiver))
+  return Effect.flatMap(LinkOpener, (opener) => recorded(opener(open))({ endpoint, maxMessageBytes, server }, receiver))
 }
+
+const unrecorded = (open: OpenLink): OpenLink => open
 
 type LinkOptions = Pick<ConnectOptions, "maxMessageBytes" | "server">
 

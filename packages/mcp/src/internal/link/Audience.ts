@@ -15,10 +15,10 @@ export class Audience {
     this.boundary = boundary
   }
 
-  received(frame: JsonRpc.Incoming | JsonRpc.Malformed): void {
+  received(frame: JsonRpc.Incoming | JsonRpc.Malformed, size?: number): void {
     try {
-      if (frame._tag === "Malformed") this.#receiver.onMalformed(frame)
-      else this.#receiver.onMessage(frame)
+      if (frame._tag === "Malformed") this.#receiver.onMalformed(frame, size)
+      else this.#receiver.onMessage(frame, size)
     } catch (error) {
       this.boundary.report("the receiver of a message", error)
     }

@@ -42,6 +42,8 @@ export interface MemoryPeer {
   readonly write: (bytes: string | Uint8Array) => void
   /** Writes a message: its JSON and a line end. */
   readonly send: (...messages: ReadonlyArray<object>) => void
+  /** Writes something that the link reads as this: what is known of a line that was too long, or that came only in part. */
+  readonly misread: (frame: JsonRpc.Malformed) => void
   /** Writes to stderr. */
   readonly warn: (words: string) => void
   /** Ends as a process does. What the client has sent and the server has not read is lost. */
@@ -131,7 +133,7 @@ class MemoryPipe implements Link, MemoryPeer {
     this.#startedAt = clock.monotonicTimeNanosUnsafe()
     this.#framing = LineFraming.make({
       maxLineBytes: options.maxMessageBytes,
-      onLine: (line) => messagesOf(JsonRpc.decode(line)).forEach((frame) => this.#deliver(frame)),
+      onLine: (line) => messagesOf(JsonRpc.decode(line)).forEach((frame) => this.#deliver(frame, line.length)),
       onFault: (fault) => this.#deliver(faulty(fault))
     })
   }
@@ -197,6 +199,10 @@ class MemoryPipe implements Link, MemoryPeer {
 
   readonly send = (...messages: ReadonlyArray<object>): void =>
     this.write(messages.map((message) => `${JSON.stringify(message)}\n`).join(""))
+
+  readonly misread = (frame: JsonRpc.Malformed): void => {
+    if (this.#state === "open") this.#deliver(frame)
+  }
 
   readonly warn = (words: string): void => {
     this.#stderr = (this.#stderr + words).slice(-maxStderrLength)
@@ -267,11 +273,11 @@ class MemoryPipe implements Link, MemoryPeer {
     return text
   }
 
-  #deliver(frame: JsonRpc.Incoming | JsonRpc.Malformed): void {
+  #deliver(frame: JsonRpc.Incoming | JsonRpc.Malformed, size?: number): void {
     if (this.#state === "closed") return
     const id = answeredBy(frame)
     if (id !== undefined && id !== null) this.#asked.delete(id)
-    this.#audience.received(frame)
+    this.#audience.received(frame, size)
   }
 }
 
