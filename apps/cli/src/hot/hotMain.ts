@@ -37,6 +37,8 @@ export const main = (argv: ReadonlyArray<string>, whole: (session?: Session) => 
   let isGreeted = false
   let isOver = false
   let rest: Buffer = Buffer.alloc(0)
+  /** The last word of how far the call is, which the whole program shows. */
+  let progress = ""
   const leave = (): boolean => {
     if (isOver) return false
     isOver = true
@@ -58,7 +60,7 @@ export const main = (argv: ReadonlyArray<string>, whole: (session?: Session) => 
     if (!leave()) return
     stopListening()
     socket.pause()
-    whole({ _tag: "Open", socket, asked: { id, method, answer }, rest })
+    whole({ _tag: "Open", socket, asked: { id, method, answer }, rest: Buffer.concat([Buffer.from(progress), rest]) })
   }
   /** It may have run. */
   const lose = (description: string): void => {
@@ -85,6 +87,9 @@ export const main = (argv: ReadonlyArray<string>, whole: (session?: Session) => 
     switch (outcome._tag) {
       case "NotTaken":
         return beginAnew()
+      case "Progress":
+        progress = `${line}\n`
+        return
       case "Asked":
         // It is the whole program's to read.
         rest = Buffer.concat([Buffer.from(`${line}\n`), rest])
