@@ -76,7 +76,8 @@ const presentation = (isJson: boolean, outcome: Ref.Ref<number>) =>
       )
     return Layer.mergeAll(
       CliConfig.layer({
-        builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions, GlobalFlag.LogLevel]
+        // The word `completion` has scripts that know servers and tools.
+        builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.LogLevel]
       }),
       CliOutput.layer(unasked),
       CliOutput.layerPresenter({

@@ -6,7 +6,8 @@ import * as Effect from "effect/Effect"
 import type { Scope } from "effect/Scope"
 import { Quiet } from "./Quiet.ts"
 import { Shell } from "./Shell.ts"
-import { eraseLine, firstLine, styleOf } from "./Style.ts"
+import { eraseLine, styleOf } from "./Style.ts"
+import { firstLine } from "./Table.ts"
 
 /** How far something has come. */
 export interface Progress {
