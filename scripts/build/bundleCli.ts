@@ -17,7 +17,7 @@ const outside: ReadonlyMap<string, string> = new Map([
   ["packages/daemon/src/DaemonStart.ts", "@holdfast/daemon/DaemonStart"]
 ])
 
-/** By the names of the bundles: what is in them. */
+/** By the names of the bundles: what is in them. The first is part of every shim, which is to be small. */
 const bundles = {
   holdfast: "apps/cli/src/main.ts",
   tools: "apps/cli/src/hot/toolsMain.ts",

@@ -35,12 +35,13 @@ export const main = (argv: ReadonlyArray<string>, whole: () => void): void => {
     if (isOver) return false
     isOver = true
     clearTimeout(timer)
-    for (const signal of HotDaemon.signals) process.off(signal, stop)
-    for (const socket of sockets) socket.destroy()
     return true
   }
   const giveUp = (): void => {
-    if (leave()) whole()
+    if (!leave()) return
+    for (const signal of HotDaemon.signals) process.off(signal, stop)
+    for (const socket of sockets) socket.destroy()
+    whole()
   }
   const stop = (): void => process.exit(ExitCode.interrupted)
   const timer = setTimeout(giveUp, isTerminal(2) ? HotDaemon.patience.atTerminal : HotDaemon.patience.elsewhere)
