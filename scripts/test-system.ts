@@ -29,7 +29,9 @@ const needs: ReadonlyArray<Need> = [
   { package: "prometheus", isThere: () => onPath("prometheus") && onPath("promtool") },
   { package: "kubernetes-client", isThere: () => onPath("kubectl") },
   { package: "ansible-core", isThere: () => onPath("ansible-playbook") },
-  { package: "chromium", isThere: () => onPath("chromium") }
+  { package: "chromium", isThere: () => onPath("chromium") },
+  { package: "zsh", isThere: () => onPath("zsh") },
+  { package: "fish", isThere: () => onPath("fish") }
 ]
 
 const run = (command: string, args: ReadonlyArray<string>): boolean =>

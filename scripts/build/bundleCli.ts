@@ -11,14 +11,16 @@ import { rolldown } from "rolldown"
 const outside: ReadonlyMap<string, string> = new Map([
   ["apps/cli/src/internal/nodeMain.ts", "./internal/nodeMain.js"],
   ["apps/cli/src/hot/unwritable.ts", "./hot/unwritable.js"],
+  ["apps/cli/src/hot/toolsMain.ts", "./tools.cjs"],
   ["apps/cli/src/internal/shimMain.ts", "./shim.cjs"],
   ["apps/cli/src/hot/completionMain.ts", "./completion.cjs"],
   ["packages/daemon/src/DaemonStart.ts", "@holdfast/daemon/DaemonStart"]
 ])
 
-/** By the names of the bundles: what is in them. */
+/** By the names of the bundles: what is in them. The first is part of every shim, which is to be small. */
 const bundles = {
   holdfast: "apps/cli/src/main.ts",
+  tools: "apps/cli/src/hot/toolsMain.ts",
   shim: "apps/cli/src/internal/shimMain.ts",
   completion: "apps/cli/src/hot/completionMain.ts"
 }

@@ -34,8 +34,23 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
   },
   {
     file: "apps/cli/src/hot/hotMain.ts",
-    allows: ["process", "io", "promises", "timers"],
+    allows: ["process", "io", "timers"],
     reason: "a call as a bare client of the daemon's socket, which loads no Effect"
+  },
+  {
+    file: "apps/cli/src/hot/toolsMain.ts",
+    allows: ["process", "timers"],
+    reason: "the tools that the daemon knows, as a bare client of its socket, which loads no Effect"
+  },
+  {
+    file: "apps/cli/src/hot/HotDaemon.ts",
+    allows: ["process", "io"],
+    reason: "what these two say to the daemon first"
+  },
+  {
+    file: "apps/cli/src/hot/HotOutput.ts",
+    allows: ["process", "io", "promises"],
+    reason: "what these two print"
   },
   {
     file: "apps/cli/src/hot/completionMain.ts",

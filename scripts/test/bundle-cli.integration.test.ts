@@ -17,13 +17,21 @@ describe("the published holdfast", () => {
   it("is one file that loads a few modules of Node, and the rest where it is needed", async () => {
     const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "hf-bundle-"))
     try {
-      const [main = "", shim = "", completion = ""] = await bundleCli(root, folder)
+      const [main = "", tools = "", shim = "", completion = ""] = await bundleCli(root, folder)
       assert.deepStrictEqual(loadedBy(main), [
         "./completion.cjs",
         "./completion.cjs",
         "./hot/unwritable.js",
         "./internal/nodeMain.js",
         "./shim.cjs",
+        "./tools.cjs",
+        "node:fs",
+        "node:path",
+        "node:process",
+        "node:util/types"
+      ])
+      assert.deepStrictEqual(loadedBy(tools), [
+        "./hot/unwritable.js",
         "node:fs",
         "node:path",
         "node:process",

@@ -25,7 +25,9 @@ describe("a packed package", () => {
         "LICENSE",
         ...(manifest.name === "@holdfast/mcp" ? ["dist/internal/undici.js"] : []),
         ...(manifest.name === "@holdfast/scan-server" ? ["RULES.md"] : []),
-        ...(manifest.name === "holdfast" ? ["dist/holdfast.cjs", "dist/shim.cjs", "dist/completion.cjs"] : []),
+        ...(manifest.name === "holdfast"
+          ? ["holdfast", "tools", "shim", "completion"].map((name) => `dist/${name}.cjs`)
+          : []),
         ...sources,
         ...sources.flatMap((file) => {
           const output = file.replace(/^src/, "dist").replace(/\.ts$/, "")

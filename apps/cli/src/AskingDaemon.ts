@@ -23,5 +23,8 @@ const failureOf = (error: unknown): CliFailure =>
       ? ExitCode.usage
       : ExitCode.cannotConnect,
     reason: error instanceof DaemonRefusal ? error.code : "Internal",
-    message: isNativeError(error) ? error.message : String(error)
+    message: isNativeError(error) ? error.message : String(error),
+    details: error instanceof DaemonRefusal && error.code === "NotRunning"
+      ? "  The next command that uses a server starts it, such as holdfast tools."
+      : undefined
   })

@@ -32,7 +32,3 @@ export const split = (text: string): Result.Result<readonly [command: string, ..
     ? Result.fail("it names no command")
     : Result.succeed([command, ...args])
 }
-
-/** A word as a shell reads it back. */
-export const quoted = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`

@@ -61,7 +61,9 @@ const fish = `function __holdfast_complete
   if test (count $answers) -gt 0
     printf '%s\\n' $answers
   else
-    __fish_complete_path (commandline -ct)
+    # A file may be the value of an argument.
+    set -l parts (string match -r '^([^=]*=@?|)(.*)$' -- (commandline -ct))
+    printf '%s\\n' $parts[2](__fish_complete_path $parts[3])
   end
 end
 complete -c holdfast -f -a '(__holdfast_complete)'

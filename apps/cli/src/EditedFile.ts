@@ -3,7 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import { CliFailure } from "./CliFailure.ts"
-import { type ConfigText, type Format, isMembers, type Path, Unchangeable } from "./configText/ConfigText.ts"
+import { type ConfigText, type Format, Unchangeable } from "./configText/ConfigText.ts"
 import { ExitCode } from "./ExitCode.ts"
 import * as configFiles from "./internal/configFiles.ts"
 import { printable } from "./Style.ts"
@@ -38,24 +38,6 @@ export const parse = Effect.fnUntraced(function*(shown: string, text: string, fo
   )
   return yield* inFile(shown, () => read(text))
 })
-
-/** Where the servers are in a file of the common format. */
-export const containerOf = (value: unknown): Path => {
-  const document = isMembers(value) ? value : {}
-  return isMembers(document["mcpServers"]) || !isMembers(document["servers"]) ? ["mcpServers"] : ["servers"]
-}
-
-/** Only JSON is written to. */
-export const refuseOthers = (shown: string): Effect.Effect<void, CliFailure> =>
-  /\.(?:toml|ya?ml)$/i.test(shown)
-    ? Effect.fail(
-      new CliFailure({
-        exitCode: ExitCode.usage,
-        reason: "NotJson",
-        message: `${printable(shown)}: servers are written to JSON files only`
-      })
-    )
-    : Effect.void
 
 /** A file that cannot be used. */
 export const fault = (message: string): CliFailure =>

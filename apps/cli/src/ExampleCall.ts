@@ -2,14 +2,14 @@
  * A call of a tool as it can be pasted into a shell: every argument that must be given, with a value that fits its schema as far as one can tell.
  */
 import type { Argument, InputSchema } from "@holdfast/daemon/InputSchema"
-import * as CommandLine from "./CommandLine.ts"
+import { quoted } from "./Quoted.ts"
 
 /** `target`: the words that say which tool. */
 export const exampleOf = (target: ReadonlyArray<string>, schema: InputSchema): string => {
   const required = schema.arguments.filter(({ isRequired }) => isRequired)
   // Of a tool that needs nothing one argument is shown.
   const shown = required.length > 0 ? required : schema.arguments.slice(0, 1)
-  return ["holdfast", "call", ...target.map(CommandLine.quoted), ...shown.map(wordOf)].join(" ")
+  return ["holdfast", "call", ...target.map(quoted), ...shown.map(wordOf)].join(" ")
 }
 
 const wordOf = ({ name, schemas, type }: Argument): string => {
@@ -20,7 +20,7 @@ const wordOf = ({ name, schemas, type }: Argument): string => {
     : typeof value === "number" || typeof value === "boolean"
     ? `${name}=${value}`
     : `${name}:=${JSON.stringify(value)}`
-  return CommandLine.quoted(word)
+  return quoted(word)
 }
 
 /** What the schema itself names: an example, the default, a choice. */

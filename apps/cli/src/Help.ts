@@ -61,9 +61,22 @@ export const format = (
     ),
     "",
     isRoot
-      ? `More: ${path[0] ?? "holdfast"} <command> --help`
+      ? `More: ${path[0] ?? "holdfast"} --help, ${path[0] ?? "holdfast"} <command> --help`
       : `More flags, the config and exit codes: ${path[0]} --help`
   ].join("\n")
+}
+
+/** What a command that was given no word of its own has to offer: its commands, and where the rest of the help is. */
+export const inShort = (doc: HelpDoc.HelpDoc, output: Pick<Output<unknown>, "columns" | "hasColor">): string => {
+  const { commandPath = [], description, subcommands } = doc
+  return format({
+    annotations: Context.empty(),
+    commandPath,
+    description,
+    usage: usage(doc),
+    flags: [],
+    ...(subcommands !== undefined && { subcommands })
+  }, output)
 }
 
 const commandRow = ({ description, name, shortDescription }: HelpDoc.SubcommandDoc) => [

@@ -11,9 +11,9 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { CliFailure } from "./CliFailure.ts"
-import * as CommandLine from "./CommandLine.ts"
 import { ExitCode } from "./ExitCode.ts"
 import * as QuestionForm from "./QuestionForm.ts"
+import { quoted } from "./Quoted.ts"
 import { Shell } from "./Shell.ts"
 import { printable } from "./Style.ts"
 
@@ -93,5 +93,5 @@ export const formOf = ({ message, mode, requestedSchema, url = "" }: Contract.Qu
 
 const howTo = (question: Contract.Question): string => {
   const names = question.mode === "url" ? [] : QuestionForm.requiredOf(formOf(question))
-  return ["holdfast answer", question.id, ...names.map((name) => CommandLine.quoted(`${name}=…`))].join(" ")
+  return ["holdfast answer", question.id, ...names.map((name) => quoted(`${name}=…`))].join(" ")
 }

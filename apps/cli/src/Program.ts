@@ -15,9 +15,11 @@ import { command, Outcome } from "./Command.ts"
 import * as Diagnostics from "./Diagnostics.ts"
 import { ExitCode } from "./ExitCode.ts"
 import * as Help from "./Help.ts"
+import * as MisusedWords from "./MisusedWords.ts"
 import { ForPrograms, Quiet } from "./Quiet.ts"
 import * as Report from "./Report.ts"
 import { Shell } from "./Shell.ts"
+import { printable, styleOf } from "./Style.ts"
 import { Trusting } from "./Trusting.ts"
 import { Verbatim } from "./Verbatim.ts"
 import { writeResult } from "./WriteResult.ts"
@@ -69,7 +71,6 @@ const failed = (
 const presentation = (isJson: boolean, outcome: Ref.Ref<number>) =>
   Layer.unwrap(Effect.map(Shell, (shell) => {
     const { stderr, stdout } = shell
-    const unasked = CliOutput.defaultFormatter({ colors: stderr.hasColor })
     // A presenter cannot fail.
     const result = (text: string) =>
       writeResult(text).pipe(
@@ -78,9 +79,10 @@ const presentation = (isJson: boolean, outcome: Ref.Ref<number>) =>
       )
     return Layer.mergeAll(
       CliConfig.layer({
-        builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions, GlobalFlag.LogLevel]
+        // The word `completion` has scripts that know servers and tools.
+        builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.LogLevel]
       }),
-      CliOutput.layer(unasked),
+      CliOutput.layer(CliOutput.defaultFormatter({ colors: stderr.hasColor })),
       CliOutput.layerPresenter({
         present: (event) => {
           switch (event._tag) {
@@ -89,15 +91,18 @@ const presentation = (isJson: boolean, outcome: Ref.Ref<number>) =>
             case "Help":
               return event.reason === "Requested"
                 ? result(`${Help.format(event.helpDoc, stdout)}\n`)
-                : stderr.write(`${Help.format(event.helpDoc, stderr)}\n`)
+                : stderr.write(`${Help.inShort(event.helpDoc, stderr)}\n`)
             case "InvalidInvocation":
+              const { flags, globalFlags = [], inheritedFlags = [] } = event.helpDoc
+              const names = [...flags, ...inheritedFlags, ...globalFlags].map(({ name }) => name)
+              const sentence = MisusedWords.sentenceOf(event.errors, names)
               if (isJson) {
-                const message = event.errors.map((error) => error.message).join("; ")
-                return stderr.write(`${JSON.stringify({ error: Report.errorJson("Usage", message) })}\n`)
+                const error = Report.errorJson("Usage", sentence)
+                return stderr.write(`${JSON.stringify({ error })}\n`)
               }
               return stderr.write(
-                `${unasked.formatErrors(event.errors).trim()}\n\n${Help.usage(event.helpDoc)}\n` +
-                  `More: ${event.commandPath.join(" ")} --help\n`
+                `${styleOf(stderr).red("holdfast:")} ${printable(sentence)}\n` +
+                  `  ${Help.usage(event.helpDoc)}\n  More: ${event.commandPath.join(" ")} --help\n`
               )
           }
         }

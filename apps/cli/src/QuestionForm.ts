@@ -9,8 +9,8 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import { Shell } from "./Shell.ts"
-import { firstLine, printable, styleOf } from "./Style.ts"
-import { table } from "./Table.ts"
+import { printable, styleOf } from "./Style.ts"
+import { firstLine, table } from "./Table.ts"
 
 export type Question =
   | { readonly mode: "form"; readonly message: string; readonly schema: unknown }

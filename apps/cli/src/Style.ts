@@ -1,7 +1,6 @@
 /**
  * Text for people: emphasis where it is seen, and nothing that could take over their terminal.
  */
-import * as CliOutput from "effect/cli/CliOutput"
 import { printable } from "./Printable.ts"
 import type { Output } from "./Shell.ts"
 
@@ -23,16 +22,4 @@ export interface Style {
 export const styleOf = ({ hasColor }: Pick<Output, "hasColor">): Style => {
   const wrap = (on: number, off: number) => (text: string) => hasColor ? `\u001b[${on}m${text}\u001b[${off}m` : text
   return { bold: wrap(1, 22), dim: wrap(2, 22), red: wrap(31, 39) }
-}
-
-/** The first line of a text, shortened to a width. */
-export const firstLine = (text: string, width: number = Number.POSITIVE_INFINITY): string => {
-  const line = printable(text).trim().split("\n", 1)[0]?.replaceAll("\t", " ") ?? ""
-  if (CliOutput.displayWidth(line) <= width) return line
-  let short = ""
-  for (const char of line) {
-    if (CliOutput.displayWidth(short + char) > width - 1) break
-    short += char
-  }
-  return `${short.trimEnd()}…`
 }

@@ -10,10 +10,11 @@ import { nearNames } from "@holdfast/mcp/NearNames"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { isNativeError } from "node:util/types"
+import { argumentTable } from "./ArgumentTable.ts"
 import { CliFailure, type Problem } from "./CliFailure.ts"
 import { ExitCode } from "./ExitCode.ts"
 import { Shell } from "./Shell.ts"
-import { table } from "./Table.ts"
+import { layout } from "./Table.ts"
 
 /** The validator is loaded when it is first needed: `holdfast tools` never does. */
 const judges = Effect.promise(() => import("./ArgumentJudge.ts"))
@@ -76,20 +77,6 @@ export const unchecked = Effect.fnUntraced(function*(given: ArgumentReadings.Giv
   return problems.length === 0 ? ArgumentReadings.first(readings) : yield* refuse("", new InputSchema({}), problems)
 })
 
-/** The arguments of a tool as an aligned table; required ones are marked. */
-export const argumentTable = (schema: InputSchema, width?: number): string =>
-  schema.arguments.length === 0
-    ? schema.isOpen ? "  any" : "  none"
-    : table(
-      schema.arguments.map(({ description, isRequired, name, type }) => [
-        name,
-        type,
-        isRequired ? "required" : "",
-        description
-      ]),
-      { indent: "  ", overflow: "wrap", width }
-    )
-
 const unknown = (schema: InputSchema, names: Iterable<string>): ReadonlyArray<Problem> => {
   const known = schema.arguments.map(({ name }) => name)
   return ArgumentReadings.unknownNames(schema, names).map((name) => {
@@ -106,6 +93,6 @@ const refuse = (tool: string, schema: InputSchema, problems: ReadonlyArray<Probl
         reason: "BadArguments",
         message: `${tool}: the arguments do not fit`,
         problems,
-        details: `\n${tool} takes:\n${argumentTable(schema, stderr.columns)}`
+        details: `\n${tool} takes:\n${argumentTable(layout, schema, stderr.columns)}`
       })
     ))

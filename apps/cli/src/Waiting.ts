@@ -6,7 +6,8 @@ import * as Effect from "effect/Effect"
 import type { Scope } from "effect/Scope"
 import { Quiet } from "./Quiet.ts"
 import { Shell } from "./Shell.ts"
-import { eraseLine, firstLine, styleOf } from "./Style.ts"
+import { eraseLine, styleOf } from "./Style.ts"
+import { firstLine } from "./Table.ts"
 
 /** How far something has come. */
 export interface Progress {
@@ -23,14 +24,17 @@ export interface Waiting {
   readonly progress: (what: string, progress: Progress) => void
   /** Without the line, for what has the terminal to itself: a question. */
   readonly aside: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /** The line is there until this has ended, and no longer: what is written then has a line of its own. */
+  readonly until: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
-/** Shows the line until the Scope closes, and then leaves no trace of it. With `--quiet` there is none. */
+/** Shows the line until the Scope closes, if nothing ends it before, and leaves no trace of it. With `--quiet` there is none. */
 export const make: Effect.Effect<Waiting, never, Shell | Scope> = Effect.gen(function*() {
   const { stderr } = yield* Shell
   let text = ""
   let asides = 0
   let isShown = false
+  let isOver = false
   const erase = Effect.suspend(() => {
     if (!isShown) return Effect.void
     isShown = false
@@ -44,6 +48,7 @@ export const make: Effect.Effect<Waiting, never, Shell | Scope> = Effect.gen(fun
         Effect.sleep("1 second"),
         Effect.suspend(() => {
           const line = firstLine(`${text} (${seconds + 1} s)`, (stderr.columns ?? 80) - 1)
+          if (isOver) return Effect.never
           if (asides > 0 || text === "") return show(seconds + 1)
           isShown = true
           return Effect.andThen(stderr.write(eraseLine + dim(line)), show(seconds + 1))
@@ -65,6 +70,14 @@ export const make: Effect.Effect<Waiting, never, Shell | Scope> = Effect.gen(fun
       }).pipe(
         Effect.andThen(effect),
         Effect.ensuring(Effect.sync(() => void asides--))
+      ),
+    until: (effect) =>
+      Effect.ensuring(
+        effect,
+        Effect.suspend(() => {
+          isOver = true
+          return erase
+        })
       )
   }
 })

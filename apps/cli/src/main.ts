@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * The executable. Compiled code is cached before the whole program is loaded: that halves the time to its first word. Three words are programs of
- * their own, which load nothing of the rest: a call, which is to be as fast as a bare client of the daemon's socket (a cache would not make it any faster), what a shell asks at a Tab, and the shim, which
+ * The executable. Compiled code is cached before the whole program is loaded: that halves the time to its first word. Some words are programs of
+ * their own, which load nothing of the rest: a call and the tools that there are, which are to be as fast as a bare client of the daemon's socket (a cache would not make them any faster), what a shell asks at a Tab, and the shim, which
  * stands beside a host for as long as the host lives.
  *
  * An old Node must be able to load this file, to be told that it is old: it imports what every Node has, and awaits nothing.
@@ -22,6 +22,8 @@ const start = (): void => {
   switch (argv[0]) {
     case "call":
       return void import("./hot/hotMain.ts").then((hot) => hot.main(argv.slice(1), whole))
+    case "tools":
+      return void import("./hot/toolsMain.ts").then((hot) => hot.main(argv.slice(1), whole))
     case "connect":
     case "wrap":
       return void import("./internal/shimMain.ts").then((shim) => shim.isShim(argv) ? shim.main(argv) : whole())

@@ -92,6 +92,19 @@ describe("a call that the hot path has begun", () => {
     assert.isUndefined(begun.takeLoss())
   })
 
+  it("and has told how far it is before it is made again has told it then: the last of it", async () => {
+    using ends = await sockets()
+    const told = (progress: number) =>
+      `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"h0","progress":${progress}}}\n`
+    const { connection } = goOn(ends.near, "tools/call", undefined, `${told(1)}${told(2)}`)
+    const next = messagesOf(connection)
+    say(connection, { id: 9, method: "tools/call" })
+    assert.deepInclude(await next(), { params: { progressToken: 9, progress: 2 } })
+    say(ends.far, { id: "h0", result: {} })
+    assert.deepInclude(await next(), { id: 9, result: {} })
+    connection.destroy()
+  })
+
   it("and that the daemon leaves to others is sent, once it is made again", async () => {
     for (const isEarly of [true, false]) {
       using ends = await sockets()

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Result from "effect/Result"
 import * as CommandLine from "../src/CommandLine.ts"
+import { quoted } from "../src/Quoted.ts"
 import { bytesOf } from "../src/SaveOutput.ts"
 import { wordsOf } from "../src/Waiting.ts"
 
@@ -21,7 +22,7 @@ describe("a command line in one word", () => {
 
   it("is read back as it was quoted", () => {
     for (const word of ["a", "", "a b", "it's", "$x", "a=b", "\"", "\\", "x:=[1]"]) {
-      assert.deepStrictEqual(Result.getOrThrow(CommandLine.split(`x ${CommandLine.quoted(word)}`)), ["x", word], word)
+      assert.deepStrictEqual(Result.getOrThrow(CommandLine.split(`x ${quoted(word)}`)), ["x", word], word)
     }
   })
 })

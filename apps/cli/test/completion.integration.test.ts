@@ -1,38 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Catalogue from "@holdfast/daemon/Catalogue"
-import * as CatalogueFiles from "@holdfast/daemon/CatalogueFiles"
-import * as RawMessage from "@holdfast/daemon/RawMessage"
 import { spawnSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { scripts } from "../src/CompletionScripts.ts"
 import { makeDirectory, run } from "./support/Cli.ts"
+import { keepTools } from "./support/KeptTools.ts"
 
 const config = `{ // as editors have it
   "mcpServers": { "fs": { "command": "fs-server" }, "web:one": { "url": "https://example.org" }, "web:two": { "url": "https://example.org" }, }
 }`
 
 const main = path.resolve(import.meta.dirname, "../src/main.ts")
-
-const message = (value: object): RawMessage.RawMessage => {
-  const messages = RawMessage.read(JSON.stringify({ jsonrpc: "2.0", id: 1, ...value }))
-  if (typeof messages === "string" || messages[0] === undefined) throw new Error("no message")
-  return messages[0]
-}
-
-/** As a program beside a host keeps it. */
-const keepTools = (environment: Readonly<Record<string, string>>): void => {
-  const wants = { endpoint: { command: "fs-server", args: [], cwd: "/", env: {}, inheritEnv: false }, name: "fs" }
-  const store = CatalogueFiles.open({ wants, environment })
-  if (store === undefined) throw new Error("no place")
-  const initialize = message({ method: "initialize", params: { protocolVersion: "2025-06-18", capabilities: {} } })
-  const inputSchema = { properties: { mode: { enum: ["over", "a b"] }, path: { type: "string" }, at: {} } }
-  new Catalogue.Catalogue({ store, name: "fs" }).learn(
-    message({ method: "tools/list", params: {} }),
-    message({ result: { tools: [{ name: "write", inputSchema }, { name: "walk" }] } }),
-    initialize
-  )
-}
 
 /** The words as Bash takes them apart, and what it completes the last of them with. */
 const completed = (cwd: string, environment: Readonly<Record<string, string>>, cases: ReadonlyArray<Case>) => {

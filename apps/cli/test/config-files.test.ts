@@ -10,6 +10,8 @@ import * as fs from "node:fs"
 import * as path from "node:path"
 import * as Add from "../src/commands/add.ts"
 import * as Remove from "../src/commands/remove.ts"
+import { valueAt } from "../src/configText/ConfigText.ts"
+import * as EditedFile from "../src/EditedFile.ts"
 import * as configFiles from "../src/internal/configFiles.ts"
 import * as AddOutput from "../src/outputs/add.ts"
 import * as AdoptOutput from "../src/outputs/adopt.ts"
@@ -175,6 +177,64 @@ describe("a config that is written", () => {
     }))
 })
 
+describe("a config of Codex or Goose", () => {
+  const toml = `# mine\nmodel = "m" # this one\n\n[mcp_servers.a]\ncommand = "x"\n`
+  const yaml =
+    `# mine\nGOOSE_MODEL: m\nextensions:\n  # all of them\n  a: # it\n    cmd: x\n    args:\n      - "1" # one\n\n# behind\nOTHER: 1\n`
+  const cases = [["config.toml", toml], ["config.yaml", yaml]] as const
+
+  it.effect("gets a server in its own words, and is as it was when that is removed", () =>
+    Effect.gen(function*() {
+      for (const [name, text] of cases) {
+        const world = yield* ConfigWorld.make
+        const file = world.write(`work/${name}`, text)
+        const to = Option.some(name)
+        yield* add(world, "b", ["npx", "-y", "b"], { to, env: ["A=1", "TOKEN=${TOKEN}"] })
+        const read = () => fs.readFileSync(file, "utf8")
+        for (const line of text.split("\n")) assert.include(read(), line)
+        assert.match(yield* messageOf(add(world, "b", ["y"], { to })), /--replace puts/)
+        yield* add(world, "b", ["y"], { to, replace: true })
+        yield* remove(world, "b", { to })
+        assert.strictEqual(read().trimEnd(), text.trimEnd())
+        assert.match(yield* messageOf(remove(world, "b", { to })), /no server b in/)
+      }
+    }))
+
+  it.effect("says what each of them calls it", () =>
+    Effect.gen(function*() {
+      const world = yield* ConfigWorld.make
+      const codex = Option.some("config.toml")
+      yield* add(world, "b", ["npx", "-y", "b"], { to: codex, env: ["A=1", "T=${T}"], cwd: Option.some("/w") })
+      yield* add(world, "c", ["https://example.org/mcp"], { to: codex, header: ["X-A: 1", "Authorization: ${T}"] })
+      assert.strictEqual(
+        fs.readFileSync(path.join(world.directory, "config.toml"), "utf8"),
+        `[mcp_servers.b]\ncommand = "npx"\nargs = ["-y","b"]\ncwd = "/w"\nenv_vars = ["T"]\n\n` +
+          `[mcp_servers.b.env]\nA = "1"\n\n[mcp_servers.c]\nurl = "https://example.org/mcp"\n\n` +
+          `[mcp_servers.c.http_headers]\nX-A = "1"\n\n[mcp_servers.c.env_http_headers]\nAuthorization = "T"\n`
+      )
+      const goose = Option.some("config.yaml")
+      yield* add(world, "b", ["npx", "-y", "b: c"], { to: goose, env: ["A=1", "T=${T}"] })
+      yield* add(world, "c", ["https://example.org/sse"], { to: goose, sse: true })
+      assert.strictEqual(
+        fs.readFileSync(path.join(world.directory, "config.yaml"), "utf8"),
+        `extensions:\n  b:\n    enabled: true\n    name: b\n    timeout: 300\n    type: stdio\n    cmd: npx\n    args:\n` +
+          `      - -y\n      - "b: c"\n    envs:\n      A: "1"\n    env_keys:\n      - T\n  c:\n    enabled: true\n    name: c\n` +
+          `    timeout: 300\n    type: sse\n    uri: https://example.org/sse\n`
+      )
+      // Those that they write themselves, empty and not.
+      for (const text of ["extensions: {}\n", "extensions:\n", "extensions:\n  {}\n", "# none\n", "A: 1"]) {
+        const file = world.write("work/config.yaml", text)
+        yield* add(world, "b", ["x"], { to: goose })
+        yield* add(world, "c", ["x"], { to: goose })
+        const found = yield* EditedFile.parse(file, fs.readFileSync(file, "utf8"), "yaml")
+        assert.deepStrictEqual(Object.keys(Object(valueAt(found.value, ["extensions"]))), ["b", "c"], text)
+      }
+      const inOneLine = world.write("work/config.yaml", "extensions: { a: { cmd: x } }\n")
+      assert.match(yield* messageOf(add(world, "b", ["x"], { to: goose })), /is a map in one line; write it in several/)
+      assert.strictEqual(fs.readFileSync(inOneLine, "utf8"), "extensions: { a: { cmd: x } }\n")
+    }))
+})
+
 describe("a server that is removed", () => {
   it.effect("is taken out of the nearest file that has it, and what counts then is said", () =>
     Effect.gen(function*() {
@@ -202,7 +262,16 @@ describe("what is written wrong on the command line", () => {
         [["x"], { sse: true }, /for a server behind a url/],
         [["http://"], {}, /is no url/],
         [["x"], { user: true, to: Option.some("y") }, /either --user or a file/],
-        [["x"], { to: Option.some("config.toml") }, /JSON files only/]
+        [["x"], { to: Option.some("other.toml") }, /no config of Codex's, such as ~\/\.codex\/config\.toml; name that/],
+        [["x"], { to: Option.some("other.yml") }, /no config of Goose's, such as ~\/\.config\/goose/],
+        [["https://example.org"], { to: Option.some("config.toml"), sse: true }, /Codex speaks no HTTP\+SSE/],
+        [["x"], { to: Option.some("config.toml"), env: ["A=x${B}"] }, /give A its own variable, \$\{A\}/],
+        [
+          ["x"],
+          { to: Option.some("config.yaml"), env: ["A=${B}"] },
+          /Goose fills in no placeholders but a whole value/
+        ],
+        [["x"], { to: Option.some("config.yaml"), cwd: Option.some("/") }, /leave out --cwd/]
       ]
       for (const [words, options, message] of wrong) {
         assert.match(yield* messageOf(add(world, "a", words, options)), message)

@@ -57,6 +57,45 @@ describe("help", () => {
     }))
 })
 
+describe("words that are wrong", () => {
+  it.effect("are told in one sentence with what is meant, and how the command is written; as JSON, too", () =>
+    Effect.gen(function*() {
+      const wrong: ReadonlyArray<readonly [words: string, sentence: string, written: string]> = [
+        ["tols", "there is no command \"tols\"; did you mean tools?", "holdfast <command> [flags]"],
+        ["daemon stp", "daemon has no command \"stp\"; did you mean stop?", "holdfast daemon <run | status"],
+        ["tools --jsn", "tools has no flag --jsn; did you mean --json?", "holdfast tools [flags]"],
+        ["call", "an argument is missing", "holdfast call [flags] <server> <tool> [key=value…]"],
+        ["why", "<server> is missing", "holdfast why <server>"],
+        ["tools a b", "\"b\" is too much", "holdfast tools"],
+        ["tools --concurrency x", "--concurrency: expected a number, not \"x\"", "holdfast tools"],
+        ["tools --deadline 3x", "--deadline: expected a duration such as 30s", "holdfast tools"]
+      ]
+      for (const [line, sentence, written] of wrong) {
+        const words = line.split(" ")
+        const shell = FakeShell.make()
+        assert.strictEqual(yield* Effect.provide(run(words), shell.layer), 2)
+        assert.deepStrictEqual(shell.out, [])
+        assert.include(shell.err.join(""), `holdfast: ${sentence}`)
+        assert.include(shell.err.join(""), `\n  ${written}`)
+        const json = FakeShell.make()
+        assert.strictEqual(yield* Effect.provide(run([...words, "--json"]), json.layer), 2)
+        const { error } = JSON.parse(json.err.join(""))
+        assert.strictEqual(error.reason, "Usage")
+        assert.include(error.message, sentence)
+      }
+    }))
+
+  it.effect("and none at all are told which there are, on stderr, without all of the help", () =>
+    Effect.gen(function*() {
+      for (const words of [[], ["daemon"]]) {
+        const shell = FakeShell.make()
+        assert.strictEqual(yield* Effect.provide(run(words), shell.layer), 2)
+        assert.deepStrictEqual(shell.out, [])
+        assert.match(shell.err.join(""), /COMMANDS\n(?: {2}.*\n)+\nMore/)
+      }
+    }))
+})
+
 describe("the README", () => {
   it("has the exit codes as they are", () => {
     const readme = fs.readFileSync(new URL("../README.md", import.meta.url), "utf8")

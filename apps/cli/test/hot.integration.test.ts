@@ -143,3 +143,33 @@ describe("a call through a daemon that runs", () => {
     assert.isTrue(world.servers().every(isAlive))
   })
 })
+
+describe("the tools of a server that the daemon has", () => {
+  it("are told as the whole program tells them, by a bare client of its socket, and are known to a shell from then on", async () => {
+    await using world = DaemonWorld.make()
+    const cold = watched(world, "tools")
+    assert.strictEqual((await cold.ended).code, 0)
+    assert.isTrue(cold.loadsWhole())
+    const lists: ReadonlyArray<ReadonlyArray<string>> = [
+      ["tools"],
+      ["tools", "spy", "--json"],
+      ["tools", "-c", ".mcp.json", "spy.echo"],
+      ["tools", "spy.echo", "--json"]
+    ]
+    for (const words of lists) {
+      const whole = await world.runCheaply(...words, "--log-level", "warn")
+      // A daemon that is slow to answer leaves it to the whole program, which is no news on a busy machine.
+      await eventually(async () => {
+        const hot = watched(world, ...words)
+        assert.deepStrictEqual(await hot.ended, whole, words.join(" "))
+        return !hot.loadsWhole()
+      })
+    }
+    const unknown = await world.run("tools", "spy.ecko")
+    assert.deepStrictEqual([unknown.code, unknown.stdout], [2, ""])
+    assert.match(unknown.stderr, /did you mean echo\?/)
+    assert.lengthOf(world.servers(), 1)
+    const completed = await world.run("__complete", "call", "spy.echo", "")
+    assert.strictEqual(completed.stdout, "text=\ntimes=\n")
+  })
+})

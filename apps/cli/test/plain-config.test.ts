@@ -71,4 +71,25 @@ describe("the plain reading of a config", () => {
     assert.deepStrictEqual(meant("a", "x=1"), ["", "", 0])
     assert.deepStrictEqual(meant("c.d"), ["", "", 0])
   })
+
+  it("finds a server alone, or all of them, the nearest of each name, where the tools are wanted", () => {
+    const files = [{ a: { command: "x" } }, { a: { command: "y" }, "a.b": { command: "z" } }].map((mcpServers, at) => ({
+      file: `/project/${at}.json`,
+      read: () => JSON.stringify({ mcpServers }),
+      isTrusted: () => true
+    }))
+    const meant = (word: string) => {
+      const { command, name, tool } = PlainConfig.findIn(files, [word], true) ?? { command: "", name: "", tool: "" }
+      return [name, tool, command]
+    }
+    assert.deepStrictEqual(meant("a"), ["a", "", "x"])
+    assert.deepStrictEqual(meant("a.b"), ["", "", ""])
+    assert.deepStrictEqual(meant("a.c"), ["a", "c", "x"])
+    const all = PlainConfig.allIn(files) ?? []
+    assert.deepStrictEqual(all.map(({ command, name }) => [name, command]), [["a", "x"], ["a.b", "z"]])
+    const odd = { file: "/project/odd.json", read: () => of({ command: "x", cwd: "sub" }), isTrusted: () => true }
+    assert.isUndefined(PlainConfig.allIn([...files, odd]))
+    assert.isUndefined(PlainConfig.allIn(files.map((each) => ({ ...each, isTrusted: () => false }))))
+    assert.isUndefined(PlainConfig.allIn([]))
+  })
 })

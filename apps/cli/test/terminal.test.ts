@@ -5,7 +5,8 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as TestClock from "effect/testing/TestClock"
 import * as ServerWord from "../src/ServerWord.ts"
-import { firstLine, printable, styleOf } from "../src/Style.ts"
+import { printable, styleOf } from "../src/Style.ts"
+import { firstLine } from "../src/Table.ts"
 import * as Waiting from "../src/Waiting.ts"
 import { waitingFor } from "../src/WaitingFor.ts"
 import * as FakeShell from "./support/FakeShell.ts"
@@ -33,6 +34,20 @@ describe("the line that says what is waited for", () => {
         `${erase}calling fs.read (2 s)`,
         erase
       ])
+    }))
+
+  it.effect("has gone when what is waited for is over, so that the result has a line of its own", () =>
+    Effect.gen(function*() {
+      const shell = FakeShell.make({ isTerminal: true })
+      yield* Effect.scoped(Effect.gen(function*() {
+        const waiting = yield* Waiting.make
+        waiting.say("waiting for fs")
+        yield* waiting.until(TestClock.adjust("1 second"))
+        yield* Effect.sync(() => shell.written.push("result"))
+        yield* TestClock.adjust("5 seconds")
+      })).pipe(Effect.provide(shell.layer))
+      const erase = "\r\u001b[2K"
+      assert.deepStrictEqual(shell.written, [`${erase}waiting for fs (1 s)`, erase, "result"])
     }))
 
   it.effect("never comes where no person looks", () =>

@@ -1,5 +1,5 @@
 /**
- * A tool call in the words of a command line: the one request that the daemon knows besides MCP, on a session with a server. Pure, and
+ * A tool call in the words of a command line: a request that the daemon knows besides MCP (`ToolsRequest` is the other), on a session with a server. Pure, and
  * loads nothing: programs that say it are to be as fast as a bare client of a socket.
  *
  * The daemon reads the words by the tool's schema, calls the tool and answers with the server's own answer. So a call is one line there
@@ -50,7 +50,7 @@ export const encode = (id: string, { client, objects, tool, words }: CallRequest
 
 /** Reads the parameters. Undefined: they are none. */
 export const decode = (params: Readonly<Record<string, unknown>>): CallRequest | undefined => {
-  const { client, objects, tool, words } = params
+  const { objects, tool, words } = params
   if (typeof tool !== "string" || !isTexts(objects) || !Array.isArray(words)) return undefined
   const read: Array<WrittenWord> = []
   for (const word of words) {
@@ -59,10 +59,15 @@ export const decode = (params: Readonly<Record<string, unknown>>): CallRequest |
     if ((kind !== "text" && kind !== "json") || name === undefined || text === undefined) return undefined
     read.push([kind, name, text])
   }
+  const by = clientIn(params)
+  return by && { tool, objects, words: read, client: by }
+}
+
+/** What the parameters say of the client. Undefined: nothing. */
+export const clientIn = ({ client }: Readonly<Record<string, unknown>>): CallRequest["client"] | undefined => {
   if (typeof client !== "object" || client === null || !("name" in client) || !("version" in client)) return undefined
   const { name, version } = client
-  if (typeof name !== "string" || typeof version !== "string") return undefined
-  return { tool, objects, words: read, client: { name, version } }
+  return typeof name === "string" && typeof version === "string" ? { name, version } : undefined
 }
 
 /** Why a call was not carried out, in the `data` of its error: MCP is to do it. */

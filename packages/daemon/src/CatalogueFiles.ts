@@ -58,6 +58,12 @@ const maxBytes = 4 * 1024 * 1024
 
 const maxFiles = 256
 
+/** The name under which a server is kept, for people and for `toolsOf`. */
+export const nameOf = (wants: ServerWish): string =>
+  "server" in wants
+    ? wants.server
+    : wants.name ?? ("http" in wants ? wants.http.url : path.basename(wants.endpoint.command))
+
 /** The files of one server. Undefined: there is no place for them, and `onFault` has been told why. */
 export const open = (options: CatalogueFilesOptions): CatalogueStore | undefined => {
   const { environment = process.env, onFault = () => {} } = options

@@ -57,6 +57,7 @@ import { Feed } from "./internal/Feed.ts"
 import { firstLine } from "./internal/firstLine.ts"
 import type { TakenPlace } from "./internal/Instances.ts"
 import * as Journal from "./internal/Journal.ts"
+import { keepLists } from "./internal/keepLists.ts"
 import { listen } from "./internal/listener.ts"
 import { availableMemory, isSameSecret, newSecret, processId } from "./internal/nodePlatform.ts"
 import * as Overview from "./internal/overview.ts"
@@ -214,6 +215,7 @@ export const run = Effect.fnUntraced(
       version,
       pid,
       calls: true,
+      tools: true,
       ...(!makesWay && { stays: true })
     }
 
@@ -253,8 +255,8 @@ export const run = Effect.fnUntraced(
                 return yield* answer(socket, { holdfast: Hello.protocol, error: { code, message } })
               }
               const { name, origin } = wanted.success
+              const { directory, environment } = hello
               if (origin !== undefined) {
-                const { directory, environment } = hello
                 journal.named({
                   name,
                   origin,
@@ -269,6 +271,9 @@ export const run = Effect.fnUntraced(
                 urls,
                 wanted: yield* sharedIfSaid(place, hello, wanted.success),
                 who: session,
+                learn: hello.use === "once"
+                  ? keepLists({ wants, environment, directory, onFault: notKept })
+                  : undefined,
                 isModernHost: hello.modern === true,
                 successor,
                 moves: hello.moves === true,
@@ -290,6 +295,8 @@ export const run = Effect.fnUntraced(
         Effect.catchCause((cause) => Effect.logError("a session has failed", cause))
       )
 
+    const notKept = (message: string): void =>
+      void runForDaemon(Effect.logWarning(`what servers list is not kept: ${message}`))
     const runSession = yield* FiberSet.makeRuntime<never, void, never>()
     const listening = (file: string, isFormer = false) =>
       listen(file, {

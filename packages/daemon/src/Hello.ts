@@ -97,6 +97,8 @@ export type Answer =
     readonly stays?: boolean | undefined
     /** True: it knows `CallRequest`. */
     readonly calls?: boolean | undefined
+    /** True: it knows `ToolsRequest`. */
+    readonly tools?: boolean | undefined
   }
   | { readonly holdfast: number; readonly error: { readonly code: RefusalCode; readonly message: string } }
 
@@ -137,12 +139,19 @@ export const decodeHello = (line: string): Hello | string => {
 export const decodeAnswer = (line: string): Answer | undefined => {
   const value = objectIn(line)
   if (value === undefined || typeof value["holdfast"] !== "number") return undefined
-  const { calls, error, holdfast, pid, stays, version } = value
+  const { calls, error, holdfast, pid, stays, tools, version } = value
   if (isMembers(error) && typeof error["message"] === "string") {
     return { holdfast, error: { code: codeOf(error["code"]), message: error["message"] } }
   }
   if (typeof version !== "string" || typeof pid !== "number") return undefined
-  return { holdfast, version, pid, ...(calls === true && { calls }), ...(stays === true && { stays }) }
+  return {
+    holdfast,
+    version,
+    pid,
+    ...(calls === true && { calls }),
+    ...(tools === true && { tools }),
+    ...(stays === true && { stays })
+  }
 }
 
 const wishOf = (wants: unknown): Wish | string => {

@@ -44,6 +44,8 @@ export interface ServerPool {
       readonly isFresh: boolean
     }
   ) => Effect.Effect<PooledServer, PoolError<ServerFailure> | Loss, Scope.Scope>
+  /** Whether a process of this key is there, greeted, and given to others. */
+  readonly isReady: (target: ServerTarget) => boolean
   /** Whether there is a process that legacy hosts share, or that is being started for them, in which others of that era have a part. */
   readonly isSharedByLegacy: (target: ServerTarget) => boolean
   /** The numbered places of servers that say `instances`. */
@@ -435,6 +437,10 @@ export const make = Effect.fnUntraced(function*(
     for (const fingerprint of targets.keys()) if (!known.has(fingerprint)) targets.delete(fingerprint)
   })
   return {
+    isReady: ({ fingerprint }) =>
+      [...servers].some(({ isRetired, lost, target }) =>
+        target.fingerprint === fingerprint && !isRetired() && lost() === undefined
+      ),
     isSharedByLegacy: ({ process }) =>
       [...present].some((each) => each.process === process && each.initialize !== undefined && each.isShared),
     instances: Instances.make(),

@@ -20,7 +20,6 @@
  */
 import * as LineFraming from "@holdfast/protocol/LineFraming"
 import type { Socket } from "node:net"
-import * as path from "node:path"
 import type { Readable, Writable } from "node:stream"
 import { isNativeError } from "node:util/types"
 import { Catalogue } from "./Catalogue.ts"
@@ -155,15 +154,10 @@ const memoryOf = (options: ShimOptions): Catalogue | undefined => {
       write: (words, text) => write(kind(words), text),
       confirm: (words) => confirm(kind(words))
     },
-    name: nameOf(wants),
+    name: CatalogueFiles.nameOf(wants),
     isEager: eager
   })
 }
-
-const nameOf = (wants: ShimOptions["wants"]): string =>
-  "server" in wants
-    ? wants.server
-    : wants.name ?? ("http" in wants ? wants.http.url : path.basename(wants.endpoint.command))
 
 const open = (
   options: ShimOptions,

@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as CallRequest from "../src/CallRequest.ts"
+import * as CatalogueFiles from "../src/CatalogueFiles.ts"
+import * as ToolsRequest from "../src/ToolsRequest.ts"
 import { until } from "./support/Home.ts"
 import { type Host, modern } from "./support/Host.ts"
 import * as World from "./support/World.ts"
@@ -131,5 +133,44 @@ describe("a call in the words of a command line", () => {
     assert.match(error.message, /may have run$/)
     assert.strictEqual(count(world.record(), "call die a"), 1)
     host.leave()
+  })
+})
+
+describe("the tools that a daemon knows", () => {
+  it("are the list of a process that is there, which is asked once; nothing is started for them", async () => {
+    for (const era of ["changing", "modern"] as const) {
+      await using world = era === "changing" ? worldOf(era, "echo") : worldOf(era)
+      const ask = async () => {
+        const host = await world.session()
+        const answer = await answerTo(host, ToolsRequest.encode("t", client).trim())
+        host.leave()
+        return answer
+      }
+      assert.deepStrictEqual((await ask()).error.data, { reason: "NotTaken", delivery: "NotSent" })
+      assert.lengthOf(world.starts(), 0)
+      const caller = await world.session()
+      assert.isDefined((await answerTo(caller, call("echo"))).result)
+      caller.leave()
+      const { id, result } = await ask()
+      assert.strictEqual(id, "t")
+      assert.include(result.tools.map(({ name }: { readonly name: string }) => name), "echo")
+      if (era === "changing") assert.deepStrictEqual([count(world.record(), "list"), world.starts().length], [1, 1])
+    }
+  })
+
+  it("are kept for others, once a client that asks once has had them: by a call, or in MCP", async () => {
+    for (const isCall of [true, false]) {
+      await using world = worldOf("legacy", "echo")
+      const known = () => CatalogueFiles.toolsOf("rec", world.home.environment).map((tool) => Object(tool).name)
+      const host = await world.session()
+      assert.deepStrictEqual(known(), [])
+      if (isCall) await answerTo(host, call("echo"))
+      else {
+        await host.greet()
+        await host.ask(JSON.stringify({ jsonrpc: "2.0", id: 5, method: "tools/list" }))
+      }
+      assert.include(known(), "echo")
+      host.leave()
+    }
   })
 })

@@ -12,6 +12,7 @@
  * the arguments. Structured content is left out beside a text, because servers say the same in both (the protocol tells them to).
  */
 import * as Messages from "@holdfast/protocol/Messages"
+import * as ModelSchema from "./ModelSchema.ts"
 
 /**
  * The text of an answer, for a model, a person or a pipe. Empty only if the answer is.
@@ -89,80 +90,5 @@ const bytes = (count: number): string =>
     ? `${Math.round(count / 1024)} KB`
     : `${Number((count / 1024 ** 2).toFixed(1))} MB`
 
-type Schema = Readonly<Record<string, unknown>>
-
-/**
- * The schema of a tool's arguments, without what models refuse at its root. Of alternatives all properties are there, and required is
- * what each of them requires.
- */
-export const schemaOf = ({ inputSchema }: Pick<Messages.Tool, "inputSchema">): Schema =>
-  combinators.some((keyword) => keyword in inputSchema)
-    ? flat(inputSchema, inputSchema, { left: mostParts })
-    : inputSchema
-
-const combinators = ["$ref", "allOf", "anyOf", "oneOf"]
-
-/** More than these are those of a schema that refers to itself. */
-const mostParts = 1000
-
-/** The schema with its combinations dissolved into `properties` and `required`; the definitions they refer to stay. */
-const flat = (schema: Schema, root: Schema, budget: { left: number }): Schema => {
-  if (budget.left-- <= 0) return {}
-  const { $ref, allOf, anyOf, oneOf, properties, required, ...rest } = schema
-  const own = { properties: isObject(properties) ? properties : {}, required: textsOf(required) }
-  const part = (each: unknown): Part => partOf(isObject(each) ? flat(each, root, budget) : {})
-  const parts = [
-    own,
-    ...(typeof $ref === "string" ? [part(resolve($ref, root))] : []),
-    ...listOf(allOf).map(part),
-    ...[anyOf, oneOf].map(listOf).filter((options) => options.length > 0).map((options) => either(options.map(part)))
-  ]
-  const names = [...new Set(parts.flatMap((each) => each.required))]
-  return {
-    ...rest,
-    type: "object",
-    properties: Object.fromEntries(merged(parts)),
-    ...(names.length > 0 && { required: names })
-  }
-}
-
-interface Part {
-  readonly properties: Schema
-  readonly required: ReadonlyArray<string>
-}
-
-const partOf = ({ properties, required }: Schema): Part => ({
-  properties: isObject(properties) ? properties : {},
-  required: textsOf(required)
-})
-
-const either = (options: ReadonlyArray<Part>): Part => ({
-  properties: Object.fromEntries(merged(options)),
-  required: (options[0]?.required ?? []).filter((name) => options.every(({ required }) => required.includes(name)))
-})
-
-/** Every property of all parts; one that they describe differently may be what any of them says. */
-const merged = (parts: ReadonlyArray<Part>): ReadonlyMap<string, unknown> => {
-  const all = new Map<string, ReadonlyArray<unknown>>()
-  for (const [name, schema] of parts.flatMap(({ properties }) => Object.entries(properties))) {
-    const known = all.get(name) ?? []
-    if (!known.some((each) => jsonOf(each) === jsonOf(schema))) all.set(name, [...known, schema])
-  }
-  return new Map([...all].map(([name, schemas]) => [name, schemas.length === 1 ? schemas[0] : { anyOf: schemas }]))
-}
-
-/** What a reference within the document means. */
-const resolve = (reference: string, root: Schema): unknown =>
-  reference.startsWith("#/")
-    ? reference.slice(2).split("/").reduce<unknown>((inner, segment) => {
-      const name = segment.replaceAll("~1", "/").replaceAll("~0", "~")
-      return isObject(inner) && Object.hasOwn(inner, name) ? inner[name] : undefined
-    }, root)
-    : undefined
-
-const listOf = (value: unknown): ReadonlyArray<unknown> => Array.isArray(value) ? value : []
-
-const textsOf = (value: unknown): ReadonlyArray<string> => listOf(value).filter((each) => typeof each === "string")
-
-const isObject = (value: unknown): value is Schema =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
+/** The schema of a tool's arguments, for a model: see `ModelSchema`. */
+export const schemaOf = ModelSchema.of

@@ -10,6 +10,7 @@ export * from "./McpConnection.ts"
 export * from "./McpConnections.ts"
 export * from "./McpRuntimeError.ts"
 export * as Messages from "./Messages.ts"
+export * as ModelSchema from "./ModelSchema.ts"
 export * as ModelView from "./ModelView.ts"
 export * from "./NearNames.ts"
 export {

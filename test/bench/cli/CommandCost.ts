@@ -1,6 +1,6 @@
 /**
  * Warm calls of holdfast and of three programs from npm, each with a daemon or a session of its own that runs, beside a Node that does nothing. And
- * `--version`, which is what a command costs that does nothing either.
+ * `--version`, which is what a command costs that does nothing either; an answer to a shell at a Tab; and the tools of a server that runs.
  */
 import * as Effect from "effect/Effect"
 import { type Peer, prepare } from "../../scorecard/daemon/peers.ts"
@@ -13,6 +13,7 @@ const rounds = 15
 const node = "node -e 0"
 const version = "holdfast --version"
 const completion = "holdfast, at a Tab"
+const tools = "holdfast tools"
 
 /** Runs it, and tells how long it took: in milliseconds. It has to say what is expected. */
 const timed = (world: World, words: ReadonlyArray<string>, expected: string) =>
@@ -42,10 +43,12 @@ export const commandCost = Effect.scoped(Effect.gen(function*() {
   const peers = yield* Effect.sync(prepare)
   const idle = yield* Effect.acquireDisposable(Effect.sync(() => new World({})))
   const [executable = ""] = peers[0]?.call("echo", "") ?? []
+  const listing = yield* Effect.acquireDisposable(Effect.sync(() => new World({})))
   const { comparison, median, row } = yield* inTurn([
     { name: node, round: timed(idle, ["-e", "0"], "") },
     { name: version, round: timed(idle, [executable, "--version"], "0.0.0\n") },
     { name: completion, round: timed(idle, [executable, "__complete", "call", "-c", "config.json", ""], "one\n") },
+    { name: tools, round: timed(listing, [executable, "tools", "-c", "config.json"], "one.echo") },
     ...yield* Effect.forEach(peers, warm)
   ], { rounds, warmUp: 2 })
   const of = (name: string): number => median(name, (millis) => millis)
@@ -66,6 +69,7 @@ export const commandCost = Effect.scoped(Effect.gen(function*() {
     ...lines("holdfast", { said: "1.25", atMost: 1.5 }),
     ...lines(version, { said: "1.2", atMost: 1.2 }),
     ...lines(completion, { said: "1.2", atMost: 1.2 }),
+    ...lines(tools, { said: "1.25", atMost: 1.5 }),
     ...peers.filter(({ name }) => name !== "holdfast").flatMap(({ name }) => lines(name))
   ])
 }))

@@ -1,7 +1,9 @@
 /** `holdfast add <name> -- command…`, `holdfast add <name> <url>`: a server in a config. */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { isDeepStrictEqual } from "node:util"
 import { CliFailure } from "../CliFailure.ts"
+import * as ConfigDialect from "../ConfigDialect.ts"
 import * as ConfigTarget from "../ConfigTarget.ts"
 import { apply, valueAt } from "../configText/ConfigText.ts"
 import * as EditedFile from "../EditedFile.ts"
@@ -31,33 +33,48 @@ export const run = Effect.fnUntraced(function*(input: AddInput) {
   const entry = yield* entryOf(input)
   const target = yield* ConfigTarget.find(input)
   const { file, mode, shown } = target
-  yield* EditedFile.refuseOthers(shown)
   const before = yield* EditedFile.inFile(shown, () => configFiles.read(file))
-  const { fresh } = yield* Effect.promise(() => import("../configText/JsonText.ts"))
-  let replaced = false
-  let text: string
-  if (before === undefined || before.text.trim() === "") text = fresh({ mcpServers: { [name]: entry } })
-  else {
-    const document = yield* EditedFile.parse(shown, before.text, "json")
-    const container = EditedFile.containerOf(document.value)
-    replaced = valueAt(document.value, [...container, name]) !== undefined
-    if (replaced && !input.replace) {
-      return yield* refuse(
-        "ServerExists",
-        `there is a server ${name} in ${shown} already; --replace puts this one in its place`
-      )
-    }
-    text = yield* EditedFile.inFile(shown, () => {
-      if (!replaced) return apply(before.text, document.add(container, name, entry))
-      const { text } = document
-      const value = JSON.stringify(entry, undefined, 2)
-      return apply(text, [
-        document.replace([...container, name], indented(value, text, document.sourceOf([...container, name])))
-      ])
-    })
+  const dialect = ConfigDialect.of(file)
+  const { format } = dialect
+  const isFresh = before === undefined || before.text.trim() === ""
+  const document = isFresh && format === "json"
+    ? undefined
+    : yield* EditedFile.parse(shown, before?.text ?? "", format)
+  const unfit = dialect.refusal(file, document?.value)
+  if (unfit !== undefined) return yield* refuse("NotWritten", `${shown}: ${unfit}`)
+  const written = dialect.entryOf(name, entry)
+  if (typeof written === "string") return yield* refuse("NotWritten", written)
+  const path = [...dialect.containerOf(document?.value), name]
+  const replaced = document !== undefined && valueAt(document.value, path) !== undefined
+  if (replaced && !input.replace) {
+    return yield* refuse(
+      "ServerExists",
+      `there is a server ${name} in ${shown} already; --replace puts this one in its place`
+    )
   }
-  const after = yield* EditedFile.parse(shown, text, "json")
-  if (JSON.stringify(valueAt(after.value, [...EditedFile.containerOf(after.value), name])) !== JSON.stringify(entry)) {
+  let text: string
+  if (document === undefined) {
+    const { fresh } = yield* Effect.promise(() => import("../configText/JsonText.ts"))
+    text = fresh({ mcpServers: { [name]: written } })
+  } else if (replaced && format === "json") {
+    const value = JSON.stringify(written, undefined, 2)
+    text = yield* EditedFile.inFile(shown, () =>
+      apply(document.text, [
+        document.replace(path, indented(value, document.text, document.sourceOf(path)))
+      ]))
+  } else {
+    const rest = replaced
+      ? yield* EditedFile.parse(
+        shown,
+        yield* EditedFile.inFile(shown, () => apply(document.text, document.remove(path))),
+        format
+      )
+      : document
+    text = yield* EditedFile.inFile(shown, () => apply(rest.text, rest.add(path.slice(0, -1), name, written)))
+  }
+  const after = yield* EditedFile.parse(shown, text, format)
+  const now: unknown = valueAt(after.value, [...dialect.containerOf(after.value), name])
+  if (!isDeepStrictEqual(JSON.parse(JSON.stringify(now ?? null)), JSON.parse(JSON.stringify(written)))) {
     return yield* refuse("Unchangeable", `${shown} is written in a way that is not changed here; nothing was written`)
   }
   yield* EditedFile.inFile(shown, () => configFiles.write(file, text, before, mode))
@@ -86,17 +103,7 @@ const indented = (value: string, text: string, old: string): string => {
   return value.split("\n").join(`${eol}${indent}`)
 }
 
-interface NewEntry {
-  readonly command?: string
-  readonly args?: ReadonlyArray<string>
-  readonly env?: Readonly<Record<string, string>>
-  readonly cwd?: string
-  readonly type?: string
-  readonly url?: string
-  readonly headers?: Readonly<Record<string, string>>
-}
-
-const entryOf = Effect.fnUntraced(function*(input: AddInput): Effect.fn.Return<NewEntry, CliFailure> {
+const entryOf = Effect.fnUntraced(function*(input: AddInput): Effect.fn.Return<ConfigDialect.NewEntry, CliFailure> {
   const { cwd, env, header, name, sse, words } = input
   const [first, ...rest] = words
   if (name.trim() === "") return yield* refuse("BadArguments", "say the server's name")

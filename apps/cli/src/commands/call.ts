@@ -51,7 +51,7 @@ export const run = Effect.fnUntraced(function*(input: CallInput) {
   return yield* Effect.scoped(Effect.gen(function*() {
     const waiting = yield* Waiting.make
     const questions = yield* Questions.make(input, waiting, tool)
-    return yield* questions.during(call(input, config, server, tool, given, waiting)).pipe(
+    return yield* waiting.until(questions.during(call(input, config, server, tool, given, waiting))).pipe(
       Effect.tap((result) => Parking.refuseParked(server, tool, result)),
       Effect.flatMap((result) => ShowCall.show({ ...input, target }, `${server}.${tool}`, result)),
       // Said while the server still lives: ending it may take seconds, and the user should not wait for them.

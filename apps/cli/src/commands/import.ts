@@ -5,6 +5,8 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import { isDeepStrictEqual } from "node:util"
+import { CliFailure } from "../CliFailure.ts"
+import * as ConfigDialect from "../ConfigDialect.ts"
 import * as ConfigTarget from "../ConfigTarget.ts"
 import { apply, isMembers, valueAt } from "../configText/ConfigText.ts"
 import * as EditedFile from "../EditedFile.ts"
@@ -37,13 +39,19 @@ interface Row extends Omit<Found, "entry"> {
 export const run = Effect.fnUntraced(function*(input: ImportInput) {
   const { directory, stdout } = yield* Shell
   const target = yield* ConfigTarget.find(input)
-  yield* EditedFile.refuseOthers(target.shown)
+  if (ConfigDialect.of(target.file).format !== "json") {
+    return yield* new CliFailure({
+      exitCode: ExitCode.usage,
+      reason: "NotJson",
+      message: `${printable(target.shown)}: servers are imported into JSON files; name one with --to`
+    })
+  }
   const place = HostFiles.placeIn(directory)
   const meant = Option.isSome(input.host) ? [yield* HostFiles.named(input.host.value)] : hosts
   const existing = yield* EditedFile.inFile(target.shown, () => configFiles.read(target.file))
   const isEmpty = existing === undefined || existing.text.trim() === ""
   const document = isEmpty ? undefined : yield* EditedFile.parse(target.shown, existing.text, "json")
-  const container = EditedFile.containerOf(document?.value)
+  const container = ConfigDialect.json.containerOf(document?.value)
   const taken = new Map(Object.entries(Object(valueAt(document?.value, container))))
   const rows: Array<Row> = []
   const faults: Array<{ readonly host: string; readonly file: string; readonly problem: string }> = []
@@ -151,7 +159,7 @@ const write = Effect.fnUntraced(function*(
   }
   const after = yield* EditedFile.parse(shown, text, "json")
   const isWhole = rows.every(({ entry, server }) =>
-    isDeepStrictEqual(valueAt(after.value, [...EditedFile.containerOf(after.value), server]), entry)
+    isDeepStrictEqual(valueAt(after.value, [...ConfigDialect.json.containerOf(after.value), server]), entry)
   )
   if (!isWhole) {
     return yield* EditedFile.fault(`${shown} is written in a way that is not changed here; nothing was written`)

@@ -52,7 +52,7 @@ export const run = Effect.fnUntraced(function*(input: PromptInput) {
       const left = deadline && Duration.max(Duration.subtract(deadline, spent), Duration.millis(1))
       return yield* questions.during(mcp.getPrompt(server, { name, arguments: values }, { deadline: left }))
     })
-    return yield* asked.pipe(
+    return yield* waiting.until(asked).pipe(
       Effect.flatMap((result) => print(input, target, result)),
       Effect.as(ExitCode.ok),
       // Said while the server still lives: ending it may take seconds, and the user should not wait for them.

@@ -9,8 +9,8 @@ import * as Report from "../Report.ts"
 import * as ServerLists from "../ServerLists.ts"
 import { Shell } from "../Shell.ts"
 import * as Source from "../Source.ts"
-import { firstLine, printable, styleOf } from "../Style.ts"
-import { table } from "../Table.ts"
+import { printable, styleOf } from "../Style.ts"
+import { firstLine, table } from "../Table.ts"
 import { writeResult } from "../WriteResult.ts"
 
 export interface PromptsInput extends Source.SourceInput, ServerLists.ListInput {

@@ -46,7 +46,7 @@ export const run = Effect.fnUntraced(function*(input: ReadInput) {
       waiting.say(waitingFor([server], config))
       return yield* questions.during(mcp.readResource(server, uri, { deadline: Option.getOrUndefined(input.deadline) }))
     })
-    return yield* asked.pipe(
+    return yield* waiting.until(asked).pipe(
       Effect.flatMap(({ contents, ...rest }) => print(input, target, contents, rest)),
       Effect.as(ExitCode.ok),
       // Said while the server still lives: ending it may take seconds, and the user should not wait for them.

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { CliFailure } from "../CliFailure.ts"
+import * as ConfigDialect from "../ConfigDialect.ts"
 import * as ConfigPlaces from "../ConfigPlaces.ts"
 import * as ConfigTarget from "../ConfigTarget.ts"
 import { apply, valueAt } from "../configText/ConfigText.ts"
@@ -38,10 +39,11 @@ export const run = Effect.fnUntraced(function*(input: RemoveInput) {
   const { file, shown } = first
   const before = yield* EditedFile.inFile(shown, () => configFiles.read(file))
   if (before === undefined) return yield* Effect.die("a file that has a server is there")
-  const document = yield* EditedFile.parse(shown, before.text, "json")
-  const path = [...EditedFile.containerOf(document.value), name]
+  const { containerOf, format } = ConfigDialect.of(file)
+  const document = yield* EditedFile.parse(shown, before.text, format)
+  const path = [...containerOf(document.value), name]
   const text = yield* EditedFile.inFile(shown, () => apply(before.text, document.remove(path)))
-  const after = yield* EditedFile.parse(shown, text, "json")
+  const after = yield* EditedFile.parse(shown, text, format)
   if (valueAt(after.value, path) !== undefined) {
     return yield* new CliFailure({
       exitCode: ExitCode.config,
@@ -64,7 +66,8 @@ const has = Effect.fnUntraced(
   function*({ file, shown }: { readonly file: string; readonly shown: string }, name: string) {
     const read = yield* EditedFile.inFile(shown, () => configFiles.read(file))
     if (read === undefined || read.text.trim() === "") return false
-    const { value } = yield* EditedFile.parse(shown, read.text, "json")
-    return valueAt(value, [...EditedFile.containerOf(value), name]) !== undefined
+    const { containerOf, format } = ConfigDialect.of(file)
+    const { value } = yield* EditedFile.parse(shown, read.text, format)
+    return valueAt(value, [...containerOf(value), name]) !== undefined
   }
 )

@@ -8,10 +8,20 @@ import {
   type Node,
   type Pair,
   parseDocument,
+  stringify,
   type YAMLMap,
   type YAMLSeq
 } from "yaml"
-import { type ConfigText, lineEndOf, lineStart, lineStop, nextLine, type Path, Unchangeable } from "./ConfigText.ts"
+import {
+  type ConfigText,
+  indentBefore,
+  lineEndOf,
+  lineStart,
+  lineStop,
+  nextLine,
+  type Path,
+  Unchangeable
+} from "./ConfigText.ts"
 
 /** Reads a text. Throws `Unchangeable`. */
 export const read = (text: string): ConfigText => {
@@ -92,7 +102,7 @@ export const read = (text: string): ConfigText => {
     },
     remove: (path) => {
       const { key, map, pair } = pairAt(path)
-      const [, end = 0] = isNode(pair.value) ? pair.value.range ?? [] : key.range ?? []
+      const end = contentEnd(text, pair)
       const start = key.range?.[0] ?? 0
       if (map.flow !== true) {
         if (map.items.length === 1) {
@@ -108,10 +118,53 @@ export const read = (text: string): ConfigText => {
         ? [{ from: start, to: next.range[0], text: "" }]
         : [{ from: isNode(before) && before.range ? before.range[1] : start, to: end, text: "" }]
     },
-    add: (container) => {
-      throw unchangeable(container, "is YAML, to which no server is added; its own program does that")
+    add: (container, name, value) => {
+      const map: unknown = container.length === 0 ? document.contents : document.getIn(container, true)
+      const block = (inner: object, indent: string): string =>
+        stringify(inner, { lineWidth: 0 }).trimEnd().split("\n").map((line) => indent + line).join(eol)
+      if (map === undefined || map === null || (isScalar(map) && map.value === null)) {
+        const [outer, ...deeper] = container
+        if (outer === undefined || deeper.length > 0) throw unchangeable(container, "is not there")
+        if (isMap(document.contents) && document.has(outer)) {
+          const { key } = pairAt([outer])
+          const at = lineStop(text, key.range?.[1] ?? 0)
+          return [{ from: at, to: at, text: `${eol}${block({ [name]: value }, "  ")}` }]
+        }
+        if (document.contents !== null && !isMap(document.contents)) throw unchangeable(container, "is no map")
+        const isClosed = text === "" || /[\r\n]$/.test(text)
+        const added = block({ [outer]: { [name]: value } }, "")
+        return [{ from: text.length, to: text.length, text: `${isClosed ? "" : eol}${added}${eol}` }]
+      }
+      if (!isMap(map) || !map.range) throw unchangeable(container, "is no map")
+      const [start, end] = map.range
+      const [first] = map.items
+      const last = map.items.at(-1)
+      if (first === undefined) {
+        // `{}`, in the line of its name or below it.
+        const indent = indentBefore(text, start)
+        return indent === undefined
+          ? [{ from: start, to: end, text: `${eol}${block({ [name]: value }, "  ")}` }]
+          : [{ from: lineStart(text, start), to: end, text: block({ [name]: value }, indent) }]
+      }
+      if (map.flow === true || !isNode(first.key)) {
+        throw unchangeable(container, "is a map in one line; write it in several")
+      }
+      // Behind what stands in the last line of the last one, such as a comment.
+      const at = lineStop(text, last === undefined ? end : contentEnd(text, last))
+      const added = block({ [name]: value }, indentOf(text, first.key, container))
+      return [{ from: at, to: at, text: `${eol}${added}` }]
     }
   }
+}
+
+/** Where the last sign of it stands. The range of a block goes on over the comments behind it. */
+const contentEnd = (text: string, item: unknown): number => {
+  if (isPair(item)) return contentEnd(text, isNode(item.value) && item.value.range ? item.value : item.key)
+  if ((isMap(item) || isSeq(item)) && item.flow !== true && item.items.length > 0) {
+    return contentEnd(text, item.items.at(-1))
+  }
+  const [start = 0, end = 0] = isNode(item) ? item.range ?? [] : []
+  return start + text.slice(start, end).trimEnd().length
 }
 
 const unchangeable = (path: Path, what: string): Unchangeable =>

@@ -3,7 +3,7 @@
  */
 import * as Janitor from "@holdfast/process/Janitor"
 import * as Effect from "effect/Effect"
-import { firstLine } from "../Style.ts"
+import { firstLine } from "../Table.ts"
 import { fault, type Finding, ok } from "./Finding.ts"
 
 /** A finding for each process that is left, or one that says that none is. */

@@ -15,7 +15,7 @@ import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { oldestNode } from "../internal/nodeVersion.ts"
 import { Shell } from "../Shell.ts"
-import { firstLine } from "../Style.ts"
+import { firstLine } from "../Table.ts"
 import { fault, type Finding, ok } from "./Finding.ts"
 
 /** What a program is asked, and how it is got. */

@@ -39,7 +39,15 @@ export class Begun implements BegunCall {
 class BegunSession extends Duplex {
   readonly #socket: Socket
   /** The question of the hot path, until it has been asked again. */
-  #asked: { readonly id: string; readonly method: string; answer: RawMessage.RawMessage | undefined } | undefined
+  #asked:
+    | {
+      readonly id: string
+      readonly method: string
+      answer: RawMessage.RawMessage | undefined
+      /** How far the call is, for as long as the client has not asked. */
+      progress: RawMessage.RawMessage | undefined
+    }
+    | undefined
   /** The question of the client, if it has and waits for its answer. */
   #renamed: { readonly old: string; readonly id: string; readonly question: RawMessage.RawMessage } | undefined
   readonly #fromClient = linesOf((line) => this.#clientSaid(line))
@@ -49,8 +57,13 @@ class BegunSession extends Duplex {
     super({ allowHalfOpen: false })
     this.#socket = socket
     this.#onLoss = onLoss
-    this.#asked = { id: JSON.stringify(id), method, answer: answer === undefined ? undefined : messageOf(answer) }
-    const fromServer = linesOf((line) => this.#serverSaid(line))
+    this.#asked = {
+      id: JSON.stringify(id),
+      method,
+      answer: answer === undefined ? undefined : messageOf(answer),
+      progress: undefined
+    }
+    const fromServer = linesOf((line) => this.#serverSaid(messageOf(line)))
     fromServer.push(rest)
     const end = (): void => {
       // The call is not to be sent again, when it is made.
@@ -92,7 +105,7 @@ class BegunSession extends Duplex {
       this.#asked = undefined
       if (asked.answer !== undefined) return this.#push(RawMessage.replaced(asked.answer, [[RawMessage.paths.id, id]]))
       this.#renamed = { old: asked.id, id, question: message }
-      return
+      return asked.progress && this.#serverSaid(asked.progress)
     }
     const renamed = this.#renamed
     const isOfCall = renamed !== undefined && method === "notifications/cancelled" &&
@@ -100,8 +113,7 @@ class BegunSession extends Duplex {
     this.#send(isOfCall ? RawMessage.replaced(message, [[RawMessage.paths.cancelled, renamed.old]]) : message)
   }
 
-  #serverSaid(line: string): void {
-    const message = messageOf(line)
+  #serverSaid(message: RawMessage.RawMessage): void {
     const { id, kind, method } = message
     const renamed = this.#renamed
     if (kind === "response") {
@@ -115,9 +127,18 @@ class BegunSession extends Duplex {
       else this.#asked.answer ??= message
       return
     }
-    const isOfCall = renamed !== undefined && method === "notifications/progress" &&
-      RawMessage.textAt(message, RawMessage.paths.progress) === renamed.old
-    this.#push(isOfCall ? RawMessage.replaced(message, [[RawMessage.paths.progress, renamed.id]]) : message)
+    const token = method === "notifications/progress"
+      ? RawMessage.textAt(message, RawMessage.paths.progress)
+      : undefined
+    if (token !== undefined && token === this.#asked?.id) {
+      this.#asked.progress = message
+      return
+    }
+    this.#push(
+      renamed !== undefined && token === renamed.old
+        ? RawMessage.replaced(message, [[RawMessage.paths.progress, renamed.id]])
+        : message
+    )
   }
 
   #send({ text }: RawMessage.RawMessage): void {

@@ -1,5 +1,5 @@
 /**
- * The words of a `holdfast call` of the usual kind. Loads nothing.
+ * The words of a `holdfast call`, or a `holdfast tools`, of the usual kind. Loads nothing.
  *
  * Promises: what is read here is what the whole command line reads. A word that is not of the usual kind, or wrong, makes all of it
  * `undefined`: the whole program reads it again, and says what is wrong. JSON is read by the daemon, which is as strict.
@@ -16,8 +16,8 @@ export interface HotWords {
   readonly words: ReadonlyArray<string>
 }
 
-/** Reads what follows `holdfast call`. */
-export const read = (argv: ReadonlyArray<string>): HotWords | undefined => {
+/** Reads what follows `holdfast call`, or `holdfast tools`, which takes no arguments of a tool. */
+export const read = (argv: ReadonlyArray<string>, isCall = true): HotWords | undefined => {
   let config: string | undefined
   let isJson = false
   const objects: Array<string> = []
@@ -33,7 +33,8 @@ export const read = (argv: ReadonlyArray<string>): HotWords | undefined => {
     else if ((word === "--config" || word === "-c") && config === undefined && isValue(value)) {
       config = value
       index++
-    } else if (word === "--args" && objects.length === 0 && isValue(value)) {
+    } else if (!isCall) return undefined
+    else if (word === "--args" && objects.length === 0 && isValue(value)) {
       objects.push(value)
       index++
       // What it changes is what becomes of a loss, which is not judged here.

@@ -13,6 +13,8 @@ export type Outcome =
   | { readonly _tag: "Lost"; readonly description: string }
   /** It is no answer: the server asks something. */
   | { readonly _tag: "Asked" }
+  /** It is no answer: the server says how far it is. */
+  | { readonly _tag: "Progress" }
   /** The daemon has done nothing. */
   | { readonly _tag: "NotTaken" }
 
@@ -22,7 +24,12 @@ export const daemonEnded = "the daemon has ended"
 /** Reads a line that comes while the call is under way. Undefined: it is nothing to the call. */
 export const read = (line: string, id: string): Outcome | undefined => {
   const message = parse(line)
-  if (message["method"] !== undefined) return message["id"] === undefined ? undefined : { _tag: "Asked" }
+  if (message["method"] !== undefined) {
+    if (message["id"] !== undefined) return { _tag: "Asked" }
+    const { method, params } = message
+    const isOfCall = method === "notifications/progress" && isMembers(params) && params["progressToken"] === id
+    return isOfCall ? { _tag: "Progress" } : undefined
+  }
   if (message["id"] !== id) return undefined
   const { error, result } = message
   if (!isMembers(result)) {

@@ -9,6 +9,7 @@ import * as path from "node:path"
 /** A server as it is started, and the tool that is meant. */
 export interface PlainServer {
   readonly name: string
+  /** Empty: all of them are. */
   readonly tool: string
   readonly command: string
   readonly args: ReadonlyArray<string>
@@ -31,11 +32,12 @@ export interface PlainFile {
 
 /**
  * Finds it in the nearest of the files that has the server. The others are not read, but for the words that would make them matter: a server
- * whose name goes on where the one that was found ends. May throw.
+ * whose name goes on where the one that was found ends. `isList`: the first word may name a server alone, which is all of its tools. May throw.
  */
 export const findIn = (
   files: ReadonlyArray<PlainFile>,
-  words: ReadonlyArray<string>
+  words: ReadonlyArray<string>,
+  isList = false
 ): PlainServer | undefined => {
   const [first = ""] = words
   let found: PlainServer | undefined
@@ -43,17 +45,33 @@ export const findIn = (
     if (found === undefined) {
       if (!isTrusted()) return undefined
       const text = read()
-      found = find(text, file, words)
+      found = find(text, file, words, isList)
       const servers = found === undefined ? serversIn(text) : undefined
       // One that is there and is not plain, or a text that is not.
-      if (found === undefined && (servers === undefined || split(Object.keys(servers), words) !== undefined)) {
+      if (found === undefined && (servers === undefined || split(Object.keys(servers), words, isList) !== undefined)) {
         return undefined
       }
       // No file can know better.
-      if (found?.words === 2) return found
+      if (found?.name === first) return found
     } else if (mayHaveLonger(read(), found.name, first)) return undefined
   }
   return found
+}
+
+/** All servers, of each name that of the nearest file. Undefined: one is not plain, or there is none. May throw. */
+export const allIn = (files: ReadonlyArray<PlainFile>): ReadonlyArray<PlainServer> | undefined => {
+  const all = new Map<string, PlainServer>()
+  for (const { file, isTrusted, read } of files) {
+    const servers = isTrusted() ? serversIn(read()) : undefined
+    if (servers === undefined) return undefined
+    for (const name of Object.keys(servers)) {
+      if (all.has(name)) continue
+      const server = serverOf(servers, file, { name, tool: "", words: 1 })
+      if (server === undefined) return undefined
+      all.set(name, server)
+    }
+  }
+  return all.size === 0 ? undefined : [...all.values()]
 }
 
 /** Whether a text may have a server that the word means rather than the one of this name. */
@@ -62,16 +80,24 @@ const mayHaveLonger = (text: string, name: string, word: string): boolean =>
   [...word.matchAll(/\.|$/g)].some(({ index }) => index > name.length && text.includes(`"${word.slice(0, index)}"`))
 
 /** Finds what the first words mean: `fs.read_file`, or `fs read_file`. `file` is absolute. */
-export const find = (text: string, file: string, words: ReadonlyArray<string>): PlainServer | undefined => {
-  const cwd = path.dirname(file)
+export const find = (
+  text: string,
+  file: string,
+  words: ReadonlyArray<string>,
+  isList = false
+): PlainServer | undefined => {
   const servers = serversIn(text)
+  const meant = servers && split(Object.keys(servers), words, isList)
+  return servers && meant && serverOf(servers, file, meant)
+}
+
+/** Undefined: it is not plain. */
+const serverOf = (servers: Servers, file: string, meant: Meant): PlainServer | undefined => {
+  const cwd = path.dirname(file)
   // What is in a folder of an editor's is for the folder around that.
-  if (servers === undefined || (/\/\.[^/]*(?:\/[^/]*)?$/.test(cwd) && !cwd.endsWith("/.config/holdfast"))) {
-    return undefined
-  }
-  const meant = split(Object.keys(servers), words)
-  const entry = meant && servers[meant.name]
-  if (meant === undefined || entry === undefined) return undefined
+  if (/\/\.[^/]*(?:\/[^/]*)?$/.test(cwd) && !cwd.endsWith("/.config/holdfast")) return undefined
+  const entry = servers[meant.name]
+  if (entry === undefined) return undefined
   const alike = Object.keys(servers).filter((name) => name.toLowerCase() === meant.name.toLowerCase())
   const { args = [], command, env = {}, type = "stdio", ...rest } = entry
   const isPlain = alike.length === 1 && type === "stdio" && Object.keys(rest).length === 0 &&
@@ -81,7 +107,11 @@ export const find = (text: string, file: string, words: ReadonlyArray<string>): 
   return isPlain ? { ...meant, command, args, env: env as PlainServer["env"], cwd } : undefined
 }
 
-const serversIn = (text: string): Readonly<Record<string, Members>> | undefined => {
+type Servers = Readonly<Record<string, Members>>
+
+type Meant = Pick<PlainServer, "name" | "tool" | "words">
+
+const serversIn = (text: string): Servers | undefined => {
   let document: unknown
   try {
     document = JSON.parse(text)
@@ -95,7 +125,7 @@ const serversIn = (text: string): Readonly<Record<string, Members>> | undefined 
   // A name that is written twice is told of.
   const written = text.replaceAll(/"(?:[^"\\]|\\.)*"/g, "").split(":").length - 1
   // Each of them was looked at just now.
-  return written === membersOf(document) ? mcpServers as Readonly<Record<string, Members>> : undefined
+  return written === membersOf(document) ? mcpServers as Servers : undefined
 }
 
 const membersOf = (value: unknown): number =>
@@ -109,9 +139,11 @@ const membersOf = (value: unknown): number =>
 /** As `ServerWord` has it. */
 const split = (
   names: ReadonlyArray<string>,
-  [first = "", second]: ReadonlyArray<string>
-): Pick<PlainServer, "name" | "tool" | "words"> | undefined => {
+  [first = "", second]: ReadonlyArray<string>,
+  isList: boolean
+): Meant | undefined => {
   if (names.includes(first)) {
+    if (isList) return { name: first, tool: "", words: 1 }
     return second === undefined || second === "-" || second.includes("=")
       ? undefined
       : { name: first, tool: second, words: 2 }

@@ -8,21 +8,18 @@
 import * as CallRequest from "@holdfast/daemon/CallRequest"
 import * as DaemonPlace from "@holdfast/daemon/DaemonPlace"
 import * as Hello from "@holdfast/daemon/Hello"
-import { fstatSync, readFileSync, writeSync } from "node:fs"
+import { readFileSync } from "node:fs"
 import * as path from "node:path"
-import { isNativeError } from "node:util/types"
-import * as ConfigPlaces from "../ConfigPlaces.ts"
 import { ExitCode } from "../ExitCode.ts"
 import { version } from "../internal/version.ts"
 import { lostResult, whoseResult } from "../LostResult.ts"
 import { printable } from "../Printable.ts"
+import * as HotDaemon from "./HotDaemon.ts"
+import { end, isTerminal, write } from "./HotOutput.ts"
 import * as HotWords from "./HotWords.ts"
 import * as PlainAnswer from "./PlainAnswer.ts"
 import * as PlainConfig from "./PlainConfig.ts"
 import type { Session } from "./Session.ts"
-
-/** After this the whole program goes on, in milliseconds: at a terminal it says what is waited for, and elsewhere it knows the deadlines. */
-const patience = { atTerminal: 900, elsewhere: 30_000 }
 
 /** The id of the call. */
 const id = "holdfast-call"
@@ -37,6 +34,8 @@ export const main = (argv: ReadonlyArray<string>, whole: (session?: Session) => 
   let isGreeted = false
   let isOver = false
   let rest: Buffer = Buffer.alloc(0)
+  /** The last word of how far the call is, which the whole program shows. */
+  let progress = ""
   const leave = (): boolean => {
     if (isOver) return false
     isOver = true
@@ -44,7 +43,7 @@ export const main = (argv: ReadonlyArray<string>, whole: (session?: Session) => 
     return true
   }
   const stopListening = (): void => {
-    for (const signal of signals) process.off(signal, stop)
+    for (const signal of HotDaemon.signals) process.off(signal, stop)
     socket.off("data", onData).off("close", onClose)
   }
   /** Nothing has been called. */
@@ -58,7 +57,7 @@ export const main = (argv: ReadonlyArray<string>, whole: (session?: Session) => 
     if (!leave()) return
     stopListening()
     socket.pause()
-    whole({ _tag: "Open", socket, asked: { id, method, answer }, rest })
+    whole({ _tag: "Open", socket, asked: { id, method, answer }, rest: Buffer.concat([Buffer.from(progress), rest]) })
   }
   /** It may have run. */
   const lose = (description: string): void => {
@@ -69,7 +68,7 @@ export const main = (argv: ReadonlyArray<string>, whole: (session?: Session) => 
   }
   const timer = setTimeout(
     () => isGreeted ? handOver() : beginAnew(),
-    isWatched ? patience.atTerminal : patience.elsewhere
+    isWatched ? HotDaemon.patience.atTerminal : HotDaemon.patience.elsewhere
   )
   const onClose = (): void => isGreeted ? lose(PlainAnswer.daemonEnded) : beginAnew()
   // The daemon cancels what a client has asked for that has gone.
@@ -85,6 +84,9 @@ export const main = (argv: ReadonlyArray<string>, whole: (session?: Session) => 
     switch (outcome._tag) {
       case "NotTaken":
         return beginAnew()
+      case "Progress":
+        progress = `${line}\n`
+        return
       case "Asked":
         // It is the whole program's to read.
         rest = Buffer.concat([Buffer.from(`${line}\n`), rest])
@@ -114,7 +116,7 @@ export const main = (argv: ReadonlyArray<string>, whole: (session?: Session) => 
     if (rest.length > maxLineBytes) handOver()
   }
   const socket = connect(meant.socket).on("data", onData).once("close", onClose).on("error", ignore)
-  for (const signal of signals) process.on(signal, stop)
+  for (const signal of HotDaemon.signals) process.on(signal, stop)
   socket.write(opening)
 }
 
@@ -122,18 +124,12 @@ const ignore = (): void => {}
 
 const maxLineBytes = 1024 * 1024
 
-const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const
-
 /** All that is to be said. Undefined: not of the usual kind. */
 const understand = (argv: ReadonlyArray<string>) => {
   try {
-    const { HOLDFAST_DAEMON_VERSION: pretended = "", HOLDFAST_NO_DAEMON: forbidden = "" } = process.env
     const words = HotWords.read(argv)
-    if (words === undefined || forbidden !== "") return undefined
-    const places = words.config === undefined
-      ? ConfigPlaces.found({ directory: process.cwd() })
-      : [{ file: path.resolve(words.config), needsTrust: false }]
-    const server = PlainConfig.findIn(places.map(configAt), words.words)
+    if (words === undefined || !HotDaemon.isAllowed()) return undefined
+    const server = PlainConfig.findIn(HotDaemon.configs(words.config), words.words)
     if (server === undefined) return undefined
     const read: Array<CallRequest.WrittenWord> = []
     for (const word of words.words.slice(server.words)) {
@@ -142,41 +138,24 @@ const understand = (argv: ReadonlyArray<string>) => {
       read.push(argument)
     }
     const place = DaemonPlace.open()
-    const { args, command, cwd, env, name, tool } = server
-    const hello = Hello.encode({
-      holdfast: Hello.protocol,
-      token: DaemonPlace.readToken(place),
-      program: "holdfast",
-      pid: process.pid,
-      directory: process.cwd(),
-      // Every variable that is there has a text.
-      environment: process.env as Readonly<Record<string, string>>,
-      wants: { endpoint: { command, args, cwd, env, inheritEnv: false }, name },
-      use: "once"
-    })
+    const { name, tool } = server
     const request = {
       tool,
       objects: words.objects,
       words: read,
-      client: { name: "holdfast", version: pretended || version }
+      client: HotDaemon.client()
     }
     return {
       socket: place.socket,
       isJson: words.isJson,
       tool: `${name}.${tool}`,
-      opening: hello + CallRequest.encode(id, request)
+      opening: HotDaemon.helloFor(place, server) + CallRequest.encode(id, request)
     }
   } catch {
     // A file that cannot be read, or no place for a daemon: the whole program says why.
     return undefined
   }
 }
-
-const configAt = ({ file, needsTrust }: Pick<ConfigPlaces.Place, "file" | "needsTrust">): PlainConfig.PlainFile => ({
-  file,
-  read: () => readFileSync(file, "utf8"),
-  isTrusted: () => !needsTrust || ConfigPlaces.trustOf(file) === "trusted"
-})
 
 /** Prints as `commands/call.ts` does, and ends. */
 const print = (
@@ -196,33 +175,3 @@ const print = (
 
 /** Prints the version of the program. */
 export const printVersion = (): void => end(`${version}\n`, ExitCode.ok, lostResult, false)
-
-/** Prints a result and ends. `lost` begins the message that says that it could not be written. */
-const end = (result: string, exitCode: ExitCode, lost: string, isJson: boolean): void =>
-  write(1, Buffer.from(result), (error) => {
-    if (error === undefined) process.exit(exitCode)
-    void import("./unwritable.ts").then(({ main }) => main(lost, error, isJson))
-  })
-
-/** Terminals are devices, and what tells them from others is slow to load. */
-const isTerminal = (fd: 1 | 2): boolean =>
-  fstatSync(fd).isCharacterDevice() && process.getBuiltinModule("node:tty").isatty(fd)
-
-/** Writes all of it. A reader that has gone away has chosen to. */
-const write = (fd: 1 | 2, bytes: Uint8Array, then: (error?: Error) => void): void => {
-  let rest = bytes
-  try {
-    while (rest.length > 0) rest = rest.subarray(writeSync(fd, rest))
-  } catch (error) {
-    const code = isNativeError(error) && "code" in error ? error.code : undefined
-    // A pipe that is full now: its reader is slow.
-    if (code === "EAGAIN") {
-      const stream = fd === 1 ? process.stdout : process.stderr
-      stream.on("error", () => {}).write(rest, () => then())
-      return
-    }
-    // There is nowhere to complain about a complaint.
-    if (code !== "EPIPE" && fd === 1 && isNativeError(error)) return then(error)
-  }
-  then()
-}

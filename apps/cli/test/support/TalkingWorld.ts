@@ -35,7 +35,7 @@ export const make = (usesDaemon: boolean): TalkingWorld => {
     HOLDFAST_DAEMON_IDLE: "1 minute"
   }
   const linesOf = (file: string): ReadonlyArray<string> =>
-    fs.existsSync(file) ? fs.readFileSync(file, "utf8").trim().split("\n") : []
+    fs.existsSync(file) ? fs.readFileSync(file, "utf8").split("\n").slice(0, -1) : []
   const daemons = (): ReadonlyArray<number> =>
     linesOf(path.join(directory, "holdfast", "daemon.log")).flatMap((line) => {
       const pid = /as process (\d+)/.exec(line)?.[1]

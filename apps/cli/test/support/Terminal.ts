@@ -26,8 +26,15 @@ export const start = (
   args: ReadonlyArray<string>,
   env: Readonly<Record<string, string>> = {},
   redirection = ""
+): Terminal => startCommand(directory, `${[process.execPath, main, ...args].map(quoted).join(" ")} ${redirection}`, env)
+
+/** Any other program, as `sh` is told to run it. */
+export const startCommand = (
+  directory: string,
+  program: string,
+  env: Readonly<Record<string, string>> = {}
 ): Terminal => {
-  const command = `stty cols 80; exec ${[process.execPath, main, ...args].map(quoted).join(" ")} ${redirection}`
+  const command = `stty cols 80; exec ${program}`
   const child = spawn("script", ["-qefc", command, "/dev/null"], {
     cwd: directory,
     env: { ...process.env, NO_COLOR: "1", SHELL: "/bin/sh", ...env },

@@ -12,7 +12,7 @@ import type * as net from "node:net"
 import type { DaemonConnection } from "../DaemonClient.ts"
 import type { SessionStatus } from "../DaemonStatus.ts"
 import { movedLine } from "../Hello.ts"
-import { HostSession, type Loss, type Opening, type Upstream } from "../HostSession.ts"
+import { HostSession, type Loss, type Memory, type Opening, type Upstream } from "../HostSession.ts"
 import { LegacyHostBridge } from "../LegacyHostBridge.ts"
 import * as ModernHostBridge from "../ModernHostBridge.ts"
 import type { PooledServer } from "../PooledServer.ts"
@@ -36,6 +36,8 @@ export interface ServedSession {
   readonly urls: Effect.Effect<UrlServers>
   /** Whose it is. */
   readonly who: SessionStatus
+  /** Told what the server says of itself. Undefined: the client keeps that. */
+  readonly learn: Memory["learn"] | undefined
   /** It knows the modern era only. */
   readonly isModernHost: boolean
   readonly successor: Successor
@@ -67,8 +69,21 @@ export interface Successor {
  */
 export const serveServer = (
   socket: net.Socket,
-  { calls, isModernHost, journal, moves, parked, pool, runForDaemon, successor, toolCalls, urls, wanted, who }:
-    ServedSession
+  {
+    calls,
+    isModernHost,
+    journal,
+    learn = ignore,
+    moves,
+    parked,
+    pool,
+    runForDaemon,
+    successor,
+    toolCalls,
+    urls,
+    wanted,
+    who
+  }: ServedSession
 ): Effect.Effect<void> =>
   Effect.scoped(Effect.gen(function*() {
     const run = yield* FiberSet.makeRuntime<never, void, never>()
@@ -91,6 +106,8 @@ export const serveServer = (
     )
     const session = new HostSession({
       place: "daemon",
+      // A client that asks its daemon wants to hear its server.
+      memory: { recall: () => undefined, learn },
       observer: calls.watch(() => caller, wanted.name),
       toHost: (text) => {
         SocketLines.write(socket, `${text}\n`)
@@ -184,6 +201,7 @@ export const serveServer = (
         who,
         observer: calls.watch(() => who, wanted.name),
         toClient,
+        learn,
         onUnopened: (loss) => {
           unanswered = { loss, until: clock.monotonicTimeNanosUnsafe() + secondQuestion }
         }

@@ -1,5 +1,5 @@
 /**
- * Calls in the words of a command line (`CallRequest`), carried out by the daemon itself.
+ * Calls in the words of a command line (`CallRequest`), carried out by the daemon itself; and the list of what can be called (`ToolsRequest`).
  *
  * Promises
  * - A call is sent to the server once, or not at all. One that is lost is answered by an error that says which (`DeliveryError`).
@@ -20,11 +20,12 @@ import * as CallableTools from "../CallableTools.ts"
 import * as CallRequest from "../CallRequest.ts"
 import type { SessionStatus } from "../DaemonStatus.ts"
 import { errorCode, inDoubt } from "../DeliveryError.ts"
-import type { Loss, Observer } from "../HostSession.ts"
+import type { Loss, Memory, Observer } from "../HostSession.ts"
 import type { PooledServer } from "../PooledServer.ts"
 import * as RawMessage from "../RawMessage.ts"
 import type { ServerPool } from "../ServerPool.ts"
 import * as ServerTarget from "../ServerTarget.ts"
+import * as ToolsRequest from "../ToolsRequest.ts"
 import { borrow, type BorrowError, isRefusedByEra, toLoss } from "./borrow.ts"
 import { isNewer } from "./ownVersion.ts"
 
@@ -42,6 +43,8 @@ export interface Caller {
   readonly observer: Observer
   /** Gives the client a line, without its end. */
   readonly toClient: (text: string) => void
+  /** Told each list that is read. */
+  readonly learn: Memory["learn"]
   /** There was no server, which the client's next question is not to try again. */
   readonly onUnopened: (loss: Loss) => void
 }
@@ -60,10 +63,11 @@ export interface ToolCalls {
 
 /** The request in a line, if it is one. Only a first line is looked at. */
 export const requestIn = (line: string): RawMessage.RawMessage | undefined => {
-  if (!line.includes(CallRequest.method)) return undefined
+  if (!line.includes(CallRequest.method) && !line.includes(ToolsRequest.method)) return undefined
   const messages = RawMessage.read(line)
   const [only, ...more] = typeof messages === "string" ? [] : messages
-  return only?.kind === "request" && only.method === CallRequest.method && more.length === 0 ? only : undefined
+  const isOurs = only?.method === CallRequest.method || only?.method === ToolsRequest.method
+  return only?.kind === "request" && isOurs && more.length === 0 ? only : undefined
 }
 
 /** How long a server may be silent on the modern question before it is asked the legacy one, as `@holdfast/mcp` has it. */
@@ -75,9 +79,10 @@ const oldest = 10_000_000_000n
 /** So many servers are known to be of the legacy era. A forgotten one costs one question. */
 const mostLegacy = 1000
 
-/** The tools of a server, as it has listed them. Undefined: something about them is odd. */
+/** The tools of a server, as it has listed them, and its answer. Undefined: something about them is odd. */
 interface Listed {
   readonly tools: ReadonlyMap<string, CallableTools.ReadArguments> | undefined
+  readonly answer: RawMessage.RawMessage | undefined
   readonly changes: number
   readonly until: bigint | undefined
 }
@@ -114,13 +119,17 @@ export const make = (options: ToolCallsOptions): ToolCalls => {
     return pool.isSharedByLegacy(modern) ? Effect.catchIf(old, isRefusedByEra, () => asked) : asked
   }
 
-  /** Undefined: something about them is odd. */
-  const toolsOf = Effect.fnUntraced(function*(server: PooledServer, { ask }: Attached, meta: string) {
+  const toolsOf = Effect.fnUntraced(function*(
+    server: PooledServer,
+    { ask }: Attached,
+    meta: string,
+    { learn }: Caller
+  ): Effect.fn.Return<Listed, Lost> {
     const clock = yield* Clock.Clock
     const now = clock.monotonicTimeNanosUnsafe()
     const found = lists.get(server)
     const changes = server.mux.toolChanges
-    if (found !== undefined && found.changes === changes && (found.until ?? now) >= now) return found.tools
+    if (found !== undefined && found.changes === changes && (found.until ?? now) >= now) return found
     const { greeting } = server
     const params = meta === "" ? "{}" : `{"_meta":{${meta}}}`
     const discovery = greeting ?? (yield* ask(RawMessage.request("\"holdfast-discover\"", "server/discover", params)))
@@ -128,10 +137,18 @@ export const make = (options: ToolCallsOptions): ToolCalls => {
     const isPlain = greeting === undefined
       ? CallableTools.isPlainDiscovery(result)
       : CallableTools.isPlainGreeting(result)
-    const list = isPlain ? yield* ask(RawMessage.request("\"holdfast-list\"", "tools/list", params)) : undefined
+    const request = RawMessage.request("\"holdfast-list\"", "tools/list", params)
+    const list = isPlain ? yield* ask(request) : undefined
+    if (list !== undefined) learn(request, list, server.target.initialize)
     const tools = list && CallableTools.ofList(list.value["result"])
-    lists.set(server, { tools, changes, until: greeting && tellsChanges(result) ? undefined : now + oldest })
-    return tools
+    const listed: Listed = {
+      tools,
+      answer: tools && list,
+      changes,
+      until: greeting && tellsChanges(result) ? undefined : now + oldest
+    }
+    lists.set(server, listed)
+    return listed
   })
 
   /** Succeeds with the line of the answer. */
@@ -145,9 +162,9 @@ export const make = (options: ToolCallsOptions): ToolCalls => {
         return lostBeforeIt(id, loss)
       }
       const server = leased.success
-      const meta = server.greeting === undefined ? modernMeta(client) : ""
+      const meta = metaFor(server, client)
       const attached = yield* attach(server, caller)
-      const tools = yield* toolsOf(server, attached, meta)
+      const { tools } = yield* toolsOf(server, attached, meta, caller)
       const values = tools?.get(tool)?.(call.request)
       if (values === undefined) return untaken(call.message)
       const members = [
@@ -175,14 +192,45 @@ export const make = (options: ToolCallsOptions): ToolCalls => {
     }
   )
 
+  /** Succeeds with the line of the answer. Nothing is started, and what is lost is asked for in another way. */
+  const list = (
+    message: RawMessage.RawMessage,
+    client: CallRequest.CallRequest["client"],
+    caller: Caller
+  ): Effect.Effect<string, Lost | BorrowError, Scope.Scope> =>
+    Effect.gen(function*() {
+      const { wanted, who } = caller
+      const target = [undefined, initializeFor(client)]
+        .map((initialize) => ServerTarget.make(wanted, initialize))
+        .find(pool.isReady)
+      if (target === undefined) return untaken(message)
+      const server = yield* borrow(pool, target, { program: who.program, isFresh: false })
+      const attached = yield* attach(server, caller)
+      const { answer } = yield* toolsOf(server, attached, metaFor(server, client), caller)
+      return answer === undefined
+        ? untaken(message)
+        : RawMessage.replaced(answer, [[RawMessage.paths.id, message.id]]).text
+    })
+
   return {
     begin: (message, caller) => {
       const { id = "null" } = message
-      const request = CallRequest.decode(RawMessage.paramsOf(message))
+      const params = RawMessage.paramsOf(message)
+      const client = CallRequest.clientIn(params)
       const { instances, isShared, policy } = caller.wanted
-      const isTaken = request !== undefined && isShared && policy.reuse && instances === undefined &&
-        !(makesWay && isNewer(request.client.version, version))
-      if (!isTaken) return { hears: () => false, run: Effect.sync(() => caller.toClient(untaken(message))) }
+      const isTaken = client !== undefined && isShared && policy.reuse && instances === undefined &&
+        !(makesWay && isNewer(client.version, version))
+      if (isTaken && message.method === ToolsRequest.method) {
+        const listed = list(message, client, caller).pipe(
+          Effect.scoped,
+          Effect.orElseSucceed(() => untaken(message))
+        )
+        return { hears: () => false, run: Effect.map(listed, caller.toClient) }
+      }
+      const request = CallRequest.decode(params)
+      if (!isTaken || request === undefined) {
+        return { hears: () => false, run: Effect.sync(() => caller.toClient(untaken(message))) }
+      }
       const cancelled = Deferred.makeUnsafe<void>()
       const call: Call = {
         message,
@@ -321,9 +369,9 @@ const initializeFor = (clientInfo: CallRequest.CallRequest["client"]): RawMessag
     JSON.stringify({ protocolVersion: Revision.latestLegacy, capabilities, clientInfo })
   )
 
-/** What each request of the modern era says, as members. */
-const modernMeta = (client: CallRequest.CallRequest["client"]): string =>
-  JSON.stringify({
+/** What each request says in the era of the server, as members. */
+const metaFor = ({ greeting }: PooledServer, client: CallRequest.CallRequest["client"]): string =>
+  greeting !== undefined ? "" : JSON.stringify({
     [metaKey.protocolVersion]: Revision.latestModern,
     [metaKey.clientInfo]: client,
     [metaKey.clientCapabilities]: capabilities
@@ -334,7 +382,7 @@ const failed = (id: string, code: number, message: string, data: object): string
 
 /** The answer to a call that is not carried out. */
 export const untaken = ({ id = "null" }: RawMessage.RawMessage): string =>
-  failed(id, errorCode.notExecuted, "the call is not of the usual kind", {
+  failed(id, errorCode.notExecuted, "the request is not of the usual kind", {
     reason: CallRequest.notTaken,
     delivery: "NotSent"
   })
