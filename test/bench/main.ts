@@ -24,6 +24,7 @@ import { exactNumbers } from "./mcp/ExactNumbers.ts"
 import { httpCalls } from "./mcp/HttpCalls.ts"
 import { reuseCost } from "./mcp/ReuseCost.ts"
 import { stdioCalls } from "./mcp/StdioCalls.ts"
+import { traceCost } from "./mcp/TraceCost.ts"
 import { closeCost } from "./process/CloseCost.ts"
 import { reaperCost } from "./process/ReaperCost.ts"
 import { spawnCost } from "./process/SpawnCost.ts"
@@ -35,7 +36,7 @@ import { serverCalls } from "./server/ServerCalls.ts"
 const benchmarks: Readonly<Record<string, Readonly<Record<string, Effect.Effect<void, unknown>>>>> = {
   core: { leaseCost, deadlineCost, spike, manyKeys, manyConnections },
   process: { spawnCost, closeCost, reaperCost },
-  mcp: { stdioCalls, httpCalls, reuseCost, exactNumbers },
+  mcp: { stdioCalls, httpCalls, reuseCost, exactNumbers, traceCost },
   server: { serverCalls },
   daemon: { callCost, relayCost, shimCost },
   cli: { commandCost },

@@ -15,7 +15,7 @@ import * as Tracer from "effect/Tracer"
 import type { ClaimedJob, Outcome } from "./local/Store.ts"
 
 const isOn = ({ context }: Fiber.Fiber<unknown, unknown>): boolean =>
-  context.mapUnsafe.has(Tracer.TracerKey) && Context.get(context, References.TracerEnabled)
+  Context.getOrUndefined(context, Tracer.Tracer) !== undefined && Context.get(context, References.TracerEnabled)
 
 /** What is stored with a job that this fiber starts: the span it is in. */
 export const here = (fiber: Fiber.Fiber<unknown, unknown>): string | undefined => {

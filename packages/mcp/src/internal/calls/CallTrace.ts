@@ -25,7 +25,9 @@ export interface Traced {
 
 /** Whether anything would come of a span: a tracer was given, or there is a span that this one would be part of. */
 export const isOn = ({ context }: Fiber.Fiber<unknown, unknown>): boolean =>
-  (context.mapUnsafe.has(Tracer.TracerKey) || context.mapUnsafe.has(Tracer.ParentSpanKey)) &&
+  // Not by `mapUnsafe`: it copies the context of a fiber that has one of its own.
+  (Context.getOrUndefined(context, Tracer.Tracer) ?? Context.getOrUndefined(context, Tracer.ParentSpan)) !==
+    undefined &&
   Context.get(context, References.TracerEnabled)
 
 /** Runs a call in a span of its own. */

@@ -17,7 +17,7 @@ export interface TraceContext {
 /** Undefined: the fiber that runs now is in no trace, or its span is not to be told to others. */
 export const here = (): TraceContext | undefined => {
   const fiber = Fiber.getCurrent()
-  if (fiber === undefined || !fiber.context.mapUnsafe.has(Tracer.ParentSpanKey)) return undefined
+  if (fiber === undefined) return undefined
   const span = Context.getOrUndefined(fiber.context, Tracer.ParentSpan)
   if (span === undefined || !Context.get(fiber.context, References.TracerEnabled)) return undefined
   if (Context.get(span.annotations, Tracer.DisablePropagation)) return undefined
