@@ -83,6 +83,11 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
     reason: "what the shell gives the command line program, as one service: streams, environment, files"
   },
   {
+    file: "packages/daemon/src/DaemonLock.ts",
+    allows: ["process"],
+    reason: "Node 22 warns of its SQLite on stderr"
+  },
+  {
     file: "packages/daemon/src/DaemonPlace.ts",
     allows: ["process", "io"],
     reason: "the files of the daemon, for programs that load no Effect"

@@ -1,5 +1,5 @@
 /**
- * A lock that the kernel frees: an exclusive transaction on a small SQLite file, which ends with its holder, however that ends.
+ * Wraps the platform: a lock that the kernel frees: an exclusive transaction on a small SQLite file, which ends with its holder, however that ends.
  *
  * A file with a pid in it would have the race of two programs that both find it stale.
  *
@@ -13,6 +13,7 @@
  * ```
  */
 import { createRequire } from "node:module"
+import process from "node:process"
 import type { DatabaseSync } from "node:sqlite"
 import { isNativeError } from "node:util/types"
 import { DaemonRefusal } from "./DaemonRefusal.ts"
@@ -49,8 +50,21 @@ export const tryTake = (file: string): DaemonLock | undefined => {
   return { release, isThere: identityOf(file), [Symbol.dispose]: release }
 }
 
-/** Loaded when it is needed: a client that finds its daemon has no use for it. */
-const sqlite = (): typeof import("node:sqlite") => createRequire(import.meta.url)("node:sqlite")
+/**
+ * Loaded when it is needed: a client that finds its daemon has no use for it. Node 22 warns that it is experimental, which tells a user of
+ * the command line nothing.
+ */
+const sqlite = (): typeof import("node:sqlite") => {
+  const { emitWarning } = process
+  process.emitWarning = ignore
+  try {
+    return createRequire(import.meta.url)("node:sqlite")
+  } finally {
+    process.emitWarning = emitWarning
+  }
+}
+
+const ignore = (): void => {}
 
 /** SQLITE_BUSY and SQLITE_LOCKED, whatever they are extended by. */
 const isBusy = (error: unknown): boolean =>

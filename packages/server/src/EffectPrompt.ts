@@ -16,8 +16,7 @@
  * import * as EffectPrompt from "@holdfast/server/EffectPrompt"
  * import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
  * import * as Effect from "effect/Effect"
- * import * as Predicate from "effect/Predicate"
-import * as Schema from "effect/Schema"
+ * import * as Schema from "effect/Schema"
  *
  * const languages = ["English", "French", "German"]
  *
