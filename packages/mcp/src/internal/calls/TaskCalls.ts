@@ -120,7 +120,7 @@ export class TaskCalls {
 
   /** Whether another question may meet another process, which does not know the task of this one. */
   static isHeld({ policy }: PooledServer): boolean {
-    return !policy.reuse || policy.sharing === "exclusive" || policy.maxConnectionsPerKey > 1
+    return !policy.reuse || policy.maxConnectionsPerKey > 1
   }
 
   /** A notification of the server. */
