@@ -53,8 +53,11 @@ const working = ({ era, forgets, offers = true, onResult, pollInterval, server, 
     const owners = new Map<string, unknown>()
     const changed = new Set<() => void>()
     let count = 0
-    const spoken = (taskId: string, { answers, error, pollInterval, questions, result, ttl, ...task }: Kept) => {
-      const common = { taskId, createdAt: "2026-01-01T00:00:00Z", lastUpdatedAt: "2026-01-01T00:00:00Z", ...task }
+    const spoken = (taskId: string, task: Kept) => {
+      const { error, pollInterval, questions, result, status, statusMessage, ttl } = task
+      const at = "2026-01-01T00:00:00Z"
+      const words = statusMessage === undefined ? {} : { statusMessage }
+      const common = { taskId, status, createdAt: at, lastUpdatedAt: at, ...words }
       return era === "legacy"
         ? { ...common, ttl, ...(pollInterval !== undefined && { pollInterval }) }
         : {
@@ -394,8 +397,8 @@ for (const era of eras) {
           })
           assert.strictEqual(server.asked("tasks/update").length, 1)
         } else {
-          const answers = server.memory.received().filter(({ _tag }) => _tag === "Success")
-          assert.deepInclude(answers[0], { id: "q-t1", result: { action: "accept", content: { name: "Ada" } } })
+          const answer = server.memory.received().find(({ _tag }) => _tag === "Success")
+          assert.deepInclude(answer, { id: "q-t1", result: { action: "accept", content: { name: "Ada" } } })
           assert.strictEqual(server.asked("tasks/result").length, 1)
         }
         yield* server.end("t1", { status: "completed", result: done })

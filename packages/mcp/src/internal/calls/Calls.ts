@@ -178,7 +178,10 @@ export const make = Effect.fnUntraced(function*<R>(
             hardDeadline: left,
             ...(isTool && { idleDeadline: target.deadlines.idle }),
             ...(headers !== undefined && { headers }),
-            ...(wish !== undefined && { takesTasks: true, onLasting: wish.onLasting }),
+            ...(wish !== undefined && {
+              takesTasks: Tasks.areExtended(connection.capabilities),
+              onLasting: wish.onLasting
+            }),
             server: target.label,
             onProgress
           })
