@@ -43,7 +43,7 @@ interface Said {
   readonly onResult?: (call: MemoryCall) => Effect.Effect<void>
 }
 
-const done = { content: [{ type: "text", text: "done" }] }
+const done = { content: [{ type: "text" as const, text: "done" }] }
 const unknownTask = { code: -32602, message: "Failed to retrieve task: Task not found" }
 
 /** A server with one tool, `work`. Its tasks outlive its connections, unless it forgets them. */
