@@ -7,6 +7,7 @@ import * as DaemonPlace from "@holdfast/daemon/DaemonPlace"
 import * as KeptTasks from "@holdfast/daemon/KeptTasks"
 import type { Task } from "@holdfast/mcp/McpConnections"
 import type { McpRuntimeError, Reason } from "@holdfast/mcp/McpRuntimeError"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { inDaemonFiles } from "./AskingDaemon.ts"
@@ -16,14 +17,17 @@ import type { Row } from "./outputs/task.ts"
 import { Shell } from "./Shell.ts"
 import * as Source from "./Source.ts"
 
-const inFiles = <A>(look: (state: string) => A): Effect.Effect<A, CliFailure, Shell> =>
-  Effect.flatMap(Shell, ({ environment }) => inDaemonFiles(() => look(DaemonPlace.stateOf(environment))))
+const inFiles = <A>(look: (state: string, now: number) => A): Effect.Effect<A, CliFailure, Shell> =>
+  Effect.flatMap(
+    Effect.zip(Shell, Clock.currentTimeMillis),
+    ([{ environment }, now]) => inDaemonFiles(() => look(DaemonPlace.stateOf(environment), now))
+  )
 
 /** Remembers a task. */
-export const keep = (task: Omit<KeptTasks.KeptTask, "id">) => inFiles((state) => KeptTasks.add(state, task))
+export const keep = (task: Omit<KeptTasks.KeptTask, "id">) => inFiles((state, now) => KeptTasks.add(state, task, now))
 
 /** All that are remembered, the oldest first. */
-export const all = inFiles((state) => KeptTasks.list(state))
+export const all = inFiles((state, now) => KeptTasks.list(state, now))
 
 /** Forgets a task: the server has. */
 export const forget = ({ id }: KeptTasks.KeptTask) => inFiles((state) => KeptTasks.remove(state, id))
@@ -31,7 +35,7 @@ export const forget = ({ id }: KeptTasks.KeptTask) => inFiles((state) => KeptTas
 /** By its id. */
 export const find = (id: string): Effect.Effect<KeptTasks.KeptTask, CliFailure, Shell> =>
   Effect.filterOrFail(
-    inFiles((state) => KeptTasks.find(state, id)),
+    inFiles((state, now) => KeptTasks.find(state, id, now)),
     (task) => task !== undefined,
     () =>
       new CliFailure({

@@ -11,7 +11,8 @@
  * import { DaemonPlace } from "@holdfast/daemon"
  * import * as KeptTasks from "@holdfast/daemon/KeptTasks"
  *
- * for (const { id, server, tool } of KeptTasks.list(DaemonPlace.stateOf(process.env))) console.log(id, `${server}.${tool}`)
+ * const state = DaemonPlace.stateOf(process.env)
+ * for (const { id, server, tool } of KeptTasks.list(state, Date.now())) console.log(id, `${server}.${tool}`)
  * ```
  */
 import * as fs from "node:fs"
@@ -41,8 +42,8 @@ const mostTasks = 1000
 
 const keptMillis = 30 * 24 * 3_600_000
 
-/** Remembers a task, of which `state` is the directory of the user's state. Returns it with its id. Throws `DaemonRefusal`. */
-export const add = (state: string, task: Omit<KeptTask, "id">, now = Date.now()): KeptTask => {
+/** Remembers a task, of which `state` is the directory of the user's state. Returns it with its id. Throws `DaemonRefusal`. `now`: milliseconds since 1970. */
+export const add = (state: string, task: Omit<KeptTask, "id">, now: number): KeptTask => {
   const directory = directoryIn(state)
   const user = process.getuid?.()
   if (user !== undefined) {
@@ -62,7 +63,7 @@ export const add = (state: string, task: Omit<KeptTask, "id">, now = Date.now())
 }
 
 /** Those that are kept, the oldest first. What is over is removed. Throws `DaemonRefusal`. */
-export const list = (state: string, now = Date.now()): ReadonlyArray<KeptTask> => {
+export const list = (state: string, now: number): ReadonlyArray<KeptTask> => {
   const directory = directoryIn(state)
   const names = attempt(directory, () => fs.existsSync(directory) ? fs.readdirSync(directory) : [])
   const all = names.filter((name) => name.endsWith(".json")).flatMap((name) => read(path.join(directory, name)) ?? [])
@@ -72,7 +73,7 @@ export const list = (state: string, now = Date.now()): ReadonlyArray<KeptTask> =
 }
 
 /** By its id. Undefined: there is none, or its time is over. Throws `DaemonRefusal`. */
-export const find = (state: string, id: string, now = Date.now()): KeptTask | undefined =>
+export const find = (state: string, id: string, now: number): KeptTask | undefined =>
   list(state, now).find((each) => each.id === id)
 
 /** Forgets it. Throws `DaemonRefusal`. */

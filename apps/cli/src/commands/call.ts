@@ -107,7 +107,7 @@ const checkDetached = (
   }
   if (park) return wrong("--detach and --park are two ways to leave a call; give one")
   if (Option.isSome(output)) return wrong("--output is for the result, which holdfast task <id> --wait --output brings")
-  if (root.length > 0) return wrong("--root is told while a call waits; one that is left has nobody to tell it")
+  if (root.length > 0) return wrong("--root is told while a call waits, and one that is left does not wait")
   const servers = [...config.servers.values()]
   return (direct || isAlone) && servers.some(({ endpoint }) => endpoint._tag === "Stdio")
     ? note(
