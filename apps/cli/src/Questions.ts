@@ -41,7 +41,7 @@ export const make = Effect.fnUntraced(function*(
   /** What of the server is asked, for messages: it may ask before it is called, where a call was begun already. */
   what: string,
   /** How the question is answered after all, for people. */
-  advice = "Answer it on a terminal, or keep the call with --park and answer it by holdfast answer."
+  advice: () => string = () => "Answer it on a terminal, or keep the call with --park and answer it by holdfast answer."
 ): Effect.fn.Return<Questions, never, Shell | Path.Path> {
   const shell = yield* Shell
   const path = yield* Path.Path
@@ -56,7 +56,7 @@ export const make = Effect.fnUntraced(function*(
   }
   const refuse: RequestHandler = (params, { server }) =>
     Effect.as(
-      Deferred.fail(refused, refusal(`${server}.${what}`, QuestionForm.read(params), advice)),
+      Deferred.fail(refused, refusal(`${server}.${what}`, QuestionForm.read(params), advice())),
       { action: "cancel" }
     )
   const folders = root.map((each) => path.resolve(shell.directory, each))
@@ -80,7 +80,7 @@ export const make = Effect.fnUntraced(function*(
         const { questions, server } = pages
         const [first] = questions
         if (shell.ask === undefined && first !== undefined) {
-          return Effect.fail(refusal(`${server}.${what}`, first, advice))
+          return Effect.fail(refusal(`${server}.${what}`, first, advice()))
         }
         return Effect.flatMap(
           Effect.forEach(questions, (question) => waiting.aside(QuestionForm.ask(question, `${server}.${what}`))),

@@ -9,7 +9,8 @@
  *   every session.
  * - What a server asks goes to its session where it has one alone. Where several share it the right session is unknown: there `ping` is
  *   answered. A question for a person goes to the session whose call is the only one that can have caused it, if that takes questions; where
- *   calls are under way at the same time, or one was cancelled and may still be at work, it is refused, as is everything else.
+ *   calls are under way at the same time, or one was cancelled and may still be at work, it is refused, as is everything else. That of a task
+ *   goes to a session that waits for its result.
  * - A session that leaves takes its requests back, and answers what it was asked, by errors. What comes for it later is nothing.
  * - A session that leaves with a request unanswered, one that it has cancelled included, leaves a server that may still be at it:
  *   `isClean` says so, and such a server is given to no other host, which might be asked for something that the first one has caused.
@@ -18,6 +19,7 @@
  * - Of the log levels of sessions that share a server the most verbose is asked for, and each session is told the messages of its own. One
  *   that has named none is told all.
  */
+import { metaKey } from "@holdfast/protocol/MetaKey"
 import * as InputRequests from "./InputRequests.ts"
 import { begunIn, type OpenTasks } from "./internal/OpenTasks.ts"
 import * as LogLevels from "./LogLevels.ts"
@@ -65,6 +67,8 @@ interface Request {
   readonly mayAsk: boolean
   /** What the server is told by it to log. */
   readonly level?: LogLevels.LogLevel | undefined
+  /** The task whose result it waits for. */
+  readonly waitsFor?: string | undefined
   /** The task that is asked after, on our own account. */
   readonly task?: string | undefined
 }
@@ -167,7 +171,9 @@ export class ServerMux {
     const wire = this.#nextId++
     const progressToken = RawMessage.textAt(message, RawMessage.paths.progressToken)
     const mayAsk = InputRequests.mayAsk.has(message.method ?? "")
-    this.#requests.set(wire, { session, isDropped: false, id, progressToken, mayAsk, level })
+    const { taskId } = message.method === "tasks/result" ? RawMessage.paramsOf(message) : {}
+    const waitsFor = typeof taskId === "string" ? taskId : undefined
+    this.#requests.set(wire, { session, isDropped: false, id, progressToken, mayAsk, level, waitsFor })
     session.requests.set(RawMessage.keyOf(id), wire)
     const sent = RawMessage.replaced(message, [
       [RawMessage.paths.id, String(wire)],
@@ -192,7 +198,8 @@ export class ServerMux {
     const request = wire === undefined ? undefined : this.#requests.get(wire)
     if (wire === undefined || request === undefined) return
     this.#requests.delete(wire)
-    const { id, isDropped, level, session, task } = request
+    const { id, isDropped, level, session, task, waitsFor } = request
+    if (waitsFor !== undefined && !isDropped) this.#options.tasks?.forget(waitsFor)
     if (task !== undefined && "error" in message.value) this.#options.tasks?.forget(task)
     if (level !== undefined && !("result" in message.value)) this.#level = undefined
     if (isDropped || session === undefined) return
@@ -221,7 +228,16 @@ export class ServerMux {
 
   /** For the session whose call has caused it, if that is certain. */
   #question(message: RawMessage.RawMessage, id: string): void {
-    const [cause, ...others] = [...this.#requests.values()].filter(({ mayAsk }) => mayAsk)
+    const asked = [...this.#requests.values()].filter(({ mayAsk }) => mayAsk)
+    const meta = RawMessage.membersOf(RawMessage.paramsOf(message)["_meta"])
+    const { taskId } = RawMessage.membersOf(meta[metaKey.relatedTask])
+    // A question of a task says whose it is.
+    const waiting = typeof taskId === "string"
+      ? asked.find(({ isDropped, session, waitsFor }) =>
+        waitsFor === taskId && !isDropped && session?.takesQuestions === true
+      )
+      : undefined
+    const [cause, ...others] = waiting === undefined ? asked : [waiting]
     if (cause?.session?.takesQuestions === true && !cause.isDropped && others.length === 0) {
       cause.session.asked.set(RawMessage.keyOf(id), id)
       return cause.session.onMessage(message)

@@ -68,6 +68,29 @@ describe("a call that has become a task", () => {
   })
 })
 
+describe("the question of a task", () => {
+  const question = (taskId: string) => ({
+    id: `q-${taskId}`,
+    method: "elicitation/create",
+    params: { message: "sure?", _meta: { "io.modelcontextprotocol/related-task": { taskId } } }
+  })
+
+  it("goes to the session that waits for it, whatever else is under way or was given up", () => {
+    const { said, server, session } = world()
+    const [own, other] = [session(), session()]
+    other.say(call(1))
+    other.say({ id: 2, method: "tasks/result", params: { taskId: "t1" } })
+    other.say({ method: "notifications/cancelled", params: { requestId: 2 } })
+    own.say({ id: 1, method: "tasks/result", params: { taskId: "t1" } })
+    said()
+    server(question("t1"))
+    assert.strictEqual(own.heard().length, 1)
+    server(question("t2"))
+    assert.deepStrictEqual([own.heard(), other.heard()], [[], []])
+    assert.match(JSON.stringify(said()), /the question was not asked/)
+  })
+})
+
 describe("the tasks of a server", () => {
   const begun: ReadonlyArray<readonly [string, object]> = [
     ["legacy", { task: task("working") }],
@@ -78,9 +101,9 @@ describe("the tasks of a server", () => {
       const ends: ReadonlyArray<(w: ReturnType<typeof world>) => void> = [
         ({ said, server, session }) => {
           session().say({ id: 1, method: "tasks/get", params: { taskId: "t1" } })
-          server({ id: said().at(-1)?.id, result: task("completed") })
+          server({ id: said().at(-1)?.id, result: task("cancelled") })
         },
-        ({ server }) => server({ method: "notifications/tasks/status", params: task("failed") }),
+        ({ server }) => server({ method: "notifications/tasks/status", params: task("cancelled") }),
         ({ mux, said, server }) => {
           mux.askAfter("t1", undefined)
           server({ id: said().at(-1)?.id, result: task("cancelled") })
@@ -105,6 +128,32 @@ describe("the tasks of a server", () => {
       }
     })
   }
+
+  it("that have ended are not asked after any more, and stay until their results are fetched", () => {
+    for (const status of ["completed", "failed"]) {
+      const { said, server, session, tasks } = world()
+      tasks.adopt(["t1"])
+      const own = session()
+      own.say({ id: 1, method: "tasks/get", params: { taskId: "t1" } })
+      server({ id: said()[0]?.id, result: task(status) })
+      assert.deepStrictEqual([tasks.ids(), tasks.size], [[], 1])
+      own.say({ id: 2, method: "tasks/result", params: { taskId: "t1" } })
+      server({ id: said()[0]?.id, result: { content: [] } })
+      assert.strictEqual(tasks.size, 0)
+    }
+  })
+
+  it("that have ended stay as long as the server keeps them, at most an hour", () => {
+    for (const [ttl, millis] of [[60_000, 60_000], [null, 3_600_000], [86_400_000, 3_600_000]] as const) {
+      const { server, tasks, time } = world()
+      tasks.adopt(["t1"])
+      server({ method: "notifications/tasks/status", params: { ...task("completed"), ttl } })
+      time.now = millis
+      assert.strictEqual(tasks.size, 1)
+      time.now++
+      assert.strictEqual(tasks.size, 0)
+    }
+  })
 
   it("are forgotten when the server says nothing of them for an hour", () => {
     const { mux, said, server, tasks, time } = world()

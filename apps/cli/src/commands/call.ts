@@ -64,8 +64,15 @@ export const run = Effect.fnUntraced(function*(input: CallInput) {
   const config = Source.only(source.config, [server])
   return yield* Effect.scoped(Effect.gen(function*() {
     const waiting = yield* Waiting.make
-    const questions = yield* Questions.make(input, waiting, tool)
-    const called = questions.during(call(input, config, server, tool, given, waiting))
+    let isTask = false
+    const onTask = () => {
+      isTask = true
+    }
+    const questions = yield* Questions.make(input, waiting, tool, () =>
+      isTask
+        ? "Answer it on a terminal, or leave the call with --detach and answer it by holdfast task <id> --wait."
+        : "Answer it on a terminal, or keep the call with --park and answer it by holdfast answer.")
+    const called = questions.during(call(input, config, server, tool, given, waiting, onTask))
     const shown = Effect.flatMap(called, (answer) =>
       "taskId" in answer ? leave(input, config, answer) : Effect.andThen(
         Parking.refuseParked(server, tool, answer),
@@ -137,7 +144,8 @@ const call = Effect.fnUntraced(function*(
   server: string,
   name: string,
   given: Given,
-  waiting: Waiting.Waiting
+  waiting: Waiting.Waiting,
+  onTask: () => void
 ) {
   const mcp = yield* McpConnections
   const deadline = Option.getOrUndefined(input.deadline)
@@ -163,7 +171,10 @@ const call = Effect.fnUntraced(function*(
     // Said: the word counts. Not said: the tool's own hints do, unless its list is not to be asked for.
     idempotent: input.idempotent || input.unchecked ? input.idempotent : undefined,
     onProgress: (progress) => waiting.progress(`${server}.${name}`, progress),
-    onTask: ({ status, statusMessage }) => waiting.say(`${server}.${name}: ${statusMessage ?? status}`)
+    onTask: ({ status, statusMessage }) => {
+      onTask()
+      waiting.say(`${server}.${name}: ${statusMessage ?? status}`)
+    }
   }
   if (input.detach) {
     const { deadline, idempotent } = options

@@ -44,7 +44,7 @@ export const run = Effect.fnUntraced(function*(input: TaskInput) {
       { root: [] },
       waiting,
       tool,
-      `Answer it on a terminal: holdfast task ${id} --wait.`
+      () => `Answer it on a terminal: holdfast task ${id} --wait.`
     )
     waiting.say(`waiting for ${name}`)
     const shown = Effect.gen(function*() {

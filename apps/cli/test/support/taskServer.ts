@@ -139,7 +139,11 @@ createInterface({ input: process.stdin }).on("line", (line) => {
   const task = tasks.get(params?.taskId ?? "")
   if (method === "tasks/result" && task !== undefined) {
     task.waiting.add(id)
-    if (statusOf(task) === "input_required") send({ id: task.taskId, method: "elicitation/create", params: question })
+    if (statusOf(task) === "input_required") {
+      const { taskId } = task
+      const _meta = { "io.modelcontextprotocol/related-task": { taskId } }
+      send({ id: taskId, method: "elicitation/create", params: { ...question, _meta } })
+    }
     return settle(task)
   }
   const answer = answerOf(said) ?? {}
