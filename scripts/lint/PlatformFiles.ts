@@ -98,6 +98,11 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
     reason: "what a user has said of servers, in a file"
   },
   {
+    file: "packages/daemon/src/KeptTasks.ts",
+    allows: ["process", "io", "randomness"],
+    reason: "handles of tasks that were left, in files, for programs without a daemon"
+  },
+  {
     file: "packages/daemon/src/CatalogueFiles.ts",
     allows: ["process", "io", "time"],
     reason: "files from which a shim answers before anything else runs: it loads no Effect"

@@ -31,6 +31,8 @@ import { servers } from "./words/servers.ts"
 import { share } from "./words/share.ts"
 import { connect, wrap } from "./words/shim.ts"
 import { status } from "./words/status.ts"
+import { task } from "./words/task.ts"
+import { tasks } from "./words/tasks.ts"
 import { tools } from "./words/tools.ts"
 import { why } from "./words/why.ts"
 
@@ -48,6 +50,8 @@ export const command = root.pipe(CliCommand.withSubcommands([
   complete,
   questions,
   answer,
+  tasks,
+  task,
   connect,
   wrap,
   record,

@@ -17,9 +17,9 @@ export const ExitCode = {
   cannotConnect: 4,
   /** A deadline passed. */
   deadline: 5,
-  /** The call was sent and its connection lost: it may have run. */
+  /** The call was sent and its connection lost, or its task by the server: it may have run. */
   outcomeUnknown: 6,
-  /** Refused: the server's protocol error, or something that is no answer; or a question of the server without anyone to ask. */
+  /** Refused: the server's protocol error, or something that is no answer; or a question of the server without anyone to ask; or its task was cancelled. */
   refused: 7,
   /** This Node.js is too old. 69 is EX_UNAVAILABLE of sysexits.h. */
   unavailable: 69,
@@ -43,10 +43,10 @@ export const exitCodes: ReadonlyArray<readonly [code: ExitCode, meaning: string]
   [ExitCode.config, "the configuration is missing or wrong"],
   [ExitCode.cannotConnect, "no connection to a server; the call did not run"],
   [ExitCode.deadline, "a deadline passed"],
-  [ExitCode.outcomeUnknown, "the call was sent and its connection lost: it may have run"],
+  [ExitCode.outcomeUnknown, "the call was sent and its connection lost, or its task by the server: it may have run"],
   [
     ExitCode.refused,
-    "refused: the server answered with a protocol error, or with what is no answer; or it asked a question, and there is no terminal to ask on"
+    "refused: the server answered with a protocol error, or with what is no answer; or it asked a question, and there is no terminal to ask on; or its task was cancelled"
   ],
   [ExitCode.unavailable, "this Node.js is too old; nothing was done"],
   [ExitCode.internal, "a fault of this program"],
@@ -60,6 +60,7 @@ export const exitCodeOf = (reason: Reason): ExitCode => {
     case "UnknownServer":
     case "UnknownTool":
     case "ToolDisabled":
+    case "NotATask":
       return ExitCode.usage
     case "ConfigInvalid":
       return ExitCode.config
@@ -68,10 +69,12 @@ export const exitCodeOf = (reason: Reason): ExitCode => {
     case "DeadlineExceeded":
       return ExitCode.deadline
     case "OutcomeUnknown":
+    case "TaskNotFound":
       return ExitCode.outcomeUnknown
     case "ServerError":
     case "InvalidAnswer":
     case "OutputInvalid":
+    case "TaskCancelled":
       return ExitCode.refused
     case "CommandNotFound":
     case "SpawnFailed":

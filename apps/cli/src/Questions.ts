@@ -39,7 +39,9 @@ export const make = Effect.fnUntraced(function*(
   { root }: QuestionsInput,
   waiting: Waiting,
   /** What of the server is asked, for messages: it may ask before it is called, where a call was begun already. */
-  what: string
+  what: string,
+  /** How the question is answered after all, for people. */
+  advice: () => string = () => "Answer it on a terminal, or keep the call with --park and answer it by holdfast answer."
 ): Effect.fn.Return<Questions, never, Shell | Path.Path> {
   const shell = yield* Shell
   const path = yield* Path.Path
@@ -54,7 +56,7 @@ export const make = Effect.fnUntraced(function*(
   }
   const refuse: RequestHandler = (params, { server }) =>
     Effect.as(
-      Deferred.fail(refused, refusal(`${server}.${what}`, QuestionForm.read(params))),
+      Deferred.fail(refused, refusal(`${server}.${what}`, QuestionForm.read(params), advice())),
       { action: "cancel" }
     )
   const folders = root.map((each) => path.resolve(shell.directory, each))
@@ -77,7 +79,9 @@ export const make = Effect.fnUntraced(function*(
         if (pages === undefined) return Effect.fail(error)
         const { questions, server } = pages
         const [first] = questions
-        if (shell.ask === undefined && first !== undefined) return Effect.fail(refusal(`${server}.${what}`, first))
+        if (shell.ask === undefined && first !== undefined) {
+          return Effect.fail(refusal(`${server}.${what}`, first, advice()))
+        }
         return Effect.flatMap(
           Effect.forEach(questions, (question) => waiting.aside(QuestionForm.ask(question, `${server}.${what}`))),
           // Refused before it has run: it is called again once.
@@ -104,7 +108,7 @@ const pagesIn = (error: unknown) => {
   return questions.length === 0 ? undefined : { server, questions }
 }
 
-const refusal = (what: string, question: QuestionForm.Question): CliFailure =>
+const refusal = (what: string, question: QuestionForm.Question, advice: string): CliFailure =>
   new CliFailure({
     exitCode: ExitCode.refused,
     reason: "QuestionRefused",
@@ -114,7 +118,7 @@ const refusal = (what: string, question: QuestionForm.Question): CliFailure =>
     ),
     details: [
       ...QuestionForm.describe(question),
-      "  Answer it on a terminal, or keep the call with --park and answer it by holdfast answer."
+      `  ${advice}`
     ].join("\n"),
     more: { question: QuestionForm.toJson(question) }
   })

@@ -4,6 +4,7 @@
  * Promises
  * - Nothing odd is judged here. A list or a greeting of which a client would have something to tell is undefined, and so are arguments
  *   that do not certainly fit: a client with all of a validator says what is wrong.
+ * - A tool that must be called as a task is left to such a client, too.
  * - The arguments are the ones that such a client had sent.
  */
 import * as Revision from "@holdfast/protocol/Revision"
@@ -24,7 +25,7 @@ export const ofList = (result: unknown): ReadonlyMap<string, ReadArguments> | un
   if (resultType !== "complete" || nextCursor !== undefined || !Array.isArray(tools) || !tools.every(isPlainTool)) {
     return undefined
   }
-  const found = new Map(tools.map(({ inputSchema, name }) => [name, reader(inputSchema)]))
+  const found = new Map(tools.map((tool) => [tool.name, mustBeTask(tool) ? unreadable : reader(tool.inputSchema)]))
   return found.size < tools.length ? undefined : found
 }
 
@@ -43,6 +44,12 @@ export const isPlainDiscovery = (result: unknown): boolean => {
     supportedVersions.every((each) => typeof each === "string") && supportedVersions.includes(Revision.latestModern) &&
     isMembers(capabilities) && isMembers(capabilities["tools"])
 }
+
+/** A call that is a task goes on when it has been answered: it is for a client that knows what to do then. */
+const mustBeTask = ({ execution }: PlainTool): boolean =>
+  isMembers(execution) && execution["taskSupport"] === "required"
+
+const unreadable: ReadArguments = () => undefined
 
 /** Reads the words of calls by the schema, which is compiled when it is first needed. */
 const reader = (inputSchema: Members): ReadArguments => {
@@ -78,6 +85,7 @@ const givenBy = ({ objects, words }: CallRequest): ArgumentReadings.Given | unde
 interface PlainTool {
   readonly name: string
   readonly inputSchema: Members
+  readonly execution?: unknown
 }
 
 /** One of which a client has nothing to tell. */

@@ -100,6 +100,8 @@ export const ServerStatus = Schema.Struct({
   leases: Schema.Array(SessionStatus),
   /** Requests without an answer yet. */
   inFlight: Schema.optional(Schema.Int),
+  /** Tasks for which it is kept: they have not ended, or their results were not fetched. Undefined: none. */
+  tasks: Schema.optional(Schema.Int),
   /** How many sessions wait for a process of this key. */
   waiting: Schema.Int,
   /** Until the next try, while it backs off or is quarantined. */

@@ -4,8 +4,8 @@
  * Promises
  * - There is one: only the holder of the lock listens, and the kernel frees the lock with its holder.
  * - A client is admitted by its token, which is in a file that only this user can read.
- * - It ends `idleTimeout` after its last session: it stops listening, ends every process it holds, and frees the lock last, so
- *   that its successor starts no server twice.
+ * - It ends `idleTimeout` after its last session, and after the last task of its servers: it stops listening, ends every process it holds, and
+ *   frees the lock last, so that its successor starts no server twice.
  * - It makes way for a newer version, and for no other: it stops listening and frees the lock at once. A session keeps the process that
  *   is its alone; everything else it has from the newer daemon from then on, without a word to its host. What is in no use ends. The daemon
  *   itself ends with its last session. One in the foreground stays.
@@ -122,6 +122,7 @@ export const run = Effect.fnUntraced(
       limits: options.limits,
       journal,
       availableMemory,
+      onTasks: () => void runForDaemon(rest),
       digestOf: (server) => SharedServers.digestOf(place, server)
     })
     const calls = yield* CallLog.make(options.writeCalls ?? (() => {}), journal)
@@ -162,7 +163,7 @@ export const run = Effect.fnUntraced(
         const isNeeded = [...sessions].some(({ wants }) => wants !== ofItself)
         return isNeeded ? FiberHandle.clear(idle) : stop("its last session has left")
       }
-      if (sessions.size > 0) return FiberHandle.clear(idle)
+      if (sessions.size > 0 || pool.hasTasks()) return FiberHandle.clear(idle)
       if (idleTimeout === undefined) return Effect.void
       return Effect.asVoid(FiberHandle.run(idle, Effect.andThen(Effect.sleep(idleTimeout), stop("it was idle"))))
     })

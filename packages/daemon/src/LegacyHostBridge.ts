@@ -10,8 +10,8 @@
  * - Subscriptions and changed lists are told by one `subscriptions/listen`, which is replaced without a gap. The log level is said with
  *   each request. `ping` is answered here.
  *
- * Gotchas: a modern server logs only for the request that it serves. Tasks of the legacy era have no counterpart that is the same: the server
- * is asked as it is, and refuses.
+ * Gotchas: a modern server logs only for the request that it serves. Tasks are not translated: the host is not
+ * told that there are any, and a tool that must be one is refused by the server.
  *
  * @see https://modelcontextprotocol.io/specification/2026-07-28/basic/utilities/mrtr
  */

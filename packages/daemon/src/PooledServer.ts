@@ -6,6 +6,7 @@ import type { ProcessEnd } from "@holdfast/mcp/McpRuntimeError"
 import type * as Effect from "effect/Effect"
 import type { SessionStatus } from "./DaemonStatus.ts"
 import type { Loss } from "./HostSession.ts"
+import type { OpenTasks } from "./internal/OpenTasks.ts"
 import type * as RawMessage from "./RawMessage.ts"
 import type { ServerMux } from "./ServerMux.ts"
 import type { ServerTarget } from "./ServerTarget.ts"
@@ -24,6 +25,8 @@ export interface PooledServer {
   /** Its answer to `initialize`; undefined in the modern era. */
   readonly greeting: RawMessage.RawMessage | undefined
   readonly mux: ServerMux
+  /** Those that it is kept for. */
+  readonly tasks: OpenTasks
   /** Undefined while it lives. */
   readonly lost: () => ServerFailure | undefined
   /** Told at once when it is lost. */

@@ -9,15 +9,19 @@
  *   every session.
  * - What a server asks goes to its session where it has one alone. Where several share it the right session is unknown: there `ping` is
  *   answered. A question for a person goes to the session whose call is the only one that can have caused it, if that takes questions; where
- *   calls are under way at the same time, or one was cancelled and may still be at work, it is refused, as is everything else.
+ *   calls are under way at the same time, or one was cancelled and may still be at work, it is refused, as is everything else. That of a task
+ *   goes to a session that waits for its result.
  * - A session that leaves takes its requests back, and answers what it was asked, by errors. What comes for it later is nothing.
  * - A session that leaves with a request unanswered, one that it has cancelled included, leaves a server that may still be at it:
  *   `isClean` says so, and such a server is given to no other host, which might be asked for something that the first one has caused.
+ * - The progress of a call that has become a task goes to its session as long as that is here. Tasks outlive sessions: which are open is noted.
  * - A resource stays subscribed to for as long as one of the sessions wants it.
  * - Of the log levels of sessions that share a server the most verbose is asked for, and each session is told the messages of its own. One
  *   that has named none is told all.
  */
+import { metaKey } from "@holdfast/protocol/MetaKey"
 import * as InputRequests from "./InputRequests.ts"
+import { begunIn, type OpenTasks } from "./internal/OpenTasks.ts"
 import * as LogLevels from "./LogLevels.ts"
 import * as RawMessage from "./RawMessage.ts"
 
@@ -27,6 +31,8 @@ export interface ServerMuxOptions {
   readonly toServer: (text: string, onHandOff: () => void) => void
   /** Several sessions may be here at once. */
   readonly isShared: boolean
+  /** Where tasks of the server are noted. Default: nowhere. */
+  readonly tasks?: OpenTasks | undefined
 }
 
 /** One session's way to the server. */
@@ -61,6 +67,10 @@ interface Request {
   readonly mayAsk: boolean
   /** What the server is told by it to log. */
   readonly level?: LogLevels.LogLevel | undefined
+  /** The task whose result it waits for. */
+  readonly waitsFor?: string | undefined
+  /** The task that is asked after, on our own account. */
+  readonly task?: string | undefined
 }
 
 /** The sessions of one connection to a server. It ends with that connection. */
@@ -68,6 +78,8 @@ export class ServerMux {
   readonly #options: ServerMuxOptions
   readonly #sessions = new Set<Session>()
   readonly #requests = new Map<number, Request>()
+  /** Calls that have become tasks, of which there may be progress: the newest. */
+  readonly #lasting = new Map<number, Request>()
   #nextId: number
   #isClean = true
   #toolChanges = 0
@@ -123,6 +135,7 @@ export class ServerMux {
     const messages = RawMessage.read(text)
     if (typeof messages === "string") return false
     for (const message of messages) {
+      this.#options.tasks?.heard(message)
       if (message.kind === "response") this.#answered(message)
       else if (message.kind === "request") this.#asked(message)
       else this.#told(message)
@@ -158,7 +171,9 @@ export class ServerMux {
     const wire = this.#nextId++
     const progressToken = RawMessage.textAt(message, RawMessage.paths.progressToken)
     const mayAsk = InputRequests.mayAsk.has(message.method ?? "")
-    this.#requests.set(wire, { session, isDropped: false, id, progressToken, mayAsk, level })
+    const { taskId } = message.method === "tasks/result" ? RawMessage.paramsOf(message) : {}
+    const waitsFor = typeof taskId === "string" ? taskId : undefined
+    this.#requests.set(wire, { session, isDropped: false, id, progressToken, mayAsk, level, waitsFor })
     session.requests.set(RawMessage.keyOf(id), wire)
     const sent = RawMessage.replaced(message, [
       [RawMessage.paths.id, String(wire)],
@@ -183,10 +198,18 @@ export class ServerMux {
     const request = wire === undefined ? undefined : this.#requests.get(wire)
     if (wire === undefined || request === undefined) return
     this.#requests.delete(wire)
-    const { id, isDropped, level, session } = request
+    const { id, isDropped, level, session, task, waitsFor } = request
+    if (waitsFor !== undefined && !isDropped) this.#options.tasks?.forget(waitsFor)
+    if (task !== undefined && "error" in message.value) this.#options.tasks?.forget(task)
     if (level !== undefined && !("result" in message.value)) this.#level = undefined
     if (isDropped || session === undefined) return
     session.requests.delete(RawMessage.keyOf(id))
+    const { result } = message.value
+    if (request.progressToken !== undefined && typeof result === "object" && result !== null && begunIn(result)) {
+      const [oldest] = this.#lasting.keys()
+      if (oldest !== undefined && this.#lasting.size >= mostLasting) this.#lasting.delete(oldest)
+      this.#lasting.set(wire, request)
+    }
     session.onMessage(RawMessage.replaced(message, [[RawMessage.paths.id, id]]))
   }
 
@@ -205,7 +228,16 @@ export class ServerMux {
 
   /** For the session whose call has caused it, if that is certain. */
   #question(message: RawMessage.RawMessage, id: string): void {
-    const [cause, ...others] = [...this.#requests.values()].filter(({ mayAsk }) => mayAsk)
+    const asked = [...this.#requests.values()].filter(({ mayAsk }) => mayAsk)
+    const meta = RawMessage.membersOf(RawMessage.paramsOf(message)["_meta"])
+    const { taskId } = RawMessage.membersOf(meta[metaKey.relatedTask])
+    // A question of a task says whose it is.
+    const waiting = typeof taskId === "string"
+      ? asked.find(({ isDropped, session, waitsFor }) =>
+        waitsFor === taskId && !isDropped && session?.takesQuestions === true
+      )
+      : undefined
+    const [cause, ...others] = waiting === undefined ? asked : [waiting]
     if (cause?.session?.takesQuestions === true && !cause.isDropped && others.length === 0) {
       cause.session.asked.set(RawMessage.keyOf(id), id)
       return cause.session.onMessage(message)
@@ -264,7 +296,7 @@ export class ServerMux {
   #requestAt(message: RawMessage.RawMessage, path: RawMessage.Path): Request | undefined {
     const written = RawMessage.textAt(message, path)
     const wire = written === undefined ? undefined : wireOf(written)
-    const request = wire === undefined ? undefined : this.#requests.get(wire)
+    const request = wire === undefined ? undefined : this.#requests.get(wire) ?? this.#lasting.get(wire)
     return request?.isDropped === true ? undefined : request
   }
 
@@ -277,6 +309,7 @@ export class ServerMux {
     if (!this.#sessions.delete(session)) return
     const isUnanswered = [...this.#requests.values()].some((request) => request.session === session)
     if (isUnanswered || session.asked.size > 0) this.#isClean = false
+    for (const [wire, request] of this.#lasting) if (request.session === session) this.#lasting.delete(wire)
     for (const wire of session.requests.values()) {
       this.#drop(wire)
       const params = { requestId: wire, reason: "the client has gone" }
@@ -295,8 +328,14 @@ export class ServerMux {
     }
   }
 
+  /** Asks after a task, on our own account. What is said of it is noted. `meta`: what a modern server wants to be told. */
+  askAfter(task: string, meta: object | undefined): void {
+    const params = { taskId: task, ...(meta !== undefined && { _meta: meta }) }
+    this.#ask("tasks/get", params, undefined, task)
+  }
+
   /** On our own account. */
-  #ask(method: string, params: object, level?: LogLevels.LogLevel): void {
+  #ask(method: string, params: object, level?: LogLevels.LogLevel, task?: string): void {
     const id = this.#nextId++
     this.#requests.set(id, {
       session: undefined,
@@ -304,7 +343,8 @@ export class ServerMux {
       id: String(id),
       progressToken: undefined,
       mayAsk: false,
-      level
+      level,
+      task
     })
     this.#options.toServer(JSON.stringify({ jsonrpc: "2.0", id, method, params }), ignore)
   }
@@ -317,6 +357,9 @@ export class ServerMux {
     this.#options.toServer(`{"jsonrpc":"2.0","id":${id},"error":${JSON.stringify({ code, message })}}`, ignore)
   }
 }
+
+/** A session that is told of more has more than a person follows. */
+const mostLasting = 1000
 
 /** Ours are numbers. Some servers answer by a text of the same digits. */
 const wireOf = (written: string): number | undefined => {

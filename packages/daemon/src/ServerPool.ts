@@ -6,6 +6,7 @@
  * - One that refuses the question of one era politely is kept for the question of the other, and so is one that is silent on the modern
  *   question when a client goes on to the legacy one. No server is started twice only to find out what it speaks, and what it
  *   refused is remembered.
+ * - A process with tasks that have not ended is kept, and asked after them; where it is lost the next one is started for them, which may know them.
  * - When the Scope closes every process has ended.
  */
 import { ConnectionPool, type PoolError } from "@holdfast/core"
@@ -16,6 +17,8 @@ import type { ProcessError } from "@holdfast/process/ProcessError"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
+import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Admission from "./Admission.ts"
 import { isOfEra } from "./Catalogue.ts"
@@ -26,6 +29,7 @@ import type { Loss } from "./HostSession.ts"
 import { differences } from "./internal/differences.ts"
 import * as Instances from "./internal/Instances.ts"
 import type { Journal } from "./internal/Journal.ts"
+import { OpenTasks } from "./internal/OpenTasks.ts"
 import * as ServerProcess from "./internal/ServerProcess.ts"
 import type { PooledServer, ServerFailure } from "./PooledServer.ts"
 import * as RawMessage from "./RawMessage.ts"
@@ -53,6 +57,8 @@ export interface ServerPool {
   /** From now on nothing is lent. What is not in use ends at once, the rest when it is given back; returns when all has ended. */
   readonly drain: Effect.Effect<void>
   readonly status: Effect.Effect<ReadonlyArray<ServerStatus>>
+  /** Whether processes are kept for their tasks. */
+  readonly hasTasks: () => boolean
   /** What keeps the processes of a name apart, or those of the name that the process of a number has. */
   readonly explain: (word: string) => Explanation
   /** The name of the server that a word means. */
@@ -76,6 +82,8 @@ export interface ServerPoolOptions extends Pick<Admission.AdmissionOptions, "ava
   /** Of a command, for the list of servers that are to be shared. */
   readonly digestOf: (server: ServerCommand) => string | undefined
   readonly journal: Journal
+  /** Told when `hasTasks` may have changed. Default: that is not told. */
+  readonly onTasks?: (() => void) | undefined
 }
 
 /** What can be done to the servers that a word means: see `ServerPool.operate`. */
@@ -83,6 +91,12 @@ export type Operation = "reset" | "drain" | "close"
 
 /** How long a process is kept that has refused one question, for the other. */
 const parkingTime = "10 seconds"
+
+/** How often servers are asked after tasks. */
+const taskInterval = "10 seconds"
+
+/** How long a server may be away that has tasks. */
+const orphanMillis = 3_600_000
 
 /** More are looked through for some that can be forgotten. */
 const mostTargets = 1000
@@ -95,7 +109,7 @@ const mostRefusals = 1000
 
 /** Makes a pool without a process. When the Scope closes every process has ended. */
 export const make = Effect.fnUntraced(function*(
-  { availableMemory, digestOf, journal, limits }: ServerPoolOptions
+  { availableMemory, digestOf, journal, limits, onTasks = ignore }: ServerPoolOptions
 ): Effect.fn.Return<ServerPool, never, Scope.Scope> {
   const clock = yield* Clock.Clock
   const servers = new Set<PooledServer>()
@@ -123,6 +137,42 @@ export const make = Effect.fnUntraced(function*(
   }
   /** Processes whose ends have been told of, or are to be. */
   const told = new Set<number>()
+  const fork = yield* FiberSet.makeRuntime<never, void, never>()
+  /** By fingerprint: tasks of processes that were lost, for the next one. */
+  const orphans = new Map<string, { readonly ids: ReadonlyArray<string>; readonly since: number }>()
+  /** Fingerprints that are kept for their tasks. */
+  const keepers = new Set<string>()
+  const keep = (target: ServerTarget): void => {
+    const { fingerprint, policy } = target
+    if (keepers.has(fingerprint) || !policy.reuse) return
+    keepers.add(fingerprint)
+    onTasks()
+    const ask = Effect.sync(() => {
+      for (const server of servers) {
+        if (server.target.fingerprint !== fingerprint) continue
+        const meta = server.greeting === undefined ? modernMeta : undefined
+        for (const id of server.tasks.ids()) server.mux.askAfter(id, meta)
+      }
+    })
+    const isNeeded = (): boolean =>
+      clock.currentTimeMillisUnsafe() - (orphans.get(fingerprint)?.since ?? Number.NEGATIVE_INFINITY) < orphanMillis ||
+      [...servers].some((server) => server.target.fingerprint === fingerprint && server.tasks.size > 0)
+    const kept = Effect.andThen(
+      pool.warm(target),
+      Effect.repeat(Effect.andThen(Effect.sleep(taskInterval), ask), {
+        schedule: Schedule.forever,
+        while: isNeeded
+      })
+    )
+    fork(Effect.ensuring(
+      Effect.scoped(kept),
+      Effect.sync(() => {
+        keepers.delete(fingerprint)
+        orphans.delete(fingerprint)
+        onTasks()
+      })
+    ))
+  }
   /** What is known of servers whose last process was lost: the next one is a restart. */
   const lostBefore = new Set<string>()
   const start = (target: ServerTarget): Effect.Effect<ServerProcess.ServerProcess, ServerFailure> => {
@@ -270,7 +320,8 @@ export const make = Effect.fnUntraced(function*(
       Deferred.doneUnsafe(retired, Effect.void)
       for (const tell of [...retirements]) tell()
     }
-    const mux = new ServerMux({ toServer: process.send, isShared: target.isShared })
+    const tasks = new OpenTasks({ now: () => clock.currentTimeMillisUnsafe(), onFirst: () => keep(target) })
+    const mux = new ServerMux({ toServer: process.send, isShared: target.isShared, tasks })
     const losses = new Set<(loss: Loss) => void>()
     const server: PooledServer = {
       target,
@@ -290,6 +341,7 @@ export const make = Effect.fnUntraced(function*(
       idleSince: () => idleSince,
       greeting: initialize === undefined ? undefined : greeting,
       mux,
+      tasks,
       lost: () => lost,
       losses,
       closed: Effect.map(process.closed, (closed) => lost ?? lossOf(target, closed)),
@@ -303,12 +355,17 @@ export const make = Effect.fnUntraced(function*(
       })
     }
     process.onLine = (line) => void mux.serverSaid(line)
+    tasks.adopt(orphans.get(target.fingerprint)?.ids ?? [])
+    orphans.delete(target.fingerprint)
     yield* Effect.acquireRelease(
       Effect.sync(() => servers.add(server)),
       () => Effect.sync(() => servers.delete(server))
     )
     process.onClosed((closed) => {
       const failure = lost = lossOf(target, closed)
+      if (tasks.size > 0 && !isEnding) {
+        orphans.set(target.fingerprint, { ids: tasks.ids(), since: clock.currentTimeMillisUnsafe() })
+      }
       if (!isEnding) {
         note(target, failure)
         lose(target, process.pid, failure, server.startedAt)
@@ -461,6 +518,7 @@ export const make = Effect.fnUntraced(function*(
         const now = clock.currentTimeMillisUnsafe()
         return target === undefined ? [] : statusOf(target, key, servers, digestOf, now)
       })),
+    hasTasks: () => keepers.size > 0,
     failures: () => failures,
     nameOf,
     explain: (word) => {
@@ -529,6 +587,7 @@ const statusOf = (
     ageMillis: now - server.startedAt,
     leases: [...server.holders],
     inFlight: server.mux.inFlight,
+    tasks: server.tasks.size === 0 ? undefined : server.tasks.size,
     waiting: 0,
     retryInMillis: undefined
   } as const))
@@ -674,6 +733,13 @@ const discover = RawMessage.own(JSON.stringify({
     }
   }
 }))
+
+/** The same of a request that is about tasks. */
+const modernMeta = {
+  "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+  "io.modelcontextprotocol/clientInfo": { name: "holdfast", version: "0" },
+  "io.modelcontextprotocol/clientCapabilities": { extensions: { "io.modelcontextprotocol/tasks": {} } }
+}
 
 /** What is told of a server that has not answered the modern question when its client went on to the legacy one. */
 export const silence = RawMessage.own(JSON.stringify({

@@ -27,6 +27,7 @@ import type { PoolEvent, PoolSnapshot } from "@holdfast/core"
 import type * as Messages from "@holdfast/protocol/Messages"
 import type * as Prompts from "@holdfast/protocol/Prompts"
 import type * as Resources from "@holdfast/protocol/Resources"
+import type { Task } from "@holdfast/protocol/Tasks"
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
@@ -45,6 +46,7 @@ import type {
   CompletionRequest,
   LayerOptions,
   McpRequest,
+  PollOptions,
   PromptCall,
   ServerNotification,
   ToolCall,
@@ -53,6 +55,7 @@ import type {
   UseOptions,
   WaitOptions
 } from "./internal/calls/contract.ts"
+import { type AwaitOptions, type StartOptions, TaskHandle, type TaskOptions } from "./internal/calls/taskContract.ts"
 import * as ConfigWatch from "./internal/config/ConfigWatch.ts"
 import { missingVariable } from "./internal/config/missingVariable.ts"
 import { workingDirectory } from "./internal/nodePlatform.ts"
@@ -63,6 +66,7 @@ import type { McpConnection } from "./McpConnection.ts"
 import { ConfigInvalid, McpRuntimeError } from "./McpRuntimeError.ts"
 
 export type {
+  AwaitOptions,
   CallKnownTool,
   CallNamedTool,
   CallOptions,
@@ -70,8 +74,12 @@ export type {
   CompletionRequest,
   LayerOptions,
   McpRequest,
+  PollOptions,
   PromptCall,
   ServerNotification,
+  StartOptions,
+  Task,
+  TaskOptions,
   ToolCall,
   ToolEvent,
   TypedCallOptions,
@@ -84,7 +92,8 @@ export {
    * Marks a notification of the runtime's own (`params._meta[readAgain] === true`): a resource that is subscribed to was not heard of
    * for a while, because its connection was lost or replaced, and is heard of again now. Read it again.
    */
-  readAgain
+  readAgain,
+  TaskHandle
 }
 
 /** The servers of one application. A server is meant by its configured name, or by an endpoint. */
@@ -102,6 +111,10 @@ export class McpConnections extends Context.Service<McpConnections, {
   readonly reloads: Stream.Stream<void>
   /**
    * Calls a tool. Succeeds with whatever the tool answered, `isError` included; with an `output`, a Schema, with the value that it decodes.
+   *
+   * A call that is a task of its server (see `CallOptions.task`) is followed to the tool's result: over reconnects, and over restarts of a server that
+   * keeps its tasks. Questions of the task go to the handlers. A caller that is interrupted, or whose deadline passes, ends the task at the server; `startTask`
+   * is for those that are to go on. Fails besides with `TaskNotFound` when the server has lost the task, and with `TaskCancelled`.
    */
   readonly callTool: CallTool
   /**
@@ -113,6 +126,48 @@ export class McpConnections extends Context.Service<McpConnections, {
     call: ToolCall,
     options?: Omit<CallOptions, "onProgress">
   ) => Stream.Stream<ToolEvent, McpRuntimeError>
+  /**
+   * Calls a tool as a task of its server, and leaves it there. Succeeds with its handle once the server has it: data, for `awaitTask` of this program or
+   * another one. Fails with `NotATask` when the tool does not run as a task.
+   *
+   * **Gotchas**: what the server forgets with its process is gone with it. A server that is started for each connection (`reuse: false`,
+   * `sharing: "exclusive"`) must keep its tasks outside of its process.
+   *
+   * @example
+   * ```ts
+   * import { McpConnections } from "@holdfast/mcp"
+   * import * as Effect from "effect/Effect"
+   *
+   * export const program = Effect.gen(function*() {
+   *   const mcp = yield* McpConnections
+   *   const handle = yield* mcp.startTask("scanner", { name: "scan", arguments: { path: "." } }, { ttl: "1 hour" })
+   *   // From here on it may be another program.
+   *   return yield* mcp.awaitTask(handle, { onTask: ({ status }) => console.log(status) })
+   * })
+   * ```
+   */
+  readonly startTask: (
+    server: string | Endpoint,
+    call: ToolCall,
+    options?: StartOptions
+  ) => Effect.Effect<TaskHandle, McpRuntimeError>
+  /** What a task is now. Fails with `TaskNotFound` when the server does not know it. */
+  readonly getTask: (handle: TaskHandle, options?: TaskOptions) => Effect.Effect<Task, McpRuntimeError>
+  /**
+   * Waits for the result of a task, as `callTool` does. A caller that leaves, or whose deadline passes, leaves the task as it is. Several may wait for
+   * one task; what it asks is asked of each.
+   */
+  readonly awaitTask: (
+    handle: TaskHandle,
+    options?: AwaitOptions
+  ) => Effect.Effect<Messages.CallToolResult, McpRuntimeError>
+  /** Asks the server to end a task. One that has ended stays as it is. The server may still take its time. */
+  readonly cancelTask: (handle: TaskHandle, options?: TaskOptions) => Effect.Effect<void, McpRuntimeError>
+  /** The tasks that a server of revision 2025-11-25 lists for this client. Others have no such list: it is empty. */
+  readonly listTasks: (
+    server: string | Endpoint,
+    options?: WaitOptions
+  ) => Effect.Effect<ReadonlyArray<Task>, McpRuntimeError>
   /** Every tool of a server, all pages. A server that offers no tools has none: that is no error. The same for the other lists. */
   readonly listTools: (
     server: string | Endpoint,

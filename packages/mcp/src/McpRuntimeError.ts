@@ -305,6 +305,8 @@ export class DeadlineExceeded extends Schema.Error<DeadlineExceeded>(id("Deadlin
   /** Which tool, if it was a tool that was called. */
   tool: Schema.optional(Schema.String),
   description: Schema.optional(Schema.String),
+  /** Of a wait for a task that goes on without the caller. */
+  taskId: Schema.optional(Schema.String),
   /** How often the call was sent before, where the deadline passed while it was not with the server: there was no request to cancel. */
   attempts: Schema.optional(Schema.Number)
 }) {
@@ -323,10 +325,73 @@ export class DeadlineExceeded extends Schema.Error<DeadlineExceeded>(id("Deadlin
         : `it was sent ${this.attempts === 1 ? "once" : `${this.attempts} times`} before, and may have run`
     }
     const why = this.description === undefined ? "" : ` (${said(this.description)})`
+    if (this.taskId !== undefined) {
+      return `${this.server}: the task ${this.taskId}${
+        this.tool === undefined ? "" : ` of ${this.tool}`
+      } has not ended ` +
+        `in ${seconds(this.afterMillis)} (${which[this.kind]}); it goes on at the server${why}`
+    }
     const what = this.tool === undefined ? this.method : `${this.method} of ${this.tool}`
     return `${this.server}: ${what} got no answer in ${seconds(this.afterMillis)} (${which[this.kind]}); ${
       seen[this.delivery]
     }${why}`
+  }
+}
+
+/**
+ * The tool was to run as a task, and does not. Without `result` nothing was sent: the server or the tool has no tasks. With it the server has answered at
+ * once, as servers of 2026-07-28 may.
+ */
+export class NotATask extends Schema.Error<NotATask>(id("NotATask"))({
+  _tag: Schema.tag("NotATask"),
+  server: Schema.String,
+  tool: Schema.String,
+  /** The tool's answer, a `CallToolResult`. */
+  result: Schema.optional(Schema.Unknown)
+}) {
+  override get message(): string {
+    return this.result === undefined
+      ? `${this.server}: ${this.tool} does not run as a task, and was not called. Call it without a task.`
+      : `${this.server}: ${this.tool} has answered at once, so that there is no task. Its answer is in the error's result.`
+  }
+}
+
+/** The server does not know the task: its time is over, or the server was restarted without a store of its tasks, or it is another user's. */
+export class TaskNotFound extends Schema.Error<TaskNotFound>(id("TaskNotFound"))({
+  _tag: Schema.tag("TaskNotFound"),
+  server: Schema.String,
+  taskId: Schema.String,
+  tool: Schema.optional(Schema.String),
+  /** The server's words. */
+  description: Schema.String,
+  /** For so many milliseconds the server has promised to keep it, and they are over. */
+  keptMillis: Schema.optional(Schema.Number)
+}) {
+  override get message(): string {
+    const of = this.tool === undefined ? "" : ` of ${this.tool}`
+    return this.keptMillis === undefined
+      ? `${this.server}: the server does not know the task ${this.taskId}${of}: ${said(this.description)}. ` +
+        "It may have been restarted, and have lost its tasks with that: what the task has done is unknown. " +
+        "Check its effect before calling the tool again."
+      : `${this.server}: the task ${this.taskId}${of} is gone: the server has kept it for ${
+        seconds(this.keptMillis)
+      }, as it said. Ask for the result sooner, or ask for a longer ttl.`
+  }
+}
+
+/** The task was cancelled, by this program or another one. */
+export class TaskCancelled extends Schema.Error<TaskCancelled>(id("TaskCancelled"))({
+  _tag: Schema.tag("TaskCancelled"),
+  server: Schema.String,
+  taskId: Schema.String,
+  tool: Schema.optional(Schema.String),
+  /** The server's words. */
+  description: Schema.optional(Schema.String)
+}) {
+  override get message(): string {
+    const of = this.tool === undefined ? "" : ` of ${this.tool}`
+    const why = this.description === undefined ? "" : `: ${said(this.description)}`
+    return `${this.server}: the task ${this.taskId}${of} was cancelled${why}`
   }
 }
 
@@ -420,6 +485,9 @@ export const Reason = Schema.Union([
   ConnectionLost,
   OutcomeUnknown,
   DeadlineExceeded,
+  NotATask,
+  TaskNotFound,
+  TaskCancelled,
   ServerError,
   InvalidAnswer,
   TooBusy,

@@ -52,6 +52,7 @@ export const ServerCapabilities = Schema.Struct({
   logging: Schema.optionalKey(Members),
   completions: Schema.optionalKey(Members),
   tasks: Schema.optionalKey(Members),
+  extensions: Schema.optionalKey(Members),
   experimental: Schema.optionalKey(Members)
 })
 /** What the schema `ServerCapabilities` reads. */
@@ -78,6 +79,13 @@ export const ToolAnnotations = Schema.Struct({
 /** What the schema `ToolAnnotations` reads. */
 export interface ToolAnnotations extends Schema.Schema.Type<typeof ToolAnnotations> {}
 
+/** How a tool is run. `taskSupport`: whether a call of it may be a task, or must be one. Default: `forbidden`. */
+export const ToolExecution = Schema.Struct({
+  taskSupport: Schema.optionalKey(Schema.Literals(["forbidden", "optional", "required"]))
+})
+/** What the schema `ToolExecution` reads. */
+export interface ToolExecution extends Schema.Schema.Type<typeof ToolExecution> {}
+
 /** One tool of a server. Its schemas are JSON Schema, unchecked here. */
 export const Tool = Schema.Struct({
   name: Schema.String,
@@ -85,7 +93,8 @@ export const Tool = Schema.Struct({
   description: Schema.optionalKey(Schema.String),
   inputSchema: Members,
   outputSchema: Schema.optionalKey(Members),
-  annotations: Schema.optionalKey(ToolAnnotations)
+  annotations: Schema.optionalKey(ToolAnnotations),
+  execution: Schema.optionalKey(ToolExecution)
 })
 /** What the schema `Tool` reads. */
 export interface Tool extends Schema.Schema.Type<typeof Tool> {}

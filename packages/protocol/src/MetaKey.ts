@@ -1,5 +1,5 @@
 /**
- * The members of `_meta` that revision 2026-07-28 gives a meaning. Plain data: a program that loads no Effect can have them, too.
+ * The members of `_meta` that revision 2026-07-28 gives a meaning, and one of 2025-11-25. Plain data: a program that loads no Effect can have them, too.
  *
  * @example
  * ```ts
@@ -18,5 +18,7 @@ export const metaKey = {
   clientCapabilities: "io.modelcontextprotocol/clientCapabilities",
   serverInfo: "io.modelcontextprotocol/serverInfo",
   logLevel: "io.modelcontextprotocol/logLevel",
-  subscriptionId: "io.modelcontextprotocol/subscriptionId"
+  subscriptionId: "io.modelcontextprotocol/subscriptionId",
+  /** Of revision 2025-11-25: `{ taskId }` of the task that a message is about. */
+  relatedTask: "io.modelcontextprotocol/related-task"
 } as const

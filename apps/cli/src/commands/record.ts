@@ -22,7 +22,7 @@ import * as Source from "../Source.ts"
 import { Verbatim } from "../Verbatim.ts"
 import * as Call from "./call.ts"
 
-export interface RecordInput extends Omit<Call.CallInput, "output" | "park"> {
+export interface RecordInput extends Omit<Call.CallInput, "detach" | "output" | "park" | "ttl"> {
   readonly output: Option.Option<string>
 }
 
@@ -34,7 +34,8 @@ export const run = Effect.fnUntraced(function*(input: RecordInput) {
   const file = input.output.value
   const served = yield* servedBy(input)
   if (served === undefined) {
-    const call = Call.run({ ...input, output: Option.none(), park: false, direct: true })
+    const once = { output: Option.none(), ttl: Option.none(), detach: false, park: false, direct: true }
+    const call = Call.run({ ...input, ...once })
     return yield* recorded(file, false, call)
   }
   return yield* recorded(file, true, Effect.flatMap(Relay.run(served.name, served.endpoint), exitOf))

@@ -2,7 +2,7 @@
 export const rows: ReadonlyArray<string> = [
   ": --config= -c= --trust --no-daemon --json --quiet -q --help -h --version",
   "tools: <server> --stdio= --url= --header= -H= --no-reuse --deadline= --concurrency=",
-  "call: <word> --args= --deadline= --idempotent --output= -o= --park --root= --unchecked --stdio= --url= --header= -H= --no-reuse",
+  "call: <word> --args= --deadline= --detach --idempotent --output= -o= --park --root= --ttl= --unchecked --stdio= --url= --header= -H= --no-reuse",
   "batch: --jobs= -j= --deadline= --idempotent --unchecked --stdio= --url= --header= -H= --no-reuse",
   "resources: <server> --stdio= --url= --header= -H= --no-reuse --deadline= --concurrency=",
   "read: <word> --output= -o= --root= --deadline= --stdio= --url= --header= -H= --no-reuse",
@@ -11,6 +11,8 @@ export const rows: ReadonlyArray<string> = [
   "complete: <word> --deadline= --stdio= --url= --header= -H= --no-reuse",
   "questions: <id>",
   "answer: <id> <word> --args= --decline --cancel --output= -o= --deadline=",
+  "tasks: <server> --deadline=",
+  "task: <id> --wait --cancel --output= -o= --deadline=",
   "connect: <server> --eager --modern --long-calls --call-limit= --shared --no-hand-on",
   "wrap: <command> --eager --modern --long-calls --call-limit= --shared --no-hand-on --env= --name=",
   "record: <word> --output= -o= --args= --deadline= --idempotent --root= --unchecked --stdio= --url= --header= -H= --no-reuse",

@@ -8,7 +8,7 @@ export const Output = Schema.Struct({
   line: Schema.Int.annotate({ description: "Which line of stdin, from 1; blank ones do not count" }),
   server: Schema.optionalKey(Schema.String),
   tool: Schema.optionalKey(Schema.String),
-  result: Schema.optionalKey(Call.Output),
+  result: Schema.optionalKey(Call.Result),
   error: Schema.optionalKey(
     Failure.annotate({ description: "In place of `result`. The reason of a line that cannot be read is `BadLine`" })
   )

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Ref from "effect/Ref"
 import * as Help from "../Help.ts"
 import { Outcome } from "../Outcome.ts"
+import { durationExpected, readDuration } from "../ReadDuration.ts"
 import { deadline } from "./deadline.ts"
 import { output, rootFolder } from "./result.ts"
 import { root } from "./root.ts"
@@ -27,6 +28,10 @@ export const call = CliCommand.make(
       Flag.optional
     ),
     deadline: deadline("Give up after this time, connecting included"),
+    detach: Flag.Boolean("detach").pipe(
+      Flag.withDescription("Leave the call at its server, as a task, and print its id: see holdfast task"),
+      Flag.withDefault(false)
+    ),
     idempotent: Flag.Boolean("idempotent").pipe(
       Flag.withDescription("Running this call twice does no harm: repeat it when its outcome is unknown"),
       Flag.withDefault(false)
@@ -37,6 +42,12 @@ export const call = CliCommand.make(
       Flag.withDefault(false)
     ),
     root: rootFolder,
+    ttl: Flag.String("ttl").pipe(
+      Flag.withMetavar("duration"),
+      Flag.withDescription("With --detach: how long the server is asked to keep the task and its result"),
+      Flag.filterMap(readDuration, () => durationExpected),
+      Flag.optional
+    ),
     unchecked: Flag.Boolean("unchecked").pipe(
       Flag.withDescription("Do not ask for the tool's schema: send text as text, and let the server judge"),
       Flag.withDefault(false)
@@ -57,6 +68,10 @@ export const call = CliCommand.make(
     {
       command: "jq -n '{path: \"README.md\"}' | holdfast call fs.read_text_file -",
       description: "Arguments from a pipe"
+    },
+    {
+      command: "holdfast call scanner.scan path=. --detach --ttl 1d",
+      description: "A long one; holdfast task <id> --wait prints its result"
     },
     { command: "holdfast call browser.screenshot -o page.png", description: "A picture, into a file" },
     { command: "holdfast call --url https://example.org/mcp search q=kelp", description: "Without a config" }

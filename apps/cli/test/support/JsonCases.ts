@@ -9,6 +9,8 @@ export interface JsonCase {
   readonly failure: ReadonlyArray<string>
   /** The id of a call that waits for an answer is to stand after the success. */
   readonly parks?: ReadonlyArray<string>
+  /** The id of a task that was left is to stand after the success. */
+  readonly leaves?: ReadonlyArray<string>
   /** The failure is that there is no daemon. */
   readonly withoutDaemon?: true
   /** It needs a process of `spy`, which the words before may have ended. */
@@ -53,6 +55,8 @@ export const cases: ReadonlyMap<string, JsonCase> = new Map<string, JsonCase>([
       parks: ["call", ...talking, "ask", "--park", "--json"]
     }
   ],
+  ["tasks", { success: ["tasks"], failure: ["tasks", "--deadline", "soon"] }],
+  ["task", { success: ["task"], failure: ["task", unknown], leaves: ["call", "worker", "work", "--detach"] }],
   ["servers", { success: ["servers"], failure: ["servers", "-c", "none.json"] }],
   ["status", { success: ["status"], failure: ["status"], withoutDaemon: true }],
   ["daemon status", { success: ["daemon", "status"], failure: ["daemon", "status"], withoutDaemon: true }],

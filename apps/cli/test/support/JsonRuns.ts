@@ -2,6 +2,7 @@
 import { assert } from "@effect/vitest"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as path from "node:path"
 import type { Ran } from "./Cli.ts"
 import * as DaemonWorld from "./DaemonWorld.ts"
 import { cases } from "./JsonCases.ts"
@@ -44,9 +45,13 @@ export const runWords = async (isWanted: (word: string) => boolean): Promise<num
   const json = (words: ReadonlyArray<string>) => world.runCheaply(...words, "--json")
   const wanted = [...cases].filter(([word]) => isWanted(word))
   for (const [word, { failure, withoutDaemon }] of wanted) if (withoutDaemon === true) failed(word, await json(failure))
-  for (const [word, { code = 0, ends, failure, parks, success, withoutDaemon }] of wanted) {
+  for (const [word, { code = 0, ends, failure, leaves, parks, success, withoutDaemon }] of wanted) {
     if (ends === true) assert.strictEqual((await world.runCheaply("call", "spy", "echo", "text=x")).code, 0)
-    const ran = await json(parks === undefined ? success : [...success, await parked(world, parks)])
+    const ids = [
+      ...parks === undefined ? [] : [await parked(world, parks)],
+      ...leaves === undefined ? [] : [await left(world, leaves)]
+    ]
+    const ran = await json([...success, ...ids])
     assert.strictEqual(ran.code, code, `${word}: ${ran.stderr}`)
     decode(ran.stderr, "log")
     decode(ran.stdout, word)
@@ -54,6 +59,17 @@ export const runWords = async (isWanted: (word: string) => boolean): Promise<num
   }
   if (isWanted("daemon stop")) assert.deepStrictEqual(world.servers().filter(DaemonWorld.isAlive), [])
   return wanted.length
+}
+
+/** The id of the task that such a call has become. */
+const left = async (world: DaemonWorld.DaemonWorld, words: ReadonlyArray<string>): Promise<string> => {
+  world.addServer("worker", {
+    command: process.execPath,
+    args: [path.resolve(import.meta.dirname, "taskServer.ts")]
+  })
+  const { code, stderr, stdout } = await world.runCheaply(...words)
+  assert.strictEqual(code, 0, stderr)
+  return stdout.trim()
 }
 
 /** The id of the question that such a call waits for. */

@@ -9,6 +9,7 @@
  *   an answer that is an error it is asked for again.
  */
 import { metaKey } from "@holdfast/protocol/MetaKey"
+import { missingClientCapability } from "@holdfast/protocol/ModernEra"
 import * as Revision from "@holdfast/protocol/Revision"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
@@ -185,6 +186,8 @@ export const make = (options: ToolCallsOptions): ToolCalls => {
         Effect.onInterrupt(() => Effect.sync(() => over(message, call.isCancelled ? "cancelled" : "left")))
       )
       over(message, { answer })
+      // It runs as a task of its server, and this asks for none. Nothing has happened.
+      if (RawMessage.membersOf(answer.value["error"])["code"] === missingClientCapability) return untaken(call.message)
       // It may have been the list that was wrong.
       const { result } = answer.value
       if (result === undefined || RawMessage.membersOf(result)["isError"] === true) lists.delete(server)

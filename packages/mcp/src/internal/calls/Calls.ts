@@ -6,15 +6,18 @@ import { ConnectionPool, Deadlines } from "@holdfast/core"
 import * as Messages from "@holdfast/protocol/Messages"
 import * as Prompts from "@holdfast/protocol/Prompts"
 import * as Resources from "@holdfast/protocol/Resources"
+import * as Tasks from "@holdfast/protocol/Tasks"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import * as PubSub from "effect/PubSub"
 import * as Stream from "effect/Stream"
 import type { Endpoint } from "../../Endpoint.ts"
 import type { McpConfig } from "../../McpConfig.ts"
-import { ConfigInvalid, DeadlineExceeded, McpRuntimeError, ToolDisabled } from "../../McpRuntimeError.ts"
+import { ConfigInvalid, DeadlineExceeded, McpRuntimeError, NotATask, ToolDisabled } from "../../McpRuntimeError.ts"
 import * as ToolFilter from "../../ToolFilter.ts"
 import { ConfigNews } from "../config/ConfigNews.ts"
-import type { McpConnection } from "../connection/contract.ts"
+import type { CallFailure, McpConnection } from "../connection/contract.ts"
 import { guardedHandlers } from "../connection/guardedHandlers.ts"
 import { scopedFork } from "../link/scopedFork.ts"
 import * as ConnectionLog from "../pool/ConnectionLog.ts"
@@ -49,6 +52,8 @@ import { guardedListener } from "./guardedListener.ts"
 import { allPages, type Listing } from "./listing.ts"
 import * as listings from "./listings.ts"
 import { type Decode, Oddities } from "./Oddities.ts"
+import { type Deadline, type DriveOptions, type TaskAt, TaskCalls } from "./TaskCalls.ts"
+import type { AwaitOptions, StartOptions, TaskHandle, TaskOptions } from "./taskContract.ts"
 import { toolEvents } from "./toolEvents.ts"
 import { ToolHints } from "./ToolHints.ts"
 import * as typedOutput from "./typedOutput.ts"
@@ -87,17 +92,19 @@ export const make = Effect.fnUntraced(function*<R>(
   const metrics = new ClientMetrics(yield* Effect.context<never>())
   // Before the pool, so that it hears of the end of its connections.
   const recorder = options.recorder && (yield* FlightRecorder.make(options.recorder))
+  const handlers = options.handlers && guardedHandlers(options.handlers, services)
   const connector = McpConnector.make({
     clientInfo,
     recorded: recorder?.wrap,
     memory,
     metrics,
     deadlines,
-    handlers: options.handlers && guardedHandlers(options.handlers, services),
+    handlers,
     logLevel: (target) => subscriptions.level(target),
     prepare: (target, connection) => subscriptions.serve(target, connection),
     names,
     onNotification: (target, method, params) => {
+      tasks.heard(target, method, params)
       for (const server of names(target)) tell({ server, method, params })
     }
   })
@@ -120,6 +127,7 @@ export const make = Effect.fnUntraced(function*<R>(
   const keepOpen = new KeepOpen(pool, targets)
   const held = new HeldSubscriptions({ targets, subscriptions, retries, keepOpen, scope })
   const oddities = new Oddities()
+  const tasks = new TaskCalls({ retries, deadlines, keepOpen, oddities, handlers: handlers ?? {}, scope })
 
   const list = <Page extends { readonly nextCursor?: string }, Item>(
     target: PooledServer,
@@ -145,7 +153,10 @@ export const make = Effect.fnUntraced(function*<R>(
     )
   const hints = new ToolHints(scope, memory, (target) => listTools(target, {}))
 
-  const request = (target: PooledServer, { method, params }: McpRequest, options: CallOptions) => {
+  const guardedBy = <A>(listener: ((value: A) => void) | undefined, what: string) =>
+    listener && guardedListener(listener, (error) => void fork(Effect.logWarning(`${what} failed`, error)))
+
+  const request = (target: PooledServer, { method, params }: McpRequest, options: CallOptions, wish?: TaskWish) => {
     const isTool = method === "tools/call"
     const named = isTool && params !== undefined && "name" in params && typeof params.name === "string"
       ? params.name
@@ -156,11 +167,7 @@ export const make = Effect.fnUntraced(function*<R>(
       return Effect.fail(new McpRuntimeError({ reason }))
     }
     const { idempotent } = options
-    const onProgress = options.onProgress &&
-      guardedListener(
-        options.onProgress,
-        (error) => void fork(Effect.logWarning(`${target.label}: onProgress of ${method} failed`, error))
-      )
+    const onProgress = guardedBy(options.onProgress, `${target.label}: onProgress of ${method}`)
     return retries.run({
       target,
       method,
@@ -170,18 +177,44 @@ export const make = Effect.fnUntraced(function*<R>(
       waitForReady: options.waitForReady,
       retry: options.retry,
       send: (connection, left) => {
-        const saying = (headers: Readonly<Record<string, string>> | undefined) =>
-          connection.request(method, params ?? {}, {
+        const saying = (headers: Readonly<Record<string, string>> | undefined, task?: object) =>
+          connection.request(method, task === undefined ? params ?? {} : { ...params, task }, {
             hardDeadline: left,
             ...(isTool && { idleDeadline: target.deadlines.idle }),
             ...(headers !== undefined && { headers }),
+            ...(wish !== undefined && {
+              takesTasks: Tasks.areExtended(connection.capabilities),
+              onLasting: wish.onLasting
+            }),
             server: target.label,
             onProgress
           })
         const sent = named !== undefined && connection.era === "modern"
           ? hints.withHeaders(target, connection, { name: named, args: argumentsIn(params), left }, saying)
           : saying(undefined)
-        return isTool && idempotent === undefined ? Effect.andThen(hints.ask(target, connection), sent) : sent
+        const hinted = isTool && idempotent === undefined
+          ? Effect.andThen(hints.ask(target, connection), sent)
+          : sent
+        if (wish === undefined || named === undefined) return hinted
+        const { capabilities, era } = connection
+        const { keep } = wish
+        const untasked = wish.isNeeded ? refusedAsTask : hinted
+        const begun = era === "modern"
+          ? Tasks.areExtended(capabilities) ? hinted : untasked
+          : Tasks.areOffered(capabilities)
+          // What the tools of this server are may have to be asked.
+          ? Effect.flatMap(
+            hints.taskSupport(target, connection, named, left),
+            (support) =>
+              support === "required" || (support === "optional" && wish.isWanted)
+                ? saying(undefined, wish.params)
+                : untasked
+          )
+          : untasked
+        return keep === undefined ? begun : Effect.flatMap(begun, (answer) => {
+          const task = Tasks.newTaskIn(answer)
+          return task === undefined ? Effect.succeed(answer) : keep(connection, task)
+        })
       },
       mayRepeat: idempotent === undefined && named !== undefined
         ? hints.mayRepeat(target, named)
@@ -199,13 +232,61 @@ export const make = Effect.fnUntraced(function*<R>(
         request(target, asked, options),
         (answer) => oddities.read(target.label, asked, answer, decode)
       ))
+  const { at } = targets
+
+  const deadlineOf = ({ deadline }: WaitOptions): Deadline | undefined => {
+    if (deadline === undefined) return undefined
+    const afterMillis = Duration.toMillis(Duration.fromInputUnsafe(deadline))
+    const began = deadlines.now()
+    return { afterMillis, left: () => afterMillis - (deadlines.now() - began) }
+  }
+  const driveOptions = (
+    target: PooledServer,
+    { onTask, poll, ...waiting }: AwaitOptions
+  ): DriveOptions => ({
+    poll,
+    onTask: guardedBy(onTask, `${target.label}: onTask`),
+    deadline: deadlineOf(waiting)
+  })
+  const resultOf = (target: PooledServer, asked: McpRequest, answer: unknown) =>
+    oddities.read(target.label, asked, answer, Messages.decodeCallToolResult)
+
   const callTool = (server: string | Endpoint, call: ToolCall, options: CallOptions) =>
-    ask(
-      server,
-      { method: "tools/call", params: { name: call.name, arguments: call.arguments ?? {} } },
-      options,
-      Messages.decodeCallToolResult
-    )
+    at(server, (target) => {
+      const asked = { method: "tools/call", params: { name: call.name, arguments: call.arguments ?? {} } }
+      const driving = driveOptions(target, options)
+      let endOfProgress = (): void => {}
+      const wish: TaskWish = {
+        isWanted: options.task !== undefined && options.task !== false,
+        isNeeded: false,
+        params: typeof options.task === "object" ? paramsOfTask(options.task.ttl) : {},
+        onLasting: (end) => {
+          endOfProgress = end
+        },
+        ...(TaskCalls.isHeld(target) && {
+          keep: (connection, answer) =>
+            Effect.matchEffect(tasks.begun(server, target, call.name, answer), {
+              onFailure: () => Effect.succeed(answer),
+              onSuccess: (begun) =>
+                Effect.map(
+                  tasks.driveOn(connection, begun, begun.task, driving),
+                  (exit) => new Kept(begun, exit)
+                )
+            })
+        })
+      }
+      const settled = Effect.flatMap(request(target, asked, options, wish), (answer) => {
+        if (answer instanceof Kept) return answer.exit ?? tasks.drive(answer.begun, undefined, driving)
+        const task = Tasks.newTaskIn(answer)
+        if (task === undefined) return resultOf(target, asked, answer)
+        return Effect.flatMap(
+          tasks.begun(server, target, call.name, task),
+          (begun) => tasks.drive(begun, begun.task, driving)
+        )
+      })
+      return options.onProgress === undefined ? settled : Effect.ensuring(settled, Effect.sync(() => endOfProgress()))
+    })
+
   const callTyped = <A, R>(server: string | Endpoint, call: ToolCall, { output, ...options }: TypedCallOptions<A, R>) =>
     Effect.flatMap(
       callTool(server, call, options),
@@ -213,7 +294,28 @@ export const make = Effect.fnUntraced(function*<R>(
         typedOutput.read({ server: targets.current(server)?.label ?? String(server), tool: call.name }, output, answer)
     )
 
-  const { at } = targets
+  const startTask = (server: string | Endpoint, call: ToolCall, { ttl, ...options }: StartOptions) =>
+    at(server, (target) => {
+      const { name: tool } = call
+      const asked = { method: "tools/call", params: { name: tool, arguments: call.arguments ?? {} } }
+      const wish: TaskWish = { isWanted: true, isNeeded: true, params: paramsOfTask(ttl) }
+      return Effect.flatMap(request(target, asked, options, wish), (answer) => {
+        const notATask = (result?: Messages.CallToolResult) =>
+          Effect.fail(new McpRuntimeError({ reason: new NotATask({ server: target.label, tool, result }) }))
+        if (answer === unsent) return notATask()
+        const task = Tasks.newTaskIn(answer)
+        return task === undefined
+          ? Effect.flatMap(resultOf(target, asked, answer), notATask)
+          : Effect.map(tasks.begun(server, target, tool, task), ({ handle }) => handle)
+      })
+    })
+
+  /** What is meant by a handle. */
+  const atTask = <A>(
+    handle: TaskHandle,
+    { server = handle.server }: TaskOptions,
+    f: (at: TaskAt) => Effect.Effect<A, McpRuntimeError>
+  ) => at(server, (target) => f({ server, target, handle }))
 
   return {
     get servers() {
@@ -242,6 +344,15 @@ export const make = Effect.fnUntraced(function*<R>(
       toolEvents((onProgress) =>
         callTool(server, call, { ...options, onProgress })
       ),
+    startTask: (server: string | Endpoint, call: ToolCall, options: StartOptions = {}) =>
+      startTask(server, call, options),
+    getTask: (handle: TaskHandle, options: TaskOptions = {}) => atTask(handle, options, (at) => tasks.get(at, options)),
+    awaitTask: (handle: TaskHandle, options: AwaitOptions = {}) =>
+      atTask(handle, options, (at) => tasks.await(at, driveOptions(at.target, options))),
+    cancelTask: (handle: TaskHandle, options: TaskOptions = {}) =>
+      atTask(handle, options, (at) => tasks.cancel(at, options)),
+    listTasks: (server: string | Endpoint, options: WaitOptions = {}) =>
+      at(server, (target) => list(target, listings.tasks, options)),
     listTools: (server: string | Endpoint, options: WaitOptions = {}) =>
       at(server, (target) => listTools(target, options)),
     listResources: (server: string | Endpoint, options: WaitOptions = {}) =>
@@ -285,6 +396,39 @@ export const make = Effect.fnUntraced(function*<R>(
     drain: pool.drain
   }
 })
+
+/** A call may become a task of its server. */
+interface TaskWish {
+  /** It does where the tool leaves the choice. */
+  readonly isWanted: boolean
+  /** It is not to be made otherwise. */
+  readonly isNeeded: boolean
+  /** The `task` of a call of the legacy era. */
+  readonly params: object
+  readonly onLasting?: ((end: () => void) => void) | undefined
+  /** Goes on with the task while the connection is held. Default: it is given back first. */
+  readonly keep?: ((connection: McpConnection, task: object) => Effect.Effect<unknown>) | undefined
+}
+
+/** What has become of a task whose connection was held. */
+class Kept {
+  readonly begun: TaskAt
+  /** Undefined: the connection was lost. */
+  readonly exit: Exit.Exit<Messages.CallToolResult, McpRuntimeError> | undefined
+
+  constructor(begun: TaskAt, exit: Kept["exit"]) {
+    this.begun = begun
+    this.exit = exit
+  }
+}
+
+/** In place of an answer: the call would not have been a task. */
+const unsent = Symbol.for("@holdfast/mcp/unsent")
+
+const refusedAsTask: Effect.Effect<unknown, CallFailure> = Effect.succeed(unsent)
+
+const paramsOfTask = (ttl: Duration.Input | undefined): object =>
+  ttl === undefined ? {} : { ttl: Duration.toMillis(Duration.fromInputUnsafe(ttl)) }
 
 const promptIn = (method: string, params: object | undefined): string | undefined =>
   method === "prompts/get" && params !== undefined && "name" in params && typeof params.name === "string"

@@ -47,6 +47,27 @@ const afterRefusal = (refusal: ServerError, failure: CallFailure): CallFailure =
   }
 }
 
+/** What is to be told of a call before which the server was asked for its tools in vain. Undefined: it can be called all the same. */
+const beforeCall = (failure: CallFailure): CallFailure | undefined => {
+  const { server } = failure
+  const method = "tools/call"
+  switch (failure._tag) {
+    case "OutcomeUnknown":
+      return new ConnectionLost({ server, method, delivery: "NotSent", description: failure.description })
+    case "DeadlineExceeded": {
+      const { afterMillis, kind } = failure
+      return new DeadlineExceeded({ server, method, afterMillis, kind, delivery: "NotSent" })
+    }
+    case "ServerError":
+    case "InvalidAnswer":
+      return undefined
+    case "ConnectionLost":
+    case "HttpRejected":
+    case "TooBusy":
+      return failure
+  }
+}
+
 /** How long a lost call waits for a tool list that is on its way. */
 const patience = "5 seconds"
 
@@ -73,6 +94,10 @@ export class ToolHints {
   remember(target: PooledServer, tools: ReadonlyArray<Messages.Tool>): void {
     const notes = this.#memory.of(target.fingerprint)
     notes.repeatable = new Set(tools.filter(isRepeatable).map(({ name }) => name))
+    notes.tasks = new Map(tools.flatMap(({ execution, name }) => {
+      const support = execution?.taskSupport
+      return support === "optional" || support === "required" ? [[name, support] as const] : []
+    }))
     // Nothing but HTTP has headers.
     const mirrored = target.endpoint._tag !== "Http" ?
       [] :
@@ -107,6 +132,32 @@ export class ToolHints {
           }
         )
     )
+  }
+
+  /**
+   * Whether a call of the tool may be a task, or must be one, of a server that has tasks. It is asked for its tools if they are not known: a call that
+   * is no task where it must be one is refused by some servers in words that no program can tell from an answer.
+   */
+  taskSupport(
+    target: PooledServer,
+    connection: McpConnection,
+    name: string,
+    left: () => number
+  ): Effect.Effect<"optional" | "required" | undefined, CallFailure> {
+    return Effect.suspend(() => {
+      const known = this.#memory.of(target.fingerprint).tasks
+      if (known !== undefined) return Effect.succeed(known.get(name))
+      return allPages(listings.tools, connection, left).pipe(
+        Effect.map(({ items }) => {
+          this.remember(target, items)
+          return this.#memory.of(target.fingerprint).tasks?.get(name)
+        }),
+        Effect.catch((failure) => {
+          const unsent = beforeCall(failure)
+          return unsent === undefined ? Effect.undefined : Effect.fail(unsent)
+        })
+      )
+    })
   }
 
   #headersOf({ fingerprint }: PooledServer, name: string, args: unknown): Headers {

@@ -3,6 +3,7 @@
  */
 import type { Backoff, PoolPolicy } from "@holdfast/core"
 import type * as Messages from "@holdfast/protocol/Messages"
+import type { Task } from "@holdfast/protocol/Tasks"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
@@ -22,8 +23,37 @@ export interface WaitOptions {
   readonly waitForReady?: boolean | undefined
 }
 
+/** How a task is waited for. Nothing of it must be said. */
+export interface PollOptions {
+  /**
+   * The pauses between two questions after the task, stepped with what it was last. The server is never asked sooner than it says (`pollInterval`).
+   * A schedule that ends ends the waiting, with `DeadlineExceeded`. Default: what the server says; else half a second, and then ever longer up to 5 s.
+   *
+   * @example
+   * ```ts
+   * import { McpConnections } from "@holdfast/mcp"
+   * import * as Effect from "effect/Effect"
+   * import * as Schedule from "effect/Schedule"
+   *
+   * const poll = Schedule.spaced("10 seconds").pipe(Schedule.upTo({ duration: "1 hour" }))
+   *
+   * export const program = Effect.flatMap(McpConnections, (mcp) =>
+   *   mcp.callTool("scanner", { name: "scan", arguments: { path: "." } }, { poll }))
+   * ```
+   */
+  readonly poll?: Schedule.Schedule<unknown, Task> | undefined
+  /** Told what the server says of the task, whenever that is something else. What it throws, or promises and breaks, is logged once. */
+  readonly onTask?: ((task: Task) => void) | undefined
+}
+
 /** How one call is made, beside how long it may take. Nothing of it must be said. */
-export interface CallOptions extends WaitOptions {
+export interface CallOptions extends WaitOptions, PollOptions {
+  /**
+   * True: the tool is called as a task where it can be, so that the call outlives a lost connection. `ttl`: how long the server is asked to
+   * keep it. Default: only where the tool must be (`execution.taskSupport`), or where the server decides so (revision 2026-07-28). However it is called, the call
+   * ends with the tool's result.
+   */
+  readonly task?: boolean | { readonly ttl: Duration.Input } | undefined
   /** True: running this call twice is as good as once, so it may be repeated when its outcome is unknown. Default: false. */
   readonly idempotent?: boolean | undefined
   /**

@@ -17,6 +17,7 @@ const repeatable: ReadonlySet<string> = new Set([
   "tasks/get",
   "tasks/list",
   "tasks/result",
+  "tasks/update",
   "tasks/cancel"
 ])
 

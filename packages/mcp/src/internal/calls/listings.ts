@@ -4,6 +4,7 @@
 import * as Messages from "@holdfast/protocol/Messages"
 import * as Prompts from "@holdfast/protocol/Prompts"
 import * as Resources from "@holdfast/protocol/Resources"
+import * as Tasks from "@holdfast/protocol/Tasks"
 import { declaredBy } from "@holdfast/protocol/ToolHeaders"
 import * as Result from "effect/Result"
 import type { Listing } from "./listing.ts"
@@ -43,6 +44,15 @@ export const resourceTemplates: Listing<Resources.ListResourceTemplatesResult, R
   items: (page) => page.resourceTemplates,
   identity: ({ name, uriTemplate }) => `${uriTemplate} ${name}`,
   noun: "resource template"
+}
+
+export const tasks: Listing<{ readonly tasks: ReadonlyArray<Tasks.Task>; readonly nextCursor?: string }, Tasks.Task> = {
+  method: "tasks/list",
+  capability: "tasks",
+  decode: Tasks.decodeListTasksResult,
+  items: (page) => page.tasks,
+  identity: ({ taskId }) => taskId,
+  noun: "task"
 }
 
 export const prompts: Listing<Prompts.ListPromptsResult, Prompts.Prompt> = {

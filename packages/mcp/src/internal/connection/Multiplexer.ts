@@ -13,6 +13,7 @@ import type { Deadlines } from "@holdfast/core/Deadlines"
 import * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import * as Messages from "@holdfast/protocol/Messages"
 import * as ModernEra from "@holdfast/protocol/ModernEra"
+import { newTaskIn } from "@holdfast/protocol/Tasks"
 import * as Effect from "effect/Effect"
 import type { ClientHandlers } from "../../ClientHandlers.ts"
 import type { Link, LinkClosed, LinkFailure, LinkReceiver } from "../../Link.ts"
@@ -53,11 +54,13 @@ export class Multiplexer implements LinkReceiver, CallOwner {
   readonly deadlines: MultiplexerOptions["deadlines"]
   readonly counts = { noise: 0, unmatched: 0, invalid: 0 }
   readonly #calls = new CallTable<Call>()
+  /** Those whose answers were tasks, until their callers are told enough. */
+  readonly #lasting = new Map<number, Call>()
   readonly #boundary: Boundary.Boundary
   readonly #failures: CallFailures
   readonly #responder: Responder
   /** Put into the `_meta` of every request once the era is modern. */
-  #modernMeta: (() => object) | undefined
+  #modernMeta: ((takesTasks: boolean) => object) | undefined
   #link: Link | undefined
   #hasComplained = false
   /** The first line that was no message, quoted. */
@@ -86,7 +89,7 @@ export class Multiplexer implements LinkReceiver, CallOwner {
   }
 
   /** From here on requests say themselves what a handshake would have said, or no longer. */
-  speak(modernMeta: (() => object) | undefined): void {
+  speak(modernMeta: ((takesTasks: boolean) => object) | undefined): void {
     this.#modernMeta = modernMeta
   }
 
@@ -161,6 +164,7 @@ export class Multiplexer implements LinkReceiver, CallOwner {
 
   onClosed(closed: LinkClosed): void {
     this.#failures.closed = closed
+    this.#lasting.clear()
     for (const call of this.#calls.values().toSorted((a, b) => a.id - b.id)) {
       this.settle(
         call,
@@ -215,7 +219,7 @@ export class Multiplexer implements LinkReceiver, CallOwner {
     const id = this.#calls.nextId()
     let text: string
     try {
-      text = encode(id, method, params, options, this.#modernMeta?.())
+      text = encode(id, method, params, options, this.#modernMeta?.(options.takesTasks === true))
       const fault = options.headers === undefined ? undefined : faultOfHeaders(options.headers)
       if (fault !== undefined) throw new TypeError(fault)
     } catch (error) {
@@ -243,6 +247,7 @@ export class Multiplexer implements LinkReceiver, CallOwner {
         if (call === undefined) return this.#unmatched(message.id)
         const { result } = message
         if (typeof result === "object" && result !== null && !Array.isArray(result)) {
+          if (call.options.onLasting !== undefined) this.#outlast(call, result)
           return this.settle(call, Effect.succeed(result))
         }
         return this.settle(call, Effect.fail(this.#failures.invalid(call.method, "its result is no object")))
@@ -258,6 +263,13 @@ export class Multiplexer implements LinkReceiver, CallOwner {
         if (this.#link === undefined || !this.#responder.answer(message)) this.counts.unmatched++
         return
     }
+  }
+
+  #outlast(call: Call, answer: object): void {
+    const { onLasting, onProgress } = call.options
+    if (onProgress === undefined || newTaskIn(answer) === undefined) return
+    this.#lasting.set(call.id, call)
+    onLasting?.(() => this.#lasting.delete(call.id))
   }
 
   #misread({ answerTo, excerpt, reason }: JsonRpc.Malformed): void {
@@ -371,7 +383,9 @@ export class Multiplexer implements LinkReceiver, CallOwner {
 
   #progress(params: unknown): void {
     const read = Messages.readProgress(params)
-    const call = read === undefined ? undefined : this.#callOf(read.progressToken)
+    const call = read === undefined
+      ? undefined
+      : this.#callOf(read.progressToken) ?? this.#lasting.get(Number(read.progressToken))
     if (read === undefined || call === undefined) return this.#unmatched(read?.progressToken ?? null)
     call.idle?.renew()
     const { onProgress } = call.options

@@ -51,6 +51,13 @@ export interface RequestOptions {
   readonly meta?: object | undefined
   /** What is said in headers besides, over HTTP. Names in small letters. Default: nothing. */
   readonly headers?: Readonly<Record<string, string>> | undefined
+  /** Modern servers: says that the answer may be a task (`io.modelcontextprotocol/tasks`). Default: it may not. */
+  readonly takesTasks?: boolean | undefined
+  /**
+   * Legacy servers: the answer may be a task, whose progress `onProgress` is told of after it, too. Given what ends that. Default: progress ends with
+   * the answer.
+   */
+  readonly onLasting?: ((end: () => void) => void) | undefined
   /** Of a `subscriptions/listen`: told, synchronously, when the server says what of it it will tell (its params). */
   readonly onAcknowledged?: ((params: unknown) => void) | undefined
   /** The name under which the handlers of a call that needs input are told of its server. Default: the connection's. */

@@ -96,18 +96,19 @@ export const make = (
 ): Record<Era | "auto" | "legacy first", Handshake> => {
   const { clientInfo, handlers, hasAuthorizer, logLevel, protocolVersion: pinned, server, spoken: known } = options
   const capabilities = capabilitiesOf(handlers)
+  const withTasks = { ...capabilities, extensions: { [ModernEra.tasksExtension]: {} } }
   const patiently = <A>(said: Effect.Effect<A, CallFailure>) => Effect.retry(said, pauses(options.patience))
   const failed = (description: string) => new HandshakeFailed({ server, description })
   const spoken = [...Revision.modern, ...Revision.legacy].join(", ")
 
   const speakModern = (): void => {
     link.setProtocolVersion(Revision.latestModern)
-    multiplexer.speak(() => {
+    multiplexer.speak((takesTasks) => {
       const level = logLevel()
       return {
         [ModernEra.metaKey.protocolVersion]: Revision.latestModern,
         [ModernEra.metaKey.clientInfo]: clientInfo,
-        [ModernEra.metaKey.clientCapabilities]: capabilities,
+        [ModernEra.metaKey.clientCapabilities]: takesTasks ? withTasks : capabilities,
         ...(level !== undefined && { [ModernEra.metaKey.logLevel]: level })
       }
     })

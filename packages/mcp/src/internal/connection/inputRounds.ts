@@ -59,44 +59,56 @@ const begunOnce = (millis: number, now: () => number): (at?: number) => number =
 const after = (afterMillis: number, { delivery, kind, method, server }: DeadlineExceeded): DeadlineExceeded =>
   new DeadlineExceeded({ server, method, afterMillis, kind, delivery })
 
+/** Whose question it is, and in the course of which request it is asked. */
+interface Asking {
+  readonly server: string
+  readonly method: string
+  readonly handlers: ClientHandlers
+}
+
+/** The answer of the handlers to a question of the modern era. */
+export const answerTo = (
+  question: typeof ModernEra.InputRequest.Type,
+  { handlers, method, server }: Asking
+): Effect.Effect<object, InvalidAnswer | ServerError> => {
+  const handler = handlerOf(handlers, question.method)
+  if (handler === undefined) {
+    const description = `it needs ${question.method} to go on, which is not offered`
+    return Effect.fail(new InvalidAnswer({ server, method, description }))
+  }
+  return Effect.catchCause(Effect.suspend(() => handler(question.params, { server })), (cause) => {
+    const declined = cause.reasons.find(Cause.isFailReason)
+    if (declined !== undefined) {
+      const { code, message } = declined.error
+      return Effect.fail(
+        new ServerError({ server, method, code, description: `the call needs input that was declined: ${message}` })
+      )
+    }
+    // A handler that is interrupted from within is no caller that has gone away.
+    const isInterrupted = Cause.hasInterruptsOnly(cause)
+    const what = `the handler of ${question.method} ${isInterrupted ? "was interrupted" : "failed"}`
+    const told = isInterrupted
+      ? Effect.logWarning(`${server}: ${what}`)
+      : Effect.logError(`${server}: ${what}`, Cause.squash(cause))
+    return Effect.andThen(
+      told,
+      Effect.fail(
+        new ServerError({
+          server,
+          method,
+          code: JsonRpc.errorCode.internalError,
+          description: `the call needs input, and ${what}`
+        })
+      )
+    )
+  })
+}
+
 const fulfillingOnce =
   ({ handlers, server: own }: FulfillingOptions, request: McpConnection["request"]): McpConnection["request"] =>
   (method, params, options) => {
     const server = options?.server ?? own
     const invalid = (description: string) => new InvalidAnswer({ server, method, description })
-
-    const answer = (question: typeof ModernEra.InputRequest.Type): Effect.Effect<object, CallFailure> => {
-      const handler = handlerOf(handlers, question.method)
-      if (handler === undefined) {
-        return Effect.fail(invalid(`it needs ${question.method} to go on, which is not offered`))
-      }
-      return Effect.catchCause(Effect.suspend(() => handler(question.params, { server })), (cause) => {
-        const declined = cause.reasons.find(Cause.isFailReason)
-        if (declined !== undefined) {
-          const { code, message } = declined.error
-          return Effect.fail(
-            new ServerError({ server, method, code, description: `the call needs input that was declined: ${message}` })
-          )
-        }
-        // A handler that is interrupted from within is no caller that has gone away.
-        const isInterrupted = Cause.hasInterruptsOnly(cause)
-        const what = `the handler of ${question.method} ${isInterrupted ? "was interrupted" : "failed"}`
-        const told = isInterrupted
-          ? Effect.logWarning(`${server}: ${what}`)
-          : Effect.logError(`${server}: ${what}`, Cause.squash(cause))
-        return Effect.andThen(
-          told,
-          Effect.fail(
-            new ServerError({
-              server,
-              method,
-              code: JsonRpc.errorCode.internalError,
-              description: `the call needs input, and ${what}`
-            })
-          )
-        )
-      })
-    }
 
     /** What is done between two requests has the time that the call has left. */
     const inTime = <A>(effect: Effect.Effect<A, CallFailure>): Effect.Effect<A, CallFailure> => {
@@ -136,7 +148,8 @@ const fulfillingOnce =
           inTime(
             Effect.forEach(
               questions,
-              ([key, question]) => Effect.map(answer(question), (input) => [key, input] as const),
+              ([key, question]) =>
+                Effect.map(answerTo(question, { server, method, handlers }), (input) => [key, input] as const),
               { concurrency: "unbounded" }
             )
           ),

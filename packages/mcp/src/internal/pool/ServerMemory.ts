@@ -17,6 +17,8 @@ export interface ServerNotes {
   spoken: Spoken | undefined
   /** The names of the tools that may be called twice, from its last tool list. */
   repeatable: ReadonlySet<string> | undefined
+  /** From the same list: the tools whose calls may be tasks, and those whose calls must be. */
+  tasks: ReadonlyMap<string, "optional" | "required"> | undefined
   /** Of tools that want some of their arguments in headers: which. */
   mirrored: ReadonlyMap<string, ReadonlyArray<Mirrored>> | undefined
   budget: ReplayBudget.ReplayBudget | undefined
@@ -90,6 +92,7 @@ export class ServerMemory {
 const blank = (): ServerNotes => ({
   spoken: undefined,
   repeatable: undefined,
+  tasks: undefined,
   mirrored: undefined,
   budget: undefined,
   toldStack: undefined,

@@ -141,7 +141,30 @@ export interface DeadlineExceeded extends OfServer<"DeadlineExceeded"> {
   readonly delivery: Delivery
   readonly tool?: string | undefined
   readonly description?: string | undefined
+  /** Of a wait for a task that goes on without the caller. */
+  readonly taskId?: string | undefined
   readonly attempts?: number | undefined
+}
+
+/** The tool was to run as a task, and does not. Without `result` nothing was sent; with it, it is the tool's answer. */
+export interface NotATask extends OfServer<"NotATask"> {
+  readonly tool: string
+  readonly result?: unknown
+}
+
+/** The server does not know the task any more. `keptMillis`: it has kept it for as long as it had said. */
+export interface TaskNotFound extends OfServer<"TaskNotFound"> {
+  readonly taskId: string
+  readonly tool?: string | undefined
+  readonly description: string
+  readonly keptMillis?: number | undefined
+}
+
+/** The task was cancelled, by this program or another one. */
+export interface TaskCancelled extends OfServer<"TaskCancelled"> {
+  readonly taskId: string
+  readonly tool?: string | undefined
+  readonly description?: string | undefined
 }
 
 /** The server answered with a JSON-RPC error. */
@@ -196,6 +219,9 @@ export type Reason =
   | ConnectionLost
   | OutcomeUnknown
   | DeadlineExceeded
+  | NotATask
+  | TaskNotFound
+  | TaskCancelled
   | ServerError
   | InvalidAnswer
   | TooBusy
