@@ -53,6 +53,8 @@ export interface PooledServer {
   readonly closed: Effect.Effect<ServerFailure>
   /** The sessions that have it. */
   readonly holders: ReadonlySet<SessionStatus>
+  /** No session has had it yet. */
+  readonly isUnused: () => boolean
   /** Counts the session among the holders. It is then not idle. */
   readonly hold: (session: SessionStatus) => void
   /** Takes the session out of the holders. The last one to leave sets `idleSince`. */
@@ -297,6 +299,7 @@ export const make = Effect.fnUntraced(function*(
     let lost: ServerFailure | undefined
     let idleSince = clock.currentTimeMillisUnsafe()
     const holders = new Set<SessionStatus>()
+    let isUnused = true
     let isRetired = false
     const retired = Deferred.makeUnsafe<void>()
     const retirements = new Set<() => void>()
@@ -313,7 +316,9 @@ export const make = Effect.fnUntraced(function*(
       pid: process.pid,
       startedAt: idleSince,
       holders,
+      isUnused: () => isUnused,
       hold: (session) => {
+        isUnused = false
         holders.add(session)
         journal.tell({ event: "leased", server: target.wanted.name, pid: process.pid, by: session })
       },

@@ -71,6 +71,7 @@ export const run = (options: ShimOptions): Promise<void> =>
     const isAnswered = (): boolean => session.pending === (long?.unawaited ?? 0)
     const session = new HostSession({
       place: "shim",
+      now: () => performance.now(),
       memory: memoryOf(options),
       toHost: (text) => {
         if (long === undefined) write(text)
@@ -156,6 +157,7 @@ const memoryOf = (options: ShimOptions): Catalogue | undefined => {
       confirm: (words) => confirm(kind(words))
     },
     name: nameOf(wants),
+    now: Date.now,
     isEager: eager
   })
 }

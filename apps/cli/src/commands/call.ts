@@ -15,6 +15,7 @@ import * as Parking from "../Parking.ts"
 import * as Questions from "../Questions.ts"
 import * as Report from "../Report.ts"
 import * as SaveOutput from "../SaveOutput.ts"
+import { Shell } from "../Shell.ts"
 import * as ShowCall from "../ShowCall.ts"
 import * as Source from "../Source.ts"
 import * as ToolArguments from "../ToolArguments.ts"
@@ -46,6 +47,7 @@ export const run = Effect.fnUntraced(function*(input: CallInput) {
   yield* refuseHidden(source.config, server, tool)
   const target = yield* SaveOutput.prepare(input.output)
   if (input.park) yield* Parking.check(source.config, server, input.direct || input["no-reuse"])
+  const isDirect = input.direct || input["no-reuse"] || !(yield* Shell).usesDaemon
   // Only the server that is called: nothing of the others is looked at.
   const config = Source.only(source.config, [server])
   return yield* Effect.scoped(Effect.gen(function*() {
@@ -55,7 +57,7 @@ export const run = Effect.fnUntraced(function*(input: CallInput) {
       Effect.tap((result) => Parking.refuseParked(server, tool, result)),
       Effect.flatMap((result) => ShowCall.show({ ...input, target }, `${server}.${tool}`, result)),
       // Said while the server still lives: ending it may take seconds, and the user should not wait for them.
-      Effect.catch((error) => Report.ending(error, input.json)),
+      Effect.catch((error) => Report.ending(error, input.json, isDirect)),
       Effect.provide(
         Source.layer(input, { ...source, config }, questions.offered)
       )

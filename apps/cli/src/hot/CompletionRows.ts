@@ -15,7 +15,7 @@ export const rows: ReadonlyArray<string> = [
   "wrap: <command> --eager --modern --long-calls --call-limit= --shared --no-hand-on --env= --name=",
   "servers:",
   "status: --watch -w",
-  "why: <server>",
+  "why: <server> --call=",
   "logs: <server> --follow -f --lines= -n=",
   "events: --follow -f",
   "doctor: --deadline=",

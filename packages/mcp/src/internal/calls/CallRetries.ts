@@ -10,10 +10,13 @@
  */
 import type { ConnectionPool, Deadlines } from "@holdfast/core"
 import { ReplayBudget } from "@holdfast/core"
+import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
+import type { WaitedFor } from "../../Explanation.ts"
 import {
   ConnectionLost,
   type ConnectReason,
@@ -27,6 +30,7 @@ import { stickiness } from "../connection/connectFailure.ts"
 import type { CallFailure, McpConnection } from "../connection/contract.ts"
 import { effectOf } from "../connection/guardedHandlers.ts"
 import { connectionOf, named } from "../connection/naming.ts"
+import type { CallNote } from "../history/CallNote.ts"
 import type { PooledServer } from "../pool/PooledServer.ts"
 import type { ServerMemory } from "../pool/ServerMemory.ts"
 import * as CallTrace from "./CallTrace.ts"
@@ -109,13 +113,25 @@ export class CallRetries {
     const total = call.deadline === undefined
       ? Number.POSITIVE_INFINITY
       : Duration.toMillis(Duration.fromInputUnsafe(call.deadline))
+    const { history } = this.#memory.of(call.target.fingerprint)
     const budget = this.#budgetOf(call.target)
+    const note = history.called(call.method, call.name)
     // Reading the clock is no small part of a call that has no deadline of its own.
     const until = total === Number.POSITIVE_INFINITY ? total : this.deadlines.now() + total
-    return Effect.map(this.attempt(call, total, until, 1, 0, "NotSent", 0, undefined, trace), (answer) => {
-      budget.deposit()
-      return answer
-    })
+    return Effect.onExitPrimitive(
+      this.attempt(call, total, until, 1, 0, "NotSent", 0, undefined, trace, note),
+      (exit) => {
+        const now = this.deadlines.now()
+        if (Exit.isSuccess(exit)) {
+          budget.deposit()
+          note.ended(isToolError(exit.value) ? "tool error" : "answered", now)
+        } else {
+          const failed = Option.getOrUndefined(Cause.findErrorOption(exit.cause))?.reason
+          note.ended(failed === undefined ? "cancelled" : isAnswer(failed) ? "error" : "failed", now, failed)
+        }
+        return undefined
+      }
+    )
   }
 
   #budgetOf({ fingerprint, policy }: PooledServer): ReplayBudget.ReplayBudget {
@@ -138,13 +154,22 @@ export class CallRetries {
     return Effect.mapError(this.pool.use(target, own, options), (error) =>
       error instanceof Own
         ? error.error
-        : failure(fromPoolError(error, {
-          server: target.label,
-          method: "use",
-          callerMillis: isCallers ? callerMillis : undefined,
-          delivery: "NotSent",
-          progress: this.#progress(target)
-        })))
+        : this.#failure(
+          target,
+          fromPoolError(error, {
+            server: target.label,
+            method: "use",
+            callerMillis: isCallers ? callerMillis : undefined,
+            delivery: "NotSent",
+            progress: this.#progress(target)
+          })
+        ))
+  }
+
+  /** With what went before. An answer of the server has nothing to do with that. */
+  #failure({ fingerprint }: PooledServer, reason: Reason): McpRuntimeError {
+    const history = isAnswer(reason) ? [] : this.#memory.of(fingerprint).history.lastTries()
+    return new McpRuntimeError({ reason, ...(history.length > 0 && { history }) })
   }
 
   private attempt<A>(
@@ -159,9 +184,11 @@ export class CallRetries {
     /** How many of them a server refused because it did not know the session. */
     refusals: number,
     trouble: Trouble | undefined,
-    trace: CallTrace.CallTrace | undefined
+    trace: CallTrace.CallTrace | undefined,
+    note: CallNote
   ): Effect.Effect<A, McpRuntimeError> {
     const { method, target } = call
+    const failure = (reason: Reason) => this.#failure(target, reason)
     const server = target.label
     const left = () => until === Number.POSITIVE_INFINITY ? until : Math.max(0, Math.ceil(until - this.deadlines.now()))
     const budget = left()
@@ -184,10 +211,13 @@ export class CallRetries {
     const send = (connection: McpConnection) => {
       used = connection
       trace?.sent(connection)
+      note.given(connection)
+      if (note.waitsSince !== undefined) note.waited(this.deadlines.now())
       isCallersDeadline = left() < call.limit
       let sentAt: number | undefined
       const remaining = (now = this.deadlines.now()) => {
         sentAt ??= now
+        note.begunAt ??= now
         return Math.max(1, Math.ceil(Math.min(until, sentAt + call.limit) - now))
       }
       return call.send(connection, remaining)
@@ -209,18 +239,23 @@ export class CallRetries {
           Effect.flatMap(trouble.pause(reason), (pause) => {
             if (pause === undefined) return over
             trace?.repeated(reason, after)
+            note.repeated(reason, after, this.deadlines.now())
             const ended = isStated || isPaced ? undefined : used
             const breath = Duration.max(pause, Duration.millis(leastMillis))
             return Effect.andThen(
               // What is left then, not when this was written down: a breath may have been taken before.
               Effect.suspend(() => this.settle(ended, breath, left())),
               Effect.suspend(() =>
-                this.attempt(call, total, until, number + 1, repeated, after, refused, trouble, trace)
+                this.attempt(call, total, until, number + 1, repeated, after, refused, trouble, trace, note)
               )
             )
           })
       )
-    const acquire = { timeout: Duration.millis(budget), waitForReady: call.waitForReady }
+    const acquire = {
+      timeout: Duration.millis(budget),
+      waitForReady: call.waitForReady,
+      onWait: (phase: WaitedFor) => note.waits(phase, this.deadlines.now())
+    }
     return Effect.catch(this.pool.use(target, send, acquire), (failed): Effect.Effect<A, McpRuntimeError> => {
       if (failed._tag === "PoolError") {
         const callerMillis = budget < target.policy.acquireTimeout ? total : undefined
@@ -387,7 +422,10 @@ const forgetful = ({ description, method, server }: ConnectionLost, times: numbe
     description: `${description}; it was refused ${times} times in a row, on new connections as well. ${stickiness}`
   })
 
-const failure = (reason: Reason): McpRuntimeError => new McpRuntimeError({ reason })
+const isAnswer = ({ _tag }: Reason): boolean => _tag === "ServerError" || _tag === "InvalidAnswer"
+
+const isToolError = (answer: unknown): boolean =>
+  typeof answer === "object" && answer !== null && "isError" in answer && answer.isError === true
 
 /** What the caller's own function fails with, kept apart from the pool's failures. */
 class Own<out E> {

@@ -6,6 +6,7 @@ import type * as Messages from "@holdfast/protocol/Messages"
 import type * as Duration from "effect/Duration"
 import type * as Schedule from "effect/Schedule"
 import type { ClientHandlers } from "../../ClientHandlers.ts"
+import type { Try } from "../../Explanation.ts"
 import type { HttpAuthorizer } from "../../HttpAuthorizer.ts"
 import type { Reason } from "../../McpRuntimeError.ts"
 import type { SessionLostClassifier } from "../http/SessionLost.ts"
@@ -126,6 +127,11 @@ export interface LayerOptions<R = never> {
    * ```
    */
   readonly reconnect?: Schedule.Schedule<unknown, Backoff.DialFailure> | undefined
+  /**
+   * Told how each try to connect to a server went, when it is over, and of connections that were lost: what `explain` tells later.
+   * Synchronously: what it throws, or its promise rejects with, is logged.
+   */
+  readonly onTry?: ((server: string, attempt: Try) => void) | undefined
   /** Limits over all servers (`maxConnections`, `drainTimeout`). What is said about a server in its config is the server's. */
   readonly policy?: PoolPolicy.PoolPolicyInput | undefined
 }

@@ -5,21 +5,27 @@ import type { Connector } from "@holdfast/core"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { advised } from "../../Advice.ts"
+import type { Try } from "../../Explanation.ts"
 import { type ConnectOptions, McpConnection } from "../../McpConnection.ts"
 import { ConnectionLost, type ConnectReason } from "../../McpRuntimeError.ts"
 import { defective, kindOf, stackOf } from "../connection/defective.ts"
 import { withoutName } from "../connection/naming.ts"
+import { wordsOf } from "../history/DialLog.ts"
 import type { PooledServer } from "./PooledServer.ts"
 import * as Retirement from "./retirement.ts"
 import type { ServerMemory } from "./ServerMemory.ts"
 
 export interface Context
-  extends Omit<ConnectOptions, "server" | "endpoint" | "connectTimeout" | "onNotification" | "logLevel">
+  extends Omit<ConnectOptions, "server" | "endpoint" | "connectTimeout" | "onNotification" | "onTry" | "logLevel">
 {
   /** What each server was found to speak: it is asked once, and again when that no longer works. */
   readonly memory: ServerMemory
   readonly logLevel: (target: PooledServer) => string | undefined
   readonly onNotification: (target: PooledServer, method: string, params: unknown) => void
+  /** Milliseconds since 1970. */
+  readonly wall: () => number
+  readonly onTry?: ((target: PooledServer, attempt: Try) => void) | undefined
   /** The names under which a server was asked for. */
   readonly names: (target: PooledServer) => ReadonlyArray<string>
   /** Done with every new connection, in its Scope, before any caller is given it. */
@@ -74,6 +80,10 @@ export const make = (context: Context): McpConnector => {
         own = progress
         dialing.set(target.fingerprint, progress)
       },
+      onTry: (attempt) => {
+        notes.history.tried(attempt)
+        context.onTry?.(target, attempt)
+      },
       onNotification: (method, params) => context.onNotification(target, method, params)
     }).pipe(
       // Where connections are many another dial may be under way.
@@ -86,6 +96,7 @@ export const make = (context: Context): McpConnector => {
         })
       )
     )
+    notes.history.opened(connection)
     yield* context.prepare(target, connection)
     return {
       value: connection,
@@ -109,12 +120,14 @@ export const make = (context: Context): McpConnector => {
         const stack = stackOf(defect)
         // A server that is kept connected is dialled again and again, and breaks in the same way.
         const notes = memory.of(target.fingerprint)
+        const reason = defective(target.label, defect)
+        notes.history.tried(advised({ at: context.wall(), outcome: "failed", steps: [], ...wordsOf(reason) }))
         const isTold = notes.toldStack === stack
         notes.toldStack = stack
         const words = `${target.label}: connecting broke: ${kindOf(defect)}\n${stack}`
         return Effect.andThen(
           isTold ? Effect.void : Effect.logError(words),
-          Effect.fail(defective(target.label, defect))
+          Effect.fail(reason)
         )
       }),
     classify,
