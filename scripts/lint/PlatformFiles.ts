@@ -114,7 +114,7 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
   },
   {
     file: "packages/daemon/src/Shim.ts",
-    allows: ["promises", "timers", "process"],
+    allows: ["time", "promises", "timers", "process"],
     reason: "a server over stdin and stdout that stands beside every host: it loads no Effect"
   },
   {

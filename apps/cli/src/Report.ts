@@ -1,6 +1,7 @@
 /**
  * Failures on stderr: for people a line that says what to do, with `--json` one JSON object per line.
  */
+import { factsOf, isFailure, outcomeOf, stepOf } from "@holdfast/mcp/Explanation"
 import type { McpRuntimeError } from "@holdfast/mcp/McpRuntimeError"
 import * as Effect from "effect/Effect"
 import type { CliFailure, Problem } from "./CliFailure.ts"
@@ -24,13 +25,17 @@ export const toJson = (error: Failure): object =>
     ? { ...errorJson(error.reason, error.message, error.problems), ...error.more }
     : errorJson(error.reason._tag, error.message)
 
-/** Prints one failure. */
-export const failure = Effect.fnUntraced(function*(error: Failure, json: boolean) {
+/** Prints one failure. `isDirect`: there is no daemon to ask why, so that what is known of the server is told with it. */
+export const failure = Effect.fnUntraced(function*(error: Failure, json: boolean, isDirect = false) {
   const { stderr } = yield* Shell
+  const history = isDirect && error._tag === "McpRuntimeError" ? error.history : undefined
   if (json) {
-    return yield* stderr.write(`${JSON.stringify({ error: toJson(error) })}\n`)
+    return yield* stderr.write(
+      `${JSON.stringify({ error: { ...toJson(error), ...(history !== undefined && { history }) } })}\n`
+    )
   }
   const lines = [`${styleOf(stderr).red("holdfast:")} ${printable(error.message)}`]
+  if (error._tag === "McpRuntimeError" && isDirect) lines.push(...lastTry(error))
   if (error._tag === "CliFailure") {
     const { details, problems = [] } = error
     if (problems.length > 0) {
@@ -42,9 +47,30 @@ export const failure = Effect.fnUntraced(function*(error: Failure, json: boolean
   yield* stderr.write(`${lines.join("\n")}\n`)
 })
 
+/** Of the tries of a server that this program has started itself: the last one that failed, and what to do. */
+const lastTry = ({ history = [], message: said }: McpRuntimeError): ReadonlyArray<string> => {
+  const last = history.findLast(isFailure)
+  if (last === undefined) return []
+  const { advice, message = "", page, steps } = last
+  const failures = history.filter(isFailure).length
+  const often = failures === 1 ? "the last try" : `the last of ${failures} tries`
+  const facts = factsOf(last)
+  return [
+    `  ${often}: ${outcomeOf(last)}${facts.length === 0 ? "" : `, ${facts.join(", ")}`}` +
+    (steps.length === 0 ? "" : ` (${steps.map(stepOf).join(", ")})`),
+    ...(said.includes(message.slice(message.indexOf(": ") + 1)) ? [] : [`  ${message}`]),
+    ...(advice === undefined || said.includes(advice) ? [] : [`  → ${advice}`]),
+    ...(page === undefined ? [] : [`  → ${page} says more`])
+  ].map(printable)
+}
+
 /** Prints the failure that ends a command, and says how to exit. */
-export const ending = (error: Failure, json: boolean): Effect.Effect<ExitCode, never, Shell> =>
-  Effect.as(failure(error, json), error._tag === "CliFailure" ? error.exitCode : exitCodeOf(error.reason))
+export const ending = (
+  error: Failure,
+  json: boolean,
+  isDirect = false
+): Effect.Effect<ExitCode, never, Shell> =>
+  Effect.as(failure(error, json, isDirect), error._tag === "CliFailure" ? error.exitCode : exitCodeOf(error.reason))
 
 const say = ({ path, problem }: Problem): string => `${nameOf(path)}: ${problem}`
 

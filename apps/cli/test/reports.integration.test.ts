@@ -29,4 +29,22 @@ describe("public reports", () => {
     assert.match(text, /\n {4}stderr:\n {6}cannot open the database\n {4}→ /)
     assert.match((await world.runCheaply("logs", "bad")).stdout, / {2}cannot open the database$/m)
   })
+
+  // https://github.com/anthropics/claude-agent-sdk-typescript/issues/110
+  it("a call is told of by its id: whether its process was started for it, and what became of it", async () => {
+    await using world = DaemonWorld.make()
+    world.addServer("ok", spy("polite"))
+    assert.strictEqual((await world.runCheaply("call", "ok.echo", "text=hi")).code, 0)
+    assert.strictEqual((await world.runCheaply("call", "ok.die")).code, 6)
+    const why: typeof WhyOutput.Type = JSON.parse((await world.runCheaply("why", "ok", "--json")).stdout)
+    const [first, second] = why.calls
+    assert.deepInclude(first, { name: "echo", connection: "opened", outcome: "answered", repeats: [] })
+    assert.deepInclude(second, { name: "die", connection: "reused", outcome: "failed", delivery: "Unknown" })
+    const text = (await world.runCheaply("why", "--call", second?.id ?? "")).stdout
+    assert.match(text, /failed, it may have run {2}ok\.die .*\n {4}.*it was given a connection that was there\n/)
+    assert.deepStrictEqual(
+      JSON.parse((await world.runCheaply("why", "--call", second?.id ?? "", "--json")).stdout),
+      second
+    )
+  })
 })

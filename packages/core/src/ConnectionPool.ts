@@ -33,7 +33,7 @@ import { Borrow } from "./internal/connection.ts"
 import { inspect } from "./internal/inspect.ts"
 import { type Ask, Machine } from "./internal/machine.ts"
 import { publishMetrics } from "./internal/publishMetrics.ts"
-import type { PoolError, PoolPolicyError } from "./PoolError.ts"
+import type { AcquireTimeout, PoolError, PoolPolicyError } from "./PoolError.ts"
 import type { PoolEvent } from "./PoolEvent.ts"
 import * as PoolPolicy from "./PoolPolicy.ts"
 import type { PoolSnapshot } from "./PoolSnapshot.ts"
@@ -44,6 +44,8 @@ export interface AcquireOptions {
   readonly timeout?: Duration.Input | undefined
   /** Overrides the policy's `waitForReady` for this caller. */
   readonly waitForReady?: boolean | undefined
+  /** Told, synchronously, when there is no connection at once: what this caller waits for first. */
+  readonly onWait?: ((phase: AcquireTimeout<unknown>["phase"]) => void) | undefined
 }
 
 /** A pool of connections `C`, opened for keys `K`, whose dials fail with `E`. */
@@ -302,7 +304,8 @@ const toAsk = (options: AcquireOptions | undefined): Ask => ({
   timeout: options?.timeout === undefined
     ? Number.POSITIVE_INFINITY
     : Duration.toMillis(Duration.fromInputUnsafe(options.timeout)),
-  waitForReady: options?.waitForReady
+  waitForReady: options?.waitForReady,
+  onWait: options?.onWait
 })
 
 /** The first line of a stack that is neither this library's nor Effect's: where the caller's own code asked. */

@@ -5,6 +5,8 @@
  * Promises
  * - What is answered from here is what the server has answered to the same words: the same revision and capabilities of the client.
  * - A list is known when all of its pages are, and replaced as a whole.
+ * - A list whose server says how long it is fresh (`ttlMs`) is not known when that is over; till then it is answered with what is left
+ *   of that. One that is stale at once is answered, as those of servers that say nothing are: the next server is asked whether it is true.
  * - What cannot be read is not known.
  *
  * Gotchas: a request that says more than these words (and where a list goes on) is not answered from here.
@@ -30,6 +32,8 @@ export interface CatalogueOptions {
   readonly store: CatalogueStore
   /** For people who look at the files. */
   readonly name: string
+  /** Milliseconds since 1970. Default: what is fresh for a while only is not known. */
+  readonly now?: (() => number) | undefined
   /** True: nothing is answered from here, and all is kept. Default: false. */
   readonly isEager?: boolean | undefined
 }
@@ -38,6 +42,8 @@ interface StoredPage {
   /** As it is written. Undefined: the first page. */
   readonly cursor?: string | undefined
   readonly answer: string
+  /** When it was told, in milliseconds since 1970: of one that is fresh for a while. */
+  readonly at?: number | undefined
 }
 
 /** What is kept for the words of a client. */
@@ -70,7 +76,7 @@ export class Catalogue {
   ): RawMessage.RawMessage | undefined {
     const words = wordsOf(request, initialize)
     if (words === undefined || this.#options.isEager === true) return undefined
-    const answer = answerIn(this.#entry(words), request)
+    const answer = answerIn(this.#entry(words), request, this.#options.now?.())
     return answer === undefined ? undefined : withId(RawMessage.own(answer), request.id)
   }
 
@@ -99,10 +105,25 @@ export class Catalogue {
     const key = `${method} ${words}`
     const begun = this.#begun.get(key)
     if (cursor !== undefined && begun?.next !== cursor) return
-    const pages = [...(cursor === undefined ? [] : begun?.pages ?? []), { cursor, answer: text }]
+    const at = ServerLists.ttlOf(answer) > 0 ? this.#options.now?.() : undefined
+    const told = { cursor, answer: text, ...(at !== undefined && { at }) }
+    const pages = [...(cursor === undefined ? [] : begun?.pages ?? []), told]
     this.#begun.set(key, { pages, next: page.next })
     if (page.next !== undefined || isEqual(entry.lists[method], pages)) return
     this.#write(words, { ...entry, lists: { ...entry.lists, [method]: pages } })
+  }
+
+  /** The server has said something of its own accord: a list that has changed is not fresh any more. */
+  heard({ method }: RawMessage.RawMessage): void {
+    for (const [words, entry] of this.#entries) {
+      const changed = Object.entries(entry.lists).filter(([list, pages]) =>
+        ServerLists.all.get(list)?.notification === method && pages.some(({ at }) => at !== undefined)
+      )
+      if (changed.length === 0) continue
+      const names = new Set(changed.map(([list]) => list))
+      const lists = Object.fromEntries(Object.entries(entry.lists).filter(([list]) => !names.has(list)))
+      this.#write(words, { ...entry, lists })
+    }
   }
 
   #entry(words: string): Entry {
@@ -153,13 +174,28 @@ const wordsOf = (
   return revision === undefined ? undefined : `${revision} ${capabilities ?? ""}`
 }
 
-const answerIn = (entry: Entry, request: RawMessage.RawMessage): string | undefined => {
+const answerIn = (entry: Entry, request: RawMessage.RawMessage, now: number | undefined): string | undefined => {
   if (request.method === "initialize") return entry.initialize
   if (request.method === "server/discover") {
     return Object.keys(RawMessage.paramsOf(request)).every((name) => name === "_meta") ? entry.discover : undefined
   }
   const asked = ServerLists.pageRequest(request)
-  return asked && entry.lists[asked.method]?.find(({ cursor }) => cursor === asked.cursor)?.answer
+  const pages = asked && entry.lists[asked.method]
+  if (asked === undefined || pages === undefined) return undefined
+  const answers = pages.map((page) => leftOf(page, now))
+  // A list that is stale in part is asked for as a whole.
+  return answers.includes(undefined) ? undefined : answers[pages.findIndex(({ cursor }) => cursor === asked.cursor)]
+}
+
+/** The answer of a page, with what is left of its time. Undefined: it is over. */
+const leftOf = ({ answer, at }: StoredPage, now: number | undefined): string | undefined => {
+  const message = RawMessage.own(answer)
+  const ttl = ServerLists.ttlOf(message)
+  if (ttl === 0) return answer
+  const age = at === undefined || now === undefined ? ttl : now - at
+  // The clock may have been set.
+  if (age < 0 || age >= ttl) return undefined
+  return RawMessage.replaced(message, [[RawMessage.paths.ttl, String(Math.floor(ttl - age))]]).text
 }
 
 const withId = (answer: RawMessage.RawMessage, id: string | undefined): RawMessage.RawMessage =>
@@ -172,10 +208,13 @@ const isAnswer = (text: unknown): boolean => {
 }
 
 const isPage = (page: unknown): boolean => {
-  const { answer, cursor } = RawMessage.membersOf(page)
-  return answer !== undefined && isAnswer(answer) && (cursor === undefined || typeof cursor === "string")
+  const { answer, at, cursor } = RawMessage.membersOf(page)
+  return (at === undefined || typeof at === "number") && answer !== undefined && isAnswer(answer) &&
+    (cursor === undefined || typeof cursor === "string")
 }
 
 const isEqual = (a: ReadonlyArray<StoredPage> | undefined, b: ReadonlyArray<StoredPage>): boolean =>
   a?.length === b.length &&
-  a.every(({ answer, cursor }, index) => answer === b[index]?.answer && cursor === b[index]?.cursor)
+  a.every(({ answer, at, cursor }, index) =>
+    answer === b[index]?.answer && at === b[index]?.at && cursor === b[index]?.cursor
+  )

@@ -14,6 +14,7 @@
  *   Schema.decodeUnknownSync(Schema.fromJsonString(ControlContract.DaemonStatus))(text).servers.map(({ name }) => name)
  * ```
  */
+import { CallRecord, Era, StepName, Try } from "@holdfast/mcp/Explanation"
 import * as Schema from "effect/Schema"
 
 const name = (server: string): string => encodeURIComponent(server)
@@ -60,10 +61,10 @@ export const Memory = Schema.Struct({
 /** Bytes of memory. The sum of `pss` over processes is what they use together; that of `rss` may be more. */
 export interface Memory extends Schema.Schema.Type<typeof Memory> {}
 
-/** The two ways in which MCP begins: by `initialize` (`legacy`), or by `server/discover` (`modern`). */
-export const Era = Schema.Literals(["legacy", "modern"])
-/** `legacy` for revisions up to 2025-11-25, `modern` from 2026-07-28 on. */
-export type Era = typeof Era.Type
+export {
+  /** The two ways in which MCP begins: by `initialize` (`legacy`), or by `server/discover` (`modern`). */
+  Era
+} from "@holdfast/mcp/Explanation"
 
 /** Where a server comes from: an entry of a config file, or a command that a program has brought along. */
 export const Origin = Schema.Union([
@@ -203,53 +204,16 @@ export const Explanation = Schema.Struct({
 /** The answer of the tool `why`: the first key is the one that the others are compared with. */
 export interface Explanation extends Schema.Schema.Type<typeof Explanation> {}
 
-/** The steps that a try may have. `list` and `call` are of a server that is ready. */
-export const StepName = Schema.Literals(["spawn", "handshake", "list", "call", "life"])
-/** The step that an error or a duration belongs to. */
-export type StepName = typeof StepName.Type
-
-/** `life`: from the handshake to the loss of the process. */
-export const Step = Schema.Struct({
-  step: StepName,
-  /** Of a handshake what was asked (`initialize`, `server/discover`), of a list its method, of a call its tool. */
-  what: Schema.optional(Schema.String),
-  millis: Schema.Finite
-})
-/** One step of a try, and how many milliseconds it took. */
-export interface Step extends Schema.Schema.Type<typeof Step> {}
-
-/** One try to start a server, or to list or call something, as the daemon saw it. */
-export const Try = Schema.Struct({
-  /** When it began. */
-  at: Schema.Finite,
-  pid: Schema.optional(Schema.Int),
-  era: Schema.optional(Era),
-  /**
-   * `ready`: the handshake is done. `other era`: the server has refused this era, and is asked in the other one. `failed`: see `failedStep`.
-   * `lost`: it was ready, and ended by itself.
-   */
-  outcome: Schema.Literals(["ready", "other era", "failed", "lost"]),
-  /** In their order. The last one is the one that failed, if one has. */
-  steps: Schema.Array(Step),
-  failedStep: Schema.optional(StepName),
-  /** Its name: a page of `docs/errors`. */
-  reason: Schema.optional(Schema.String),
-  message: Schema.optional(Schema.String),
-  /** Of an error that the server has answered with. */
-  code: Schema.optional(Schema.Finite),
-  exitCode: Schema.optional(Schema.Int),
-  signal: Schema.optional(Schema.String),
-  /** The first and the last words on stderr. */
-  stderr: Schema.optional(Schema.String),
-  /** What a server behind a url has answered, where it has. */
-  http: Schema.optional(Schema.Struct({ status: Schema.Int, body: Schema.optional(Schema.String) })),
-  /** What to do next. */
-  advice: Schema.optional(Schema.String),
-  /** The page that says more: `docs/errors/ServerExited.md`. */
-  page: Schema.optional(Schema.String)
-})
-/** One entry of `History.tries`. A try that is `ready` has neither `failedStep` nor `reason`. */
-export interface Try extends Schema.Schema.Type<typeof Try> {}
+export {
+  /** One call of a tool: how it came to its process, and what became of it. The same shape as `McpConnections.explain` has. */
+  CallRecord,
+  /** One step of a try, and how many milliseconds it took. */
+  Step,
+  /** The steps that a try may have. */
+  StepName,
+  /** One try to start a server, or to list or call something. The same shape as `McpConnections.explain` has. */
+  Try
+} from "@holdfast/mcp/Explanation"
 
 /** `history/<server>`. */
 export const History = Schema.Struct({
@@ -257,7 +221,9 @@ export const History = Schema.Struct({
   /** The newest last; at most twenty starts and twenty lists or calls that failed. */
   tries: Schema.Array(Try),
   /** What keeps its processes apart. */
-  keys: Schema.Array(ExplainedKey)
+  keys: Schema.Array(ExplainedKey),
+  /** The last calls of its tools, the newest last: how each came to its process, and what became of it. */
+  calls: Schema.optional(Schema.Array(CallRecord))
 })
 /** The past of one server, as far as the daemon remembers it. It ends with the daemon. */
 export interface History extends Schema.Schema.Type<typeof History> {}
@@ -316,6 +282,8 @@ export const Event = Schema.Union([
     tool: Schema.String,
     by: SessionStatus,
     delivery: Schema.String,
+    /** Its id, by which `call` tells more of it. */
+    call: Schema.optional(Schema.String),
     /** Of an error that it was answered with. */
     code: Schema.optional(Schema.Finite),
     isError: Schema.optional(Schema.Boolean),

@@ -11,6 +11,7 @@
  * console.log(await DaemonControl.operate("close", "fs"))
  * ```
  */
+import type { CallRecord } from "@holdfast/mcp/Explanation"
 import * as fs from "node:fs"
 import process from "node:process"
 import { setTimeout } from "node:timers/promises"
@@ -45,6 +46,16 @@ export const history = async (server: string, place = DaemonPlace.open()): Promi
   const history: unknown = JSON.parse(await call(await reach(place), "history", { server }))
   // As for `status`.
   return history as History
+}
+
+/**
+ * Why a call opened its process, reused one, waited or was repeated, and what became of it, by its id. Rejects with `DaemonRefusal`, code
+ * `BadWish`, when the daemon does not know it, and as `status` does.
+ */
+export const callRecord = async (id: string, place = DaemonPlace.open()): Promise<CallRecord> => {
+  const record: unknown = JSON.parse(await call(await reach(place), "call", { id }))
+  // As for `status`.
+  return record as CallRecord
 }
 
 /** Questions of servers that wait for an answer, those of daemons that have made way included. Rejects as `status` does. */

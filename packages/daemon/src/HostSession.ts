@@ -25,6 +25,8 @@ import { type OnAnswer, Renewal } from "./Renewal.ts"
 export interface Upstream {
   /** The answer to `initialize`, as the server wrote it. Undefined in the modern era, which has none. */
   readonly greeting: RawMessage.RawMessage | undefined
+  /** Undefined: that is not known. */
+  readonly given?: Given | undefined
   /** Passes a message on. `onHandOff` is called once the server may have seen it, at once or later. */
   readonly send: (message: RawMessage.RawMessage, onHandOff: () => void) => void
   /** It is not needed any more. */
@@ -64,15 +66,37 @@ export interface Memory {
     answer: RawMessage.RawMessage,
     initialize: RawMessage.RawMessage | undefined
   ) => void
+  /** Told what the server says of its own accord. Default: that is not of interest. */
+  readonly heard?: ((notification: RawMessage.RawMessage) => void) | undefined
 }
 
 /** What becomes of a request, in the end. `left`: the host has gone. */
 export type Fate = { readonly answer: RawMessage.RawMessage } | "NotSent" | "Unknown" | "cancelled" | "left"
 
-/** Is told of each request of the host twice. */
+/** Whose a server is: the process, and whether it was started for this session. */
+export interface Given {
+  readonly pid?: number | undefined
+  readonly isNew: boolean
+  /** When it was there: monotonic nanoseconds. Default: now. */
+  readonly at?: bigint | undefined
+}
+
+/** What is known of a request besides. */
+export interface KnownCall {
+  /** Monotonic nanoseconds. Default: now. */
+  readonly begunAt?: bigint | undefined
+  /** The id by which others know it. */
+  readonly id?: string | undefined
+}
+
+/** Is told of each request of the host: that it has come, each time that it is passed on, and what has become of it. */
 export interface Observer {
   /** The host has sent the request. It may not have a server yet. */
-  readonly asked: (request: RawMessage.RawMessage) => void
+  readonly asked: (request: RawMessage.RawMessage, known?: KnownCall) => void
+  /** A server is given the request. */
+  readonly sent: (request: RawMessage.RawMessage, given: Given) => void
+  /** The server was lost that the request was given to, and the next one is to have it. */
+  readonly repeated: (request: RawMessage.RawMessage, loss: Loss, delivery: "NotSent" | "Unknown") => void
   /** The request is over, and this is what has become of it. */
   readonly over: (request: RawMessage.RawMessage, fate: Fate) => void
 }
@@ -83,6 +107,8 @@ export interface HostSessionOptions {
   readonly place: "shim" | "daemon"
   readonly memory?: Memory | undefined
   readonly observer?: Observer | undefined
+  /** Monotonic milliseconds. Default: no list is fresh. */
+  readonly now?: (() => number) | undefined
   /** Gives the host a line, without its end. */
   readonly toHost: (text: string) => void
   /** Gets a server. `initialize` is what the host said, undefined in the modern era. Its answer is not to be awaited here. */
@@ -154,6 +180,7 @@ export class HostSession {
     this.#options = options
     this.#renewal = new Renewal({
       toHost: options.toHost,
+      now: options.now,
       ask: (method, params, onAnswer) => this.#ask(method, params, onAnswer),
       pending: () => [...this.#pending.values()].map(({ message }) => message),
       onAnswer: (request, answer) => this.#learn(request, answer)
@@ -312,6 +339,7 @@ export class HostSession {
   #send(pending: Pending): void {
     pending.state = "sent"
     const attempt = this.#attempt
+    this.#options.observer?.sent(pending.message, this.#upstream?.given ?? { isNew: false })
     this.#upstream?.send(pending.message, () => {
       if (attempt === this.#attempt && pending.state === "sent") pending.state = "handed over"
     })
@@ -332,10 +360,12 @@ export class HostSession {
   #takeBack(loss: Loss): void {
     for (const pending of [...this.#pending.values()]) {
       const isHandedOver = pending.state === "handed over"
+      const wasSent = pending.state !== "waiting"
       pending.state = "waiting"
       if (isHandedOver && (!repeatable.has(pending.message.method ?? "") || pending.repeats++ >= maxRepeats)) {
         this.#fail(pending, loss, "Unknown")
       } else if (pending.losses++ >= maxLosses) this.#fail(pending, loss, "NotSent")
+      else if (wasSent) this.#options.observer?.repeated(pending.message, loss, isHandedOver ? "Unknown" : "NotSent")
     }
   }
 
@@ -364,6 +394,7 @@ export class HostSession {
       return
     }
     if (kind === "request" && id !== undefined) this.#asked.add(RawMessage.keyOf(id))
+    if (kind === "notification") this.#options.memory?.heard?.(message)
     this.#acknowledged(message)
     if (this.#renewal.isNews(message)) this.#options.toHost(message.text)
   }

@@ -34,6 +34,8 @@ export interface PooledServer {
   readonly closed: Effect.Effect<ServerFailure>
   /** The sessions that have it. */
   readonly holders: ReadonlySet<SessionStatus>
+  /** No session has had it yet. */
+  readonly isUnused: () => boolean
   /** Counts the session among the holders. It is then not idle. */
   readonly hold: (session: SessionStatus) => void
   /** Takes the session out of the holders. The last one to leave sets `idleSince`. */

@@ -35,7 +35,7 @@ export type Members = Readonly<Record<string, unknown>>
 /** A path of keys, from the outermost object on. */
 export type Path = ReadonlyArray<string>
 
-/** Where the ids are that are changed, and what requests of the modern era say of their client. */
+/** Where the ids are that are changed, how long an answer is fresh, and what requests of the modern era say of their client. */
 export const paths = {
   id: ["id"],
   progressToken: ["params", "_meta", "progressToken"],
@@ -43,7 +43,8 @@ export const paths = {
   cancelled: ["params", "requestId"],
   revision: ["params", "_meta", metaKey.protocolVersion],
   capabilities: ["params", "_meta", metaKey.clientCapabilities],
-  subscription: ["params", "_meta", metaKey.subscriptionId]
+  subscription: ["params", "_meta", metaKey.subscriptionId],
+  ttl: ["result", "ttlMs"]
 } as const satisfies Readonly<Record<string, Path>>
 
 /** The messages of a line: one, or those of a batch. A text is why it is none. Never throws. */

@@ -5,7 +5,7 @@
  * Promises
  * - The log level and the subscriptions of a legacy host are renewed with the next server before anything else is asked of it. What was
  *   subscribed to may have changed meanwhile: `notifications/resources/updated` follows.
- * - Each list that the host has heard is asked for again. If it is another one, or cannot be had, its `list_changed` follows: to a host
+ * - Each list that the host has heard is asked for again, unless its server has said that it is fresh (`ttlMs`). If it is another one, or cannot be had, its `list_changed` follows: to a host
  *   of the legacy era if the server has advertised that in the answer that the host has, to one of the modern era on each of its
  *   `subscriptions/listen` that is acknowledged for it. A host that has heard no list is told nothing.
  * - A `subscriptions/listen` that is asked again is acknowledged to its host once, unless the next server acknowledges something else.
@@ -18,6 +18,8 @@ import * as ServerLists from "./ServerLists.ts"
 export interface RenewalOptions {
   /** Gives the host a line. */
   readonly toHost: (text: string) => void
+  /** Monotonic milliseconds. Default: no list is fresh. */
+  readonly now?: (() => number) | undefined
   /** Asks the server that is there now. It is not answered if that is lost. */
   readonly ask: (method: string, params: string, onAnswer: OnAnswer) => void
   /** The requests of the host that are not answered yet. */
@@ -32,6 +34,8 @@ export type OnAnswer = (answer: RawMessage.RawMessage, request: RawMessage.RawMe
 interface Heard extends ServerLists.Page {
   /** The request of the host for its first page. */
   readonly asked: RawMessage.RawMessage
+  /** Until when all of it is fresh. */
+  readonly freshUntil: number
 }
 
 /** A resource that the host has asked to be told of, and not to be told of no more. */
@@ -108,9 +112,16 @@ export class Renewal {
     const page = asked && ServerLists.pageIn(asked.method, answer)
     if (asked === undefined || page === undefined) return
     const before = this.#heard.get(asked.method)
-    if (asked.cursor === undefined) this.#heard.set(asked.method, { ...page, asked: request })
+    const { now } = this.#options
+    const freshUntil = now === undefined ? Number.NEGATIVE_INFINITY : now() + ServerLists.ttlOf(answer)
+    if (asked.cursor === undefined) this.#heard.set(asked.method, { ...page, asked: request, freshUntil })
     else if (before !== undefined && before.next === asked.cursor) {
-      this.#heard.set(asked.method, { ...before, items: [...before.items, ...page.items], next: page.next })
+      this.#heard.set(asked.method, {
+        ...before,
+        items: [...before.items, ...page.items],
+        next: page.next,
+        freshUntil: Math.min(before.freshUntil, freshUntil)
+      })
     }
   }
 
@@ -206,7 +217,7 @@ export class Renewal {
 
   #check(method: string): void {
     const begun = this.#heard.get(method)
-    if (begun === undefined) return
+    if (begun === undefined || begun.freshUntil > (this.#options.now?.() ?? Number.POSITIVE_INFINITY)) return
     const items: Array<string> = []
     const ask = (cursor: string | undefined, pages: number): void =>
       this.#ask(method, ServerLists.paramsFor(cursor, begun.asked), (answer, request) => {

@@ -74,6 +74,12 @@ export const pageIn = (method: string, answer: RawMessage.RawMessage): Page | un
   return { items: items.map(digest), next: next === "null" ? undefined : next }
 }
 
+/** How many milliseconds the answer is fresh, as its server says. 0: it says nothing, or that it is stale at once. */
+export const ttlOf = ({ value }: RawMessage.RawMessage): number => {
+  const { ttlMs } = RawMessage.membersOf(value["result"])
+  return typeof ttlMs === "number" && ttlMs > 0 ? ttlMs : 0
+}
+
 /** The parameters of a request of our own for a page, on behalf of the request of a client. */
 export const paramsFor = (cursor: string | undefined, asked: RawMessage.RawMessage): string => {
   const words = [metaKey.protocolVersion, metaKey.clientInfo, metaKey.clientCapabilities].flatMap((key) => {

@@ -311,6 +311,7 @@ export const make = Effect.fnUntraced(function*(
     let lost: ServerFailure | undefined
     let idleSince = clock.currentTimeMillisUnsafe()
     const holders = new Set<SessionStatus>()
+    let isUnused = true
     let isRetired = false
     const retired = Deferred.makeUnsafe<void>()
     const retirements = new Set<() => void>()
@@ -328,7 +329,9 @@ export const make = Effect.fnUntraced(function*(
       pid: process.pid,
       startedAt: idleSince,
       holders,
+      isUnused: () => isUnused,
       hold: (session) => {
+        isUnused = false
         holders.add(session)
         journal.tell({ event: "leased", server: target.wanted.name, pid: process.pid, by: session })
       },

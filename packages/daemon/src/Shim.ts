@@ -70,6 +70,7 @@ export const run = (options: ShimOptions): Promise<void> =>
     const isAnswered = (): boolean => session.pending === (long?.unawaited ?? 0)
     const session = new HostSession({
       place: "shim",
+      now: () => performance.now(),
       memory: memoryOf(options),
       toHost: (text) => {
         if (long === undefined) write(text)
@@ -155,6 +156,7 @@ const memoryOf = (options: ShimOptions): Catalogue | undefined => {
       confirm: (words) => confirm(kind(words))
     },
     name: CatalogueFiles.nameOf(wants),
+    now: Date.now,
     isEager: eager
   })
 }

@@ -18,8 +18,12 @@ const world = (disk = new Map<string, string>()) => {
     write: (words: string, text: string) => void disk.set(words, text),
     confirm: () => void confirmed++
   }
-  const make = (isEager = false) => new Catalogue({ store, name: "s", isEager })
-  return { disk, make, confirmed: () => confirmed }
+  let time = 1000
+  const make = (isEager = false) => new Catalogue({ store, name: "s", isEager, now: () => time })
+  const pass = (millis: number) => {
+    time += millis
+  }
+  return { disk, make, pass, confirmed: () => confirmed }
 }
 
 const list = (params = "{}", id = "1") => RawMessage.request(id, "tools/list", params)
@@ -147,5 +151,46 @@ describe("a catalogue", () => {
     eager.learn(initialize, answer("{}"), initialize)
     assert.isUndefined(eager.recall(initialize, initialize))
     assert.strictEqual(disk.size, 1)
+  })
+
+  it("answers a list that is fresh with what is left of its time, and not after that, nor before the clock was set", () => {
+    const { make, pass } = world()
+    const first = make()
+    first.learn(list(), answer(`{"tools":[1],"ttlMs":60000}`), initialize)
+    pass(20_000)
+    assert.match(make().recall(list(), initialize)?.text ?? "", /"ttlMs":40000/)
+    pass(-30_000)
+    assert.isUndefined(make().recall(list(), initialize))
+    pass(69_999)
+    assert.match(make().recall(list(), initialize)?.text ?? "", /"ttlMs":1\b/)
+    pass(1)
+    assert.isUndefined(make().recall(list(), initialize))
+    // The same list, told again, is fresh again.
+    make().learn(list(), answer(`{"tools":[1],"ttlMs":60000}`), initialize)
+    assert.match(make().recall(list(), initialize)?.text ?? "", /"ttlMs":60000/)
+  })
+
+  it("answers no page of a list of which another one is stale, and one that is stale at once as ever", () => {
+    const { make, pass } = world()
+    const first = make()
+    first.learn(list(), answer(`{"tools":[1],"nextCursor":"c","ttlMs":60000}`), initialize)
+    first.learn(list(`{"cursor":"c"}`), answer(`{"tools":[2],"ttlMs":5000}`), initialize)
+    assert.isDefined(make().recall(list(), initialize))
+    pass(5000)
+    assert.isUndefined(make().recall(list(), initialize))
+    first.learn(RawMessage.request("1", "prompts/list", "{}"), answer(`{"prompts":[1],"ttlMs":0}`), initialize)
+    pass(1e9)
+    assert.match(make().recall(RawMessage.request("1", "prompts/list", "{}"), initialize)?.text ?? "", /"ttlMs":0/)
+  })
+
+  it("knows a fresh list no more when its server says that it has changed", () => {
+    const { make } = world()
+    const first = make()
+    const prompts = RawMessage.request("1", "prompts/list", "{}")
+    first.learn(list(), answer(`{"tools":[1],"ttlMs":60000}`), initialize)
+    first.learn(prompts, answer(`{"prompts":[1],"ttlMs":60000}`), initialize)
+    first.heard(RawMessage.own(`{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}`))
+    assert.isUndefined(make().recall(list(), initialize))
+    assert.isDefined(make().recall(prompts, initialize))
   })
 })

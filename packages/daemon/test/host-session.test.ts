@@ -3,13 +3,14 @@ import { assert, describe, it } from "@effect/vitest"
 import { HostSession, type Memory, type Opening } from "../src/HostSession.ts"
 import * as RawMessage from "../src/RawMessage.ts"
 
-const world = (memory?: Memory) => {
+const world = (memory?: Memory, now?: () => number) => {
   const toHost: Array<string> = []
   const toServer: Array<string> = []
   const openings: Array<{ readonly opening: Opening; readonly first: string | undefined }> = []
   const session = new HostSession({
     place: "shim",
     memory,
+    now,
     toHost: (text) => void toHost.push(text),
     open: (_, opening, first) => void openings.push({ opening, first: first?.method })
   })
@@ -82,5 +83,28 @@ describe("a session of a host", () => {
     const other = world()
     other.session.hostSaid(ping(1))
     assert.deepStrictEqual([other.told(), other.openings.length], [[], 1])
+  })
+
+  it("asks the next server for a list that its host has heard, but not while that is fresh", () => {
+    let time = 0
+    const w = world(undefined, () => time)
+    w.session.hostSaid(`{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{}}`)
+    w.open()
+    w.openings.at(-1)?.opening.onMessage(
+      RawMessage.own(`{"jsonrpc":"2.0","id":1,"result":{"tools":[],"ttlMs":60000}}`)
+    )
+    w.said()
+    /** What the next server is asked for because of what was heard before. */
+    const asked = (): ReadonlyArray<string> => {
+      w.openings.at(-1)?.opening.onLost(lost)
+      w.session.hostSaid(`{"jsonrpc":"2.0","id":2,"method":"prompts/list","params":{}}`)
+      w.open()
+      w.openings.at(-1)?.opening.onMessage(RawMessage.own(`{"jsonrpc":"2.0","id":2,"result":{"prompts":[]}}`))
+      return w.said().map((text) => JSON.parse(text).method).filter((method) => method === "tools/list")
+    }
+    time = 59_999
+    assert.deepStrictEqual(asked(), [])
+    time = 60_000
+    assert.deepStrictEqual(asked(), ["tools/list"])
   })
 })

@@ -51,7 +51,23 @@ describe("a server behind a url", () => {
     const { error, id } = JSON.parse(await lonely.greet())
     assert.deepStrictEqual([id, error.data], [0, { reason: "Unreachable", delivery: "NotSent" }])
     const { tries: [failed] } = await DaemonControl.history("gone", home.place())
-    assert.deepInclude(failed, { outcome: "failed", failedStep: "handshake", reason: "Unreachable" })
+    assert.deepInclude(failed, { outcome: "failed", failedStep: "connect", reason: "Unreachable" })
+    const { calls = [], tries } = await DaemonControl.history("web", home.place())
+    // What the client itself tells: its sessions, and their loss.
+    assert.deepStrictEqual(tries.map(({ outcome }) => outcome), ["ready", "lost", "ready", "ready"])
+    assert.deepStrictEqual(tries[0]?.steps.map(({ step, what }) => what ?? step), [
+      "connect",
+      "server/discover",
+      "initialize",
+      "notifications/initialized"
+    ])
+    assert.deepStrictEqual(calls.map(({ connection, outcome }) => `${connection} ${outcome}`), [
+      "opened answered",
+      "reused answered",
+      "reused answered",
+      "reused answered",
+      "opened answered"
+    ])
     const { overview = [] } = await DaemonControl.status(home.place())
     assert.deepStrictEqual(
       overview.map(({ catalogue, eras, name, origin, tools }) => ({ catalogue, eras, name, origin, tools })),

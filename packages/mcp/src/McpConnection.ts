@@ -28,9 +28,11 @@
  * ```
  */
 import * as DeadlineSweeper from "@holdfast/core/Deadlines"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import { Endpoint } from "./Endpoint.ts"
+import type { Try } from "./Explanation.ts"
 import * as connectFailure from "./internal/connection/connectFailure.ts"
 import type { ConnectOptions, McpConnection as Connection } from "./internal/connection/contract.ts"
 import * as Dialing from "./internal/connection/dialing.ts"
@@ -41,6 +43,7 @@ import { openLink } from "./internal/connection/openLink.ts"
 import { quoteStderr } from "./internal/connection/quoteStderr.ts"
 import { hintFor } from "./internal/connection/startHints.ts"
 import { millisOf } from "./internal/durations.ts"
+import { DialLog } from "./internal/history/DialLog.ts"
 import * as Boundary from "./internal/link/Boundary.ts"
 import * as redactSecrets from "./internal/link/redactSecrets.ts"
 import { scopedFork } from "./internal/link/scopedFork.ts"
@@ -82,6 +85,16 @@ const connectOver = Effect.fnUntraced(function*(
   const deadlines = options.deadlines ?? (yield* DeadlineSweeper.make)
   const fork = yield* scopedFork
   const boundary = Boundary.make(server, fork)
+  const clock = yield* Clock.Clock
+  const log = new DialLog(
+    { wall: () => clock.currentTimeMillisUnsafe(), now: deadlines.now },
+    endpoint._tag === "Stdio"
+  )
+  const tell = (attempt: Try): void => {
+    boundary.returned("onTry", boundary.ask("onTry", () => options.onTry?.(attempt)))
+  }
+  /** Nothing that ends from then on is lost. */
+  let isOver = true
   const multiplexer = new Multiplexer({
     server,
     url: endpoint._tag === "Stdio" ? "" : place.target,
@@ -90,6 +103,9 @@ const connectOver = Effect.fnUntraced(function*(
     maxInFlight: options.maxInFlight ?? 16_384,
     handlers,
     onNotification: options.onNotification ?? noListener,
+    onClosed: (closed) => {
+      if (!isOver && closed._tag !== "Released") tell(log.lost(connectFailure.ofLoss(place, closed)))
+    },
     boundary,
     fork
   })
@@ -100,6 +116,7 @@ const connectOver = Effect.fnUntraced(function*(
   const dial = Effect.gen(function*() {
     const link = yield* openLink(options, multiplexer, { deadlines, fork, course })
     multiplexer.attach(link)
+    log.opened(link.process?.pid)
     stderrTail = link.stderrTail
     const handshakes = Handshake.make(
       {
@@ -108,6 +125,7 @@ const connectOver = Effect.fnUntraced(function*(
         hasAuthorizer: endpoint._tag !== "Stdio" && endpoint.authorizer !== undefined,
         // A stream of HTTP+SSE that is refused is refused for good.
         patience: endpoint._tag === "Http" ? () => until - deadlines.now() : noPatience,
+        log,
         logLevel: () => boundary.ask("logLevel", options.logLevel ?? noLevel)
       },
       link,
@@ -142,7 +160,22 @@ const connectOver = Effect.fnUntraced(function*(
   const scope = yield* Effect.scope
   const { agreement, link, spoken } = yield* Effect.scoped(
     Effect.andThen(Effect.forkScoped(notice), Scope.provide(withinConnectTimeout(dial, options, details), scope))
+  ).pipe(
+    Effect.tapError((reason) =>
+      Effect.sync(() => {
+        const isOtherEra = Dialing.isAskedFor(options) && Dialing.isFatalQuestion(reason, course.trouble)
+        tell(log.failed(reason, isOtherEra ? "other era" : "failed"))
+      })
+    )
   )
+  // Before the link's own finalizer.
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      isOver = true
+    })
+  )
+  isOver = false
+  tell(log.ready(agreement.era))
   if (agreement.era === "modern" && endpoint._tag === "Http" && options.era === "auto") {
     yield* Effect.annotateLogs(Effect.logInfo(`${server}: ${costOfModern}`), annotation, server)
   }

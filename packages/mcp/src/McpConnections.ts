@@ -37,6 +37,7 @@ import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import { resolve } from "node:path"
 import type { Endpoint } from "./Endpoint.ts"
+import type { Explanation } from "./Explanation.ts"
 import * as Calls from "./internal/calls/Calls.ts"
 import type {
   CallKnownTool,
@@ -260,6 +261,11 @@ export class McpConnections extends Context.Service<McpConnections, {
     f: (connection: McpConnection) => Effect.Effect<A, E, R>,
     options?: UseOptions
   ) => Effect.Effect<A, E | McpRuntimeError, R>
+  /**
+   * Why the server is as it is: the last tries to connect with their steps, what a call of it would wait for now, and how the last calls
+   * came to their connections and what became of them. Starts nothing. An error of a call brings the tries along, as `history`.
+   */
+  readonly explain: (server: string | Endpoint) => Effect.Effect<Explanation, McpRuntimeError>
   /**
    * How far the start of a server is that is under way: what it waits for, in a clause, with the server's own words. Undefined when it
    * is not being started.

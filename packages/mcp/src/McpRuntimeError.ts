@@ -21,6 +21,7 @@
 // @effect-diagnostics schemaNumber:off
 import * as Schema from "effect/Schema"
 import { placeInWords } from "./ConfigWarning.ts"
+import { isFailure, lineOf, Try } from "./Explanation.ts"
 import { quoteStderr } from "./internal/connection/quoteStderr.ts"
 
 const id = (name: string) => `@holdfast/mcp/McpRuntimeError/${name}`
@@ -512,10 +513,48 @@ export type ConnectReason =
 /** The runtime's only error. `reason` says what happened; `message` is the reason's. */
 export class McpRuntimeError extends Schema.TaggedError<McpRuntimeError>("@holdfast/mcp/McpRuntimeError")(
   "McpRuntimeError",
-  { reason: Reason }
+  {
+    reason: Reason,
+    /**
+     * The last tries to connect to the server at the moment of failure, the newest last: their steps, what was answered, how the process
+     * ended. Not of answers of the server, and of what failed before one was looked for.
+     */
+    history: Schema.optional(Schema.Array(Try))
+  }
 ) {
   override get message(): string {
     return this.reason.message
+  }
+
+  /**
+   * The long form, of several lines: the message, the last tries, and of the last one that failed its words and what to do. What
+   * `console.log` shows, with the stack; the message of one line is for lists and for a model.
+   */
+  get details(): string {
+    const { history = [] } = this
+    if (history.length === 0) return this.message
+    const last = history.findLast(isFailure)
+    const words = last === undefined ? [] : [
+      ...(last.message === undefined || this.message.includes(last.message.slice(last.message.indexOf(": ") + 1))
+        ? []
+        : [`      ${last.message}`]),
+      ...(last.stderr === undefined
+        ? []
+        : ["      stderr:", ...last.stderr.trimEnd().split("\n").map((line) => `        ${line}`)]),
+      ...(last.advice === undefined ? [] : [`      → ${last.advice}`]),
+      ...(last.page === undefined ? [] : [`      → ${last.page} says more`])
+    ]
+    return [
+      this.message,
+      "  the last tries to connect:",
+      ...history.flatMap((each) => [`    ${lineOf(each)}`, ...(each === last ? words : [])])
+    ].join("\n")
+  }
+
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    const stack = this.stack ?? ""
+    const lines = stack.split("\n").filter((line) => /^\s+at /.test(line))
+    return [`${this.name}: ${this.details}`, ...lines].join("\n")
   }
 }
 

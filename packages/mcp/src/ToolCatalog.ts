@@ -6,7 +6,7 @@
  * - a tool obtained once stays valid: its server may be restarted any number of times in between;
  * - a server that is down keeps its tools in the list, and is named with the reason; it is asked again when it is back;
  * - the list follows what servers say (`notifications/tools/list_changed`) and every new connection, at once, with one question at a
- *   time per server; one that says so again and again is asked at most once a second, then ever more rarely, and told of once;
+ *   time per server, and what its server says is fresh for a while (`ttlMs`) when that is over, and not before; one that says so again and again is asked at most once a second, then ever more rarely, and told of once;
  * - a tool's name depends on its server and its own name alone: `server__tool`, with a digest where that would not be legal or not
  *   unique; no two tools share one;
  * - few servers are started at once, and the time of each counts from its own start.
@@ -154,6 +154,12 @@ const pace = Schedule.concat(
   Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("1 minute")])
 )
 
+/** A list is asked for again when its time is over, and no more often than this: a server may say a millisecond. */
+const leastMillis = 1000
+
+/** Timers are no longer. */
+const mostMillis = 86_400_000
+
 /** So many changes in a row are told of. */
 const suspicious = 4
 
@@ -171,6 +177,7 @@ const makeCatalog = Effect.fnUntraced(function*(
   const changed = yield* SubscriptionRef.make<Catalog>({ tools: [], unavailable: [] })
   const isComplete = Latch.makeUnsafe(false)
   const asking = yield* FiberMap.make<string>()
+  const expiring = yield* FiberMap.make<string>()
   const turns = yield* StartTurns.make(concurrency)
 
   const toolOf = (server: string, tool: Messages.Tool): CatalogTool => {
@@ -247,10 +254,26 @@ const makeCatalog = Effect.fnUntraced(function*(
       state.isAnswered = true
       state.phase = "listening"
       yield* publish
+      yield* expire(server)
     })
     // One that has answered before is not started anew for this, and one that a caller waits for is started now.
     return Effect.suspend(() => state.isAnswered || isWanted ? ask : turns.take(ask))
   }
+
+  /** Asks again when the list is stale. One that is not kept connected is asked when it is connected again. */
+  const expire = (server: string): Effect.Effect<void> =>
+    Effect.gen(function*() {
+      if (!keepOpen) return
+      const { lists } = yield* mcp.explain(server)
+      const list = lists.find(({ method }) => method === "tools/list")
+      if (list === undefined) return yield* FiberMap.remove(expiring, server)
+      const millis = Math.min(mostMillis, Math.max(leastMillis, Math.ceil(list.freshForMillis)))
+      const again = Effect.delay(Effect.suspend(() => refresh(server, "expired")), Duration.millis(millis))
+      yield* FiberMap.run(expiring, server, again)
+    }).pipe(
+      // It was taken out of the config meanwhile.
+      Effect.ignore
+    )
 
   /** Asks, and asks again as long as changes follow. */
   const follow = (server: string, state: ServerState, isWanted: boolean): Effect.Effect<void> => {
@@ -277,7 +300,10 @@ const makeCatalog = Effect.fnUntraced(function*(
   }
 
   /** One question at a time per server: a change that is told meanwhile is asked for afterwards, once. */
-  const refresh = (server: string, why: "changed" | "connected" | "configured" | "called"): Effect.Effect<void> =>
+  const refresh = (
+    server: string,
+    why: "changed" | "connected" | "configured" | "called" | "expired"
+  ): Effect.Effect<void> =>
     Effect.suspend(() => {
       const state = states.get(server)
       const isWanted = why === "called"
@@ -314,6 +340,7 @@ const makeCatalog = Effect.fnUntraced(function*(
       if (servers.includes(server)) continue
       states.delete(server)
       yield* FiberMap.remove(asking, server)
+      yield* FiberMap.remove(expiring, server)
     }
     for (const server of servers) {
       if (states.has(server)) continue

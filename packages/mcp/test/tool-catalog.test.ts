@@ -32,6 +32,8 @@ const servers = Effect.fnUntraced(function*(names: ReadonlyArray<string>) {
   const notifications = yield* PubSub.unbounded<ServerNotification>()
   const events = yield* PubSub.unbounded<PoolEvent.PoolEvent>()
   const lists = new Map<string, Effect.Effect<ReadonlyArray<Messages.Tool>, McpRuntimeError>>()
+  /** How long the list is fresh that was asked for last. */
+  const fresh = new Map<string, number>()
   const asked: Array<string> = []
   const called: Array<string> = []
   const deadlines: Array<Duration.Duration | undefined> = []
@@ -42,6 +44,22 @@ const servers = Effect.fnUntraced(function*(names: ReadonlyArray<string>) {
     notifications: Stream.fromPubSub(notifications),
     events: Stream.fromPubSub(events),
     reloads: Stream.never,
+    explain: (server) =>
+      Effect.sync(() => {
+        const millis = fresh.get(String(server))
+        const lists = millis === undefined
+          ? []
+          : [{ method: "tools/list", freshForMillis: millis, cacheScope: "private" as const }]
+        const nothing = {
+          state: "unused" as const,
+          connections: [],
+          waiting: 0,
+          waitingMillis: 0,
+          tries: [],
+          calls: []
+        }
+        return { server: String(server), lists, ...nothing }
+      }),
     starting: (server) => Effect.succeed(server === "slow" ? "it is downloading" : undefined),
     warm: (server) => Effect.sync(() => void warmed.push(String(server))),
     listTools: (server) =>
@@ -58,6 +76,7 @@ const servers = Effect.fnUntraced(function*(names: ReadonlyArray<string>) {
   }
   return {
     lists,
+    fresh,
     asked,
     called,
     deadlines,
@@ -390,4 +409,36 @@ describe("a tool's name in the catalog", () => {
     }
     assert.strictEqual(ToolName.make("fs", "read_text_file"), "fs__read_text_file")
   })
+
+  it.effect("asks a server again when its list is stale, not before, and never more often than once a second", () =>
+    Effect.gen(function*() {
+      const all = yield* servers(["a", "b"])
+      all.lists.set("a", Effect.succeed([tool("x")]))
+      all.fresh.set("a", 60_000)
+      yield* Effect.provide(
+        Effect.gen(function*() {
+          const catalog = yield* ToolCatalog
+          yield* catalog.ready()
+          const times = (server: string) => all.asked.filter((each) => each === server).length
+          yield* TestClock.adjust("59 seconds")
+          assert.deepStrictEqual([times("a"), times("b")], [1, 1])
+          all.lists.set("a", Effect.succeed([tool("y")]))
+          yield* TestClock.adjust("1 second")
+          assert.deepStrictEqual(names(yield* catalog.current), ["a__y"])
+          all.fresh.set("a", 1)
+          yield* TestClock.adjust("60 seconds")
+          const before = times("a")
+          yield* TestClock.adjust("10 seconds")
+          assert.isAtMost(times("a") - before, 10)
+          assert.isAtLeast(times("a") - before, 5)
+          // It says nothing of it any more.
+          all.fresh.delete("a")
+          yield* TestClock.adjust("2 seconds")
+          const last = times("a")
+          yield* TestClock.adjust("1 hour")
+          assert.deepStrictEqual([times("a"), times("b")], [last, 1])
+        }),
+        Layer.provide(ToolCatalog.layer(), all.layer)
+      )
+    }))
 })

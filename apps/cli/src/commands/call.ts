@@ -60,6 +60,7 @@ export const run = Effect.fnUntraced(function*(input: CallInput) {
   else if (Option.isSome(input.ttl)) return yield* wrong("--ttl is for a task that is left at its server: add --detach")
   const target = yield* SaveOutput.prepare(input.output)
   if (input.park) yield* Parking.check(source.config, server, input.direct || input["no-reuse"])
+  const isDirect = input.direct || input["no-reuse"] || !(yield* Shell).usesDaemon
   // Only the server that is called: nothing of the others is looked at.
   const config = Source.only(source.config, [server])
   return yield* Effect.scoped(Effect.gen(function*() {
@@ -80,7 +81,7 @@ export const run = Effect.fnUntraced(function*(input: CallInput) {
       ))
     return yield* shown.pipe(
       // Said while the server still lives: ending it may take seconds, and the user should not wait for them.
-      Effect.catch((error) => Report.ending(error, input.json)),
+      Effect.catch((error) => Report.ending(error, input.json, isDirect)),
       Effect.provide(
         Source.layer(input, { ...source, config }, questions.offered)
       )

@@ -1,10 +1,13 @@
 /**
- * `holdfast why <server>`: how the last tries went, as the daemon saw them, and what keeps the processes of a server apart.
+ * `holdfast why <server>`: how the last tries and calls went, as the daemon saw them, and what keeps the processes of a server apart.
+ * `holdfast why --call <id>`: the same of one call.
  */
-import type { Step, Try } from "@holdfast/daemon/ControlContract"
+import type { CallRecord, Step, Try } from "@holdfast/daemon/ControlContract"
 import * as DaemonControl from "@holdfast/daemon/DaemonControl"
 import type { ExplainedKey } from "@holdfast/daemon/DaemonStatus"
+import { factsOf, isFailure, outcomeOf, wordsOf } from "@holdfast/mcp/Explanation"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import { askingDaemon } from "../AskingDaemon.ts"
 import { CliFailure } from "../CliFailure.ts"
 import * as DaemonFeed from "../DaemonFeed.ts"
@@ -19,13 +22,34 @@ import { writeResult } from "../WriteResult.ts"
 type Answer = typeof WhyOutput.Output.Type
 
 /** Runs the command and succeeds with its exit code. */
-export const run = Effect.fnUntraced(function*(server: string, json: boolean) {
+export const run = Effect.fnUntraced(function*(
+  { call, server }: { readonly server: Option.Option<string>; readonly call: Option.Option<string> },
+  json: boolean
+) {
+  if (Option.isSome(call)) return yield* ofCall(call.value, json)
+  if (Option.isSome(server)) return yield* ofServer(server.value, json)
+  return yield* new CliFailure({
+    exitCode: ExitCode.usage,
+    reason: "BadArguments",
+    message: "say which server, or --call and the id of a call",
+    details: "  holdfast status shows the servers, holdfast events the calls"
+  })
+})
+
+const ofCall = Effect.fnUntraced(function*(id: string, json: boolean) {
+  const record = yield* askingDaemon(() => DaemonControl.callRecord(id))
+  const { stdout } = yield* Shell
+  yield* writeResult(json ? `${JSON.stringify(record)}\n` : `${callLines(record, stdout).join("\n")}\n`)
+  return ExitCode.ok
+})
+
+const ofServer = Effect.fnUntraced(function*(server: string, json: boolean) {
   const { failures, keys } = yield* askingDaemon(() => DaemonControl.why(server))
-  const { tries } = yield* DaemonFeed.history(server).pipe(
-    Effect.catchIf(({ reason }) => reason === "NotKnown", () => Effect.succeed({ tries: [] }))
+  const { calls = [], tries } = yield* DaemonFeed.history(server).pipe(
+    Effect.catchIf(({ reason }) => reason === "NotKnown", () => Effect.succeed({ tries: [], calls: [] }))
   )
-  const answer: Answer = { server, keys, failures, tries }
-  if (keys.length === 0 && failures.length === 0 && tries.length === 0) {
+  const answer: Answer = { server, keys, failures, calls, tries }
+  if (keys.length === 0 && failures.length === 0 && tries.length === 0 && calls.length === 0) {
     return yield* new CliFailure({
       exitCode: ExitCode.usage,
       reason: "UnknownServer",
@@ -44,7 +68,7 @@ interface Screen {
   readonly hasColor: boolean
 }
 
-const described = ({ keys, server, tries }: Answer, output: Screen): string => {
+const described = ({ calls, keys, server, tries }: Answer, output: Screen): string => {
   const { bold, dim } = styleOf(output)
   const total = keys.reduce((sum, { pids }) => sum + pids.length, 0)
   const rows = keys.map((key, index) => [
@@ -57,7 +81,7 @@ const described = ({ keys, server, tries }: Answer, output: Screen): string => {
   const shown = tries.slice(-mostTries)
   const hidden = tries.length - shown.length
   // Of tries that failed, the last one says it all.
-  const inFull = shown.findLast(({ outcome }) => isFailure(outcome))
+  const inFull = shown.findLast(isFailure)
   const count = total === 0
     ? "no process"
     : `${counted(total, "process", "processes")} of ${counted(keys.length, "kind", "kinds")}`
@@ -68,32 +92,45 @@ const described = ({ keys, server, tries }: Answer, output: Screen): string => {
       ? []
       : ["", hidden > 0 ? `The last ${shown.length} tries; --json has ${hidden} before them:` : "The last tries:"]),
     ...shown.flatMap((each) => ["", ...tryLines(each, output, each === inFull)].map((line) => dimmed(line, dim))),
+    ...(calls.length === 0 ? [] : ["", "The last calls:"]),
+    ...calls.slice(-mostCalls).flatMap((each) => callLines(each, output).map((line) => `  ${line}`)),
     ""
   ].join("\n")
 }
 
 /** More are in `--json`. */
 const mostTries = 5
+const mostCalls = 5
+
+/** What became of a call, and beneath it how it came to its process. */
+const callLines = (call: CallRecord, { columns, hasColor }: Screen): ReadonlyArray<string> => {
+  const { bold, dim, red } = styleOf({ hasColor })
+  const { at, by, delivery, id, message, name, outcome, reason, repeats, server } = call
+  const isBad = outcome === "failed" || outcome === "error"
+  const paint = isBad ? red : bold
+  const width = columns === undefined ? Number.POSITIVE_INFINITY : columns - stepIndent.length
+  const indented = (text: string): ReadonlyArray<string> =>
+    wrap(printable(text), width).map((line) => dim(`${stepIndent}${line}`))
+  const known = delivery === undefined ? "" : delivery === "Unknown" ? ", it may have run" : ", it has not run"
+  return [
+    `${clockOf(at)}  ${paint(outcome)}${known}  ${printable(`${server}.${name ?? call.method}`)}  ` +
+    `${spanOf(call.millis)}${by === undefined ? "" : `, by ${printable(by)}`}  (${id})`,
+    ...indented(wordsOf(call)),
+    ...repeats.flatMap((each) => indented(`after ${spanOf(each.afterMillis)}: ${each.message}`)),
+    ...(isBad && message !== undefined ? indented(reason === undefined ? message : `${reason}: ${message}`) : [])
+  ]
+}
 
 const dimmed = (line: string, dim: (text: string) => string): string =>
   line.startsWith(stepIndent) && !line.startsWith(`${stepIndent}→`) ? dim(line) : line
 
 const stepIndent = "    "
 
-const isFailure = (outcome: Try["outcome"]): boolean => outcome === "failed" || outcome === "lost"
-
 const tryLines = (one: Try, { columns, hasColor }: Screen, isInFull: boolean): ReadonlyArray<string> => {
   const { bold, red } = styleOf({ hasColor })
-  const { advice, at, code, exitCode, http, message, page, signal, stderr, steps } = one
-  const paint = isFailure(one.outcome) ? red : bold
-  const facts = [
-    one.pid === undefined ? undefined : `process ${one.pid}`,
-    one.era,
-    exitCode === undefined ? undefined : `exit code ${exitCode}`,
-    signal === undefined ? undefined : `signal ${signal}`,
-    code === undefined ? undefined : `error ${code}`,
-    http === undefined ? undefined : `HTTP ${http.status}`
-  ].filter((fact) => fact !== undefined)
+  const { advice, at, http, message, page, stderr, steps } = one
+  const paint = isFailure(one) ? red : bold
+  const facts = factsOf(one)
   const width = columns === undefined ? Number.POSITIVE_INFINITY : columns - stepIndent.length
   const indented = (text: string): ReadonlyArray<string> => wrap(text, width).map((line) => stepIndent + line)
   const block = (title: string, text: string | undefined): ReadonlyArray<string> =>
@@ -113,13 +150,6 @@ const tryLines = (one: Try, { columns, hasColor }: Screen, isInFull: boolean): R
     ...(advice === undefined ? [] : indented(`→ ${advice}`)),
     ...(page === undefined ? [] : indented(`→ ${page} says more`))
   ]
-}
-
-const outcomeOf = ({ failedStep, outcome, steps }: Try): string => {
-  const what = steps.at(-1)?.what
-  return outcome === "failed" && failedStep !== undefined
-    ? `failed at ${failedStep}${what === undefined ? "" : ` (${what})`}`
-    : outcome
 }
 
 const stepOf = ({ millis, step, what }: Step): string =>

@@ -19,7 +19,7 @@ export const rows: ReadonlyArray<string> = [
   "replay: <file> --server= --timed",
   "servers:",
   "status: --watch -w",
-  "why: <server>",
+  "why: <server> --call=",
   "logs: <server> --follow -f --lines= -n=",
   "events: --follow -f",
   "doctor: --deadline=",

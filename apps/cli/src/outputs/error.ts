@@ -1,4 +1,5 @@
 /** What every command prints on stderr when it fails. */
+import { Try } from "@holdfast/mcp/Explanation"
 import * as Schema from "effect/Schema"
 
 const Problem = Schema.Struct({
@@ -27,7 +28,13 @@ export const Failure = Schema.Struct({
   )
 })
 
-export const Output = Schema.Struct({ error: Failure }).annotate({
+const History = Schema.optionalKey(
+  Schema.Array(Try).annotate({
+    description: "Of a call without a daemon: the last tries of its server, the newest last, as in `holdfast why`"
+  })
+)
+
+export const Output = Schema.Struct({ error: Schema.Struct({ ...Failure.fields, history: History }) }).annotate({
   description:
     "A failure, as one line on **stderr**, of every command. Nothing else of the command is on stdout then, " +
     "except where its own output says so."

@@ -37,7 +37,7 @@ import * as Tracer from "effect/Tracer"
 import * as ConnectionState from "../ConnectionState.ts"
 import type { Connector, Dialled, Succeed } from "../Connector.ts"
 import type { Deadline, Deadlines } from "../Deadlines.ts"
-import { PoolClosed, PoolError, type PoolErrorReason, TooManyWaiters } from "../PoolError.ts"
+import { type AcquireTimeout, PoolClosed, PoolError, type PoolErrorReason, TooManyWaiters } from "../PoolError.ts"
 import type { PoolEvent, RetireReason } from "../PoolEvent.ts"
 import type * as PoolPolicy from "../PoolPolicy.ts"
 import type { PoolSnapshot } from "../PoolSnapshot.ts"
@@ -71,6 +71,7 @@ export interface MachineOptions<K, C, E> {
 export interface Ask {
   readonly timeout: number
   readonly waitForReady: boolean | undefined
+  readonly onWait: ((phase: AcquireTimeout<unknown>["phase"]) => void) | undefined
 }
 
 export class Machine<K, C, E> {
@@ -250,6 +251,7 @@ export class Machine<K, C, E> {
       this.pump(entry)
       this.refuse(borrow)
     })
+    if (borrow.waiting !== undefined) ask.onWait?.(Refusals.phaseOf(entry))
   }
 
   /** A key that was given up, because its schedule has ended, is dialled again for a caller that asks. */

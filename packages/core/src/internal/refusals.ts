@@ -48,7 +48,8 @@ export const refusalOf = <K, C, E>(waiting: Waiting<K, C, E>, now: number): Pool
   return waiting.waitForReady ? undefined : new NotReady(failure)
 }
 
-const phaseOf = <K, C, E>({ slots }: Entry<K, C, E>): AcquireTimeout<E>["phase"] => {
+/** What a caller of a key waits for. */
+export const phaseOf = <K, C, E>({ slots }: Entry<K, C, E>): AcquireTimeout<E>["phase"] => {
   const tags = slots.map(({ state }) => state._tag)
   if (tags.includes("Ready")) return "queue"
   if (tags.includes("Connecting")) return "dial"

@@ -4,8 +4,8 @@
  *
  * All of it is bounded: of two hundred servers, the ones first forgotten that were not heard of for the longest.
  */
-import type { Event, LogLine, Origin, Try } from "../ControlContract.ts"
-import { adviceFor, pageFor } from "./advice.ts"
+import { advised } from "@holdfast/mcp/Advice"
+import type { CallRecord, Event, LogLine, Origin, Try } from "../ControlContract.ts"
 import { Feed } from "./Feed.ts"
 
 /** An event that has no number yet. */
@@ -28,6 +28,12 @@ export interface Journal {
   readonly failed: (server: string, attempt: Try) => void
   /** In the order of their times. */
   readonly tries: (server: string) => ReadonlyArray<Try>
+  /** Of the call of a tool that begins. `read` tells how far it is, at any time. */
+  readonly called: (call: CalledTool) => void
+  /** The last calls of a server, the newest last. */
+  readonly calls: (server: string) => ReadonlyArray<CallRecord>
+  /** Undefined: it is not known, or forgotten. */
+  readonly call: (id: string) => CallRecord | undefined
   readonly wrote: (server: string, pid: number, line: string) => void
   readonly linesOf: (server: string) => Feed<LogLine>
   readonly named: (server: NamedServer) => void
@@ -37,6 +43,17 @@ export interface Journal {
   readonly toolsOf: (server: string) => number | undefined
 }
 
+/** A call, as the journal keeps it. */
+export interface CalledTool {
+  readonly id: string
+  readonly server: string
+  readonly read: () => CallRecord
+}
+
+/** Of all servers. */
+const mostCalls = 500
+/** Are told of with a server. */
+const mostOfServer = 32
 const mostServers = 200
 const mostEvents = 1000
 const mostTries = 20
@@ -57,6 +74,8 @@ interface Remembered {
 export const make = (now: () => number): Journal => {
   const events = new Feed<Event>({ most: mostEvents })
   const servers = new Map<string, Remembered>()
+  /** By id, in the order they came. */
+  const calls = new Map<string, CalledTool>()
   const named = new Map<string, NamedServer>()
   const of = (server: string): Remembered => {
     const found = servers.get(server) ?? {
@@ -70,8 +89,7 @@ export const make = (now: () => number): Journal => {
     return found
   }
   const remember = (tries: Array<Try>, attempt: Try): void => {
-    const { reason } = attempt
-    tries.push(reason === undefined ? attempt : { ...attempt, advice: adviceFor(reason), page: pageFor(reason) })
+    tries.push(advised(attempt))
     if (tries.length > mostTries) tries.shift()
   }
   return {
@@ -84,6 +102,14 @@ export const make = (now: () => number): Journal => {
       const { failures, starts } = servers.get(server) ?? { failures: [], starts: [] }
       return [...starts, ...failures].toSorted((a, b) => a.at - b.at)
     },
+    called: (call) => {
+      const [oldest] = calls.keys()
+      if (oldest !== undefined && calls.size >= mostCalls) calls.delete(oldest)
+      calls.set(call.id, call)
+    },
+    calls: (server) =>
+      [...calls.values()].filter((call) => call.server === server).slice(-mostOfServer).map(({ read }) => read()),
+    call: (id) => calls.get(id)?.read(),
     wrote: (server, pid, line) => of(server).lines.add(() => ({ at: now(), pid, line })),
     linesOf: (server) => of(server).lines,
     named: (server) => newest(named, `${server.name}\n${JSON.stringify(server.origin)}`, server),

@@ -203,7 +203,7 @@ export const make = Effect.fnUntraced(function*(
     const forServer = plainCall(request)
     const host: HostSession = new HostSession({
       place: "daemon",
-      observer,
+      observer: { ...observer, asked: (request) => observer.asked(request, { id }) },
       open,
       toHost: (text) => hear(call, forServer, text)
     })

@@ -1,5 +1,5 @@
 /**
- * One record of every call of a tool: whose, of which server and tool, what is known of its delivery, and how long it took. No arguments.
+ * One record of every call of a tool: its id, whose, of which server and tool, what is known of its delivery, and how long it took. No arguments.
  *
  * Records are written in batches, after the answers have gone out: a call is not to wait for a disk.
  */
@@ -9,9 +9,11 @@ import * as Effect from "effect/Effect"
 import * as FiberHandle from "effect/FiberHandle"
 import type * as Scope from "effect/Scope"
 import type { SessionStatus } from "../DaemonStatus.ts"
-import type { Fate, Observer } from "../HostSession.ts"
+import type { Fate, Given, Observer } from "../HostSession.ts"
 import * as RawMessage from "../RawMessage.ts"
+import { CallNote } from "./CallNote.ts"
 import type { Journal } from "./Journal.ts"
+import { newSecret } from "./nodePlatform.ts"
 
 export interface CallLog {
   /** Watches the calls of a session. `who` is asked when a call is over; undefined: another daemon keeps the record. */
@@ -24,7 +26,7 @@ const patience = "500 millis"
 /** Writes lines without their ends. Tells the journal of calls, of what has failed, and of lists of tools. */
 export const make = (
   write: (lines: ReadonlyArray<string>) => void,
-  journal: Pick<Journal, "failed" | "listed" | "tell">
+  journal: Pick<Journal, "called" | "failed" | "listed" | "tell">
 ): Effect.Effect<CallLog, never, Scope.Scope> =>
   Effect.gen(function*() {
     const clock = yield* Clock.Clock
@@ -40,15 +42,32 @@ export const make = (
     return {
       watch: (who, server) => {
         const since = new Map<RawMessage.RawMessage, bigint>()
+        const notes = new Map<RawMessage.RawMessage, CallNote>()
+        const known = new WeakSet<Given>()
+        const times = { wall: () => clock.currentTimeMillisUnsafe(), now: () => clock.monotonicTimeNanosUnsafe() }
         return {
-          asked: (request) => {
-            if (request.method === "tools/call" || request.method?.endsWith("/list") === true) {
-              since.set(request, clock.monotonicTimeNanosUnsafe())
-            }
+          asked: (request, { begunAt = times.now(), id = newCallId() } = {}) => {
+            if (request.method !== "tools/call" && request.method?.endsWith("/list") !== true) return
+            since.set(request, begunAt)
+            if (request.method !== "tools/call") return
+            const note = new CallNote({ id, server, name: toolOf(request), by: who()?.program }, begunAt, times)
+            notes.set(request, note)
+            journal.called({ id, server, read: () => note.record() })
           },
+          sent: (request, given) => {
+            const note = notes.get(request)
+            if (note === undefined) return
+            // It was started for the first of the calls that it is given.
+            note.sent(known.has(given) ? { ...given, isNew: false } : given)
+            known.add(given)
+          },
+          repeated: (request, loss, delivery) => notes.get(request)?.repeated(loss, delivery),
           over: (request, fate) => {
             const start = since.get(request)
             if (start === undefined || !since.delete(request)) return
+            const note = notes.get(request)
+            notes.delete(request)
+            note?.over(fate, faultOf(request, fate))
             const caller = who()
             if (caller === undefined) return
             const millis = Math.round(Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6)
@@ -61,9 +80,10 @@ export const make = (
               })
             }
             if (request.method !== "tools/call") return countTools(journal, server, request, fate)
-            const tool = String(RawMessage.paramsOf(request)["name"]).slice(0, maxName)
+            const tool = toolOf(request)
             const delivery = deliveryOf(fate)
-            journal.tell({ event: "called", server, tool, by: caller, delivery, ...outcomeOf(fate), millis })
+            const call = note?.id
+            journal.tell({ event: "called", server, tool, by: caller, delivery, call, ...outcomeOf(fate), millis })
             const { directory, pid, program } = caller
             const fields = {
               timestamp: DateTime.formatIso(DateTime.makeUnsafe(clock.currentTimeMillisUnsafe())),
@@ -76,7 +96,8 @@ export const make = (
               tool,
               delivery,
               ...outcomeOf(fate),
-              millis
+              millis,
+              ...(call !== undefined && { call })
             }
             lines.push(Object.entries(fields).map(([name, value]) => `${name}=${written(String(value))}`).join(" "))
             if (lines.length === 1) run(wait)
@@ -87,6 +108,12 @@ export const make = (
   })
 
 const maxName = 200
+
+const toolOf = (request: RawMessage.RawMessage): string =>
+  String(RawMessage.paramsOf(request)["name"]).slice(0, maxName)
+
+/** As those of parked calls are. */
+const newCallId = (): string => `c${newSecret().slice(0, 8)}`
 
 const deliveryOf = (fate: Fate): string => typeof fate === "string" ? fate : "answered"
 
@@ -130,7 +157,7 @@ const faultOf = (request: RawMessage.RawMessage, fate: Fate) => {
 
 const stepOf = (request: RawMessage.RawMessage, millis: number) => {
   const isCall = request.method === "tools/call"
-  const what = isCall ? String(RawMessage.paramsOf(request)["name"]).slice(0, maxName) : request.method
+  const what = isCall ? toolOf(request) : request.method
   return { steps: [{ step: isCall ? "call" as const : "list" as const, what, millis }] }
 }
 

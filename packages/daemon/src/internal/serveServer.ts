@@ -108,6 +108,7 @@ export const serveServer = (
       place: "daemon",
       // A client that asks its daemon wants to hear its server.
       memory: { recall: () => undefined, learn },
+      now: () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6,
       observer: calls.watch(() => caller, wanted.name),
       toHost: (text) => {
         SocketLines.write(socket, `${text}\n`)
@@ -289,17 +290,20 @@ const hold = (
       : inEra(initialize)
   )
   const other = initialize === undefined
-    ? inEra(ModernHostBridge.initializeFor(said), (server, { greeting }) => {
+    ? inEra(ModernHostBridge.initializeFor(said), (server, { greeting }, opening) => {
       if (greeting === undefined) throw new Error("a legacy server has been greeted")
       return new ModernHostBridge.ModernHostBridge({ greeting, opening, server, later, newState: newSecret })
     })
-    : inEra(undefined, (server) => new LegacyHostBridge({ name: wanted.name, initialize, opening, server, later }))
+    : inEra(
+      undefined,
+      (server, _, opening) => new LegacyHostBridge({ name: wanted.name, initialize, opening, server, later })
+    )
   const attended = said === undefined ? own : Effect.catchIf(own, (error) => isRefusedByEra(error), () => other)
   return Effect.catch(attended, (error) => Effect.sync(() => opening.onLost(toLoss(error))))
 }
 
 /** What stands between a session and its server, where they are of two eras. */
-type Bridged = (way: Pick<Upstream, "send" | "close">, server: PooledServer) => {
+type Bridged = (way: Pick<Upstream, "send" | "close">, server: PooledServer, opening: Opening) => {
   readonly begin: () => void
   readonly serverSaid: (message: RawMessage.RawMessage) => void
 }
@@ -318,6 +322,7 @@ const attend = (
     let onMessage = opening.onMessage
     const port = server.mux.attach((message) => onMessage(message), takesQuestions)
     server.losses.add(opening.onLost)
+    const given = { pid: server.pid, isNew: server.isUnused() }
     server.hold(who)
     const onRetired = isShared ? opening.onShared(server) : ignore
     server.retirements.add(onRetired)
@@ -332,9 +337,12 @@ const attend = (
         Deferred.doneUnsafe(ended, Effect.void)
       }
     }
-    if (bridged === undefined) opening.onOpen({ ...way, greeting: server.greeting })
+    if (bridged === undefined) opening.onOpen({ ...way, given, greeting: server.greeting })
     else {
-      const bridge = bridged(way, server)
+      const bridge = bridged(way, server, {
+        ...opening,
+        onOpen: (upstream) => opening.onOpen({ ...upstream, given })
+      })
       onMessage = (message) => bridge.serverSaid(message)
       bridge.begin()
     }

@@ -5,7 +5,8 @@
  * - A call is sent to the server once, or not at all. One that is lost is answered by an error that says which (`DeliveryError`).
  * - What a server answers reaches the client as it was written; so do its progress and its questions.
  * - A client that leaves takes its call back.
- * - The list that arguments are read by is the server's: of one that tells of changes, the last; of any other, one of the last seconds. After
+ * - The list that arguments are read by is the server's: of one that says how long it is fresh, as long as that; of one that tells of
+ *   changes, the last; of any other, one of the last seconds. After
  *   an answer that is an error it is asked for again.
  */
 import { metaKey } from "@holdfast/protocol/MetaKey"
@@ -24,6 +25,7 @@ import { errorCode, inDoubt } from "../DeliveryError.ts"
 import type { Loss, Memory, Observer } from "../HostSession.ts"
 import type { PooledServer } from "../PooledServer.ts"
 import * as RawMessage from "../RawMessage.ts"
+import * as ServerLists from "../ServerLists.ts"
 import type { ServerPool } from "../ServerPool.ts"
 import * as ServerTarget from "../ServerTarget.ts"
 import * as ToolsRequest from "../ToolsRequest.ts"
@@ -142,12 +144,13 @@ export const make = (options: ToolCallsOptions): ToolCalls => {
     const list = isPlain ? yield* ask(request) : undefined
     if (list !== undefined) learn(request, list, server.target.initialize)
     const tools = list && CallableTools.ofList(list.value["result"])
-    const listed: Listed = {
-      tools,
-      answer: tools && list,
-      changes,
-      until: greeting && tellsChanges(result) ? undefined : now + oldest
-    }
+    const ttl = list === undefined ? 0 : ServerLists.ttlOf(list)
+    const until = ttl > 0
+      ? now + BigInt(Math.min(Math.ceil(ttl * 1e6), Number.MAX_SAFE_INTEGER))
+      : greeting && tellsChanges(result)
+      ? undefined
+      : now + oldest
+    const listed: Listed = { tools, answer: tools && list, changes, until }
     lists.set(server, listed)
     return listed
   })
@@ -156,6 +159,8 @@ export const make = (options: ToolCallsOptions): ToolCalls => {
   const carryOut = Effect.fnUntraced(
     function*(call: Call, caller: Caller): Effect.fn.Return<string, Lost, Scope.Scope> {
       const { id, progressToken, request: { client, tool } } = call
+      const clock = yield* Clock.Clock
+      const begunAt = clock.monotonicTimeNanosUnsafe()
       const leased = yield* Effect.result(lease(caller, client))
       if (Result.isFailure(leased)) {
         const loss = toLoss(leased.failure)
@@ -164,6 +169,7 @@ export const make = (options: ToolCallsOptions): ToolCalls => {
       }
       const server = leased.success
       const meta = metaFor(server, client)
+      const given = { pid: server.pid, isNew: server.isUnused(), at: clock.monotonicTimeNanosUnsafe() }
       const attached = yield* attach(server, caller)
       const { tools } = yield* toolsOf(server, attached, meta, caller)
       const values = tools?.get(tool)?.(call.request)
@@ -178,9 +184,10 @@ export const make = (options: ToolCallsOptions): ToolCalls => {
         "tools/call",
         `{"name":${JSON.stringify(tool)},"arguments":${values}${_meta}}`
       )
-      const { asked, over } = caller.observer
+      const { asked, over, sent } = caller.observer
       call.attached = attached
-      asked(message)
+      asked(message, { begunAt })
+      sent(message, given)
       const answer = yield* attached.ask(message).pipe(
         Effect.tapError(({ delivery }) => Effect.sync(() => over(message, delivery))),
         Effect.onInterrupt(() => Effect.sync(() => over(message, call.isCancelled ? "cancelled" : "left")))

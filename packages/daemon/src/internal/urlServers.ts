@@ -8,19 +8,19 @@
  * - A client ends five minutes after its last session.
  */
 import * as EndpointKey from "@holdfast/mcp/EndpointKey"
+import { isFailure } from "@holdfast/mcp/Explanation"
 import { type HttpProxies, HttpProxies as Proxies } from "@holdfast/mcp/HttpLink"
 import type { ServerConfig } from "@holdfast/mcp/McpConfig"
 import { McpConnections } from "@holdfast/mcp/McpConnections"
 import type { McpRuntimeError } from "@holdfast/mcp/McpRuntimeError"
 import * as SdkTransport from "@holdfast/mcp/SdkTransport"
-import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as RcMap from "effect/RcMap"
 import type * as Scope from "effect/Scope"
 import { createHash } from "node:crypto"
-import type { Era, Origin, Try } from "../ControlContract.ts"
+import type { Era, Origin } from "../ControlContract.ts"
 import type { ServerStatus, SessionStatus } from "../DaemonStatus.ts"
 import { errorCode } from "../DeliveryError.ts"
 import { Greeter } from "../Greeter.ts"
@@ -62,13 +62,14 @@ interface Entry {
 export const make = Effect.fnUntraced(function*(
   journal: Journal
 ): Effect.fn.Return<UrlServers, never, Scope.Scope> {
-  const clock = yield* Clock.Clock
   const known = new Map<string, Entry>()
   const clients = yield* RcMap.make({
     lookup: (key: string) =>
       Effect.suspend(() => {
         const entry = known.get(key)
-        return entry === undefined ? Effect.die(new Error(`nothing is known of ${key}`)) : connectionsOf(entry.wanted)
+        return entry === undefined
+          ? Effect.die(new Error(`nothing is known of ${key}`))
+          : connectionsOf(entry.wanted, journal)
       }),
     idleTimeToLive: "5 minutes"
   })
@@ -76,27 +77,17 @@ export const make = Effect.fnUntraced(function*(
   /** Opens its session, unless that is there. */
   const reached = (entry: Entry, connections: McpConnections["Service"]) =>
     Effect.suspend(() => {
-      const at = clock.currentTimeMillisUnsafe()
-      const since = clock.monotonicTimeNanosUnsafe()
       const server = entry.wanted.name
-      const tried = (attempt: Partial<Try> & Pick<Try, "outcome">): void => {
-        const millis = Number(clock.monotonicTimeNanosUnsafe() - since) / 1e6
-        journal.tried(server, { at, steps: [{ step: "handshake", millis }], ...attempt })
-      }
       return connections.use(server, ({ era }) => Effect.succeed(era)).pipe(
         Effect.tap((era) =>
           Effect.sync(() => {
-            if (entry.era === undefined) tried({ outcome: "ready", era })
             entry.era = era
           })
         ),
-        Effect.tapError(({ message, reason: failure }) =>
+        Effect.tapError(({ history = [], message, reason }) =>
           Effect.sync(() => {
-            const reason = failure._tag
-            const http = failure._tag === "HttpRejected" &&
-              { http: { status: failure.status, body: failure.description } }
-            tried({ outcome: "failed", failedStep: "handshake", reason, message, ...http })
-            journal.tell({ event: "failed", server, step: "handshake", reason, message })
+            const step = history.findLast(isFailure)?.failedStep ?? "handshake"
+            journal.tell({ event: "failed", server, step, reason: reason._tag, message })
           })
         )
       )
@@ -121,6 +112,7 @@ export const make = Effect.fnUntraced(function*(
           })
       )
       const connections = yield* RcMap.get(clients, key)
+      const isNew = entry.era === undefined
       yield* reached(entry, connections)
       const transport = yield* Effect.acquireRelease(
         SdkTransport.make(connections, wanted.name, { exactNumbers: true }),
@@ -172,6 +164,7 @@ export const make = Effect.fnUntraced(function*(
         const port = mux.attach(opening.onMessage)
         opening.onOpen({
           greeting,
+          given: { isNew },
           send: port.send,
           close: () => {
             port.close()
@@ -228,7 +221,8 @@ export const make = Effect.fnUntraced(function*(
 })
 
 const connectionsOf = (
-  { config, name, proxies }: WantedUrl
+  { config, name, proxies }: WantedUrl,
+  journal: Pick<Journal, "tried">
 ): Effect.Effect<McpConnections["Service"], McpRuntimeError, Scope.Scope> =>
   McpConnections.make({
     file: "the daemon's",
@@ -236,7 +230,7 @@ const connectionsOf = (
     unusable: new Map(),
     switchedOff: new Set(),
     warnings: []
-  }, { clientInfo: { name: "holdfast", version } }).pipe(
+  }, { clientInfo: { name: "holdfast", version }, onTry: journal.tried }).pipe(
     Effect.provideService(Proxies, Effect.succeed(proxies))
   )
 

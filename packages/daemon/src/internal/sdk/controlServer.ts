@@ -141,6 +141,13 @@ export const make = (options: ControlOptions, { call, promise }: ControlFibers):
     (input) => Effect.sync(() => JSON.stringify(historyOf(options)(nameOf(input.server)))),
     true
   )
+  tool(
+    "call",
+    "Why a call opened its process, reused one, waited or was repeated, and what became of it, by its id",
+    Schema.Struct({ id: Schema.String }),
+    ({ id }) => callOf(options)(id),
+    true
+  )
   tool("questions", "Questions of servers that wait for an answer", nothing, () => questions, true)
   tool(
     "answer",
@@ -196,8 +203,23 @@ const operations: ReadonlyArray<readonly [operation: Operation, description: str
 const historyOf = ({ explain, journal }: ControlOptions) => (server: string): Contract.History => ({
   server,
   tries: journal.tries(server),
-  keys: explain(server).keys
+  keys: explain(server).keys,
+  calls: journal.calls(server)
 })
+
+const callOf = ({ journal }: ControlOptions) => (id: string): Effect.Effect<string, DaemonRefusal> => {
+  const record = journal.call(id)
+  return record === undefined
+    ? Effect.fail(
+      new DaemonRefusal(
+        "BadWish",
+        `the daemon knows no call ${
+          JSON.stringify(id)
+        }; holdfast events and holdfast why <server> show the ids of the last ones`
+      )
+    )
+    : Effect.succeed(JSON.stringify(record))
+}
 
 /** So many wait for a client that reads slowly; beyond that the oldest are left out. */
 const mostWaiting = 10_000

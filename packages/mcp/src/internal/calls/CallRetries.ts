@@ -10,11 +10,13 @@
  */
 import type { ConnectionPool, Deadlines } from "@holdfast/core"
 import { ReplayBudget } from "@holdfast/core"
+import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
+import type { WaitedFor } from "../../Explanation.ts"
 import {
   ConnectionLost,
   type ConnectReason,
@@ -29,6 +31,7 @@ import type { CallFailure, McpConnection } from "../connection/contract.ts"
 import { effectOf } from "../connection/guardedHandlers.ts"
 import { connectionOf, named } from "../connection/naming.ts"
 import { millisOf } from "../durations.ts"
+import type { CallNote } from "../history/CallNote.ts"
 import type { PooledServer } from "../pool/PooledServer.ts"
 import type { ServerMemory } from "../pool/ServerMemory.ts"
 import type { FlightRecorder } from "../recording/FlightRecorder.ts"
@@ -82,6 +85,7 @@ interface Trouble {
 /** What is noted of a call while it runs. */
 interface Seen {
   readonly trace: CallTrace.CallTrace | undefined
+  readonly note: CallNote
   /** When it was first sent. */
   sentAt: number | undefined
 }
@@ -120,8 +124,8 @@ export class CallRetries {
   run<A>(call: Call<A>): Effect.Effect<A, McpRuntimeError> {
     const run = Effect.withFiber((fiber) =>
       CallTrace.isOn(fiber)
-        ? CallTrace.around(call, (trace) => this.#run(call, { trace, sentAt: undefined }))
-        : this.#run(call, { trace: undefined, sentAt: undefined })
+        ? CallTrace.around(call, (trace) => this.#run(call, trace))
+        : this.#run(call, undefined)
     )
     const recorder = this.#recorder
     if (recorder === undefined) return run
@@ -129,17 +133,27 @@ export class CallRetries {
     return Effect.tapError(run, (error) => Effect.sync(() => recorder.failed(label, endpoint, error)))
   }
 
-  #run<A>(call: Call<A>, seen: Seen): Effect.Effect<A, McpRuntimeError> {
+  #run<A>(call: Call<A>, trace: CallTrace.CallTrace | undefined): Effect.Effect<A, McpRuntimeError> {
     const total = call.deadline === undefined
       ? Number.POSITIVE_INFINITY
       : millisOf("deadline", call.deadline)
+    const { history } = this.#memory.of(call.target.fingerprint)
     const budget = this.#budgetOf(call.target)
+    const note = history.called(call.method, call.name)
     // Reading the clock is no small part of a call that has no deadline of its own.
     const until = total === Number.POSITIVE_INFINITY ? total : this.deadlines.now() + total
+    const seen: Seen = { trace, note, sentAt: undefined }
     return Effect.onExitPrimitive(this.attempt(call, total, until, 1, 0, "NotSent", 0, undefined, seen), (exit) => {
-      if (Exit.isSuccess(exit)) budget.deposit()
+      const now = this.deadlines.now()
+      if (Exit.isSuccess(exit)) {
+        budget.deposit()
+        note.ended(isToolError(exit.value) ? "tool error" : "answered", now)
+      } else {
+        const failed = Option.getOrUndefined(Cause.findErrorOption(exit.cause))?.reason
+        note.ended(failed === undefined ? "cancelled" : isAnswer(failed) ? "error" : "failed", now, failed)
+      }
       const { method, name, target } = call
-      const millis = seen.sentAt === undefined ? undefined : this.deadlines.now() - seen.sentAt
+      const millis = seen.sentAt === undefined ? undefined : now - seen.sentAt
       this.#metrics.called({ server: target.label, method, name }, exit, millis)
       return undefined
     })
@@ -165,13 +179,22 @@ export class CallRetries {
     return Effect.mapError(this.pool.use(target, own, options), (error) =>
       error instanceof Own
         ? error.error
-        : failure(fromPoolError(error, {
-          server: target.label,
-          method: "use",
-          callerMillis: isCallers ? callerMillis : undefined,
-          delivery: "NotSent",
-          progress: this.#progress(target)
-        })))
+        : this.#failure(
+          target,
+          fromPoolError(error, {
+            server: target.label,
+            method: "use",
+            callerMillis: isCallers ? callerMillis : undefined,
+            delivery: "NotSent",
+            progress: this.#progress(target)
+          })
+        ))
+  }
+
+  /** With what went before. An answer of the server has nothing to do with that. */
+  #failure({ fingerprint }: PooledServer, reason: Reason): McpRuntimeError {
+    const history = isAnswer(reason) ? [] : this.#memory.of(fingerprint).history.lastTries()
+    return new McpRuntimeError({ reason, ...(history.length > 0 && { history }) })
   }
 
   private attempt<A>(
@@ -189,6 +212,7 @@ export class CallRetries {
     seen: Seen
   ): Effect.Effect<A, McpRuntimeError> {
     const { method, target } = call
+    const failure = (reason: Reason) => this.#failure(target, reason)
     const server = target.label
     const left = () => until === Number.POSITIVE_INFINITY ? until : Math.max(0, Math.ceil(until - this.deadlines.now()))
     const budget = left()
@@ -212,11 +236,15 @@ export class CallRetries {
       used = connection
       if (waited > 0) this.#metrics.waited(server, waited)
       seen.trace?.sent(connection)
+      const { note } = seen
+      note.given(connection)
+      if (note.waitsSince !== undefined) note.waited(this.deadlines.now())
       isCallersDeadline = left() < call.limit
       let sentAt: number | undefined
       const remaining = (now = this.deadlines.now()) => {
         sentAt ??= now
         seen.sentAt ??= now
+        seen.note.begunAt ??= now
         return Math.max(1, Math.ceil(Math.min(until, sentAt + call.limit) - now))
       }
       return call.send(connection, remaining)
@@ -238,6 +266,7 @@ export class CallRetries {
           Effect.flatMap(trouble.pause(reason), (pause) => {
             if (pause === undefined) return over
             seen.trace?.repeated(reason, after)
+            seen.note.repeated(reason, after, this.deadlines.now())
             const ended = isStated || isPaced ? undefined : used
             const breath = Duration.max(pause, Duration.millis(leastMillis))
             return Effect.andThen(
@@ -249,7 +278,11 @@ export class CallRetries {
             )
           })
       )
-    const acquire = { timeout: Duration.millis(budget), waitForReady: call.waitForReady }
+    const acquire = {
+      timeout: Duration.millis(budget),
+      waitForReady: call.waitForReady,
+      onWait: (phase: WaitedFor) => seen.note.waits(phase, this.deadlines.now())
+    }
     return Effect.catch(this.pool.use(target, send, acquire), (failed): Effect.Effect<A, McpRuntimeError> => {
       if (failed._tag === "PoolError") {
         const callerMillis = budget < target.policy.acquireTimeout ? total : undefined
@@ -416,7 +449,10 @@ const forgetful = ({ description, method, server }: ConnectionLost, times: numbe
     description: `${description}; it was refused ${times} times in a row, on new connections as well. ${stickiness}`
   })
 
-const failure = (reason: Reason): McpRuntimeError => new McpRuntimeError({ reason })
+const isAnswer = ({ _tag }: Reason): boolean => _tag === "ServerError" || _tag === "InvalidAnswer"
+
+const isToolError = (answer: unknown): boolean =>
+  typeof answer === "object" && answer !== null && "isError" in answer && answer.isError === true
 
 /** What the caller's own function fails with, kept apart from the pool's failures. */
 class Own<out E> {

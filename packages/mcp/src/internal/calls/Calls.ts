@@ -7,6 +7,7 @@ import * as Messages from "@holdfast/protocol/Messages"
 import * as Prompts from "@holdfast/protocol/Prompts"
 import * as Resources from "@holdfast/protocol/Resources"
 import * as Tasks from "@holdfast/protocol/Tasks"
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -19,6 +20,7 @@ import * as ToolFilter from "../../ToolFilter.ts"
 import { ConfigNews } from "../config/ConfigNews.ts"
 import type { CallFailure, McpConnection } from "../connection/contract.ts"
 import { guardedHandlers } from "../connection/guardedHandlers.ts"
+import { explain } from "../history/explain.ts"
 import { scopedFork } from "../link/scopedFork.ts"
 import * as ConnectionLog from "../pool/ConnectionLog.ts"
 import * as McpConnector from "../pool/McpConnector.ts"
@@ -49,6 +51,7 @@ import type {
 } from "./contract.ts"
 import { isRepeatable } from "./delivery.ts"
 import { guardedListener } from "./guardedListener.ts"
+import { ListCache } from "./ListCache.ts"
 import { allPages, type Listing } from "./listing.ts"
 import * as listings from "./listings.ts"
 import { type Decode, Oddities } from "./Oddities.ts"
@@ -65,7 +68,9 @@ export const make = Effect.fnUntraced(function*<R>(
 ) {
   const services = yield* Effect.context<R>()
   const deadlines = yield* Deadlines.make
+  const clock = yield* Clock.Clock
   const targets = yield* PooledServers.make(config, options)
+  const { onTry } = options
   const clientInfo = options.clientInfo ?? { name: "holdfast", version }
   const scope = yield* Effect.scope
   const notifications = yield* PubSub.sliding<ServerNotification>(1024)
@@ -93,6 +98,7 @@ export const make = Effect.fnUntraced(function*<R>(
   // Before the pool, so that it hears of the end of its connections.
   const recorder = options.recorder && (yield* FlightRecorder.make(options.recorder))
   const handlers = options.handlers && guardedHandlers(options.handlers, services)
+  const lists = new ListCache(memory, deadlines.now)
   const connector = McpConnector.make({
     clientInfo,
     recorded: recorder?.wrap,
@@ -101,10 +107,18 @@ export const make = Effect.fnUntraced(function*<R>(
     deadlines,
     handlers,
     logLevel: (target) => subscriptions.level(target),
-    prepare: (target, connection) => subscriptions.serve(target, connection),
+    prepare: (target, connection) => {
+      lists.greeted(target, connection)
+      return subscriptions.serve(target, connection)
+    },
     names,
+    onTry: onTry && ((target, attempt) => {
+      for (const server of names(target)) onTry(server, attempt)
+    }),
+    wall: () => clock.currentTimeMillisUnsafe(),
     onNotification: (target, method, params) => {
       tasks.heard(target, method, params)
+      lists.heard(target, method)
       for (const server of names(target)) tell({ server, method, params })
     }
   })
@@ -133,25 +147,46 @@ export const make = Effect.fnUntraced(function*<R>(
     target: PooledServer,
     listing: Listing<Page, Item>,
     options: WaitOptions
-  ) =>
-    retries.run({
+  ): Effect.Effect<ReadonlyArray<Item>, McpRuntimeError> =>
+    Effect.suspend(() => {
+      const kept = lists.get<Item>(target, listing.method)
+      return kept === undefined ? asked(target, listing, options) : Effect.succeed(kept.items)
+    })
+  const asked = <Page extends { readonly nextCursor?: string }, Item>(
+    target: PooledServer,
+    listing: Listing<Page, Item>,
+    options: WaitOptions
+  ) => {
+    let changes = 0
+    return retries.run({
       target,
       method: listing.method,
       limit: target.deadlines.read,
       deadline: options.deadline,
       waitForReady: options.waitForReady,
-      send: (connection, left) => allPages(listing, connection, left),
+      send: (connection, left) => {
+        const since = deadlines.now()
+        changes = lists.changes(target, listing.method)
+        return Effect.tap(allPages(listing, connection, left, deadlines.now), () =>
+          Effect.sync(() => {
+            memory.of(target.fingerprint).history.listed(connection, listing.method, deadlines.now() - since)
+          }))
+      },
       mayRepeat: Effect.succeed(true)
     }).pipe(
-      Effect.flatMap(({ items, oddities: odd }) => Effect.as(oddities.tell(target.label, listing.method, odd), items))
+      Effect.flatMap((whole) => {
+        lists.keep(target, listing.method, whole, changes)
+        return Effect.as(oddities.tell(target.label, listing.method, whole.oddities), whole.items)
+      })
     )
+  }
   const listTools = (target: PooledServer, options: WaitOptions) =>
     list(target, target.endpoint._tag === "Http" ? listings.toolsOverHttp : listings.tools, options).pipe(
       Effect.tap((tools) => Effect.sync(() => hints.remember(target, tools))),
       Effect.tap((tools) => configNews.tell(ConfigNews.ofMissing(target, tools))),
       Effect.map((tools) => ToolFilter.offered(target.tools, tools))
     )
-  const hints = new ToolHints(scope, memory, (target) => listTools(target, {}))
+  const hints = new ToolHints(scope, memory, (target) => listTools(target, {}), (target) => lists.forget(target))
 
   const guardedBy = <A>(listener: ((value: A) => void) | undefined, what: string) =>
     listener && guardedListener(listener, (error) => void fork(Effect.logWarning(`${what} failed`, error)))
@@ -388,9 +423,23 @@ export const make = Effect.fnUntraced(function*<R>(
       f: (connection: McpConnection) => Effect.Effect<A, E, R>,
       options?: UseOptions
     ) => at(server, (target) => retries.once(target, f, options)),
+    explain: (server: string | Endpoint) =>
+      at(server, (target) =>
+        Effect.map(pool.snapshot, (snapshot) =>
+          explain(target, {
+            snapshot,
+            history: memory.of(target.fingerprint).history,
+            lists: lists.fresh(target),
+            progress: connector.progress(target),
+            now: deadlines.now(),
+            wall: clock.currentTimeMillisUnsafe()
+          }))),
     starting: (server: string | Endpoint) => at(server, (target) => Effect.sync(() => connector.progress(target))),
     reset: (server: string | Endpoint) =>
-      at(server, (target) => Effect.andThen(pool.invalidate(target), pool.reset(target))),
+      at(server, (target) => {
+        lists.forget(target)
+        return Effect.andThen(pool.invalidate(target), pool.reset(target))
+      }),
     snapshot: Effect.map(pool.snapshot, (snapshot) => UnderNames.snapshot(snapshot, targets.names)),
     events,
     drain: pool.drain
@@ -441,5 +490,5 @@ const argumentsIn = (params: object | undefined): unknown =>
 /** Many tools are called by one method: which of them was late is what a caller asks first. */
 const ofTool = (error: McpRuntimeError, tool: string): McpRuntimeError =>
   error.reason._tag === "DeadlineExceeded"
-    ? new McpRuntimeError({ reason: new DeadlineExceeded({ ...error.reason, tool }) })
+    ? new McpRuntimeError({ ...error, reason: new DeadlineExceeded({ ...error.reason, tool }) })
     : error

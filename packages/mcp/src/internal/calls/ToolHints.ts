@@ -79,16 +79,22 @@ export class ToolHints {
   readonly #asking = new Map<string, Fiber.Fiber<void>>()
   readonly #scope: Scope.Scope
   readonly #list: (target: PooledServer) => Effect.Effect<unknown, McpRuntimeError>
+  readonly #onStale: (target: PooledServer) => void
 
-  /** `list` asks for the tools in the ordinary way, and makes sure that they are remembered. */
+  /**
+   * `list` asks for the tools in the ordinary way, and makes sure that they are remembered. `onStale` is told when a server has shown that
+   * what is known of them is not so any more.
+   */
   constructor(
     scope: Scope.Scope,
     memory: ServerMemory,
-    list: (target: PooledServer) => Effect.Effect<unknown, McpRuntimeError>
+    list: (target: PooledServer) => Effect.Effect<unknown, McpRuntimeError>,
+    onStale: (target: PooledServer) => void
   ) {
     this.#scope = scope
     this.#memory = memory
     this.#list = list
+    this.#onStale = onStale
   }
 
   remember(target: PooledServer, tools: ReadonlyArray<Messages.Tool>): void {
@@ -126,6 +132,7 @@ export class ToolHints {
         refusal.code !== ModernEra.headerMismatch ? Effect.fail(refusal) : Effect.flatMap(
           Effect.mapError(allPages(listings.tools, connection, left), (failure) => afterRefusal(refusal, failure)),
           ({ items }) => {
+            this.#onStale(target)
             this.remember(target, items)
             const learnt = this.#headersOf(target, name, args)
             return isSame(headers, learnt) ? Effect.fail(refusal) : send(learnt)

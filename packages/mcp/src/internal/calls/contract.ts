@@ -10,6 +10,7 @@ import type * as Schedule from "effect/Schedule"
 import type * as Schema from "effect/Schema"
 import type { ClientHandlers } from "../../ClientHandlers.ts"
 import type { Endpoint } from "../../Endpoint.ts"
+import type { Try } from "../../Explanation.ts"
 import type { HttpAuthorizer } from "../../HttpAuthorizer.ts"
 import type { McpRuntimeError, Reason } from "../../McpRuntimeError.ts"
 import type { RecorderOptions } from "../../Recorder.ts"
@@ -227,6 +228,11 @@ export interface LayerOptions<R = never> {
    * only the program knows where its files may go, and what may be in them.
    */
   readonly recorder?: RecorderOptions | undefined
+  /**
+   * Told how each try to connect to a server went, when it is over, and of connections that were lost: what `explain` tells later.
+   * Synchronously: what it throws, or its promise rejects with, is logged.
+   */
+  readonly onTry?: ((server: string, attempt: Try) => void) | undefined
   /** Limits over all servers (`maxConnections`, `drainTimeout`). What is said about a server in its config is the server's. */
   readonly policy?: PoolPolicy.PoolPolicyInput | undefined
 }

@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { DeadlineExceeded } from "../../McpRuntimeError.ts"
 import type { CallFailure, McpConnection } from "../connection/contract.ts"
+import { both, type Freshness, freshnessOf } from "./Freshness.ts"
 import { type Decode, invalid } from "./Oddities.ts"
 
 /** One kind of list: how it is asked for, and what a page of it is. */
@@ -32,6 +33,8 @@ export interface Listing<Page extends { readonly nextCursor?: string }, Item> {
 export interface Whole<Item> {
   readonly items: ReadonlyArray<Item>
   readonly oddities: ReadonlyArray<string>
+  /** How long it is fresh, if its server has said so and it is there to its end. */
+  readonly freshness?: Freshness | undefined
 }
 
 /** A list that does not end is a fault of the server, not a reason to run out of memory. */
@@ -47,7 +50,9 @@ const methodNotFound = -32601
 export const allPages = Effect.fnUntraced(function*<Page extends { readonly nextCursor?: string }, Item>(
   listing: Listing<Page, Item>,
   connection: McpConnection,
-  left: () => number
+  left: () => number,
+  /** Monotonic milliseconds. Default: nothing is fresh. */
+  now?: () => number
 ): Effect.fn.Return<Whole<Item>, CallFailure> {
   const { capability, decode, fault, identity, items: itemsOf, method, noun } = listing
   const { server } = connection
@@ -60,6 +65,7 @@ export const allPages = Effect.fnUntraced(function*<Page extends { readonly next
   const cursors = new Set<string>()
   let idlePages = 0
   let cursor: string | undefined
+  let freshness: Freshness | undefined
   for (let page = 1;; page++) {
     const answer: Result.Result<unknown, CallFailure> = yield* Effect.result(connection.request(
       method,
@@ -79,6 +85,10 @@ export const allPages = Effect.fnUntraced(function*<Page extends { readonly next
       tell(`it ends after ${items.length} entries, because page ${page} is an error: ${failure.description}`)
       return { items, oddities }
     }
+    if (now !== undefined && connection.era === "modern" && Result.isSuccess(answer)) {
+      const own = freshnessOf(answer.success, now())
+      freshness = page === 1 ? own : freshness && both(freshness, own)
+    }
     let isNew = false
     for (const item of itemsOf(read.success)) {
       const id = identity(item)
@@ -95,7 +105,7 @@ export const allPages = Effect.fnUntraced(function*<Page extends { readonly next
       else tell(`${noun} ${JSON.stringify(id)} is left out: ${problem}`)
     }
     cursor = read.success.nextCursor
-    if (cursor === undefined) return { items, oddities }
+    if (cursor === undefined) return { items, oddities, freshness }
     idlePages = isNew ? 0 : idlePages + 1
     const end = !isNew && cursors.has(cursor)
       ? `its cursors go round (${JSON.stringify(cursor.slice(0, 40))} again)`

@@ -82,9 +82,10 @@ export class Call implements Outbound {
 
   onHandOff(): void {
     this.isHandedOff = true
-    const { hardDeadline, idleDeadline } = this.options
-    if (hardDeadline === undefined && idleDeadline === undefined) return
+    const { hardDeadline, idleDeadline, onHandOff } = this.options
+    if (hardDeadline === undefined && idleDeadline === undefined && onHandOff === undefined) return
     try {
+      onHandOff?.()
       const now = this.#owner.deadlines.now()
       this.begin(now)
       if (idleDeadline === undefined) return

@@ -43,6 +43,8 @@ export interface MultiplexerOptions {
   readonly handlers: ClientHandlers
   /** Told every notification but progress and cancellations, inside the link's event. */
   readonly onNotification: (method: string, params: unknown) => void
+  /** Told first of all when the link has ended. */
+  readonly onClosed?: ((closed: LinkClosed) => void) | undefined
   /** Runs an effect from inside an event of the link: handlers of the server's requests, log lines. */
   readonly fork: Fork
   /** Default: one of its own. */
@@ -165,6 +167,8 @@ export class Multiplexer implements LinkReceiver, CallOwner {
   onClosed(closed: LinkClosed): void {
     this.#failures.closed = closed
     this.#lasting.clear()
+    // Before its calls: what they fail with tells of it.
+    this.#boundary.ask("onClosed", () => this.options.onClosed?.(closed))
     for (const call of this.#calls.values().toSorted((a, b) => a.id - b.id)) {
       this.settle(
         call,

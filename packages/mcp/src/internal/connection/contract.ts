@@ -9,6 +9,7 @@ import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type { ClientHandlers } from "../../ClientHandlers.ts"
 import type { Endpoint } from "../../Endpoint.ts"
+import type { Try } from "../../Explanation.ts"
 import type { Doubts } from "../../Link.ts"
 import type { OpenLink } from "../../LinkOpener.ts"
 import type {
@@ -47,6 +48,8 @@ export interface RequestOptions {
    * Default: none.
    */
   readonly hardDeadline?: Duration.Input | ((now?: number) => Duration.Input) | undefined
+  /** Told, synchronously, when the server may have seen the request. */
+  readonly onHandOff?: (() => void) | undefined
   /** Members for the request's `_meta`. */
   readonly meta?: object | undefined
   /** What is said in headers besides, over HTTP. Names in small letters. Default: nothing. */
@@ -149,6 +152,11 @@ export interface ConnectOptions {
   readonly logLevel?: (() => string | undefined) | undefined
   /** What is offered to the server. Default: nothing, so that a server that asks gets "method not found". */
   readonly handlers?: ClientHandlers | undefined
+  /**
+   * Told how each attempt to open a link went, and of the end of a connection that was not closed here, synchronously: what it throws, or
+   * its promise rejects with, is logged.
+   */
+  readonly onTry?: ((attempt: Try) => void) | undefined
   /** Given, when the attempt begins, a function that says how far it is, with the server's words: for callers that give up meanwhile. */
   readonly onDialing?: ((progress: () => string) => void) | undefined
   /**

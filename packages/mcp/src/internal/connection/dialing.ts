@@ -73,8 +73,7 @@ const dialByEra = (options: ConnectOptions, attempt: Attempt) =>
   Effect.sync(() => {
     let course: Course = { hasAddress: false, isGuess: false }
     const first = attempt(options, course)
-    const isAsked = options.era === "auto" && options.endpoint._tag !== "Sse"
-    const connect: Dial = !isAsked ? first : Effect.catchIf(
+    const connect: Dial = !isAskedFor(options) ? first : Effect.catchIf(
       abandonable(first),
       (reason) => isFatalQuestion(reason, course.trouble),
       () => {
@@ -87,7 +86,12 @@ const dialByEra = (options: ConnectOptions, attempt: Attempt) =>
     return { connect, course: () => course }
   })
 
-const isFatalQuestion = (reason: ConnectReason, trouble: Trouble | undefined): boolean =>
+/** The question of the era comes first. */
+export const isAskedFor = ({ endpoint, era }: Pick<ConnectOptions, "endpoint" | "era">): boolean =>
+  era === "auto" && endpoint._tag !== "Sse"
+
+/** Whether a server has died of the question of its era, or was confused by it. */
+export const isFatalQuestion = (reason: ConnectReason, trouble: Trouble | undefined): boolean =>
   reason._tag === "ServerExited" || trouble?.closed?._tag === "PipeBroken" ||
   (trouble !== undefined && Refusals.isBegun(trouble.failure))
 

@@ -28,6 +28,7 @@ import * as Schedule from "effect/Schedule"
 import type { ClientHandlers } from "../../ClientHandlers.ts"
 import type { Link } from "../../Link.ts"
 import { HandshakeFailed, type HttpRejected } from "../../McpRuntimeError.ts"
+import type { DialLog } from "../history/DialLog.ts"
 import type { CallFailure, Era, Spoken } from "./contract.ts"
 import * as Refusals from "./handshakeRefusals.ts"
 import type { Multiplexer } from "./Multiplexer.ts"
@@ -47,6 +48,8 @@ export interface HandshakeOptions {
   readonly patience: () => number
   /** Asked at every modern request: how verbose the server is to be while it serves it. */
   readonly logLevel: () => string | undefined
+  /** Told of each question and how long it took. */
+  readonly log: DialLog
 }
 
 /** What both sides know now. */
@@ -94,10 +97,12 @@ export const make = (
   link: Link,
   multiplexer: Multiplexer
 ): Record<Era | "auto" | "legacy first", Handshake> => {
-  const { clientInfo, handlers, hasAuthorizer, logLevel, protocolVersion: pinned, server, spoken: known } = options
+  const { clientInfo, handlers, hasAuthorizer, log, logLevel, protocolVersion: pinned, server, spoken: known } = options
   const capabilities = capabilitiesOf(handlers)
   const withTasks = { ...capabilities, extensions: { [ModernEra.tasksExtension]: {} } }
   const patiently = <A>(said: Effect.Effect<A, CallFailure>) => Effect.retry(said, pauses(options.patience))
+  const request = (method: string, params: object) =>
+    log.asking(method, multiplexer.request(method, params, { onHandOff: () => log.handedOver() }))
   const failed = (description: string) => new HandshakeFailed({ server, description })
   const spoken = [...Revision.modern, ...Revision.legacy].join(", ")
 
@@ -117,7 +122,7 @@ export const make = (
   const modern: Handshake = Effect.suspend(() => {
     const ask = Effect.suspend(() => {
       speakModern()
-      return multiplexer.request("server/discover", {}, {})
+      return request("server/discover", {})
     })
     const discover = patiently(ask)
     // One that refuses the revision and names it in the same breath is asked once more.
@@ -168,7 +173,8 @@ export const make = (
         yield* Effect.logWarning(`${server}: the answer to initialize: ${oddity}`)
       }
       link.setProtocolVersion(protocolVersion)
-      yield* patiently(multiplexer.notify("notifications/initialized", undefined))
+      const initialized = "notifications/initialized"
+      yield* log.asking(initialized, patiently(multiplexer.notify(initialized, undefined)))
       // A question that a server asks before there is a way for it is lost, and the call that needs the answer with it.
       if (Object.keys(capabilities).length > 0 && link.pushAnswered !== undefined) {
         yield* Effect.timeoutOption(link.pushAnswered, pushPatience)
@@ -185,7 +191,7 @@ export const make = (
     const ask = Effect.suspend(() => {
       link.setProtocolVersion(undefined)
       multiplexer.speak(undefined)
-      return multiplexer.request("initialize", { protocolVersion: revision, capabilities: offered, clientInfo }, {})
+      return request("initialize", { protocolVersion: revision, capabilities: offered, clientInfo })
     })
     return patiently(ask).pipe(Effect.matchEffect({
       onSuccess: (answer) => accepted(answer, revision),

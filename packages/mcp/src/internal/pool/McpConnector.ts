@@ -5,17 +5,23 @@ import type { Connector, Deadlines } from "@holdfast/core"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { advised } from "../../Advice.ts"
+import type { Try } from "../../Explanation.ts"
 import { type ConnectOptions, McpConnection } from "../../McpConnection.ts"
 import { ConnectionLost, type ConnectReason } from "../../McpRuntimeError.ts"
 import type { ClientMetrics } from "../calls/ClientMetrics.ts"
 import { defective, kindOf, stackOf } from "../connection/defective.ts"
 import { withoutName } from "../connection/naming.ts"
+import { wordsOf } from "../history/DialLog.ts"
 import type { PooledServer } from "./PooledServer.ts"
 import * as Retirement from "./retirement.ts"
 import type { ServerMemory } from "./ServerMemory.ts"
 
-export interface Context
-  extends Omit<ConnectOptions, "server" | "endpoint" | "connectTimeout" | "onNotification" | "logLevel" | "deadlines">
+export interface Context extends
+  Omit<
+    ConnectOptions,
+    "server" | "endpoint" | "connectTimeout" | "onNotification" | "onTry" | "logLevel" | "deadlines"
+  >
 {
   readonly deadlines: Deadlines.Deadlines
   /** What each server was found to speak: it is asked once, and again when that no longer works. */
@@ -23,6 +29,9 @@ export interface Context
   readonly metrics: ClientMetrics
   readonly logLevel: (target: PooledServer) => string | undefined
   readonly onNotification: (target: PooledServer, method: string, params: unknown) => void
+  /** Milliseconds since 1970. */
+  readonly wall: () => number
+  readonly onTry?: ((target: PooledServer, attempt: Try) => void) | undefined
   /** The names under which a server was asked for. */
   readonly names: (target: PooledServer) => ReadonlyArray<string>
   /** Done with every new connection, in its Scope, before any caller is given it. */
@@ -78,6 +87,10 @@ export const make = (context: Context): McpConnector => {
         own = progress
         dialing.set(target.fingerprint, progress)
       },
+      onTry: (attempt) => {
+        notes.history.tried(attempt)
+        context.onTry?.(target, attempt)
+      },
       onNotification: (method, params) => context.onNotification(target, method, params)
     }).pipe(
       // Where connections are many another dial may be under way.
@@ -91,6 +104,7 @@ export const make = (context: Context): McpConnector => {
       ),
       Effect.onExit((exit) => Effect.sync(() => metrics.dialled(target.label, exit, deadlines.now() - since)))
     )
+    notes.history.opened(connection)
     yield* context.prepare(target, connection)
     return {
       value: connection,
@@ -114,12 +128,14 @@ export const make = (context: Context): McpConnector => {
         const stack = stackOf(defect)
         // A server that is kept connected is dialled again and again, and breaks in the same way.
         const notes = memory.of(target.fingerprint)
+        const reason = defective(target.label, defect)
+        notes.history.tried(advised({ at: context.wall(), outcome: "failed", steps: [], ...wordsOf(reason) }))
         const isTold = notes.toldStack === stack
         notes.toldStack = stack
         const words = `${target.label}: connecting broke: ${kindOf(defect)}\n${stack}`
         return Effect.andThen(
           isTold ? Effect.void : Effect.logError(words),
-          Effect.fail(defective(target.label, defect))
+          Effect.fail(reason)
         )
       }),
     classify,

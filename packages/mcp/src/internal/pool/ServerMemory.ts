@@ -9,7 +9,9 @@ import type { ReplayBudget } from "@holdfast/core"
 import type { Mirrored } from "@holdfast/protocol/ToolHeaders"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { type KeptLists, nothingKept } from "../calls/KeptLists.ts"
 import type { Spoken } from "../connection/contract.ts"
+import { ServerHistory } from "../history/ServerHistory.ts"
 
 /** What is known of one server; undefined where nothing is. */
 export interface ServerNotes {
@@ -24,6 +26,10 @@ export interface ServerNotes {
   budget: ReplayBudget.ReplayBudget | undefined
   /** The stack of the mistake of the program that connecting broke of last, once it was told. */
   toldStack: string | undefined
+  /** Its lists that are fresh. */
+  readonly kept: KeptLists
+  /** For the question why. */
+  readonly history: ServerHistory
   /** When it was last connected anew because it seemed not to know a connection; monotonic milliseconds. */
   renewedAt: number
 }
@@ -96,5 +102,7 @@ const blank = (): ServerNotes => ({
   mirrored: undefined,
   budget: undefined,
   toldStack: undefined,
+  history: new ServerHistory(),
+  kept: nothingKept(),
   renewedAt: Number.NEGATIVE_INFINITY
 })

@@ -1,12 +1,28 @@
 /**
  * What to do about a failure, by the name of its reason, and the page that says more.
+ *
+ * @example
+ * ```ts
+ * import * as Advice from "@holdfast/mcp/Advice"
+ * import type { McpRuntimeError } from "@holdfast/mcp"
+ *
+ * export const advise = ({ message, reason }: McpRuntimeError): string =>
+ *   `${message}\n${Advice.adviceFor(reason._tag) ?? ""}`
+ * ```
  */
+import type { Try } from "./Explanation.ts"
 
 /** A sentence or two. Undefined: the message says it. */
 export const adviceFor = (reason: string): string | undefined => advice[reason]
 
 /** Undefined: there is none. */
 export const pageFor = (reason: string): string | undefined => reason in advice ? `docs/errors/${reason}.md` : undefined
+
+/** A try with what to do about its failure, if it is one. */
+export const advised = (attempt: Try): Try => {
+  const { reason } = attempt
+  return reason === undefined ? attempt : { ...attempt, advice: adviceFor(reason), page: pageFor(reason) }
+}
 
 const byHand = "Run the command by hand: a stdio server must stay running and wait for input."
 
