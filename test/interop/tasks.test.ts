@@ -122,8 +122,12 @@ describe("a call that is a task", () => {
       const pidOf = mcp.use("s", ({ process }) => Effect.succeed(process?.pid ?? 0))
       const text = Schema.fromJsonString(TaskHandle)
       const saved = yield* Effect.flatMap(mcp.startTask("s", { name: "build" }), Schema.encodeEffect(text))
-      const call = yield* Effect.forkChild(mcp.callTool("s", { name: "build" }), { startImmediately: true })
-      const isBegun = Effect.sync(() => fs.existsSync(path.join(folder, "begun")))
+      const handle = yield* Schema.decodeEffect(text)(saved)
+      const isTask = Deferred.makeUnsafe<void>()
+      const onTask = () => Deferred.doneUnsafe(isTask, Effect.void)
+      const call = yield* Effect.forkChild(mcp.callTool("s", { name: "build" }, { onTask }), { startImmediately: true })
+      yield* Deferred.await(isTask)
+      const isBegun = Effect.sync(() => fs.existsSync(path.join(folder, `begun-${handle.taskId}`)))
       yield* Effect.repeat(isBegun, { until: (isThere) => isThere, schedule: Schedule.spaced("20 millis") })
       const first = yield* pidOf
       const killed = Deferred.makeUnsafe<void>()
@@ -137,7 +141,6 @@ describe("a call that is a task", () => {
       assert.notStrictEqual(second, first)
       fs.writeFileSync(path.join(folder, "go"), "")
       assert.match(JSON.stringify((yield* Fiber.join(call)).content), new RegExp(`${second}\\]`))
-      const handle = yield* Schema.decodeEffect(text)(saved)
       assert.deepStrictEqual((yield* mcp.awaitTask(handle)).content, [{
         type: "text",
         text: JSON.stringify([first, second])

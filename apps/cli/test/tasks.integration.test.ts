@@ -9,13 +9,16 @@ describe("a call that is a task", () => {
     await using world = DaemonWorld.make({ HOLDFAST_DAEMON_IDLE: "1 minute" })
     const go = path.join(world.directory, "go")
     const log = path.join(world.directory, "worked")
+    const args = [path.resolve(import.meta.dirname, "support/taskServer.ts")]
     world.addServer("worker", {
       command: process.execPath,
-      args: [path.resolve(import.meta.dirname, "support/taskServer.ts")],
+      args,
       env: { TASK_GO: go, SPY_LOG: log },
       // A process that nothing keeps is gone before the next command.
       holdfast: { idleTimeout: "1 millis" }
     })
+    // Of the usual kind: a call of it begins without Effect.
+    world.addServer("plain", { command: process.execPath, args, env: { TASK_GO: go } })
     const noted = () => fs.readFileSync(log, "utf8").trim().split("\n")
 
     // Left: the id is all that is on stdout, and the server is kept for it.
@@ -59,7 +62,7 @@ describe("a call that is a task", () => {
     assert.match((await world.runCheaply("task", id)).stdout, /completed/)
     assert.deepStrictEqual(await world.runCheaply("task", id, "--wait"), { code: 0, stdout: "done\n", stderr: "" })
     assert.strictEqual(noted().filter((line) => line.startsWith("start")).length, 1)
-    assert.deepStrictEqual(await world.run("call", "worker.work"), { code: 0, stdout: "done\n", stderr: "" })
+    assert.deepStrictEqual(await world.run("call", "plain.work"), { code: 0, stdout: "done\n", stderr: "" })
 
     // The next daemon knows of it; the server, which has kept it in its memory, does not, and that is said once.
     assert.strictEqual((await world.runCheaply("daemon", "stop")).code, 0)

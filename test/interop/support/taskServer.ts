@@ -1,6 +1,6 @@
 /**
  * A server of ours on stdin and stdout, in both eras, whose tool `build` is a job in an SQLite file: `taskServer.ts <database> <folder>`. A build
- * notes its process in `<folder>/begun`, and goes on once `<folder>/go` is there. Its result are the processes that have done its two steps.
+ * that has done its first step is noted as `<folder>/begun-<id>`, and goes on once `<folder>/go` is there. Its result are the processes that have done its two steps.
  */
 import { Job, JobStore, Runner } from "@holdfast/jobs"
 import { JobTasks, JobTools } from "@holdfast/jobs/mcp"
@@ -19,13 +19,9 @@ const Build = Job.make("build", { version: 1, payload: {}, success: Schema.Array
 
 const BuildLive = Runner.toLayer(Build, (_, job) =>
   Effect.gen(function*() {
-    const first = yield* job.step(
-      "begin",
-      Effect.sync(() => {
-        fs.writeFileSync(path.join(folder, "begun"), String(process.pid))
-        return process.pid
-      })
-    )
+    const first = yield* job.step("begin", Effect.sync(() => process.pid))
+    // From here on the step is in the database.
+    fs.writeFileSync(path.join(folder, `begun-${job.id}`), "")
     yield* Effect.repeat(Effect.sync(() => fs.existsSync(path.join(folder, "go"))), {
       until: (isThere) => isThere,
       schedule: Schedule.spaced("20 millis")
