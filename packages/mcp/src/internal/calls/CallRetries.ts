@@ -236,9 +236,7 @@ export class CallRetries {
       used = connection
       if (waited > 0) this.#metrics.waited(server, waited)
       seen.trace?.sent(connection)
-      const { note } = seen
-      note.given(connection)
-      if (note.waitsSince !== undefined) note.waited(this.deadlines.now())
+      seen.note.given(connection, waited)
       isCallersDeadline = left() < call.limit
       let sentAt: number | undefined
       const remaining = (now = this.deadlines.now()) => {

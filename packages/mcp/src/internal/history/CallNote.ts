@@ -45,8 +45,10 @@ export class CallNote {
     this.name = name
   }
 
-  /** It is given a connection. */
-  given(connection: McpConnection): void {
+  /** It is given a connection, after so many milliseconds. */
+  given(connection: McpConnection, waited: number): void {
+    this.waitedMillis += waited
+    this.waitsSince = undefined
     const used = this.#connections.get(connection)
     this.attempts++
     this.uses = used === undefined ? 1 : used.uses++
@@ -60,11 +62,6 @@ export class CallNote {
     this.waitedFor ??= what
   }
 
-  waited(now: number): void {
-    if (this.waitsSince !== undefined) this.waitedMillis += now - this.waitsSince
-    this.waitsSince = undefined
-  }
-
   repeated(reason: Reason, delivery: Delivery, now: number): void {
     this.begunAt ??= now
     const repeats = this.repeats ??= []
@@ -74,7 +71,8 @@ export class CallNote {
   }
 
   ended(outcome: CallRecord["outcome"], now: number, reason?: Reason): void {
-    this.waited(now)
+    if (this.waitsSince !== undefined) this.waitedMillis += now - this.waitsSince
+    this.waitsSince = undefined
     this.begunAt ??= now
     this.endedAt = now
     this.outcome = outcome
