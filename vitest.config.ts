@@ -1,7 +1,7 @@
 /**
  * Six sets of tests, by place and name:
  *
- * - `unit`: `test/*.test.ts` of every package, app and the scripts. Fast: `pnpm check` runs them.
+ * - `unit`: `test/*.test.ts` of every package, app and the scripts, and tests of the examples. Fast: `pnpm check` runs them.
  * - `integration`: `*.integration.test.ts` of a package, and everything in the top `test/` folder. `pnpm test` runs both.
  * - `long`: `*.long.test.ts`, the same promises at length: thousands of worlds, sessions and trials. `pnpm test:long`.
  * - `packaging`: what a user installs. `pnpm test:packaging`; the only set that needs a network.
@@ -39,7 +39,12 @@ export default defineConfig({
           name: "unit",
           // Files share their workers and what these have loaded, which is half of their time. What a file changes for its process it puts back.
           isolate: false,
-          include: ["packages/*/test/**/*.test.ts", "apps/*/test/**/*.test.ts", "scripts/test/**/*.test.ts"],
+          include: [
+            "packages/*/test/**/*.test.ts",
+            "apps/*/test/**/*.test.ts",
+            "scripts/test/**/*.test.ts",
+            "examples/*/*.test.ts"
+          ],
           exclude: [...exclude, integration, long, system]
         }
       },

@@ -79,6 +79,7 @@ export const importDirections: ReadonlyArray<ImportDirection> = [
   },
   // What a user writes: it may see what users see.
   { folder: "examples/effect-app", sources: ["packages/mcp"], tests: [] },
+  { folder: "examples/observed", sources: ["packages/mcp"], tests: [] },
   { folder: "examples/own-protocol", sources: ["packages/core"], tests: [] },
   { folder: "examples/plain-typescript", sources: ["packages/mcp"], tests: [] },
   { folder: "examples/server", sources: ["packages/jobs", "packages/server"], tests: [] },

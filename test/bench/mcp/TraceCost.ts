@@ -38,7 +38,7 @@ export const traceCost = Effect.gen(function*() {
   const nanos = (name: Name) => times.median(name, (one) => one.nanos)
   const ratio = (a: Name, b: Name, gate?: Report.Bounds) =>
     times.comparison(`${a} ÷ ${b}`, [a, b], nanos(a) / nanos(b), gate)
-  Report.print(`${timed.calls} calls over a link in memory, one after the other`, [
+  Report.print(`${timed.calls} calls over a link in memory, one after the other: processor time of each`, [
     ...names.map((name) => times.row(name, () => Report.nanos(nanos(name)))),
     ratio("tracing off", "without trace code", { atMost: 1.1 }),
     ratio("tracing off", "without metrics"),
