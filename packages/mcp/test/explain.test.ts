@@ -197,6 +197,8 @@ describe("what is waited for", () => {
       const { call, explained } = yield* served()
       assert.deepInclude(yield* explained, { state: "unused", tries: [], calls: [], waiting: 0 })
       yield* call("echo")
+      // Its hints were asked for beside it.
+      yield* inTime(Effect.sleep(10))
       const { connections, state, waitsFor } = yield* explained
       assert.strictEqual(state, "ready")
       assert.strictEqual(waitsFor, undefined)

@@ -30,9 +30,9 @@ export const run = Effect.fnUntraced(function*(
   if (Option.isSome(server)) return yield* ofServer(server.value, json)
   return yield* new CliFailure({
     exitCode: ExitCode.usage,
-    reason: "BadArguments",
-    message: "say which server, or --call and the id of a call",
-    details: "  holdfast status shows the servers, holdfast events the calls"
+    reason: "Usage",
+    message: "<server> is missing, or --call and the id of a call",
+    details: "  holdfast why <server> | --call <id>"
   })
 })
 
