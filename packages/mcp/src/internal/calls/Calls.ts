@@ -8,7 +8,7 @@ import * as Prompts from "@holdfast/protocol/Prompts"
 import * as Resources from "@holdfast/protocol/Resources"
 import * as Tasks from "@holdfast/protocol/Tasks"
 import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as PubSub from "effect/PubSub"
@@ -20,6 +20,7 @@ import * as ToolFilter from "../../ToolFilter.ts"
 import { ConfigNews } from "../config/ConfigNews.ts"
 import type { CallFailure, McpConnection } from "../connection/contract.ts"
 import { guardedHandlers } from "../connection/guardedHandlers.ts"
+import { millisOf } from "../durations.ts"
 import { explain } from "../history/explain.ts"
 import { scopedFork } from "../link/scopedFork.ts"
 import * as ConnectionLog from "../pool/ConnectionLog.ts"
@@ -271,7 +272,7 @@ export const make = Effect.fnUntraced(function*<R>(
 
   const deadlineOf = ({ deadline }: WaitOptions): Deadline | undefined => {
     if (deadline === undefined) return undefined
-    const afterMillis = Duration.toMillis(Duration.fromInputUnsafe(deadline))
+    const afterMillis = millisOf("deadline", deadline)
     const began = deadlines.now()
     return { afterMillis, left: () => afterMillis - (deadlines.now() - began) }
   }
@@ -476,8 +477,7 @@ const unsent = Symbol.for("@holdfast/mcp/unsent")
 
 const refusedAsTask: Effect.Effect<unknown, CallFailure> = Effect.succeed(unsent)
 
-const paramsOfTask = (ttl: Duration.Input | undefined): object =>
-  ttl === undefined ? {} : { ttl: Duration.toMillis(Duration.fromInputUnsafe(ttl)) }
+const paramsOfTask = (ttl: Duration.Input | undefined): object => ttl === undefined ? {} : { ttl: millisOf("ttl", ttl) }
 
 const promptIn = (method: string, params: object | undefined): string | undefined =>
   method === "prompts/get" && params !== undefined && "name" in params && typeof params.name === "string"
