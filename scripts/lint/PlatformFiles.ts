@@ -99,7 +99,7 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
   },
   {
     file: "packages/daemon/src/KeptTasks.ts",
-    allows: ["process", "io", "randomness"],
+    allows: ["process", "io"],
     reason: "handles of tasks that were left, in files, for programs without a daemon"
   },
   {

@@ -51,10 +51,11 @@ const programOf = ({ line, text }: Example): string => {
   const blank = "\n".repeat(line)
   if (/^(import|export) /m.test(text)) return `${blank}${text}\n`
   return `import * as Effect from "effect/Effect"; import type { PoolError, PoolPolicyError } from "@holdfast/core/PoolError"; ` +
+    `import type { RecordingInvalid } from "@holdfast/mcp/Recording"; ` +
     `import type { McpRuntimeError } from "@holdfast/mcp/McpRuntimeError"; ` +
     `import type { ProcessError } from "@holdfast/process/ProcessError"; ` +
     `import type { McpServerError } from "@holdfast/server/McpServerError"; ` +
-    `declare const call: Effect.Effect<void, McpRuntimeError | PoolError<Error> | PoolPolicyError | ProcessError | ` +
+    `declare const call: Effect.Effect<void, McpRuntimeError | PoolError<Error> | PoolPolicyError | ProcessError | RecordingInvalid | ` +
     `McpServerError>; ` +
     `export const handled = call.pipe(${blank}${text}\n)\n`
 }

@@ -88,6 +88,6 @@ describe("--quiet", () => {
     }
     const failed = await world.runCheaply("why", "spy", "--quiet")
     assert.strictEqual(failed.code, 4)
-    assert.match(failed.stderr, /^holdfast: no daemon is running\n$/)
+    assert.match(failed.stderr, /^holdfast: no daemon is running\n {2}The [^\n]+\n$/)
   })
 })

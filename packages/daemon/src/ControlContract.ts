@@ -11,7 +11,7 @@
  *
  * // From the text of the resource `ControlContract.uris.status`, read by any MCP client.
  * export const namesIn = (text: string): ReadonlyArray<string> =>
- *   Schema.decodeUnknownSync(Schema.fromJsonString(ControlContract.DaemonStatus))(text).servers.map(({ name }) => name)
+ *   Schema.decodeSync(Schema.fromJsonString(ControlContract.DaemonStatus))(text).servers.map(({ name }) => name)
  * ```
  */
 import { CallRecord, Era, StepName, Try } from "@holdfast/mcp/Explanation"

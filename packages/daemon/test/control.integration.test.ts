@@ -79,6 +79,7 @@ describe("the daemon's own server", () => {
       "await_fewer",
       "why",
       "history",
+      "call",
       "questions",
       "answer",
       "result",
@@ -99,7 +100,7 @@ describe("the daemon's own server", () => {
     host.leave()
   })
 
-  it("writes one record of every call: whose, of which server and tool, its delivery, how long it took; no arguments", async () => {
+  it("writes one record of every call: whose, of which server and tool, its delivery, how long it took, its id; no arguments", async () => {
     await using w = World.make("legacy")
     const host = await w.connect()
     await host.greet()
@@ -118,14 +119,17 @@ describe("the daemon's own server", () => {
     const common = `program=test pid=${process.pid} directory=${process.cwd()}`
     assert.deepStrictEqual(
       records().map((line) =>
-        line.replace(/^timestamp=\S+Z level=INFO message=call /, "").replace(/millis=\d+$/, "millis=")
+        line.replace(/^timestamp=\S+Z level=INFO message=call /, "").replace(
+          /millis=\d+ call=c[0-9a-f]+$/,
+          "millis= call="
+        )
       ),
       [
-        `${common} server=rec tool=count delivery=answered millis=`,
-        `${common} server=rec tool=none delivery=answered code=-32602 millis=`,
-        `${common} server=rec tool=die delivery=Unknown millis=`,
-        `${common} server=rec tool=never delivery=cancelled millis=`,
-        `${common} server=gone tool="a tool" delivery=NotSent millis=`
+        `${common} server=rec tool=count delivery=answered millis= call=`,
+        `${common} server=rec tool=none delivery=answered code=-32602 millis= call=`,
+        `${common} server=rec tool=die delivery=Unknown millis= call=`,
+        `${common} server=rec tool=never delivery=cancelled millis= call=`,
+        `${common} server=gone tool="a tool" delivery=NotSent millis= call=`
       ]
     )
     assert.notInclude(w.home.log(), "hush")

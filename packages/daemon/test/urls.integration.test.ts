@@ -61,7 +61,9 @@ describe("a server behind a url", () => {
       "initialize",
       "notifications/initialized"
     ])
-    assert.deepStrictEqual(calls.map(({ connection, outcome }) => `${connection} ${outcome}`), [
+    const ends = calls.map(({ connection, outcome }) => `${connection} ${outcome}`)
+    // The first two were made at once.
+    assert.deepStrictEqual([...ends.slice(0, 2).toSorted(), ...ends.slice(2)], [
       "opened answered",
       "reused answered",
       "reused answered",
