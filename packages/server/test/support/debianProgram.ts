@@ -72,8 +72,9 @@ export const run = (program: string, args: ReadonlyArray<string>, { cwd, env, in
       }),
       (child) =>
         Effect.callback<void>((resume) => {
-          if (child.exitCode !== null || child.signalCode !== null) return resume(Effect.void)
-          child.once("exit", () => resume(Effect.void))
+          if (child.stdout.closed && child.stderr.closed) return resume(Effect.void)
+          // Processes of its own, such as a browser's, hold its output for as long as they live, and may write files.
+          child.once("close", () => resume(Effect.void))
           child.kill("SIGTERM")
         })
     )
