@@ -5,7 +5,8 @@
  * 2. A relative link in a Markdown file leads to a file that exists, and its anchor to a heading.
  * 3. The prose of a Markdown file keeps to plain words (`PlainWords.ts`). Changelogs and changesets stay as they were written.
  * 4. Nothing is left unresolved: no merge conflict markers.
- * 5. A code block of a Markdown file that bears the note `file: <path>` is that file. `node scripts/check-repository.ts --write` makes it so.
+ * 5. Nothing that a compiler has made lies beside its source.
+ * 6. A code block of a Markdown file that bears the note `file: <path>` is that file. `node scripts/check-repository.ts --write` makes it so.
  */
 import { execFileSync } from "node:child_process"
 import * as Fs from "node:fs"
@@ -32,7 +33,11 @@ export const repositoryFiles = (root: string): ReadonlyArray<string> =>
 export const checkRepository = (root: string, files: ReadonlyArray<string>): ReadonlyArray<Violation> => {
   const violations: Array<Violation> = []
   const read = (path: string) => Fs.readFileSync(Path.join(root, path), "utf8")
+  const known = new Set(files)
   for (const path of files) {
+    if (known.has(path.replace(/\.(?:js|d\.ts)(?:\.map)?$/, ".ts")) && /\.(?:js|d\.ts)(?:\.map)?$/.test(path)) {
+      violations.push({ place: path, message: "was made from the source beside it: remove it" })
+    }
     const text = read(path)
     if (text.includes("\0")) continue
     for (const [index, line] of text.split("\n").entries()) {

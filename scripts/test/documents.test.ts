@@ -180,6 +180,15 @@ describe("no file", () => {
     ])
   })
 
+  it("lies beside its source and was made from it", () => {
+    const made = ["scripts/A.d.ts", "scripts/A.d.ts.map", "scripts/A.js", "scripts/A.js.map"]
+    const files = ["scripts/A.ts", "scripts/B.js", "scripts/C.d.ts", ...made]
+    assert.deepStrictEqual(
+      repository(Object.fromEntries(files.map((file) => [file, ""]))).toSorted(),
+      made.toSorted().map((file) => `${file} was made from the source beside it: remove it`)
+    )
+  })
+
   it("holds a conflict marker", () => {
     assert.deepStrictEqual(repository({ "a.ts": `${"<".repeat(7)} ours\n` }), ["a.ts:1 merge conflict marker"])
   })

@@ -499,16 +499,19 @@ export const Reason = Schema.Union([
 /** Why a call, a connection or a config failed. Distinguished by `_tag`; `Effect.catchReason` handles one of them. */
 export type Reason = typeof Reason.Type
 
+/** Every reason that an attempt to connect can fail with, as a Schema. */
+export const ConnectReason = Schema.Union([
+  CommandNotFound,
+  SpawnFailed,
+  ServerExited,
+  HandshakeTimeout,
+  HandshakeFailed,
+  Unreachable,
+  HttpRejected,
+  ConnectionLost
+])
 /** What an attempt to connect can fail with: the error type of the MCP connector. */
-export type ConnectReason =
-  | CommandNotFound
-  | SpawnFailed
-  | ServerExited
-  | HandshakeTimeout
-  | HandshakeFailed
-  | Unreachable
-  | HttpRejected
-  | ConnectionLost
+export type ConnectReason = typeof ConnectReason.Type
 
 /** The runtime's only error. `reason` says what happened; `message` is the reason's. */
 export class McpRuntimeError extends Schema.TaggedError<McpRuntimeError>("@holdfast/mcp/McpRuntimeError")(

@@ -30,7 +30,7 @@ import * as Schema from "effect/Schema"
 import * as nodePlatform from "./internal/nodePlatform.ts"
 import { parseExactly } from "./internal/recording/exactJson.ts"
 import * as Unopened from "./internal/recording/unopened.ts"
-import { Delivery, ProcessEnd } from "./McpRuntimeError.ts"
+import { ConnectReason, Delivery, ProcessEnd } from "./McpRuntimeError.ts"
 
 /** The version of the format that is written. */
 export const version = 1
@@ -102,7 +102,7 @@ export const Event = Schema.Union([
   Schema.Struct({
     event: Schema.Literal("unopened"),
     ...place,
-    reason: Unopened.Unopened.annotate({ description: "The connection above could not be opened, for this reason" })
+    reason: ConnectReason.annotate({ description: "The connection above could not be opened, for this reason" })
   }),
   Schema.Struct({
     event: Schema.Literal("message"),

@@ -2,6 +2,7 @@
  * What the daemon answers to a call, as far as it is plain: text. Pure, and loads nothing.
  */
 import { notTaken, ofOpening } from "@holdfast/daemon/CallRequest"
+import { isMembers, membersIn } from "./Members.ts"
 
 /** What becomes of a call. */
 export type Outcome =
@@ -23,7 +24,7 @@ export const daemonEnded = "the daemon has ended"
 
 /** Reads a line that comes while the call is under way. Undefined: it is nothing to the call. */
 export const read = (line: string, id: string): Outcome | undefined => {
-  const message = parse(line)
+  const message = membersIn(line)
   if (message["method"] !== undefined) {
     if (message["id"] !== undefined) return { _tag: "Asked" }
     const { method, params } = message
@@ -55,18 +56,3 @@ export const read = (line: string, id: string): Outcome | undefined => {
 
 const isPlainText = (block: unknown): block is { readonly text: string } =>
   isMembers(block) && block["type"] === "text" && typeof block["text"] === "string"
-
-type Members = Readonly<Record<string, unknown>>
-
-const parse = (line: string): Members => {
-  try {
-    const value: unknown = JSON.parse(line)
-    return isMembers(value) ? value : {}
-  } catch {
-    // Noise, for which the whole program has words.
-    return {}
-  }
-}
-
-const isMembers = (value: unknown): value is Members =>
-  typeof value === "object" && value !== null && !Array.isArray(value)

@@ -5,6 +5,7 @@
  * options, a fault) is `undefined`, and left to it.
  */
 import * as path from "node:path"
+import { isMembers, type Members } from "./Members.ts"
 
 /** A server as it is started, and the tool that is meant. */
 export interface PlainServer {
@@ -157,8 +158,3 @@ const split = (
 
 /** A text without anything that `McpConfig` might take for a placeholder. */
 const isText = (value: unknown): value is string => typeof value === "string" && !/[$~{\0]/.test(value)
-
-type Members = Readonly<Record<string, unknown>>
-
-const isMembers = (value: unknown): value is Members =>
-  typeof value === "object" && value !== null && !Array.isArray(value)

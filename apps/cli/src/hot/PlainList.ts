@@ -2,12 +2,13 @@
  * A list of tools as the daemon answers it, of which there is nothing to tell: the daemon has looked at each (`ToolsRequest`). Pure, and loads nothing.
  */
 import type { ShownTool } from "../ToolsText.ts"
+import { isMembers, membersIn } from "./Members.ts"
 
 export type PlainTools = ReadonlyArray<ShownTool>
 
 /** Reads a line. `odd`: it is the answer, and not plain. `another`: it is nothing to the request. */
 export const read = (line: string, id: string): PlainTools | "odd" | "another" => {
-  const message = parse(line)
+  const message = membersIn(line)
   if (message["id"] !== id || message["method"] !== undefined) return "another"
   const { result } = message
   const tools = isMembers(result) ? result["tools"] : undefined
@@ -25,18 +26,3 @@ const mended =
 /** What is shown of it was looked at by the daemon. */
 const isTool = (tool: unknown): tool is ShownTool =>
   isMembers(tool) && typeof tool["name"] === "string" && isMembers(tool["inputSchema"])
-
-type Members = Readonly<Record<string, unknown>>
-
-const parse = (line: string): Members => {
-  try {
-    const value: unknown = JSON.parse(line)
-    return isMembers(value) ? value : {}
-  } catch {
-    // Noise, which is no answer.
-    return {}
-  }
-}
-
-const isMembers = (value: unknown): value is Members =>
-  typeof value === "object" && value !== null && !Array.isArray(value)

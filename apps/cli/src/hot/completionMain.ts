@@ -9,6 +9,7 @@ import { scripts, shells } from "../CompletionScripts.ts"
 import * as ConfigPlaces from "../ConfigPlaces.ts"
 import { containers } from "../internal/connectFile.ts"
 import { answers } from "./Completion.ts"
+import { isMembers } from "./Members.ts"
 
 type Parse = (text: string) => unknown
 
@@ -83,6 +84,3 @@ const serversIn = (file: string, parse: Parse): ReadonlyArray<string> => {
   }
   return []
 }
-
-const isMembers = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value)

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Ref from "effect/Ref"
 import * as Help from "../Help.ts"
 import { Outcome } from "../Outcome.ts"
+import * as CallFlags from "./callFlags.ts"
 import { deadline } from "./deadline.ts"
 import { output } from "./result.ts"
 import { root } from "./root.ts"
@@ -20,11 +21,7 @@ export const answer = CliCommand.make(
       Argument.withDescription("The answer: key=value, key=@file, key:=json, - for a JSON object on standard input"),
       Argument.variadic()
     ),
-    args: Flag.String("args").pipe(
-      Flag.withMetavar("json"),
-      Flag.withDescription("The answer as a JSON object; key=value words win over it"),
-      Flag.optional
-    ),
+    args: CallFlags.args("The answer as a JSON object; key=value words win over it"),
     decline: Flag.Boolean("decline").pipe(Flag.withDescription("Say no to the question"), Flag.withDefault(false)),
     cancel: Flag.Boolean("cancel").pipe(Flag.withDescription("Say neither yes nor no"), Flag.withDefault(false)),
     output,

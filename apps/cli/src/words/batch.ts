@@ -6,6 +6,7 @@ import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import * as Help from "../Help.ts"
 import { Outcome } from "../Outcome.ts"
+import * as CallFlags from "./callFlags.ts"
 import { deadline } from "./deadline.ts"
 import { root } from "./root.ts"
 import { source } from "./source.ts"
@@ -24,14 +25,10 @@ export const batch = CliCommand.make(
       Flag.withDefault(4)
     ),
     deadline: deadline("Give up on a call after this time, connecting included"),
-    idempotent: Flag.Boolean("idempotent").pipe(
-      Flag.withDescription("Running any of these calls twice does no harm: repeat one when its outcome is unknown"),
-      Flag.withDefault(false)
+    idempotent: CallFlags.idempotent(
+      "Running any of these calls twice does no harm: repeat one when its outcome is unknown"
     ),
-    unchecked: Flag.Boolean("unchecked").pipe(
-      Flag.withDescription("Do not ask for the tools' schemas: let the servers judge"),
-      Flag.withDefault(false)
-    ),
+    unchecked: CallFlags.unchecked("Do not ask for the tools' schemas: let the servers judge"),
     ...source
   },
   Effect.fnUntraced(function*(input) {

@@ -7,6 +7,7 @@ import * as Ref from "effect/Ref"
 import * as Help from "../Help.ts"
 import { Outcome } from "../Outcome.ts"
 import { durationExpected, readDuration } from "../ReadDuration.ts"
+import * as CallFlags from "./callFlags.ts"
 import { deadline } from "./deadline.ts"
 import { output, rootFolder } from "./result.ts"
 import { root } from "./root.ts"
@@ -22,20 +23,13 @@ export const call = CliCommand.make(
       ),
       Argument.variadic({ min: 1 })
     ),
-    args: Flag.String("args").pipe(
-      Flag.withMetavar("json"),
-      Flag.withDescription("Arguments as a JSON object; key=value words win over it"),
-      Flag.optional
-    ),
+    args: CallFlags.args(),
     deadline: deadline("Give up after this time, connecting included"),
     detach: Flag.Boolean("detach").pipe(
       Flag.withDescription("Leave the call at its server, as a task, and print its id: see holdfast task"),
       Flag.withDefault(false)
     ),
-    idempotent: Flag.Boolean("idempotent").pipe(
-      Flag.withDescription("Running this call twice does no harm: repeat it when its outcome is unknown"),
-      Flag.withDefault(false)
-    ),
+    idempotent: CallFlags.idempotent(),
     output,
     park: Flag.Boolean("park").pipe(
       Flag.withDescription("Keep the call if the server asks something: see holdfast questions and holdfast answer"),
@@ -48,10 +42,7 @@ export const call = CliCommand.make(
       Flag.filterMap(readDuration, () => durationExpected),
       Flag.optional
     ),
-    unchecked: Flag.Boolean("unchecked").pipe(
-      Flag.withDescription("Do not ask for the tool's schema: send text as text, and let the server judge"),
-      Flag.withDefault(false)
-    ),
+    unchecked: CallFlags.unchecked(),
     ...source
   },
   Effect.fnUntraced(function*(input) {

@@ -1,11 +1,11 @@
 /** `holdfast prompt`. */
 import * as Argument from "effect/cli/Argument"
 import * as CliCommand from "effect/cli/Command"
-import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Ref from "effect/Ref"
 import * as Help from "../Help.ts"
 import { Outcome } from "../Outcome.ts"
+import * as CallFlags from "./callFlags.ts"
 import { deadline } from "./deadline.ts"
 import { output, rootFolder } from "./result.ts"
 import { root } from "./root.ts"
@@ -20,11 +20,7 @@ export const prompt = CliCommand.make(
       ),
       Argument.variadic({ min: 1 })
     ),
-    args: Flag.String("args").pipe(
-      Flag.withMetavar("json"),
-      Flag.withDescription("Arguments as a JSON object; key=value words win over it"),
-      Flag.optional
-    ),
+    args: CallFlags.args(),
     output,
     root: rootFolder,
     deadline: deadline("Give up after this time, connecting included"),

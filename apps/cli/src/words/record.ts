@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Ref from "effect/Ref"
 import * as Help from "../Help.ts"
 import { Outcome } from "../Outcome.ts"
+import * as CallFlags from "./callFlags.ts"
 import { deadline } from "./deadline.ts"
 import { rootFolder } from "./result.ts"
 import { root } from "./root.ts"
@@ -28,21 +29,11 @@ export const record = CliCommand.make(
       ),
       Flag.optional
     ),
-    args: Flag.String("args").pipe(
-      Flag.withMetavar("json"),
-      Flag.withDescription("Arguments of the call as a JSON object; key=value words win over it"),
-      Flag.optional
-    ),
+    args: CallFlags.args("Arguments of the call as a JSON object; key=value words win over it"),
     deadline: deadline("Give up the call after this time, connecting included"),
-    idempotent: Flag.Boolean("idempotent").pipe(
-      Flag.withDescription("Running the call twice does no harm: repeat it when its outcome is unknown"),
-      Flag.withDefault(false)
-    ),
+    idempotent: CallFlags.idempotent("Running the call twice does no harm: repeat it when its outcome is unknown"),
     root: rootFolder,
-    unchecked: Flag.Boolean("unchecked").pipe(
-      Flag.withDescription("Do not ask for the tool's schema: send text as text, and let the server judge"),
-      Flag.withDefault(false)
-    ),
+    unchecked: CallFlags.unchecked(),
     ...source
   },
   Effect.fnUntraced(function*(input) {
