@@ -79,5 +79,13 @@ describe("a call that is a task", () => {
     assert.include(plain.stderr, "does not run as a task, and was not called")
     assert.strictEqual((await world.runCheaply("call", "worker.work", "--park")).code, 2)
     assert.strictEqual((await world.runCheaply("call", "worker.work", "--ttl", "1h")).code, 2)
+
+    // One that runs and cannot be remembered is told by the server's own id.
+    const tasks = path.join(world.directory, "holdfast", "tasks")
+    fs.rmSync(tasks, { recursive: true })
+    fs.writeFileSync(tasks, "")
+    const unkept = await world.runCheaply("call", "worker.work", "--detach")
+    assert.deepStrictEqual([unkept.code === 0, unkept.stdout], [false, ""])
+    assert.match(unkept.stderr, /worker\.work goes on at its server as the task task-\d+, and is not remembered here: /)
   })
 })

@@ -66,7 +66,11 @@ export const add = (state: string, task: Omit<KeptTask, "id">, now: number): Kep
 export const list = (state: string, now: number): ReadonlyArray<KeptTask> => {
   const directory = directoryIn(state)
   const names = attempt(directory, () => fs.existsSync(directory) ? fs.readdirSync(directory) : [])
-  const all = names.filter((name) => name.endsWith(".json")).flatMap((name) => read(path.join(directory, name)) ?? [])
+  const all = names.flatMap((name) => {
+    const kept = name.endsWith(".json") ? read(path.join(directory, name)) : undefined
+    // Its id is a name of a file from here on.
+    return kept !== undefined && `${kept.id}.json` === name ? [kept] : []
+  })
   const isOver = ({ startedAt, ttl }: KeptTask): boolean => now - startedAt > (ttl ?? keptMillis)
   for (const each of all) if (isOver(each)) remove(state, each.id)
   return all.filter((each) => !isOver(each)).toSorted((a, b) => a.startedAt - b.startedAt)

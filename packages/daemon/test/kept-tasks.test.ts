@@ -41,7 +41,14 @@ describe("a task that was left", () => {
       assert.strictEqual(fs.statSync(path.join(directory, `${id}.json`)).mode & 0o777, 0o600)
       fs.writeFileSync(path.join(directory, "t0.json"), "{\"id\":\"t0\"")
       fs.writeFileSync(path.join(directory, "t1.json"), "{\"id\":\"t1\",\"server\":5}")
+      // Its time is over, and its id is that of another file.
+      fs.writeFileSync(
+        path.join(directory, "t2.json"),
+        JSON.stringify({ ...task, id: "../shared", startedAt: 0, ttl: 0 })
+      )
+      fs.writeFileSync(path.join(state, "shared.json"), "")
       assert.deepStrictEqual(KeptTasks.list(state, 1000), [{ id, ...task }])
+      assert.isTrue(fs.existsSync(path.join(state, "shared.json")))
       fs.chmodSync(directory, 0o755)
       assert.throws(() => KeptTasks.add(state, task, 1000), DaemonRefusal, /may be entered by other users/)
     })

@@ -130,7 +130,17 @@ const leave = Effect.fnUntraced(function*({ json }: CallInput, config: FoundConf
   const path = yield* Path.Path
   const { server, tool } = handle
   const file = path.resolve(directory, config.origins.get(server)?.file ?? config.file)
-  const { config: _, ...task } = yield* LeftTasks.keep({ ...handle, config: file })
+  const { config: _, ...task } = yield* Effect.mapError(
+    LeftTasks.keep({ ...handle, config: file }),
+    ({ exitCode, message, reason }) =>
+      new CliFailure({
+        exitCode,
+        reason,
+        // It runs: without its id nothing leads back to it.
+        message:
+          `${server}.${tool} goes on at its server as the task ${handle.taskId}, and is not remembered here: ${message}`
+      })
+  )
   yield* writeResult(json ? `${JSON.stringify({ task })}\n` : `${task.id}\n`)
   yield* note(`holdfast: ${server}.${tool} goes on; holdfast task ${task.id} --wait prints its result\n`)
   return ExitCode.ok
