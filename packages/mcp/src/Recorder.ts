@@ -34,7 +34,7 @@ import * as Recording from "./Recording.ts"
 export interface RecorderOptions {
   /**
    * A folder, made if it is missing, for a file of each failure, which no other user may read; or a function that is given the recording.
-   * What the function throws is told in the log.
+   * What the function throws, or its promise rejects with, is told in the log, once.
    */
   readonly to: string | ((recording: Recording.Recording) => void)
   /** Keeps what is in the messages, not only their heads, so that the recording can be replayed. Default: false. */

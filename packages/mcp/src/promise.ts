@@ -52,6 +52,7 @@ export type {
   Duration,
   DurationUnit,
   ElicitationResult,
+  FlightRecorder,
   Handlers,
   HealthChanged,
   LeaseOverdue,
@@ -82,7 +83,7 @@ export type {
   TypedCallOptions,
   WaitOptions
 } from "./internal/promise/contract.ts"
-export type { Delivery, ProcessEnd, Reason } from "./internal/promise/failures.ts"
+export type { Delivery, ProcessEnd, Reason, Step, Try } from "./internal/promise/failures.ts"
 export type {
   AudioContent,
   Completion,

@@ -1,7 +1,9 @@
 /** What the compiler knows in programs without Effect. These tests fail when `tsc` does. */
+import type { Step, Try } from "@holdfast/mcp/Explanation"
 import type * as Effectful from "@holdfast/mcp/McpRuntimeError"
 import type * as McpPromise from "@holdfast/mcp/promise"
 import { McpRuntimeError } from "@holdfast/mcp/promise"
+import type { RecorderOptions } from "@holdfast/mcp/Recorder"
 import type * as Messages from "@holdfast/protocol/Messages"
 import type * as Duration from "effect/Duration"
 import { describe, expectTypeOf, it } from "vitest"
@@ -69,6 +71,11 @@ describe("types without Effect", () => {
       }
     >()
       .toEqualTypeOf<{ [Tag in McpPromise.Reason["_tag"]]: true }>()
+    expectTypeOf<Try>().toExtend<McpPromise.Try>()
+    expectTypeOf<keyof McpPromise.Try>().toEqualTypeOf<keyof Try>()
+    expectTypeOf<keyof McpPromise.Step>().toEqualTypeOf<keyof Step>()
+    expectTypeOf<Omit<McpPromise.FlightRecorder, "to">>().toExtend<Omit<RecorderOptions, "to">>()
+    expectTypeOf<keyof McpPromise.FlightRecorder>().toEqualTypeOf<keyof RecorderOptions>()
   })
 
   it("a duration is one of Effect's, and messages are those of the protocol", () => {

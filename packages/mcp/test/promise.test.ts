@@ -58,6 +58,35 @@ const reasonOf = async (promise: Promise<unknown>): Promise<McpPromise.Reason> =
   return error.reason
 }
 
+describe("what went before a failure, without Effect", () => {
+  it("is in the error, and in a recording, which may be given to a function whose promise rejects", async () => {
+    const recordings: Array<string> = []
+    const logged: Array<string> = []
+    const { mcp } = await opened({
+      era: "legacy",
+      tools: { die: { run: (_, { connection }) => Effect.sync(() => (connection.exit({ code: 3 }), "")) } }
+    }, {
+      logger: ({ message }) => logged.push(message),
+      recorder: {
+        to: async (recording) => {
+          recordings.push(recording)
+          throw new Error("no room")
+        }
+      }
+    })
+    await using _ = mcp
+    const error = await rejection(mcp.callTool("s", "die"))
+    assert(error instanceof McpPromise.McpRuntimeError, String(error))
+    assert.deepStrictEqual(error.history?.slice(0, 2).map(({ outcome }) => outcome), ["ready", "lost"])
+    assert.match(error.details, /\n {2}the last tries to connect:\n/)
+    await vi.waitUntil(() => logged.some((line) => line.includes("the function that is given recordings failed")))
+    const [head = "", ...events] = (recordings[0] ?? "").trimEnd().split("\n")
+    assert.strictEqual(JSON.parse(head).holdfast, "recording")
+    assert.isTrue(events.some((event) => JSON.parse(event).name === "die"))
+    assert.lengthOf(recordings, 1)
+  })
+})
+
 describe("calls without Effect", () => {
   it("callTool means a tool by its server and its own name; call means it by the name in the list", async () => {
     const { mcp } = await opened({ tools: { greet: { run: ({ name }) => Effect.succeed(`hello ${String(name)}`) } } })

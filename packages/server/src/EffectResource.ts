@@ -6,7 +6,8 @@
  *   cancellation and the end of the session do.
  * - The variables of a template are decoded once, escapes and all, and are what their schemas say before the handler sees them.
  * - A client that subscribes is told whenever `changes` has a value, until it unsubscribes or its session ends. `changes` runs only
- *   meanwhile. A client that subscribes to what tells no changes is refused.
+ *   meanwhile. A client that subscribes to what tells no changes is refused, and so is its
+ *   thousand and first subscription at once.
  * - What a handler fails with is the client's error, with its message; `undefined` says that there is no such resource. What it dies of is
  *   logged, and the client is told no more than that it failed.
  * - Every read is a span, `resources/read <name>`, in the trace the client says.

@@ -206,6 +206,28 @@ describe("subscriptions to resources", () => {
       }
     }))
 
+  it.live("are a thousand of a client at most, each a fiber until it is given up", () =>
+    Effect.gen(function*() {
+      const { ask, client, watching } = yield* ready
+      const uriOf = (index: number) => `note://by-day/${index}`
+      const answers = yield* Effect.forEach(
+        Array.from({ length: 1000 }, (_, index) => uriOf(index)),
+        (uri) => ask("resources/subscribe", { uri }),
+        { concurrency: 50 }
+      )
+      assert.isTrue(answers.every(({ error }) => error === undefined))
+      yield* eventually("all are watched", () => watching() === 1000)
+      const refused = yield* ask("resources/subscribe", { uri: uriOf(1000) })
+      assert.deepInclude(refused.error, {
+        code: -32602,
+        message: "no more than 1000 resources can be subscribed to at once"
+      })
+      yield* ask("resources/unsubscribe", { uri: uriOf(0) })
+      assert.isUndefined((yield* ask("resources/subscribe", { uri: uriOf(1000) })).error)
+      yield* client.send(undefined, {}, "DELETE")
+      yield* eventually("none is watched", () => watching() === 0)
+    }))
+
   it.live("of revision 2026-07-28 are told as well", () =>
     Effect.gen(function*() {
       const { changes, url, watching } = yield* ready

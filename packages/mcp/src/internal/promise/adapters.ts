@@ -16,6 +16,8 @@ import type { ClientHandlers, RequestDeclined } from "../../ClientHandlers.ts"
 import type { AuthorizationHeaders, HttpAuthorizer } from "../../HttpAuthorizer.ts"
 import type { LayerOptions } from "../../McpConnections.ts"
 import * as OAuth from "../../OAuth.ts"
+import type { RecorderOptions } from "../../Recorder.ts"
+import * as Recording from "../../Recording.ts"
 import { guardedListener } from "../calls/guardedListener.ts"
 import { millisOf } from "../durations.ts"
 import { unheldClock } from "../Lifeline.ts"
@@ -173,6 +175,13 @@ export const logging = (
   })
   return Layer.merge(minimum, Logger.layer([own]))
 }
+
+/** A recording is told as the text of its file. */
+export const recorder = ({ to, ...options }: Contract.FlightRecorder): RecorderOptions => ({
+  ...options,
+  // What it returns is looked at: it may be a promise that rejects.
+  to: typeof to === "string" ? to : (recording) => to(Recording.encode(recording))
+})
 
 /** The pauses between tries, as the schedule that they are. */
 export const reconnect = (

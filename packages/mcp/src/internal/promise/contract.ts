@@ -26,6 +26,22 @@ export type DurationUnit =
   | `day${"" | "s"}`
   | `week${"" | "s"}`
 
+/** The flight recorder of a program. Only `to` must be said. */
+export interface FlightRecorder {
+  /** A folder for a file of each failure, which no other user may read; or a function that is given the text of such a file. */
+  readonly to: string | ((recording: string) => void)
+  /** Keeps what is in the messages, not only their heads, so that the recording can be replayed. Default: false. */
+  readonly bodies?: boolean | undefined
+  /** Events that are kept of each connection, 32 at least. Default: 512. */
+  readonly maxEvents?: number | undefined
+  /** Characters of bodies that are kept of each connection. Default: 1 048 576. */
+  readonly maxBodies?: number | undefined
+  /** Files that are kept in the folder: past it the oldest is removed. Default: 20. */
+  readonly keep?: number | undefined
+  /** Values to be kept out, beside those that the config redacts. Default: none. */
+  readonly secrets?: ReadonlyArray<string> | undefined
+}
+
 /** How long: `"30 seconds"`, a number of milliseconds, or `"Infinity"`. Anything else is refused where it is said, by a `TypeError`. */
 export type Duration = number | `${number} ${DurationUnit}` | "Infinity"
 
@@ -515,6 +531,11 @@ export interface OpenOptions {
    * over HTTP to 5 s, a fifth more or less, without an end.
    */
   readonly reconnect?: Reconnect | undefined
+  /**
+   * Keeps the last messages of each connection, and writes them out when a call fails, as a recording (`holdfast replay`). Default: nothing is
+   * kept, because only the program knows where its files may go, and what may be in them.
+   */
+  readonly recorder?: FlightRecorder | undefined
   /** Whether a tool is offered. Default: all are. */
   readonly filter?:
     | ((server: string, tool: { readonly name: string; readonly description?: string }) => boolean)

@@ -233,4 +233,46 @@ export type Reason =
 export interface McpRuntimeError extends Error {
   readonly _tag: "McpRuntimeError"
   readonly reason: Reason
+  /**
+   * The last tries to connect to the server at the moment of failure, the newest last. Not of answers of the server, and of what failed
+   * before one was looked for.
+   */
+  readonly history?: ReadonlyArray<Try> | undefined
+  /** The message, the last tries beneath it, and what to do: several lines. */
+  readonly details: string
+}
+
+/** One step of a try. */
+export interface Step {
+  readonly step: "spawn" | "connect" | "handshake" | "list" | "call" | "life"
+  /** Of a handshake what was asked, of a list its method, of a call its tool. */
+  readonly what?: string | undefined
+  readonly millis: number
+}
+
+/** One try to open a connection. */
+export interface Try {
+  /** When it began. Milliseconds since 1970. */
+  readonly at: number
+  readonly pid?: number | undefined
+  readonly era?: "legacy" | "modern" | undefined
+  /** `other era`: the server was asked in the other era next. `lost`: it was ready, and ended by itself. */
+  readonly outcome: "ready" | "other era" | "failed" | "lost"
+  readonly steps: ReadonlyArray<Step>
+  readonly failedStep?: Step["step"] | undefined
+  /** The tag of the reason. */
+  readonly reason?: string | undefined
+  readonly message?: string | undefined
+  /** Of an error that the server has answered with. */
+  readonly code?: number | undefined
+  readonly exitCode?: number | undefined
+  readonly signal?: string | undefined
+  /** The first and the last words on stderr. */
+  readonly stderr?: string | undefined
+  /** What a server behind a url has answered. */
+  readonly http?: { readonly status: number; readonly body?: string | undefined } | undefined
+  /** What to do. */
+  readonly advice?: string | undefined
+  /** The page of the reason. */
+  readonly page?: string | undefined
 }

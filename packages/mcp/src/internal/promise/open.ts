@@ -203,7 +203,7 @@ export const open = async (
 
 const connectionsOf = (
   config: Config,
-  { authorizers = {}, clientInfo, handlers, isSessionLost, policy, reconnect, watch }: OpenOptions
+  { authorizers = {}, clientInfo, handlers, isSessionLost, policy, reconnect, recorder, watch }: OpenOptions
 ): Layer.Layer<McpConnections, McpRuntimeError> => {
   const options: LayerOptions = {
     clientInfo,
@@ -213,7 +213,8 @@ const connectionsOf = (
     ),
     isSessionLost,
     policy,
-    reconnect: reconnect && adapters.reconnect(reconnect)
+    reconnect: reconnect && adapters.reconnect(reconnect),
+    recorder: recorder && adapters.recorder(recorder)
   }
   return typeof config === "string"
     ? McpConnections.layerFile(config, { ...options, watch })
@@ -259,9 +260,12 @@ const logOf = (server: string, level: ServerLogLevel) => (said: ServerNotificati
 const levels: ReadonlyArray<string> = logLevels
 
 /** The error with the stack of the call that failed: its own shows how the runtime came to know of it, which is no help to the caller. */
-const calledAt = ({ stack = "" }: { readonly stack?: string }, { reason }: McpRuntimeError): McpRuntimeError => {
+const calledAt = (
+  { stack = "" }: { readonly stack?: string },
+  { history, reason }: McpRuntimeError
+): McpRuntimeError => {
   // Others may be told the same.
-  const error = new McpRuntimeError({ reason })
+  const error = new McpRuntimeError({ reason, ...(history !== undefined && { history }) })
   const frames = stack.split("\n").filter((line) => line.startsWith("    at "))
   return Object.defineProperty(error, "stack", {
     value: [`${error.name}: ${error.message}`, ...frames].join("\n"),

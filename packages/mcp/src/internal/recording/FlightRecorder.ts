@@ -9,6 +9,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
 import * as Queue from "effect/Queue"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
@@ -19,6 +20,7 @@ import type { OpenLink } from "../../LinkOpener.ts"
 import type { McpRuntimeError, Reason } from "../../McpRuntimeError.ts"
 import type { RecorderOptions } from "../../Recorder.ts"
 import * as Recording from "../../Recording.ts"
+import { guardedListener } from "../calls/guardedListener.ts"
 import { saveRecording } from "../nodePlatform.ts"
 import * as RecordedLink from "./RecordedLink.ts"
 import { Ring } from "./Ring.ts"
@@ -51,6 +53,11 @@ export const make = Effect.fnUntraced(function*(
   const written = new Map<string, number>()
   const wakes = yield* Queue.sliding<void>(1)
   const turns = yield* Semaphore.make(1)
+  const fork = yield* FiberSet.makeRuntime<never, void, never>()
+  const give = typeof to === "string" ? undefined : guardedListener(
+    to,
+    (error) => void fork(Effect.logError("the function that is given recordings failed", error))
+  )
   let connections = 0
 
   const begin = (endpoint: Endpoint): RecordedLink.Track => {
@@ -86,7 +93,7 @@ export const make = Effect.fnUntraced(function*(
     const events = own.flatMap(({ ring }) => ring.events()).toSorted((left, right) => left.at - right.at)
     return { head: { holdfast: "recording", version: Recording.version, startedAt, bodies, failures }, events }
   }
-  const write = (recording: Recording.Recording) =>
+  const write = (recording: Recording.Recording): Effect.Effect<void> =>
     typeof to === "string"
       ? Effect.flatMap(Clock.currentTimeMillis, (now) =>
         saveRecording(to, `${stampOf(now)}-${fileNameOf(recording)}.ndjson`, Recording.encode(recording), keep)).pipe(
@@ -97,11 +104,8 @@ export const make = Effect.fnUntraced(function*(
             Effect.logWarning(`the recording of a failure cannot be written to ${path} (${code})`)
           )
         )
-      : Effect.catchDefect(
-        Effect.sync(() =>
-          to(recording)
-        ),
-        (error) => Effect.logError("the function that is given recordings failed", error)
+      : Effect.sync(() =>
+        give?.(recording)
       )
   const flush = turns.withPermits(1)(Effect.suspend(() => {
     const taken = [...pending].map(([key, failures]) => take(key, failures))

@@ -17,6 +17,9 @@ interface Watching {
   readonly open: Map<string, () => void>
 }
 
+/** Each is a fiber of the session, and uris that follow a template are without end. */
+const mostWatched = 1000
+
 const known = new WeakMap<ResourceRegistry["server"], Watching>()
 
 /** From here on clients may subscribe to what `watch` knows. Before the server is connected, as the SDK wants it of capabilities. */
@@ -36,6 +39,13 @@ const begin = (server: ResourceRegistry["server"]): Watching => {
       Effect.promise(() => server.sendResourceUpdated({ uri })),
       (cause) => Effect.logDebug("the client could not be told", cause)
     )
+    if (watching.open.size >= mostWatched) {
+      throw new Told({
+        code: JsonRpc.errorCode.invalidParams,
+        message: `no more than ${mostWatched} resources can be subscribed to at once`,
+        data: { uri }
+      })
+    }
     for (const watch of watching.watches) {
       const end = watch(uri, tell)
       if (end === undefined) continue
