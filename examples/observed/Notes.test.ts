@@ -41,7 +41,7 @@ interface Span {
   readonly parentSpanId?: string
 }
 
-it.live("a short program sends its calls as spans of one trace, counts them, and tells nobody what was asked or answered", () =>
+it.live("a short program sends its calls as spans of one trace, counts them, and what was asked or answered is in none of it", () =>
   Effect.gen(function*() {
     const { sent, url } = yield* collector
     const server = yield* MemoryServer.make({

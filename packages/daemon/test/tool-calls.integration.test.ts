@@ -80,6 +80,7 @@ describe("a call in the words of a command line", () => {
     assert.deepStrictEqual([count(world.record(), "call echo b"), count(world.record(), "call echo")], [3, 0])
   })
 
+  // NousResearch/hermes-agent#72818, QwenLM/qwen-code#3817: what is being started is not seen, and is started again.
   it("uses the process that a legacy host shares, and so does a client that can go on in either era: no second one is started to ask", async () => {
     await using world = worldOf("legacy")
     const host = await world.sharing()

@@ -4,6 +4,7 @@ import * as HomeDirectory from "../src/HomeDirectory.ts"
 
 const listed = os.userInfo().homedir
 
+/** Reports: oven-sh/bun#34629 (set and empty), felddy/foundryvtt-docker#39 (a user in no list); containers/crun#599 falls back to the same folder. */
 describe("the home directory", () => {
   it("is HOME where that is an absolute path, else that of the list of users", () => {
     assert.strictEqual(HomeDirectory.of({ HOME: "/home/a" }), "/home/a")
