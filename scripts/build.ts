@@ -19,12 +19,16 @@ if (status !== 0) process.exit(status ?? 1)
 
 const forBundlers = await bundleUndici(Path.join(root, "packages/mcp"))
 await bundleCli(root)
+const page = spawnSync(process.execPath, [Path.join(root, "packages/dashboard/build/main.ts")], { stdio: "inherit" })
+if (page.status !== 0) process.exit(page.status ?? 1)
+const ofPage = Path.join(root, "packages/dashboard/dist/page") + Path.sep
 
 let built = 1
 for (const project of projects) {
   const folder = Path.join(root, Path.dirname(project))
   for (const file of Fs.globSync("dist/**/*.{js,d.ts,js.map,d.ts.map}", { cwd: folder })) {
-    if (Path.join(folder, file) === forBundlers) continue
+    const path = Path.join(folder, file)
+    if (path === forBundlers || path.startsWith(ofPage)) continue
     const source = file.replace(/^dist/, "src").replace(/(\.d\.ts|\.js)(\.map)?$/, ".ts")
     if (Fs.existsSync(Path.join(folder, source))) built++
     else Fs.rmSync(Path.join(folder, file))

@@ -30,6 +30,7 @@ const everyPackage = [
   "packages/server",
   "packages/jobs",
   "packages/daemon",
+  "packages/dashboard",
   "packages/testkit",
   "apps/cli",
   "apps/scan-server"
@@ -45,10 +46,11 @@ export const importDirections: ReadonlyArray<ImportDirection> = [
     sources: ["packages/core", "packages/process", "packages/protocol"],
     tests: testkit
   },
+  { folder: "packages/dashboard", name: "@holdfast/dashboard", sources: [], tests: testkit },
   {
     folder: "packages/server",
     name: "@holdfast/server",
-    sources: ["packages/core", "packages/protocol"],
+    sources: ["packages/core", "packages/dashboard", "packages/protocol"],
     tests: testkit
   },
   {
@@ -68,7 +70,7 @@ export const importDirections: ReadonlyArray<ImportDirection> = [
   {
     folder: "apps/cli",
     name: "holdfast",
-    sources: ["packages/daemon", "packages/mcp", "packages/process", "packages/protocol"],
+    sources: ["packages/daemon", "packages/dashboard", "packages/mcp", "packages/process", "packages/protocol"],
     tests: testkit
   },
   {

@@ -73,9 +73,19 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
     reason: "config files of other programs, written whole or not at all"
   },
   {
+    file: "apps/cli/src/internal/openBrowser.ts",
+    allows: ["process"],
+    reason: "starts a program that outlives this one, and that no supervisor is to end"
+  },
+  {
     file: "apps/cli/src/internal/recordingFile.ts",
     allows: ["io"],
     reason: "a recording is written line by line, so that it is there when the program is killed"
+  },
+  {
+    file: "apps/cli/src/internal/nodeScreen.ts",
+    allows: ["process", "io"],
+    reason: "a terminal that is held as a whole, and given back however the process ends"
   },
   {
     file: "apps/cli/src/internal/nodeShell.ts",
@@ -176,6 +186,21 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
     file: "packages/daemon/src/internal/nodePlatform.ts",
     allows: ["process", "randomness"],
     reason: "the daemon's own process and secrets"
+  },
+  {
+    file: "packages/dashboard/src/DashboardAccess.ts",
+    allows: ["randomness"],
+    reason: "secrets that let a person in: they come from the platform's generator, not from one that a test may seed"
+  },
+  {
+    file: "packages/dashboard/src/DashboardListener.ts",
+    allows: ["io"],
+    reason: "the listening socket of the page, on a port of this machine"
+  },
+  {
+    file: "packages/dashboard/src/internal/PageFiles.ts",
+    allows: ["io", "promises"],
+    reason: "the files of the page, which the workspace makes of its sources"
   },
   {
     file: "packages/mcp/src/internal/http/HttpAgent.ts",

@@ -55,8 +55,9 @@ const programOf = ({ line, text }: Example): string => {
     `import type { McpRuntimeError } from "@holdfast/mcp/McpRuntimeError"; ` +
     `import type { ProcessError } from "@holdfast/process/ProcessError"; ` +
     `import type { McpServerError } from "@holdfast/server/McpServerError"; ` +
+    `import type { DashboardRefusal } from "@holdfast/dashboard/DashboardSource"; ` +
     `declare const call: Effect.Effect<void, McpRuntimeError | PoolError<Error> | PoolPolicyError | ProcessError | RecordingInvalid | ` +
-    `McpServerError>; ` +
+    `McpServerError | DashboardRefusal>; ` +
     `export const handled = call.pipe(${blank}${text}\n)\n`
 }
 

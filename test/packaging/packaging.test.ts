@@ -24,6 +24,7 @@ describe("a packed package", () => {
         "README.md",
         "LICENSE",
         ...(manifest.name === "@holdfast/mcp" ? ["dist/internal/undici.js"] : []),
+        ...(manifest.name === "@holdfast/dashboard" ? ["dist/page/page.css", "dist/page/page.js"] : []),
         ...(manifest.name === "@holdfast/scan-server" ? ["RULES.md"] : []),
         ...(manifest.name === "holdfast"
           ? ["holdfast", "tools", "shim", "completion"].map((name) => `dist/${name}.cjs`)
@@ -176,6 +177,27 @@ describe("an installed package", () => {
     const bin = Path.join(installed.folder, "node_modules/.bin/holdfast")
     assert.include(run(installed.folder, bin, "--help"), "holdfast")
     assert.include(run(installed.folder, bin, "tools", "echo", "--config", "mcp.json", "--json"), "\"echo\"")
+  })
+
+  it("shows the daemon as a page, all of whose files are there", async ({ onTestFinished }) => {
+    const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "dashboard-"))
+    const bin = Path.join(installed.folder, "node_modules/.bin/holdfast")
+    const env = { ...process.env, XDG_STATE_HOME: folder, XDG_RUNTIME_DIR: "" }
+    const child = spawn(bin, ["dashboard", "--no-open", "--json"], { env, stdio: ["ignore", "pipe", "inherit"] })
+    onTestFinished(async () => {
+      child.kill("SIGINT")
+      if (child.exitCode === null) await once(child, "close")
+      Fs.rmSync(folder, { recursive: true, force: true })
+    })
+    const [line]: ReadonlyArray<Buffer> = await once(child.stdout, "data")
+    const { port }: { readonly port: number } = JSON.parse(String(line))
+    for (const [file, type] of [["", "text/html"], ["page.js", "text/javascript"], ["page.css", "text/css"]] as const) {
+      const answer = await fetch(`http://127.0.0.1:${port}/${file}`)
+      assert.deepStrictEqual([file, answer.status], [file, 200])
+      assert.include(answer.headers.get("content-type"), type)
+      // The licenses of what is bundled are part of it.
+      if (file === "page.js") assert.match(await answer.text(), /Jason Miller[^]*Leon Sorokin/)
+    }
   })
 
   it("brings the scan server, whose threads are there too", () => {

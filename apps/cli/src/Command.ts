@@ -12,6 +12,7 @@ import { call } from "./words/call.ts"
 import { complete } from "./words/complete.ts"
 import { completion } from "./words/completion.ts"
 import { daemon } from "./words/daemon.ts"
+import { dashboard } from "./words/dashboard.ts"
 import { doctor } from "./words/doctor.ts"
 import { events } from "./words/events.ts"
 import { help } from "./words/help.ts"
@@ -34,6 +35,7 @@ import { status } from "./words/status.ts"
 import { task } from "./words/task.ts"
 import { tasks } from "./words/tasks.ts"
 import { tools } from "./words/tools.ts"
+import { top } from "./words/top.ts"
 import { why } from "./words/why.ts"
 
 export { Outcome } from "./Outcome.ts"
@@ -58,9 +60,11 @@ export const command = root.pipe(CliCommand.withSubcommands([
   replay,
   servers,
   status,
+  top,
   why,
   logs,
   events,
+  dashboard,
   doctor,
   reset,
   drain,

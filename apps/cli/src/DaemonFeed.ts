@@ -34,6 +34,26 @@ export const pastEvents: Effect.Effect<Contract.Events, CliFailure> = Effect.sus
   read(Contract.uris.events, Contract.Events)
 )
 
+/** What the daemon was like in the last hour, as the page's charts have it. */
+export const samples: Effect.Effect<ReadonlyArray<Sample>, CliFailure> = Effect.map(
+  Effect.suspend(() => read(Contract.uris.samples, Contract.Samples)),
+  ({ samples }) =>
+    samples.map(({ at, memory, ownMemory, ...values }) => ({
+      at,
+      values: {
+        ...values,
+        ...(memory === undefined ? {} : { memory }),
+        ...(ownMemory === undefined ? {} : { ownMemory })
+      }
+    }))
+)
+
+/** A sample, by the names of its values. */
+export interface Sample {
+  readonly at: number
+  readonly values: Readonly<Record<string, number>>
+}
+
 /** What happens from now on, or `after` the event of this number. Ends with the daemon. */
 export const events = (after?: number): Stream.Stream<Contract.Event, CliFailure> =>
   Stream.mapEffect(follow({ what: "events", after }), decoded(Contract.Event))

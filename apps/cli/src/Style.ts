@@ -17,9 +17,11 @@ export interface Style {
   readonly bold: (text: string) => string
   readonly dim: (text: string) => string
   readonly red: (text: string) => string
+  /** Of what is chosen. */
+  readonly inverse: (text: string) => string
 }
 
 export const styleOf = ({ hasColor }: Pick<Output, "hasColor">): Style => {
   const wrap = (on: number, off: number) => (text: string) => hasColor ? `\u001b[${on}m${text}\u001b[${off}m` : text
-  return { bold: wrap(1, 22), dim: wrap(2, 22), red: wrap(31, 39) }
+  return { bold: wrap(1, 22), dim: wrap(2, 22), red: wrap(31, 39), inverse: wrap(7, 27) }
 }

@@ -60,6 +60,14 @@ const flags = {
     Flag.withDescription("The key of fingerprints; made if it is not there. Default: the database's name and .key"),
     Flag.optional
   ),
+  admin: Flag.Int("admin").pipe(
+    Flag.withMetavar("port"),
+    Flag.withDescription(
+      "Serve operators on this machine, too: a page at /dashboard with sessions and scans, and metrics. 0: any port that is free"
+    ),
+    Flag.filter((port) => port >= 0 && port <= 65_535, () => "a port from 0 to 65535"),
+    Flag.optional
+  ),
   jsonLogs: Flag.Boolean("json-logs").pipe(
     Flag.withDescription("Log lines of JSON, for collectors"),
     Flag.withDefault(false)
@@ -91,7 +99,7 @@ export const command = (version: string) =>
   CliCommand.make(
     "holdfast-scan-server",
     flags,
-    ({ baseline, database, jsonLogs, key: keyFile, port, root, rules: file, sse, stdio, threads }) =>
+    ({ admin, baseline, database, jsonLogs, key: keyFile, port, root, rules: file, sse, stdio, threads }) =>
       Effect.gen(function*() {
         const roots = root.length === 0 ? ["."] : root
         const rules = yield* ScanRules.load(Option.getOrUndefined(file))
@@ -112,7 +120,10 @@ export const command = (version: string) =>
         const stateless = { keep: 16 }
         if (stdio) return yield* Effect.asVoid(Effect.provide(StdioHost.run({ server, stateless }), scans))
         const { serveHttp } = yield* Effect.promise(() => import("./internal/serveHttp.ts"))
-        return yield* Effect.provide(serveHttp({ server, port, legacySse: sse, stateless }, roots), scans)
+        return yield* Effect.provide(
+          serveHttp({ server, port, legacySse: sse, stateless }, roots, Option.getOrUndefined(admin)),
+          scans
+        )
       }).pipe(
         Effect.catch((error) => tell(error, jsonLogs)),
         Effect.provide(jsonLogs ? StdioHost.layerJsonLogger : Layer.empty)

@@ -25,6 +25,8 @@ export const uris = {
   log: "holdfast://daemon/log",
   events: "holdfast://daemon/events",
   questions: "holdfast://daemon/questions",
+  /** The resource with `Samples`. Daemons of older versions do not have it. */
+  samples: "holdfast://daemon/samples",
   /** The resource with a server's `ServerLog`, by its name or the number of one of its processes. */
   logOf: (server: string): string => `holdfast://daemon/log/${name(server)}`,
   /** The resource with a server's `History`, by its name or the number of one of its processes. */
@@ -316,6 +318,36 @@ export type Event = typeof Event.Type
 export const Events = Schema.Struct({ events: Schema.Array(Event) })
 /** The events that the daemon remembers. A gap in `seq` before the first one is what it has forgotten. */
 export interface Events extends Schema.Schema.Type<typeof Events> {}
+
+/** What the daemon was like at a time, and what has happened since the sample before. */
+export const Sample = Schema.Struct({
+  at: Schema.Finite,
+  /** Calls of tools that were over. */
+  calls: Schema.Int,
+  /** Of those the ones that have failed; and processes that could not be started or were lost. */
+  failures: Schema.Int,
+  /** Requests without an answer. */
+  inFlight: Schema.Int,
+  /** Sessions that waited for a process. */
+  waiting: Schema.Int,
+  processes: Schema.Int,
+  sessions: Schema.Int,
+  /** Bytes of all processes together, as they were when something happened last. */
+  memory: Schema.optional(size),
+  /** Bytes of the daemon alone. */
+  ownMemory: Schema.optional(size)
+})
+/** One row of `Samples`. */
+export interface Sample extends Schema.Schema.Type<typeof Sample> {}
+
+/** The resource `samples`: those of the last hour, the newest last. */
+export const Samples = Schema.Struct({
+  /** From one sample to the next. */
+  everyMillis: Schema.Finite,
+  samples: Schema.Array(Sample)
+})
+/** The last hour of the daemon, for charts. It ends with the daemon. */
+export interface Samples extends Schema.Schema.Type<typeof Samples> {}
 
 /** A question of a server that waits for its answer. */
 export const Question = Schema.Struct({

@@ -66,6 +66,7 @@ import * as ParkedCalls from "./internal/ParkedCalls.ts"
 import { plainUrl } from "./internal/plainUrl.ts"
 import * as ProcessMemory from "./internal/processMemory.ts"
 import { resolveWish } from "./internal/resolveWish.ts"
+import * as Samples from "./internal/Samples.ts"
 import type { ControlOptions } from "./internal/sdk/controlServer.ts"
 import { serveControl } from "./internal/serveControl.ts"
 import { serveServer } from "./internal/serveServer.ts"
@@ -177,8 +178,22 @@ export const run = Effect.fnUntraced(
         }
       }
     })
+    const held = Effect.map(pool.status, (rows) => [...rows, ...urlServers?.status() ?? []])
+    const samples = yield* Samples.make({
+      events: journal.events,
+      servers: held,
+      sessions: () => [...sessions].filter(({ wants }) => wants !== ofItself).length,
+      memory: (pids) =>
+        Effect.all({
+          servers: Effect.map(
+            Effect.promise(() => ProcessMemory.ofGroups(pids)),
+            (found) => ProcessMemory.sum([...found.values()])
+          ),
+          own: Effect.promise(() => ProcessMemory.ofProcess(pid))
+        })
+    })
     const status = Effect.gen(function*(): Effect.fn.Return<DaemonStatus> {
-      const rows = [...yield* pool.status, ...urlServers?.status() ?? []]
+      const rows = yield* held
       const pids = new Set(rows.flatMap((row) => row.pid ?? []))
       const memories = yield* Effect.promise(() => ProcessMemory.ofGroups(pids))
       const servers = rows.map((row) => ({ ...row, memory: row.pid === undefined ? undefined : memories.get(row.pid) }))
@@ -203,6 +218,7 @@ export const run = Effect.fnUntraced(
       status,
       log: options.log ?? new Feed({ most: 1 }),
       journal,
+      samples,
       parked,
       nameOf: pool.nameOf,
       stop: stop("it was told to"),

@@ -74,6 +74,22 @@ export interface ListOptions extends Asker {
   readonly limit?: number | undefined
 }
 
+/** What an operator may do with jobs of all owners. Nothing of it is for what clients ask. */
+export interface JobsOperator {
+  /** Of all owners, or of one, the newest first. */
+  readonly list: (options?: ListOptions) => Effect.Effect<ReadonlyArray<JobStatus>, JobError>
+  /** Names of the steps that are done, in their order. None: there is no such job, too. */
+  readonly steps: (id: string) => Effect.Effect<ReadonlyArray<string>, JobError>
+  /** As `cancel`, of any owner, without waiting for its end. Fails with `JobNotFound`. */
+  readonly cancel: (id: string) => Effect.Effect<JobStatus, JobError>
+  /**
+   * A new job of the same kind, with the same input, for the same owner: from its first step on, whatever has become of the one that ended, which stays
+   * as it is. Its id. The new job has no idempotency key: the key goes on to name the first. Fails with `JobNotFound`, or `JobNotFinished` while it has
+   * not ended.
+   */
+  readonly again: (id: string) => Effect.Effect<string, JobError>
+}
+
 /** What a program can do with jobs. Every method fails with a reason of the store, too: `JobStoreUnavailable` or `JobStoreTooNew`. */
 export interface JobsShape {
   /**
@@ -121,6 +137,8 @@ export interface JobsShape {
   ) => Effect.Effect<string, JobError>
   /** Forgets an ended job and its key. Fails with `JobNotFinished`. */
   readonly remove: (id: string, asker?: Asker) => Effect.Effect<void, JobError>
+  /** For programs of operators, such as the admin port of a server. */
+  readonly operator: JobsOperator
   /**
    * What is wrong with the store, if anything is: jobs wait for it then. Seen by what this process does with the store anyway, so
    * that it is known within a few seconds, and over ten seconds after the last trouble (on Postgres `leaseDuration`). Costs nothing.
@@ -137,6 +155,10 @@ const ownerOf = (asker: Asker | undefined): string => (asker?.owner ?? Principal
 const make = Effect.gen(function*() {
   const engine = yield* Engine
   const host = yield* ProcessIdentity
+
+  const findAny = Effect.fnUntraced(function*(id: string) {
+    return (yield* engine.read([id]))[0] ?? (yield* fail(new JobNotFound({ id })))
+  })
 
   const find = Effect.fnUntraced(function*(id: string, asker: Asker | undefined) {
     const job = (yield* engine.read([id]))[0]
@@ -237,6 +259,44 @@ const make = Effect.gen(function*() {
       if (!isEnded(state)) return yield* fail(new JobNotFinished({ id, state, percent }))
       yield* engine.remove(id)
     }),
+    operator: {
+      list: Effect.fn("Jobs.operator.list")(function*(options) {
+        const jobs = yield* engine.list({
+          owner: options?.owner?.id,
+          kind: options?.kind,
+          states: options?.states,
+          limit: Math.max(1, Math.min(1000, options?.limit ?? 100))
+        })
+        return jobs.map(toStatus)
+      }),
+      steps: Effect.fn("Jobs.operator.steps")((id) => engine.steps(id)),
+      cancel: Effect.fn("Jobs.operator.cancel")(function*(id) {
+        const job = yield* findAny(id)
+        if (!isEnded(job.state)) yield* engine.cancel(job)
+        return toStatus(yield* findAny(id))
+      }),
+      again: Effect.fn("Jobs.operator.again")(function*(id) {
+        const { kind, owner, percent, state, version } = yield* findAny(id)
+        if (!isEnded(state)) return yield* fail(new JobNotFinished({ id, state, percent }))
+        const payload = yield* engine.payload(id)
+        // It was removed between the two looks.
+        if (payload === undefined) return yield* fail(new JobNotFound({ id }))
+        const accepted = yield* engine.start({
+          id: host.newId(),
+          kind,
+          version,
+          owner,
+          key: undefined,
+          payload,
+          // An operator knows that it is one more.
+          maxQueued: Number.MAX_SAFE_INTEGER,
+          again: false,
+          delayMillis: 0,
+          deadlineMillis: undefined
+        })
+        return accepted.id
+      })
+    },
     storeTrouble: Effect.sync(engine.trouble)
   }
   return jobs

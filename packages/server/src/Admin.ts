@@ -8,7 +8,8 @@
  * - `DELETE /sessions/:number`: ends one, with the reason `operator`.
  * - `POST /drain`: begins a drain, and answers at once.
  * - `GET /metrics`: the same in Prometheus' text format, and all else that is in Effect's metric registry: tools, jobs, pools, your own.
- * - `GET /`: this list.
+ * - `GET /dashboard`: all of it as a page to look at, live, with charts over the last hour; and jobs, with `jobs`.
+ * - `GET /`: this list; browsers are led to the page.
  *
  * **Gotchas**: it listens on this machine only, unless there are tokens: a program that reaches it may end every session. `/healthz` and `/readyz` tell
  * nothing else, so they want no token and answer by whatever `Host` they are asked: balancers ask by an address. It stays there while the server
@@ -32,9 +33,11 @@ import * as HttpServer from "effect/http/HttpServer"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
+import type { AdminJobs } from "./AdminJobs.ts"
 import type { Authenticator } from "./Authenticator.ts"
 import * as Drain from "./Drain.ts"
 import * as Guard from "./Guard.ts"
+import * as DashboardRoute from "./internal/admin/dashboardRoute.ts"
 import { answerFaults } from "./internal/http/answerFaults.ts"
 import { refusal } from "./internal/http/httpAnswers.ts"
 import { listen } from "./internal/http/listen.ts"
@@ -58,6 +61,13 @@ export interface AdminOptions {
    * share, a database say, makes all of them unready at once, and a balancer has none left.
    */
   readonly ready?: Effect.Effect<boolean> | undefined
+  /**
+   * Whether there is a page at `/dashboard`. It may do what the other routes may: end sessions, drain; and cancel jobs and run them again. With `auth` it
+   * is opened as `/dashboard/#TOKEN`: browsers send that end of an address nowhere, and the page asks for a session of its own with it. Default: true.
+   */
+  readonly dashboard?: boolean | undefined
+  /** The jobs that the page shows, such as `JobAdmin.make` of `@holdfast/jobs/mcp`. Default: none. */
+  readonly jobs?: AdminJobs | undefined
   /** Told which port it is, once it listens. */
   readonly onListen?: ((port: number) => void) | undefined
 }
@@ -82,7 +92,10 @@ export const layer = (
       const { address } = yield* HttpServer.HttpServer
       const bound = "port" in address ? address.port : port
       options.onListen?.(bound)
-      const guarded = (answer: Effect.Effect<HttpServerResponse.HttpServerResponse>, asker: Asker = "operator") =>
+      const guarded = (
+        answer: Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest.HttpServerRequest>,
+        asker: Asker = "operator"
+      ) =>
         Effect.gen(function*() {
           const request = yield* HttpServerRequest.HttpServerRequest
           const { headers } = request
@@ -145,13 +158,26 @@ export const layer = (
             (isThere) => HttpServerResponse.empty({ status: isThere ? 204 : 404 })
           )))
       )
-      yield* router.add("GET", "/", guarded(Effect.succeed(HttpServerResponse.text(index)), "guest"))
       const scope = yield* Effect.scope
+      const drain = Effect.asVoid(Effect.forkIn(Drain.run(registry), scope))
+      yield* router.add("POST", "/drain", guarded(Effect.as(drain, HttpServerResponse.empty({ status: 202 }))))
+      const { dashboard = true, jobs } = options
+      const list = HttpServerResponse.text(dashboard ? index + pageInIndex : index)
+      if (!dashboard) return yield* router.add("GET", "/", guarded(Effect.succeed(list), "guest"))
+      const page = yield* DashboardRoute.make({ registry, jobs, drain, auth })
       yield* router.add(
-        "POST",
-        "/drain",
-        guarded(Effect.as(Effect.forkIn(Drain.run(registry), scope), HttpServerResponse.empty({ status: 202 })))
+        "GET",
+        "/",
+        guarded(
+          Effect.map(
+            HttpServerRequest.HttpServerRequest,
+            ({ headers }) => headers["accept"]?.includes("text/html") === true ? DashboardRoute.toPage : list
+          ),
+          "guest"
+        )
       )
+      // It tells nothing without a token, where there are any.
+      yield* router.add("*", `${DashboardRoute.path}/*`, guarded(page.answer, "guest"))
     }))
     const closing = Layer.effectDiscard(Effect.addFinalizer(() => node.closeConnections))
     return closing.pipe(
@@ -169,4 +195,7 @@ GET /sessions            every session by its number, without secrets
 DELETE /sessions/NUMBER  ends one
 POST /drain              begins a drain
 GET /metrics             for Prometheus
+`
+
+const pageInIndex = `GET /dashboard           the same as a page for browsers
 `

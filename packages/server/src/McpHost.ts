@@ -49,6 +49,7 @@ import * as Guard from "./Guard.ts"
 import { configured } from "./internal/configured.ts"
 import { answerFaults } from "./internal/http/answerFaults.ts"
 import * as CrossOrigin from "./internal/http/crossOrigin.ts"
+import { refusedBy } from "./internal/http/httpAnswers.ts"
 import * as HttpSessions from "./internal/http/HttpSessions.ts"
 import * as LegacySse from "./internal/http/LegacySse.ts"
 import { listen } from "./internal/http/listen.ts"
@@ -388,6 +389,12 @@ const make = Effect.fnUntraced(function*(
           Effect.flatMap((principal) => serve(request, principal)),
           Effect.catch((refused) => Effect.succeed(refused)),
           answerFaults,
+          Effect.tap((answer) =>
+            Effect.sync(() => {
+              const refused = refusedBy(answer)
+              if (refused !== undefined) registry.noteRefusal(refused.reason, refused.message)
+            })
+          ),
           Effect.map((answer) => CrossOrigin.mark(request, allowedOrigins, answer))
         )
       ),

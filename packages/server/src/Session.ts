@@ -60,6 +60,14 @@ export type CloseReason =
   | "operator"
   | "error"
 
+/** A stream of events, for operators. */
+export interface StreamView {
+  /** What it carries: `answers to a request`, `what the server says`. */
+  readonly kind: string
+  /** Bytes that its client has not taken yet. */
+  readonly bufferedBytes: () => number
+}
+
 /** A session, as the registry and handlers see it. */
 export interface SessionShape {
   /** Counts up from 1 within one registry. */
@@ -83,8 +91,8 @@ export interface SessionShape {
    * true.
    */
   readonly holdRequest: (isUse?: boolean) => () => void
-  /** A stream is open until what is returned is called. */
-  readonly holdStream: () => () => void
+  /** A stream is open until what is returned is called. `view`: what operators see of it. */
+  readonly holdStream: (view?: StreamView) => () => void
   /**
    * Calls `run` at the moment closing begins, before anything of the session is interrupted: at once, if it has begun. Calling what is
    * returned takes it back.

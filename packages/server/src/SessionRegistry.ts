@@ -36,6 +36,7 @@ import * as Stream from "effect/Stream"
 import { publishMetrics } from "./internal/metrics/publishMetrics.ts"
 import { digestOf, randomId } from "./internal/nodeCrypto.ts"
 import { scopedFork } from "./internal/scopedFork.ts"
+import * as RefusalLog from "./internal/session/RefusalLog.ts"
 import { releaseTimeout, SessionEntry, type SessionHost } from "./internal/session/SessionEntry.ts"
 import { McpServerError, ServerDraining, SessionLimit, SessionNotFound } from "./McpServerError.ts"
 import type { CloseReason, SessionShape, SessionState, SessionTransport } from "./Session.ts"
@@ -49,7 +50,7 @@ export interface SessionEvent {
   readonly reason: CloseReason | undefined
 }
 
-/** One session, as operators see it. Ages in milliseconds. */
+/** One session, as operators see it. Ages in milliseconds, times in milliseconds of the epoch. */
 export interface SessionSummary {
   readonly session: number
   readonly principal: string
@@ -57,8 +58,31 @@ export interface SessionSummary {
   readonly state: SessionState
   readonly ageMillis: number
   readonly idleMillis: number
+  readonly openedAt: number
+  readonly lastSeenAt: number
   readonly inFlight: number
   readonly openStreams: number
+  /** Of all its streams: what its client has not taken yet. */
+  readonly bufferedBytes: number
+}
+
+/** A stream of events that a client holds open. */
+export interface StreamSummary {
+  readonly session: number
+  /** Counts up from 1 within its session. */
+  readonly stream: number
+  readonly kind: string
+  /** Milliseconds of the epoch. */
+  readonly openedAt: number
+  readonly bufferedBytes: number
+}
+
+export type { Refused } from "./internal/session/RefusalLog.ts"
+
+/** What was refused since the registry was made: how often for which reason, and the last ones, the newest last. */
+export interface Refusals {
+  readonly byReason: Readonly<Record<string, number>>
+  readonly last: ReadonlyArray<RefusalLog.Refused>
 }
 
 /** The registry at one instant, and its counters since it was made. No secret in it. */
@@ -104,6 +128,12 @@ export class SessionRegistry extends Context.Service<SessionRegistry, {
   /** Closes what is stale or half-open now. Runs by itself every `sweepInterval`. */
   readonly sweep: Effect.Effect<void>
   readonly snapshot: Effect.Effect<RegistrySnapshot>
+  /** Every stream of events that a client holds open. */
+  readonly streams: Effect.Effect<ReadonlyArray<StreamSummary>>
+  /** What guards and limits have refused. At most the last 200 are remembered. */
+  readonly refusals: Effect.Effect<Refusals>
+  /** Remembers that something was refused. `reason`: a word of the program's own, of which there are few. No secrets. */
+  readonly noteRefusal: (reason: string, message: string) => void
   /** Every transition from now on. A reader that falls 1024 behind misses the oldest. */
   readonly events: Stream.Stream<SessionEvent>
   /** True from the first `drain` on: a new session is refused with `ServerDraining`. */
@@ -138,6 +168,7 @@ export const make = Effect.fnUntraced(function*(
   }
   let opened = 0
   let refused = 0
+  const refusals = RefusalLog.make(() => clock.currentTimeMillisUnsafe())
   let requests = 0
   let inFlight = 0
   let sweeps = 0
@@ -145,6 +176,9 @@ export const make = Effect.fnUntraced(function*(
   let draining: { readonly quiet: Deferred.Deferred<void> } | undefined
 
   const now = (): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+  const began = clock.currentTimeMillisUnsafe() - now()
+  /** The same for the same instant, however often it is asked for. */
+  const dateOf = (instant: number): number => Math.round(began + instant)
   const host: SessionHost = {
     now,
     fork,
@@ -323,8 +357,11 @@ export const make = Effect.fnUntraced(function*(
         state: entry.state(),
         ageMillis: time - entry.openedAt,
         idleMillis: time - entry.lastSeen,
+        openedAt: dateOf(entry.openedAt),
+        lastSeenAt: dateOf(entry.lastSeen),
         inFlight: entry.inFlight(),
-        openStreams: entry.openStreams()
+        openStreams: entry.openStreams(),
+        bufferedBytes: bufferedIn(entry)
       }))
       return {
         isDraining: draining !== undefined,
@@ -339,6 +376,19 @@ export const make = Effect.fnUntraced(function*(
         sweepMillis
       }
     }),
+    streams: Effect.sync(() =>
+      [...all].flatMap((entry) =>
+        [...entry.streams()].map(({ number, openedAt, view }): StreamSummary => ({
+          session: entry.number,
+          stream: number,
+          kind: view.kind,
+          openedAt: dateOf(openedAt),
+          bufferedBytes: view.bufferedBytes()
+        }))
+      )
+    ),
+    refusals: Effect.sync(refusals.snapshot),
+    noteRefusal: refusals.note,
     events: Stream.fromPubSub(events),
     isDraining: () => draining !== undefined,
     drain: (deadline) =>
@@ -357,3 +407,9 @@ export const make = Effect.fnUntraced(function*(
 /** The service. Fails with `ServerOptionInvalid`. */
 export const layer = (policy?: SessionPolicy.SessionPolicyInput): Layer.Layer<SessionRegistry, McpServerError> =>
   Layer.effect(SessionRegistry, make(policy))
+
+const bufferedIn = (entry: SessionEntry): number => {
+  let bytes = 0
+  for (const { view } of entry.streams()) bytes += view.bufferedBytes()
+  return bytes
+}

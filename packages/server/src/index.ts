@@ -2,6 +2,7 @@
  * MCP servers whose sessions never leak and whose streams never hang: hosts for HTTP and stdio, the registry of sessions, the drain.
  */
 export * as Admin from "./Admin.ts"
+export * from "./AdminJobs.ts"
 export * as Authenticator from "./Authenticator.ts"
 export * as Drain from "./Drain.ts"
 export * as EffectPrompt from "./EffectPrompt.ts"

@@ -43,12 +43,19 @@ const ofCall = Effect.fnUntraced(function*(id: string, json: boolean) {
   return ExitCode.ok
 })
 
-const ofServer = Effect.fnUntraced(function*(server: string, json: boolean) {
+/** What the daemon knows of a server. */
+export const asked = Effect.fnUntraced(function*(server: string) {
   const { failures, keys } = yield* askingDaemon(() => DaemonControl.why(server))
   const { calls = [], tries } = yield* DaemonFeed.history(server).pipe(
     Effect.catchIf(({ reason }) => reason === "NotKnown", () => Effect.succeed({ tries: [], calls: [] }))
   )
   const answer: Answer = { server, keys, failures, calls, tries }
+  return answer
+})
+
+const ofServer = Effect.fnUntraced(function*(server: string, json: boolean) {
+  const answer = yield* asked(server)
+  const { calls, failures, keys, tries } = answer
   if (keys.length === 0 && failures.length === 0 && tries.length === 0 && calls.length === 0) {
     return yield* new CliFailure({
       exitCode: ExitCode.usage,
@@ -68,7 +75,8 @@ interface Screen {
   readonly hasColor: boolean
 }
 
-const described = ({ calls, keys, server, tries }: Answer, output: Screen): string => {
+/** All of it as text. Ends with a line feed. */
+export const described = ({ calls, keys, server, tries }: Answer, output: Screen): string => {
   const { bold, dim } = styleOf(output)
   const total = keys.reduce((sum, { pids }) => sum + pids.length, 0)
   const rows = keys.map((key, index) => [

@@ -1,5 +1,5 @@
 /**
- * The shell as Node sees it: the only file here, with `main.ts`, that touches `process`.
+ * The shell as Node sees it: of the files here only `main.ts` and `nodeScreen.ts` touch `process` besides.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"

@@ -15,6 +15,8 @@ export interface JsonCase {
   readonly withoutDaemon?: true
   /** It needs a process of `spy`, which the words before may have ended. */
   readonly ends?: true
+  /** The success goes on until it is interrupted. */
+  readonly goesOn?: true
 }
 
 /** Words that print no result of their own, and why. */
@@ -60,9 +62,14 @@ export const cases: ReadonlyMap<string, JsonCase> = new Map<string, JsonCase>([
   ["servers", { success: ["servers"], failure: ["servers", "-c", "none.json"] }],
   ["status", { success: ["status"], failure: ["status"], withoutDaemon: true }],
   ["daemon status", { success: ["daemon", "status"], failure: ["daemon", "status"], withoutDaemon: true }],
+  ["top", { success: ["top"], failure: ["top"], withoutDaemon: true }],
   ["why", { success: ["why", "spy"], failure: ["why", unknown] }],
   ["logs", { success: ["logs", "spy"], failure: ["logs", "spy"], withoutDaemon: true }],
   ["events", { success: ["events"], failure: ["events"], withoutDaemon: true }],
+  [
+    "dashboard",
+    { success: ["dashboard", "--no-open"], failure: ["dashboard", "--port", "70000"], goesOn: true }
+  ],
   ["doctor", { success: ["doctor"], failure: ["doctor", "--deadline", "soon"] }],
   ["add", { success: ["add", "--to", "other.json", "x", "y"], failure: ["add", "x", "http://"] }],
   ["remove", { success: ["remove", "--from", "other.json", "x"], failure: ["remove", unknown] }],

@@ -3,7 +3,7 @@ import { assert } from "@effect/vitest"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as path from "node:path"
-import type { Ran } from "./Cli.ts"
+import { finish, type Ran, start } from "./Cli.ts"
 import * as DaemonWorld from "./DaemonWorld.ts"
 import { cases } from "./JsonCases.ts"
 import * as Outputs from "./Outputs.ts"
@@ -45,13 +45,13 @@ export const runWords = async (isWanted: (word: string) => boolean): Promise<num
   const json = (words: ReadonlyArray<string>) => world.runCheaply(...words, "--json")
   const wanted = [...cases].filter(([word]) => isWanted(word))
   for (const [word, { failure, withoutDaemon }] of wanted) if (withoutDaemon === true) failed(word, await json(failure))
-  for (const [word, { code = 0, ends, failure, leaves, parks, success, withoutDaemon }] of wanted) {
+  for (const [word, { code = 0, ends, failure, goesOn, leaves, parks, success, withoutDaemon }] of wanted) {
     if (ends === true) assert.strictEqual((await world.runCheaply("call", "spy", "echo", "text=x")).code, 0)
     const ids = [
       ...parks === undefined ? [] : [await parked(world, parks)],
       ...leaves === undefined ? [] : [await left(world, leaves)]
     ]
-    const ran = await json([...success, ...ids])
+    const ran = goesOn === true ? await interrupted(world, [...success, "--json"]) : await json([...success, ...ids])
     assert.strictEqual(ran.code, code, `${word}: ${ran.stderr}`)
     decode(ran.stderr, "log")
     decode(ran.stdout, word)
@@ -59,6 +59,15 @@ export const runWords = async (isWanted: (word: string) => boolean): Promise<num
   }
   if (isWanted("daemon stop")) assert.deepStrictEqual(world.servers().filter(DaemonWorld.isAlive), [])
   return wanted.length
+}
+
+/** What it prints until it is interrupted, which it is after its first line. */
+const interrupted = async (world: DaemonWorld.DaemonWorld, words: ReadonlyArray<string>): Promise<Ran> => {
+  const child = start(world.directory, words, world.environment)
+  child.stdout?.once("data", () => child.kill("SIGINT"))
+  const ran = await finish(child)
+  assert.strictEqual(ran.code, 130, ran.stderr)
+  return { ...ran, code: 0 }
 }
 
 /** The id of the task that such a call has become. */

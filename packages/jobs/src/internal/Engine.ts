@@ -21,6 +21,8 @@ export interface EngineShape {
   readonly start: (job: NewJob) => Effect.Effect<StoredJob, JobError>
   /** The jobs of these ids, in no order; what is not there is missing. */
   readonly read: (ids: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<StoredJob>, JobError>
+  /** What a job was started with, as JSON. */
+  readonly payload: (id: string) => Effect.Effect<string | undefined, JobError>
   /** What a job has returned, as JSON. */
   readonly result: (id: string) => Effect.Effect<string | undefined, JobError>
   /** The newest first. */

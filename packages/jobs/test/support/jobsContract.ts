@@ -282,6 +282,68 @@ export const jobsContract = ({ elapse, layer, name, test }: Subject): void => {
     })
   })
 
+  describe(`jobs on ${name}: an operator`, () => {
+    const Keyed = Job.make("kept", {
+      version: 1,
+      payload: { path: Schema.String },
+      success: Schema.String,
+      idempotencyKey: ({ path }) => path
+    })
+
+    test("sees the jobs of all principals, with their steps, and cancels any", () => {
+      const gate = Deferred.makeUnsafe<void>()
+      return Effect.gen(function*() {
+        const { operator, start } = yield* Jobs.Jobs
+        const first = yield* start(Count, { to: 1 }, alice)
+        yield* reached(gate)
+        const second = yield* start(Count, { to: 2 }, bob)
+        assert.deepStrictEqual((yield* operator.list({ limit: 2 })).map(({ id, owner }) => [id, owner]), [
+          [second, "bob"],
+          [first, "alice"]
+        ])
+        assert.deepStrictEqual((yield* operator.list(alice)).map(({ id }) => id), [first])
+        assert.deepStrictEqual(yield* operator.steps(first), ["one"])
+        yield* operator.cancel(first)
+        assert.strictEqual((yield* ended(first, alice)).state, "cancelled")
+        yield* operator.cancel(second)
+        assert.strictEqual((yield* ended(second, bob)).state, "cancelled")
+        assert.strictEqual((yield* reasonOf(operator.cancel("none")))._tag, "JobNotFound")
+      }).pipe(provide(Runner.toLayer(Count, (_, job) =>
+        Effect.andThen(
+          job.step("one", Effect.void),
+          Effect.andThen(Deferred.succeed(gate, undefined), Effect.never)
+        ))))
+    })
+
+    // oban-bg/oban#193: a retry of a job that had succeeded wrote over what was known of its first run.
+    test("runs a job again that has ended, as a new job of the same principal with the same input, and the first stays", () => {
+      let runs = 0
+      const gate = Deferred.makeUnsafe<void>()
+      return Effect.gen(function*() {
+        const jobs = yield* Jobs.Jobs
+        const { operator } = jobs
+        const first = yield* jobs.start(Keyed, { path: "/a" }, alice)
+        const before = yield* ended(first, alice)
+        const second = yield* operator.again(first)
+        assert.notStrictEqual(second, first)
+        assert.strictEqual((yield* reasonOf(operator.again(second)))._tag, "JobNotFinished")
+        yield* Deferred.succeed(gate, undefined)
+        yield* ended(second, alice)
+        assert.deepStrictEqual(yield* jobs.status(first, alice), before)
+        assert.strictEqual(yield* jobs.result(Keyed, first, alice), "/a1")
+        assert.strictEqual(yield* jobs.result(Keyed, second, alice), "/a2")
+        assert.strictEqual((yield* reasonOf(jobs.status(second, bob)))._tag, "JobNotFound")
+        // The key goes on to name the first.
+        assert.strictEqual(yield* jobs.start(Keyed, { path: "/a" }, alice), first)
+        assert.strictEqual((yield* reasonOf(operator.again("none")))._tag, "JobNotFound")
+      }).pipe(provide(Runner.toLayer(Keyed, ({ path }, job) =>
+        Effect.andThen(
+          Effect.suspend(() => runs === 0 ? Effect.void : Deferred.await(gate)),
+          job.step("one", Effect.sync(() => `${path}${++runs}`), { schema: Schema.String })
+        ))))
+    })
+  })
+
   describe(`jobs on ${name}: progress`, () => {
     test("replays the last to a late watcher, goes on live for any number, and ends with the job", () => {
       const first = Deferred.makeUnsafe<void>()

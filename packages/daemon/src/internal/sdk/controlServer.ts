@@ -22,6 +22,7 @@ export interface ControlOptions {
   /** The last lines of its log. */
   readonly log: Feed<string>
   readonly journal: Journal
+  readonly samples: () => Contract.Samples
   /** Begins the end. */
   readonly stop: Effect.Effect<void>
   /** Makes way for a daemon of that version, which must be newer. */
@@ -43,7 +44,7 @@ export interface ControlFibers {
 }
 
 export const make = (options: ControlOptions, { call, promise }: ControlFibers): McpServer => {
-  const { explain, fewer, journal, log, makeWay, nameOf, operate, parked, status, stop, version } = options
+  const { explain, fewer, journal, log, makeWay, nameOf, operate, parked, samples, status, stop, version } = options
   const server = new McpServer({ name: "holdfast-daemon", version })
   const resource = (
     name: string,
@@ -82,6 +83,13 @@ export const make = (options: ControlOptions, { call, promise }: ControlFibers):
   resource("events", Contract.uris.events, "The last events: servers, leases, calls, refusals", events)
   const questions = Effect.sync(() => JSON.stringify({ questions: parked.questions() } satisfies Contract.Questions))
   resource("questions", Contract.uris.questions, "Questions of servers that wait for an answer", questions)
+  const sampled = Effect.sync(() => JSON.stringify(samples()))
+  resource(
+    "samples",
+    Contract.uris.samples,
+    "The last hour: calls, failures, processes and memory, for charts",
+    sampled
+  )
   ofServer(
     "history",
     Contract.uris.historyOf,

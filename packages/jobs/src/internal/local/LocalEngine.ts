@@ -327,6 +327,7 @@ const make = Effect.fnUntraced(function*(store: Store) {
           isWork.openUnsafe()
         })).pipe(Effect.map((accepted) => accepted.job)),
     read: store.read,
+    payload: store.payload,
     result: store.result,
     list: store.list,
     remove: store.remove,

@@ -123,6 +123,8 @@ export interface Store {
   readonly insert: (job: NewJob) => Effect.Effect<{ readonly job: StoredJob; readonly isNew: boolean }, JobError>
   /** The jobs of these ids, in no order; what is not there is missing. */
   readonly read: (ids: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<StoredJob>, JobError>
+  /** What a job was started with, as JSON. */
+  readonly payload: (id: string) => Effect.Effect<string | undefined, JobError>
   /** What a job has returned, as JSON. */
   readonly result: (id: string) => Effect.Effect<string | undefined, JobError>
   /** The newest first. */

@@ -183,6 +183,7 @@ export const makeMemoryStore = (): Store => {
           return row === undefined ? [] : [copy(row)]
         })
       ),
+    payload: (id) => atomic(() => rows.get(id)?.payload),
     result: (id) => atomic(() => rows.get(id)?.result),
     list: ({ kind, limit, owner, states }) =>
       atomic(() =>

@@ -48,6 +48,11 @@ export const make = (sql: SqlClient.SqlClient, { bequests, ...options }: Options
         Effect.map((rows) => rows.map(toJob)),
         operation("read jobs")
       ),
+    payload: (id: string) =>
+      sql<{ readonly payload: string }>`SELECT payload FROM ${jobs} WHERE id = ${id}`.pipe(
+        Effect.map(([row]) => row?.payload),
+        operation("read what a job was started with")
+      ),
     result: (id: string) =>
       sql<{ readonly result: string | null }>`SELECT result FROM ${jobs} WHERE id = ${id}`.pipe(
         Effect.map(([row]) => row?.result ?? undefined),

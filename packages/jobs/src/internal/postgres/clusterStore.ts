@@ -218,6 +218,7 @@ export const make = Effect.fnUntraced(function*({ migrate = true, schema, ...con
             return accepted.job
           }),
         read: table.read,
+        payload: table.payload,
         result: table.result,
         list: table.list,
         remove: table.remove,

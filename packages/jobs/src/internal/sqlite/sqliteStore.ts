@@ -259,6 +259,11 @@ export const over = Effect.fnUntraced(
             reader<Row>`SELECT ${columns} FROM ${jobs} WHERE ${sql.in("id", ids)}`,
             (rows) => rows.map(toJob)
           )),
+      payload: (id) =>
+        read("read what a job was started with")(Effect.map(
+          reader<{ readonly payload: string }>`SELECT payload FROM ${jobs} WHERE id = ${id}`,
+          ([row]) => row?.payload
+        )),
       result: (id) =>
         read("read a result")(Effect.map(
           reader<{ readonly result: string | null }>`SELECT result FROM ${jobs} WHERE id = ${id}`,

@@ -57,6 +57,11 @@ export class EventSink {
     return this.#end === undefined
   }
 
+  /** Bytes that the client has not taken yet. */
+  get waiting(): number {
+    return this.#waiting
+  }
+
   /** The body of the response. A client that stops reading it has left. */
   readonly body: Stream.Stream<Uint8Array> = Stream.suspend(() => {
     this.#hasBegun = true

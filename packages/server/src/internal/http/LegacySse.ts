@@ -68,12 +68,14 @@ const begin = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Response> {
   const { session } = conversation
   if (isOver(session)) return notStarted(session)
-  const release = session.holdStream()
+  let release = (): void => {}
   const sink = yield* EventSink.make(sessions.registry.policy.maxBufferedBytes, (end) => {
     release()
     if (end === "slow reader" || end === "vanished") cut(request.source)
     sessions.fork(session.close(end === "slow reader" || end === "vanished" ? end : "client"))
   })
+  release = session.holdStream({ kind: "HTTP+SSE", bufferedBytes: () => sink.waiting })
+  if (!sink.isOpen) release()
   sink.event(undefined, `${referenceTo(paths, request)}?sessionId=${Redacted.value(id)}`, "endpoint")
   conversation.speakOver(sink)
   return HttpServerResponse.stream(sink.body, eventStream)

@@ -14,7 +14,7 @@ import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import type { Conversation, Message } from "../session/Conversation.ts"
 import type { Exchange } from "../session/Exchange.ts"
-import { type OutStream, parseEventId } from "../session/OutStream.ts"
+import { type OutStream, parseEventId, standalone } from "../session/OutStream.ts"
 import type { Fault } from "../session/readMessage.ts"
 import { releaseTimeout } from "../session/SessionEntry.ts"
 import type { ServeStateless } from "../stateless/serveStateless.ts"
@@ -232,7 +232,10 @@ const stream = Effect.fnUntraced(function*(
     if (tellsId && end === "client left" && !sink.hasBegun) fork(session.close("client"))
   })
   // After the sink is there, which releases it: a client that leaves between the two has held nothing.
-  release = session.holdStream()
+  release = session.holdStream({
+    kind: out.number === standalone ? "what the server says" : "answers to a request",
+    bufferedBytes: () => sink.waiting
+  })
   if (!sink.isOpen) release()
   // Older clients take the empty message of a priming event for a message.
   const revision = conversation.revision ?? ""

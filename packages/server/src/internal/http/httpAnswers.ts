@@ -15,10 +15,33 @@ export const refusal = (
   } = {}
 ): HttpServerResponse.HttpServerResponse => {
   const { code = serverError, data, headers, id = null } = options
-  return HttpServerResponse.text(
+  const response = HttpServerResponse.text(
     JsonRpc.encodeFailure(id, { code, message, ...(data !== undefined && { data }) }),
     { status, contentType: "application/json", ...(headers !== undefined && { headers }) }
   )
+  messages.set(response, message)
+  return response
+}
+
+const messages = new WeakMap<HttpServerResponse.HttpServerResponse, string>()
+
+/** By guards and limits. What a client asks wrongly is answered, and no refusal. */
+const reasons: Readonly<Record<number, string>> = {
+  401: "no valid credentials",
+  403: "not let in",
+  413: "too large",
+  415: "not JSON",
+  429: "too many requests",
+  503: "no room, or draining"
+}
+
+/** Why a request was not let in, if that is what its answer says. */
+export const refusedBy = (
+  response: HttpServerResponse.HttpServerResponse
+): { readonly reason: string; readonly message: string } | undefined => {
+  const reason = reasons[response.status]
+  const message = messages.get(response)
+  return reason === undefined || message === undefined ? undefined : { reason, message }
 }
 
 /** Seconds for `Retry-After`. */

@@ -5,7 +5,14 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
-import { type CloseReason, mayGo, type SessionShape, type SessionState, type SessionTransport } from "../../Session.ts"
+import {
+  type CloseReason,
+  mayGo,
+  type SessionShape,
+  type SessionState,
+  type SessionTransport,
+  type StreamView
+} from "../../Session.ts"
 import { complain, complainOf } from "../complain.ts"
 
 /** What a session needs from the registry it belongs to. */
@@ -23,6 +30,14 @@ export interface SessionHost {
 /** How long callers wait for what a session holds to be released. What takes longer goes on, and the session is `closing` until then. */
 export const releaseTimeout = "5 seconds"
 
+/** A stream that is held. */
+export interface HeldStream {
+  /** Counts up from 1 within one session. */
+  readonly number: number
+  readonly openedAt: number
+  readonly view: StreamView
+}
+
 export class SessionEntry implements SessionShape {
   readonly number: number
   readonly principal: Principal
@@ -37,7 +52,8 @@ export class SessionEntry implements SessionShape {
   readonly #atClosing = new Set<{ readonly run: (reason: CloseReason) => void }>()
   #state: SessionState = "connecting"
   #inFlight = 0
-  #openStreams = 0
+  readonly #streams = new Set<HeldStream>()
+  #lastStream = 0
 
   constructor(host: SessionHost, number: number, principal: Principal, transport: SessionTransport, digest: string) {
     this.#host = host
@@ -51,7 +67,8 @@ export class SessionEntry implements SessionShape {
 
   readonly state = (): SessionState => this.#state
   readonly inFlight = (): number => this.#inFlight
-  readonly openStreams = (): number => this.#openStreams
+  readonly openStreams = (): number => this.#streams.size
+  readonly streams = (): ReadonlySet<HeldStream> => this.#streams
   readonly closed = Deferred.await(this.#closed)
 
   readonly activate = (): void => {
@@ -73,11 +90,12 @@ export class SessionEntry implements SessionShape {
     })
   }
 
-  readonly holdStream = (): () => void => {
-    this.#openStreams++
+  readonly holdStream = (view: StreamView = unknownStream): () => void => {
     this.touch()
+    const held = { number: ++this.#lastStream, openedAt: this.lastSeen, view }
+    this.#streams.add(held)
     return once(() => {
-      this.#openStreams--
+      this.#streams.delete(held)
       this.touch()
     })
   }
@@ -129,6 +147,8 @@ export class SessionEntry implements SessionShape {
     this.#host.onState(this, to)
   }
 }
+
+const unknownStream: StreamView = { kind: "events", bufferedBytes: () => 0 }
 
 const once = (run: () => void): () => void => {
   let isDone = false
