@@ -30,6 +30,9 @@ const needs: ReadonlyArray<Need> = [
   { package: "kubernetes-client", isThere: () => onPath("kubectl") },
   { package: "ansible-core", isThere: () => onPath("ansible-playbook") },
   { package: "chromium", isThere: () => onPath("chromium") },
+  // Images are built and run without a daemon.
+  { package: "buildah", isThere: () => onPath("buildah") },
+  { package: "busybox-static", isThere: () => fs.existsSync("/bin/busybox") },
   { package: "zsh", isThere: () => onPath("zsh") },
   { package: "fish", isThere: () => onPath("fish") }
 ]

@@ -61,12 +61,17 @@ const pnpm = (...args: ReadonlyArray<string>): string => {
   return present.stdout?.startsWith("12.") ? run(root, "pnpm", ...args) : run(root, "npx", "--yes", "pnpm@12", ...args)
 }
 
-export const install = (versions: Readonly<Record<string, string>>): Installation => {
+/** Built and packed into a folder. */
+export const packed = (folder: string): ReadonlyArray<Tarball> => {
   run(root, process.execPath, "scripts/build.ts")
+  return pack(folder)
+}
+
+export const install = (versions: Readonly<Record<string, string>>): Installation => {
   const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "packed-"))
   const remove = () => Fs.rmSync(folder, { recursive: true, force: true })
   try {
-    const tarballs = pack(folder)
+    const tarballs = packed(folder)
     const dependencies = Object.fromEntries(tarballs.map(({ manifest, path }) => [manifest.name, `file:${path}`]))
     const manifest = { private: true, type: "module", dependencies: { ...dependencies, ...versions } }
     Fs.writeFileSync(Path.join(folder, "package.json"), JSON.stringify(manifest))

@@ -2,6 +2,7 @@
 import { JobStore } from "@holdfast/jobs/JobStore"
 import * as PostgresStore from "@holdfast/jobs/PostgresStore"
 import * as SqliteStore from "@holdfast/jobs/SqliteStore"
+import { bearerTokens } from "@holdfast/server/Authenticator"
 import * as StdioHost from "@holdfast/server/StdioHost"
 import * as CliCommand from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
@@ -26,9 +27,21 @@ const flags = {
     Flag.between(0, 100)
   ),
   port: Flag.Int("port").pipe(
-    Flag.withDescription("The port to serve Streamable HTTP on, at /mcp, for this machine. 0: any that is free"),
+    Flag.withDescription("The port to serve Streamable HTTP on, at /mcp. 0: any that is free"),
     Flag.filter((port) => port >= 0 && port <= 65_535, () => "a port from 0 to 65535"),
     Flag.withDefault(8080)
+  ),
+  host: Flag.String("host").pipe(
+    Flag.withMetavar("address"),
+    Flag.withDescription(
+      "The address to listen on. Another than this machine's own wants tokens: HOLDFAST_SCAN_TOKENS=name:token,name:token"
+    ),
+    Flag.withDefault("127.0.0.1")
+  ),
+  allowedHost: Flag.String("allowed-host").pipe(
+    Flag.withMetavar("name"),
+    Flag.withDescription("A name by which clients of other machines reach it; may be said several times"),
+    Flag.between(0, 100)
   ),
   sse: Flag.Boolean("sse").pipe(
     Flag.withDescription("Serve the deprecated HTTP+SSE too, at /sse"),
@@ -94,12 +107,33 @@ const tell = (reason: { readonly message: string }, isJson: boolean) =>
     Effect.fail(new NotServing({ reason }))
   )
 
+const openToStrangers = (host: string) => ({
+  message:
+    `listening on ${host} would serve other machines without asking for a token; set HOLDFAST_SCAN_TOKENS=name:token, or leave out --host`
+})
+
 /** The command. */
 export const command = (version: string) =>
   CliCommand.make(
     "holdfast-scan-server",
     flags,
-    ({ admin, baseline, database, jsonLogs, key: keyFile, port, root, rules: file, sse, stdio, threads }) =>
+    (
+      {
+        admin,
+        allowedHost,
+        baseline,
+        database,
+        host,
+        jsonLogs,
+        key: keyFile,
+        port,
+        root,
+        rules: file,
+        sse,
+        stdio,
+        threads
+      }
+    ) =>
       Effect.gen(function*() {
         const roots = root.length === 0 ? ["."] : root
         const rules = yield* ScanRules.load(Option.getOrUndefined(file))
@@ -120,11 +154,12 @@ export const command = (version: string) =>
         const stateless = { keep: 16 }
         if (stdio) return yield* Effect.asVoid(Effect.provide(StdioHost.run({ server, stateless }), scans))
         const { serveHttp } = yield* Effect.promise(() => import("./internal/serveHttp.ts"))
-        return yield* Effect.provide(
-          serveHttp({ server, port, legacySse: sse, stateless }, roots, Option.getOrUndefined(admin)),
-          scans
-        )
+        const tokens = yield* Config.option(Config.Redacted("HOLDFAST_SCAN_TOKENS"))
+        const auth = Option.isSome(tokens) ? yield* bearerTokens(Config.succeed(tokens.value)) : undefined
+        const http = { server, host, allowedHosts: allowedHost, port, auth, legacySse: sse, stateless }
+        return yield* Effect.provide(serveHttp(http, roots, Option.getOrUndefined(admin)), scans)
       }).pipe(
+        Effect.catchReason("McpServerError", "UnsafeBind", ({ host }) => tell(openToStrangers(host), jsonLogs)),
         Effect.catch((error) => tell(error, jsonLogs)),
         Effect.provide(jsonLogs ? StdioHost.layerJsonLogger : Layer.empty)
       )

@@ -50,7 +50,8 @@ describe("the scan server, started wrongly", () => {
         [["--rules", "nothing.json"], ["rules nothing.json", "no such file"]],
         [["--database", "none/x.db"], ["none/x.db", "check its path"]],
         [["--database", "junk.db"], ["junk.db", "move it away"]],
-        [["--port", String(port)], [`port ${port}`, "in use", "set another port"]]
+        [["--port", String(port)], [`port ${port}`, "in use", "set another port"]],
+        [["--host", "0.0.0.0"], ["0.0.0.0", "set HOLDFAST_SCAN_TOKENS"]]
       ]
       yield* Effect.forEach(cases, ([args, words]) =>
         Effect.gen(function*() {

@@ -13,10 +13,13 @@ import type * as Scope from "effect/Scope"
 import * as path from "node:path"
 import { layer, server } from "./contractServer.ts"
 
-/** Where a client connects to. */
+/** Where a client connects to. `within`: the deadline of each call, in milliseconds, where the client has one. */
 export type Place =
-  | { readonly _tag: "Http" | "Sse"; readonly url: URL }
-  | { readonly _tag: "Stdio"; readonly command: string; readonly args: Array<string> }
+  & { readonly within?: number }
+  & (
+    | { readonly _tag: "Http" | "Sse"; readonly url: URL }
+    | { readonly _tag: "Stdio"; readonly command: string; readonly args: Array<string> }
+  )
 
 /** A client that is connected. What it cannot do is left out. */
 export interface Connected {
@@ -24,6 +27,8 @@ export interface Connected {
   readonly tools: () => Promise<Readonly<Record<string, unknown>>>
   /** The text that a tool answers with. */
   readonly call: (name: string, args: Record<string, unknown>) => Promise<string>
+  /** The tool itself, where the client calls what it has listed. */
+  readonly tool?: (name: string) => Promise<(args: Record<string, unknown>) => Promise<string>>
   readonly ping?: () => Promise<unknown>
   readonly resources?: () => Promise<ReadonlyArray<string>>
   readonly read?: (uri: string) => Promise<unknown>

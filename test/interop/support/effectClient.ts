@@ -3,6 +3,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { McpClient, McpProtocol } from "effect/ai"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { identity } from "effect/Function"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Layer from "effect/Layer"
 import * as ChildProcess from "effect/process/ChildProcess"
@@ -12,6 +13,7 @@ import { textOf } from "./textOf.ts"
 
 const open =
   (protocol: typeof McpProtocol.v2025_11_25 | typeof McpProtocol.v2026_07_28) => (place: Place): Promise<Connected> => {
+    const { within } = place
     const info = { name: "effect", version: "1", protocol }
     const layer = place._tag === "Stdio"
       ? McpClient.layerStdio({ ...info, command: ChildProcess.make(place.command, place.args) }).pipe(
@@ -26,6 +28,15 @@ const open =
         const found = all.find((one) => one.name === name)
         return found === undefined ? Effect.die(new Error(`there is no ${name}`)) : Effect.succeed(found)
       }
+      const toolOf = async (name: string) => {
+        const tool = await run(Effect.flatMap(client.listTools(), (all) => find(all, name)))
+        return (args: Record<string, unknown>) =>
+          run(
+            Effect.map(client.callTool({ tool, arguments: args }), textOf).pipe(
+              within === undefined ? identity : Effect.timeout(within)
+            )
+          )
+      }
       return {
         tools: () =>
           run(
@@ -34,14 +45,8 @@ const open =
               (all) => Object.fromEntries(all.map((tool) => [tool.name, tool.inputSchema]))
             )
           ),
-        call: (name, args) =>
-          run(
-            client.listTools().pipe(
-              Effect.flatMap((all) => find(all, name)),
-              Effect.flatMap((tool) => client.callTool({ tool, arguments: args })),
-              Effect.map(textOf)
-            )
-          ),
+        call: async (name, args) => (await toolOf(name))(args),
+        tool: toolOf,
         resources: () => run(Effect.map(client.listResources(), (all) => all.map(({ uri }) => uri))),
         read: (uri) => run(client.readResource({ uri })),
         prompts: () => run(Effect.map(client.listPrompts(), (all) => all.map(({ name }) => name))),

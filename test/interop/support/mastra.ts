@@ -9,6 +9,7 @@ const open = (protocolVersion: "legacy" | "2026-07-28") => async (place: Place):
   const client = new MCPClient({
     // Two of one configuration would be taken for one that was forgotten.
     id: `contract-${++last}`,
+    ...place.within !== undefined && { timeout: place.within },
     servers: {
       host: {
         protocolVersion,
@@ -16,17 +17,21 @@ const open = (protocolVersion: "legacy" | "2026-07-28") => async (place: Place):
       }
     }
   })
+  const toolOf = async (name: string) => {
+    const tool = (await client.listTools())[`host_${name}`]
+    const execute = tool?.execute
+    if (execute === undefined) throw new Error(`there is no tool ${name}`)
+    // Outside of an agent there is nothing around a call.
+    return async (args: Record<string, unknown>) =>
+      textOf(await execute.call(tool, args, {} as Parameters<typeof execute>[1]))
+  }
   return {
     tools: async () => {
       const { host = {} } = await client.listToolDefinitions()
       return Object.fromEntries(Object.entries(host).map(([name, tool]) => [name, tool.inputSchema]))
     },
-    call: async (name, args) => {
-      const tool = (await client.listTools())[`host_${name}`]
-      if (tool?.execute === undefined) throw new Error(`there is no tool ${name}`)
-      // Outside of an agent there is nothing around a call.
-      return textOf(await tool.execute(args, {} as Parameters<typeof tool.execute>[1]))
-    },
+    call: async (name, args) => (await toolOf(name))(args),
+    tool: toolOf,
     resources: async () => (await client.resources.list())["host"]?.map(({ uri }) => uri) ?? [],
     read: (uri) => client.resources.read("host", uri),
     prompts: async () => (await client.prompts.list())["host"]?.map(({ name }) => name) ?? [],

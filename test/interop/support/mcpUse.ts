@@ -12,7 +12,8 @@ const open = async (place: Place): Promise<Connected> => {
   const session = await client.createSession("host")
   return {
     tools: async () => Object.fromEntries((await session.listTools()).map((tool) => [tool.name, tool.inputSchema])),
-    call: async (name, args) => textOf(await session.callTool(name, args)),
+    call: async (name, args) =>
+      textOf(await session.callTool(name, args, place.within === undefined ? {} : { timeout: place.within })),
     resources: async () => (await session.listAllResources()).resources.map(({ uri }) => uri),
     read: (uri) => session.readResource(uri),
     prompts: async () => (await session.listPrompts()).prompts.map(({ name }) => name),

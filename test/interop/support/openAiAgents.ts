@@ -7,7 +7,8 @@ setTracingDisabled(true)
 
 const open = async (place: Place): Promise<Connected> => {
   // A start may take its time where a whole test run goes on: five seconds are the default.
-  const options = { name: "host", clientSessionTimeoutSeconds: 60 }
+  const { within: timeout } = place
+  const options = { name: "host", clientSessionTimeoutSeconds: 60, ...timeout !== undefined && { timeout } }
   const server = place._tag === "Stdio"
     ? new MCPServerStdio({ ...options, command: place.command, args: place.args })
     : place._tag === "Sse"

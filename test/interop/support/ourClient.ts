@@ -1,5 +1,6 @@
 /** Our own client. */
 import { Endpoint, McpConfig, McpConnections } from "@holdfast/mcp"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
@@ -13,6 +14,7 @@ const open = (era: "legacy" | "modern") => (place: Place): Promise<Connected> =>
       : place._tag === "Sse"
       ? Endpoint.sse({ url: place.url })
       : Endpoint.http({ url: place.url })
+    const deadline = place.within === undefined ? {} : { deadline: Duration.millis(place.within) }
     const scope = yield* Scope.make()
     const mcp = yield* Scope.provide(McpConnections.make(yield* McpConfig.make({ host: { endpoint, era } })), scope)
     const run = Effect.runPromiseWith(yield* Effect.context<never>())
@@ -24,7 +26,7 @@ const open = (era: "legacy" | "modern") => (place: Place): Promise<Connected> =>
             (all) => Object.fromEntries(all.map((tool) => [tool.name, tool.inputSchema]))
           )
         ),
-      call: (name, args) => run(Effect.map(mcp.callTool("host", { name, arguments: args }), textOf)),
+      call: (name, args) => run(Effect.map(mcp.callTool("host", { name, arguments: args }, deadline), textOf)),
       close: () => run(Scope.close(scope, Exit.void))
     }
   }))

@@ -36,6 +36,8 @@ const connected = (client: SdkClient, hasPing: boolean): Connected => ({
   close: () => client.close()
 })
 
+const timeoutOf = ({ within }: Place) => within === undefined ? {} : { timeout: within }
+
 const v1 = async (place: Place): Promise<Connected> => {
   const client = new ClientV1({ name: "v1", version: "1" })
   const transport = place._tag === "Stdio"
@@ -45,7 +47,17 @@ const v1 = async (place: Place): Promise<Connected> => {
     : new HttpV1(place.url)
   // The SDK's own type of its transports is not exact about what is optional.
   await client.connect(transport as Transport)
-  return connected(client, true)
+  return connected({
+    ...client,
+    listTools: () => client.listTools(),
+    callTool: (params) => client.callTool(params, undefined, timeoutOf(place)),
+    listResources: () => client.listResources(),
+    readResource: (params) => client.readResource(params),
+    listPrompts: () => client.listPrompts(),
+    getPrompt: (params) => client.getPrompt(params),
+    ping: () => client.ping(),
+    close: () => client.close()
+  }, true)
 }
 
 const v2 = (mode: "legacy" | "2026-07-28") => async (place: Place): Promise<Connected> => {
@@ -57,7 +69,7 @@ const v2 = (mode: "legacy" | "2026-07-28") => async (place: Place): Promise<Conn
   return connected({
     ...client,
     listTools: () => client.listTools(undefined, { cacheMode: "bypass" }),
-    callTool: (params) => client.callTool(params),
+    callTool: (params) => client.callTool(params, timeoutOf(place)),
     listResources: () => client.listResources(undefined, { cacheMode: "bypass" }),
     readResource: (params) => client.readResource(params, { cacheMode: "bypass" }),
     listPrompts: () => client.listPrompts(undefined, { cacheMode: "bypass" }),

@@ -1,12 +1,8 @@
 /** What is tried with each of the programs, and what of it is right. */
 import { setTimeout } from "node:timers/promises"
+import { count, times, type Verdict } from "../Verdict.ts"
 import type { Peer } from "./peers.ts"
 import { World } from "./World.ts"
-
-export interface Verdict {
-  readonly words: string
-  readonly isRight: boolean
-}
 
 export interface Case {
   readonly name: string
@@ -15,11 +11,6 @@ export interface Case {
   /** A text is why there is nothing to try. */
   readonly judge: (peer: Peer) => Promise<Verdict | string>
 }
-
-const times = (count: number): string =>
-  count === 1 ? "ran once" : count === 0 ? "did not run" : `**ran ${count} times**`
-
-const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? "" : "s"}`
 
 const exit = (code: number | null): string => code === 0 ? "exit 0" : `exit ${code}`
 

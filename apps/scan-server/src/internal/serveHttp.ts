@@ -6,7 +6,10 @@ import * as HttpServer from "effect/http/HttpServer"
 
 /** Serves for ever, and says where once it does. */
 export const serveHttp = <R>(
-  options: Pick<McpHost.HttpOptions<R>, "server" | "port" | "legacySse" | "stateless">,
+  options: Pick<
+    McpHost.HttpOptions<R>,
+    "server" | "host" | "allowedHosts" | "port" | "auth" | "legacySse" | "stateless"
+  >,
   roots: ReadonlyArray<string>,
   adminPort: number | undefined
 ) =>
@@ -26,10 +29,10 @@ export const serveHttp = <R>(
     )
   })
 
-const serving = <R>(options: Pick<McpHost.HttpOptions<R>, "port">, roots: ReadonlyArray<string>) =>
+const serving = <R>(options: Pick<McpHost.HttpOptions<R>, "port" | "host">, roots: ReadonlyArray<string>) =>
   Effect.gen(function*() {
     const { address } = yield* HttpServer.HttpServer
     const port = "port" in address ? address.port : options.port
-    yield* Effect.logInfo(`scanning ${roots.join(", ")} for http://127.0.0.1:${port}/mcp`)
+    yield* Effect.logInfo(`scanning ${roots.join(", ")} for http://${options.host}:${port}/mcp`)
     return yield* Effect.never
   })
