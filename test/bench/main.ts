@@ -15,6 +15,7 @@ import { deadlineCost } from "./core/DeadlineCost.ts"
 import { leaseCost } from "./core/LeaseCost.ts"
 import { manyConnections } from "./core/ManyConnections.ts"
 import { manyKeys } from "./core/ManyKeys.ts"
+import { scatteredKeys } from "./core/ScatteredKeys.ts"
 import { spike } from "./core/Spike.ts"
 import { callCost } from "./daemon/CallCost.ts"
 import { relayCost } from "./daemon/RelayCost.ts"
@@ -22,6 +23,7 @@ import { shimCost } from "./daemon/ShimCost.ts"
 import { jobRates } from "./jobs/JobRates.ts"
 import { exactNumbers } from "./mcp/ExactNumbers.ts"
 import { httpCalls } from "./mcp/HttpCalls.ts"
+import { lostSession } from "./mcp/LostSession.ts"
 import { reuseCost } from "./mcp/ReuseCost.ts"
 import { stdioCalls } from "./mcp/StdioCalls.ts"
 import { traceCost } from "./mcp/TraceCost.ts"
@@ -34,9 +36,9 @@ import { scanRates } from "./scan/ScanRates.ts"
 import { serverCalls } from "./server/ServerCalls.ts"
 
 const benchmarks: Readonly<Record<string, Readonly<Record<string, Effect.Effect<void, unknown>>>>> = {
-  core: { leaseCost, deadlineCost, spike, manyKeys, manyConnections },
+  core: { leaseCost, deadlineCost, spike, manyKeys, scatteredKeys, manyConnections },
   process: { spawnCost, closeCost, reaperCost },
-  mcp: { stdioCalls, httpCalls, reuseCost, exactNumbers, traceCost },
+  mcp: { stdioCalls, httpCalls, lostSession, reuseCost, exactNumbers, traceCost },
   server: { serverCalls },
   daemon: { callCost, relayCost, shimCost },
   cli: { commandCost },

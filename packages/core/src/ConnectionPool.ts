@@ -30,6 +30,7 @@ import * as Stream from "effect/Stream"
 import type { Connector } from "./Connector.ts"
 import * as Deadlines from "./Deadlines.ts"
 import { Borrow } from "./internal/connection.ts"
+import * as FirstFinalizer from "./internal/firstFinalizer.ts"
 import { inspect } from "./internal/inspect.ts"
 import { type Ask, Machine } from "./internal/machine.ts"
 import { publishMetrics } from "./internal/publishMetrics.ts"
@@ -232,21 +233,27 @@ export const make = Effect.fnUntraced(function*<K, C, E, R = never>(
     },
     lease: (key, options) => {
       const place = signature()
-      return Effect.flatMap(Effect.scope, (scope) => {
-        const cold = leaseCold(scope, key, place, options)
-        if (place !== undefined || !machine.isWarm(key) || scope.state._tag === "Closed") return cold
+      return Effect.withFiber((fiber) => {
+        const scope = Context.getUnsafe(fiber.context, Scope.Scope)
+        if (place === undefined && FirstFinalizer.isFree(scope)) {
+          const borrow = new Borrow<K, C, E>()
+          const dialled = machine.take(borrow, key) ? borrow.connection?.dialled : undefined
+          if (dialled === undefined) return leaseCold(scope, key, place, options)
+          FirstFinalizer.put(scope, () => machine.giveBack(borrow) ?? Effect.void)
+          return Effect.succeed(dialled.value)
+        }
+        if (place !== undefined || !machine.isWarm(key) || scope.state._tag === "Closed") {
+          return leaseCold(scope, key, place, options)
+        }
         // The finalizer goes first: a lease cannot fall between the two, and no mask is needed. If the pool or the Scope has
         // changed its mind in between, that finalizer will find nothing to give back, and the lease is taken the other way.
         const borrow = new Borrow<K, C, E>()
-        return Effect.andThen(
-          Scope.addFinalizer(scope, Effect.suspend(() => machine.giveBack(borrow) ?? Effect.void)),
-          Effect.suspend(() => {
-            const dialled = scope.state._tag !== "Closed" && machine.take(borrow, key)
-              ? borrow.connection?.dialled
-              : undefined
-            return dialled === undefined ? cold : Effect.succeed(dialled.value)
-          })
-        )
+        return Effect.flatMap(Scope.addFinalizerExit(scope, () => machine.giveBack(borrow) ?? Effect.void), () => {
+          const dialled = scope.state._tag !== "Closed" && machine.take(borrow, key)
+            ? borrow.connection?.dialled
+            : undefined
+          return dialled === undefined ? leaseCold(scope, key, place, options) : Effect.succeed(dialled.value)
+        })
       })
     },
     warm: (key) =>

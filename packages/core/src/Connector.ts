@@ -94,8 +94,10 @@ export type Succeed<C> = Effect.Effect<Successor<C> | undefined>
  *   long as it takes: it is no crash, costs the peer nothing, and neither begins a quarantine nor makes one longer.
  * - `permanent`: time will not heal it (command not found, 401, unsupported version). Reaches the callers at once.
  * - `expired`: of a loss: the peer is well, only what it kept for this connection is gone (a session it forgot, a lease that ran
- *   out). No crash and no outage: the connection is opened again without a pause, and it counts for neither `restartIntensity` nor
- *   quarantine. One that expires again within `minUptime` goes through back-off. A dial that fails so is `unavailable`.
+ *   out). No crash and no outage: the connection is opened again without a pause, and it counts for neither crashes nor quarantine.
+ *   One that expires again within `minUptime` goes through back-off, unless it has served since it was opened: a caller gave it back,
+ *   and `received` has grown where it is counted. More of those than `restartIntensity` go through back-off, too. A dial that fails
+ *   so is `unavailable`.
  */
 export type Classification = "retryable" | "unavailable" | "permanent" | "expired"
 

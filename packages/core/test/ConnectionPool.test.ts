@@ -331,6 +331,25 @@ describe("a lease in a Scope", () => {
       }
     }))
 
+  it.effect("is given back together with what is added to its Scope before and after it", () =>
+    Effect.gen(function*() {
+      const pool = yield* ConnectionPool.make(FakeConnector.make())
+      yield* pool.use("a", () => Effect.void)
+      const ended: Array<string> = []
+      const leases = Effect.map(pool.snapshot, (snapshot) => snapshot.leases)
+      const end = (name: string) =>
+        Effect.addFinalizer(() => Effect.map(leases, (count) => void ended.push(`${name}: ${count}`)))
+      yield* Effect.scoped(Effect.gen(function*() {
+        yield* pool.lease("a")
+        yield* end("after the first")
+        yield* pool.lease("a")
+        yield* end("after the second")
+        assert.strictEqual(yield* leases, 2)
+      }))
+      assert.deepStrictEqual(ended, ["after the second: 2", "after the first: 1"])
+      assert.strictEqual(yield* leases, 0)
+    }))
+
   it.effect("a warm lease leaves nothing, wherever its fiber is interrupted or its Scope is closed", () =>
     Effect.gen(function*() {
       const connector = FakeConnector.make()

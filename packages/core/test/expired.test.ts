@@ -13,7 +13,8 @@ const now = { startImmediately: true } as const
 
 const make = Effect.fnUntraced(function*(policy: ConnectionPool.Options<string>["policy"] = {}) {
   let as: Connector.Classification = "expired"
-  const connector = { ...FakeConnector.make(), classify: () => as }
+  const fake = FakeConnector.make()
+  const connector = { ...fake, classify: () => as }
   const pool = yield* ConnectionPool.make(connector, { policy })
   const moves: Array<string> = []
   yield* Effect.forkScoped(
@@ -29,7 +30,10 @@ const make = Effect.fnUntraced(function*(policy: ConnectionPool.Options<string>[
   const crash = () => {
     as = "retryable"
   }
-  return { connector, crash, millis, moves, pool }
+  const says = Effect.sync(() => {
+    fake.received++
+  })
+  return { connector, crash, millis, moves, pool, says }
 })
 
 describe("a connection that expired", () => {
@@ -70,6 +74,68 @@ describe("a connection that expired", () => {
       for (let i = 0; i < 3; i++) yield* next
       assert.deepStrictEqual(waits, [0, 250, 500, 1000, 0, 250, 500])
       assert.strictEqual(connector.alive(), 1)
+    }))
+
+  it.effect("and served a caller since it was opened is opened again at once, as often as restartIntensity allows", () =>
+    Effect.gen(function*() {
+      const { connector, millis, moves, pool, says } = yield* make({
+        minUptime: "10 seconds",
+        backoff: { initial: "250 millis", factor: 2, jitter: 0 },
+        restartIntensity: { limit: 3, window: "1 minute" }
+      })
+      const waits: Array<number> = []
+      const next = Effect.gen(function*() {
+        yield* pool.use("a", () => says)
+        yield* TestClock.adjust("1 second")
+        yield* pool.use("a", (c) => c.lose("expired"))
+        const lost = millis()
+        const caller = yield* Effect.forkChild(pool.use("a", (c) => Effect.succeed(c)), now)
+        yield* Effect.yieldNow
+        while (caller.pollUnsafe() === undefined) yield* TestClock.adjust("1 millis")
+        waits.push(millis() - lost)
+      })
+      for (let i = 0; i < 5; i++) yield* next
+      // A long life makes it good.
+      yield* TestClock.adjust("1 minute")
+      for (let i = 0; i < 2; i++) yield* next
+      assert.deepStrictEqual(waits, [0, 0, 0, 250, 500, 0, 0])
+      assert.strictEqual(connector.dials(), 8)
+      assert.isFalse(moves.some((move) => move.includes("Quarantined")))
+    }))
+
+  it.effect("is no server that works when all its callers got was its loss, or it received nothing since it was opened", () =>
+    Effect.gen(function*() {
+      const { pool, says } = yield* make({ backoff: { initial: "250 millis", jitter: 0 } })
+      const isWaiting = Effect.gen(function*() {
+        const caller = yield* Effect.forkChild(pool.use("a", () => Effect.void), now)
+        yield* Effect.yieldNow
+        const isWaiting = caller.pollUnsafe() === undefined
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.join(caller)
+        return isWaiting
+      })
+      yield* pool.use("a", (c) => c.lose("expired"))
+      // The first time is free.
+      assert.isFalse(yield* isWaiting)
+      yield* pool.use("a", (c) => c.lose("expired"))
+      assert.isTrue(yield* isWaiting)
+      yield* says
+      yield* pool.use("a", (c) => c.lose("expired"))
+      assert.isFalse(yield* isWaiting)
+    }))
+
+  it.effect("and its neighbour in turn are not opened without a pause for ever", () =>
+    Effect.gen(function*() {
+      const { connector, pool } = yield* make({ sharing: "exclusive", maxConnectionsPerKey: 2 })
+      const lose = pool.use("a", (c) => Effect.andThen(Effect.sleep("2 millis"), c.lose("expired")), {
+        timeout: "1 second"
+      })
+      const loop = Effect.forever(Effect.ignore(lose))
+      yield* Effect.forkScoped(loop, now)
+      yield* TestClock.adjust("1 millis")
+      yield* Effect.forkScoped(loop, now)
+      for (let millis = 0; millis < 100; millis++) yield* TestClock.adjust("1 millis")
+      assert.isAtMost(connector.dials(), 6)
     }))
 
   it.effect("never counts for restartIntensity and never leads to quarantine, however often it does", () =>

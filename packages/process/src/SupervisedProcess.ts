@@ -256,7 +256,7 @@ const prepare = (
             if (isGone) forget()
             yield* Effect.callback<void>((resume) => afterPendingReads(outputs, () => resume(Effect.void)))
             // A descendant that left the group may hold the other ends for ever; they must not keep this program alive.
-            for (const stream of pipes) yield* release(stream)
+            yield* release(pipes)
             // Only a process that was given up is still waited for here.
             child.unref()
           })
@@ -330,12 +330,16 @@ const afterPendingReads = (outputs: ReadonlyArray<Readable>, go: () => void): vo
 
 const maxTurns = 64
 
-/** Closes our end of a pipe, and returns when it is closed and all its events have been told. */
-const release = (stream: Readable | Writable): Effect.Effect<void> =>
+/** Closes our ends of the pipes, and returns when they are closed and all their events have been told. */
+const release = (pipes: ReadonlyArray<Readable | Writable>): Effect.Effect<void> =>
   Effect.callback((resume) => {
-    if (stream.closed) return resume(Effect.void)
-    stream.once("close", () => resume(Effect.void))
-    stream.destroy()
+    const open = pipes.filter((pipe) => !pipe.closed)
+    let left = open.length
+    if (left === 0) return resume(Effect.void)
+    for (const pipe of open) {
+      pipe.once("close", () => --left === 0 ? resume(Effect.void) : undefined)
+      pipe.destroy()
+    }
   })
 
 /**

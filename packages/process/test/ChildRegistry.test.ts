@@ -8,7 +8,14 @@ const make = () => {
   const log: Array<string> = []
   const ledger: Array<string> = []
   const retries: Array<() => void> = []
-  const world = { now: 0, refuses: false, hasShell: true, backlog: 0, lines: (): ReadonlyArray<string> => [] }
+  const world = {
+    now: 0,
+    refuses: false,
+    hasShell: true,
+    backlog: 0,
+    lines: (): ReadonlyArray<string> => [],
+    turn: [] as Array<() => void>
+  }
   const registry = ChildRegistry.make({
     runtime: "r",
     platform: () => world.hasShell ? { table: "proc" } : undefined,
@@ -31,6 +38,7 @@ const make = () => {
       return { file: "/ledger", append: (line) => void ledger.push(line), clear: () => void ledger.push("cleared") }
     },
     now: () => world.now,
+    soon: (run) => void world.turn.push(run),
     later: (retry) => void retries.push(retry),
     notices: {
       inform: (message) => void log.push(`info: ${message}`),
@@ -41,6 +49,28 @@ const make = () => {
 }
 
 describe("the children of a runtime", () => {
+  it("that end in one turn are told of together, and the last of all at once", () => {
+    const { ledger, reapers, registry, world } = make()
+    const tags = [1, 2, 3, 4].map((group) => {
+      const tag = registry.expect("kill")
+      registry.add(tag, group, "7")
+      return tag
+    })
+    const [first, second, third, fourth] = tags
+    const told = () => reapers[0]?.told.splice(0)
+    told()
+    ledger.splice(0)
+    for (const tag of [first, second]) if (tag !== undefined) registry.remove(tag)
+    assert.strictEqual(registry.status().registered, 2)
+    assert.deepStrictEqual(told(), [])
+    for (const run of world.turn.splice(0)) run()
+    assert.deepStrictEqual([told(), ledger.splice(0)], [["del 1\ndel 2"], ["del 1\ndel 2"]])
+    for (const tag of [third, fourth]) if (tag !== undefined) registry.remove(tag)
+    assert.deepStrictEqual([told(), ledger.splice(0)], [["del 3\ndel 4"], ["cleared"]])
+    for (const run of world.turn.splice(0)) run()
+    assert.deepStrictEqual(told(), [])
+  })
+
   it("are announced before the spawn, registered after it and forgotten at the end, to reaper and ledger alike", () => {
     const { ledger, reapers, registry, world } = make()
     const tag = registry.expect("kill")

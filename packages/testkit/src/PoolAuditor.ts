@@ -42,6 +42,10 @@ export class PoolAuditor {
   private readonly failedAt = new Map<string, { readonly at: number; dials: number }>()
   /** When a session of the key last expired and was opened again without a pause; unless that was made good since. */
   private readonly reopenedAt = new Map<string, { readonly at: number; readonly isCertain: boolean }>()
+  /** When sessions of the key expired, each event once; some of them the pool may not have counted. */
+  private readonly expiries = new Map<string, Array<{ readonly at: number; readonly isCertain: boolean }>>()
+  /** When a caller first gave the connection back while it was open. */
+  private readonly servedAt = new Map<number, number>()
   /** When a session of the key last expired for the first time. */
   private readonly expiredAt = new Map<string, number>()
   private readonly leftAt = new Map<string, number>()
@@ -158,6 +162,7 @@ export class PoolAuditor {
   reset(key: string): void {
     this.pardon(key)
     this.reopenedAt.delete(key)
+    this.expiries.delete(key)
   }
 
   private failed(key: string): void {
@@ -180,6 +185,7 @@ export class PoolAuditor {
     if (!connection.isLost || connection.finalizersStarted > 0 || this.isAnyRetired(key)) {
       // Whatever that was to the pool, what comes next may be the second of its kind.
       this.reopenedAt.set(key, { at: this.now(), isCertain: false })
+      this.expired(key, false)
       return
     }
     if (isProven) this.reopenedAt.delete(key)
@@ -190,10 +196,38 @@ export class PoolAuditor {
     const { restartIntensity } = this.drawn.policy
     const memory = Duration.toMillis(Duration.fromInputUnsafe(restartIntensity?.window ?? 0))
     const isCertain = last === undefined || (last.isCertain && this.now() - last.at < memory)
-    const isFirst = last === undefined || connection.dialledAt < last.at
-    if (isCertain && !isFirst) return this.failed(key)
-    if (isCertain) this.expiredAt.set(key, this.now())
-    this.reopenedAt.set(key, { at: this.now(), isCertain })
+    const isSameEvent = last !== undefined && connection.dialledAt < last.at
+    if (isCertain && isSameEvent) {
+      this.expiredAt.set(key, this.now())
+      return
+    }
+    const { least, most } = this.expired(key, isCertain)
+    const limit = restartIntensity?.limit ?? 0
+    const served = this.hasServed(connection)
+    if (isCertain && last !== undefined && (served === false || least > limit)) return this.failed(key)
+    if (isCertain && (last === undefined || (served === true && most <= limit))) this.expiredAt.set(key, this.now())
+    this.reopenedAt.set(key, {
+      at: this.now(),
+      isCertain: isCertain && (last === undefined || (served === true && most <= limit))
+    })
+  }
+
+  /** One more, and how many there were of late. */
+  private expired(key: string, isCertain: boolean): { readonly least: number; readonly most: number } {
+    const { restartIntensity } = this.drawn.policy
+    const since = this.now() - Duration.toMillis(Duration.fromInputUnsafe(restartIntensity?.window ?? 0))
+    const expiries = [...this.expiries.get(key) ?? [], { at: this.now(), isCertain }].filter(({ at }) => at > since)
+    this.expiries.set(key, expiries)
+    return { least: expiries.filter(({ isCertain }) => isCertain).length, most: expiries.length }
+  }
+
+  /** Whether a caller gave the connection back as it was. Undefined: it did so just now, and the pool may not have heard of it. */
+  private hasServed({ id }: SimulatedConnector.SimulatedConnection): boolean | undefined {
+    const served = this.servedAt.get(id)
+    // What its peer has said is not known either where it counts its bytes.
+    const isCounted = this.drawn.faults.wildNumbers + this.drawn.faults.broken > 0
+    if (served === undefined) return false
+    return isCounted || served === this.now() ? undefined : true
   }
 
   /** Whether the key has open connections that no slot holds. */
@@ -318,6 +352,9 @@ export class PoolAuditor {
 
   returned(connection: SimulatedConnector.SimulatedConnection): void {
     connection.holders--
+    if (connection.isOpen && !connection.isLost && !this.servedAt.has(connection.id)) {
+      this.servedAt.set(connection.id, this.now())
+    }
   }
 
   settled(asked: number, limit: number): void {

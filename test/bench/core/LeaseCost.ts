@@ -1,43 +1,34 @@
 /**
  * What borrowing a warm connection costs, beside the nearest thing in Effect. `Pool` has one key and no life cycle, `RcMap` has
- * keys and no limits.
+ * keys and no limits. Each in processes of its own: what the compiler learns of one is no part of another. Processor time counts.
  */
-import * as ConnectionPool from "@holdfast/core/ConnectionPool"
 import * as Effect from "effect/Effect"
-import * as Pool from "effect/Pool"
-import * as RcMap from "effect/RcMap"
+import * as path from "node:path"
 import * as Report from "../Report.ts"
-import * as Contest from "./Contest.ts"
-import { connector } from "./Steady.ts"
+import * as BestProcess from "./BestProcess.ts"
+import type { Task } from "./contender.ts"
 
-export const leaseCost = Effect.scoped(Effect.gen(function*() {
-  const pool = yield* ConnectionPool.make(connector)
-  const effectPool = yield* Pool.make({ acquire: Effect.succeed(1), size: 1 })
-  const rcMap = yield* RcMap.make({ lookup: (key: string) => Effect.succeed(key.length), idleTimeToLive: "5 minutes" })
-  const once = (name: string, effect: Effect.Effect<unknown, unknown>): Contest.Contender => ({
-    name,
-    effects: [effect]
-  })
-  const { comparison, cost, row } = yield* Contest.run([
-    once("use", pool.use("a", () => Effect.void)),
-    once("lease", Effect.scoped(pool.lease("a"))),
-    once("Pool.use", Pool.use(effectPool, () => Effect.void)),
-    once("Pool.get", Effect.scoped(Pool.get(effectPool))),
-    once("RcMap.get", Effect.scoped(RcMap.get(rcMap, "a")))
+const task: Task = { times: 200_000, goes: 5 }
+
+const names = ["use", "lease", "Pool.use", "Pool.get", "RcMap.get"] as const
+
+export const contenderOf = (name: string, task: Task): BestProcess.Contender => ({
+  name,
+  args: [path.join(import.meta.dirname, "contender.ts"), name],
+  task
+})
+
+export const leaseCost = Effect.gen(function*() {
+  const { best, ratio, row } = yield* BestProcess.run(names.map((name) => contenderOf(name, task)))
+  const line = (title: string, of: string): Report.Line => row(of, () => Report.nanos(best(of)), { title })
+  Report.print(`A warm connection, borrowed and given back: the best of ${BestProcess.processes} processes`, [
+    line("ConnectionPool.use", "use"),
+    ratio("  ÷ Pool.use", ["use", "Pool.use"], { atMost: 1 }),
+    ratio("  ÷ RcMap.get", ["use", "RcMap.get"], { atMost: 0.5 }),
+    line("ConnectionPool.lease in a Scope of its own", "lease"),
+    ratio("  ÷ Pool.get", ["lease", "Pool.get"], { atMost: 1 }),
+    line("Effect Pool.use", "Pool.use"),
+    line("Effect Pool.get in a Scope of its own", "Pool.get"),
+    line("Effect RcMap.get in a Scope of its own", "RcMap.get")
   ])
-  const line = (
-    name: string,
-    of: string,
-    gates: ReadonlyArray<readonly [string, number]>
-  ): ReadonlyArray<Report.Line> => [
-    row(of, () => Report.nanos(cost(of)), { title: name }),
-    ...gates.map(([other, atMost]) => comparison(`  ÷ ${other}`, [of, other], cost(of) / cost(other), { atMost }))
-  ]
-  Report.print("A warm connection, borrowed and given back", [
-    ...line("ConnectionPool.use", "use", [["Pool.use", 1], ["RcMap.get", 0.5]]),
-    ...line("ConnectionPool.lease in a Scope of its own", "lease", [["Pool.get", 1]]),
-    ...line("Effect Pool.use", "Pool.use", []),
-    ...line("Effect Pool.get in a Scope of its own", "Pool.get", []),
-    ...line("Effect RcMap.get in a Scope of its own", "RcMap.get", [])
-  ])
-}))
+})

@@ -10,13 +10,9 @@ import * as Effect from "effect/Effect"
 import * as RcMap from "effect/RcMap"
 import * as Report from "../Report.ts"
 import * as Contest from "./Contest.ts"
-import { connector, keysOf } from "./Steady.ts"
+import { connector, keysOf, scatter } from "./Steady.ts"
 
 const many = 100_000
-
-const scatter = <A>(items: ReadonlyArray<A>): ReadonlyArray<A> =>
-  // A stride that is prime to the count visits every one, far from the last.
-  items.map((item, i) => items[(i * 7919) % items.length] ?? item)
 
 const contendersOf = Effect.fnUntraced(function*(count: number) {
   const keys = keysOf(count)

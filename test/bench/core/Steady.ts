@@ -11,3 +11,7 @@ export const connector: Connector.Connector<string, number, Error> = {
 }
 
 export const keysOf = (count: number): ReadonlyArray<string> => Array.from({ length: count }, (_, i) => `key-${i}`)
+
+/** Every one of them, each far from the last: the stride is prime to the counts that are used. */
+export const scatter = <A>(items: ReadonlyArray<A>): ReadonlyArray<A> =>
+  items.map((item, i) => items[(i * 7919) % items.length] ?? item)

@@ -27,7 +27,7 @@ export class Entry<K, C, E> implements Standing {
   /** How many leases one connection may have at once. */
   readonly leaseLimit: number
   readonly isExclusiveResource: boolean
-  readonly slots: Array<Slot<K, C, E>> = []
+  slots: Array<Slot<K, C, E>> = []
   /** In order of arrival; a caller that leaves is deleted in constant time. */
   readonly waiters = new Set<Borrow<K, C, E>>()
   readonly penalties: Penalties<E>
@@ -61,6 +61,11 @@ export class Entry<K, C, E> implements Standing {
     this.leaseLimit = policy.sharing === "exclusive" || !policy.reuse ? 1 : policy.maxInFlight
     this.isExclusiveResource = options.isExclusiveResource
     this.idleTimeout = policy.idleTimeout
+  }
+
+  /** A new array, which has place for as many as there are: one that grows has place for seventeen, in each of many keys. */
+  add(slot: Slot<K, C, E>): void {
+    this.slots = [...this.slots, slot]
   }
 }
 
@@ -121,6 +126,10 @@ export class Connection<K, C, E> implements Standing {
   /** It closes to make room, and has not done so yet. */
   isMakingRoom = false
   leases = 0
+  /** A lease came back while it was open. */
+  hasReturned = false
+  /** What the connector had received when it was opened. */
+  receivedAtOpening = 0
   idleSince: number
   readyAt = 0
   connectDeadline: Deadline | undefined = undefined

@@ -51,6 +51,9 @@ export const kindOf = (failure: Failure<unknown>): DialFailure["kind"] => {
   }
 }
 
+/** What the peer kept for the connection is gone, and the peer is well. */
+export const isExpiry = (failure: Failure<unknown>): boolean => failure._tag === "Failed" && failure.as === "expired"
+
 /** The error that callers get after a dial failed. */
 export const reasonOf = <E>(
   key: string,

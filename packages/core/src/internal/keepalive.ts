@@ -24,6 +24,8 @@ import type { Failure } from "./failure.ts"
 /** The machine, as keepalives need it: one for all connections, because those are many. */
 export interface KeepaliveHost<K, C, E> {
   readonly now: () => number
+  /** Something would come of a span: the pool's context has a tracer, or a span that it would be part of. */
+  readonly isTraced: boolean
   /** Arms a deadline whose handler runs within `event`. */
   readonly arm: (connection: Connection<K, C, E>, millis: number, onExpire: () => void) => Deadline
   /** The boundary of an event: what throws behind it ends the connection. */
@@ -114,10 +116,13 @@ export class Keepalive<K, C, E> {
   private probe(): void {
     const { connection, host } = this
     this.expectWithin(this.policy.keepaliveTimeout)
-    const probe = Effect.withSpan(this.probing, "holdfast.pool.probe", {
-      attributes: { key: connection.entry.label },
-      captureStackTrace: false
-    })
+    // A span that no tracer sees costs as much as all the rest of a probe.
+    const probe = host.isTraced
+      ? Effect.withSpan(this.probing, "holdfast.pool.probe", {
+        attributes: { key: connection.entry.label },
+        captureStackTrace: false
+      })
+      : this.probing
     const fiber = host.fork(connection, probe)
     this.fiber = fiber
     fiber.addObserver((exit) => host.event(connection, () => this.answered(fiber, exit)))

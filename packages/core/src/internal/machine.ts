@@ -16,7 +16,7 @@
  *   is to take the place of an open connection needs none, and is started by `succeed`.
  * - **No dial follows a failure without a pause**: every failed dial and every loss goes through `penalise`, and `claimOf` lets no
  *   key into the line while one of its slots serves a penalty. The pause is left out for a connection that was open for at least
- *   as long, and once for one that expired (`mayReopen`). A failure for good of a key that is not kept warm has no pause: all that
+ *   as long, and for one that expired: once, and again if it has served, as often as restartIntensity allows (`mayReopen`). A failure for good of a key that is not kept warm has no pause: all that
  *   waited are told, and the next caller starts afresh.
  *
  * It is one long file on purpose: what borrowing, dialling, loss and closing do to each other is the difficult part, and it
@@ -45,7 +45,7 @@ import * as SlotState from "../SlotState.ts"
 import * as Capacity from "./capacity.ts"
 import { type Borrow, Connection, Entry, Slot, type Waiting } from "./connection.ts"
 import { Defects } from "./defects.ts"
-import { causeOf, errorOf, type Failure, reasonOf } from "./failure.ts"
+import { causeOf, errorOf, type Failure, isExpiry, reasonOf } from "./failure.ts"
 import { Instruments } from "./instruments.ts"
 import { Keys } from "./keys.ts"
 import { closing, dialling } from "./lifetime.ts"
@@ -91,6 +91,7 @@ export class Machine<K, C, E> {
   readonly fibers = Scope.makeUnsafe("parallel")
   private readonly run: <A, X>(effect: Effect.Effect<A, X>) => Fiber.Fiber<A, X>
   private readonly strangers: Strangers<K, C, E>
+  private readonly host: MonitorHost<K, C, E>
   /** Open while no connection is left. */
   readonly quiet: Latch.Latch = Latch.makeUnsafe(true)
   state: PoolSnapshot["state"] = "Open"
@@ -116,20 +117,22 @@ export class Machine<K, C, E> {
     this.strangers = new Strangers({ connector, context, defects: this.defects, now })
     this.keys = new Keys({ connector, policy, policyFor, strangers: this.strangers })
     this.transitions = new Transitions({ events: options.events, now, outbox: this.outbox, fork })
-  }
-
-  private readonly host: MonitorHost<K, C, E> = {
-    now: () => this.now(),
-    chance: (label) => this.strangers.chance(label),
-    arm: (connection, millis, onExpire) => this.arm(millis, connection.entry, connection, onExpire),
-    event: (connection, handle) => this.event(connection.entry, connection, handle),
-    fork: (connection, effect) => this.forkIn(connection, effect),
-    succeed: (connection) => this.succeed(connection),
-    failed: ({ entry }, error) => this.strangers.failed(entry.label, error),
-    died: ({ entry }, what, cause) => this.strangers.died(entry.label, what, cause),
-    onHealth: (connection, health) => this.transitions.health(connection, health),
-    onLost: (connection, failure) => this.lost(connection, failure),
-    onRetired: (connection, reason) => this.retire(connection, reason)
+    this.host = {
+      now,
+      isTraced:
+        (Context.getOrUndefined(context, Tracer.Tracer) ?? Context.getOrUndefined(context, Tracer.ParentSpan)) !==
+          undefined,
+      chance: (label) => this.strangers.chance(label),
+      arm: (connection, millis, onExpire) => this.arm(millis, connection.entry, connection, onExpire),
+      event: (connection, handle) => this.event(connection.entry, connection, handle),
+      fork: (connection, effect) => this.forkIn(connection, effect),
+      succeed: (connection) => this.succeed(connection),
+      failed: ({ entry }, error) => this.strangers.failed(entry.label, error),
+      died: ({ entry }, what, cause) => this.strangers.died(entry.label, what, cause),
+      onHealth: (connection, health) => this.transitions.health(connection, health),
+      onLost: (connection, failure) => this.lost(connection, failure),
+      onRetired: (connection, reason) => this.retire(connection, reason)
+    }
   }
 
   /** Runs a fiber that ends with the connection, before its resources are closed. */
@@ -295,6 +298,7 @@ export class Machine<K, C, E> {
     borrow.leak?.cancel()
     if (borrow.heldSince !== undefined) this.instruments.usage.record(this.now() - borrow.heldSince)
     connection.leases--
+    connection.hasReturned ||= Capacity.isOpen(connection)
     const { entry } = connection
     if (entry.sole === connection || (entry.waiters.size === 0 && entry.policy.reuse && Capacity.isOpen(connection))) {
       if (connection.leases === 0) this.becomeIdle(connection)
@@ -423,7 +427,7 @@ export class Machine<K, C, E> {
     if (vacant !== undefined) return vacant
     const slot = new Slot(++this.ids, entry, this.now())
     entry.sole = undefined
-    entry.slots.push(slot)
+    entry.add(slot)
     return slot
   }
 
@@ -438,7 +442,9 @@ export class Machine<K, C, E> {
 
   private becomeIdle(connection: Connection<K, C, E>): void {
     connection.idleSince = this.now()
-    if (connection.idleDeadline === undefined) connection.monitor?.watchIdle(connection.entry.idleTimeout)
+    const { entry } = connection
+    // `cool` begins to watch those that were kept warm.
+    if (connection.idleDeadline === undefined && entry.warm === 0) connection.monitor?.watchIdle(entry.idleTimeout)
     this.room.rest(connection)
     if (this.line.size > 0) this.makeRoom()
   }
@@ -499,7 +505,10 @@ export class Machine<K, C, E> {
     // Read first: it is a stranger's object, and may throw.
     const { closed, retired } = dialled
     const monitor = new Monitor(this.host, connection, dialled)
+    connection.receivedAtOpening = Verdicts.receivedBy(dialled)
     connection.connectDeadline?.cancel()
+    // It would be kept for as long as the connection.
+    connection.connectDeadline = undefined
     connection.monitor = monitor
     connection.dialled = dialled
     connection.readyAt = this.now()
@@ -534,7 +543,7 @@ export class Machine<K, C, E> {
         }
         const slot = new Slot(++this.ids, entry, this.now())
         entry.sole = undefined
-        entry.slots.push(slot)
+        entry.add(slot)
         const successor = this.dial(entry, slot)
         connection.successor = successor
         const retire = Effect.sync(() => this.handOff(() => this.retire(successor, "invalidated")))
@@ -615,6 +624,8 @@ export class Machine<K, C, E> {
   private lost(connection: Connection<K, C, E>, failure: Failure<E>): void {
     const wasOpen = connection.state._tag === "Open"
     if (!wasOpen && connection.state._tag !== "Draining") return
+    // First, since it asks the connector, which may throw.
+    const hasServed = isExpiry(failure) && Verdicts.hasServed(connection)
     const { entry, slot } = connection
     const { penalties } = entry
     if (wasOpen) {
@@ -622,9 +633,7 @@ export class Machine<K, C, E> {
       entry.sole = undefined
       slot.connection = undefined
       const uptime = this.now() - connection.readyAt
-      if (this.mayReopen(connection, failure, uptime)) {
-        penalties.reopenedAt = this.now()
-        penalties.note(failure, this.now())
+      if (this.mayReopen(connection, failure, uptime, hasServed)) {
         this.transitions.slot(slot, SlotState.idle, causeOf(failure))
       } else if (this.penalise(slot, failure, uptime) && !Capacity.isAnyPromising(entry)) {
         this.failAll(entry, failure, penalties.failures, false, true)
@@ -636,10 +645,15 @@ export class Machine<K, C, E> {
     this.forget(entry)
   }
 
-  private mayReopen(connection: Connection<K, C, E>, failure: Failure<E>, uptime: number): boolean {
+  private mayReopen(
+    connection: Connection<K, C, E>,
+    failure: Failure<E>,
+    uptime: number,
+    hasServed: boolean
+  ): boolean {
     return connection.entry.penalties.mayReopen(
       failure,
-      connection.openedAt,
+      { openedAt: connection.openedAt, hasServed },
       Verdicts.circumstancesOf(connection.slot, uptime, this.now())
     )
   }

@@ -8,7 +8,7 @@
 import * as Backoff from "../Backoff.ts"
 import type { PoolPolicy } from "../PoolPolicy.ts"
 import * as RestartIntensity from "../RestartIntensity.ts"
-import { causeOf, type Failure, kindOf } from "./failure.ts"
+import { causeOf, type Failure, isExpiry, kindOf } from "./failure.ts"
 import { Pauses, type PauseWorld } from "./pauses.ts"
 
 /** The circumstances of a failure. */
@@ -41,15 +41,17 @@ export class Penalties<E> {
   isHopeless = false
   /** The `reconnect` schedule has ended. */
   isSpent = false
-  /** When a connection that had expired was last re-opened without a pause; `Infinity` when that was not, or is made good. */
+  /** When a connection expired and was re-opened without a pause, for the last time; `Infinity` when that was not, or is made good. */
   reopenedAt = Number.POSITIVE_INFINITY
   lastFailure: Failure<E> | undefined = undefined
   lastFailureAt = Number.NEGATIVE_INFINITY
   private readonly label: string
   private readonly policy: PoolPolicy
   private readonly worldOf: (label: string) => PauseWorld
-  /** All three are made with the first failure: most keys never have one. */
+  /** All four are made with the first failure: most keys never have one. */
   private intensity: RestartIntensity.RestartIntensity | undefined = undefined
+  /** Of connections that expired. */
+  private expiries: RestartIntensity.RestartIntensity | undefined = undefined
   private reconnect: Pauses | undefined = undefined
   private quarantine: Pauses | undefined = undefined
 
@@ -84,6 +86,7 @@ export class Penalties<E> {
     this.reopenedAt = Number.POSITIVE_INFINITY
     this.lastFailureAt = Number.NEGATIVE_INFINITY
     this.intensity = undefined
+    this.expiries = undefined
   }
 
   /** A caller asks for a key that was given up: its schedule begins anew. Crashes are remembered. */
@@ -104,13 +107,27 @@ export class Penalties<E> {
   }
 
   /**
-   * Whether a connection that expired is opened again without a pause: once, and once more when that has proven itself. Others
-   * that were opened before belong to the same event.
+   * Whether a connection that expired is opened again without a pause: once, and once more when that has proven itself, by its uptime
+   * or because it has served. A peer that serves and forgets over and over is dialled so no more often than `restartIntensity` allows
+   * crashes. Others that were opened before belong to the same event. If so, it is noted.
    */
-  mayReopen(failure: Failure<E>, openedAt: number, circumstances: Circumstances): boolean {
-    if (failure._tag !== "Failed" || failure.as !== "expired") return false
+  mayReopen(
+    failure: Failure<E>,
+    { hasServed, openedAt }: { readonly openedAt: number; readonly hasServed: boolean },
+    circumstances: Circumstances
+  ): boolean {
+    if (!isExpiry(failure)) return false
+    const { now } = circumstances
     this.prove(circumstances)
-    return openedAt < this.reopenedAt
+    const isFirst = this.reopenedAt === Number.POSITIVE_INFINITY
+    if (isFirst || openedAt >= this.reopenedAt) {
+      this.expiries ??= RestartIntensity.make(this.policy.restartIntensity)
+      const isOften = this.expiries.record(now)
+      if (!isFirst && (!hasServed || isOften)) return false
+      this.reopenedAt = now
+    }
+    this.note(failure, now)
+    return true
   }
 
   /**

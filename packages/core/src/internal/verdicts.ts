@@ -1,9 +1,10 @@
 /**
  * What follows from a failure or a retirement, read off a key's state: decisions, which the machine carries out.
  */
+import type { Dialled } from "../Connector.ts"
 import type { RetireReason } from "../PoolEvent.ts"
 import { isAnyServing } from "./capacity.ts"
-import type { Entry, Slot } from "./connection.ts"
+import type { Connection, Entry, Slot } from "./connection.ts"
 import type { Failure } from "./failure.ts"
 import type { Circumstances } from "./penalties.ts"
 
@@ -39,6 +40,17 @@ export const circumstancesOf = <K, C, E>(slot: Slot<K, C, E>, uptime: number, no
   wasOpen: slot.state._tag === "Ready",
   isServing: isAnyServing(slot.entry, now)
 })
+
+/** How much the connector has received; zero where it does not say, or says a number that cannot count it. May throw. */
+export const receivedBy = <C, E>({ received }: Dialled<C, E>): number => {
+  const count = received?.() ?? 0
+  return Number.isFinite(count) ? count : 0
+}
+
+/** A caller has given it back as it was, and its peer has said something meanwhile, where the connector counts that. May throw. */
+export const hasServed = <K, C, E>({ dialled, hasReturned, receivedAtOpening }: Connection<K, C, E>): boolean =>
+  hasReturned && dialled !== undefined &&
+  (dialled.received === undefined || receivedBy(dialled) > receivedAtOpening)
 
 /** How long a retired connection waits for its leases, in milliseconds. */
 export const graceOf = <K, C, E>(

@@ -4,6 +4,7 @@
  * Promises
  * - A child is announced before it is spawned and registered right after: at every moment a process outside this program can
  *   tell what is to be ended when it dies.
+ * - Children that end are told of together, once per turn of the event loop: what is gone has no hurry. The last one is told of at once.
  * - A reaper that dies is replaced at once, and its successor is told of everybody. One that takes nothing off its lifeline any
  *   more (stopped, stuck) is replaced too. After more than five deaths within a minute no new one is started, with one
  *   warning, until a child is spawned a minute later. If the system refuses to start one it is asked again every second.
@@ -51,6 +52,8 @@ export interface ChildRegistryOptions {
   readonly openLedger: (lines: () => ReadonlyArray<string>) => Ledger | undefined
   /** Monotonic milliseconds. */
   readonly now: () => number
+  /** Runs this at the end of the turn of the event loop. */
+  readonly soon: (run: () => void) => void
   /** Runs this a second later, without keeping the program alive for it. */
   readonly later: (retry: () => void) => void
   readonly notices: Notices
@@ -71,6 +74,8 @@ export const make = (options: ChildRegistryOptions): ChildRegistry => {
   const { notices, runtime } = options
   const expected = new Map<number, Tag.Policy>()
   const living = new Map<number, Child>()
+  /** Those that ended in this turn. */
+  let ended: Array<number> = []
   let intensity = RestartIntensity.make({ limit: 5, window })
   let spawned = 0
   let state: "idle" | "running" | "given up" | "abandoned" = "idle"
@@ -159,6 +164,13 @@ export const make = (options: ChildRegistryOptions): ChildRegistry => {
     if (reaper.backlog() > maxBacklog) reaper.kill()
   }
 
+  const bury = (): void => {
+    if (ended.length === 0) return
+    const lines = ended.map((number) => `del ${number}`).join("\n")
+    ended = []
+    tell(lines)
+  }
+
   return {
     guard,
     expect: (policy) => {
@@ -176,7 +188,9 @@ export const make = (options: ChildRegistryOptions): ChildRegistry => {
     },
     remove: ({ number }) => {
       const wasExpected = expected.delete(number)
-      if (living.delete(number) || wasExpected) tell(`del ${number}`)
+      if (!living.delete(number) && !wasExpected) return
+      if (ended.push(number) === 1) options.soon(bury)
+      if (living.size + expected.size === 0) bury()
     },
     status: () => ({
       state: state === "abandoned" ? "idle" : state,

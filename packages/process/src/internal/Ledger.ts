@@ -136,12 +136,12 @@ export const open = (options: LedgerOptions): Ledger | undefined => {
     }
   }
 
-  const append = (line: string): void =>
+  const append = (text: string): void =>
     attempt(() => {
       if (count === 0 || (count >= maxLines && count >= maxLines + lines().length)) return rewrite()
-      count++
+      count += text.split("\n").length
       try {
-        writeLine(file, line)
+        writeLine(file, text)
       } catch (error) {
         // A cleaner of temporary files was here.
         if (codeOf(error) !== "ENOENT") throw error

@@ -41,7 +41,8 @@ export const make = (leader: ChildProcess, id: number): ProcessGroup => {
   }
 
   const send = (signal: "SIGTERM" | "SIGKILL" | 0): "sent" | "gone" | "denied" => {
-    isKnownGone ||= hasChangedHands()
+    // Asking hits no stranger, and the answer is most often that none is there: then there is no need to look first.
+    if (signal !== 0) isKnownGone ||= hasChangedHands()
     if (isKnownGone) return "gone"
     try {
       process.kill(-id, signal)
@@ -57,6 +58,8 @@ export const make = (leader: ChildProcess, id: number): ProcessGroup => {
 
   const isGone = (): boolean => {
     if (send(0) === "gone") return true
+    isKnownGone ||= hasChangedHands()
+    if (isKnownGone) return true
     if (process.platform !== "linux") return false
     // One living member is enough: while it lives, asking costs one read instead of a walk through the process table.
     if (witness === undefined || !isLivingMember(witness, id)) witness = findLivingMember(id)

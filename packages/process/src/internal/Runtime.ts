@@ -42,6 +42,7 @@ export const children: ChildRegistry.ChildRegistry = ChildRegistry.make({
         ))
     }),
   now: () => performance.now(),
+  soon: (run) => void setImmediate(run),
   later: (retry) => void setTimeout(retry, 1000).unref(),
   notices: {
     inform: (message) => log(Effect.logInfo(message)),
