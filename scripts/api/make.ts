@@ -35,7 +35,7 @@ const options: TypeDocOptions = {
   out,
   packagesRequiringDocumentation: packages.map((name) => `@holdfast/${name}`),
   requiredToBeDocumented: ["Class", "Function", "Interface", "TypeAlias", "Variable"],
-  readme: Path.join(root, "README.md"),
+  readme: Path.join(import.meta.dirname, "front.md"),
   skipErrorChecking: true,
   tsconfig: Path.join(root, "scripts/api/tsconfig.json"),
   validation: { invalidLink: true, notDocumented: true, notExported: false }

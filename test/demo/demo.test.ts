@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { execFile } from "node:child_process"
 import * as path from "node:path"
 import { promisify } from "node:util"
-import * as ReadmeBlock from "./ReadmeBlock.ts"
+import * as PageBlock from "./PageBlock.ts"
 
 describe("pnpm demo", () => {
   it("ends by itself, and what it measured is what the project promises", async () => {
@@ -39,9 +39,9 @@ describe("pnpm demo", () => {
     assert.notInclude(stdout, "\u001B")
     assert.notInclude(stdout, "\r")
     assert.deepStrictEqual(
-      ReadmeBlock.wording(ReadmeBlock.read()),
-      ReadmeBlock.wording(stdout),
-      "the README shows another output; node test/demo/ReadmeBlock.ts writes it anew"
+      PageBlock.wording(PageBlock.read()),
+      PageBlock.wording(stdout),
+      "docs/demo.md shows another output; node test/demo/PageBlock.ts writes it anew"
     )
   })
 })

@@ -3,6 +3,7 @@
  * printed. A block is meant by the comment above it:
  *
  * - `file: examples/…/agent.ts` is that file (which `pnpm check repository` holds it to), and is written into the reader's folder;
+ * - `writes: playbook.yml` is a file that stands on the page only, written into the reader's folder in the same way;
  * - `installed` is an `npm install`: its packages must be there already, since one installation serves all pages;
  * - `stays` is a program that the reader leaves running in a terminal of its own; the one before it, if there is one, has ended by then;
  * - `typed` are lines that the reader types there;
@@ -53,7 +54,7 @@ export const walk = async (page: string, folder: string): Promise<number> => {
     return { said, code }
   }
   const take = async ({ info, note = "", text }: CodeBlock): Promise<void> => {
-    const file = /^file: (?:examples\/[\w-]+)\/(\S+)$/.exec(note)?.[1]
+    const file = /^(?:file: examples\/[\w-]+\/|writes: )(\S+)$/.exec(note)?.[1]
     if (file !== undefined) {
       Fs.mkdirSync(Path.dirname(Path.join(folder, file)), { recursive: true })
       Fs.writeFileSync(Path.join(folder, file), `${text}\n`)

@@ -1,13 +1,19 @@
 /**
  * The ways from other clients to this one, as `docs/migration.md` shows them: each is run here, and its server killed on the way.
  */
+import { createMCPClient, type MCPClient } from "@ai-sdk/mcp"
+import { StdioMCPTransport } from "@ai-sdk/mcp/mcp-stdio"
 import { assert, describe, it } from "@effect/vitest"
 import { McpConnections } from "@holdfast/mcp"
+import { MultiServerMCPClient } from "@langchain/mcp-adapters"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as fs from "node:fs"
 import { createRequire } from "node:module"
 import * as os from "node:os"
 import * as path from "node:path"
+import * as aiSdk from "./aiSdk.ts"
+import * as langChain from "./langChain.ts"
 import { fromMcporter } from "./mcporter.ts"
 import * as sdkClientV1 from "./sdkClientV1.ts"
 import * as sdkClientV2 from "./sdkClientV2.ts"
@@ -41,6 +47,22 @@ const textOf = (result: object): string =>
   "content" in result && Array.isArray(result.content) ? String(result.content[0]?.text) : JSON.stringify(result)
 
 type OnProgress = (progress: { readonly progress: number }) => void
+
+/** A server whose processes are known: each is noted before it is the server. */
+const noted = Effect.map(temporaryFolder, (folder) => {
+  const pids = path.join(folder, "pids")
+  const code = `import fs from "node:fs"; fs.appendFileSync(${JSON.stringify(pids)}, process.pid + "\\n")`
+  return {
+    entry: { ...entry, args: ["--import", `data:text/javascript,${encodeURIComponent(code)}`, ...entry.args] },
+    started: () => fs.readFileSync(pids, "utf8").trim().split("\n").map(Number)
+  }
+})
+
+/** What a tool of LangChain's is, whatever it was made of. */
+interface Invocable {
+  readonly name: string
+  readonly invoke: (input: { readonly message: string }) => Promise<unknown>
+}
 
 /** What the two versions of `Client` have in common. */
 interface Opened {
@@ -112,9 +134,66 @@ describe("a migration", () => {
       }))
   }
 
+  it.live("from the AI SDK's client: before, a kill -9 is its end; after, it is not noticed", () =>
+    Effect.gen(function*() {
+      const { entry, started } = yield* noted
+      const before = yield* Effect.acquireRelease(
+        Effect.promise(() => createMCPClient({ transport: new StdioMCPTransport(entry) })),
+        (client) => Effect.promise(() => client.close())
+      )
+      const echo = (client: MCPClient, message: string) =>
+        Effect.map(Effect.promise(() => client.callTool({ name: "echo", arguments: { message } })), textOf)
+      assert.strictEqual(yield* echo(before, "one"), "Echo: one")
+      process.kill(started()[0] ?? 0, "SIGKILL")
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(echo(before, "two"))))
+
+      const file = yield* configFile({ mcpServers: { everything: entry } })
+      const { client, runtime } = yield* Effect.acquireRelease(
+        Effect.promise(() => aiSdk.open(file, "everything")),
+        ({ runtime }) => runtime.disposeEffect
+      )
+      assert.containsAllKeys(yield* Effect.promise(() => client.tools()), ["echo"])
+      assert.strictEqual(yield* echo(client, "one"), "Echo: one")
+      yield* Effect.promise(() => runtime.runPromise(kill("everything")))
+      assert.strictEqual(yield* echo(client, "two"), "Echo: two")
+      yield* Effect.promise(() => client.close())
+    }))
+
+  it.live("from LangChain's MultiServerMCPClient: before, a kill -9 is its end; after, its tools go on", () =>
+    Effect.gen(function*() {
+      const { entry, started } = yield* noted
+      const before = yield* Effect.acquireRelease(
+        Effect.sync(() => new MultiServerMCPClient({ mcpServers: { everything: { transport: "stdio", ...entry } } })),
+        (client) => Effect.promise(() => client.close())
+      )
+      const file = yield* configFile({ mcpServers: { everything: entry } })
+      const after = yield* Effect.acquireRelease(
+        Effect.promise(() => langChain.open(file)),
+        ({ close }) => Effect.promise(close)
+      )
+      const say = (tools: ReadonlyArray<Invocable>, message: string) =>
+        Effect.promise(async () => {
+          const echo = tools.find(({ name }) => name.endsWith("echo"))
+          assert.isDefined(echo)
+          return textOf({ content: [{ text: await echo.invoke({ message }) }] })
+        })
+      const earlier = yield* Effect.promise(() => before.getTools())
+      assert.strictEqual(yield* say(earlier, "one"), "Echo: one")
+      assert.deepStrictEqual(yield* Effect.all([say(after.tools, "one"), say(after.tools, "two")]), [
+        "Echo: one",
+        "Echo: two"
+      ])
+      // One process each.
+      assert.lengthOf(started(), 2)
+      for (const pid of started()) process.kill(pid, "SIGKILL")
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(say(earlier, "three"))))
+      assert.strictEqual(yield* say(after.tools, "three"), "Echo: three")
+      assert.lengthOf(started(), 3)
+    }))
+
   it("is shown in docs/migration.md as it is run here", () => {
     const page = fs.readFileSync(path.join(import.meta.dirname, "../../docs/migration.md"), "utf8")
-    for (const file of ["sdkClientV1.ts", "sdkClientV2.ts", "mcporter.ts"]) {
+    for (const file of ["sdkClientV1.ts", "sdkClientV2.ts", "mcporter.ts", "langChain.ts", "aiSdk.ts"]) {
       // Without its first comment.
       const code = fs.readFileSync(path.join(import.meta.dirname, file), "utf8").replace(/^\/\*\*[^]*?\*\/\n/, "")
         .trim()

@@ -1,18 +1,18 @@
 /**
- * What the README says that the demo printed, between its marks. `node test/demo/ReadmeBlock.ts` writes it anew, from a run.
+ * What `docs/demo.md` says that the demo printed, between its marks. `node test/demo/PageBlock.ts` writes it anew, from a run.
  */
 import { execFileSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as path from "node:path"
 
-const readme = path.resolve(import.meta.dirname, "../../README.md")
+const page = path.resolve(import.meta.dirname, "../../docs/demo.md")
 
 const block = /(<!-- demo:start -->[^]*?```text\n)([^]*?)(```\n[^]*?<!-- demo:end -->)/
 
-/** The output in the README. */
+/** The output on the page. */
 export const read = (): string => {
-  const text = block.exec(fs.readFileSync(readme, "utf8"))?.[2]
-  if (text === undefined) throw new Error(`${readme} has no text block between demo:start and demo:end`)
+  const text = block.exec(fs.readFileSync(page, "utf8"))?.[2]
+  if (text === undefined) throw new Error(`${page} has no text block between demo:start and demo:end`)
   return text
 }
 
@@ -24,6 +24,6 @@ export const wording = (output: string): ReadonlyArray<string> =>
 
 if (import.meta.main) {
   const output = execFileSync(process.execPath, [path.join(import.meta.dirname, "main.ts")], { encoding: "utf8" })
-  const before = fs.readFileSync(readme, "utf8")
-  fs.writeFileSync(readme, before.replace(block, (_, start: string, __, end: string) => start + output + end))
+  const before = fs.readFileSync(page, "utf8")
+  fs.writeFileSync(page, before.replace(block, (_, start: string, __, end: string) => start + output + end))
 }
