@@ -8,6 +8,7 @@ import { spawnSync } from "node:child_process"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { bundleCli } from "./build/bundleCli.ts"
+import { bundleNode } from "./build/bundleNode.ts"
 import { bundleUndici } from "./build/bundleUndici.ts"
 
 const root = Path.resolve(import.meta.dirname, "..")
@@ -22,13 +23,14 @@ await bundleCli(root)
 const page = spawnSync(process.execPath, [Path.join(root, "packages/dashboard/build/main.ts")], { stdio: "inherit" })
 if (page.status !== 0) process.exit(page.status ?? 1)
 const ofPage = Path.join(root, "packages/dashboard/dist/page") + Path.sep
+const forNode = new Set(await bundleNode(root))
 
 let built = 1
 for (const project of projects) {
   const folder = Path.join(root, Path.dirname(project))
   for (const file of Fs.globSync("dist/**/*.{js,d.ts,js.map,d.ts.map}", { cwd: folder })) {
     const path = Path.join(folder, file)
-    if (path === forBundlers || path.startsWith(ofPage)) continue
+    if (path === forBundlers || forNode.has(path) || path.startsWith(ofPage)) continue
     const source = file.replace(/^dist/, "src").replace(/(\.d\.ts|\.js)(\.map)?$/, ".ts")
     if (Fs.existsSync(Path.join(folder, source))) built++
     else Fs.rmSync(Path.join(folder, file))

@@ -34,6 +34,7 @@ const steps: ReadonlyArray<Step> = [
     command: [process.execPath, "scripts/api/make.ts", ".tmp/api"]
   },
   { name: "types", what: "tsc -b, sources and tests, with Effect's diagnostics", command: ["tsc", "-b"] },
+  { name: "steps", what: "counts of what one call takes", command: node("test/steps/main.ts") },
   { name: "lint", what: "oxlint and the house's own rules", command: ["oxlint", "--deny-warnings"] },
   { name: "format", what: "dprint", command: ["dprint", "check"] },
   { name: "imports", what: "import directions and cycles", command: node("scripts/check-imports.ts") },

@@ -82,7 +82,7 @@ export const inTurn = Effect.fnUntraced(function*<A>(contenders: ReadonlyArray<C
     row: (name, figure, { gate, title = name } = {}) => {
       const failure = failures.get(name)
       if (failure === undefined) return { name: title, figure: figure(), gate }
-      return { name: title, figure: failure, isMissed: isOurs(name) }
+      return { name: title, figure: failure, isMissed: isOurs(name), isFailed: true }
     },
     comparison: (title, names, value, gate) => {
       const failed = names.filter((name) => failures.has(name))
@@ -96,6 +96,7 @@ export const inTurn = Effect.fnUntraced(function*<A>(contenders: ReadonlyArray<C
       return {
         name: title,
         figure: `no figure: ${failed.join(" and ")} failed`,
+        isLeftOut: true,
         isMissed: gate !== undefined && failed.some(isOurs)
       }
     }

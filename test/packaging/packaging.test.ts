@@ -33,7 +33,16 @@ describe("a packed package", () => {
         ...sources.flatMap((file) => {
           const output = file.replace(/^src/, "dist").replace(/\.ts$/, "")
           return [`${output}.js`, `${output}.js.map`, `${output}.d.ts`, `${output}.d.ts.map`]
-        })
+        }),
+        // Of modules that are public an entry for Node, and what these have in common: see scripts/build/bundleNode.ts.
+        ...(["core", "process", "protocol", "mcp"].includes(Path.basename(source))
+          ? [
+            ...sources.filter((file) => Path.dirname(file) === "src").map((file) =>
+              `dist/internal/node/${Path.basename(file, ".ts")}.js`
+            ),
+            ...files.filter((file) => file.startsWith("dist/internal/node/parts/"))
+          ]
+          : [])
       ]
       return [
         ...expected.filter((file) => !files.includes(file)).map((file) => `${file} is missing`),
@@ -108,6 +117,67 @@ describe("an installed package", () => {
       console.log("loaded")`
     assert.isAbove(specifiers.length, 20)
     assert.strictEqual(run(installed.folder, process.execPath, "--input-type=module", "-e", program), "loaded\n")
+  })
+
+  it("loads for promises few files of ours, and nothing of the SDK, zod, undici or SQLite", () => {
+    const loaded = (specifier: string): ReadonlyArray<string> => {
+      const program = `
+        import { registerHooks } from "node:module"
+        const loaded = []
+        registerHooks({ load: (url, context, next) => (loaded.push(url), next(url, context)) })
+        await import("${specifier}")
+        console.log(loaded.join("\\n"))`
+      return run(installed.folder, process.execPath, "--input-type=module", "-e", program).trim().split("\n")
+    }
+    const urls = loaded("@holdfast/mcp/promise")
+    assert.deepStrictEqual(
+      urls.filter((url) => /@modelcontextprotocol|zod|undici|jsonc-parser|node:sqlite/.test(url)),
+      []
+    )
+    // One of each package, and what programs load alone that are to start fast.
+    assert.isBelow(urls.filter((url) => url.includes("/@holdfast/")).length, 40)
+    // The least is paid for the least: what loads no Effect as a source loads none as a file for Node.
+    assert.deepStrictEqual(loaded("@holdfast/protocol/LineFraming").filter((url) => url.includes("/effect/")), [])
+  })
+
+  // A library of 349 files is what Node loads for 300 ms: d3/d3#3550. One file whose parts import each other in a circle has values that are not
+  // there yet when they are read: rolldown/rolldown#7449, rolldown/rolldown#9225.
+  it("has for Node files that import each other in no circle, and export what the modules do", () => {
+    const problems = problemsOf(({ manifest }) => {
+      const folder = Path.join(installed.folder, "node_modules", manifest.name, "dist/internal/node")
+      const importsOf = (file: string): ReadonlyArray<string> =>
+        [...Fs.readFileSync(file, "utf8").matchAll(/^(?:import|export)\b[^"';]*?["'](\.[^"']+)["']/gm)].map((
+          [, to = ""]
+        ) => Path.resolve(Path.dirname(file), to))
+      const circleFrom = (file: string, path: ReadonlyArray<string>): ReadonlyArray<string> =>
+        path.includes(file)
+          ? [[...path, file].map((part) => Path.relative(folder, part)).join(" > ")]
+          : importsOf(file).flatMap((to) => circleFrom(to, [...path, file]))
+      const files = Fs.globSync("**/*.js", { cwd: folder }).map((file) => Path.join(folder, file))
+      const entries = Fs.globSync("*.js", { cwd: folder })
+      const program = `for (const name of ${JSON.stringify(entries)}) {
+        const [forNode, module] = await Promise.all(["internal/node/", ""].map((place) =>
+          import(${JSON.stringify(Path.resolve(folder, "../.."))} + "/" + place + name)))
+        if (Object.keys(forNode).join() !== Object.keys(module).join()) console.log(name + " exports something else")
+      }`
+      const other = entries.length === 0
+        ? ""
+        : run(installed.folder, process.execPath, "--input-type=module", "-e", program)
+      return [...files.flatMap((file) => circleFrom(file, [])), ...other.split("\n").filter((line) => line !== "")]
+    })
+    assert.deepStrictEqual(problems, [])
+  })
+
+  // Two files of one class, by the condition that led to each, are two classes to `instanceof`: yjs/yjs#438, bufbuild/protobuf-es#713.
+  it("has every class once, whichever of its modules it is imported from", () => {
+    const program = `
+      const all = await Promise.all(["@holdfast/mcp/promise", "@holdfast/mcp", "@holdfast/mcp/McpRuntimeError"].map((name) => import(name)))
+      const classes = all.map(({ McpRuntimeError }) => McpRuntimeError)
+      console.log(new Set(classes).size, typeof classes[0], classes[0].name)`
+    assert.strictEqual(
+      run(installed.folder, process.execPath, "--input-type=module", "-e", program),
+      "1 function McpRuntimeError\n"
+    )
   })
 
   it("of jobs runs them without a server, the SDK, zod and a client of Postgres", ({ onTestFinished }) => {
