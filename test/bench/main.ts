@@ -24,7 +24,9 @@ import { relayCost } from "./daemon/RelayCost.ts"
 import { shimCost } from "./daemon/ShimCost.ts"
 import { jobRates } from "./jobs/JobRates.ts"
 import * as Machine from "./Machine.ts"
+import { coldStart } from "./mcp/ColdStart.ts"
 import { exactNumbers } from "./mcp/ExactNumbers.ts"
+import { hostileBody } from "./mcp/HostileBody.ts"
 import { httpCalls } from "./mcp/HttpCalls.ts"
 import { importCost } from "./mcp/ImportCost.ts"
 import { lostSession } from "./mcp/LostSession.ts"
@@ -43,7 +45,7 @@ import * as Summary from "./Summary.ts"
 const benchmarks: Readonly<Record<string, Readonly<Record<string, Effect.Effect<void, unknown>>>>> = {
   core: { leaseCost, deadlineCost, spike, manyKeys, scatteredKeys, manyConnections },
   process: { spawnCost, closeCost, reaperCost },
-  mcp: { stdioCalls, httpCalls, lostSession, reuseCost, exactNumbers, traceCost, importCost },
+  mcp: { stdioCalls, httpCalls, coldStart, hostileBody, lostSession, reuseCost, exactNumbers, traceCost, importCost },
   server: { serverCalls },
   daemon: { callCost, relayCost, shimCost },
   cli: { commandCost },

@@ -24,7 +24,7 @@ import type { Buffer } from "node:buffer"
 import type { Readable, Writable } from "node:stream"
 import { Audience } from "./internal/link/Audience.ts"
 import * as Boundary from "./internal/link/Boundary.ts"
-import { faulty, messagesOf } from "./internal/link/incoming.ts"
+import { faulty } from "./internal/link/incoming.ts"
 import * as FrameWriter from "./internal/stdio/FrameWriter.ts"
 import type { Link, LinkClosed, LinkReceiver } from "./Link.ts"
 
@@ -75,8 +75,10 @@ export const make = Effect.fnUntraced(function*(
     maxLineBytes: options.maxMessageBytes,
     onLine: (line) => {
       if (!isOpen) return
-      if (onLine === undefined) messagesOf(JsonRpc.decode(line)).forEach((frame) => deliver(frame, line.length))
-      else audience.line(onLine, line)
+      if (onLine !== undefined) return audience.line(onLine, line)
+      const frame = JsonRpc.decode(line)
+      if (frame._tag !== "Batch") return deliver(frame, line.length)
+      for (const each of frame.frames) deliver(each, line.length)
     },
     onFault: (fault) => deliver(faulty(fault))
   })

@@ -359,7 +359,8 @@ for (const [name, open] of transports) {
         yield* Effect.forEach([1, 2, 3], (n) => connection.request("echo", { n }, limits), { concurrency: 3 })
         yield* Effect.flip(connection.request("error", {}, limits))
         yield* eventually("the responses ended", () => time.armed() === 0)
-        assert.isAtLeast(time.everArmed(), 8)
+        // Of the two deadlines of a call the one that passes first.
+        assert.isAtLeast(time.everArmed(), 4)
       }))
 
     // A JSON answer has no room for questions.

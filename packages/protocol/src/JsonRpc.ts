@@ -103,18 +103,23 @@ export const encodeRequest = (id: RequestId, method: string, params: object | un
   JSON.stringify({ jsonrpc: "2.0", id, method, params })
 
 /**
- * The text of a request that asks for progress under its own id, without a line end. `params` has no `_meta` of its own. The same as
- * `encodeRequest` with that member, in half the time. Throws like it.
+ * The text of a request that asks for progress under its own id, without a line end. `params` has no `_meta` of its own; `meta` is what else is to be
+ * in it. The same as `encodeRequest` with that member, in half the time. Throws like it.
  */
-export const encodeRequestWithProgress = (id: number, method: string, params: object): string => {
+export const encodeRequestWithProgress = (id: number, method: string, params: object, meta?: object): string => {
   const rest = JSON.stringify(params)
-  const isEmpty = rest === "{}"
-  if (!isEmpty && !rest.startsWith("{\"")) return encodeRequest(id, method, { ...params, _meta: { progressToken: id } })
+  const more = meta === undefined ? "{}" : JSON.stringify(meta)
+  const isPlain = isPlainText(rest) && isPlainText(more) && (meta === undefined || !("progressToken" in meta))
+  if (!isPlain) return encodeRequest(id, method, { ...params, _meta: { ...meta, progressToken: id } })
+  const others = more === "{}" ? "{" : `${more.slice(0, -1)},`
   const head = `{"jsonrpc":"2.0","id":${id},"method":${
     JSON.stringify(method)
-  },"params":{"_meta":{"progressToken":${id}}`
-  return isEmpty ? `${head}}}` : `${head},${rest.slice(1)}}`
+  },"params":{"_meta":${others}"progressToken":${id}}`
+  return rest === "{}" ? `${head}}}` : `${head},${rest.slice(1)}}`
 }
+
+/** An object that was written member by member. */
+const isPlainText = (json: string): boolean => json === "{}" || json.startsWith("{\"")
 
 /** The text of a notification. Throws like `encodeRequest`. */
 export const encodeNotification = (method: string, params?: object): string =>

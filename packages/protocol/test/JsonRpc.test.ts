@@ -192,6 +192,12 @@ describe("JsonRpc.seekAnswerId", () => {
         JSON.parse(JsonRpc.encodeRequest(7, "tools/call", { ...params, _meta: { progressToken: 7 } }))
       )
     }
+    for (const meta of [{}, { traceparent: "00-a-b-01" }, { progressToken: "theirs", a: 1 }]) {
+      assert.deepStrictEqual(
+        JSON.parse(JsonRpc.encodeRequestWithProgress(7, "tools/call", { name: "a" }, meta)),
+        JSON.parse(JsonRpc.encodeRequest(7, "tools/call", { name: "a", _meta: { ...meta, progressToken: 7 } }))
+      )
+    }
     assert.strictEqual(JsonRpc.decode(JsonRpc.encodeRequestWithProgress(7, "x", new Dated()))._tag, "Request")
   })
 })

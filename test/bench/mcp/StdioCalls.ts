@@ -1,82 +1,45 @@
 /**
  * Calls over stdio: a raw client (the floor), the whole runtime, and the official SDK's clients, each in a process of its own with a
- * server of its own, in turn. Client and server are pinned to one core where `taskset` is at hand, so that what is compared is work
- * and not the luck of waking another core.
+ * server of its own, in turn.
  */
 import * as Effect from "effect/Effect"
-import { spawnSync } from "node:child_process"
-import * as path from "node:path"
-import * as ContenderProcess from "../ContenderProcess.ts"
-import { inTurn } from "../InTurn.ts"
 import * as Report from "../Report.ts"
-import type { Measured, Task } from "./stdioContender.ts"
+import { pinned, processes, race } from "./bestOf.ts"
 
-const names = ["floor", "runtime", "runtime, a span each", "SDK v1", "SDK v2"] as const
-type Name = typeof names[number]
+const program = "stdioContender.ts"
+const names = ["floor", "runtime", "runtime, defaults", "runtime, a span each", "SDK v1", "SDK v2"]
 
+const calls = 50_000
 const inFlight = 64
-const calls = 100_000
 const sequential = 4000
-const rounds = 5
 const large = 32 * 1024 * 1024
 
-const isPinned = spawnSync("taskset", ["-c", "0", "true"]).status === 0
-const pinned = isPinned ? "client and server on one core" : "not pinned: there is no taskset"
-
-const open = (name: Name) => {
-  const program = path.join(import.meta.dirname, "stdioContender.ts")
-  const [command = "", ...args] = [...(isPinned ? ["taskset", "-c", "0"] : []), process.execPath, program, name]
-  return ContenderProcess.open(command, args)
-}
-
-/** All of these in turn, each in a new process: whatever became of it before, it has another chance. */
-const race = Effect.fnUntraced(function*(task: Task, of: ReadonlyArray<Name> = names) {
-  const contenders = yield* Effect.forEach(of, (name) =>
-    Effect.map(open(name), ({ ask, end }) => {
-      // Its first word is that it is ready.
-      let isReady = false
-      const ready = Effect.suspend(() => isReady ? Effect.void : Effect.map(ask(), () => void (isReady = true)))
-      // It answers a task with nothing else.
-      const round = Effect.map(Effect.andThen(ready, ask(task)), (measured) => measured as Measured)
-      return { name, round, end, isForeign: name.startsWith("SDK") }
-    }))
-  return yield* inTurn(contenders, { rounds })
-}, Effect.scoped)
-
 export const stdioCalls = Effect.gen(function*() {
-  const many = yield* race({ calls, inFlight })
-  const rate = (name: Name) => many.median(name, ({ perSecond }) => perSecond)
-  const ratio = (a: Name, b: Name, atLeast?: number) =>
-    many.comparison(`${a} ÷ ${b}`, [a, b], rate(a) / rate(b), atLeast === undefined ? undefined : { atLeast })
-  Report.print(`${calls} calls over stdio, ${inFlight} at once, ${pinned}`, [
+  const many = yield* race(program, names, { calls, inFlight })
+  Report.print(`${calls} calls over stdio, ${inFlight} at once, ${pinned}, best of ${processes} processes each`, [
+    ...names.map(many.rowOf),
+    ...many.ratios("runtime", "floor", { atLeast: 0.65 }),
+    ...many.ratios("runtime, defaults", "floor", { atLeast: 0.55 }),
+    ...many.ratios("runtime, a span each", "floor", { atLeast: 0.45 }),
+    ...many.ratios("runtime", "SDK v1", { atLeast: 1.6 })
+  ])
+
+  const single = yield* race(program, names, { calls: sequential, inFlight: 1 })
+  const p50 = (name: string) => single.least(name, ({ p50 }) => p50)
+  Report.print(`${sequential} calls one after the other, ${pinned}, best of ${processes} processes each`, [
     ...names.map((name) =>
-      many.row(
+      single.row(
         name,
-        () =>
-          `${rate(name).toFixed(0)} calls/s, ${
-            many.median(name, ({ cpuMicros }) => cpuMicros).toFixed(1)
-          } us of the client's processor each`
+        () => `p50 ${p50(name).toFixed(1)} us, p99 ${single.least(name, ({ p99 }) => p99).toFixed(0)} us`
       )
     ),
-    ratio("runtime", "floor", 0.5),
-    ratio("runtime", "SDK v1", 1.6),
-    ratio("runtime, a span each", "floor")
+    single.comparison("runtime ÷ floor, p50", ["runtime", "floor"], p50("runtime") / p50("floor"), { atMost: 1.15 }),
+    ...single.ratios("runtime", "floor")
   ])
 
-  const single = yield* race({ calls: sequential, inFlight: 1 })
-  const at = (name: Name, share: number) => Report.percentile(single.all(name).flatMap(({ micros }) => micros), share)
-  Report.print(`${sequential} calls one after the other, ${pinned}`, [
-    ...names.map((name) =>
-      single.row(name, () => `p50 ${at(name, 0.5).toFixed(0)} us, p99 ${at(name, 0.99).toFixed(0)} us`)
-    ),
-    single.comparison("runtime ÷ floor, p50", ["runtime", "floor"], at("runtime", 0.5) / at("floor", 0.5), {
-      atMost: 1.3
-    })
-  ])
-
-  const compared = ["floor", "runtime", "SDK v1"] as const
-  const big = yield* race({ calls: 1, inFlight: 1, bytes: large }, compared)
-  const millis = (name: Name) => 1000 / big.median(name, ({ perSecond }) => perSecond)
+  const compared = ["floor", "runtime", "SDK v1"]
+  const big = yield* race(program, compared, { calls: 1, inFlight: 1, bytes: large })
+  const millis = (name: string) => 1000 / big.rate(name)
   Report.print(`One result of 32 MB, ${pinned}`, [
     ...compared.map((name) => big.row(name, () => `${millis(name).toFixed(0)} ms`)),
     big.comparison("runtime ÷ floor", ["runtime", "floor"], millis("runtime") / millis("floor"), { atMost: 1.5 })

@@ -11,56 +11,9 @@ import * as Effect from "effect/Effect"
 import { Buffer } from "node:buffer"
 import { spawn } from "node:child_process"
 import * as path from "node:path"
-import type { Failed } from "../ContenderProcess.ts"
-
-/** What is asked for: `calls` calls, so many at once, and with how large an answer. */
-export interface Task {
-  readonly calls: number
-  readonly inFlight: number
-  readonly bytes?: number
-}
-
-/** What came of it. */
-export interface Measured {
-  readonly perSecond: number
-  /** Processor time of the client, per call. */
-  readonly cpuMicros: number
-  /** Of every call, when one is made after the other. */
-  readonly micros: ReadonlyArray<number>
-}
+import { contend, type Contender, withFibers, withPromises } from "./contending.ts"
 
 const server = path.join(import.meta.dirname, "echo-server.ts")
-const inputOf = ({ bytes }: Task) => bytes === undefined ? { text: "hello" } : { bytes }
-
-type Run = (task: Task) => Promise<Measured>
-type Contender = (measure: (run: Run) => Promise<void>) => Promise<void>
-
-const clocked = async (task: Task, work: (micros: Array<number>) => Promise<unknown>): Promise<Measured> => {
-  const micros: Array<number> = []
-  const cpu = process.cpuUsage()
-  const start = performance.now()
-  await work(micros)
-  const { system, user } = process.cpuUsage(cpu)
-  return {
-    perSecond: task.calls / (performance.now() - start) * 1000,
-    cpuMicros: (user + system) / task.calls,
-    micros
-  }
-}
-
-const withPromises = (call: (input: object) => Promise<unknown>): Run => (task) =>
-  clocked(task, (micros) => {
-    const input = inputOf(task)
-    const sender = async (): Promise<void> => {
-      for (let i = 0; i < task.calls / task.inFlight; i++) {
-        const start = performance.now()
-        await call(input)
-        if (task.inFlight === 1) micros.push((performance.now() - start) * 1000)
-      }
-    }
-    return Promise.all(Array.from({ length: task.inFlight }, sender))
-  })
-
 /** Nothing but what the wire needs: JSON lines over a pipe, writes batched per turn, no queue, no deadline, no check. */
 const floor: Contender = async (measure) => {
   const child = spawn(process.execPath, [server], { stdio: ["pipe", "pipe", "inherit"] })
@@ -114,37 +67,21 @@ const sdkV2: Contender = async (measure) => {
   await client.close()
 }
 
-const runtime = (isTraced: boolean): Contender => (measure) =>
+const runtime = ({ hasDefaults = false, isTraced = false }): Contender => (measure) =>
   Effect.runPromise(Effect.gen(function*() {
     const endpoint = Endpoint.stdio({ command: process.execPath, args: [server] })
-    const config = yield* McpConfig.make({ echo: { endpoint, era: "legacy" } })
+    const config = yield* McpConfig.make({ echo: hasDefaults ? { endpoint } : { endpoint, era: "legacy" } })
     yield* Effect.provide(
       Effect.gen(function*() {
         const mcp = yield* McpConnections
-        const context = yield* Effect.context()
-        yield* Effect.promise(() =>
-          measure((task) =>
-            clocked(task, (micros) => {
-              const plain = mcp.callTool("echo", { name: "echo", arguments: { ...inputOf(task) } }, {
-                idempotent: false
-              })
-              const call = isTraced ? Effect.withSpan(plain, "callTool") : plain
-              const sender = Effect.gen(function*() {
-                for (let i = 0; i < task.calls / task.inFlight; i++) {
-                  const start = performance.now()
-                  yield* call
-                  if (task.inFlight === 1) micros.push((performance.now() - start) * 1000)
-                }
-              })
-              return Effect.runPromiseWith(context)(
-                Effect.all(Array.from({ length: task.inFlight }, () => sender), {
-                  concurrency: "unbounded",
-                  discard: true
-                })
-              )
-            })
-          )
-        )
+        const run = yield* withFibers((input) => {
+          const asked = { name: "echo", arguments: { ...input } }
+          const plain = hasDefaults
+            ? mcp.callTool("echo", asked)
+            : mcp.callTool("echo", asked, { idempotent: false })
+          return isTraced ? Effect.withSpan(plain, "callTool") : plain
+        })
+        yield* Effect.promise(() => measure(run))
       }),
       McpConnections.layer(config)
     )
@@ -152,21 +89,11 @@ const runtime = (isTraced: boolean): Contender => (measure) =>
 
 const contenders: Readonly<Record<string, Contender>> = {
   floor,
-  runtime: runtime(false),
-  "runtime, a span each": runtime(true),
+  runtime: runtime({}),
+  "runtime, defaults": runtime({ hasDefaults: true }),
+  "runtime, a span each": runtime({ isTraced: true }),
   "SDK v1": sdkV1,
   "SDK v2": sdkV2
 }
 
-/** Answers every task, if only with why it failed, until the other side hangs up. */
-const measure = (run: Run): Promise<void> =>
-  new Promise((resolve) => {
-    process.on("message", (task: Task) =>
-      void run(task).catch((error: unknown): Failed => ({ failed: String(error) })).then((said) =>
-        process.send?.(said)
-      ))
-    process.once("disconnect", resolve)
-    process.send?.("ready")
-  })
-
-await contenders[process.argv[2] ?? ""]?.(measure)
+await contend(contenders)

@@ -7,7 +7,7 @@ import type * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
-import { CallRetries } from "../../src/internal/calls/CallRetries.ts"
+import { CallCourse } from "../../src/internal/calls/CallCourse.ts"
 import { Call } from "../../src/internal/connection/Call.ts"
 import { Multiplexer } from "../../src/internal/connection/Multiplexer.ts"
 import { Responder } from "../../src/internal/connection/Responder.ts"
@@ -72,10 +72,6 @@ const telling = (outbound: Outbound, other: Partial<Outbound>): Outbound => ({
   onFailure: (failure) => outbound.onFailure(failure),
   ...other
 })
-
-interface CallLike {
-  mayRepeat: Effect.Effect<boolean>
-}
 
 /** Whatever the server writes, frames that wait are told that they wait. */
 const toldWithEveryChunk: Tamper = (open) => (options, receiver, direct) => {
@@ -153,35 +149,37 @@ export const plantedBugs: ReadonlyArray<PlantedBug> = [
   {
     name: "a lost call is sent again without leave",
     plant: replace(
-      CallRetries.prototype,
+      CallCourse.prototype,
       "attempt",
       (original) =>
-        function(this: never, call: CallLike, ...rest: ReadonlyArray<never>) {
-          return Reflect.apply(original, this, [{ ...call, mayRepeat: Effect.succeed(true) }, ...rest])
+        function(this: CallCourse<unknown>) {
+          this.call = { ...this.call, mayRepeat: Effect.succeed(true) }
+          return Reflect.apply(original, this, [])
         }
     )
   },
   {
     name: "a call is sent again without end",
     plant: replace(
-      CallRetries.prototype,
+      CallCourse.prototype,
       "attempt",
       (original) =>
-        function(this: never, ...args: ReadonlyArray<never>) {
-          const [call, total, until, number, , delivery] = args
-          return Reflect.apply(original, this, [call, total, until, number, 0, delivery])
+        function(this: CallCourse<unknown>) {
+          this.repeats = 0
+          return Reflect.apply(original, this, [])
         }
     )
   },
   {
     name: "every attempt has the whole deadline for itself",
     plant: replace(
-      CallRetries.prototype,
+      CallCourse.prototype,
       "attempt",
       (original) =>
-        function(this: CallRetries, call: never, total: number, _: number, ...rest: ReadonlyArray<never>) {
-          return Reflect.apply(original, this, [call, total, this.deadlines.now() + total, ...rest])
-        } as Method
+        function(this: CallCourse<unknown>) {
+          this.until = this.services.deadlines.now() + this.total
+          return Reflect.apply(original, this, [])
+        }
     )
   },
   {

@@ -4,10 +4,13 @@
  *
  * No argument, no result and no word of the server is in it: outcomes are told by the names of reasons.
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as References from "effect/References"
 import * as Tracer from "effect/Tracer"
 import type { Delivery, McpRuntimeError, Reason } from "../../McpRuntimeError.ts"
@@ -30,39 +33,32 @@ export const isOn = ({ context }: Fiber.Fiber<unknown, unknown>): boolean =>
     undefined &&
   Context.get(context, References.TracerEnabled)
 
-/** Runs a call in a span of its own. */
+/** Runs a call in a span of its own, which `CallTrace.ended` ends: its owner calls that, whatever becomes of the call. */
 export const around = <A>(
   { method, name, target }: Traced,
   run: (trace: CallTrace) => Effect.Effect<A, McpRuntimeError>
 ): Effect.Effect<A, McpRuntimeError> =>
-  Effect.flatMap(Clock.Clock, (clock) =>
-    Effect.useSpan(
-      name === undefined ? method : `${method} ${name}`,
-      {
-        kind: "client",
-        attributes: {
-          ...conventions.namesOf(method, name),
-          "network.transport": target.endpoint._tag === "Stdio" ? "pipe" : "tcp",
-          "holdfast.server": target.label
-        }
-      },
-      (span) => {
-        const trace = new CallTrace(span, clock)
-        return run(trace).pipe(
-          Effect.withParentSpan(span, { captureStackTrace: false }),
-          Effect.tap((answer) => Effect.sync(() => trace.answered(answer))),
-          Effect.tapError(({ reason }) => Effect.sync(() => trace.failed(reason)))
-        )
-      }
-    ))
+  Effect.flatMap(
+    Effect.makeSpan(name === undefined ? method : `${method} ${name}`, { kind: "client" }),
+    (span) =>
+      Effect.withFiber(({ context }) => {
+        conventions.tellNames(method, name, span)
+        span.attribute("network.transport", target.endpoint._tag === "Stdio" ? "pipe" : "tcp")
+        span.attribute("holdfast.server", target.label)
+        const isTimed = Context.get(context, References.TracerTimingEnabled)
+        const trace = new CallTrace(span, isTimed ? Context.get(context, Clock.Clock) : undefined)
+        return Effect.provideService(run(trace), Tracer.ParentSpan, span)
+      })
+  )
 
 /** The span of one call, told what happens to it. */
 export class CallTrace {
   readonly #span: Tracer.Span
-  readonly #clock: Clock.Clock
+  /** Undefined: spans have no times. */
+  readonly #clock: Clock.Clock | undefined
   #attempts = 0
 
-  constructor(span: Tracer.Span, clock: Clock.Clock) {
+  constructor(span: Tracer.Span, clock: Clock.Clock | undefined) {
     this.#span = span
     this.#clock = clock
   }
@@ -79,20 +75,29 @@ export class CallTrace {
     this.#tell("repeat", { "holdfast.reason": reason._tag, "holdfast.delivery": delivery })
   }
 
-  answered(answer: unknown): void {
-    this.#span.attribute("holdfast.attempts", this.#attempts)
-    if (conventions.isToolError(answer)) this.#span.attribute("error.type", conventions.toolError)
+  /** The call is over, and so is its span. */
+  ended(exit: Exit.Exit<unknown, McpRuntimeError>): void {
+    const failed = Exit.isFailure(exit) ? Option.getOrUndefined(Cause.findErrorOption(exit.cause)) : undefined
+    if (Exit.isSuccess(exit) || failed !== undefined) this.#span.attribute("holdfast.attempts", this.#attempts)
+    if (Exit.isSuccess(exit) && conventions.isToolError(exit.value)) {
+      this.#span.attribute("error.type", conventions.toolError)
+    }
+    if (failed !== undefined) this.#failed(failed.reason)
+    this.#span.end(this.#now(), exit)
   }
 
-  failed(reason: Reason): void {
-    this.#span.attribute("holdfast.attempts", this.#attempts)
+  #failed(reason: Reason): void {
     this.#span.attribute("error.type", reason._tag)
     if (reason._tag === "OutcomeUnknown") this.#span.attribute("holdfast.delivery", "Unknown")
     else if ("delivery" in reason) this.#span.attribute("holdfast.delivery", reason.delivery)
     if (reason._tag === "ServerError") this.#span.attribute("rpc.response.status_code", String(reason.code))
   }
 
+  #now(): bigint {
+    return this.#clock === undefined ? 0n : this.#clock.currentTimeNanosUnsafe()
+  }
+
   #tell(event: string, attributes: Record<string, unknown>): void {
-    this.#span.event(event, this.#clock.currentTimeNanosUnsafe(), attributes)
+    this.#span.event(event, this.#now(), attributes)
   }
 }

@@ -15,7 +15,7 @@ import * as PubSub from "effect/PubSub"
 import * as Stream from "effect/Stream"
 import type { Endpoint } from "../../Endpoint.ts"
 import type { McpConfig } from "../../McpConfig.ts"
-import { ConfigInvalid, DeadlineExceeded, McpRuntimeError, NotATask, ToolDisabled } from "../../McpRuntimeError.ts"
+import { ConfigInvalid, McpRuntimeError, NotATask, ToolDisabled } from "../../McpRuntimeError.ts"
 import * as ToolFilter from "../../ToolFilter.ts"
 import { ConfigNews } from "../config/ConfigNews.ts"
 import type { CallFailure, McpConnection } from "../connection/contract.ts"
@@ -216,19 +216,17 @@ export const make = Effect.fnUntraced(function*<R>(
         const saying = (headers: Readonly<Record<string, string>> | undefined, task?: object) =>
           connection.request(method, task === undefined ? params ?? {} : { ...params, task }, {
             hardDeadline: left,
-            ...(isTool && { idleDeadline: target.deadlines.idle }),
-            ...(headers !== undefined && { headers }),
-            ...(wish !== undefined && {
-              takesTasks: Tasks.areExtended(connection.capabilities),
-              onLasting: wish.onLasting
-            }),
+            idleDeadline: isTool ? target.deadlines.idle : undefined,
+            headers,
+            takesTasks: wish && Tasks.areExtended(connection.capabilities),
+            onLasting: wish?.onLasting,
             server: target.label,
             onProgress
           })
         const sent = named !== undefined && connection.era === "modern"
           ? hints.withHeaders(target, connection, { name: named, args: argumentsIn(params), left }, saying)
           : saying(undefined)
-        const hinted = isTool && idempotent === undefined
+        const hinted = isTool && idempotent === undefined && !hints.areKnown(target)
           ? Effect.andThen(hints.ask(target, connection), sent)
           : sent
         if (wish === undefined || named === undefined) return hinted
@@ -254,8 +252,10 @@ export const make = Effect.fnUntraced(function*<R>(
       },
       mayRepeat: idempotent === undefined && named !== undefined
         ? hints.mayRepeat(target, named)
-        : Effect.succeed(idempotent ?? isRepeatable(method))
-    }).pipe(Effect.mapError((error) => named === undefined ? error : ofTool(error, named)))
+        : idempotent ?? isRepeatable(method)
+        ? yes
+        : no
+    })
   }
   const ask = <A>(
     server: string | Endpoint,
@@ -472,6 +472,9 @@ class Kept {
   }
 }
 
+const yes = Effect.succeed(true)
+const no = Effect.succeed(false)
+
 /** In place of an answer: the call would not have been a task. */
 const unsent = Symbol.for("@holdfast/mcp/unsent")
 
@@ -486,9 +489,3 @@ const promptIn = (method: string, params: object | undefined): string | undefine
 
 const argumentsIn = (params: object | undefined): unknown =>
   params !== undefined && "arguments" in params ? params.arguments : undefined
-
-/** Many tools are called by one method: which of them was late is what a caller asks first. */
-const ofTool = (error: McpRuntimeError, tool: string): McpRuntimeError =>
-  error.reason._tag === "DeadlineExceeded"
-    ? new McpRuntimeError({ ...error, reason: new DeadlineExceeded({ ...error.reason, tool }) })
-    : error

@@ -42,13 +42,12 @@ export class Oddities {
     answer: unknown,
     decode: Decode<A>
   ): Effect.Effect<A, McpRuntimeError> {
-    const decoded = decode(answer)
+    let oddities: Array<string> | undefined
+    const decoded = decode(answer, (oddity) => void (oddities ??= []).push(oddity))
     if (Result.isFailure(decoded)) {
       return Effect.fail(new McpRuntimeError({ reason: invalid(server, method, decoded.failure) }))
     }
-    if (decoded.success === answer) return Effect.succeed(decoded.success)
-    const oddities: Array<string> = []
-    decode(answer, (oddity) => oddities.push(oddity))
+    if (oddities === undefined) return Effect.succeed(decoded.success)
     const name = params !== undefined && "name" in params && typeof params.name === "string" ? ` ${params.name}` : ""
     return Effect.as(this.tell(server, `the answer to ${method}${name}`, oddities), decoded.success)
   }

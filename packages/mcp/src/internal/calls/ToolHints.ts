@@ -172,6 +172,11 @@ export class ToolHints {
     return declared === undefined ? undefined : headersOf(declared, args)
   }
 
+  /** Nothing has to be asked for. */
+  areKnown({ fingerprint }: PooledServer): boolean {
+    return this.#memory.of(fingerprint).repeatable !== undefined
+  }
+
   /** Asks beside a call on this connection, unless they are known or being asked for. */
   ask(target: PooledServer, connection: McpConnection): Effect.Effect<void> {
     return Effect.suspend(() => {

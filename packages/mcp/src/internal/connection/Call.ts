@@ -3,6 +3,8 @@
  *
  * A deadline begins once: the hard one when the call is handed over, or when it has to wait for that; the idle one at hand-off. What
  * the pipe does afterwards begins neither of them again; progress renews the idle one.
+ *
+ * Of the two only the one that passes first is kept: the hard one, if it is longer, only once progress has renewed the idle one.
  */
 import type { Deadline, Deadlines } from "@holdfast/core/Deadlines"
 import * as JsonRpc from "@holdfast/protocol/JsonRpc"
@@ -36,6 +38,9 @@ export class Call implements Outbound {
   hasListenerFailed = false
   idle: Deadline | undefined = undefined
   hard: Deadline | undefined = undefined
+  /** The hard deadline, where the idle one passes before it: when it has begun, and its milliseconds. */
+  #hardSince = 0
+  #laterHard: number | undefined = undefined
 
   constructor(
     owner: CallOwner,
@@ -63,13 +68,27 @@ export class Call implements Outbound {
   begin(now = this.#owner.deadlines.now()): void {
     const { hardDeadline } = this.options
     if (hardDeadline === undefined || this.hard !== undefined) return
-    const millis = toMillis(typeof hardDeadline === "function" ? hardDeadline(now) : hardDeadline)
-    this.hard = this.#owner.deadlines.arm(millis, () => this.#owner.expire(this, "hard", millis), now)
+    this.#armHard(millisOfHard(hardDeadline, now), now)
+  }
+
+  /** Progress has come. */
+  renew(): void {
+    this.idle?.renew()
+    const millis = this.#laterHard
+    if (millis === undefined) return
+    this.#laterHard = undefined
+    const now = this.#owner.deadlines.now()
+    this.#armHard(millis, now, this.#hardSince + millis - now)
+  }
+
+  #armHard(millis: number, now: number, left = millis): void {
+    this.hard = this.#owner.deadlines.arm(left, () => this.#owner.expire(this, "hard", millis), now)
   }
 
   disarm(): void {
     this.idle?.cancel()
     this.hard?.cancel()
+    this.#laterHard = undefined
   }
 
   onQueued(): void {
@@ -87,9 +106,19 @@ export class Call implements Outbound {
     try {
       onHandOff?.()
       const now = this.#owner.deadlines.now()
-      this.begin(now)
-      if (idleDeadline === undefined) return
+      if (idleDeadline === undefined) return this.begin(now)
       const millis = toMillis(idleDeadline)
+      if (hardDeadline !== undefined && this.hard === undefined) {
+        const hard = millisOfHard(hardDeadline, now)
+        if (hard > millis) {
+          this.#hardSince = now
+          this.#laterHard = hard
+        } else {
+          this.#armHard(hard, now)
+          // Nothing renews the idle one to an earlier time.
+          if (hard < millis) return
+        }
+      }
       this.idle = this.#owner.deadlines.arm(millis, () => this.#owner.expire(this, "idle", millis), now)
     } catch (error) {
       this.#owner.blame(this, error)
@@ -102,6 +131,9 @@ export class Call implements Outbound {
     this.#owner.fail(this, failure)
   }
 }
+
+const millisOfHard = (hard: NonNullable<RequestOptions["hardDeadline"]>, now: number): number =>
+  toMillis(typeof hard === "function" ? hard(now) : hard)
 
 const toMillis = (input: Duration.Input): number =>
   typeof input === "number" ? input : Duration.toMillis(Duration.fromInputUnsafe(input))
@@ -135,10 +167,9 @@ const textOf = (
   modern: object | undefined
 ): string => {
   const wantsProgress = onProgress !== undefined || idleDeadline !== undefined
-  if (meta === undefined && modern === undefined && !(params !== undefined && "_meta" in params)) {
-    return wantsProgress
-      ? JsonRpc.encodeRequestWithProgress(id, method, params ?? {})
-      : JsonRpc.encodeRequest(id, method, params)
+  if (modern === undefined && !(params !== undefined && "_meta" in params)) {
+    if (wantsProgress) return JsonRpc.encodeRequestWithProgress(id, method, params ?? {}, meta)
+    if (meta === undefined) return JsonRpc.encodeRequest(id, method, params)
   }
   const own = params !== undefined && "_meta" in params && typeof params._meta === "object" ? params._meta : undefined
   const _meta = { ...own, ...meta, ...modern, ...(wantsProgress && { progressToken: id }) }

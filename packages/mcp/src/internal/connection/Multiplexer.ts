@@ -113,7 +113,8 @@ export class Multiplexer implements LinkReceiver, CallOwner {
       const carried = trace === undefined ? options : {
         ...options,
         meta: { ...trace, ...ownTrace(params), ...options.meta },
-        headers: { ...trace, ...options.headers }
+        // Nothing but HTTP has headers.
+        headers: this.options.url === "" ? undefined : { ...trace, ...options.headers }
       }
       const call = this.#start(method, params, carried, resume)
       return call === undefined ? undefined : Effect.sync(() => {
@@ -391,7 +392,7 @@ export class Multiplexer implements LinkReceiver, CallOwner {
       ? undefined
       : this.#callOf(read.progressToken) ?? this.#lasting.get(Number(read.progressToken))
     if (read === undefined || call === undefined) return this.#unmatched(read?.progressToken ?? null)
-    call.idle?.renew()
+    call.renew()
     const { onProgress } = call.options
     if (onProgress === undefined) return
     try {
