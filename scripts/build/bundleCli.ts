@@ -46,11 +46,16 @@ export const bundleCli = (root: string, folder = Path.join(root, "apps/cli/dist"
         }]
       })
       const file = Path.join(folder, `${name}.cjs`)
-      await bundle.write({ file, format: "cjs", codeSplitting: false, minify: withoutComments })
+      const { output } = await bundle.write({ file, format: "cjs", codeSplitting: false, minify: withoutComments })
       await bundle.close()
+      const foreign = output.flatMap((chunk) => chunk.type === "chunk" ? chunk.moduleIds : []).filter(isForeign)
+      // Its license would have to be shipped with it.
+      if (foreign.length > 0) throw new Error(`${name}.cjs holds what is not ours: ${foreign.join(", ")}`)
       return file
     })
   )
+
+const isForeign = (id: string): boolean => id.includes("/node_modules/")
 
 /** What is not there need not be read at every start. Names stay, for stacks. */
 const withoutComments = { compress: false, mangle: false, codegen: { removeWhitespace: true } } as const

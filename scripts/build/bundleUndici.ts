@@ -12,6 +12,10 @@ import { rolldown } from "rolldown"
 
 const entry = "\0undici"
 
+/** undici holds it, compiled to WebAssembly. */
+const ofLlhttp = `It holds llhttp, which is licensed as undici is (MIT). Copyright (c) 2018 Fedor Indutny.
+`
+
 const exports = `
 export { default as Agent } from "undici/lib/dispatcher/agent.js"
 export { default as EnvHttpProxyAgent } from "undici/lib/dispatcher/env-http-proxy-agent.js"
@@ -44,7 +48,15 @@ export const bundleUndici = async (folder: string): Promise<string> => {
   })
   const file = Path.join(folder, "dist/internal/undici.js")
   const license = Fs.readFileSync(Path.join(home, "LICENSE"), "utf8")
-  await bundle.write({ file, format: "esm", codeSplitting: false, banner: `/*! undici\n\n${license}*/` })
+  const { output } = await bundle.write({
+    file,
+    format: "esm",
+    codeSplitting: false,
+    banner: `/*! undici\n\n${license}\n${ofLlhttp}*/`
+  })
   await bundle.close()
+  const foreign = output.flatMap((chunk) => chunk.type === "chunk" ? chunk.moduleIds : [])
+    .filter((id) => id.includes("/node_modules/") && !id.startsWith(`${home}${Path.sep}`))
+  if (foreign.length > 0) throw new Error(`the banner names undici only, and this is in it: ${foreign.join(", ")}`)
   return file
 }

@@ -8,6 +8,7 @@ import { spawnSync } from "node:child_process"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
+import { stamp } from "./Stamp.ts"
 
 export const root = Path.resolve(import.meta.dirname, "../..")
 
@@ -16,6 +17,14 @@ export interface Manifest {
   readonly name: string
   readonly version: string
   readonly private?: boolean
+  readonly description?: string
+  readonly license?: string
+  readonly keywords?: ReadonlyArray<string>
+  readonly repository?: { readonly url: string; readonly directory: string }
+  readonly homepage?: string
+  readonly bugs?: string
+  readonly engines?: { readonly node?: string }
+  readonly publishConfig?: { readonly access?: string; readonly provenance?: boolean }
   readonly bin?: Readonly<Record<string, string>>
   readonly dependencies?: Readonly<Record<string, string>>
   readonly peerDependencies?: Readonly<Record<string, string>>
@@ -63,7 +72,7 @@ const pnpm = (...args: ReadonlyArray<string>): string => {
 
 /** Built and packed into a folder. */
 export const packed = (folder: string): ReadonlyArray<Tarball> => {
-  run(root, process.execPath, "scripts/build.ts")
+  build()
   return pack(folder)
 }
 
@@ -73,24 +82,29 @@ export const install = (versions: Readonly<Record<string, string>>): Installatio
   try {
     const tarballs = packed(folder)
     const dependencies = Object.fromEntries(tarballs.map(({ manifest, path }) => [manifest.name, `file:${path}`]))
-    const manifest = { private: true, type: "module", dependencies: { ...dependencies, ...versions } }
-    Fs.writeFileSync(Path.join(folder, "package.json"), JSON.stringify(manifest))
-    run(
-      folder,
-      "npm",
-      "install",
-      "--no-audit",
-      "--no-fund",
-      "--no-package-lock",
-      "--ignore-scripts",
-      "--prefer-offline"
-    )
+    npmInstall(folder, { ...dependencies, ...versions })
     return { folder, tarballs, remove }
   } catch (error) {
     remove()
     throw error
   }
 }
+
+export const build = (): void => void run(root, process.execPath, "scripts/build.ts")
+
+/** Installs these, and nothing else, in a folder that has nothing installed. */
+export const npmInstall = (folder: string, dependencies: Readonly<Record<string, string>>): void => {
+  Fs.writeFileSync(Path.join(folder, "package.json"), JSON.stringify({ private: true, type: "module", dependencies }))
+  run(folder, "npm", "install", ...npmFlags)
+}
+
+export const npmFlags = [
+  "--no-audit",
+  "--no-fund",
+  "--no-package-lock",
+  "--ignore-scripts",
+  "--prefer-offline"
+] as const
 
 /** Versions as the workspace has them installed: at its root, or in `<folder>/` of it. */
 export const installedVersions = (...names: ReadonlyArray<string>): Readonly<Record<string, string>> =>
@@ -99,7 +113,8 @@ export const installedVersions = (...names: ReadonlyArray<string>): Readonly<Rec
     return [name.replace("test/", ""), readManifest(Path.join(root, path, "package.json")).version]
   }))
 
-const pack = (folder: string): ReadonlyArray<Tarball> => {
+/** Packs every public package into the folder. They are to be built. What is there in the end is what is published, byte for byte. */
+export const pack = (folder: string): ReadonlyArray<Tarball> => {
   const sources = Fs.globSync("{packages,apps}/*/package.json", { cwd: root })
     .map((path) => Path.dirname(path))
     .filter((source) => readManifest(Path.join(root, source, "package.json")).private !== true)
@@ -107,13 +122,23 @@ const pack = (folder: string): ReadonlyArray<Tarball> => {
   const filters = sources.flatMap((source) => ["--filter", `./${source}`])
   pnpm("--recursive", ...filters, "pack", "--pack-destination", folder)
   return sources.map((source) => {
-    const { name, version } = readManifest(Path.join(root, source, "package.json"))
-    const path = Path.join(folder, `${name.replace("@", "").replace("/", "-")}-${version}.tgz`)
-    const files = run(folder, "tar", "-tzf", path).trim().split("\n").map((file) => file.replace(/^package\//, ""))
-    // Written by pnpm from a manifest that the workspace's own tools have read.
-    const manifest = JSON.parse(run(folder, "tar", "-xOzf", path, "package/package.json")) as Manifest
-    return { source, path, manifest, files, modules: modulesOf(manifest, files) }
+    stamp(pathOf(folder, source), source)
+    return tarballOf(folder, source)
   })
+}
+
+const pathOf = (folder: string, source: string): string => {
+  const { name, version } = readManifest(Path.join(root, source, "package.json"))
+  return Path.join(folder, `${name.replace("@", "").replace("/", "-")}-${version}.tgz`)
+}
+
+/** What is in the tarball of a package that has been packed into the folder. */
+export const tarballOf = (folder: string, source: string): Tarball => {
+  const path = pathOf(folder, source)
+  const files = run(folder, "tar", "-tzf", path).trim().split("\n").map((file) => file.replace(/^package\//, ""))
+  // Written by pnpm from a manifest that the workspace's own tools have read.
+  const manifest = JSON.parse(run(folder, "tar", "-xOzf", path, "package/package.json")) as Manifest
+  return { source, path, manifest, files, modules: modulesOf(manifest, files) }
 }
 
 const modulesOf = (manifest: Manifest, files: ReadonlyArray<string>): ReadonlyArray<string> => {
@@ -126,7 +151,7 @@ const modulesOf = (manifest: Manifest, files: ReadonlyArray<string>): ReadonlyAr
 }
 
 // The shape is npm's; only names and ranges are read.
-const readManifest = (path: string): Manifest => JSON.parse(Fs.readFileSync(path, "utf8")) as Manifest
+export const readManifest = (path: string): Manifest => JSON.parse(Fs.readFileSync(path, "utf8")) as Manifest
 
 /**
  * Nothing of the workspace: no settings that pnpm or vitest hand to their scripts, none that change how Node loads modules.

@@ -8,7 +8,7 @@
 export interface UnitOptions {
   /** Absolute. */
   readonly node: string
-  /** The file of this program, absolute. */
+  /** The file of this program, absolute. Empty: `node` is the program itself, a standalone executable. */
   readonly main: string
   readonly environment: Readonly<Record<string, string | undefined>>
 }
@@ -34,7 +34,7 @@ export const systemd = ({ environment, main, node }: UnitOptions): string =>
 Description=Holdfast keeps MCP servers for all programs of this user
 
 [Service]
-ExecStart=${[node, main, "daemon", "run"].map(word).join(" ")}
+ExecStart=${commandOf(node, main).map(word).join(" ")}
 ${handedOn(environment).map(([name, value]) => `Environment=${quoted(`${name}=${value}`)}\n`).join("")}Restart=always
 RestartSec=1
 # First the daemon alone, which ends its servers in order; what is left after that is killed.
@@ -76,7 +76,7 @@ export const launchd = ({ environment, main, node }: UnitOptions): string => {
   <key>Label</key>
   <string>${label}</string>
   <key>ProgramArguments</key>
-  <array>${strings([node, main, "daemon", "run"])}
+  <array>${strings(commandOf(node, main))}
   </array>
   <key>EnvironmentVariables</key>
   <dict>${variables}
@@ -93,3 +93,11 @@ export const launchd = ({ environment, main, node }: UnitOptions): string => {
 }
 
 const xml = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
+
+/** What the supervisor runs. */
+const commandOf = (node: string, main: string): ReadonlyArray<string> => [
+  node,
+  ...(main === "" ? [] : [main]),
+  "daemon",
+  "run"
+]

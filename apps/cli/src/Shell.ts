@@ -35,7 +35,7 @@ export class Shell extends Context.Service<Shell, {
   /** False: the user forbids the daemon (`HOLDFAST_NO_DAEMON`). */
   readonly usesDaemon: boolean
   readonly environment: Readonly<Record<string, string | undefined>>
-  /** What this program is run by, and its own file. */
+  /** What this program is run by, and its own file. Empty in a standalone executable, which is run by itself. */
   readonly node: { readonly version: string; readonly path: string; readonly main: string }
   readonly platform: string
   readonly stdout: Output<OutputUnwritable>

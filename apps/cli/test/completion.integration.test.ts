@@ -5,12 +5,11 @@ import * as path from "node:path"
 import { scripts } from "../src/CompletionScripts.ts"
 import { makeDirectory, run } from "./support/Cli.ts"
 import { keepTools } from "./support/KeptTools.ts"
+import { program } from "./support/program.ts"
 
 const config = `{ // as editors have it
   "mcpServers": { "fs": { "command": "fs-server" }, "web:one": { "url": "https://example.org" }, "web:two": { "url": "https://example.org" }, }
 }`
-
-const main = path.resolve(import.meta.dirname, "../src/main.ts")
 
 /** The words as Bash takes them apart, and what it completes the last of them with. */
 const completed = (cwd: string, environment: Readonly<Record<string, string>>, cases: ReadonlyArray<Case>) => {
@@ -19,13 +18,13 @@ const completed = (cwd: string, environment: Readonly<Record<string, string>>, c
     `COMP_CWORD=${pieces.length - 1}; COMP_WORDS=(${pieces.map((each) => `'${each}'`).join(" ")}); _holdfast 2>&1; ` +
     "printf '%s|' \"${COMPREPLY[@]}\"; echo"
   )
-  const script = `holdfast() { "$NODE" "$MAIN" "$@"; }\n${scripts.bash}\nCOMP_WORDBREAKS=$' \\t\\n"\\'@><=;|&(:'\n${
+  const script = `holdfast() { "$NODE" $MAIN "$@"; }\n${scripts.bash}\nCOMP_WORDBREAKS=$' \\t\\n"\\'@><=;|&(:'\n${
     calls.join("\n")
   }`
   const { status, stderr, stdout } = spawnSync("bash", ["--norc", "-c", script], {
     cwd,
     encoding: "utf8",
-    env: { ...process.env, ...environment, NODE: process.execPath, MAIN: main }
+    env: { ...process.env, ...environment, NODE: program[0], MAIN: program[1] ?? "" }
   })
   assert.deepStrictEqual([status, stderr], [0, ""])
   return stdout.trimEnd().split("\n").map((line) => line.split("|").filter((each) => each !== ""))

@@ -4,8 +4,7 @@ import { spawn, spawnSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
-
-const main = path.resolve(import.meta.dirname, "../src/main.ts")
+import { program } from "./support/program.ts"
 
 /** Tells where it is and what it was given. */
 const server = `require("readline").createInterface({ input: process.stdin }).on("line", (line) => {
@@ -24,7 +23,9 @@ describe("a server of an adopted config", () => {
     const home = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), "hfa-")))
     try {
       const holdfast = path.join(home, "holdfast")
-      fs.writeFileSync(holdfast, `#!/bin/sh\nexec "${process.execPath}" "${main}" "$@"\n`, { mode: 0o755 })
+      fs.writeFileSync(holdfast, `#!/bin/sh\nexec ${program.map((word) => `"${word}"`).join(" ")} "$@"\n`, {
+        mode: 0o755
+      })
       const config = path.join(home, ".codeium/windsurf/mcp_config.json")
       fs.mkdirSync(path.dirname(config), { recursive: true })
       const entry = {

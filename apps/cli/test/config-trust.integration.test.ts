@@ -4,8 +4,7 @@ import { spawnSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
-
-const main = path.resolve(import.meta.dirname, "../src/main.ts")
+import { program } from "./support/program.ts"
 
 const makeHome = () => {
   const home = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), "hfh-")))
@@ -33,7 +32,7 @@ describe("a config that a repository brought along", () => {
       JSON.stringify({ mcpServers: { fs: { command: "no-such-command", args: ["--token", "s3cret", "."] } } })
     )
     const cwd = path.join(user.home, "repository")
-    const command = [process.execPath, main, "tools"].map((word) => `'${word}'`).join(" ")
+    const command = [...program, "tools"].map((word) => `'${word}'`).join(" ")
     // `script` gives the program a terminal of its own.
     const asked = spawnSync("script", ["-qec", command, "/dev/null"], {
       cwd,

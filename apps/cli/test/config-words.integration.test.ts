@@ -5,8 +5,7 @@ import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
 import { runWithLimit } from "./support/fullDisk.ts"
-
-const main = path.resolve(import.meta.dirname, "../src/main.ts")
+import { program } from "./support/program.ts"
 
 const makeHome = () => {
   const home = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), "hfh-")))
@@ -32,7 +31,7 @@ describe("import and adopt", () => {
       mcpServers: { fs: { command: "npx", args: ["-y", "server"], env: { API_KEY: "s3cret" } } }
     })
     const file = user.write(".cursor/mcp.json", text)
-    const imported = spawnSync(process.execPath, [main, "import"], {
+    const imported = spawnSync(program[0], [...program.slice(1), "import"], {
       cwd: home,
       env: { ...process.env, ...environment },
       encoding: "utf8"

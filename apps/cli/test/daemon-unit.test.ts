@@ -40,4 +40,10 @@ describe("a unit of the daemon", () => {
     })
     assert.isTrue(KeepAlive)
   })
+
+  it("of a standalone executable names it alone", () => {
+    const alone = { ...options, node: "/opt/holdfast", main: "" }
+    assert.include(DaemonUnit.systemd(alone), "ExecStart=/opt/holdfast daemon run\n")
+    assert.deepStrictEqual(parsePlist(DaemonUnit.launchd(alone)).ProgramArguments, ["/opt/holdfast", "daemon", "run"])
+  })
 })

@@ -6,6 +6,7 @@ import { createRequire } from "node:module"
 import * as path from "node:path"
 import { finish, makeDirectory, run } from "./support/Cli.ts"
 import { isAlive, until } from "./support/DaemonWorld.ts"
+import { program } from "./support/program.ts"
 import * as TalkingWorld from "./support/TalkingWorld.ts"
 
 const call = (id: number, tool: string, values: object = {}) =>
@@ -69,9 +70,8 @@ describe("arguments on stdin", () => {
   it("are read from a pipe, a file and a here-document alike", async () => {
     await using world = TalkingWorld.make(false)
     fs.writeFileSync(path.join(world.directory, "args.json"), "{\"text\":\"http://x/?a=b=c\"}\n")
-    const main = path.resolve(import.meta.dirname, "../src/main.ts")
-    const env = { ...process.env, HOLDFAST_NO_DAEMON: "1", NODE: process.execPath, MAIN: main }
-    const call = "\"$NODE\" \"$MAIN\" call talk.echo -"
+    const env = { ...process.env, HOLDFAST_NO_DAEMON: "1", NODE: program[0], MAIN: program[1] ?? "" }
+    const call = "\"$NODE\" $MAIN call talk.echo -"
     for (
       const script of [
         `cat args.json | ${call}`,

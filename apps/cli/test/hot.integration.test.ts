@@ -4,6 +4,7 @@ import * as net from "node:net"
 import * as path from "node:path"
 import { finish, type Ran, start } from "./support/Cli.ts"
 import * as DaemonWorld from "./support/DaemonWorld.ts"
+import { program } from "./support/program.ts"
 
 const { isAlive, until } = DaemonWorld
 
@@ -13,6 +14,9 @@ const withoutTimes = ({ code, stderr, stdout }: Ran) => ({
   stdout,
   stderr: stderr.replaceAll(/[\d.]+ m?s\b/g, "…")
 })
+
+/** Which modules are loaded can be seen of a program in files, and not of an executable that holds them all. */
+const isInFiles = program.length > 1
 
 /** Starts it, and tells which modules it has loaded. */
 const watched = (world: DaemonWorld.DaemonWorld, ...words: ReadonlyArray<string>) => {
@@ -36,23 +40,26 @@ const eventually = async (attempt: () => Promise<boolean>): Promise<void> => {
 }
 
 describe("a call through a daemon that runs", () => {
-  it("is a bare client of its socket: neither Effect nor a validator is loaded; nor are they for the version", async () => {
-    await using world = DaemonWorld.make()
-    const first = watched(world, "call", "spy.echo", "text=a")
-    assert.deepStrictEqual(await first.ended, { code: 0, stdout: "a\n", stderr: "" })
-    assert.isTrue(first.loadsWhole())
-    // A daemon that is slow to answer leaves it to the whole program, which is no news on a busy machine.
-    await eventually(async () => {
-      const words = ["call", "-c", ".mcp.json", "spy", "echo", "text=ab", "times:=2", "--json"]
-      const second = watched(world, ...words)
-      assert.deepStrictEqual(JSON.parse((await second.ended).stdout).content, [{ type: "text", text: "abab" }])
-      return !second.loadsWhole()
-    })
-    const version = watched(world, "--version")
-    assert.match((await version.ended).stdout, /^\d+\.\d+\.\d+\n$/)
-    assert.isFalse(version.loadsWhole())
-    assert.lengthOf(world.servers(), 1)
-  })
+  it.runIf(isInFiles)(
+    "is a bare client of its socket: neither Effect nor a validator is loaded; nor are they for the version",
+    async () => {
+      await using world = DaemonWorld.make()
+      const first = watched(world, "call", "spy.echo", "text=a")
+      assert.deepStrictEqual(await first.ended, { code: 0, stdout: "a\n", stderr: "" })
+      assert.isTrue(first.loadsWhole())
+      // A daemon that is slow to answer leaves it to the whole program, which is no news on a busy machine.
+      await eventually(async () => {
+        const words = ["call", "-c", ".mcp.json", "spy", "echo", "text=ab", "times:=2", "--json"]
+        const second = watched(world, ...words)
+        assert.deepStrictEqual(JSON.parse((await second.ended).stdout).content, [{ type: "text", text: "abab" }])
+        return !second.loadsWhole()
+      })
+      const version = watched(world, "--version")
+      assert.match((await version.ended).stdout, /^\d+\.\d+\.\d+\n$/)
+      assert.isFalse(version.loadsWhole())
+      assert.lengthOf(world.servers(), 1)
+    }
+  )
 
   it("has all said before it hears a word: one round trip", async () => {
     await using world = DaemonWorld.make()
@@ -145,31 +152,34 @@ describe("a call through a daemon that runs", () => {
 })
 
 describe("the tools of a server that the daemon has", () => {
-  it("are told as the whole program tells them, by a bare client of its socket, and are known to a shell from then on", async () => {
-    await using world = DaemonWorld.make()
-    const cold = watched(world, "tools")
-    assert.strictEqual((await cold.ended).code, 0)
-    assert.isTrue(cold.loadsWhole())
-    const lists: ReadonlyArray<ReadonlyArray<string>> = [
-      ["tools"],
-      ["tools", "spy", "--json"],
-      ["tools", "-c", ".mcp.json", "spy.echo"],
-      ["tools", "spy.echo", "--json"]
-    ]
-    for (const words of lists) {
-      const whole = await world.runCheaply(...words, "--log-level", "warn")
-      // A daemon that is slow to answer leaves it to the whole program, which is no news on a busy machine.
-      await eventually(async () => {
-        const hot = watched(world, ...words)
-        assert.deepStrictEqual(await hot.ended, whole, words.join(" "))
-        return !hot.loadsWhole()
-      })
+  it.runIf(isInFiles)(
+    "are told as the whole program tells them, by a bare client of its socket, and are known to a shell from then on",
+    async () => {
+      await using world = DaemonWorld.make()
+      const cold = watched(world, "tools")
+      assert.strictEqual((await cold.ended).code, 0)
+      assert.isTrue(cold.loadsWhole())
+      const lists: ReadonlyArray<ReadonlyArray<string>> = [
+        ["tools"],
+        ["tools", "spy", "--json"],
+        ["tools", "-c", ".mcp.json", "spy.echo"],
+        ["tools", "spy.echo", "--json"]
+      ]
+      for (const words of lists) {
+        const whole = await world.runCheaply(...words, "--log-level", "warn")
+        // A daemon that is slow to answer leaves it to the whole program, which is no news on a busy machine.
+        await eventually(async () => {
+          const hot = watched(world, ...words)
+          assert.deepStrictEqual(await hot.ended, whole, words.join(" "))
+          return !hot.loadsWhole()
+        })
+      }
+      const unknown = await world.run("tools", "spy.ecko")
+      assert.deepStrictEqual([unknown.code, unknown.stdout], [2, ""])
+      assert.match(unknown.stderr, /did you mean echo\?/)
+      assert.lengthOf(world.servers(), 1)
+      const completed = await world.run("__complete", "call", "spy.echo", "")
+      assert.strictEqual(completed.stdout, "text=\ntimes=\n")
     }
-    const unknown = await world.run("tools", "spy.ecko")
-    assert.deepStrictEqual([unknown.code, unknown.stdout], [2, ""])
-    assert.match(unknown.stderr, /did you mean echo\?/)
-    assert.lengthOf(world.servers(), 1)
-    const completed = await world.run("__complete", "call", "spy.echo", "")
-    assert.strictEqual(completed.stdout, "text=\ntimes=\n")
-  })
+  )
 })

@@ -27,8 +27,14 @@ import { AuthorizationRefused } from "./AuthorizationRefused.ts"
 import type { AuthorizationHeaders, HttpAuthorizer, HttpChallenge } from "./HttpAuthorizer.ts"
 import { missingVariable } from "./internal/config/missingVariable.ts"
 import { scopedFork } from "./internal/link/scopedFork.ts"
-import type { OAuthClientProvider } from "./internal/sdk/authorize.ts"
 import { parseChallenge } from "./internal/sdk/challenge.ts"
+import type {
+  OAuthClientInformation,
+  OAuthClientMetadata,
+  OAuthClientProvider,
+  OAuthDiscoveryState,
+  OAuthTokens
+} from "./internal/sdk/OAuthClientProvider.ts"
 import { storedToken } from "./internal/sdk/storedToken.ts"
 
 export {
@@ -36,7 +42,11 @@ export {
   AuthorizationRefused,
   type HttpAuthorizer,
   type HttpChallenge,
-  type OAuthClientProvider
+  type OAuthClientInformation,
+  type OAuthClientMetadata,
+  type OAuthClientProvider,
+  type OAuthDiscoveryState,
+  type OAuthTokens
 }
 
 /** An authorizer whose user may have to act. */

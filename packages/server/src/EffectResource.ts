@@ -62,6 +62,7 @@ import {
   type ResourceRegistry,
   variablesOf
 } from "./internal/sdk/addResource.ts"
+import * as ResourceTemplates from "./internal/sdk/ResourceTemplates.ts"
 import type { SdkRequest } from "./internal/sdk/sdkRequest.ts"
 import type { Told } from "./internal/sdk/told.ts"
 import { watchResources } from "./internal/sdk/watchResources.ts"
@@ -161,12 +162,13 @@ export const registerTemplate = <
   | Exclude<R | RL | RC | RP, Session | Scope.Scope>
   | Schema.Struct.DecodingServices<Fields>
 > =>
-  Effect.map(
+  Effect.zipWith(
     OwnedCalls.make<R | RL | RC | RP | Schema.Struct.DecodingServices<Fields>>(owner),
-    (owned) => {
+    ResourceTemplates.load,
+    (owned, templates) => {
       const what = `the resource ${name}`
       mustName(what, complete, Object.keys(variables))
-      const find = variablesOf(uriTemplate)
+      const find = variablesOf(templates, uriTemplate)
       const decode = Schema.decodeUnknownEffect(Schema.toCodecStringTree(Schema.Struct(variables)), { errors: "all" })
       const decoded = (uri: string) =>
         Effect.mapError(
@@ -177,6 +179,7 @@ export const registerTemplate = <
       const own = <A>(what: string, effect: Effect.Effect<A, { readonly message: string }, unknown>) =>
         Effect.flatMap(owned.run(told(what, Effect.scoped(effect))), (exit) => settled(what, exit))
       addTemplate(
+        templates,
         server,
         name,
         uriTemplate,

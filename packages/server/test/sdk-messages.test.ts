@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as JsonRpc from "@holdfast/protocol/JsonRpc"
+import { isJSONRPCErrorResponse, isJSONRPCRequest, isJSONRPCResultResponse } from "@modelcontextprotocol/sdk/types.js"
 import { fromSdkId, hear, say } from "../src/internal/sdk/sdkMessages.ts"
 
 const request = (params: unknown, id: JsonRpc.RequestId = 7) =>
@@ -139,6 +140,57 @@ describe("what the SDK says", () => {
       // What a handler returns is the type's word only.
       const answer = { jsonrpc: "2.0", id: 1, result } as unknown as Parameters<typeof say>[0]
       assert.throws(() => say(answer), "the handler's answer is no object")
+    }
+  })
+})
+
+describe("what the SDK would drop, found without loading it", () => {
+  const members: ReadonlyArray<unknown> = [
+    undefined,
+    null,
+    1,
+    "a",
+    [],
+    {},
+    { a: null },
+    { _meta: null },
+    { _meta: [] },
+    { _meta: {} },
+    { _meta: { progressToken: null } },
+    { _meta: { progressToken: "a" } },
+    { _meta: { progressToken: 1.5 } },
+    { _meta: { progressToken: 2 ** 53 } },
+    { _meta: { "io.modelcontextprotocol/related-task": null } },
+    { _meta: { "io.modelcontextprotocol/related-task": {} } },
+    { _meta: { "io.modelcontextprotocol/related-task": { taskId: 1 } } },
+    { _meta: { "io.modelcontextprotocol/related-task": { taskId: "a", more: 1 } } }
+  ]
+  const ids: ReadonlyArray<JsonRpc.RequestId> = ["a", 1, -1, 1.5, 2 ** 53]
+
+  it("is what its own schemas refuse, and nothing else", () => {
+    for (const id of ids) {
+      for (const params of members) {
+        const taken = hear({ _tag: "Request", id, method: "tools/call", params })
+        // A token that is null is no token.
+        const { _meta } = (params ?? {}) as { readonly _meta?: { readonly progressToken?: unknown } }
+        const isToBe = isJSONRPCRequest({
+          jsonrpc: "2.0",
+          id,
+          method: "tools/call",
+          params: _meta?.progressToken === null ? {} : params
+        })
+        assert.strictEqual(taken._tag === "Heard", isToBe, JSON.stringify([id, params]))
+      }
+      for (const result of members) {
+        const taken = hear({ _tag: "Success", id, result }) as { readonly message: object }
+        const isToBe = isJSONRPCResultResponse({ jsonrpc: "2.0", id, result })
+        assert.strictEqual("result" in taken.message, isToBe, JSON.stringify([id, result]))
+      }
+      for (const error of [{ code: 1, message: "a" }, { code: 1.5, message: "a" }, { code: 2 ** 53, message: "a" }]) {
+        const heard = hear({ _tag: "Failure", id, error }) as { readonly message: { readonly error: unknown } }
+        const isToBe = isJSONRPCErrorResponse({ jsonrpc: "2.0", id, error })
+        assert.strictEqual(heard.message.error === error, isToBe, JSON.stringify([id, error]))
+      }
     }
   })
 })

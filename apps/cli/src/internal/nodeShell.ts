@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
 import { fstatSync, write } from "node:fs"
+import { isSea } from "node:sea"
 import type { WriteStream } from "node:tty"
 import { getSystemErrorMessage } from "node:util"
 import { type Output, OutputUnwritable, Shell, StdinUnreadable } from "../Shell.ts"
@@ -20,7 +21,7 @@ export const layer: Layer.Layer<Shell> = Layer.effect(
       version,
       usesDaemon: (process.env["HOLDFAST_NO_DAEMON"] ?? "") === "",
       environment: process.env,
-      node: { version: process.versions.node, path: process.execPath, main: process.argv[1] ?? "" },
+      node: { version: process.versions.node, path: process.execPath, main: mainFile() },
       platform: process.platform,
       stdout: output(process.stdout),
       // Said in `Shell`: there is nowhere left to complain.
@@ -31,6 +32,9 @@ export const layer: Layer.Layer<Shell> = Layer.effect(
     }
   })
 )
+
+/** A standalone executable is its own main file. */
+const mainFile = (): string => isSea() ? "" : process.argv[1] ?? ""
 
 const output = (stream: WriteStream & { readonly fd: number }): Output<OutputUnwritable> => {
   const isTerminal = stream.isTTY === true

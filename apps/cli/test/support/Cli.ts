@@ -5,14 +5,13 @@ import { type ChildProcess, spawn } from "node:child_process"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
+import { program } from "./program.ts"
 
 export interface Ran {
   readonly code: number | null
   readonly stdout: string
   readonly stderr: string
 }
-
-const main = path.resolve(import.meta.dirname, "../../src/main.ts")
 
 /** A temporary directory that is gone when the test has ended. */
 export const makeDirectory = (config?: unknown): Disposable & { readonly path: string } => {
@@ -28,7 +27,7 @@ export const start = (
   args: ReadonlyArray<string>,
   env: Readonly<Record<string, string>> = {}
 ): ChildProcess =>
-  spawn(process.execPath, [main, ...args], {
+  spawn(program[0], [...program.slice(1), ...args], {
     cwd: directory,
     env: { ...process.env, ...env },
     stdio: ["pipe", "pipe", "pipe"]
@@ -56,7 +55,7 @@ export const runInto = (
   before = "",
   redirection: ">" | "2>" = ">"
 ): Promise<Ran> =>
-  finish(spawn("/bin/sh", ["-c", `${before}exec "$0" "$@" ${redirection}"$OUT"`, process.execPath, main, ...args], {
+  finish(spawn("/bin/sh", ["-c", `${before}exec "$0" "$@" ${redirection}"$OUT"`, ...program, ...args], {
     cwd: directory,
     env: { ...process.env, OUT: file },
     stdio: ["pipe", "pipe", "pipe"]

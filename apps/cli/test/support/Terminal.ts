@@ -3,7 +3,7 @@
  * shown is what that person sees.
  */
 import { type ChildProcess, spawn } from "node:child_process"
-import * as path from "node:path"
+import { program } from "./program.ts"
 
 export interface Terminal {
   /** All that was shown so far. */
@@ -16,8 +16,6 @@ export interface Terminal {
   readonly child: ChildProcess
 }
 
-const main = path.resolve(import.meta.dirname, "../../src/main.ts")
-
 const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`
 
 /** `redirection`: of the program alone, such as `> file`. */
@@ -26,7 +24,7 @@ export const start = (
   args: ReadonlyArray<string>,
   env: Readonly<Record<string, string>> = {},
   redirection = ""
-): Terminal => startCommand(directory, `${[process.execPath, main, ...args].map(quoted).join(" ")} ${redirection}`, env)
+): Terminal => startCommand(directory, `${[...program, ...args].map(quoted).join(" ")} ${redirection}`, env)
 
 /** Any other program, as `sh` is told to run it. */
 export const startCommand = (

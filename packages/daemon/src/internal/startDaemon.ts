@@ -55,14 +55,22 @@ const spawnDaemon = (
   environment: Readonly<Record<string, string | undefined>>,
   place: DaemonPlace
 ): ChildProcess => {
-  const own = fileURLToPath(import.meta.url)
-  const main = path.join(path.dirname(own), "..", `main${path.extname(own)}`)
-  return spawn(process.execPath, [main], {
+  return spawn(process.execPath, [programOfDaemon()], {
     cwd: "/",
     detached: true,
     env: daemonEnvironment(environment, place),
     stdio: ["ignore", log, log, "pipe"]
   })
+}
+
+/** By this word the standalone executable of the command line is the daemon. Such a file has no other beside it. */
+export const executableWord = "__daemon"
+
+/** What Node is given to run: the file of the daemon, or the word that means it. */
+const programOfDaemon = (): string => {
+  if (process.getBuiltinModule("node:sea").isSea()) return executableWord
+  const own = fileURLToPath(import.meta.url)
+  return path.join(path.dirname(own), "..", `main${path.extname(own)}`)
 }
 
 /**

@@ -21,7 +21,8 @@ export const open = ({ having, policy, ...options }: LinesOptions = {}) =>
   unhurried(Effect.gen(function*() {
     const steer = steering()
     const servers = { made: 0, alive: 0 }
-    const { drainTimeout = "100 millis", server = echoServer(steer), stateless } = options
+    const { drainTimeout = "100 millis", stateless } = options
+    const server: NonNullable<LinesOptions["server"]> = options.server ?? echoServer(steer)
     const factory = Effect.acquireRelease(
       Effect.sync(() => {
         servers.made++

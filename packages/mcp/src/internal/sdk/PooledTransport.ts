@@ -9,8 +9,6 @@ import * as JsonRpc from "@holdfast/protocol/JsonRpc"
 import type * as Messages from "@holdfast/protocol/Messages"
 import * as NearestNumbers from "@holdfast/protocol/NearestNumbers"
 import * as Revision from "@holdfast/protocol/Revision"
-import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js"
-import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js"
 import type * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
@@ -24,6 +22,7 @@ import type { McpConnections } from "../../McpConnections.ts"
 import { McpRuntimeError } from "../../McpRuntimeError.ts"
 import { ofRuntime } from "./callErrors.ts"
 import { ClientWishes } from "./ClientWishes.ts"
+import type { SdkMessage, Transport } from "./Transport.ts"
 
 export type { Transport }
 
@@ -88,7 +87,7 @@ export class PooledTransport implements Transport {
     }))
   }
 
-  send(message: JSONRPCMessage): Promise<void> {
+  send(message: SdkMessage): Promise<void> {
     return this.#promise(Effect.suspend((): Effect.Effect<void, McpRuntimeError | TransportUnusable> => {
       if (this.#state !== "open") return this.#unusable("connect the client first")
       if (!("method" in message)) {
@@ -274,7 +273,7 @@ export class PooledTransport implements Transport {
     if (this.#state !== "open") return
     try {
       // The members are what the server said or what JSON-RPC prescribes; the SDK checks them again, against its own schemas.
-      this.onmessage?.({ jsonrpc: "2.0", ...message } as JSONRPCMessage)
+      this.onmessage?.({ jsonrpc: "2.0", ...message } as SdkMessage)
     } catch (error) {
       try {
         this.onerror?.(isNativeError(error) ? error : new Error(String(error)))

@@ -7,13 +7,11 @@
  *
  * @see https://modelcontextprotocol.io/specification/2025-11-25/basic/authorization
  */
-import { auth, type OAuthClientProvider } from "@modelcontextprotocol/sdk/client/auth.js"
-import { OAuthError, ServerError } from "@modelcontextprotocol/sdk/server/auth/errors.js"
 import * as Effect from "effect/Effect"
 import { isNativeError } from "node:util/types"
 import { AuthorizationRefused } from "../../AuthorizationRefused.ts"
-
-export type { OAuthClientProvider }
+import * as LoadedOAuth from "./LoadedOAuth.ts"
+import type { OAuthClientProvider } from "./OAuthClientProvider.ts"
 
 export interface Round {
   readonly provider: OAuthClientProvider
@@ -25,32 +23,36 @@ export interface Round {
 }
 
 /** Runs the round to its end: tokens are saved, or the provider has been given the page to send the user to. */
-export const authorize = (round: Round): Effect.Effect<"AUTHORIZED" | "REDIRECT", AuthorizationRefused> =>
-  Effect.tryPromise({
-    try: (signal) => {
-      const state: { outage: string | undefined } = { outage: undefined }
-      const { authorizationCode, provider, resourceMetadataUrl, scope, serverUrl } = round
-      return auth(withoutDetour(provider, state), {
-        serverUrl,
-        ...(authorizationCode !== undefined && { authorizationCode }),
-        ...(resourceMetadataUrl !== undefined && { resourceMetadataUrl }),
-        ...(scope !== undefined && { scope }),
-        fetchFn: async (url, init) => {
-          const isRefresh = init?.body instanceof URLSearchParams && init.body.get("grant_type") === "refresh_token"
-          try {
-            const response = await fetch(url, { ...init, signal })
-            if (isRefresh) state.outage = outageIn(response)
-            return response
-          } catch (error) {
-            if (isRefresh) state.outage = describeNetwork(error)
-            throw error
+export const authorize = (
+  round: Round,
+  load: Effect.Effect<LoadedOAuth.LoadedOAuth, AuthorizationRefused> = LoadedOAuth.load
+): Effect.Effect<"AUTHORIZED" | "REDIRECT", AuthorizationRefused> =>
+  Effect.flatMap(load, (sdk) =>
+    Effect.tryPromise({
+      try: (signal) => {
+        const state: { outage: string | undefined } = { outage: undefined }
+        const { authorizationCode, provider, resourceMetadataUrl, scope, serverUrl } = round
+        return sdk.auth(withoutDetour(provider, state), {
+          serverUrl,
+          ...(authorizationCode !== undefined && { authorizationCode }),
+          ...(resourceMetadataUrl !== undefined && { resourceMetadataUrl }),
+          ...(scope !== undefined && { scope }),
+          fetchFn: async (url, init) => {
+            const isRefresh = init?.body instanceof URLSearchParams && init.body.get("grant_type") === "refresh_token"
+            try {
+              const response = await fetch(url, { ...init, signal })
+              if (isRefresh) state.outage = outageIn(response)
+              return response
+            } catch (error) {
+              if (isRefresh) state.outage = describeNetwork(error)
+              throw error
+            }
           }
-        }
-      })
-    },
-    catch: (error) =>
-      error instanceof AuthorizationRefused ? error : new AuthorizationRefused({ description: describe(error) })
-  })
+        })
+      },
+      catch: (error) =>
+        error instanceof AuthorizationRefused ? error : new AuthorizationRefused({ description: describe(sdk, error) })
+    }))
 
 /**
  * When a refresh fails, the SDK starts over with the user, whatever the failure was. A server that is out of order says nothing
@@ -77,9 +79,10 @@ const withoutDetour = (
   })
 
 /** OAuth's own code names what is wrong and nothing else. Descriptions and bodies may quote what was sent. */
-const describe = (error: unknown): string => {
-  if (error instanceof ServerError) return "the authorization server failed or answered with something that is no OAuth"
-  if (error instanceof OAuthError) return `the authorization server refused: ${error.errorCode}`
+const describe = ({ codeOf }: LoadedOAuth.LoadedOAuth, error: unknown): string => {
+  const code = codeOf(error)
+  if (code === "server_error") return "the authorization server failed or answered with something that is no OAuth"
+  if (code !== undefined) return `the authorization server refused: ${code}`
   if (isNativeError(error) && error.name === "ZodError") return "the authorization server's answer is no OAuth"
   return describeNetwork(error)
 }

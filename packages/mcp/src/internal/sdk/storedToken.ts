@@ -1,7 +1,7 @@
 /** The token in force, as its keeper has it now: another process may have renewed it. Loads nothing of the SDK. */
-import type { OAuthClientProvider } from "@modelcontextprotocol/sdk/client/auth.js"
 import * as Effect from "effect/Effect"
 import { AuthorizationRefused } from "../../AuthorizationRefused.ts"
+import type { OAuthClientProvider } from "./OAuthClientProvider.ts"
 
 export interface StoredToken {
   readonly token: string | undefined

@@ -4,8 +4,6 @@
  * Whatever either side says that the other cannot take fails the request that it belongs to, is told the operator, and goes no further.
  */
 import * as JsonRpc from "@holdfast/protocol/JsonRpc"
-import type { Transport, TransportSendOptions } from "@modelcontextprotocol/sdk/shared/transport.js"
-import type { JSONRPCMessage, MessageExtraInfo } from "@modelcontextprotocol/sdk/types.js"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { complainOf } from "../complain.ts"
@@ -14,13 +12,14 @@ import { scopedFork } from "../scopedFork.ts"
 import type { Message } from "../session/Conversation.ts"
 import { guardProtocol, type OnFault } from "./guardProtocol.ts"
 import { fromSdkId, hear, say } from "./sdkMessages.ts"
+import type { SdkExtra, SdkMessage, Transport } from "./Transport.ts"
 
 /** What we need of the SDK's `McpServer` or `Server`: versions 1 and 2 have it in common. */
 export interface SdkServer {
   /** Begins to serve the transport. A rejection is a defect of the session, and does not close the server. */
-  readonly connect: (transport: Transport) => Promise<void>
+  connect(transport: Transport): Promise<void>
   /** Ends the server. Called when the session is over. */
-  readonly close: () => Promise<void>
+  close(): Promise<void>
 }
 
 /** Where an SDK server speaks. */
@@ -47,7 +46,7 @@ const done = (): Promise<void> => Effect.runPromise(Effect.void)
 export class SessionTransport implements Transport {
   onclose?: () => void
   onerror?: (error: Error) => void
-  onmessage?: (message: JSONRPCMessage, extra?: MessageExtraInfo) => void
+  onmessage?: (message: SdkMessage, extra?: SdkExtra) => void
   readonly sessionId: string
   readonly #speaker: Speaker
   readonly #onClose: () => void
@@ -63,7 +62,7 @@ export class SessionTransport implements Transport {
 
   readonly start = done
 
-  send(message: JSONRPCMessage, options?: TransportSendOptions): Promise<void> {
+  send(message: SdkMessage, options?: { readonly relatedRequestId?: JsonRpc.RequestId | undefined }): Promise<void> {
     if (this.#isClosed) return done()
     try {
       const { frame, text } = say(message)
@@ -94,7 +93,7 @@ export class SessionTransport implements Transport {
     try {
       const heard = hear(message)
       if (heard._tag === "Refused") return this.#fail(heard.id, heard.code, heard.words)
-      const extra: MessageExtraInfo = origin === undefined ? {} : extraOf(origin)
+      const extra: SdkExtra = origin === undefined ? {} : extraOf(origin)
       if (speaker.pause !== undefined && message._tag === "Request") {
         extra.closeSSEStream = () => speaker.pause?.(message.id)
         extra.closeStandaloneSSEStream = () => speaker.pause?.(undefined)
@@ -137,7 +136,7 @@ export const serve = (
     )
   })
 
-const extraOf = (origin: Origin): MessageExtraInfo => {
+const extraOf = (origin: Origin): SdkExtra => {
   const { principal } = origin
   if (principal === undefined) return { requestInfo: origin }
   // The token itself stays with the authenticator.

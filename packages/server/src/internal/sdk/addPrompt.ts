@@ -1,15 +1,28 @@
 /** A prompt on an SDK server (version 1) that is served by an Effect. */
-import { completable } from "@modelcontextprotocol/sdk/server/completable.js"
-import type { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
-import type { GetPromptResult } from "@modelcontextprotocol/sdk/types.js"
 import * as Effect from "effect/Effect"
 import { z } from "zod"
 import type { Complete } from "./addResource.ts"
-import { type SdkRequest, sdkRequest } from "./sdkRequest.ts"
+import { type Extra, type SdkRequest, sdkRequest } from "./sdkRequest.ts"
 import type { Told } from "./told.ts"
 
-/** What of the SDK's `McpServer` is needed. */
-export type PromptRegistry = Pick<McpServer, "registerPrompt">
+/** What of the SDK's `McpServer` is needed, in words of our own: version 1 has it. */
+export interface PromptRegistry {
+  registerPrompt(
+    name: string,
+    config: {
+      argsSchema: Record<string, z.ZodOptional<z.ZodString> | z.ZodString>
+      title?: string
+      description?: string
+    },
+    serve: (args: Record<string, string | undefined>, extra: Extra) => Promise<SdkPromptResult>
+  ): unknown
+}
+
+/** In the form of the protocol, which the SDK checks. */
+interface SdkPromptResult {
+  [member: string]: unknown
+  messages: Array<never>
+}
 
 /** A prompt, filled in: its messages, in the form of the protocol. */
 export interface PromptResult {
@@ -49,7 +62,7 @@ export const addPrompt = (
     (args, extra) =>
       Effect.runPromise(
         // The messages have the protocol's form.
-        serve(args, sdkRequest(`the prompt ${name}`, extra)) as Effect.Effect<GetPromptResult, Told>,
+        serve(args, sdkRequest(`the prompt ${name}`, extra)) as Effect.Effect<SdkPromptResult, Told>,
         { signal: extra.signal }
       )
   )
@@ -70,6 +83,12 @@ const fieldOf = ({ complete, description, required }: PromptArgument): z.ZodOpti
   if (values !== undefined) completable(optional, values)
   return optional
 }
+
+/** Where the SDK, in both versions, looks for the completer of an argument. */
+const completer = Symbol.for("mcp.completable")
+
+const completable = (schema: z.ZodType, complete: object): void =>
+  void Object.defineProperty(schema, completer, { value: { complete } })
 
 interface Context {
   readonly arguments?: Readonly<Record<string, string>>

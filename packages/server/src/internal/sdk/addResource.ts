@@ -1,12 +1,42 @@
 /** Resources and templates of them on an SDK server (version 1) that are served by Effects. */
-import { type McpServer, ResourceTemplate } from "@modelcontextprotocol/sdk/server/mcp.js"
-import type { ListResourcesResult, ReadResourceResult } from "@modelcontextprotocol/sdk/types.js"
 import * as Effect from "effect/Effect"
-import { type SdkRequest, sdkRequest } from "./sdkRequest.ts"
+import type { z } from "zod"
+import type { ResourceTemplate, SdkListResult, Templates } from "./ResourceTemplates.ts"
+import { type Extra, type SdkRequest, sdkRequest } from "./sdkRequest.ts"
 import type { Told } from "./told.ts"
 
-/** What of the SDK's `McpServer` is needed. */
-export type ResourceRegistry = Pick<McpServer, "registerResource" | "server">
+/** What of the SDK's `McpServer` is needed, in words of our own: version 1 has it. */
+export interface ResourceRegistry {
+  registerResource(
+    name: string,
+    uri: string,
+    config: Record<string, unknown>,
+    read: (uri: URL, extra: Extra) => Promise<SdkReadResult>
+  ): unknown
+  registerResource(
+    name: string,
+    template: ResourceTemplate,
+    config: Record<string, unknown>,
+    read: (uri: URL, variables: Record<string, string | Array<string>>, extra: Extra) => Promise<SdkReadResult>
+  ): unknown
+  readonly server: {
+    registerCapabilities(capabilities: { resources: { subscribe: boolean } }): void
+    setRequestHandler(schema: SubscriptionSchema, handler: (request: { params: { uri: string } }) => object): void
+    sendResourceUpdated(params: { uri: string }): Promise<void>
+  }
+}
+
+/** By which the SDK knows a request. */
+export type SubscriptionSchema = z.ZodObject<{
+  method: z.ZodLiteral<string>
+  params: z.ZodObject<{ uri: z.ZodString }>
+}>
+
+/** In the form of the protocol, which the SDK checks. */
+interface SdkReadResult {
+  [member: string]: unknown
+  contents: Array<never>
+}
 
 /** Contents of a resource, as `text` or, base64, as `blob`. */
 export interface Contents {
@@ -60,13 +90,14 @@ export type Complete = (
 ) => Effect.Effect<ReadonlyArray<string>, Told>
 
 export const addTemplate = (
+  { make }: Templates,
   server: ResourceRegistry,
   name: string,
   uriTemplate: string,
   { complete, list, ...config }: TemplateConfig,
   read: Read
 ): void => {
-  const template = new ResourceTemplate(uriTemplate, {
+  const template = make(uriTemplate, {
     list: list && ((extra) =>
       Effect.runPromise(
         Effect.map(list(sdkRequest(`the list of ${name}`, extra)), toList),
@@ -88,8 +119,11 @@ export const addTemplate = (
 }
 
 /** Reads the variables of a template out of uris: as they stand there, escapes and all. Undefined for a uri of another form. */
-export const variablesOf = (uriTemplate: string): (uri: string) => Readonly<Record<string, unknown>> | undefined => {
-  const template = new ResourceTemplate(uriTemplate, { list: undefined }).uriTemplate
+export const variablesOf = (
+  { make }: Templates,
+  uriTemplate: string
+): (uri: string) => Readonly<Record<string, unknown>> | undefined => {
+  const template = make(uriTemplate, { list: undefined }).uriTemplate
   return (uri) => template.match(uri) ?? undefined
 }
 
@@ -97,7 +131,7 @@ const stated = (config: ResourceConfig) =>
   Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined))
 
 // What is listed has the protocol's form.
-const toList = (resources: ReadonlyArray<ListedResource>) => ({ resources: [...resources] }) as ListResourcesResult
+const toList = (resources: ReadonlyArray<ListedResource>) => ({ resources: [...resources] }) as SdkListResult
 
 // The contents have the protocol's form.
-const toResult = (contents: ReadonlyArray<Contents>) => ({ contents: [...contents] }) as ReadResourceResult
+const toResult = (contents: ReadonlyArray<Contents>) => ({ contents: [...contents] }) as SdkReadResult

@@ -1,16 +1,32 @@
 /** A tool on an SDK server (version 1) that is served by an Effect. */
 import type { ToolAnnotations } from "@holdfast/protocol/Messages"
-import type { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
-import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js"
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
-import { type AuthInfo, type SdkRequest, sdkRequest } from "./sdkRequest.ts"
-import { toolSchema } from "./toolSchema.ts"
+import { type AuthInfo, type Extra, type SdkRequest, sdkRequest } from "./sdkRequest.ts"
+import { type ToolSchema, toolSchema } from "./toolSchema.ts"
 
 export type { AuthInfo }
 
-/** What of the SDK's `McpServer` is needed. */
-export type ToolRegistry = Pick<McpServer, "registerTool">
+/** What of the SDK's `McpServer` is needed, in words of our own: version 1 has it. */
+export interface ToolRegistry {
+  registerTool(
+    name: string,
+    config: {
+      inputSchema: ToolSchema
+      outputSchema?: ToolSchema
+      title?: string
+      description?: string
+      annotations?: ToolAnnotations
+    },
+    serve: (args: Record<string, unknown>, extra: Extra) => Promise<SdkToolResult>
+  ): unknown
+}
+
+/** In the form of the protocol, which the SDK checks. */
+interface SdkToolResult {
+  [member: string]: unknown
+  content: Array<never>
+}
 
 export interface ToolResult {
   readonly content: ReadonlyArray<{ readonly type: string; readonly [name: string]: unknown }>
@@ -49,6 +65,6 @@ export const addTool = (
     (args, extra) => {
       const request = { ...sdkRequest(`the tool ${name}`, extra), args }
       // What comes out is in the protocol's form, and checked by the SDK.
-      return Effect.runPromise(serve(request) as Effect.Effect<CallToolResult>, { signal: extra.signal })
+      return Effect.runPromise(serve(request) as Effect.Effect<SdkToolResult>, { signal: extra.signal })
     }
   )

@@ -7,14 +7,13 @@
  *
  * **Gotchas**: the SDK's map of handlers is private. Its version is pinned, and a test shows that they are still guarded.
  */
-import type { Server } from "@modelcontextprotocol/sdk/server/index.js"
 import * as Predicate from "effect/Predicate"
 import type { Level } from "../complain.ts"
 
 /** Told what broke, and in what. */
 export type OnFault = (message: string, thrown: unknown, level?: Level) => void
 
-type Handler = NonNullable<Server["fallbackRequestHandler"]>
+type Handler = (...args: Array<unknown>) => unknown
 
 const guarded: WeakSet<object> = new WeakSet()
 
@@ -72,8 +71,7 @@ const guardHandlers = (onFault: OnFault) => {
         return failing(thrown)
       }
     }
-    // It takes what the handler takes, and gives what it gives.
-    wrapped.set(handler, safe as Handler)
+    wrapped.set(handler, safe)
     return safe
   }
 }

@@ -5,17 +5,12 @@
  * where absence is allowed. A request whose id is 0 or empty has another one for the SDK, which does not see such an id in a cancellation.
  */
 import * as JsonRpc from "@holdfast/protocol/JsonRpc"
-import {
-  isJSONRPCErrorResponse,
-  isJSONRPCRequest,
-  isJSONRPCResultResponse,
-  type JSONRPCMessage
-} from "@modelcontextprotocol/sdk/types.js"
 import type { Message } from "../session/Conversation.ts"
+import type { SdkFailure, SdkMessage, SdkRequestMessage, SdkResult } from "./Transport.ts"
 
 /** What a message of the client's is to the SDK. */
 export type Heard =
-  | { readonly _tag: "Heard"; readonly message: JSONRPCMessage }
+  | { readonly _tag: "Heard"; readonly message: SdkMessage }
   | { readonly _tag: "Refused"; readonly id: JsonRpc.RequestId; readonly code: number; readonly words: string }
 
 export const hear = (message: Message): Heard => {
@@ -25,7 +20,7 @@ export const hear = (message: Message): Heard => {
       const params = withoutNull(message.params)
       if (!isToken(params)) return refused(id, JsonRpc.errorCode.invalidParams, tokenWords)
       const heard = { jsonrpc: "2.0", id: toSdkId(id), method: message.method, params }
-      return isJSONRPCRequest(heard)
+      return isRequest(heard)
         ? { _tag: "Heard", message: heard }
         : refused(id, JsonRpc.errorCode.invalidRequest, "the request has not the form that MCP prescribes")
     }
@@ -35,18 +30,18 @@ export const hear = (message: Message): Heard => {
     }
     case "Success": {
       const heard = { jsonrpc: "2.0", id: message.id, result: message.result }
-      return isJSONRPCResultResponse(heard) ? { _tag: "Heard", message: heard } : noAnswer(message.id)
+      return isResult(heard) ? { _tag: "Heard", message: heard } : noAnswer(message.id)
     }
     case "Failure": {
       // Without an id it answers nothing that the server has asked.
       const heard = { jsonrpc: "2.0", id: message.id ?? undefined, error: message.error }
-      return isJSONRPCErrorResponse(heard) ? { _tag: "Heard", message: heard } : noAnswer(message.id ?? undefined)
+      return isFailure(heard) ? { _tag: "Heard", message: heard } : noAnswer(message.id ?? undefined)
     }
   }
 }
 
 /** What the SDK says, as a frame and as its text. Throws if it cannot be said. */
-export const say = (message: JSONRPCMessage): { readonly frame: JsonRpc.Incoming; readonly text: string } => {
+export const say = (message: SdkMessage): { readonly frame: JsonRpc.Incoming; readonly text: string } => {
   if ("method" in message) {
     const { method, params } = message
     const frame = "id" in message
@@ -79,7 +74,7 @@ export const fromSdkId = <Id extends JsonRpc.RequestId | undefined>(id: Id): Id 
   id === zero ? 0 : id === empty ? "" : id
 
 const said = (message: object): Heard => // It was read from a JSON-RPC message, and has its members under their own names.
-({ _tag: "Heard", message: message as JSONRPCMessage })
+({ _tag: "Heard", message: message as SdkMessage })
 
 const refused = (id: JsonRpc.RequestId, code: number, words: string): Heard => ({ _tag: "Refused", id, code, words })
 
@@ -123,6 +118,37 @@ const isToken = (params: unknown): boolean => {
   const meta = isObject(params) ? params["_meta"] : undefined
   const token = isObject(meta) ? meta["progressToken"] : undefined
   return token === undefined || typeof token === "string" || Number.isSafeInteger(token)
+}
+
+// What the schemas of both versions of the SDK take, without loading them.
+
+interface Framed {
+  readonly jsonrpc: string
+}
+
+const isRequest = (
+  message: Framed & Partial<Record<"id" | "method" | "params", unknown>>
+): message is SdkRequestMessage => isId(message.id) && typeof message.method === "string" && hasMembers(message.params)
+
+const isResult = (message: Framed & Partial<Record<"id" | "result", unknown>>): message is SdkResult =>
+  isId(message.id) && message.result !== undefined && hasMembers(message.result)
+
+const isFailure = (message: Framed & Partial<Record<"id" | "error", unknown>>): message is SdkFailure => {
+  const { error, id } = message
+  return (id === undefined || isId(id)) && isObject(error) && Number.isSafeInteger(error["code"]) &&
+    typeof error["message"] === "string"
+}
+
+const isId = (id: unknown): boolean => typeof id === "string" || Number.isSafeInteger(id)
+
+const hasMembers = (value: unknown): boolean => {
+  if (value === undefined) return true
+  if (!isObject(value) || !isToken(value)) return false
+  const { _meta } = value
+  if (_meta === undefined) return true
+  if (!isObject(_meta)) return false
+  const task = _meta["io.modelcontextprotocol/related-task"]
+  return task === undefined || isObject(task) && typeof task["taskId"] === "string"
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>

@@ -1,14 +1,30 @@
 /** A request that the SDK (version 1) hands to a handler, as ours see it. */
-import type { AuthInfo } from "@modelcontextprotocol/sdk/server/auth/types.js"
-import type { RequestHandlerExtra } from "@modelcontextprotocol/sdk/shared/protocol.js"
-import type { ServerNotification, ServerRequest } from "@modelcontextprotocol/sdk/types.js"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { complainOf } from "../complain.ts"
+import type { AuthInfo } from "./Transport.ts"
 
 export type { AuthInfo }
 
-export type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>
+/** What a handler is told while it runs. */
+type Told =
+  | {
+    method: "notifications/progress"
+    params: { progressToken: string | number; progress: number }
+  }
+  | { method: "notifications/message"; params: { level: Level; data: unknown } }
+
+type Level = "debug" | "info" | "notice" | "warning" | "error" | "critical" | "alert" | "emergency"
+
+/** What of the SDK's `RequestHandlerExtra` is needed. */
+export interface Extra {
+  readonly signal: AbortSignal
+  readonly requestId: string | number
+  readonly authInfo?: AuthInfo
+  readonly _meta?: { readonly progressToken?: string | number | undefined } | undefined
+  readonly requestInfo?: { readonly headers: object }
+  readonly sendNotification: (notification: Told) => Promise<void>
+}
 
 export interface SdkRequest {
   readonly id: string | number
@@ -28,7 +44,7 @@ export const sdkRequest = (
 ): SdkRequest => {
   const progressToken = _meta?.progressToken
   // A client that has gone is no reason for a handler to fail, nor is a report that cannot be sent.
-  const tell = (notification: () => ServerNotification): Effect.Effect<void> =>
+  const tell = (notification: () => Told): Effect.Effect<void> =>
     Effect.suspend(() => {
       const said = Result.try(notification)
       return Result.isSuccess(said)
@@ -53,7 +69,7 @@ export const sdkRequest = (
         }),
     log: (level, data) =>
       // The levels are the protocol's: see `LogLevel`.
-      tell(() => ({ method: "notifications/message", params: { level: level as "info", data } }))
+      tell(() => ({ method: "notifications/message", params: { level: level as Level, data } }))
   }
 }
 

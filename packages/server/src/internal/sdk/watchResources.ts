@@ -1,8 +1,8 @@
 /** The subscriptions of a client to resources, on an SDK server (version 1), which leaves them to its author. */
 import * as JsonRpc from "@holdfast/protocol/JsonRpc"
-import { SubscribeRequestSchema, UnsubscribeRequestSchema } from "@modelcontextprotocol/sdk/types.js"
 import * as Effect from "effect/Effect"
-import type { ResourceRegistry } from "./addResource.ts"
+import { z } from "zod"
+import type { ResourceRegistry, SubscriptionSchema } from "./addResource.ts"
 import { Told } from "./told.ts"
 
 /**
@@ -20,6 +20,10 @@ interface Watching {
 /** Each is a fiber of the session, and uris that follow a template are without end. */
 const mostWatched = 1000
 
+/** By its method the SDK knows the request, and checks its parameters. */
+const request = (method: string): SubscriptionSchema =>
+  z.object({ method: z.literal(method), params: z.object({ uri: z.string() }) })
+
 const known = new WeakMap<ResourceRegistry["server"], Watching>()
 
 /** From here on clients may subscribe to what `watch` knows. Before the server is connected, as the SDK wants it of capabilities. */
@@ -32,7 +36,7 @@ const begin = (server: ResourceRegistry["server"]): Watching => {
   const watching: Watching = { watches: [], open: new Map() }
   known.set(server, watching)
   server.registerCapabilities({ resources: { subscribe: true } })
-  server.setRequestHandler(SubscribeRequestSchema, ({ params: { uri } }) => {
+  server.setRequestHandler(request("resources/subscribe"), ({ params: { uri } }) => {
     // A client that asks again is told once.
     if (watching.open.has(uri)) return {}
     const tell = Effect.catchCause(
@@ -58,7 +62,7 @@ const begin = (server: ResourceRegistry["server"]): Watching => {
       data: { uri }
     })
   })
-  server.setRequestHandler(UnsubscribeRequestSchema, ({ params: { uri } }) => {
+  server.setRequestHandler(request("resources/unsubscribe"), ({ params: { uri } }) => {
     watching.open.get(uri)?.()
     watching.open.delete(uri)
     return {}
