@@ -351,6 +351,17 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
     reason: "which process runs a job, and whether that process still lives: what no service knows"
   },
   {
+    file: "packages/server/src/internal/http/eventResponse.ts",
+    allows: ["io"],
+    reason:
+      "an open stream is written into Node's response itself: a stream of Effect's takes memory and a turn of a fiber for each"
+  },
+  {
+    file: "packages/server/src/internal/http/readBody.ts",
+    allows: ["io"],
+    reason: "a body is read from Node's events: a stream of Effect's costs more than all else that a small request does"
+  },
+  {
     file: "packages/server/src/internal/nodeMain.ts",
     allows: ["process"],
     reason: "signals and the exit code of the process that a server is"

@@ -39,6 +39,7 @@ import { spawnCost } from "./process/SpawnCost.ts"
 import * as Report from "./Report.ts"
 import { scanPrecision } from "./scan/ScanPrecision.ts"
 import { scanRates } from "./scan/ScanRates.ts"
+import { idleSessions } from "./server/IdleSessions.ts"
 import { serverCalls } from "./server/ServerCalls.ts"
 import * as Summary from "./Summary.ts"
 
@@ -46,7 +47,7 @@ const benchmarks: Readonly<Record<string, Readonly<Record<string, Effect.Effect<
   core: { leaseCost, deadlineCost, spike, manyKeys, scatteredKeys, manyConnections },
   process: { spawnCost, closeCost, reaperCost },
   mcp: { stdioCalls, httpCalls, coldStart, hostileBody, lostSession, reuseCost, exactNumbers, traceCost, importCost },
-  server: { serverCalls },
+  server: { serverCalls, idleSessions },
   daemon: { callCost, relayCost, shimCost },
   cli: { commandCost },
   jobs: { jobRates },

@@ -49,6 +49,7 @@ import * as Guard from "./Guard.ts"
 import { configured } from "./internal/configured.ts"
 import { answerFaults } from "./internal/http/answerFaults.ts"
 import * as CrossOrigin from "./internal/http/crossOrigin.ts"
+import * as EventResponse from "./internal/http/eventResponse.ts"
 import { refusedBy } from "./internal/http/httpAnswers.ts"
 import * as HttpSessions from "./internal/http/HttpSessions.ts"
 import * as LegacySse from "./internal/http/LegacySse.ts"
@@ -167,12 +168,15 @@ export const layerRoutes = <R = never>(
   never,
   McpServerError | Config.ConfigError,
   HttpRouter.HttpRouter | SessionRegistry | HttpServer.HttpServer | Exclude<R, Session | Scope.Scope>
-> =>
+> => layerRoutesBy(EventResponse.asStream, options)
+
+/** `carry`: how a stream of events gets to the client. */
+const layerRoutesBy = <R>(carry: Carry, options: RouteOptions<R> & { readonly port?: number | undefined }) =>
   Layer.effectDiscard(Effect.gen(function*() {
     const { path = "/mcp" } = options
     const router = yield* HttpRouter.HttpRouter
     const server = yield* factoryOf(options.server)
-    const app = yield* make({ ...options, server, port: options.port ?? (yield* portOf) })
+    const app = yield* make({ ...options, carry, server, port: options.port ?? (yield* portOf) })
     yield* router.add("*", path, app.mcp)
     const paths = ssePathsOf(options.legacySse)
     if (paths === undefined) return
@@ -194,7 +198,7 @@ export const layerHttp = <R = never>(
     const auth = yield* authenticatorOf(options.auth)
     yield* Guard.checkBind(host, { auth, allowedHosts: options.allowedHosts })
     const server = yield* factoryOf(options.server)
-    const routes = HttpRouter.serve(layerRoutes({ ...options, server, auth, port: undefined }), {
+    const routes = HttpRouter.serve(layerRoutesBy(EventResponse.carry, { ...options, server, auth, port: undefined }), {
       disableLogger: true,
       disableListenLog: true
     })
@@ -283,7 +287,7 @@ export const nodeHandler = <R = never>(
 > =>
   Effect.gen(function*() {
     const responses = NodeServer.makeResponses()
-    const { app, scope } = yield* mounted(options, responses.flushed)
+    const { app, scope } = yield* mounted({ ...options, carry: EventResponse.carry }, responses.flushed)
     const handler = yield* NodeHttpServer.makeHandler(app, { scope })
     let isOver = false
     yield* Scope.addFinalizer(scope, Effect.sync(() => void (isOver = true)))
@@ -302,10 +306,14 @@ export const webHandler = <R = never>(
   (request: Request) => Promise<Response>,
   McpServerError | Config.ConfigError,
   SessionRegistry | Scope.Scope | Exclude<R, Session | Scope.Scope>
-> => Effect.map(mounted(options, Effect.void), ({ app }) => HttpEffect.toWebHandler(app))
+> =>
+  Effect.map(
+    mounted({ ...options, carry: EventResponse.asStream }, Effect.void),
+    ({ app }) => HttpEffect.toWebHandler(app)
+  )
 
 /** `flushed`: waits for responses on their way. */
-const mounted = <R>(options: MountOptions<R>, flushed: Effect.Effect<void>) =>
+const mounted = <R>(options: MountOptions<R> & { readonly carry: Carry }, flushed: Effect.Effect<void>) =>
   Effect.gen(function*() {
     const server = yield* factoryOf(options.server)
     const registry = yield* SessionRegistry
@@ -350,11 +358,14 @@ const ssePathsOf = (legacySse: RouteOptions["legacySse"] = false): LegacySse.Sse
   return { stream: path, messages: messagePath }
 }
 
+/** Brings an answer to its client, or makes one of it that the server can bring. */
+type Carry = typeof EventResponse.carry
+
 type Route = Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest.HttpServerRequest>
 
 /** The routes as effects. */
 const make = Effect.fnUntraced(function*(
-  options: Omit<RouteOptions, "server"> & { readonly server: Factory; readonly port: number }
+  options: Omit<RouteOptions, "server"> & { readonly server: Factory; readonly port: number; readonly carry: Carry }
 ): Effect.fn.Return<
   { readonly mcp: Route; readonly sse: (paths: LegacySse.SsePaths) => Route; readonly message: Route },
   McpServerError | Config.ConfigError,
@@ -395,7 +406,7 @@ const make = Effect.fnUntraced(function*(
               if (refused !== undefined) registry.noteRefusal(refused.reason, refused.message)
             })
           ),
-          Effect.map((answer) => CrossOrigin.mark(request, allowedOrigins, answer))
+          Effect.flatMap((answer) => options.carry(request, CrossOrigin.mark(request, allowedOrigins, answer)))
         )
       ),
       Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(maxBodyBytes))

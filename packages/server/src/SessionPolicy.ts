@@ -37,7 +37,10 @@ export interface SessionPolicyInput {
   readonly maxSessionsPerPrincipal?: number | undefined
   /** Requests of one session at the same time; past it 429. Default: 256. */
   readonly maxInFlight?: number | undefined
-  /** How often open streams carry a comment, so that nothing in between takes them for dead. Default: 15 seconds. */
+  /**
+   * How often open streams carry a comment, so that nothing in between takes them for dead. The streams of a server have their
+   * turns spread over the interval. Default: 15 seconds.
+   */
   readonly heartbeatInterval?: Duration.Input | undefined
   /** How often a client with an open stream is pinged; two pings without an answer cut the stream. Default: 30 seconds. */
   readonly pingInterval?: Duration.Input | undefined

@@ -1,227 +1,92 @@
 /**
- * Calls of an echo tool on a session, in turn: our host with its guard on, the SDK's server on `node:http`, and `node:http` alone, each in
- * a process of its own, under the same client. The same calls without sessions, on our host and on version 2 of the SDK, which both make a
- * server for each, and on our host with servers that are kept. Then ten thousand idle sessions with open streams: opened, kept,
- * swept and closed.
+ * Calls of an echo tool: on a session, on our host with its guard on, the SDK's server on `node:http`, and `node:http` alone; without a session on our
+ * host and on version 2 of the SDK, which both make a server for each, and on our host with servers that are kept. Then sessions that are
+ * opened, each with its stream.
+ *
+ * The best of four processes counts, of each contender. `the SDK's McpServer` is that server on `node:http` by hand, without a transport: no host
+ * of it can be faster.
  */
 import * as Effect from "effect/Effect"
-import * as http from "node:http"
-import * as path from "node:path"
-import * as ContenderProcess from "../ContenderProcess.ts"
 import { inTurn } from "../InTurn.ts"
 import * as Report from "../Report.ts"
+import { type Pair, pair, pinning } from "./Pinned.ts"
 
-const names = ["raw node:http", "SDK", "holdfast"] as const
-const stateless = ["SDK v2", "holdfast", "holdfast, kept"] as const
-type Name = typeof names[number] | typeof stateless[number]
-
-const clients = 32
-const calls = 8000
 const rounds = 4
-const idle = 10_000
 
-interface Usage {
-  readonly cpu: NodeJS.CpuUsage
-  readonly rss: number
-  /** Milliseconds of one sweep over all sessions; of our host only. */
-  readonly sweepMillis: number | undefined
-}
+type Figures = Effect.Success<ReturnType<Pair["run"]>>
 
-const open = (name: Name) =>
-  Effect.map(
-    ContenderProcess.open(process.execPath, [path.join(import.meta.dirname, "contender.ts"), name], "pipe"),
-    ({ ask, end, stdout }) => {
-      const port = Effect.runSync(Effect.cached(
-        Effect.callback<number>((resume) =>
-          void stdout?.once("data", (said) => resume(Effect.succeed(Number(String(said)))))
-        )
-      ))
-      // It says nothing else.
-      return { port, end, usage: Effect.map(ask({ what: "usage" }), (said) => said as Usage) }
-    }
+/** Each round has a process of its own, which is warm when it is measured. */
+const race = Effect.fnUntraced(function*(
+  title: string,
+  unit: string,
+  names: ReadonlyArray<string>,
+  measure: (pair: Pair) => ReturnType<Pair["run"]>,
+  comparisons: ReadonlyArray<readonly [one: string, other: string, gate?: Report.Bounds]>
+) {
+  const results = yield* inTurn(
+    names.map((name) => ({
+      name,
+      round: Effect.scoped(Effect.flatMap(pair(name), measure)),
+      isForeign: !name.startsWith("holdfast")
+    })),
+    { rounds, warmUp: 0, limit: "3 minutes" }
   )
-
-const promised = <A>(run: () => Promise<A>): Effect.Effect<A, ContenderProcess.ContenderFailed> =>
-  Effect.tryPromise({ try: run, catch: (cause) => new ContenderProcess.ContenderFailed({ message: String(cause) }) })
-
-const agent = new http.Agent({ keepAlive: true, maxSockets: clients })
-
-const send = (port: number, session: string | undefined, body: string, more: Record<string, string> = {}) =>
-  new Promise<string | undefined>((resolve, reject) => {
-    const request = http.request({
-      port,
-      host: "127.0.0.1",
-      path: "/mcp",
-      method: "POST",
-      agent,
-      headers: {
-        "content-type": "application/json",
-        accept: "application/json, text/event-stream",
-        "content-length": Buffer.byteLength(body),
-        ...(session !== undefined && { "mcp-session-id": session }),
-        ...more
-      }
-    }, (response) => {
-      if ((response.statusCode ?? 500) >= 300) reject(new Error(`HTTP ${response.statusCode}`))
-      const id = response.headers["mcp-session-id"]
-      response.resume().once("end", () => resolve(typeof id === "string" ? id : undefined))
-    })
-    request.once("error", reject)
-    request.end(body)
-  })
-
-const initialize = JSON.stringify({
-  jsonrpc: "2.0",
-  id: 0,
-  method: "initialize",
-  params: { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "bench", version: "1" } }
+  const rate = (name: string): number => Math.max(...results.all(name).map(({ perSecond }: Figures) => perSecond))
+  const micros = (name: string): number => Math.min(...results.all(name).map(({ micros }: Figures) => micros))
+  Report.print(`${title} (best of ${rounds} processes; ${pinning})`, [
+    ...names.map((name) =>
+      results.row(name, () => `${rate(name).toFixed(0)} ${unit}/s, ${micros(name).toFixed(0)} µs of processor each`)
+    ),
+    ...comparisons.flatMap(([one, other, gate]) => [
+      results.comparison(`${one} ÷ ${other}`, [one, other], rate(one) / rate(other), gate),
+      results.comparison("  the same by processor time", [one, other], micros(other) / micros(one))
+    ])
+  ])
 })
-const initialized = JSON.stringify({ jsonrpc: "2.0", method: "notifications/initialized" })
 
-const begin = async (port: number): Promise<string | undefined> => {
-  const session = await send(port, undefined, initialize)
-  await send(port, session, initialized)
-  return session
-}
+/** The better of two: what else the machine does is no matter of the contender. */
+const better = (one: Figures, other: Figures): Figures => ({
+  perSecond: Math.max(one.perSecond, other.perSecond),
+  micros: Math.min(one.micros, other.micros)
+})
 
-const throughput = async (port: number): Promise<number> => {
-  const start = performance.now()
-  const client = async (number: number): Promise<void> => {
-    const session = await begin(port)
-    for (let i = 0; i < calls / clients; i++) {
-      const call = {
-        jsonrpc: "2.0",
-        id: number * calls + i + 1,
-        method: "tools/call",
-        params: { name: "echo", arguments: { text: "hi" } }
-      }
-      await send(port, session, JSON.stringify(call))
-    }
-  }
-  await Promise.all(Array.from({ length: clients }, (_, number) => client(number)))
-  return calls / (performance.now() - start) * 1000
-}
-
-const headers = { "mcp-protocol-version": "2026-07-28", "mcp-method": "tools/call", "mcp-name": "echo" }
-const _meta = {
-  "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-  "io.modelcontextprotocol/clientInfo": { name: "bench", version: "1" },
-  "io.modelcontextprotocol/clientCapabilities": {}
-}
-
-const statelessThroughput = async (port: number): Promise<number> => {
-  const start = performance.now()
-  const client = async (number: number): Promise<void> => {
-    for (let i = 0; i < calls / clients; i++) {
-      const params = { name: "echo", arguments: { text: "hi" }, _meta }
-      const call = { jsonrpc: "2.0", id: number * calls + i + 1, method: "tools/call", params }
-      await send(port, undefined, JSON.stringify(call), headers)
-    }
-  }
-  await Promise.all(Array.from({ length: clients }, (_, number) => client(number)))
-  return calls / (performance.now() - start) * 1000
-}
-
-interface Open {
-  readonly session: string
-  readonly stream: http.ClientRequest
-}
-
-/** Ends a session by the client's word. */
-const end = (port: number, session: string): Promise<void> =>
-  new Promise((resolve, reject) => {
-    const options = { port, host: "127.0.0.1", path: "/mcp", method: "DELETE", agent }
-    const request = http.request({ ...options, headers: { "mcp-session-id": session } }, (response) => {
-      if (response.statusCode !== 200) reject(new Error(`HTTP ${response.statusCode}`))
-      response.resume().once("end", resolve)
-    })
-    request.once("error", reject)
-    request.end()
+const called = (era: "session" | "stateless", calls: number) => ({ run }: Pair) =>
+  Effect.gen(function*() {
+    const some = run({ what: "calls", era, calls }, calls)
+    yield* some
+    return better(yield* some, yield* some)
   })
 
-/** Opens a session with its stream, and leaves both open. */
-const openStream = async (port: number): Promise<Open> => {
-  const session = await begin(port) ?? ""
-  return new Promise((resolve, reject) => {
-    const request = http.get({
-      port,
-      host: "127.0.0.1",
-      path: "/mcp",
-      agent: false,
-      headers: { accept: "text/event-stream", "mcp-session-id": session }
-    }, (response) => {
-      // How it ends is the server's matter.
-      response.resume().once("error", () => {})
-      resolve({ session, stream: request })
-    })
-    request.once("error", reject)
-  })
+const opened = ({ run }: Pair) => {
+  const some = run({ what: "open", sessions: 500 }, 500)
+  return Effect.andThen(some, some)
 }
 
-export const serverCalls = Effect.scoped(Effect.gen(function*() {
-  /** In turn, each in a process of its own. */
-  const race = Effect.fnUntraced(function*(names: ReadonlyArray<Name>, run: (port: number) => Promise<number>) {
-    const contenders = yield* Effect.forEach(names, (name) =>
-      Effect.map(open(name), ({ end, port }) => ({
-        name,
-        round: Effect.flatMap(port, (port) => promised(() => run(port))),
-        end,
-        isForeign: !name.startsWith("holdfast")
-      })))
-    const results = yield* inTurn(contenders, { rounds })
-    const rate = (name: Name): number => results.median(name, (perSecond) => perSecond)
-    return { ...results, rate, row: (name: Name) => results.row(name, () => `${rate(name).toFixed(0)} calls/s`) }
-  }, Effect.scoped)
-
-  const on = yield* race(names, throughput)
-  const ratio = ({ comparison, rate }: typeof on, a: Name, b: Name, gate?: Report.Bounds) =>
-    comparison(`${a} ÷ ${b}`, [a, b], rate(a) / rate(b), gate)
-  Report.print(`${calls} calls on a session, ${clients} clients`, [
-    ...names.map(on.row),
-    ratio(on, "holdfast", "SDK", { atLeast: 1 }),
-    ratio(on, "holdfast", "raw node:http")
+export const serverCalls = Effect.gen(function*() {
+  yield* race(
+    "calls on a session",
+    "calls",
+    ["raw node:http", "the SDK's McpServer", "SDK", "holdfast"],
+    called("session", 3200),
+    [
+      ["holdfast", "raw node:http", { atLeast: 0.55 }],
+      ["the SDK's McpServer", "raw node:http"],
+      ["holdfast", "the SDK's McpServer"],
+      ["holdfast", "SDK", { atLeast: 1 }]
+    ]
+  )
+  yield* race(
+    "calls without a session",
+    "calls",
+    ["SDK v2", "holdfast", "holdfast, server of the SDK's v2", "holdfast, kept"],
+    called("stateless", 1600),
+    [
+      ["holdfast", "SDK v2", { atLeast: 1 }],
+      ["holdfast, server of the SDK's v2", "SDK v2"],
+      ["holdfast, kept", "SDK v2"]
+    ]
+  )
+  yield* race("sessions opened, each with a stream", "sessions", ["SDK", "holdfast"], opened, [
+    ["holdfast", "SDK", { atLeast: 1 }]
   ])
-
-  const without = yield* race(stateless, statelessThroughput)
-  Report.print(`${calls} calls without a session, ${clients} clients`, [
-    ...stateless.map(without.row),
-    ratio(without, "holdfast", "SDK v2"),
-    ratio(without, "holdfast, kept", "SDK v2"),
-    {
-      name: "kept ÷ with a session",
-      figure: `${Report.round(without.rate("holdfast, kept") / on.rate("holdfast"))} ×`
-    }
-  ])
-
-  const { port: listening, usage } = yield* open("holdfast")
-  const fresh = { port: yield* Effect.timeout(listening, "60 seconds"), usage }
-  yield* promised(() => throughput(fresh.port))
-  const before = yield* fresh.usage
-  const start = performance.now()
-  const sessions: Array<Open> = []
-  for (let i = 0; i < idle; i += 100) {
-    sessions.push(
-      ...yield* promised(() => Promise.all(Array.from({ length: 100 }, () => openStream(fresh.port))))
-    )
-  }
-  const perSecond = idle / (performance.now() - start) * 1000
-  const opened = yield* fresh.usage
-  yield* Effect.sleep("20 seconds")
-  const after = yield* fresh.usage
-  const share = (after.cpu.user + after.cpu.system - opened.cpu.user - opened.cpu.system) / 20e6 * 100
-  const closing = performance.now()
-  for (let i = 0; i < idle; i += 100) {
-    const some = sessions.slice(i, i + 100)
-    yield* promised(() => Promise.all(some.map(({ session }) => end(fresh.port, session))))
-  }
-  const closedPerSecond = idle / (performance.now() - closing) * 1000
-  for (const { stream } of sessions) stream.destroy()
-  Report.print(`${idle} idle sessions, each with an open stream`, [
-    { name: "opened", figure: `${perSecond.toFixed(0)} sessions/s` },
-    { name: "resident memory, each", figure: `${((opened.rss - before.rss) / idle / 1024).toFixed(1)} KiB` },
-    { name: "processor while idle, heartbeats included", figure: `${share.toFixed(2)} % of a core` },
-    { name: "one sweep over all", figure: `${(after.sweepMillis ?? Number.NaN).toFixed(2)} ms` },
-    { name: "closed", figure: `${closedPerSecond.toFixed(0)} sessions/s` }
-  ])
-  agent.destroy()
-}))
+})

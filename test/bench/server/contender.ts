@@ -3,6 +3,8 @@ import * as McpHost from "@holdfast/server/McpHost"
 import { SessionRegistry } from "@holdfast/server/SessionRegistry"
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
 import { StreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/streamableHttp.js"
+import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js"
+import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js"
 import { createMcpHandler, McpServer as McpServerV2 } from "@modelcontextprotocol/server"
 import * as Effect from "effect/Effect"
 import * as HttpServer from "effect/http/HttpServer"
@@ -18,6 +20,14 @@ const server = (): McpServer => {
   return mcp
 }
 
+const serverV2 = (): McpServerV2 => {
+  const mcp = new McpServerV2({ name: "bench", version: "1" })
+  mcp.registerTool("echo", { inputSchema: z.object({ text: z.string() }) }, ({ text }) => ({
+    content: [{ type: "text", text }]
+  }))
+  return mcp
+}
+
 const printPort = (listening: http.Server): void => {
   const address = listening.address()
   console.log(typeof address === "object" ? address?.port : "")
@@ -30,23 +40,96 @@ const bodyOf = (request: http.IncomingMessage): Promise<string> =>
       resolve(Buffer.concat(chunks).toString()))
   })
 
+const answer = (response: http.ServerResponse, session: string, message: object): void => {
+  const text = JSON.stringify(message)
+  response.writeHead(200, {
+    "content-type": "application/json",
+    "content-length": Buffer.byteLength(text),
+    "mcp-session-id": session
+  })
+  response.end(text)
+}
+
+const streams = new Set<http.ServerResponse>()
+
+/** A GET is answered by a stream with a heartbeat, a DELETE by nothing. */
+const answeredWithoutBody = (request: http.IncomingMessage, response: http.ServerResponse): boolean => {
+  if (request.method === "POST") return false
+  if (request.method === "DELETE") response.writeHead(200).end()
+  else {
+    response.writeHead(200, { "content-type": "text/event-stream" }).write(": open\n\n")
+    streams.add(response)
+    response.once("close", () => streams.delete(response))
+  }
+  return true
+}
+
+const beat = (): void => {
+  setInterval(() => {
+    for (const stream of streams) stream.write(": heartbeat\n\n")
+  }, 15_000)
+}
+
+const listen = (handle: (request: http.IncomingMessage, response: http.ServerResponse) => void): void => {
+  const listening = http.createServer(handle)
+  listening.listen(0, "127.0.0.1", () => printPort(listening))
+}
+
+/** A server of the SDK's on `node:http`, with no transport to speak of. */
+const byHand = (): void => {
+  const sessions = new Map<string, ByHand>()
+  class ByHand implements Transport {
+    onmessage?: Transport["onmessage"]
+    onclose?: () => void
+    onerror?: (error: Error) => void
+    readonly waiting = new Map<unknown, http.ServerResponse>()
+    readonly id = String(sessions.size + 1)
+    start = () => Promise.resolve()
+    close = () => Promise.resolve()
+    send = (message: JSONRPCMessage) => {
+      if (!("id" in message)) return Promise.resolve()
+      const response = this.waiting.get(message.id)
+      this.waiting.delete(message.id)
+      if (response !== undefined) answer(response, this.id, message)
+      return Promise.resolve()
+    }
+  }
+  beat()
+  listen(async (request, response) => {
+    if (answeredWithoutBody(request, response)) return
+    const message = JSON.parse(await bodyOf(request))
+    let transport = sessions.get(String(request.headers["mcp-session-id"]))
+    if (transport === undefined) {
+      transport = new ByHand()
+      sessions.set(transport.id, transport)
+      // As below.
+      await server().connect(transport as Parameters<McpServer["connect"]>[0])
+    }
+    if (message.id === undefined) response.writeHead(202).end()
+    else transport.waiting.set(message.id, response)
+    transport.onmessage?.(message)
+  })
+}
+
 const contenders: Readonly<Record<string, () => void>> = {
   "raw node:http": () => {
-    const raw = http.createServer(async (request, response) => {
+    beat()
+    listen(async (request, response) => {
+      if (answeredWithoutBody(request, response)) return
       const { id, method, params } = JSON.parse(await bodyOf(request))
       if (id === undefined) return void response.writeHead(202).end()
       const result = method === "initialize"
         ? { protocolVersion: "2025-11-25", capabilities: { tools: {} }, serverInfo: { name: "raw", version: "1" } }
         : { content: [{ type: "text", text: params.arguments.text }] }
-      response.writeHead(200, { "content-type": "application/json", "mcp-session-id": "raw" })
-      response.end(JSON.stringify({ jsonrpc: "2.0", id, result }))
+      answer(response, "raw", { jsonrpc: "2.0", id, result })
     })
-    raw.listen(0, "127.0.0.1", () => printPort(raw))
   },
+  "the SDK's McpServer": byHand,
+  "McpServer beside a raw stream": byHand,
   SDK: () => {
     const transports = new Map<string, StreamableHTTPServerTransport>()
     const sdk = http.createServer(async (request, response) => {
-      const body: unknown = JSON.parse(await bodyOf(request))
+      const body: unknown = request.method === "POST" ? JSON.parse(await bodyOf(request)) : undefined
       const known = transports.get(String(request.headers["mcp-session-id"]))
       if (known !== undefined) return known.handleRequest(request, response, body)
       const transport = new StreamableHTTPServerTransport({
@@ -62,13 +145,7 @@ const contenders: Readonly<Record<string, () => void>> = {
   },
   // Which has a server for each request, too. What its own adapter for Node does is done here in the shortest way.
   "SDK v2": () => {
-    const { fetch } = createMcpHandler(() => {
-      const mcp = new McpServerV2({ name: "bench", version: "1" })
-      mcp.registerTool("echo", { inputSchema: z.object({ text: z.string() }) }, ({ text }) => ({
-        content: [{ type: "text", text }]
-      }))
-      return mcp
-    })
+    const { fetch } = createMcpHandler(serverV2)
     const v2 = http.createServer(async (request, response) => {
       const headers = Object.entries(request.headers).map(([name, value]): [string, string] => [name, String(value)])
       const body = await bodyOf(request)
@@ -79,6 +156,8 @@ const contenders: Readonly<Record<string, () => void>> = {
     v2.listen(0, "127.0.0.1", () => printPort(v2))
   },
   holdfast: () => host({}),
+  // Its transports are other types, and the same in what is used of them.
+  "holdfast, server of the SDK's v2": () => host({ server: serverV2 as unknown as () => McpServer }),
   "holdfast, kept": () => host({ stateless: { keep: 64 } })
 }
 
@@ -108,12 +187,26 @@ const host = (options: Partial<McpHost.HttpOptions>): void => {
 }
 
 process.stdin.resume().once("end", () => process.exit())
+/** Nothing is measured that is waste. */
+const collect = async (): Promise<void> => {
+  for (let i = 0; i < 2; i++) {
+    globalThis.gc?.()
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+}
+
+const cpuNow = (): number => {
+  const { system, user } = process.cpuUsage()
+  return system + user
+}
+
 process.on("message", async () => {
-  const { rss } = process.memoryUsage()
-  const cpu = process.cpuUsage()
+  const cpu = cpuNow()
+  await collect()
+  const { heapUsed, rss } = process.memoryUsage()
   const before = await measureSweep?.()
   const after = await measureSweep?.()
   const sweepMillis = before === undefined || after === undefined ? undefined : after - before
-  process.send?.({ cpu, rss, sweepMillis })
+  process.send?.({ cpu, cpuAfter: cpuNow(), rss, heap: heapUsed, sweepMillis })
 })
 contenders[process.argv[2] ?? ""]?.()

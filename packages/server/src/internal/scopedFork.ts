@@ -16,20 +16,22 @@ export type Fork = <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
 /** The fibers have the services of the fiber that asks for this. */
 export const scopedFork: Effect.Effect<Fork, never, Scope.Scope> = Effect.gen(function*() {
   const run = Effect.runForkWith(yield* Effect.context())
-  const living = new Set<Fiber.Fiber<unknown, unknown>>()
+  // Most sessions have one of these, and few of them ever anything to wait for.
+  let living: Set<Fiber.Fiber<unknown, unknown>> | undefined
   let isOver = false
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
       isOver = true
-      for (const fiber of living) fiber.interruptUnsafe()
+      for (const fiber of living ?? []) fiber.interruptUnsafe()
     })
   )
   return (effect) => {
     const fiber = run(effect)
     if (isOver) fiber.interruptUnsafe()
     else if (fiber.pollUnsafe() === undefined) {
-      living.add(fiber)
-      fiber.addObserver(() => void living.delete(fiber))
+      const all = living ??= new Set()
+      all.add(fiber)
+      fiber.addObserver(() => void all.delete(fiber))
     }
     return fiber
   }

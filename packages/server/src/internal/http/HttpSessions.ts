@@ -16,6 +16,7 @@ import { type Fork, scopedFork } from "../scopedFork.ts"
 import { type Receive, type SdkServer, serve, type Speaker } from "../sdk/SessionServer.ts"
 import { Conversation } from "../session/Conversation.ts"
 import { releaseTimeout } from "../session/SessionEntry.ts"
+import { type Beating, HeartbeatWheel } from "./HeartbeatWheel.ts"
 
 /** A session whose server is made, or which is over already. */
 export interface Opened {
@@ -71,6 +72,9 @@ export interface HttpSessionsOptions {
   readonly revisions: ReadonlyArray<string>
 }
 
+/** A session, or a request that is answered over a stream of its own. */
+type Member = Conversation | (Beating & { readonly end: () => void })
+
 /** Runs until the Scope closes. */
 export const make = Effect.fnUntraced(function*(
   { registry, revisions, server }: HttpSessionsOptions
@@ -78,25 +82,23 @@ export const make = Effect.fnUntraced(function*(
   const clock = yield* Clock.Clock
   const now = (): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
   const conversations = new Map<SessionShape, Conversation>()
-  const beats = new Set<(now: number) => void>()
+  const wheel = new HeartbeatWheel<Member>(registry.policy.heartbeatInterval)
   const fork = yield* scopedFork
 
   /** One that breaks costs no other its heartbeat. */
-  const safely = (beat: () => void, whose: string, onFault: () => void): void => {
-    const done = Result.try(beat)
-    if (Result.isSuccess(done)) return
-    fork(complainOf(`${whose}: its heartbeat has failed`, done.failure))
-    onFault()
-  }
-
-  yield* Effect.sleep(Duration.millis(registry.policy.heartbeatInterval)).pipe(
-    Effect.andThen(Effect.sync(() => {
-      for (const [session, conversation] of conversations) {
-        safely(() => conversation.beat(), `session ${session.number}`, () => fork(session.close("error")))
-      }
-      const time = now()
-      for (const beat of beats) safely(() => beat(time), "a request", () => beats.delete(beat))
-    })),
+  const turn = Effect.sync(() => {
+    const time = now()
+    wheel.turn((member) => {
+      const done = Result.try(() => member.beat(time))
+      if (Result.isSuccess(done)) return
+      const whose = member instanceof Conversation ? `session ${member.session.number}` : "a request"
+      fork(complainOf(`${whose}: its heartbeat has failed`, done.failure))
+      if (member instanceof Conversation) fork(member.session.close("error"))
+      else member.end()
+    })
+  })
+  yield* Effect.sleep(Duration.millis(wheel.turnMillis)).pipe(
+    Effect.andThen(turn),
     Effect.forever,
     Effect.forkScoped
   )
@@ -107,7 +109,7 @@ export const make = Effect.fnUntraced(function*(
         // Apart from what else belongs to the session: nothing the server holds is released while it is still being made.
         const own = Scope.makeUnsafe("sequential")
         const made = Deferred.makeUnsafe<Receive, unknown>()
-        session.onClosing(() => void Deferred.doneUnsafe(made, Effect.succeed(nobody)))
+        const settled = session.onClosing(() => void Deferred.doneUnsafe(made, Effect.succeed(nobody)))
         // First the fiber ends, then what it has made.
         const making = Scope.makeUnsafe("sequential")
         yield* Scope.addFinalizerExit(making, (exit) => Scope.close(own, exit))
@@ -127,7 +129,10 @@ export const make = Effect.fnUntraced(function*(
           // In a fiber of the session: a client that waits for it is not kept by one that cannot be stopped.
           Effect.forkIn(making, { startImmediately: true })
         )
-        fiber.addObserver((exit) => void Deferred.doneUnsafe(made, exit))
+        fiber.addObserver((exit) => {
+          Deferred.doneUnsafe(made, exit)
+          settled()
+        })
         const answered = Effect.catchCause(Deferred.await(made), (cause) =>
           complain(`session ${session.number}: no server could be made`, cause).pipe(
             Effect.andThen(Effect.timeoutOption(session.close("error"), releaseTimeout)),
@@ -143,8 +148,10 @@ export const make = Effect.fnUntraced(function*(
   const converse = (session: SessionShape, policy: SessionPolicy): Conversation => {
     const conversation = new Conversation(session, policy, now)
     conversations.set(session, conversation)
+    const still = wheel.add(conversation)
     session.onClosing((reason) => {
       conversations.delete(session)
+      still()
       conversation.close(reason)
     })
     return conversation
@@ -157,8 +164,9 @@ export const make = Effect.fnUntraced(function*(
     fork,
     now,
     onHeartbeat: (beat) => {
-      beats.add(beat)
-      return () => void beats.delete(beat)
+      const member = { beat, end: () => {} }
+      member.end = wheel.add(member)
+      return member.end
     },
     open: (principal, transport, use) =>
       Effect.uninterruptibleMask((restore) =>

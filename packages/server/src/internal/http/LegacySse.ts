@@ -15,10 +15,12 @@ import { sessionNotFound } from "../errorCodes.ts"
 import type { Message } from "../session/Conversation.ts"
 import { readMessage } from "../session/readMessage.ts"
 import { cut } from "./cutConnection.ts"
+import { eventResponse } from "./eventResponse.ts"
 import { EventSink } from "./EventSink.ts"
-import { eventStream, eventStreamHead, notAllowed, refusal } from "./httpAnswers.ts"
+import { eventStreamHead, notAllowed, refusal } from "./httpAnswers.ts"
 import type { HttpSessions, Opened } from "./HttpSessions.ts"
 import { originOf } from "./Origin.ts"
+import { readBody } from "./readBody.ts"
 import { isOver, notStarted, refuse, unavailable } from "./sessionRefusals.ts"
 import { maxBatch } from "./takePost.ts"
 
@@ -78,7 +80,7 @@ const begin = Effect.fnUntraced(function*(
   if (!sink.isOpen) release()
   sink.event(undefined, `${referenceTo(paths, request)}?sessionId=${Redacted.value(id)}`, "endpoint")
   conversation.speakOver(sink)
-  return HttpServerResponse.stream(sink.body, eventStream)
+  return eventResponse(sink)
 })
 
 /** Takes a message. Its answer comes over the stream. */
@@ -94,7 +96,7 @@ export const post = Effect.fnUntraced(function*(
   if (found._tag === "Failure" || found.success.session.transport !== "sse") {
     return refusal(404, "Session not found", { code: sessionNotFound })
   }
-  const body = yield* Effect.result(request.text)
+  const body = yield* Effect.result(readBody(request))
   if (body._tag === "Failure") return refusal(400, "the body could not be read", { code: JsonRpc.errorCode.parseError })
   const frame = JsonRpc.decode(body.success)
   const frames = frame._tag === "Batch" ? frame.frames : [frame]

@@ -20,8 +20,9 @@ import { releaseTimeout } from "../session/SessionEntry.ts"
 import type { ServeStateless } from "../stateless/serveStateless.ts"
 import { acceptedBy } from "./accept.ts"
 import { cut } from "./cutConnection.ts"
+import { eventResponse, sinkOf } from "./eventResponse.ts"
 import { EventSink, wholeStream } from "./EventSink.ts"
-import { eventStream, eventStreamHead, notAllowed, refusal, retryAfter } from "./httpAnswers.ts"
+import { eventStreamHead, notAllowed, refusal, retryAfter } from "./httpAnswers.ts"
 import type { HttpSessions, Opened } from "./HttpSessions.ts"
 import { originOf } from "./Origin.ts"
 import { isOver, noBatches, notStarted, refuse, unavailable, unknownSession } from "./sessionRefusals.ts"
@@ -160,7 +161,7 @@ const begin = Effect.fnUntraced(function*(
     [sessionHeader]: Redacted.value(id)
   })
   // An answer that takes long comes over the stream that the response has become; a refusal there is left to the sweep.
-  if (response.body._tag === "Stream") return response
+  if (sinkOf(response) !== undefined) return response
   if (conversation.revision !== undefined) {
     const scope = yield* Effect.serviceOption(Scope.Scope)
     // A client that is gone before this is written was not told.
@@ -248,7 +249,7 @@ const stream = Effect.fnUntraced(function*(
     sink.end("ended")
     return isGone ? unknownSession() : refusal(400, "some of what came after this event is not known any more")
   }
-  return HttpServerResponse.stream(sink.body, { ...eventStream, headers: { ...eventStream.headers, ...headers } })
+  return eventResponse(sink, headers)
 })
 
 const conversationOf = (

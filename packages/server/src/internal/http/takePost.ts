@@ -14,6 +14,7 @@ import type { ServeStateless } from "../stateless/serveStateless.ts"
 import { refuseFormat } from "./accept.ts"
 import { refusal } from "./httpAnswers.ts"
 import type { HttpSessions } from "./HttpSessions.ts"
+import { readBody } from "./readBody.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 type Request = HttpServerRequest.HttpServerRequest
@@ -36,10 +37,9 @@ export const takePost = Effect.fnUntraced(function*(
   principal: Principal,
   { onFault = () => Effect.void, serve }: LegacyPost
 ): Effect.fn.Return<Response> {
-  const body = yield* Effect.result(request.text)
+  const body = yield* Effect.result(readBody(request))
   if (body._tag === "Failure") {
-    const isTooLarge = body.failure.reason._tag === "RequestParseError" && body.failure.reason.reason === "BodyTooLarge"
-    return isTooLarge
+    return body.failure === "too large"
       ? refusal(413, "the body is too large", { code: JsonRpc.errorCode.invalidRequest })
       : refusal(400, "the body could not be read", { code: JsonRpc.errorCode.parseError })
   }

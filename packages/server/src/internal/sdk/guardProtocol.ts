@@ -15,20 +15,25 @@ export type OnFault = (message: string, thrown: unknown, level?: Level) => void
 
 type Handler = (...args: Array<unknown>) => unknown
 
-const guarded: WeakSet<object> = new WeakSet()
+/** What the wrapped members of a server are now, and what they are wrapped with. */
+interface Guard {
+  readonly protocol: object
+  readonly onFault: OnFault
+  readonly safely: (handler: unknown) => unknown
+  readonly values: Map<string, unknown>
+}
+
+const guardKey = Symbol("holdfast/guard")
 
 export const guardProtocol = (server: object, onFault: OnFault): void => {
   // An `McpServer` is a shell around one.
   const protocol: object = "server" in server && isObject(server.server) ? server.server : server
-  if (guarded.has(protocol)) return
-  guarded.add(protocol)
-  const listening = guardListeners(protocol, onFault)
+  if (guardKey in protocol) return
   const safely = guardHandlers(onFault)
-  // Most of it is what clients say out of place.
-  listening("onerror", (error) => onFault("the server has met an error", error, "Debug"))
-  listening("onclose", undefined)
-  wrapWhenSet(protocol, "fallbackRequestHandler", safely)
-  wrapWhenSet(protocol, "fallbackNotificationHandler", safely)
+  const guard: Guard = { protocol, onFault, safely, values: new Map() }
+  for (const [name, { wrap }] of members) guard.values.set(name, wrap(guard, Reflect.get(protocol, name)))
+  Object.defineProperty(protocol, guardKey, { value: guard })
+  for (const [name, { accessor }] of members) Object.defineProperty(protocol, name, accessor)
   for (const name of ["_requestHandlers", "_notificationHandlers"]) {
     const handlers: unknown = Reflect.get(protocol, name)
     if (!(handlers instanceof Map)) continue
@@ -37,19 +42,54 @@ export const guardProtocol = (server: object, onFault: OnFault): void => {
   }
 }
 
+type Wrap = (guard: Guard, value: unknown) => unknown
+
 /** A listener that breaks is logged, and keeps no other from being told. */
-const guardListeners =
-  (protocol: object, onFault: OnFault) => (name: string, fallback?: (error: unknown) => void): void =>
-    wrapWhenSet(protocol, name, (listener) => {
-      if (!isFunction(listener)) return fallback
-      return (...args: Array<unknown>): void => {
-        try {
-          listener.apply(protocol, args)
-        } catch (thrown) {
-          onFault(`the server's own ${name} has failed`, thrown)
-        }
-      }
+const listener = (name: string, fallback?: (guard: Guard) => (error: unknown) => void): Wrap => (guard, value) => {
+  if (!isFunction(value)) return fallback?.(guard)
+  return (...args: Array<unknown>): void => {
+    try {
+      value.apply(guard.protocol, args)
+    } catch (thrown) {
+      guard.onFault(`the server's own ${name} has failed`, thrown)
+    }
+  }
+}
+
+/**
+ * A member that is wrapped: its present value, and every later one. All servers have the same accessors: with its own each would have a shape of its
+ * own, which is kept for as long as the session.
+ */
+const member = (name: string, wrap: Wrap) => {
+  const guardOf = (target: object): Guard => Reflect.get(target, guardKey)
+  const accessor: PropertyDescriptor & ThisType<object> = {
+    configurable: true,
+    enumerable: true,
+    get() {
+      return guardOf(this).values.get(name)
+    },
+    set(given: unknown) {
+      const guard = guardOf(this)
+      guard.values.set(name, wrap(guard, given))
+    }
+  }
+  return [name, { accessor, wrap }] as const
+}
+
+const handler: Wrap = ({ safely }, value) => safely(value)
+
+const members = [
+  // Most of it is what clients say out of place.
+  member(
+    "onerror",
+    listener("onerror", ({ onFault }) => (error) => {
+      onFault("the server has met an error", error, "Debug")
     })
+  ),
+  member("onclose", listener("onclose")),
+  member("fallbackRequestHandler", handler),
+  member("fallbackNotificationHandler", handler)
+]
 
 /** What it throws is something that the SDK can tell the client. */
 const guardHandlers = (onFault: OnFault) => {
@@ -74,19 +114,6 @@ const guardHandlers = (onFault: OnFault) => {
     wrapped.set(handler, safe)
     return safe
   }
-}
-
-/** Wraps a member: its present value, and every later one. */
-const wrapWhenSet = (target: object, name: string, wrap: (value: unknown) => unknown): void => {
-  let value = wrap(Reflect.get(target, name))
-  Object.defineProperty(target, name, {
-    configurable: true,
-    enumerable: true,
-    get: () => value,
-    set: (given: unknown) => {
-      value = wrap(given)
-    }
-  })
 }
 
 /**

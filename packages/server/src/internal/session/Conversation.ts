@@ -38,7 +38,8 @@ export class Conversation {
   readonly #now: () => number
   readonly #log: ReplayLog
   readonly #exchanges = new Map<JsonRpc.RequestId, Exchange>()
-  readonly #streams = new Map<number, OutStream>()
+  /** Made with the first: most clients never need one besides their own. */
+  #streams: Map<number, OutStream> | undefined
   #nextStream = standalone
   #nextPing = 1
   /** Pings without an answer since the client was heard last. */
@@ -72,7 +73,7 @@ export class Conversation {
   }
 
   get exchanges(): Iterable<Exchange> {
-    return new Set(this.#exchanges.values())
+    return this.#exchanges.size === 0 ? [] : new Set(this.#exchanges.values())
   }
 
   /** Hands the client's messages to the server. Returns what their answers come through, if any is a request. */
@@ -133,16 +134,18 @@ export class Conversation {
 
   /** The stream a client wants to go on with. */
   streamOf(number: number): OutStream | undefined {
-    return number === standalone ? this.push : this.#streams.get(number)
+    return number === standalone ? this.push : this.#streams?.get(number)
   }
 
   /** Called at every heartbeat. */
-  beat(): void {
-    const now = this.#now()
+  beat(now = this.#now()): void {
     for (const exchange of this.exchanges) {
       if (now - exchange.openedAt >= this.#policy.heartbeatInterval) exchange.streamIfSlow()
     }
-    for (const { sink } of this.#open()) sink?.comment("heartbeat")
+    if (this.#only === undefined) {
+      this.push.sink?.beat()
+      for (const { sink } of this.#streams?.values() ?? []) sink?.beat()
+    } else this.#only.beat()
     this.#ping(now)
   }
 
@@ -160,8 +163,8 @@ export class Conversation {
       }
     }
     this.#isClosed = true
-    for (const stream of [this.push, ...this.#streams.values()]) stream.detach()
-    this.#streams.clear()
+    for (const stream of [this.push, ...this.#streams?.values() ?? []]) stream.detach()
+    this.#streams = undefined
     this.#only?.end("ended")
   }
 
@@ -212,23 +215,20 @@ export class Conversation {
     sink.event(undefined, JsonRpc.encodeRequest(`${pingPrefix}${this.#nextPing++}`, "ping", undefined))
   }
 
-  #open(): ReadonlyArray<{ readonly sink: EventSink | undefined }> {
-    return this.#only === undefined ? [this.push, ...this.#streams.values()] : [{ sink: this.#only }]
-  }
-
   #begin(): OutStream {
     const stream = new OutStream(++this.#nextStream, this.#log)
+    this.#streams ??= new Map()
     this.#streams.set(stream.number, stream)
-    this.#forgetOld()
+    this.#forgetOld(this.#streams)
     return stream
   }
 
   /** Of the streams that have ended only the last few can still be asked for, and those whose answers have not arrived. */
-  #forgetOld(): void {
-    for (const [number, stream] of this.#streams) {
-      if (this.#streams.size <= keptStreams) return
+  #forgetOld(streams: Map<number, OutStream>): void {
+    for (const [number, stream] of streams) {
+      if (streams.size <= keptStreams) return
       if (!stream.isComplete || this.#log.owes(number)) continue
-      this.#streams.delete(number)
+      streams.delete(number)
       this.#log.forget(number)
     }
   }

@@ -22,10 +22,10 @@ export class ReplayLog {
   #first = 0
   #bytes = 0
   /** Answers that have not arrived, by stream. The stream that owes for longest comes first. */
-  readonly #owed = new Map<number, Array<LoggedEvent>>()
+  #owed: Map<number, Array<LoggedEvent>> | undefined
   #owedBytes = 0
   /** The last place at which a stream has lost something vital. */
-  readonly #lost = new Map<number, number>()
+  #lost: Map<number, number> | undefined
 
   /** `limit`: bytes of past events. `owedLimit`: bytes of answers that have not arrived. */
   constructor(limit: number, owedLimit: number) {
@@ -62,11 +62,12 @@ export class ReplayLog {
 
   /** Keeps an answer until it has arrived. */
   owe(stream: number, place: number, text: string): void {
-    const events = this.#owed.get(stream) ?? []
+    const owed = this.#owed ??= new Map()
+    const events = owed.get(stream) ?? []
     events.push({ stream, place, text, isVital: true })
-    this.#owed.set(stream, events)
+    owed.set(stream, events)
     this.#owedBytes += text.length + overhead
-    for (const [debtor, oldest] of this.#owed) {
+    for (const [debtor, oldest] of owed) {
       for (const event of oldest) {
         if (this.#owedBytes <= this.#owedLimit) return
         this.#settle(debtor, event.place)
@@ -77,7 +78,7 @@ export class ReplayLog {
 
   /** Whether answers of a stream have not arrived. */
   owes(stream: number): boolean {
-    return this.#owed.has(stream)
+    return this.#owed?.has(stream) === true
   }
 
   /** What a stream has said up to that place has arrived, as far as the server can know. */
@@ -88,20 +89,20 @@ export class ReplayLog {
   /** What there still is of what a stream has sent after that place. */
   left(stream: number, place: number): ReadonlyArray<LoggedEvent> {
     const isMissed = (event: LoggedEvent): boolean => event.stream === stream && event.place > place
-    return [...this.#events.slice(this.#first), ...this.#owed.get(stream) ?? []]
+    return [...this.#events.slice(this.#first), ...this.#owed?.get(stream) ?? []]
       .filter(isMissed)
       .toSorted((one, other) => one.place - other.place)
   }
 
   /** Whether something that is waited for is gone, of what a stream has sent after that place. */
   hasLost(stream: number, place: number): boolean {
-    return (this.#lost.get(stream) ?? 0) > place
+    return (this.#lost?.get(stream) ?? 0) > place
   }
 
   /** A stream that has ended and was read to its end is not asked for again. */
   forget(stream: number): void {
     this.#settle(stream, Number.POSITIVE_INFINITY)
-    this.#lost.delete(stream)
+    this.#lost?.delete(stream)
     this.#events = this.#events.slice(this.#first).filter((event) => event.stream !== stream)
     this.#first = 0
     this.#bytes = this.#events.reduce((sum, { text }) => sum + text.length, 0)
@@ -109,18 +110,21 @@ export class ReplayLog {
 
   /** Takes away what is no longer owed. */
   #settle(stream: number, upTo: number): ReadonlyArray<LoggedEvent> {
-    const events = this.#owed.get(stream)
-    if (events === undefined) return []
+    const owed = this.#owed
+    const events = owed?.get(stream)
+    if (owed === undefined || events === undefined) return []
     const settled = events.filter(({ place }) => place <= upTo)
     const rest = events.filter(({ place }) => place > upTo)
-    if (rest.length === 0) this.#owed.delete(stream)
-    else this.#owed.set(stream, rest)
+    if (rest.length === 0) owed.delete(stream)
+    else owed.set(stream, rest)
     for (const { text } of settled) this.#owedBytes -= text.length + overhead
     return settled
   }
 
   #noteLoss({ isVital, place, stream }: LoggedEvent): void {
-    if (isVital) this.#lost.set(stream, Math.max(place, this.#lost.get(stream) ?? 0))
+    if (!isVital) return
+    this.#lost ??= new Map()
+    this.#lost.set(stream, Math.max(place, this.#lost.get(stream) ?? 0))
   }
 }
 

@@ -78,7 +78,7 @@ export class HttpReply implements Reply {
   /** What takes long should be seen to live. */
   beat(now: number, interval: number): void {
     if (this.isOpen && this.#options.acceptsStream && now - this.#options.openedAt >= interval) this.stream()
-    if (this.#isStream) this.sink.comment("heartbeat")
+    if (this.#isStream) this.sink.beat()
   }
 
   #decide(decision: Decision): void {

@@ -12,8 +12,9 @@ import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { type Accepted, acceptedBy, refuseFormat } from "../http/accept.ts"
 import { cut } from "../http/cutConnection.ts"
+import { eventResponse } from "../http/eventResponse.ts"
 import { type SinkEnd, wholeStream } from "../http/EventSink.ts"
-import { eventStream, retryAfter } from "../http/httpAnswers.ts"
+import { retryAfter } from "../http/httpAnswers.ts"
 import type { HttpSessions } from "../http/HttpSessions.ts"
 import { originOf } from "../http/Origin.ts"
 import { HttpReply } from "./HttpReply.ts"
@@ -62,7 +63,7 @@ export const make = Effect.fnUntraced(function*(options: StatelessOptions): Effe
         return accepted.json || decision.status !== 200 ? toResponse(decision) : wholeStream([decision.text])
       }
       if (reply.isOpen) releases.push(session.holdStream())
-      return HttpServerResponse.stream(reply.sink.body, eventStream)
+      return eventResponse(reply.sink)
     })
 
   return Effect.fnUntraced(function*(message, request, principal): Effect.fn.Return<Response> {
