@@ -11,7 +11,7 @@ import { Application, type TypeDocOptions } from "typedoc"
 const root = Path.resolve(import.meta.dirname, "../..")
 const out = process.argv[2] ?? Path.join(root, "dist/api")
 
-const packages = ["core", "protocol", "process", "mcp", "server", "jobs", "daemon"]
+const packages = ["core", "protocol", "process", "mcp", "server", "jobs", "daemon", "dashboard"]
 
 const modules = packages
   .flatMap((name) => {

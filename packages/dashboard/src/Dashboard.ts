@@ -84,7 +84,9 @@ export interface Dashboard {
 }
 
 /** Loads the files of the page. In the workspace of Holdfast they are made from its sources first. */
-export const make = Effect.fnUntraced(function*({ access, isOurHost, source }: DashboardOptions) {
+export const make = Effect.fnUntraced(function*(
+  { access, isOurHost, source }: DashboardOptions
+): Effect.fn.Return<Dashboard> {
   const files = yield* PageFiles.load
   const routes: Readonly<
     Record<string, (request: DashboardRequest) => Effect.Effect<DashboardResponse, DashboardRefusal>>
@@ -142,7 +144,7 @@ export const make = Effect.fnUntraced(function*({ access, isOurHost, source }: D
         ({ message }) => Effect.succeed(problem(path === "api/enter" ? 401 : 409, message))
       )
   }
-  return { answer } satisfies Dashboard
+  return { answer }
 })
 
 /** Of a source that says more than can be sent, the last is sent. */

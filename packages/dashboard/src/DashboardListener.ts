@@ -71,7 +71,9 @@ const answer = Effect.fnUntraced(function*(
   request: http.IncomingMessage,
   response: http.ServerResponse
 ) {
-  const { pathname, searchParams } = new URL(request.url ?? "/", "http://localhost")
+  const address = URL.parse(`http://localhost${request.url ?? "/"}`)
+  if (address === null) return void response.writeHead(400).end()
+  const { pathname, searchParams } = address
   const { body, headers, status } = yield* dashboard.answer({
     method: request.method ?? "GET",
     path: pathname.slice(1),

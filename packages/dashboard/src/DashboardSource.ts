@@ -47,6 +47,7 @@ export interface DashboardSource {
    * `Head.state`.
    */
   readonly snapshots: Stream.Stream<Snapshot>
+  /** Does what a person has asked. */
   readonly act: (action: Action) => Effect.Effect<Done, DashboardRefusal>
   /** The past, then what comes. Undefined: there are no logs. */
   readonly log?: ((of: string) => Stream.Stream<ReadonlyArray<LogLine>, DashboardRefusal>) | undefined

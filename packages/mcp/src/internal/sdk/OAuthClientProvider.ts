@@ -67,24 +67,39 @@ export interface OAuthClientProvider {
   get redirectUrl(): string | URL | undefined
   /** The client's metadata as a document that an authorization server can fetch. */
   clientMetadataUrl?: string
+  /** How the client presents itself. */
   get clientMetadata(): OAuthClientMetadata
+  /** A value that comes back with the user, made anew for each login. Default: none is sent. */
   state?(): string | Promise<string>
+  /** What the authorization server knows the client by. Undefined: it registers. */
   clientInformation(): OAuthClientInformation | undefined | Promise<OAuthClientInformation | undefined>
+  /** Keeps what a registration has brought. Without it a client cannot register. */
   saveClientInformation?(clientInformation: OAuthClientInformation): void | Promise<void>
+  /** The tokens that are kept. Undefined: there are none yet. */
   tokens(): OAuthTokens | undefined | Promise<OAuthTokens | undefined>
+  /** Keeps tokens that were issued. */
   saveTokens(tokens: OAuthTokens): void | Promise<void>
+  /** Sends the user to the authorization server. */
   redirectToAuthorization(authorizationUrl: URL): void | Promise<void>
+  /** Keeps the secret of a login that has begun (PKCE). */
   saveCodeVerifier(codeVerifier: string): void | Promise<void>
+  /** The secret of the login that has begun. */
   codeVerifier(): string | Promise<string>
+  /** Adds how the client proves itself to a request for tokens. Default: by what the server supports. */
   addClientAuthentication?(
     headers: Headers,
     params: URLSearchParams,
     url: string | URL,
     metadata?: AuthorizationServerMetadata
   ): void | Promise<void>
+  /** Chooses the resource that tokens are asked for. Default: the server, if its metadata fits. */
   validateResourceURL?(serverUrl: string | URL, resource?: string): Promise<URL | undefined>
+  /** Forgets what the authorization server does not take any more. */
   invalidateCredentials?(scope: "all" | "client" | "tokens" | "verifier" | "discovery"): void | Promise<void>
+  /** The parameters of a request for tokens without a user. Default: those of an authorization code. */
   prepareTokenRequest?(scope?: string): URLSearchParams | Promise<URLSearchParams | undefined> | undefined
+  /** Keeps where the authorization server was found. */
   saveDiscoveryState?(state: OAuthDiscoveryState): void | Promise<void>
+  /** Where the authorization server was found before. Undefined: it is looked for. */
   discoveryState?(): OAuthDiscoveryState | undefined | Promise<OAuthDiscoveryState | undefined>
 }

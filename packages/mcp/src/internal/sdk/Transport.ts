@@ -25,11 +25,18 @@ export type SdkMessage =
 
 /** What a `Client` of the SDK connects to. */
 export interface Transport {
+  /** Begins to bring messages. */
   start(): Promise<void>
+  /** Resolves when the message is handed over. */
   send(message: SdkMessage): Promise<void>
+  /** Ends it. `onclose` follows. */
   close(): Promise<void>
+  /** Called once, when it has ended, whichever side ended it. */
   onclose?: (() => void) | undefined
+  /** Called with what goes wrong beside messages. */
   onerror?: ((error: Error) => void) | undefined
+  /** Called with each message of the other side. */
   onmessage?: ((message: SdkMessage) => void) | undefined
+  /** Of the session, where there is one. */
   readonly sessionId?: string | undefined
 }

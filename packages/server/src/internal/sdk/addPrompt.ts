@@ -7,6 +7,7 @@ import type { Told } from "./told.ts"
 
 /** What of the SDK's `McpServer` is needed, in words of our own: version 1 has it. */
 export interface PromptRegistry {
+  /** Adds a prompt. */
   registerPrompt(
     name: string,
     config: {

@@ -7,21 +7,27 @@ import type { Told } from "./told.ts"
 
 /** What of the SDK's `McpServer` is needed, in words of our own: version 1 has it. */
 export interface ResourceRegistry {
+  /** Adds a resource. */
   registerResource(
     name: string,
     uri: string,
     config: Record<string, unknown>,
     read: (uri: URL, extra: Extra) => Promise<SdkReadResult>
   ): unknown
+  /** Adds resources by a template of their addresses. */
   registerResource(
     name: string,
     template: ResourceTemplate,
     config: Record<string, unknown>,
     read: (uri: URL, variables: Record<string, string | Array<string>>, extra: Extra) => Promise<SdkReadResult>
   ): unknown
+  /** The `Server` of which it is made. */
   readonly server: {
+    /** Says what the server can do. */
     registerCapabilities(capabilities: { resources: { subscribe: boolean } }): void
+    /** Answers a kind of request. */
     setRequestHandler(schema: SubscriptionSchema, handler: (request: { params: { uri: string } }) => object): void
+    /** Tells subscribers of a change. */
     sendResourceUpdated(params: { uri: string }): Promise<void>
   }
 }

@@ -9,6 +9,7 @@ export type { AuthInfo }
 
 /** What of the SDK's `McpServer` is needed, in words of our own: version 1 has it. */
 export interface ToolRegistry {
+  /** Adds a tool. */
   registerTool(
     name: string,
     config: {
