@@ -71,9 +71,8 @@ const answer = Effect.fnUntraced(function*(
   request: http.IncomingMessage,
   response: http.ServerResponse
 ) {
-  const address = URL.parse(`http://localhost${request.url ?? "/"}`)
-  if (address === null) return void response.writeHead(400).end()
-  const { pathname, searchParams } = address
+  // As it stands: `//` alone is no address relative to another.
+  const { pathname, searchParams } = new URL(`http://localhost${request.url ?? "/"}`)
   const { body, headers, status } = yield* dashboard.answer({
     method: request.method ?? "GET",
     path: pathname.slice(1),
