@@ -44,6 +44,7 @@ const order: ReadonlyArray<readonly [title: string, files: ReadonlyArray<string>
     "docs/scorecard.md",
     "docs/support.md",
     "docs/platforms.md",
+    "docs/containers.md",
     "docs/sdk-lines.md",
     "docs/semver.md"
   ]],
