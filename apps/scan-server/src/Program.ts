@@ -159,7 +159,7 @@ export const command = (version: string) =>
         const http = { server, host, allowedHosts: allowedHost, port, auth, legacySse: sse, stateless }
         return yield* Effect.provide(serveHttp(http, roots, Option.getOrUndefined(admin)), scans)
       }).pipe(
-        Effect.catchReason("McpServerError", "UnsafeBind", ({ host }) => tell(openToStrangers(host), jsonLogs)),
+        Effect.catchReason("McpServerError", "UnsafeBind", ({ host }) => Effect.fail(openToStrangers(host))),
         Effect.catch((error) => tell(error, jsonLogs)),
         Effect.provide(jsonLogs ? StdioHost.layerJsonLogger : Layer.empty)
       )
