@@ -8,7 +8,7 @@ import * as Os from "node:os"
 import * as Path from "node:path"
 import { packed, root, type Tarball } from "../packaging/Tarballs.ts"
 import { Container } from "./support/Container.ts"
-import { ImageStore } from "./support/ImageStore.ts"
+import { type Image, ImageStore } from "./support/ImageStore.ts"
 
 const own = Fs.mkdtempSync(Path.join(Os.tmpdir(), "hf-containers-"))
 let store: ImageStore
@@ -39,7 +39,7 @@ describe("the image of the daemon", () => {
       const config = Path.join(own, "servers.json")
       const server = "/srv/server.ts"
       // A shell between: the server itself is a grandchild, whose end is told to process 1.
-      const args = ["-c", `node ${server} /tmp/log & wait`]
+      const args = ["-c", `node ${server} /tmp/log; exit 0`]
       Fs.writeFileSync(config, JSON.stringify({ mcpServers: { one: { command: "sh", args } } }))
       await using container = new Container(image, {
         mounts: {
@@ -63,13 +63,15 @@ describe("the image of the daemon", () => {
 })
 
 describe("the image of the scan server", () => {
+  let image: Image
+  beforeAll(() => {
+    const argument = `SCAN_SERVER=${packages()}`
+    image = store.build(Path.join(root, "apps/scan-server"), { argument, tarballs: own })
+  }, 600_000)
+
   it(
     "asks for tokens, scans what is mounted on files that cannot be written, is healthy, and leaves with 0",
     async () => {
-      const image = store.build(Path.join(root, "apps/scan-server"), {
-        argument: `SCAN_SERVER=${packages()}`,
-        tarballs: own
-      })
       assert.strictEqual(image.config.User, "node")
       const token = "a-secret-of-this-test-only"
       await using container = new Container(image, { env: [`HOLDFAST_SCAN_TOKENS=me:${token}`] })
@@ -93,10 +95,6 @@ describe("the image of the scan server", () => {
   )
 
   it("does not start without tokens, and says which variable holds them", async () => {
-    const image = store.build(Path.join(root, "apps/scan-server"), {
-      argument: `SCAN_SERVER=${packages()}`,
-      tarballs: own
-    })
     await using container = new Container(image)
     await container.healthy().then(() => assert.fail("it is healthy"), () => undefined)
     assert.include(container.output(), "HOLDFAST_SCAN_TOKENS")

@@ -143,8 +143,9 @@ export const tarballOf = (folder: string, source: string): Tarball => {
 
 const modulesOf = (manifest: Manifest, files: ReadonlyArray<string>): ReadonlyArray<string> => {
   const names = Object.keys(manifest.exports ?? {})
+  const isClosed = (module: string): boolean => manifest.exports?.[`./${module.split("/")[0]}/*`] === null
   const all = names.includes("./*")
-    ? files.flatMap((file) => /^dist\/(?!internal\/)(.+)\.js$/.exec(file)?.[1] ?? [])
+    ? files.flatMap((file) => /^dist\/(.+)\.js$/.exec(file)?.[1] ?? []).filter((module) => !isClosed(module))
     : names.filter((name) => name.startsWith("./") && !name.endsWith(".json")).map((name) => name.slice(2))
   // A program is no module: its path is closed.
   return ["", ...all.filter((name) => name !== "index" && manifest.exports?.[`./${name}`] !== null)]

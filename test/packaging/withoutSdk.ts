@@ -8,7 +8,9 @@ import * as Path from "node:path"
 import { installedVersions, npmInstall, readManifest, root, run, type Tarball } from "./Tarballs.ts"
 
 /** They and what is imported by them. */
-const packages = ["core", "jobs", "mcp", "process", "protocol", "server", "testkit"].map((name) => `@holdfast/${name}`)
+const packages = ["core", "dashboard", "jobs", "mcp", "process", "protocol", "server", "testkit"].map((name) =>
+  `@holdfast/${name}`
+)
 
 /** Modules for tools of the SDK: it is a part of what they take, so that their programs have it. */
 const onSdk = "@holdfast/jobs/mcp"

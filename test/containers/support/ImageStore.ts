@@ -25,6 +25,17 @@ export interface Image {
   readonly root: string
 }
 
+/** The npm of this machine, wherever its Node is. */
+const npmFolder = (): string => {
+  const folders = (process.env["PATH"] ?? "").split(Path.delimiter)
+  const npm = folders.map((folder) => Path.join(folder, "npm")).find((path) => Fs.existsSync(path))
+  if (npm === undefined) throw new Error("there is no npm on the PATH")
+  return Path.resolve(Fs.realpathSync(npm), "../..")
+}
+
+/** Those that this machine trusts. */
+const certificates = "/etc/ssl/certs/ca-certificates.crt"
+
 export class ImageStore implements Disposable {
   readonly folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "hf-images-"))
   readonly #containers: Array<string> = []
@@ -32,6 +43,7 @@ export class ImageStore implements Disposable {
   /** The image that a Dockerfile begins with. */
   base(name: string): void {
     const container = this.#buildah("from", "scratch").trim()
+    this.#containers.push(container)
     const root = this.#buildah("mount", container).trim()
     const put = (source: string, target: string): void => {
       Fs.mkdirSync(Path.dirname(Path.join(root, target)), { recursive: true })
@@ -49,11 +61,9 @@ export class ImageStore implements Disposable {
     put(process.execPath, "/usr/local/bin/node")
     for (const library of run("/", "ldd", process.execPath).match(/\/\S+\.so\S*/g) ?? []) put(library, library)
     const modules = "/usr/local/lib/node_modules"
-    Fs.cpSync(Path.join(run("/", "npm", "root", "--global").trim(), "npm"), Path.join(root, modules, "npm"), {
-      recursive: true
-    })
+    Fs.cpSync(npmFolder(), Path.join(root, modules, "npm"), { recursive: true })
     Fs.symlinkSync(`${modules}/npm/bin/npm-cli.js`, Path.join(root, "usr/local/bin/npm"))
-    put("/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/certs/ca-certificates.crt")
+    put(certificates, certificates)
     Fs.writeFileSync(
       Path.join(root, "etc/passwd"),
       "root:x:0:0:root:/root:/bin/sh\nnode:x:1000:1000:node:/home/node:/bin/sh\n"
@@ -62,9 +72,9 @@ export class ImageStore implements Disposable {
     Fs.chownSync(Path.join(root, "home/node"), 1000, 1000)
     Fs.chmodSync(Path.join(root, "tmp"), 0o1777)
     this.#buildah("umount", container)
-    this.#buildah("config", "--env", "PATH=/usr/local/bin:/usr/bin:/bin", container)
+    const environment = ["PATH=/usr/local/bin:/usr/bin:/bin", `NODE_EXTRA_CA_CERTS=${certificates}`]
+    for (const variable of environment) this.#buildah("config", "--env", variable, container)
     this.#buildah("commit", container, name)
-    this.#buildah("rm", container)
   }
 
   /** Runs every step of a Dockerfile. `tarballs`: a folder that it sees as `/packed`. */
@@ -84,7 +94,6 @@ export class ImageStore implements Disposable {
       "--format=docker",
       "--pull-never",
       ...volumes.map((volume) => `--volume=${volume}`),
-      `--env=NODE_USE_SYSTEM_CA=1`,
       `--build-arg=${argument}`,
       `--tag=${name}`,
       context
