@@ -78,8 +78,11 @@ export const call = (
   { folder }: WithoutSdk,
   file = "withoutSdk.mjs"
 ): { readonly said: ReadonlyArray<string>; readonly oauth: string } =>
-  // Written by that program.
-  JSON.parse(run(folder, process.execPath, file)) as { readonly said: ReadonlyArray<string>; readonly oauth: string }
+  // Written by that program, as its last line: its log is on stdout as well.
+  JSON.parse(run(folder, process.execPath, file).trim().split("\n").at(-1) ?? "") as {
+    readonly said: ReadonlyArray<string>
+    readonly oauth: string
+  }
 
 export const bundle = ({ folder }: WithoutSdk): string => {
   const flags = ["--bundle", "--platform=node", "--format=esm", "--log-level=error", "--outfile=bundle.mjs"]

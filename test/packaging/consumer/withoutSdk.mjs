@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { createServer } from "node:http"
+import { createInterface } from "node:readline"
 
 const answers = {
   initialize: ({ protocolVersion }) => ({
@@ -29,14 +30,22 @@ const web = createServer(async (request, response) => {
 await once(web.listen(0, "127.0.0.1"), "listening")
 
 const host = spawn(process.execPath, ["http2.mjs"], { stdio: ["ignore", "pipe", "inherit"] })
-const [first] = await once(host.stdout, "data")
+// However this program ends.
+process.on("exit", () => host.kill())
+let address = ""
+for await (const line of createInterface({ input: host.stdout })) {
+  // Its log is on stdout as well.
+  if (!line.startsWith("http://")) continue
+  address = line
+  break
+}
 const node = (file) => ({ command: process.execPath, args: [file] })
 const mcp = await openMcp({
   mcpServers: {
     local: node("server.mjs"),
     web: { url: `http://127.0.0.1:${web.address().port}/mcp` },
     local2: node("server2.mjs"),
-    web2: { url: String(first).trim() }
+    web2: { url: address }
   }
 })
 const said = []
