@@ -56,6 +56,8 @@ const idleDeath: Case = {
       await user.call("echo", home.text())
       for (const pid of home.serversAlive()) process.kill(pid, "SIGKILL")
       await home.until(() => home.serversAlive().length === 0)
+      // An idle server is one that is not called at that moment.
+      await setTimeout(1000)
       const calls: Array<string> = []
       for (let call = 0; call < 3; call++) {
         calls.push((await user.call("echo", home.text())).isDone ? "ok" : "fails")
