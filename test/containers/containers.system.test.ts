@@ -55,7 +55,7 @@ describe("the image of the daemon", () => {
       assert.match(statusOf(container, "1"), /^Uid:\s+1000\s/m)
       assert.notStrictEqual(container.exec("touch", "/opt/holdfast/new").status, 0)
       assert.strictEqual(container.exec("holdfast", "daemon", "close", "one").status, 0)
-      assert.notMatch(container.exec("ps", "-o", "stat,comm").stdout, /^Z/m)
+      await container.until(() => !/^Z/m.test(container.exec("ps", "-o", "stat,comm").stdout))
       assert.strictEqual(await container.stop(), 0, container.output())
     },
     600_000
@@ -74,21 +74,36 @@ describe("the image of the scan server", () => {
     async () => {
       assert.strictEqual(image.config.User, "node")
       const token = "a-secret-of-this-test-only"
-      await using container = new Container(image, { env: [`HOLDFAST_SCAN_TOKENS=me:${token}`] })
+      const project = Path.join(own, "project")
+      Fs.mkdirSync(project)
+      const secret =
+        "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA0Z3VS5JJcds3xfn/ygWyF0mQe0w8c0mKzV5kq4o2Yl0bS1nT\n-----END RSA PRIVATE KEY-----\n"
+      Fs.writeFileSync(Path.join(project, "key.pem"), secret)
+      await using container = new Container(image, {
+        env: [`HOLDFAST_SCAN_TOKENS=me:${token}`],
+        mounts: { "/srv": project }
+      })
       await container.healthy()
       assert.strictEqual(container.exec("id", "-u").stdout.trim(), "1000")
-      const asked = (headers: string) =>
-        container.exec(
-          "node",
-          "-e",
-          `fetch("http://127.0.0.1:8080/mcp", {
+      const asked = (headers: Readonly<Record<string, string>>, tool: string, args: object) => {
+        const request = JSON.stringify({
           method: "POST",
-          headers: { "content-type": "application/json", accept: "application/json, text/event-stream", ${headers} },
-          body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "run_scan", arguments: { root: "/srv" } } })
-        }).then(async (answer) => console.log(answer.status, await answer.text()))`
-        ).stdout
-      assert.match(asked(""), /^401 /)
-      assert.match(asked(`authorization: "Bearer ${token}"`), /^200 /)
+          headers: { "content-type": "application/json", accept: "application/json, text/event-stream", ...headers },
+          body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: tool, arguments: args } })
+        })
+        const program = `fetch("http://127.0.0.1:8080/mcp", ${request})` +
+          `.then(async (answer) => console.log(JSON.stringify({ status: answer.status, text: await answer.text() })))`
+        const { stderr, stdout } = container.exec("node", "-e", program)
+        assert.strictEqual(stderr, "")
+        return JSON.parse(stdout)
+      }
+      const mine = { authorization: `Bearer ${token}` }
+      assert.strictEqual(asked({}, "run_scan", { path: "." }).status, 401)
+      const { text } = asked(mine, "run_scan", { path: "." })
+      const [, id = ""] = /\\?"id\\?":\s*\\?"([0-9a-f-]{36})/.exec(text) ?? []
+      assert.notStrictEqual(id, "", text)
+      await container.until(() => /succeeded/.test(asked(mine, "get_scan_progress", { id }).text))
+      assert.include(asked(mine, "get_scan_results", { id }).text, "key.pem")
       assert.strictEqual(await container.stop(), 0, container.output())
     },
     600_000

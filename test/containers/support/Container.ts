@@ -85,15 +85,20 @@ export class Container implements AsyncDisposable {
     })
   }
 
-  /** Waits until what the image says of its health is so. */
+  /** Waits until what the image says of its health is so. Fails when it has ended before. */
   async healthy(): Promise<void> {
     const [kind, ...words] = this.#image.config.Healthcheck.Test
-    for (let tries = 0; tries < 240; tries++) {
-      if (kind === "CMD" && this.#hasBegun() && this.exec(...words).status === 0) return
-      if (this.#child.exitCode !== null) break
+    if (kind !== "CMD") throw new Error(`the image is asked for its health by ${kind}`)
+    await this.until(() => this.#hasBegun() && this.exec(...words).status === 0)
+  }
+
+  /** Waits until something is so in it, however long that takes. Fails when it has ended before. */
+  async until(isSo: () => boolean): Promise<void> {
+    while (this.#child.exitCode === null && this.#child.signalCode === null) {
+      if (isSo()) return
       await setTimeout(250)
     }
-    throw new Error(`it does not become healthy: ${this.#output}`)
+    throw new Error(`it has ended: ${this.#output}`)
   }
 
   /** Process 1 is told to end, as by `docker stop`; its exit code. */

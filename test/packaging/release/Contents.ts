@@ -62,7 +62,9 @@ export const security = (): string => {
   )
 }
 
-const shipped = /^(?:package\.json|README\.md|CHANGELOG\.md|RULES\.md|LICENSE|(?:src|dist)\/.+\.(?:ts|js|cjs|map))$/
+/** Sources, what is compiled of them, and the style of the one page that there is. */
+const shipped =
+  /^(?:package\.json|README\.md|CHANGELOG\.md|RULES\.md|LICENSE|(?:src|dist)\/.+\.(?:ts|js|cjs|map)|dist\/page\/page\.css)$/
 const forDevelopers = /(?:^|\/)(?:test|tests|fixtures|node_modules)\/|\.test\.|\.tsbuildinfo$|(?:^|\/)\.|tsconfig/
 
 export const onlyWhatIsMeant = (tarballs: ReadonlyArray<Tarball>): string =>

@@ -108,7 +108,7 @@ const others = async (home: Home, user: UserProgram, tool: string, isFirst: bool
   const calls = texts.map((text) => user.call("wait", text))
   for (const text of texts) await home.has(text)
   const { isDone } = await (harm ?? user.call(tool, one))
-  if (isDone) return noDeadline
+  if (isDone) return isFirst ? noDeadline : "tells the error as an answer"
   const answered = (await Promise.all(calls)).filter(({ isDone }) => isDone).length
   const again = texts.filter((text) => home.runs(text) > 1).length
   return {

@@ -45,8 +45,7 @@ const snapshots: Stream.Stream<Snapshot> = Stream.suspend(() => {
         })
       ),
       // A daemon that has ended by itself is told of by the next look.
-      Effect.andThen(Effect.sleep(waitForNext)),
-      Effect.forever
+      Effect.repeat(Schedule.spaced(waitForNext))
     )
   }, { bufferSize: 1, strategy: "sliding" })
   return Stream.map(changes, () => view.snapshot)
