@@ -1,6 +1,7 @@
 /** Handshakes that never end, and clients that leave in the midst of them. */
 import { assert, describe, it } from "@effect/vitest"
 import * as McpHost from "@holdfast/server/McpHost"
+import { Session } from "@holdfast/server/Session"
 import * as SessionRegistry from "@holdfast/server/SessionRegistry"
 import { Server } from "@modelcontextprotocol/sdk/server/index.js"
 import { InitializeRequestSchema, LATEST_PROTOCOL_VERSION } from "@modelcontextprotocol/sdk/types.js"
@@ -8,13 +9,16 @@ import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as http from "node:http"
 import { echoServer, steering } from "./support/echoServer.ts"
 import { eventually } from "./support/eventually.ts"
 import { isEmpty, open } from "./support/hosted.ts"
 import { eventsOf, RawClient } from "./support/rawClient.ts"
+import { StatelessClient } from "./support/statelessClient.ts"
 import { visit } from "./support/visit.ts"
 
 const soon = { halfOpenTimeout: "50 millis", sweepInterval: "10 millis" } as const
@@ -317,4 +321,24 @@ describe("a drain while a server is being made", () => {
       yield* Fiber.join(drain)
       assert.deepInclude((yield* host.registry.snapshot).closed, { drain: 2, error: 0 })
     }))
+})
+
+describe("a server", () => {
+  for (const how of ["a session", "a request without one"] as const) {
+    it.live(`keeps nothing of the request that began ${how}`, () =>
+      Effect.gen(function*() {
+        const seen: Array<Context.Context<never>> = []
+        const host = yield* open({
+          server: Effect.map(Effect.context(), (context) => {
+            seen.push(context)
+            return echoServer(steering())()
+          })
+        })
+        if (how === "a session") yield* new RawClient(host.url).initialize()
+        else yield* new StatelessClient(host.url).ask("tools/list")
+        const [context = Context.empty()] = seen
+        assert.isTrue(Option.isNone(Context.getOption(context, HttpServerRequest.HttpServerRequest)))
+        assert.isTrue(Option.isSome(Context.getOption(context, Session)))
+      }))
+  }
 })

@@ -78,15 +78,23 @@ export const serverCalls = Effect.gen(function*() {
   yield* race(
     "calls without a session",
     "calls",
-    ["SDK v2", "holdfast", "holdfast, server of the SDK's v2", "holdfast, kept"],
+    ["SDK v2", "holdfast", "holdfast, one validator", "holdfast, server of the SDK's v2", "holdfast, kept"],
     called("stateless", 1600),
     [
       ["holdfast", "SDK v2", { atLeast: 1 }],
+      ["holdfast, one validator", "SDK v2"],
       ["holdfast, server of the SDK's v2", "SDK v2"],
       ["holdfast, kept", "SDK v2"]
     ]
   )
-  yield* race("sessions opened, each with a stream", "sessions", ["SDK", "holdfast"], opened, [
-    ["holdfast", "SDK", { atLeast: 1 }]
-  ])
+  yield* race(
+    "sessions opened, each with a stream",
+    "sessions",
+    ["SDK", "holdfast", "holdfast, one validator"],
+    opened,
+    [
+      ["holdfast", "SDK", { atLeast: 1 }],
+      ["holdfast, one validator", "SDK"]
+    ]
+  )
 })

@@ -5,6 +5,7 @@ import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
 import { StreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/streamableHttp.js"
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js"
 import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js"
+import { AjvJsonSchemaValidator } from "@modelcontextprotocol/sdk/validation/ajv"
 import { createMcpHandler, McpServer as McpServerV2 } from "@modelcontextprotocol/server"
 import * as Effect from "effect/Effect"
 import * as HttpServer from "effect/http/HttpServer"
@@ -14,11 +15,16 @@ import { randomUUID } from "node:crypto"
 import * as http from "node:http"
 import { z } from "zod"
 
-const server = (): McpServer => {
-  const mcp = new McpServer({ name: "bench", version: "1" })
+const info = { name: "bench", version: "1" }
+const echoing = (mcp: McpServer): McpServer => {
   mcp.registerTool("echo", { inputSchema: { text: z.string() } }, ({ text }) => ({ content: [{ type: "text", text }] }))
   return mcp
 }
+const server = (): McpServer => echoing(new McpServer(info))
+
+/** The same with one validator for all of them, where each has one of its own otherwise. */
+const validator = new AjvJsonSchemaValidator()
+const serverWithValidator = (): McpServer => echoing(new McpServer(info, { jsonSchemaValidator: validator }))
 
 const serverV2 = (): McpServerV2 => {
   const mcp = new McpServerV2({ name: "bench", version: "1" })
@@ -158,6 +164,7 @@ const contenders: Readonly<Record<string, () => void>> = {
   holdfast: () => host({}),
   // Its transports are other types, and the same in what is used of them.
   "holdfast, server of the SDK's v2": () => host({ server: serverV2 as unknown as () => McpServer }),
+  "holdfast, one validator": () => host({ server: serverWithValidator }),
   "holdfast, kept": () => host({ stateless: { keep: 64 } })
 }
 

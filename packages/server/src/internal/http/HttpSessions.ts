@@ -1,12 +1,14 @@
 /** A server behind the HTTP transports: its registry, the conversation of every session, and the one clock of all streams. */
 import type { Principal } from "@holdfast/protocol/Principal"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
 import { McpServerError, SessionNotFound } from "../../McpServerError.ts"
 import { Session, type SessionShape, type SessionTransport } from "../../Session.ts"
 import type { SessionPolicy } from "../../SessionPolicy.ts"
@@ -84,6 +86,18 @@ export const make = Effect.fnUntraced(function*(
   const conversations = new Map<SessionShape, Conversation>()
   const wheel = new HeartbeatWheel<Member>(registry.policy.heartbeatInterval)
   const fork = yield* scopedFork
+  const services = yield* Effect.context()
+
+  /**
+   * What a server is made with: the services of the host, its session, and the span of the request that began it. Nothing else of that request
+   * lives as long as the session.
+   */
+  const contextOf = (session: SessionShape, own: Scope.Scope) => (asked: Context.Context<never>) =>
+    services.pipe(
+      Context.add(Session, session),
+      Context.add(Scope.Scope, own),
+      Context.addOrOmit(Tracer.ParentSpan, Context.getOption(asked, Tracer.ParentSpan))
+    )
 
   /** One that breaks costs no other its heartbeat. */
   const turn = Effect.sync(() => {
@@ -103,6 +117,9 @@ export const make = Effect.fnUntraced(function*(
     Effect.forkScoped
   )
 
+  /** Not in `start`: a function that a session keeps would keep all variables of `start`. */
+  const closing = (session: SessionShape) => (): void => void fork(session.close("error"))
+
   const start: HttpSessions["start"] = (session, speaker) =>
     Effect.uninterruptibleMask((restore) =>
       Effect.gen(function*() {
@@ -121,11 +138,10 @@ export const make = Effect.fnUntraced(function*(
               name: session.transport === "stateless"
                 ? `principal-${session.principal.id}`
                 : `session-${session.number}`,
-              onClose: () => fork(session.close("error"))
+              onClose: closing(session)
             })
           ),
-          Effect.provideService(Session, session),
-          Scope.provide(own),
+          Effect.updateContext(contextOf(session, own)),
           // In a fiber of the session: a client that waits for it is not kept by one that cannot be stopped.
           Effect.forkIn(making, { startImmediately: true })
         )

@@ -40,8 +40,9 @@ export interface ServeOptions {
 /** Where the client's messages go. */
 export type Receive = (message: Message, origin?: Origin) => void
 
-/** Nothing here has to be waited for. */
-const done = (): Promise<void> => Effect.runPromise(Effect.void)
+/** Nothing here has to be waited for: one promise serves all. */
+const settled: Promise<void> = Effect.runPromise(Effect.void)
+const done = (): Promise<void> => settled
 
 export class SessionTransport implements Transport {
   onclose?: () => void
