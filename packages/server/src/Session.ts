@@ -74,6 +74,11 @@ export interface SessionShape {
   readonly number: number
   readonly principal: Principal
   readonly transport: SessionTransport
+  /**
+   * What its client calls itself, with its version: `claude-code 2.1.0`. Undefined: it has not said. For people to read: a client may say anything,
+   * so decide nothing by it.
+   */
+  readonly client: () => string | undefined
   /** Whatever belongs to the session: closed with it. */
   readonly scope: Scope.Scope
   /** Where it is in its life, now. It never goes back. */
@@ -82,6 +87,8 @@ export interface SessionShape {
   readonly inFlight: () => number
   /** Streams of events that its client holds open. A session with one is not stale. */
   readonly openStreams: () => number
+  /** The client has said what it is: the `clientInfo` of its handshake. */
+  readonly introduce: (clientInfo: unknown) => void
   /** The handshake is done. No-op when the session is not `connecting`. */
   readonly activate: () => void
   /** The client did something that counts as use. */

@@ -54,6 +54,8 @@ export interface SessionEvent {
 export interface SessionSummary {
   readonly session: number
   readonly principal: string
+  /** What the client calls itself, with its version. Absent: it has not said. */
+  readonly client?: string | undefined
   readonly transport: SessionTransport
   readonly state: SessionState
   readonly ageMillis: number
@@ -353,6 +355,7 @@ export const make = Effect.fnUntraced(function*(
       const sessions = [...all].map((entry): SessionSummary => ({
         session: entry.number,
         principal: entry.principal.id,
+        client: entry.client(),
         transport: entry.transport,
         state: entry.state(),
         ageMillis: time - entry.openedAt,

@@ -111,6 +111,7 @@ describe("the operators' page", () => {
       assert.deepInclude(seen.sessions?.[0], {
         id: "1",
         state: "active",
+        client: "#1 raw 1",
         principal: "local",
         transport: "Streamable HTTP",
         streams: 1,

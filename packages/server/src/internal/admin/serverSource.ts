@@ -175,10 +175,11 @@ const transports: Readonly<Record<SessionTransport, string>> = {
 }
 
 const sessionRowOf = (
-  { bufferedBytes, inFlight, lastSeenAt, openedAt, openStreams, principal, session, state, transport }: SessionSummary
+  { bufferedBytes, client, inFlight, lastSeenAt, openedAt, openStreams, principal, session, state, transport }:
+    SessionSummary
 ): SessionRow => ({
   id: String(session),
-  client: `#${session} ${principal}`,
+  client: client === undefined ? `#${session}` : `#${session} ${client}`,
   state,
   principal,
   transport: transports[transport],

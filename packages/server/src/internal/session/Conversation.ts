@@ -10,6 +10,7 @@ import type { SessionShape } from "../../Session.ts"
 import type { SessionPolicy } from "../../SessionPolicy.ts"
 import type { EventSink } from "../http/EventSink.ts"
 import type { Origin } from "../http/Origin.ts"
+import { clientInfoIn } from "./clientName.ts"
 import { Exchange } from "./Exchange.ts"
 import { OutStream, standalone } from "./OutStream.ts"
 import { ReplayLog } from "./ReplayLog.ts"
@@ -173,6 +174,7 @@ export class Conversation {
     if ((message._tag === "Success" || message._tag === "Failure") && isPing(message.id)) return
     if (usesSession(message)) this.session.touch()
     if (this.#endsHandshake(message)) this.session.activate()
+    else this.#introduce(message)
     this.onMessage(message, origin)
     if (message._tag === "Notification" && message.method === "notifications/cancelled") this.#cancelled(message.params)
   }
@@ -182,6 +184,11 @@ export class Conversation {
     if (message._tag === "Notification") return message.method === "notifications/initialized"
     return message._tag === "Request" && this.revision !== undefined && message.method !== "initialize" &&
       usesSession(message)
+  }
+
+  #introduce(message: Message): void {
+    const clientInfo = clientInfoIn(message)
+    if (clientInfo !== undefined) this.session.introduce(clientInfo)
   }
 
   /** A client that cancels expects no answer, and servers give none; but the response that would have carried it must end. */

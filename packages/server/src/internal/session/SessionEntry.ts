@@ -14,6 +14,7 @@ import {
   type StreamView
 } from "../../Session.ts"
 import { complain, complainOf } from "../complain.ts"
+import { clientName } from "./clientName.ts"
 
 /** What a session needs from the registry it belongs to. */
 export interface SessionHost {
@@ -51,6 +52,7 @@ export class SessionEntry implements SessionShape {
   readonly #closed = Deferred.makeUnsafe<CloseReason>()
   readonly #atClosing = new Set<{ readonly run: (reason: CloseReason) => void }>()
   #state: SessionState = "connecting"
+  #client: string | undefined
   #inFlight = 0
   readonly #streams = new Set<HeldStream>()
   #lastStream = 0
@@ -70,6 +72,12 @@ export class SessionEntry implements SessionShape {
   readonly openStreams = (): number => this.#streams.size
   readonly streams = (): ReadonlySet<HeldStream> => this.#streams
   readonly closed = Deferred.await(this.#closed)
+
+  readonly client = (): string | undefined => this.#client
+
+  readonly introduce = (clientInfo: unknown): void => {
+    this.#client = clientName(clientInfo)
+  }
 
   readonly activate = (): void => {
     if (this.#state === "connecting") this.#move("active")

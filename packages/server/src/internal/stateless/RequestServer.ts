@@ -136,6 +136,7 @@ export const open = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Greeted | undefined, McpServerError> {
   const { session } = yield* registry.open({ principal, transport: "stateless" })
   const requestServer = new RequestServer(session, origin)
+  session.introduce(clientInfo)
   session.onClosing((reason) => requestServer.end(reason))
   const greet = Effect.gen(function*() {
     requestServer.speakTo(yield* start(session, requestServer))

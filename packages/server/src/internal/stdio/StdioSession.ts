@@ -16,6 +16,7 @@ import type { SessionRegistry } from "../../SessionRegistry.ts"
 import { serverError } from "../errorCodes.ts"
 import { scopedFork } from "../scopedFork.ts"
 import { type Receive, type SdkServer, serve, type Speaker } from "../sdk/SessionServer.ts"
+import { clientInfoIn } from "../session/clientName.ts"
 import type { InFlight } from "./InFlight.ts"
 
 export interface StdioSessionOptions {
@@ -77,6 +78,8 @@ export const make = Effect.fnUntraced(function*(
   const deliver = (session: SessionShape, receive: Receive, message: JsonRpc.Incoming): void => {
     if (message._tag === "Request") waiting.get(message.id)?.push(session.holdRequest())
     if (message._tag === "Notification" && message.method === "notifications/initialized") session.activate()
+    const clientInfo = clientInfoIn(message)
+    if (clientInfo !== undefined) session.introduce(clientInfo)
     receive(message)
     const id = cancelledBy(message)
     if (id !== undefined) settle(id)
