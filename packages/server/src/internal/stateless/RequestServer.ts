@@ -3,18 +3,18 @@
  * and gone with the answer. So what a server remembers of a session is never another's.
  */
 import * as JsonRpc from "@holdfast/protocol/JsonRpc"
-import * as Messages from "@holdfast/protocol/Messages"
+import type * as Messages from "@holdfast/protocol/Messages"
 import type { Principal } from "@holdfast/protocol/Principal"
 import * as Revision from "@holdfast/protocol/Revision"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Result from "effect/Result"
 import type { McpServerError } from "../../McpServerError.ts"
 import type { SessionShape } from "../../Session.ts"
 import { serverError } from "../errorCodes.ts"
 import type { HttpSessions } from "../http/HttpSessions.ts"
 import type { Origin } from "../http/Origin.ts"
 import type { Receive, Speaker } from "../sdk/SessionServer.ts"
+import type { Greetings } from "./Greetings.ts"
 import type { JsonObject, StatelessRequest } from "./StatelessRequest.ts"
 
 export type Answered = JsonRpc.Success | JsonRpc.Failure
@@ -71,14 +71,26 @@ export class RequestServer implements Speaker {
 
   /** Asks the server something on our own account. */
   ask(method: string, params: JsonObject = {}): Effect.Effect<Answered> {
+    return this.#asked(method, params, (said, text) => {
+      // The server's own objects may have members that are undefined: what is to be checked is what goes over the transport.
+      const frame = text === undefined ? said : JsonRpc.decode(text)
+      return frame._tag === "Success" || frame._tag === "Failure" ? frame : said
+    })
+  }
+
+  /** Begins as a client does, and hears what the server says of itself. Undefined: that makes no sense, or it has ended. */
+  greet(params: JsonObject, greetings: Greetings): Effect.Effect<Messages.InitializeResult | undefined> {
+    return this.#asked("initialize", params, (_, text) => text === undefined ? undefined : greetings.read(text))
+  }
+
+  #asked<A>(
+    method: string,
+    params: JsonObject,
+    read: (said: Answered, text: string | undefined) => A
+  ): Effect.Effect<A> {
     return Effect.suspend(() => {
-      const answer = Deferred.makeUnsafe<Answered>()
-      this.request(method, params, (said, text) => {
-        // The server's own objects may have members that are undefined: what is to be checked is what goes over the transport.
-        const frame = text === undefined ? said : JsonRpc.decode(text)
-        const isAnswer = frame._tag === "Success" || frame._tag === "Failure"
-        Deferred.doneUnsafe(answer, Effect.succeed(isAnswer ? frame : said))
-      })
+      const answer = Deferred.makeUnsafe<A>()
+      this.request(method, params, (said, text) => void Deferred.doneUnsafe(answer, Effect.succeed(read(said, text))))
       return Deferred.await(answer)
     })
   }
@@ -130,6 +142,7 @@ export interface Greeted {
 /** Makes a server for one request. Undefined: it could not be made, or makes no sense; it is gone then. */
 export const open = Effect.fnUntraced(function*(
   { registry, start }: Pick<HttpSessions, "registry" | "start">,
+  greetings: Greetings,
   principal: Principal,
   { capabilities, clientInfo }: StatelessRequest,
   origin: Origin | undefined
@@ -140,19 +153,18 @@ export const open = Effect.fnUntraced(function*(
   session.onClosing((reason) => requestServer.end(reason))
   const greet = Effect.gen(function*() {
     requestServer.speakTo(yield* start(session, requestServer))
-    return yield* requestServer.ask("initialize", {
+    return yield* requestServer.greet({
       protocolVersion: Revision.latestLegacy,
       capabilities,
       clientInfo: { name: "unnamed", version: "0", ...clientInfo }
-    })
+    }, greetings)
   })
-  const answer = yield* Effect.onInterrupt(greet, () => session.close("client"))
-  const greeting = Messages.decodeInitializeResult(answer._tag === "Success" ? answer.result : undefined)
-  if (Result.isFailure(greeting)) {
+  const greeting = yield* Effect.onInterrupt(greet, () => session.close("client"))
+  if (greeting === undefined) {
     yield* session.close("error")
     return undefined
   }
   requestServer.tell("notifications/initialized")
   session.activate()
-  return { requestServer, greeting: greeting.success }
+  return { requestServer, greeting }
 })

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import type { McpServerError } from "../../McpServerError.ts"
 import type { HttpSessions } from "../http/HttpSessions.ts"
 import type { Origin } from "../http/Origin.ts"
+import { Greetings } from "./Greetings.ts"
 import * as RequestServer from "./RequestServer.ts"
 import type { StatelessRequest } from "./StatelessRequest.ts"
 
@@ -27,6 +28,7 @@ const kindOf = ({ id }: Principal, { capabilities, clientInfo }: StatelessReques
 
 export class RequestServers {
   readonly #options: StandInsOptions
+  readonly #greetings = new Greetings()
   readonly #waiting = new Map<string, Set<RequestServer.Greeted>>()
   readonly #kinds = new WeakMap<RequestServer.RequestServer, string>()
   #count = 0
@@ -42,7 +44,7 @@ export class RequestServers {
     origin: Origin | undefined
   ): Effect.Effect<RequestServer.Greeted | undefined, McpServerError> {
     const { sessions, keep } = this.#options
-    const open = RequestServer.open(sessions, principal, asked, origin)
+    const open = RequestServer.open(sessions, this.#greetings, principal, asked, origin)
     if (keep === 0) return open
     const kind = kindOf(principal, asked)
     return Effect.suspend(() => {
