@@ -31,6 +31,7 @@ import {
 } from "../local/Store.ts"
 import { type Identity, ProcessIdentity } from "../ProcessIdentity.ts"
 import type { StoredFailure } from "../StoredJob.ts"
+import * as GroupCommit from "./GroupCommit.ts"
 import { migrate } from "./migrate.ts"
 import * as NodeSqlite from "./NodeSqlite.ts"
 import * as RunnerLocks from "./RunnerLocks.ts"
@@ -82,6 +83,7 @@ export const over = Effect.fnUntraced(
     yield* operation("prepare its tables")(migrate(sql, filename))
     const file = StoreFile.make(filename)
     const locks = filename === ":memory:" ? undefined : RunnerLocks.make(filename, host)
+    const together = GroupCommit.make(sql)
 
     const read = (name: string) => <A>(effect: Effect.Effect<A, SqlError | JobError>): Effect.Effect<A, JobError> =>
       Effect.andThen(file.check(name), operation(name)(effect))
@@ -89,11 +91,14 @@ export const over = Effect.fnUntraced(
     const loose = (name: string) => <A>(effect: Effect.Effect<A, SqlError | JobError>): Effect.Effect<A, JobError> =>
       Effect.andThen(file.check(name), operation(name)(sql.withTransaction(effect)))
     /** What was promised: it survives a power cut, in the file that has the name. */
-    const durable = (name: string) => <A>(effect: Effect.Effect<A, SqlError | JobError>): Effect.Effect<A, JobError> =>
-      Effect.andThen(file.check(name), operation(name)(NodeSqlite.durably(sql.withTransaction(effect)))).pipe(
-        Effect.tap(() => file.check(name)),
-        Effect.uninterruptible
-      )
+    const promised =
+      (name: string) => <A>(committed: Effect.Effect<A, SqlError | JobError>): Effect.Effect<A, JobError> =>
+        Effect.andThen(file.check(name), operation(name)(committed)).pipe(
+          Effect.tap(() => file.check(name)),
+          Effect.uninterruptible
+        )
+    const durable = (name: string) => <A>(effect: Effect.Effect<A, SqlError | JobError>) =>
+      promised(name)(NodeSqlite.durably(sql.withTransaction(effect)))
     const locking = <A, R>(name: string, effect: Effect.Effect<A, RunnerLocks.LockFailure, R>) =>
       Effect.mapError(
         effect,
@@ -250,7 +255,7 @@ export const over = Effect.fnUntraced(
           if (row === undefined) return yield* Effect.die(new Error("a job was not accepted, without a reason"))
           return { job: toJob(row), isNew: true }
         })
-        return durable("accept a job")(accept)
+        return promised("accept a job")(together(accept))
       },
       read: (ids) =>
         ids.length === 0
