@@ -81,6 +81,7 @@ const draw = (random: SeededRandom.SeededRandom, ids: Array<string>, holds: Arra
     { name: "awaken", run: (store) => Effect.map(store.awaken, byId) },
     { name: `wait ${isWaiting}`, run: (store) => store.setWaiting(hold, isWaiting) },
     { name: `ask ${step}`, run: (store) => store.ask(hold, question) },
+    { name: `ask ${step} again`, run: (store) => store.ask(hold, question, `${percent}`) },
     { name: `answer ${step} of ${id}`, run: (store) => store.answer(id, step, `${percent}`) },
     { name: `answer ${step}`, run: (store) => store.answer(hold.id, step, `${percent}`) },
     { name: `alarm ${step}`, run: (store) => store.setAlarm(hold, step, percent) },

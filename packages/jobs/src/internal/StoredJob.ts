@@ -15,6 +15,10 @@ export interface StoredQuestion extends JobQuestion {
   readonly problem?: string | undefined
 }
 
+/** Whether what is kept for a question is an answer to it. `refused`: the one that its asker has seen, and that will not do. */
+export const isAnswer = (kept: string | null | undefined, refused: string | undefined): boolean =>
+  kept !== null && kept !== undefined && kept !== refused
+
 /**
  * What is stored of a job, but for its payload and its result: these may be large, and polls need neither. Times are milliseconds
  * of the epoch; texts that hold JSON say so.

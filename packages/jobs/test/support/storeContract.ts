@@ -452,7 +452,7 @@ export const storeContract = ({ elapse, layer, name, test }: Subject): void => {
           assert.strictEqual(yield* store.setAlarm(hold, "nap", 900), 500)
           const question = { name: "name", message: "Your name?", schema: { type: "string" } }
           assert.isFalse(yield* store.answer(hold.id, "name", `"x"`))
-          assert.isTrue(yield* store.ask(hold, question))
+          assert.strictEqual(yield* store.ask(hold, question), "asked")
           assert.deepStrictEqual((yield* only(store, hold.id)).question, question)
           assert.deepStrictEqual((yield* store.held("one")).map(({ question }) => question), ["name"])
           assert.isFalse(yield* store.answer(hold.id, "other", `"x"`))
@@ -462,8 +462,31 @@ export const storeContract = ({ elapse, layer, name, test }: Subject): void => {
           assert.isFalse(yield* store.answer(hold.id, "name", `"Bob"`))
           assert.isUndefined((yield* only(store, hold.id)).question)
           assert.deepInclude(yield* store.step(hold.id, "name"), { _tag: "Begun", value: `"Ann"` })
-          yield* store.ask(yield* claimed(store), question)
+          const next = yield* claimed(store)
+          assert.strictEqual(yield* store.ask(next, question, `"Ann"`), "asked")
           assert.isUndefined(yield* store.step(hold.id, "name"))
+        })
+    )
+
+    promise(
+      "keeps an answer that its asker has not seen: the question is not asked again",
+      (store) =>
+        Effect.gen(function*() {
+          yield* store.insert(job())
+          const first = yield* claimed(store)
+          const question = { name: "name", message: "Your name?", schema: { type: "string" } }
+          yield* store.ask(first, question)
+          yield* store.release(first)
+          const second = yield* claimed(store)
+          assert.isUndefined((yield* store.step(second.id, "name"))?.value)
+          // Between the look and the question.
+          assert.isTrue(yield* store.answer(second.id, "name", `"Ann"`))
+          assert.strictEqual(yield* store.ask(second, question), "answered")
+          assert.deepInclude(yield* store.step(second.id, "name"), { _tag: "Begun", value: `"Ann"` })
+          assert.isUndefined((yield* only(store, second.id)).question)
+          assert.strictEqual(yield* store.ask(second, question, `"Bob"`), "answered")
+          assert.isUndefined(yield* store.ask(first, question, `"Ann"`))
+          assert.deepInclude(yield* store.step(second.id, "name"), { value: `"Ann"` })
         })
     )
 

@@ -176,8 +176,9 @@ export const toRun = <Data>(
           const isAnswered = Latch.makeUnsafe(false)
           // Only used to decode.
           attempt.asking = { name, schema: schema as Schema.Codec<unknown, unknown>, isAnswered }
-          yield* Effect.flatMap(persist(store.ask(hold, question)), orLost)
-          yield* whileWaiting(isAnswered.await)
+          const asked = yield* persist(store.ask(hold, question, stored?.value))
+          if (asked === undefined) return yield* lost
+          if (asked === "asked") yield* whileWaiting(isAnswered.await)
           attempt.asking = undefined
         }
       })

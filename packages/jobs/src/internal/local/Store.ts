@@ -156,8 +156,15 @@ export interface Store {
   ) => Effect.Effect<boolean, JobError>
   /** The step is to be done at this time, unless a time was set for it before. The time that counts, if the hold is good. */
   readonly setAlarm: (hold: Hold, name: string, at: number) => Effect.Effect<number | undefined, JobError>
-  /** Asks, and forgets an answer that was given before. */
-  readonly ask: (hold: Hold, question: StoredQuestion) => Effect.Effect<boolean, JobError>
+  /**
+   * Asks, unless there is an answer: one that was told as taken may have come between the look of the asker and this. `refused` is the answer that will
+   * not do, which is forgotten. Undefined: the hold is lost.
+   */
+  readonly ask: (
+    hold: Hold,
+    question: StoredQuestion,
+    refused?: string
+  ) => Effect.Effect<"asked" | "answered" | undefined, JobError>
   /** Answers an open question of this name. False if there is none. */
   readonly answer: (id: string, question: string, value: string) => Effect.Effect<boolean, JobError>
   /** The job does nothing but wait from now on, or does something again. */

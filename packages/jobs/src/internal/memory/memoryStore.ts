@@ -22,7 +22,7 @@ import {
   type Store,
   type StoredStep
 } from "../local/Store.ts"
-import type { StoredFailure, StoredJob } from "../StoredJob.ts"
+import { isAnswer, type StoredFailure, type StoredJob } from "../StoredJob.ts"
 import { copy, fresh, least, type Row, type StepRow } from "./memoryRows.ts"
 
 export const makeMemoryStore = (): Store => {
@@ -282,8 +282,8 @@ export const makeMemoryStore = (): Store => {
     beginStep: (hold, name) =>
       held(hold, (row) => {
         const steps = stepsOf(row.id)
-        if (steps.get(name)?.isDone === true) return
-        steps.set(name, { isDone: false, isUnsafe: true, fence: hold.fence, value: undefined, compensation: "none" })
+        const begun = { isDone: false, isUnsafe: true, value: undefined, compensation: "none" } as const
+        steps.set(name, { ...begun, ...steps.get(name), fence: hold.fence })
       }),
     commitStep: (hold, name, value, isCompensable) =>
       held(hold, (row, now) => {
@@ -308,10 +308,14 @@ export const makeMemoryStore = (): Store => {
         }
         return Number(known?.value ?? at)
       }),
-    ask: (hold, question) =>
-      held(hold, (row, now) => {
+    ask: (hold, question, refused) =>
+      atomic((now) => {
+        const row = holding(hold)
+        if (row === undefined) return undefined
+        if (isAnswer(stepsOf(row.id).get(question.name)?.value, refused)) return "answered"
         stepsOf(row.id).delete(question.name)
         change(row, now, { question })
+        return "asked"
       }),
     answer: (id, question, value) =>
       atomic((now) => {

@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 import type { SqlError } from "effect/sql/SqlError"
 import type { JobError } from "../../JobError.ts"
 import type { Hold, StoredStep } from "../local/Store.ts"
-import type { StoredQuestion } from "../StoredJob.ts"
+import { isAnswer, type StoredQuestion } from "../StoredJob.ts"
 import type { JobQueue } from "./JobQueue.ts"
 import { isAny, type JobRows, kept, type Row, type StepRow, toJob, unkept } from "./JobRows.ts"
 
@@ -94,16 +94,17 @@ export const make = (
           ON CONFLICT (job, name) DO UPDATE SET fence = excluded.fence RETURNING value`
         return Number(row?.value ?? at)
       })).pipe(operation("store a step")),
-    ask: (hold: Hold, question: StoredQuestion) =>
+    ask: (hold: Hold, question: StoredQuestion, refused?: string) =>
       sql.withTransaction(Effect.gen(function*() {
-        const rows = yield* sql`UPDATE ${jobs} SET question = ${JSON.stringify(question)},
-          question_name = ${kept(question.name)}, revision = revision + 1, updated_at = ${now} WHERE ${
-          held(hold)
-        } RETURNING id`
-        if (!isAny(rows)) return false
+        if (!isAny(yield* sql`SELECT 1 AS one FROM ${jobs} WHERE ${held(hold)} FOR UPDATE`)) return undefined
+        const [step] = yield* sql<{ readonly value: string | null }>`SELECT value FROM ${steps}
+          WHERE job = ${hold.id} AND name = ${kept(question.name)}`
+        if (isAnswer(step?.value, refused)) return "answered" as const
+        yield* sql`UPDATE ${jobs} SET question = ${JSON.stringify(question)},
+          question_name = ${kept(question.name)}, revision = revision + 1, updated_at = ${now} WHERE ${held(hold)}`
         yield* sql`INSERT INTO ${steps} (job, name, fence) VALUES (${hold.id}, ${kept(question.name)}, ${hold.fence})
           ON CONFLICT (job, name) DO UPDATE SET value = NULL, fence = excluded.fence`
-        return true
+        return "asked" as const
       })).pipe(operation("ask a question")),
     answer: (id: string, question: string, value: string) =>
       sql.withTransaction(Effect.gen(function*() {

@@ -30,7 +30,7 @@ import {
   type Unsuccessful
 } from "../local/Store.ts"
 import { type Identity, ProcessIdentity } from "../ProcessIdentity.ts"
-import type { StoredFailure } from "../StoredJob.ts"
+import { isAnswer, type StoredFailure } from "../StoredJob.ts"
 import * as GroupCommit from "./GroupCommit.ts"
 import { migrate } from "./migrate.ts"
 import * as NodeSqlite from "./NodeSqlite.ts"
@@ -462,15 +462,17 @@ export const over = Effect.fnUntraced(
             ON CONFLICT (job, name) DO UPDATE SET fence = excluded.fence RETURNING value`
           return Number(row?.value ?? at)
         })),
-      ask: (hold, question) =>
+      ask: (hold, question, refused) =>
         durable("ask a question")(Effect.gen(function*() {
-          const rows = yield* sql`UPDATE ${jobs} SET question = ${
-            JSON.stringify(question)
-          }, updated_at = ${now()}, ${touch}
-            WHERE ${held(hold)} RETURNING id`
-          if (!isHeld(rows)) return false
+          if (!isHeld(yield* sql`SELECT 1 AS one FROM ${jobs} WHERE ${held(hold)}`)) return undefined
+          const [step] = yield* sql<
+            { readonly value: string | null }
+          >`SELECT value FROM ${steps} WHERE job = ${hold.id} AND name = ${question.name}`
+          if (isAnswer(step?.value, refused)) return "answered"
+          yield* sql`UPDATE ${jobs} SET question = ${JSON.stringify(question)}, updated_at = ${now()}, ${touch}
+            WHERE ${held(hold)}`
           yield* sql`DELETE FROM ${steps} WHERE job = ${hold.id} AND name = ${question.name}`
-          return true
+          return "asked"
         })),
       answer: (id, question, value) =>
         durable("answer a question")(Effect.gen(function*() {
