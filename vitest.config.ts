@@ -19,6 +19,7 @@ const integration = "**/*.integration.test.ts"
 const long = "**/*.long.test.ts"
 const system = "**/*.system.test.ts"
 const nightly = "**/*.nightly.system.test.ts"
+const programs = ["scripts/vitest/BundledPrograms.ts"]
 const exclude = [...configDefaults.exclude, "**/.tmp/**"]
 
 export default defineConfig({
@@ -52,6 +53,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "integration",
+          globalSetup: programs,
           include: [`{packages,apps}/*/test/${integration}`, `scripts/test/${integration}`, "test/**/*.test.ts"],
           exclude: [...exclude, long, system, "test/packaging/**"]
         }
@@ -60,6 +62,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "long",
+          globalSetup: programs,
           include: [`{packages,apps}/*/test/${long}`, `scripts/test/${long}`, `test/${long}`],
           exclude
         }
@@ -68,6 +71,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "system",
+          globalSetup: programs,
           // They start programs of other people's, whose patience is their own: one file at a time on a small machine.
           maxWorkers: Math.max(1, availableParallelism() - 1),
           sequence: { groupOrder: 1 },
@@ -79,6 +83,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "nightly",
+          globalSetup: programs,
           maxWorkers: 1,
           sequence: { groupOrder: 2 },
           include: [`{packages,apps}/*/test/${nightly}`, `test/${nightly}`],

@@ -8,10 +8,9 @@ import { execFile } from "node:child_process"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
+import { holdfast } from "../Programs.ts"
 import * as ProcessTable from "./ProcessTable.ts"
 import { meanwhile, row } from "./Stage.ts"
-
-const holdfast = path.resolve(import.meta.dirname, "../../apps/cli/src/main.ts")
 
 const programs = 5
 

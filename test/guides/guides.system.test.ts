@@ -5,8 +5,8 @@ import { createRequire } from "node:module"
 import * as Os from "node:os"
 import * as Path from "node:path"
 import { walk } from "../packaging/Walk.ts"
+import { holdfast } from "../Programs.ts"
 
-const root = Path.resolve(import.meta.dirname, "../..")
 const filesystem = Path.dirname(
   createRequire(import.meta.url).resolve("@modelcontextprotocol/server-filesystem/package.json")
 )
@@ -16,8 +16,7 @@ const place = (): string => {
   const folder = Fs.realpathSync(Fs.mkdtempSync(Path.join(Os.tmpdir(), "hf-test-guide-")))
   const bin = Path.join(folder, "node_modules/.bin")
   Fs.mkdirSync(bin, { recursive: true })
-  const main = Path.join(root, "apps/cli/src/main.ts")
-  Fs.writeFileSync(Path.join(bin, "holdfast"), `#!/bin/sh\nexec '${process.execPath}' '${main}' "$@"\n`, {
+  Fs.writeFileSync(Path.join(bin, "holdfast"), `#!/bin/sh\nexec '${process.execPath}' '${holdfast}' "$@"\n`, {
     mode: 0o755
   })
   Fs.mkdirSync(Path.join(folder, "node_modules/@modelcontextprotocol"))

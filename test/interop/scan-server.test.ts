@@ -5,11 +5,10 @@ import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
+import { scanServer } from "../Programs.ts"
 import { textOf } from "./support/textOf.ts"
 
 setTracingDisabled(true)
-
-const program = path.join(import.meta.dirname, "../../apps/scan-server/src/main.ts")
 
 describe("the scan server over stdio", () => {
   it.live("is there for OpenAI's agents each time they connect, over one file of scans", () =>
@@ -24,7 +23,7 @@ describe("the scan server over stdio", () => {
           const server = new MCPServerStdio({
             name: "scans",
             command: process.execPath,
-            args: [program, "--stdio"],
+            args: [scanServer, "--stdio"],
             cwd: folder,
             // Five seconds are the default, for a start and the first answer: too few on a machine that runs other tests, too.
             clientSessionTimeoutSeconds: 60

@@ -4,13 +4,11 @@
  */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
 import * as fs from "node:fs"
-import { createRequire } from "node:module"
 import * as os from "node:os"
 import * as path from "node:path"
 import * as readline from "node:readline"
+import { client as program, holdfast as cli } from "../Programs.ts"
 
-const cli = path.resolve(path.dirname(createRequire(import.meta.url).resolve("holdfast/package.json")), "src/main.ts")
-const program = path.join(import.meta.dirname, "program.ts")
 const server = path.join(import.meta.dirname, "server.ts")
 
 export interface Said {

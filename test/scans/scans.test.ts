@@ -1,4 +1,4 @@
 import { define } from "./scansTests.ts"
-import { smallTree } from "./support/ScanServer.ts"
+import { smallestTree } from "./support/ScanServer.ts"
 
-define("fifty megabytes", smallTree)
+define("twenty megabytes", smallestTree)

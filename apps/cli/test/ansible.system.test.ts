@@ -8,9 +8,9 @@ import * as fs from "node:fs"
 import * as path from "node:path"
 import { finish, spy } from "./support/Cli.ts"
 import * as DaemonWorld from "./support/DaemonWorld.ts"
+import { main } from "./support/program.ts"
 
 const { isAlive, until } = DaemonWorld
-const main = path.resolve(import.meta.dirname, "../src/main.ts")
 
 const world = () => {
   const made = DaemonWorld.make({ HOLDFAST_DAEMON_IDLE: "20 seconds" })

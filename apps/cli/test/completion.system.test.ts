@@ -6,9 +6,8 @@ import * as path from "node:path"
 import type { shells } from "../src/CompletionScripts.ts"
 import { makeDirectory } from "./support/Cli.ts"
 import { keepTools } from "./support/KeptTools.ts"
+import { main } from "./support/program.ts"
 import * as Terminal from "./support/Terminal.ts"
-
-const main = path.resolve(import.meta.dirname, "../src/main.ts")
 
 /** Completes as ours does, and else prints the words that it was given. */
 const holdfast = `#!/bin/sh

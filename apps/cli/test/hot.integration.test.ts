@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
+import { spawn } from "node:child_process"
 import * as fs from "node:fs"
 import * as net from "node:net"
 import * as path from "node:path"
 import { finish, type Ran, start } from "./support/Cli.ts"
 import * as DaemonWorld from "./support/DaemonWorld.ts"
-import { program } from "./support/program.ts"
+import { program, source } from "./support/program.ts"
 
 const { isAlive, until } = DaemonWorld
 
@@ -25,7 +26,10 @@ const watched = (world: DaemonWorld.DaemonWorld, ...words: ReadonlyArray<string>
     const file = ${JSON.stringify(file)};
     registerHooks({ load(url, context, next) { appendFileSync(file, url + "\\n"); return next(url, context) } })`
   const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(hook)}`
-  const child = start(world.directory, words, { ...world.environment, NODE_OPTIONS })
+  const child = spawn(process.execPath, [source, ...words], {
+    cwd: world.directory,
+    env: { ...process.env, ...world.environment, NODE_OPTIONS }
+  })
   return {
     child,
     ended: finish(child),

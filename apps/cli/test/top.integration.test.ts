@@ -4,10 +4,10 @@ import { spawnSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import * as DaemonWorld from "./support/DaemonWorld.ts"
+import { main } from "./support/program.ts"
 import * as Terminal from "./support/Terminal.ts"
 
 const { isAlive, until } = DaemonWorld
-const main = path.resolve(import.meta.dirname, "../src/main.ts")
 
 /** What a terminal is in when a program has it: the alternate screen, no cursor, no wrap. And out of it again. */
 const enter = "\u001b[?1049h\u001b[?25l\u001b[?7l"

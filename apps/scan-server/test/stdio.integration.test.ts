@@ -27,6 +27,12 @@ const answerOf = ({ result }: Message): Readonly<Record<string, unknown>> => {
 
 const until = (isIt: (message: Message) => boolean) => ({ schedule: Schedule.spaced("20 millis"), until: isIt })
 
+/** What is seen of a scan when it is over. */
+const over = (server: Effect.Success<ReturnType<typeof start>>, id: unknown) =>
+  server.ask("tools/call", call("get_scan_progress", { id, wait_seconds: 20 })).pipe(
+    Effect.repeat(until((seen) => !["queued", "running"].includes(String(answerOf(seen)["state"]))))
+  )
+
 describe("the scan server over stdio", () => {
   it.live("says that it knows tasks, runs a scan as one without a session, and shows it in a session too", () =>
     Effect.gen(function*() {
@@ -85,7 +91,7 @@ describe("the scan server over stdio", () => {
         /loads .*(?:McpHost|HttpServer|scanWorker|secretlint-rule|@secretlint|re2js|smol-toml)/
       )
       const { id } = answerOf(yield* server.ask("tools/call", call("run_scan", { path: "." })))
-      yield* server.ask("tools/call", call("get_scan_progress", { id, wait_seconds: 20 }))
+      yield* over(server, id)
       yield* eventually("a thread has started", () => /loads .*scanWorker/.test(server.stderr()))
       assert.strictEqual(yield* server.ended, 0)
     }))
@@ -104,7 +110,7 @@ describe("the scan server over stdio", () => {
       )
       yield* server.handshake
       const { id } = answerOf(yield* server.ask("tools/call", call("run_scan", { path: "." })))
-      yield* server.ask("tools/call", call("get_scan_progress", { id, wait_seconds: 20 }))
+      yield* over(server, id)
       const page = (args: object) =>
         Effect.map(server.ask("tools/call", call("get_scan_results", { id, ...args })), ({ result }) => {
           assert.isUndefined(result?.["structuredContent"])
@@ -132,7 +138,7 @@ describe("the scan server over stdio", () => {
       yield* server.handshake
       // This folder has no history.
       const { id } = answerOf(yield* server.ask("tools/call", call("run_scan", { path: ".", history: true })))
-      const seen = yield* server.ask("tools/call", call("get_scan_progress", { id, wait_seconds: 20 }))
+      const seen = yield* over(server, id)
       assert.deepInclude(answerOf(seen), { state: "succeeded", message: "2 files, 1 findings, 1 not read" })
       const shown = yield* server.ask("tools/call", call("get_scan_results", { id }))
       assert.include(JSON.stringify(shown), "not a git repository")

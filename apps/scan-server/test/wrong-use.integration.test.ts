@@ -3,10 +3,8 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { spawn } from "node:child_process"
 import * as http from "node:http"
-import * as path from "node:path"
+import { program } from "./support/program.ts"
 import { plant, temporaryFolder } from "./support/temporaryFolder.ts"
-
-const program = path.join(import.meta.dirname, "../src/main.ts")
 
 /** Runs it to its end, in a folder. */
 const run = (cwd: string, args: ReadonlyArray<string>) =>

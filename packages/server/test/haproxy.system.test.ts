@@ -316,7 +316,7 @@ describe("docs/replicas.md, run by HAProxy", () => {
     it.live(`finds out that a replica ${what}, the process of the document's server: its clients begin anew on the other`, () =>
       Effect.gen(function*() {
         const [a, b] = yield* Effect.all([DocumentedServer.start(), DocumentedServer.start()], { concurrency: 2 })
-        const haproxy = yield* Haproxy.start({ replicas: { a, b }, timeouts: { server: "2s" } })
+        const haproxy = yield* Haproxy.start({ replicas: { a, b }, timeouts: { check: "2s", server: "2s" } })
         const client = new RawClient(haproxy.url, { authorization: `Bearer ${DocumentedServer.tokens.client}` })
         yield* client.initialize()
         const { events } = yield* client.stream()

@@ -7,8 +7,8 @@ import { ElicitRequestSchema } from "@modelcontextprotocol/sdk/types.js"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
+import { holdfast } from "../../Programs.ts"
 
-const main = path.resolve(import.meta.dirname, "../../../apps/cli/src/main.ts")
 const server = (name: string): string => path.resolve(import.meta.dirname, `${name}.ts`)
 
 /** A user with a daemon, which has ended when this is disposed of. */
@@ -28,7 +28,7 @@ export const makeHome = () => {
     /** How the host starts the server. */
     command: (name: string, ...options: ReadonlyArray<string>) => ({
       command: process.execPath,
-      args: [main, "wrap", ...options, "--", process.execPath, server(name)],
+      args: [holdfast, "wrap", ...options, "--", process.execPath, server(name)],
       env
     }),
     async [Symbol.asyncDispose]() {

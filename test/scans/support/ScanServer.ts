@@ -7,13 +7,14 @@ import { type ChildProcess, spawn } from "node:child_process"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
+import { scanServer } from "../../Programs.ts"
 
 const repository = path.resolve(import.meta.dirname, "../../..")
-const program = path.join(repository, "apps/scan-server/src/main.ts")
 
-/** What scans read: a real tree of some hundred megabytes, and one of some ten. */
+/** What scans read: a real tree of some hundred megabytes, one of fifty, and one of twenty. */
 export const tree = path.join(repository, "node_modules")
 export const smallTree = fs.realpathSync(path.join(tree, "effect"))
+export const smallestTree = path.join(smallTree, "src")
 
 export interface ScanServer {
   readonly url: string
@@ -28,7 +29,7 @@ export const temporaryFolder = Effect.acquireRelease(
 )
 
 export const commandLine = (root: string, database: string, ...more: ReadonlyArray<string>): ReadonlyArray<string> => [
-  program,
+  scanServer,
   "--root",
   root,
   "--database",

@@ -6,6 +6,7 @@ import * as os from "node:os"
 import * as path from "node:path"
 import { createInterface } from "node:readline"
 import { finish, type Ran, spy, start } from "./Cli.ts"
+import { wordRunner } from "./program.ts"
 
 export interface DaemonWorld extends AsyncDisposable {
   readonly environment: Readonly<Record<string, string>>
@@ -42,7 +43,7 @@ export const make = (extra: Readonly<Record<string, string>> = {}): DaemonWorld 
   let runner: ChildProcess | undefined
   let answers: AsyncIterator<string> | undefined
   const runCheaply = async (...words: ReadonlyArray<string>): Promise<Ran> => {
-    runner ??= spawn(process.execPath, [path.resolve(import.meta.dirname, "wordRunner.ts")], {
+    runner ??= spawn(process.execPath, [wordRunner], {
       cwd: directory,
       env: { ...process.env, ...environment },
       stdio: ["pipe", "pipe", "inherit"]

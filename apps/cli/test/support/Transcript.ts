@@ -9,6 +9,7 @@ import { createRequire } from "node:module"
 import * as path from "node:path"
 import type { Ran } from "./Cli.ts"
 import * as DaemonWorld from "./DaemonWorld.ts"
+import { wordRunner } from "./program.ts"
 
 export interface Folder extends AsyncDisposable {
   /** What a terminal shows of the command, line by line, without the command itself. */
@@ -40,7 +41,7 @@ export const makeFolder = (): Folder => {
     [filesystem, "/usr/lib/server-filesystem.js"],
     [process.execPath, "/usr/bin/node"],
     [fs.realpathSync(process.execPath), "/usr/bin/node"],
-    [path.resolve(import.meta.dirname, "wordRunner.ts"), "/usr/bin/holdfast"],
+    [wordRunner, "/usr/bin/holdfast"],
     [process.env["PATH"] ?? "", "/usr/local/bin:/usr/bin:/bin"],
     [directory, "/home/me/project"]
   ] as const

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { spawn } from "node:child_process"
-import * as path from "node:path"
+import { program } from "./program.ts"
 
 export interface Message {
   readonly id?: unknown
@@ -24,7 +24,6 @@ const prefix = "io.modelcontextprotocol/"
 export const start = (folder: string, database: string, nodeArgs: ReadonlyArray<string> = []) =>
   Effect.acquireRelease(
     Effect.sync(() => {
-      const program = path.join(import.meta.dirname, "../../src/main.ts")
       const args = [...nodeArgs, program, "--stdio", "--root", folder, "--database", database]
       const child = spawn(process.execPath, args)
       let stderr = ""

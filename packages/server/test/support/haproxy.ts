@@ -34,8 +34,8 @@ export interface HaproxyOptions {
   readonly hashes?: boolean
   /** As a process that can reload its file. Default: false. */
   readonly reloads?: boolean
-  /** In place of the document's. */
-  readonly timeouts?: { readonly client?: string; readonly server?: string }
+  /** In place of the document's. `check`: how long a replica may take to say how it is; a minute, which a busy machine needs. */
+  readonly timeouts?: { readonly check?: string; readonly client?: string; readonly server?: string }
   /** A certificate with its key, for TLS. Default: none. */
   readonly certificate?: string
 }
@@ -85,7 +85,7 @@ const configuration = ({ directory, peerPort, port }: Place, options: HaproxyOpt
   )
   replace(
     "    option httpchk\n",
-    "    option httpchk\n    timeout check 1s\n    default-server inter 50ms fall 1 rise 1\n"
+    `    option httpchk\n    timeout check ${timeouts.check ?? "1m"}\n    default-server inter 50ms fall 1 rise 1\n`
   )
   return text
 }
