@@ -10,8 +10,7 @@ import * as Fs from "node:fs"
 import { createRequire } from "node:module"
 import * as Path from "node:path"
 import { rolldown } from "rolldown"
-
-const entry = "\0executable"
+import { bundles, outside, withoutComments } from "./bundleCli.ts"
 
 /** As in Node's documentation. */
 const fuse = "NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2"
@@ -29,14 +28,33 @@ export interface Executable {
 /** `root`: of the workspace, which is built; `folder`: for the file. */
 export const buildExecutable = async (root: string, folder: string): Promise<Executable> => {
   Fs.mkdirSync(folder, { recursive: true })
-  const bundle = Path.join(folder, "holdfast.cjs")
-  const modules = await bundleProgram(root, bundle)
-  const config = Path.join(folder, "sea-config.json")
-  const blob = Path.join(folder, "holdfast.blob")
+  const parts = Fs.mkdtempSync(Path.join(folder, "parts-"))
+  try {
+    return await buildOf(root, folder, parts)
+  } finally {
+    Fs.rmSync(parts, { recursive: true })
+  }
+}
+
+const buildOf = async (root: string, folder: string, parts: string): Promise<Executable> => {
+  const at = (name: string): string => Path.join(parts, name)
+  const modules = await bundleProgram(root, parts)
+  for (const name of Object.keys(bundles)) {
+    const text = Fs.readFileSync(Path.join(root, "apps/cli/dist", `${name}.cjs`), "utf8")
+    Fs.writeFileSync(at(name), partOf(text.replaceAll(/\bimport\((["'`][^"'`]+["'`])\)/g, "importOf($1)")))
+  }
+  run(process.execPath, Path.join(import.meta.dirname, "cacheOfPart.ts"), at("whole"), at("whole.cache"))
+  const page = ["page.js", "page.css"].map((name) => [name, Path.join(root, "packages/dashboard/dist/page", name)])
+  const assets = {
+    ...Object.fromEntries([...Object.keys(bundles), "whole", "whole.cache"].map((name) => [name, at(name)])),
+    ...Object.fromEntries(page)
+  }
+  const config = at("sea-config.json")
+  const blob = at("holdfast.blob")
   const file = Path.join(folder, process.platform === "win32" ? "holdfast.exe" : "holdfast")
   Fs.writeFileSync(
     config,
-    JSON.stringify({ main: bundle, output: blob, disableExperimentalSEAWarning: true, useCodeCache: true })
+    JSON.stringify({ main: at("main.cjs"), output: blob, disableExperimentalSEAWarning: true, assets })
   )
   run(process.execPath, "--experimental-sea-config", config)
   Fs.rmSync(file, { force: true })
@@ -50,45 +68,68 @@ export const buildExecutable = async (root: string, folder: string): Promise<Exe
   if (isMac) run("codesign", "--sign", "-", file)
   const notices = Path.join(folder, "THIRD-PARTY-NOTICES.txt")
   Fs.writeFileSync(notices, noticesOf(modules))
-  for (const made of [bundle, config, blob]) Fs.rmSync(made)
   return { file, notices, bytes: Fs.statSync(file).size }
 }
 
-/** Writes the program as one file of CommonJS, which is what Node 24 takes, and says which modules are in it. */
-const bundleProgram = async (root: string, file: string): Promise<ReadonlyArray<string>> => {
-  const cli = Path.join(root, "apps/cli")
-  const main = Path.join(cli, "src/main.ts")
-  const program = `
-    import { executableWord } from "@holdfast/daemon/internal/startDaemon"
-    if (process.argv[2] === executableWord) void import("@holdfast/daemon/DaemonProcess").then(({ background }) => background())
-    else void import(${JSON.stringify(main)})
-  `
-  const require = createRequire(Path.join(cli, "package.json"))
-  const bundle = await rolldown({
-    input: entry,
-    platform: "node",
-    external: [...absent],
-    // Effect asks for it, for bundlers that know an environment.
-    transform: { define: { "import.meta.env": "undefined" } },
-    plugins: [{
-      name: "executable",
-      resolveId: (id) =>
-        id === entry
-          ? id
-          // The package says that none of its modules does anything by itself. This one does.
-          : id === main
-          ? { id, moduleSideEffects: true }
-          : id === "@holdfast/daemon/internal/startDaemon"
-          ? Path.join(root, "packages/daemon/src/internal/startDaemon.ts")
-          : id.startsWith("@holdfast/daemon/")
-          ? require.resolve(id)
-          : undefined,
-      load: (id) => id === entry ? program : undefined
-    }]
-  })
-  const { output } = await bundle.write({ file, format: "cjs", codeSplitting: false })
-  await bundle.close()
-  return output.flatMap((chunk) => chunk.type === "chunk" ? chunk.moduleIds : [])
+/** A part of the executable, from the text of CommonJS: a function, as `executableParts.ts` calls it. */
+const partOf = (text: string): string =>
+  `(function (exports, require, __filename, importOf) {${inAscii(text.replace(/^#!.*/, ""))}\n})`
+
+/** For a single other character V8 keeps, and reads at each start, two bytes of all of them. */
+const inAscii = (text: string): string => {
+  const [raw] = /String\.raw`[^`]*[^\0-\x7f][^`]*`/.exec(text) ?? []
+  if (raw !== undefined) throw new Error(`it would not mean the same: ${raw}`)
+  return text.replaceAll(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
+}
+
+/** The whole program as a part, and the main script that loads the parts. Says which modules are in them. */
+const bundleProgram = async (root: string, folder: string): Promise<ReadonlyArray<string>> => {
+  const require = createRequire(Path.join(root, "apps/cli/package.json"))
+  const daemon = (module: string): string => JSON.stringify(require.resolve(`@holdfast/daemon/${module}`))
+  const programs = {
+    main: `
+      import { executableWord } from ${JSON.stringify(Path.join(root, "packages/daemon/src/internal/startDaemon.ts"))}
+      import { start } from ${JSON.stringify(Path.join(import.meta.dirname, "executableParts.ts"))}
+      start(executableWord)
+    `,
+    whole: `export const modules = {
+      daemon: () => import(${daemon("DaemonProcess")}),
+      ${
+      [...outside].filter(([, id]) => !id.endsWith(".cjs")).map(([source, id]) =>
+        `${JSON.stringify(id)}: () => import(${JSON.stringify(Path.join(root, source))})`
+      ).join(",\n")
+    },
+      "#jsonc-parser": () => import("#jsonc-parser")
+    }`
+  }
+  const modules = await Promise.all(
+    Object.entries(programs).map(async ([name, program]) => {
+      const entry = Path.join(root, "apps/cli/src", `\0${name}`)
+      const bundle = await rolldown({
+        input: entry,
+        platform: "node",
+        // Effect asks for it, for bundlers that know an environment.
+        transform: { define: { "import.meta.env": "undefined" } },
+        plugins: [{
+          name: "executable",
+          resolveId: (id) => id === entry || absent.has(id) ? id : undefined,
+          load: (id) =>
+            id === entry ? program : absent.has(id) ? `throw new Error("${id} is not in this program")` : undefined
+        }]
+      })
+      const { output } = await bundle.write({
+        file: Path.join(folder, `${name}.cjs`),
+        format: "cjs",
+        codeSplitting: false,
+        minify: withoutComments
+      })
+      await bundle.close()
+      return output.flatMap((chunk) => chunk.type === "chunk" ? chunk.moduleIds : [])
+    })
+  )
+  const whole = Path.join(folder, "whole")
+  Fs.writeFileSync(whole, partOf(Fs.readFileSync(`${whole}.cjs`, "utf8")))
+  return modules.flat()
 }
 
 /** Each package of others with its license, Node first. */

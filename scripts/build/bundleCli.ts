@@ -8,7 +8,7 @@ import * as Path from "node:path"
 import { rolldown } from "rolldown"
 
 /** What is loaded from elsewhere, by the source that it is: the daemon's own files are beside each other, and not in a bundle. */
-const outside: ReadonlyMap<string, string> = new Map([
+export const outside: ReadonlyMap<string, string> = new Map([
   ["apps/cli/src/internal/nodeMain.ts", "./internal/nodeMain.js"],
   ["apps/cli/src/hot/unwritable.ts", "./hot/unwritable.js"],
   ["apps/cli/src/hot/toolsMain.ts", "./tools.cjs"],
@@ -18,7 +18,7 @@ const outside: ReadonlyMap<string, string> = new Map([
 ])
 
 /** By the names of the bundles: what is in them. The first is part of every shim, which is to be small. */
-const bundles = {
+export const bundles = {
   holdfast: "apps/cli/src/main.ts",
   tools: "apps/cli/src/hot/toolsMain.ts",
   shim: "apps/cli/src/internal/shimMain.ts",
@@ -58,7 +58,7 @@ export const bundleCli = (root: string, folder = Path.join(root, "apps/cli/dist"
 const isForeign = (id: string): boolean => id.includes("/node_modules/")
 
 /** What is not there need not be read at every start. Names stay, for stacks. */
-const withoutComments = { compress: false, mangle: false, codegen: { removeWhitespace: true } } as const
+export const withoutComments = { compress: false, mangle: false, codegen: { removeWhitespace: true } } as const
 
 /** Of each module of Node a copy is made, as if it could be one that was ECMAScript once: that takes longer than to load most of them. */
 const withoutCopies = (code: string): string =>

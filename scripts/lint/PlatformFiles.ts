@@ -199,7 +199,7 @@ export const platformFiles: ReadonlyArray<PlatformFile> = [
   },
   {
     file: "packages/dashboard/src/internal/PageFiles.ts",
-    allows: ["io", "promises"],
+    allows: ["io", "process", "promises"],
     reason: "the files of the page, which the workspace makes of its sources"
   },
   {

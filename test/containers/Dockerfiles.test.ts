@@ -4,6 +4,7 @@ import { DockerfileParser } from "dockerfile-ast"
 import { validate } from "dockerfile-utils"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
+import { repositoryUrl } from "../packaging/Stamp.ts"
 
 const root = Path.resolve(import.meta.dirname, "../..")
 const files = Fs.globSync("{packages,apps}/*/Dockerfile", { cwd: root })
@@ -29,11 +30,31 @@ describe("each Dockerfile", () => {
       for (const image of said("FROM")) {
         assert.match(image, /^docker\.io\/library\/node:\d+\.\d+\.\d+-\S+( AS installed)?$/, file)
       }
-      assert.deepStrictEqual(said("USER"), ["node"], file)
+      assert.deepStrictEqual(said("USER"), ["1000:1000"], file)
       assert.deepStrictEqual(said("STOPSIGNAL"), ["SIGTERM"], file)
       assert.match(said("HEALTHCHECK").join(), /CMD \[/, file)
       // A list of words: no shell in between, which would keep signals to itself.
       assert.match(said("ENTRYPOINT").join(), /^\[/, file)
+    }
+  })
+
+  it("says of the image what it is, its license, and where its sources and its document are", () => {
+    for (const file of files) {
+      const labels = read(file)
+      for (const name of ["title", "description", "licenses"]) {
+        assert.match(labels, new RegExp(`org\\.opencontainers\\.image\\.${name}="[^"]+"`), file)
+      }
+      assert.include(labels, `image.source="${repositoryUrl()}"`, file)
+      assert.include(labels, `image.documentation="${repositoryUrl()}/blob/main/docs/containers.md"`, file)
+    }
+  })
+
+  it("is given no more of its folder than it copies", () => {
+    for (const file of files) {
+      const copied = [...read(file).matchAll(/^COPY (?!--from)(\S+)/gm)].map(([, name = ""]) => `!${name}`)
+      const [all, ...given] = read(Path.join(Path.dirname(file), ".dockerignore")).trim().split("\n")
+      assert.strictEqual(all, "*", file)
+      assert.deepStrictEqual(given, copied, file)
     }
   })
 

@@ -35,7 +35,7 @@ describe("the image of the daemon", () => {
     "keeps servers as a user without rights on files that cannot be written, is healthy, collects what ends, and leaves with 0",
     async () => {
       const image = store.build(Path.join(root, "apps/cli"), { argument: `HOLDFAST=${packages()}`, tarballs: own })
-      assert.strictEqual(image.config.User, "node")
+      assert.strictEqual(image.config.User, "1000:1000")
       const config = Path.join(own, "servers.json")
       const server = "/srv/server.ts"
       // A shell between: the server itself is a grandchild, whose end is told to process 1.
@@ -72,7 +72,7 @@ describe("the image of the scan server", () => {
   it(
     "asks for tokens, scans what is mounted on files that cannot be written, is healthy, and leaves with 0",
     async () => {
-      assert.strictEqual(image.config.User, "node")
+      assert.strictEqual(image.config.User, "1000:1000")
       const token = "a-secret-of-this-test-only"
       const project = Path.join(own, "project")
       Fs.mkdirSync(project)

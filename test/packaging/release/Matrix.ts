@@ -7,7 +7,8 @@ import { cleanEnvironment, installedVersions, npmFlags, npmInstall, run, type Ta
 /** The Nodes, by the name that their rows have. npm has them as packages for Linux. */
 export const nodeVersions = ["22.19.0", process.versions.node, "26.10.0"] as const
 
-const typescripts = { "5.9": "5.9.3", "7": installedVersions("typescript")["typescript"] ?? "7" } as const
+const typescriptOf = (version: "5.9" | "7"): string =>
+  version === "5.9" ? "5.9.3" : installedVersions("typescript")["typescript"] ?? version
 
 const consumer = Path.join(import.meta.dirname, "../consumer")
 
@@ -31,8 +32,8 @@ export const installTools = (folder: string, tarballs: ReadonlyArray<Tarball>): 
       "test/zod"
     ),
     esbuild: "0.28.2",
-    "typescript-5.9": `npm:typescript@${typescripts["5.9"]}`,
-    "typescript-7": `npm:typescript@${typescripts["7"]}`,
+    "typescript-5.9": `npm:typescript@${typescriptOf("5.9")}`,
+    "typescript-7": `npm:typescript@${typescriptOf("7")}`,
     ...nodes
   })
   Fs.rmSync(Path.join(folder, "node_modules/.bin/node"), { force: true })
@@ -132,9 +133,9 @@ export const npx = (place: Place): string => {
   return "tools, call"
 }
 
-export const compile = (tools: string, version: keyof typeof typescripts): string => {
+export const compile = (tools: string, version: "5.9" | "7"): string => {
   const tsc = Path.join(tools, `node_modules/typescript-${version}/bin/tsc`)
   const said = run(tools, process.execPath, tsc, "-p", "tsconfig.json")
   if (said !== "") throw new Error(said)
-  return `${typescripts[version]}, skipLibCheck off`
+  return `${typescriptOf(version)}, skipLibCheck off`
 }

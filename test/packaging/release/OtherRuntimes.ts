@@ -63,7 +63,7 @@ export const attempt = (folder: string, program: string, runtime: Runtime, what:
   return `does not: ${error === undefined ? `exit ${status}` : "no end within 60 s"}; ${first.trim().slice(0, 160)}`
 }
 
-const modules = ["core", "daemon", "jobs", "mcp", "process", "protocol", "server", "testkit"]
+const modules = ["core", "daemon", "dashboard", "jobs", "mcp", "process", "protocol", "server", "testkit"]
 
 const programs: Readonly<Record<(typeof tries)[number], string>> = {
   "import of each package": `

@@ -1,5 +1,6 @@
 /** The standalone executable: built, and its most important words, without a Node beside it. */
-import { spawnSync } from "node:child_process"
+import { spawn, spawnSync } from "node:child_process"
+import { once } from "node:events"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
@@ -14,7 +15,7 @@ export const build = (): string => {
 }
 
 /** Runs the words one after another; `PATH` leads to no Node. */
-export const words = (): string => {
+export const words = async (): Promise<string> => {
   // A socket's path is short: not in a folder of the release.
   const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "sea-"))
   const env = {
@@ -60,12 +61,36 @@ export const words = (): string => {
     must(["wrap", "--", process.execPath, server], /"serverInfo":\{"name":"echo"/, initialize)
     must(["completion", "bash"], /_holdfast\(\)/)
     must(["__complete", "call", ""], /echo/)
+    await page(folder, env)
     must(["daemon", "stop"], /(?:)/)
     // The next call starts another one.
     must(["call", "echo", "echo", "text=again"], /^again$/m)
-    return "version, tools, call, status, wrap, completion, daemon stop, and a call again"
+    return "version, tools, call, status, wrap, completion, dashboard, daemon stop, and a call again"
   } finally {
     spawnSync(executable, ["daemon", "stop"], { cwd: folder, env })
     Fs.rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** The page is in the file, too. */
+const page = async (folder: string, env: Readonly<Record<string, string>>): Promise<void> => {
+  const program = spawn(executable, ["dashboard", "--no-open", "--json"], {
+    cwd: folder,
+    env,
+    stdio: ["ignore", "pipe", "ignore"]
+  })
+  const ended = once(program, "exit")
+  try {
+    const [line] = await Promise.race([once(program.stdout, "data"), ended])
+    // As docs/cli-json.md has it.
+    const { port } = JSON.parse(String(line)) as { readonly port: number }
+    const script = await fetch(`http://127.0.0.1:${port}/page.js`)
+    const { length } = await script.text()
+    if (script.status !== 200 || length < 1000) {
+      throw new Error(`the page's script: ${script.status}, ${length} characters`)
+    }
+  } finally {
+    program.kill()
+    await ended
   }
 }

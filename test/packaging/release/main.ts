@@ -2,13 +2,13 @@
  * `pnpm release --dry-run`: builds, packs and checks everything that a release needs, installs the tarballs as users do, and publishes nothing. A row for
  * each check, with its time; the last line has the counts. Ends with 1 if a check has failed.
  *
- * Without `--dry-run` the tarballs that have passed are published, as they are, and tagged: on main only, with nothing changed, and with no changeset that
- * waits. Nothing is published if a single check has failed.
+ * Without `--dry-run` the tarballs that have passed are published, as they are, and tagged: on main only, with nothing changed, pushed, and with no
+ * changeset that waits. Nothing is published if a single check has failed. `--without-provenance` is for a registry of one's own: npm proves only for its
+ * own where a package was built.
  *
  * `--only WORD` runs the rows that have the word in their names, after the packing; with it nothing is published. `--write-sizes` stores the sizes of
  * today, and a tenth, as the limits.
  */
-import { spawnSync } from "node:child_process"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
@@ -18,18 +18,23 @@ import * as Contents from "./Contents.ts"
 import * as Licenses from "./Licenses.ts"
 import * as Matrix from "./Matrix.ts"
 import * as OtherRuntimes from "./OtherRuntimes.ts"
+import { provenanceProblems, publish } from "./Publishing.ts"
+import { rehearse } from "./Rehearsal.ts"
 import { type Check, mustBeNone, Rows } from "./Rows.ts"
 import { sizes } from "./Sizes.ts"
 import * as Standalone from "./Standalone.ts"
-import { treeProblems, versions } from "./Versions.ts"
+import { sourcesOf, treeProblems, versionProblems, versions } from "./Versions.ts"
 
 const args = process.argv.slice(2)
 const isDry = args.includes("--dry-run")
 const isWritten = args.includes("--write-sizes")
+const hasProvenance = !args.includes("--without-provenance")
 const only = args.includes("--only") ? args[args.indexOf("--only") + 1] ?? "" : undefined
 if (!isDry) {
   const problems = [
     ...treeProblems(root),
+    ...versionProblems(sourcesOf(root), true),
+    ...(hasProvenance ? provenanceProblems(process.env) : []),
     ...(only === undefined ? [] : ["--only is for --dry-run: a release has passed all of it"])
   ]
   if (problems.length > 0) {
@@ -61,7 +66,13 @@ try {
     if (isInstalled) await checkUse(tarballs)
     await row("standalone executable: build", Standalone.build)
     await row("standalone executable: words", Standalone.words)
-    if (!isDry && rows.failed === 0) publish(tarballs)
+    if (!isDry && rows.failed === 0) {
+      await rows.row("publish", () => {
+        publish(tarballs, { folder: root, hasProvenance }, console.log)
+        run(root, "node_modules/.bin/changeset", "tag")
+        return `${tarballs.length} packages; the tags are made: git push --tags`
+      })
+    }
   }
 } finally {
   Fs.rmSync(folder, { recursive: true, force: true })
@@ -123,6 +134,7 @@ async function checkUse(tarballs: ReadonlyArray<Tarball>): Promise<void> {
       )
     }
   }
+  await row("publishing, on a registry of its own", () => rehearse(Path.join(folder, "rehearsal"), tarballs))
   await row("without version 1 of the SDK", () => {
     const without = Without.installWithoutSdk(tarballs)
     try {
@@ -162,29 +174,4 @@ async function checkUse(tarballs: ReadonlyArray<Tarball>): Promise<void> {
       await rows.row(`${name}: ${what}`, () => ({ said: OtherRuntimes.attempt(tools, program, runtime, what) }))
     }
   }
-}
-
-/** In an order in which each finds what it depends on. What has been published by an interrupted release is passed over. */
-function publish(tarballs: ReadonlyArray<Tarball>): void {
-  const open = new Map(tarballs.map((tarball) => [tarball.manifest.name, tarball]))
-  while (open.size > 0) {
-    const next = [...open.values()].find(({ manifest }) =>
-      Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }).every((name) => !open.has(name))
-    )
-    if (next === undefined) throw new Error(`these depend on each other: ${[...open.keys()].join(", ")}`)
-    const { name, version } = next.manifest
-    const isThere = isPublished(name, version)
-    if (!isThere) run(root, "npm", "publish", next.path, "--provenance", "--access", "public")
-    console.log(`${name} ${version} ${isThere ? "was there" : "is published"}`)
-    open.delete(name)
-  }
-  run(root, "node_modules/.bin/changeset", "tag")
-}
-
-function isPublished(name: string, version: string): boolean {
-  const { status, stdout } = spawnSync("npm", ["view", `${name}@${version}`, "version"], {
-    cwd: folder,
-    encoding: "utf8"
-  })
-  return status === 0 && stdout.trim() === version
 }

@@ -23,10 +23,10 @@ export class World extends Home {
     fs.writeFileSync(path.join(this.directory, "config.json"), JSON.stringify({ mcpServers: { one } }))
   }
 
-  /** Runs a script of Node, as a shell runs an executable. */
-  run(words: ReadonlyArray<string>): Promise<Ran> {
+  /** Runs a script of Node, as a shell runs an executable; or another program. */
+  run(words: ReadonlyArray<string>, program = process.execPath): Promise<Ran> {
     const begun = performance.now()
-    const child = spawn(process.execPath, words, {
+    const child = spawn(program, words, {
       cwd: this.directory,
       // What has run once on a machine is compiled: a new home is no new machine.
       env: { ...this.environment(), NODE_COMPILE_CACHE: compileCache },

@@ -64,7 +64,7 @@ export class UserProgram {
     return this.#ask({ do: "call", tool, text })
   }
 
-  /** Calls in a second. */
+  /** Calls in a second of its processor time, which other programs of the machine do not change. */
   async speed(speed: Speed): Promise<number> {
     const outcome = await this.#ask({ do: "speed", ...speed })
     if (!outcome.isDone) throw new Error(outcome.why)

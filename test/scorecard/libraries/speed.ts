@@ -1,4 +1,7 @@
-/** Calls in a second over stdio, each library in a process with a server of its own, in turn; the best round of each counts. */
+/**
+ * Calls in a second of the processor time of a library's process, over stdio. Each has a process with a server of its own, in turn; the best round of each
+ * counts.
+ */
 import { Home } from "../Home.ts"
 import type { Library } from "./clients.ts"
 import { UserProgram } from "./UserProgram.ts"
@@ -10,7 +13,7 @@ export interface Speeds {
 
 const calls = 2000
 const inFlight = 64
-const rounds = 4
+const rounds = 3
 
 /** By the name of the library: its speeds, or why there are none. */
 export const speeds = async (libraries: ReadonlyArray<Library>): Promise<ReadonlyMap<string, Speeds | string>> => {

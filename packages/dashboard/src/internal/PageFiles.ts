@@ -1,6 +1,6 @@
 /**
- * Wraps the platform: the files of the page. In a published package they are beside this module; in the workspace, where this is a source, they are
- * made from the page's sources at the first use, so that no older ones are ever served.
+ * Wraps the platform: the files of the page. In a published package they are beside this module, and in the executable of the command line they are assets.
+ * In the workspace, where this is a source, they are made from the page's sources at the first use, so that no older ones are ever served.
  */
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
@@ -28,7 +28,9 @@ const bundled = Effect.promise(async () => {
 })
 
 const built = Effect.sync(() => {
-  const text = (name: string): string => fs.readFileSync(new URL(`../page/${name}`, import.meta.url), "utf8")
+  const sea = process.getBuiltinModule("node:sea")
+  const text = (name: string): string =>
+    sea.isSea() ? sea.getAsset(name, "utf8") : fs.readFileSync(new URL(`../page/${name}`, import.meta.url), "utf8")
   return { script: text("page.js"), style: text("page.css") }
 })
 
