@@ -150,6 +150,13 @@ describe("a call in a trace", () => {
     }).pipe(Effect.provide(layer))
   })
 
+  it.effect("is told to the server as what it is part of, where no tracer would keep a span of its own", () =>
+    Effect.gen(function*() {
+      const { call, metas } = yield* make()
+      const outer = yield* Effect.useSpan("outer", (span) => Effect.as(Effect.withParentSpan(call("work"), span), span))
+      assert.containSubset(metas, [{ traceparent: `00-${outer.traceId}-${outer.spanId}-01` }])
+    }))
+
   it.effect("says nothing of a trace where there is none, or where tracing is off", () =>
     Effect.gen(function*() {
       const { call, metas } = yield* make()

@@ -7,7 +7,16 @@ import * as Report from "../Report.ts"
 import { pinned, processes, race } from "./bestOf.ts"
 
 const program = "stdioContender.ts"
-const names = ["floor", "runtime", "runtime, defaults", "runtime, a span each", "SDK v1", "SDK v2"]
+const names = [
+  "floor",
+  "runtime",
+  "runtime, defaults",
+  "runtime, a span each",
+  "runtime, in a caller's span",
+  "runtime, in a caller's span, with a tracer",
+  "SDK v1",
+  "SDK v2"
+]
 
 const calls = 50_000
 const inFlight = 64
@@ -21,6 +30,8 @@ export const stdioCalls = Effect.gen(function*() {
     ...many.ratios("runtime", "floor", { atLeast: 0.65 }),
     ...many.ratios("runtime, defaults", "floor", { atLeast: 0.55 }),
     ...many.ratios("runtime, a span each", "floor", { atLeast: 0.45 }),
+    ...many.ratios("runtime, in a caller's span", "floor", { atLeast: 0.45 }),
+    ...many.ratios("runtime, in a caller's span, with a tracer", "floor"),
     ...many.ratios("runtime", "SDK v1", { atLeast: 1.6 })
   ])
 

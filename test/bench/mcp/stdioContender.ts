@@ -8,6 +8,7 @@ import { StdioClientTransport as StdioClientTransportV2 } from "@modelcontextpro
 import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
 import * as Effect from "effect/Effect"
+import * as Tracer from "effect/Tracer"
 import { Buffer } from "node:buffer"
 import { spawn } from "node:child_process"
 import * as path from "node:path"
@@ -67,8 +68,11 @@ const sdkV2: Contender = async (measure) => {
   await client.close()
 }
 
-const runtime = ({ hasDefaults = false, isTraced = false }): Contender => (measure) =>
-  Effect.runPromise(Effect.gen(function*() {
+/** Spans are made and kept by no exporter. */
+const tracer = Tracer.make({ span: (options) => new Tracer.NativeSpan(options) })
+
+const runtime = ({ hasDefaults = false, hasTracer = false, isInSpan = false }): Contender => (measure) => {
+  const program = Effect.gen(function*() {
     const endpoint = Endpoint.stdio({ command: process.execPath, args: [server] })
     const config = yield* McpConfig.make({ echo: hasDefaults ? { endpoint } : { endpoint, era: "legacy" } })
     yield* Effect.provide(
@@ -79,19 +83,23 @@ const runtime = ({ hasDefaults = false, isTraced = false }): Contender => (measu
           const plain = hasDefaults
             ? mcp.callTool("echo", asked)
             : mcp.callTool("echo", asked, { idempotent: false })
-          return isTraced ? Effect.withSpan(plain, "callTool") : plain
+          return isInSpan ? Effect.withSpan(plain, "callTool") : plain
         })
         yield* Effect.promise(() => measure(run))
       }),
       McpConnections.layer(config)
     )
-  }))
+  })
+  return Effect.runPromise(hasTracer ? Effect.provideService(program, Tracer.Tracer, tracer) : program)
+}
 
 const contenders: Readonly<Record<string, Contender>> = {
   floor,
   runtime: runtime({}),
   "runtime, defaults": runtime({ hasDefaults: true }),
-  "runtime, a span each": runtime({ isTraced: true }),
+  "runtime, a span each": runtime({ hasTracer: true }),
+  "runtime, in a caller's span": runtime({ isInSpan: true }),
+  "runtime, in a caller's span, with a tracer": runtime({ hasTracer: true, isInSpan: true }),
   "SDK v1": sdkV1,
   "SDK v2": sdkV2
 }

@@ -17,6 +17,7 @@ import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import type { WaitedFor } from "../../Explanation.ts"
@@ -145,10 +146,10 @@ export class CallCourse<A> implements ConnectionPool.AcquireOptions {
     return (phase) => this.#note.waits(phase, this.services.deadlines.now())
   }
 
-  /** `isTraced`: in a span of its own. */
-  run(isTraced: boolean): Effect.Effect<A, McpRuntimeError> {
-    const run = isTraced
-      ? CallTrace.around(this.call, (trace) => {
+  /** In a span of its own, where the fiber has a tracer. */
+  run(fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<A, McpRuntimeError> {
+    const run = CallTrace.isOn(fiber)
+      ? CallTrace.around(fiber, this.call, (trace) => {
         this.#trace = trace
         return this.attempt()
       })
@@ -184,7 +185,7 @@ export class CallCourse<A> implements ConnectionPool.AcquireOptions {
     const { call } = this
     this.#used = connection
     if (waited > 0) this.services.metrics.waited(call.target.label, waited)
-    this.#trace?.sent(connection)
+    this.#trace?.sent(connection, waited)
     this.#note.given(connection, waited)
     this.#isCallersDeadline = this.#left() < call.limit
     this.#sentAt = undefined

@@ -11,7 +11,6 @@ import type { PooledServer } from "../pool/PooledServer.ts"
 import type { ServerMemory } from "../pool/ServerMemory.ts"
 import type { FlightRecorder } from "../recording/FlightRecorder.ts"
 import { type Call, CallCourse, type CallCourseServices, isAnswer } from "./CallCourse.ts"
-import * as CallTrace from "./CallTrace.ts"
 import type { ClientMetrics } from "./ClientMetrics.ts"
 import { fromPoolError } from "./poolFailure.ts"
 
@@ -53,7 +52,7 @@ export class CallRetries {
   run<A>(call: Call<A>): Effect.Effect<A, McpRuntimeError> {
     const run = Effect.withFiber((fiber) => {
       const note = this.#memory.of(call.target.fingerprint).history.called(call.method, call.name)
-      return new CallCourse(this.#services, call, note).run(CallTrace.isOn(fiber))
+      return new CallCourse(this.#services, call, note).run(fiber)
     })
     const recorder = this.#recorder
     if (recorder === undefined) return run

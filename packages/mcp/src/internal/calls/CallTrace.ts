@@ -26,29 +26,30 @@ export interface Traced {
   readonly name?: string | undefined
 }
 
-/** Whether anything would come of a span: a tracer was given, or there is a span that this one would be part of. */
+/**
+ * Whether anything would come of a span: a tracer was given. A span around the call without one, as `Effect.fn` makes it, is told to the server
+ * by `traceContext` and kept by nothing, and neither would be what is beneath it.
+ */
 export const isOn = ({ context }: Fiber.Fiber<unknown, unknown>): boolean =>
   // Not by `mapUnsafe`: it copies the context of a fiber that has one of its own.
-  (Context.getOrUndefined(context, Tracer.Tracer) ?? Context.getOrUndefined(context, Tracer.ParentSpan)) !==
-    undefined &&
-  Context.get(context, References.TracerEnabled)
+  Context.getOrUndefined(context, Tracer.Tracer) !== undefined && Context.get(context, References.TracerEnabled)
 
 /** Runs a call in a span of its own, which `CallTrace.ended` ends: its owner calls that, whatever becomes of the call. */
 export const around = <A>(
+  { context }: Fiber.Fiber<unknown, unknown>,
   { method, name, target }: Traced,
   run: (trace: CallTrace) => Effect.Effect<A, McpRuntimeError>
 ): Effect.Effect<A, McpRuntimeError> =>
   Effect.flatMap(
     Effect.makeSpan(name === undefined ? method : `${method} ${name}`, { kind: "client" }),
-    (span) =>
-      Effect.withFiber(({ context }) => {
-        conventions.tellNames(method, name, span)
-        span.attribute("network.transport", target.endpoint._tag === "Stdio" ? "pipe" : "tcp")
-        span.attribute("holdfast.server", target.label)
-        const isTimed = Context.get(context, References.TracerTimingEnabled)
-        const trace = new CallTrace(span, isTimed ? Context.get(context, Clock.Clock) : undefined)
-        return Effect.provideService(run(trace), Tracer.ParentSpan, span)
-      })
+    (span) => {
+      conventions.tellNames(method, name, span)
+      span.attribute("network.transport", target.endpoint._tag === "Stdio" ? "pipe" : "tcp")
+      span.attribute("holdfast.server", target.label)
+      const isTimed = Context.get(context, References.TracerTimingEnabled)
+      const trace = new CallTrace(span, isTimed ? Context.get(context, Clock.Clock) : undefined)
+      return Effect.provideService(run(trace), Tracer.ParentSpan, span)
+    }
   )
 
 /** The span of one call, told what happens to it. */
@@ -63,16 +64,18 @@ export class CallTrace {
     this.#clock = clock
   }
 
-  /** The request is given to a connection. */
-  sent({ era, protocolVersion }: Pick<McpConnection, "era" | "protocolVersion">): void {
+  /** The request is given to a connection, for which it has waited so many milliseconds. */
+  sent({ era, protocolVersion }: Pick<McpConnection, "era" | "protocolVersion">, waited: number): void {
     this.#attempts++
-    this.#tell("attempt", { "holdfast.attempt": this.#attempts, "holdfast.era": era })
+    // A call that finds its connection open is sent when its span begins: reading the clock is no small part of a span.
+    const at = this.#attempts === 1 && waited === 0 ? this.#span.status.startTime : this.#now()
+    this.#span.event("attempt", at, { "holdfast.attempt": this.#attempts, "holdfast.era": era })
     this.#span.attribute("mcp.protocol.version", protocolVersion)
   }
 
   /** An attempt has failed, and another one follows. */
   repeated(reason: Reason, delivery: Delivery): void {
-    this.#tell("repeat", { "holdfast.reason": reason._tag, "holdfast.delivery": delivery })
+    this.#span.event("repeat", this.#now(), { "holdfast.reason": reason._tag, "holdfast.delivery": delivery })
   }
 
   /** The call is over, and so is its span. */
@@ -95,9 +98,5 @@ export class CallTrace {
 
   #now(): bigint {
     return this.#clock === undefined ? 0n : this.#clock.currentTimeNanosUnsafe()
-  }
-
-  #tell(event: string, attributes: Record<string, unknown>): void {
-    this.#span.event(event, this.#now(), attributes)
   }
 }

@@ -110,13 +110,12 @@ export class Multiplexer implements LinkReceiver, CallOwner {
   request(method: string, params: object | undefined, options: RequestOptions): Effect.Effect<unknown, CallFailure> {
     return Effect.callback((resume) => {
       const trace = TraceContext.here()
-      const carried = trace === undefined ? options : {
-        ...options,
-        meta: { ...trace, ...ownTrace(params), ...options.meta },
-        // Nothing but HTTP has headers.
-        headers: this.options.url === "" ? undefined : { ...trace, ...options.headers }
-      }
-      const call = this.#start(method, params, carried, resume)
+      const call = this.#start(
+        method,
+        params,
+        trace === undefined ? options : this.#traced(params, options, trace),
+        resume
+      )
       return call === undefined ? undefined : Effect.sync(() => {
         if (this.#remove(call)) this.#letGo(call, "the caller no longer waits")
       })
@@ -211,6 +210,16 @@ export class Multiplexer implements LinkReceiver, CallOwner {
   /** Gives a call its outcome, unless it has one. */
   settle(call: Call, outcome: Effect.Effect<unknown, CallFailure>): void {
     if (this.#remove(call)) this.#resume(call, outcome)
+  }
+
+  /** With the trace that a request carries, which what the caller says itself stands before. */
+  #traced(params: object | undefined, options: RequestOptions, trace: TraceContext.TraceContext): RequestOptions {
+    const own = ownTrace(params)
+    const meta = own === undefined && options.meta === undefined ? trace : { ...trace, ...own, ...options.meta }
+    // Nothing but HTTP has headers.
+    return this.options.url === ""
+      ? { ...options, meta }
+      : { ...options, meta, headers: { ...trace, ...options.headers } }
   }
 
   #start(method: string, params: object | undefined, options: RequestOptions, resume: Resume): Call | undefined {
