@@ -62,7 +62,7 @@ const figures: Readonly<Record<keyof Speeds, string>> = {
 }
 
 const how =
-  "Calls of `echo` over stdio in a second of the processor time of the program that calls, and, before it, that figure ÷ the one of the SDK's version 1: " +
+  "Calls of `echo` over stdio in a second of processor time, of the program and its server together, and, before it, that figure ÷ the one of the SDK's version 1: " +
   "the best of three rounds in turn, each in a new process."
 
 const keys: ReadonlyArray<keyof Speeds> = ["sequential", "concurrent"]

@@ -1,4 +1,5 @@
 /** A program with one of the libraries, named by its argument. It is told by messages what to do, and answers each. */
+import * as fs from "node:fs"
 import type { Connected } from "../../interop/support/contract.ts"
 import { libraries } from "./clients.ts"
 import type { Answer, Speed, Task } from "./UserProgram.ts"
@@ -11,11 +12,35 @@ const speed = async ({ calls, inFlight }: Speed): Promise<number> => {
   const sender = async (): Promise<void> => {
     for (let i = 0; i < calls / inFlight; i++) await call({ text: "hello" })
   }
-  const begun = process.cpuUsage()
+  const begun = processorSeconds()
   await Promise.all(Array.from({ length: inFlight }, sender))
-  const { system, user } = process.cpuUsage(begun)
-  return calls / (user + system) * 1_000_000
+  return calls / (processorSeconds() - begun)
 }
+
+/** Of this program and its children, the server among them. */
+const processorSeconds = (): number => {
+  const { system, user } = process.cpuUsage()
+  let ticks = 0
+  for (const entry of fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    const stat = statOf(entry)
+    // Behind the name, which may hold anything: the state, the parent, and from the 12th on the two times.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
+    if (Number(fields[1]) === process.pid) ticks += Number(fields[11]) + Number(fields[12])
+  }
+  return (user + system) / 1_000_000 + ticks / ticksInSecond
+}
+
+/** Empty: it has ended meanwhile. */
+const statOf = (pid: string): string => {
+  try {
+    return fs.readFileSync(`/proc/${pid}/stat`, "utf8")
+  } catch {
+    return ""
+  }
+}
+
+/** The same on every Linux. */
+const ticksInSecond = 100
 
 const work = async (task: Task): Promise<unknown> => {
   switch (task.do) {
