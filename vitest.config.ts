@@ -31,8 +31,8 @@ export default defineConfig({
     allowOnly: false,
     testTimeout: 300_000,
     hookTimeout: 300_000,
-    // Tests of processes and sockets wait for most of their time: one more than there are cores.
-    maxWorkers: availableParallelism() + 1,
+    // Tests of processes and sockets wait for most of their time: some more than there are cores.
+    maxWorkers: availableParallelism() + 2,
     projects: [
       {
         extends: true,
@@ -72,8 +72,8 @@ export default defineConfig({
         test: {
           name: "system",
           globalSetup: programs,
-          // They start programs of other people's, whose patience is their own: one file at a time on a small machine.
-          maxWorkers: Math.max(1, availableParallelism() - 1),
+          // They start programs of other people's, whose patience is their own, and wait for these for half of their time.
+          maxWorkers: availableParallelism(),
           sequence: { groupOrder: 1 },
           include: [`{packages,apps}/*/test/${system}`, `test/${system}`],
           exclude: [...exclude, nightly]

@@ -46,7 +46,11 @@ describe("the scan server over stdio", () => {
           const [id = ""] =
             /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/.exec(yield* call("run_scan", { path: "." })) ?? []
           ids.push(id)
-          assert.match(yield* call("get_scan_progress", { id, wait_seconds: 30 }), /succeeded/)
+          let progress = ""
+          while (!/succeeded|failed|cancelled/.test(progress)) {
+            progress = yield* call("get_scan_progress", { id, wait_seconds: 30 })
+          }
+          assert.match(progress, /succeeded/)
           const listed = yield* call("list_scans", {})
           for (const id of ids) assert.include(listed, id)
         }))

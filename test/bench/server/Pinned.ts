@@ -49,14 +49,14 @@ export const pair = (name: string): Effect.Effect<Pair, ContenderProcess.Contend
     )
     // They answer nothing else.
     const usage = Effect.map(server.ask({ what: "usage" }), (said) => said as Usage)
+    const time = Effect.map(server.ask({ what: "time" }), (said) => (said as Pick<Usage, "cpu">).cpu)
     return {
       usage,
       run: (task, count) =>
         Effect.gen(function*() {
-          const before = yield* usage
+          const before = yield* time
           const { perSecond } = (yield* load.ask({ ...task, port })) as Rate
-          const after = yield* usage
-          return { perSecond, micros: (after.cpu - before.cpuAfter) / count }
+          return { perSecond, micros: ((yield* time) - before) / count }
         })
     }
   })

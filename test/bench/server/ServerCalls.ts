@@ -67,7 +67,7 @@ export const serverCalls = Effect.gen(function*() {
     "calls on a session",
     "calls",
     ["raw node:http", "the SDK's McpServer", "SDK", "holdfast"],
-    called("session", 3200),
+    called("session", 12_800),
     [
       ["holdfast", "raw node:http", { atLeast: 0.55 }],
       ["the SDK's McpServer", "raw node:http"],
@@ -79,7 +79,7 @@ export const serverCalls = Effect.gen(function*() {
     "calls without a session",
     "calls",
     ["SDK v2", "holdfast", "holdfast, one validator", "holdfast, server of the SDK's v2", "holdfast, kept"],
-    called("stateless", 1600),
+    called("stateless", 4800),
     [
       ["holdfast", "SDK v2", { atLeast: 1 }],
       ["holdfast, one validator", "SDK v2"],

@@ -92,12 +92,11 @@ export const make = Effect.fnUntraced(function*(
    * What a server is made with: the services of the host, its session, and the span of the request that began it. Nothing else of that request
    * lives as long as the session.
    */
-  const contextOf = (session: SessionShape, own: Scope.Scope) => (asked: Context.Context<never>) =>
-    services.pipe(
-      Context.add(Session, session),
-      Context.add(Scope.Scope, own),
-      Context.addOrOmit(Tracer.ParentSpan, Context.getOption(asked, Tracer.ParentSpan))
-    )
+  const contextOf = (session: SessionShape, own: Scope.Scope) => (asked: Context.Context<never>) => {
+    const made = services.pipe(Context.add(Session, session), Context.add(Scope.Scope, own))
+    const span = Context.getOrUndefined(asked, Tracer.ParentSpan)
+    return span === undefined ? made : Context.add(made, Tracer.ParentSpan, span)
+  }
 
   /** One that breaks costs no other its heartbeat. */
   const turn = Effect.sync(() => {
