@@ -31,8 +31,8 @@ export default defineConfig({
     allowOnly: false,
     testTimeout: 300_000,
     hookTimeout: 300_000,
-    // Tests of processes and sockets wait for most of their time: some more than there are cores.
-    maxWorkers: availableParallelism() + 2,
+    // Tests of processes and sockets wait for most of their time: one more than there are cores. Two more took longer.
+    maxWorkers: availableParallelism() + 1,
     projects: [
       {
         extends: true,
