@@ -4,54 +4,59 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import { type ChildProcess, spawn } from "node:child_process"
+import type * as Scope from "effect/Scope"
+import { type ChildProcessByStdio, spawn } from "node:child_process"
 import * as path from "node:path"
+import { createInterface } from "node:readline"
+import type { Readable, Writable } from "node:stream"
 import * as Scans from "../scans/support/ScanServer.ts"
 import * as ProcessTable from "./ProcessTable.ts"
 import { meanwhile, say } from "./Stage.ts"
 
 /** What happens, and from which percentage on. */
 const turns = [
-  { from: 15, what: "client B is killed" },
-  { from: 25, what: "client B comes back, on a new connection" },
-  { from: 50, what: "the server is killed (-9) and started again" }
+  { from: 5, what: "client B is killed" },
+  { from: 10, what: "client B comes back, on a new connection" },
+  { from: 40, what: "the server is killed (-9) and started again" }
 ] as const
 
+/**
+ * A client in a process of its own, which has loaded and waits to be told the scan. So it polls in the next moment, however long Node
+ * takes to start, and the scan does not end before it is there.
+ */
 class Poller {
   readonly seen: Array<number> = []
-  #since = 0
-  #child: ChildProcess | undefined
-  readonly #url: string
-  readonly #id: string
+  readonly #child: ChildProcessByStdio<Writable, Readable, null>
 
-  constructor(url: string, id: string) {
-    this.#url = url
-    this.#id = id
-  }
+  static readonly make = (url: string): Effect.Effect<Poller, never, Scope.Scope> =>
+    Effect.acquireRelease(Effect.callback<Poller>((resume) => void new Poller(url, resume)), (poller) => poller.kill)
 
-  start(): void {
-    this.#since = this.seen.length
-    const child = spawn(process.execPath, [path.join(import.meta.dirname, "poller.ts"), this.#url, this.#id], {
-      stdio: ["ignore", "pipe", "inherit"],
+  private constructor(url: string, resume: (isReady: Effect.Effect<Poller>) => void) {
+    const child = spawn(process.execPath, [path.join(import.meta.dirname, "poller.ts"), url], {
+      stdio: ["pipe", "pipe", "inherit"],
       env: { ...process.env, [ProcessTable.tag.name]: ProcessTable.tag.value }
     })
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      for (const line of text.split("\n")) if (line !== "") this.seen.push(Number(line))
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      if (line === "ready") resume(Effect.succeed(this))
+      else this.seen.push(Number(line))
     })
+    child.once("exit", (code) => resume(Effect.die(new Error(`client B ended with ${code} before it was ready`))))
     this.#child = child
   }
 
-  readonly kill = Effect.callback<void>((resume) => {
-    const child = this.#child
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return resume(Effect.void)
-    child.once("exit", () => resume(Effect.void))
-    child.kill("SIGKILL")
-  })
-
-  get last(): number | undefined {
-    const isAlive = this.#child?.exitCode === null && this.#child.signalCode === null
-    return isAlive && this.seen.length > this.#since ? this.seen.at(-1) : undefined
+  poll(id: string): void {
+    this.#child.stdin.end(`${id}\n`)
   }
+
+  get isAlive(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null
+  }
+
+  readonly kill = Effect.callback<void>((resume) => {
+    if (!this.isAlive) return resume(Effect.void)
+    this.#child.once("exit", () => resume(Effect.void))
+    this.#child.kill("SIGKILL")
+  })
 }
 
 /** Tells the story, and fails if anything was lost. */
@@ -69,18 +74,18 @@ const story = (tell: (doing: string) => void) =>
     const { port } = new URL(server.url)
     // One of each era, and none has a session.
     const mcp = yield* Scans.connect(server.url, "modern")
+    const before = yield* Poller.make(server.url)
+    const after = yield* Poller.make(server.url)
+    let other = before
     const { id } = yield* Scans.call(mcp, "run_scan", { path: "." })
-    const other = yield* Effect.acquireRelease(
-      Effect.sync(() => new Poller(server.url, String(id))),
-      (poller) => poller.kill
-    )
-    other.start()
+    before.poll(String(id))
     const seen: Array<number> = []
     let turn = 0
     const row = (what = "") => {
       const seconds = (Number(clock.monotonicTimeNanosUnsafe() - begun) / 1e9).toFixed(1)
       const percent = (value: number | undefined) => (value === undefined ? "-" : `${value.toFixed(0)} %`).padStart(9)
-      return say(`  ${seconds.padStart(6)} s ${percent(seen.at(-1))} ${percent(other.last)}   ${what}`.trimEnd())
+      const others = other.isAlive ? other.seen.at(-1) : undefined
+      return say(`  ${seconds.padStart(6)} s ${percent(seen.at(-1))} ${percent(others)}   ${what}`.trimEnd())
     }
     yield* say("  It reads the package effect, as it is installed in this repository.")
     yield* say("  A dash: this client has no answer yet, or is not there.")
@@ -92,13 +97,15 @@ const story = (tell: (doing: string) => void) =>
       if (state !== "queued" && state !== "running") break
       const next = turns[turn]
       // Client B is to be there when its server is killed: it has seen it, and waits for it.
-      const isEarly = turn === 2 && other.last === undefined
+      const isEarly = turn === 2 && after.seen.length === 0
       if (next === undefined || Number(percent) < next.from || isEarly) {
         yield* row()
       } else {
-        if (turn === 0) yield* other.kill
-        else if (turn === 1) other.start()
-        else {
+        if (turn === 0) yield* before.kill
+        else if (turn === 1) {
+          other = after
+          after.poll(String(id))
+        } else {
           tell("starting the server again")
           yield* server.stop("SIGKILL")
           server = yield* Scans.start(Scans.smallTree, database, Number(port))
@@ -115,7 +122,7 @@ const story = (tell: (doing: string) => void) =>
     yield* say(`  ${files} files, ${(bytes / 1e6).toFixed(0)} MB read, ${total} findings`)
     const isMonotone = (percents: ReadonlyArray<number>) =>
       percents.every((p, i) => i === 0 || p >= (percents[i - 1] ?? 0))
-    const wentBack = [seen, other.seen].filter((percents) => !isMonotone(percents)).length
+    const wentBack = [seen, [...before.seen, ...after.seen]].filter((percents) => !isMonotone(percents)).length
     yield* say(`  clients whose progress went back: ${wentBack}; polls that failed: 0`)
     const code = yield* server.stop("SIGTERM")
     if (wentBack > 0 || turn < turns.length || code !== 0) {

@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { execFile } from "node:child_process"
+import * as fs from "node:fs"
+import * as os from "node:os"
 import * as path from "node:path"
 import { promisify } from "node:util"
 import * as PageBlock from "./PageBlock.ts"
@@ -7,7 +9,15 @@ import * as PageBlock from "./PageBlock.ts"
 describe("pnpm demo", () => {
   it("ends by itself, and what it measured is what the project promises", async () => {
     const main = path.join(import.meta.dirname, "main.ts")
-    const { stderr, stdout } = await promisify(execFile)(process.execPath, [main])
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), "hf-test-demo-"))
+    const starts = path.join(folder, "starts")
+    const { stderr, stdout } = await promisify(execFile)(
+      process.execPath,
+      ["--import", path.join(import.meta.dirname, "noteStarts.ts"), main],
+      { env: { ...process.env, HOLDFAST_DEMO_STARTS: starts } }
+    )
+    const started = fs.readFileSync(starts, "utf8")
+    fs.rmSync(folder, { recursive: true })
     assert.strictEqual(stderr, "")
     const row = (pattern: RegExp): ReadonlyArray<number> => {
       const match = pattern.exec(stdout)
@@ -23,7 +33,7 @@ describe("pnpm demo", () => {
     assert.deepStrictEqual(row(/received (\d+) cancellation/), [1])
     assert.deepStrictEqual(row(/(\d+) of 5 neighbours answered/), [5])
     // 20 and 1 for the calls, 1 cold and its successor for the files, 1 HTTP server.
-    assert.deepStrictEqual(row(/servers started in all +(\d+)/), [24])
+    assert.deepStrictEqual(row(/servers started in all +(\d+)/), [24], started)
     assert.deepStrictEqual(row(/reapers, which end with this program +(\d+)/), [1])
     assert.deepStrictEqual(row(/alive after shutdown +(\d+)/), [0])
     for (const turn of ["client B is killed", "client B comes back", "the server is killed", "the scan is complete"]) {

@@ -1,10 +1,19 @@
-/** A client in a process of its own: polls one scan, prints each percentage, ends with the scan. */
+/**
+ * A client in a process of its own. Once it has loaded it prints `ready`, and waits for the id of a scan on stdin. Then it connects,
+ * polls the scan, prints each percentage, and ends with the scan.
+ */
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as Schedule from "effect/Schedule"
+import { once } from "node:events"
+import { createInterface } from "node:readline"
 import { call, connect } from "../scans/support/ScanServer.ts"
 
-const [url = "", id = ""] = process.argv.slice(2)
+const [url = ""] = process.argv.slice(2)
+const lines = createInterface({ input: process.stdin })
+process.stdout.write("ready\n")
+const [id] = await once(lines, "line")
+lines.close()
 
 await Effect.runPromise(
   Effect.scoped(Effect.gen(function*() {

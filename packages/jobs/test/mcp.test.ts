@@ -26,7 +26,9 @@ const Scan = Job.make("scan", {
   payload: { path: Schema.String.annotate({ description: "What to scan." }), depth: Schema.optionalKey(Schema.Int) },
   success: Schema.Struct({ files: Schema.Int, at: Schema.Date }),
   error: Schema.Struct({ message: Schema.String }),
-  idempotencyKey: ({ path }) => path
+  idempotencyKey: ({ path }) => path,
+  // A machine may have one core.
+  concurrency: 2
 })
 
 const names = [

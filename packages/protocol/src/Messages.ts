@@ -290,7 +290,7 @@ export const decodeCallToolResult = (
   result: unknown,
   tell: Tell = ignore
 ): Result.Result<CallToolResult, string> => {
-  if (isPlainText(result)) return Result.succeed(result)
+  if (isPlain(result)) return Result.succeed(result)
   if (!isObject(result)) return readCallToolResult(result)
   const { content = [], isError } = result
   if (isError !== undefined && isError !== null && readBoolean(isError) === undefined) {
@@ -307,20 +307,19 @@ export const decodeCallToolResult = (
     : read
 }
 
-/** What nearly every answer is, told without the schema: it is a tenth of what a call costs. */
-const isPlainText = (result: unknown): result is CallToolResult => {
+/** What nearly every answer is, told without the schema, which is a tenth of what a call costs. */
+const isPlain = (result: unknown): result is CallToolResult => {
   if (typeof result !== "object" || result === null) return false
-  const { content, isError, structuredContent }: {
-    readonly [Name in "content" | "isError" | "structuredContent"]?: unknown
-  } = result
-  if (!Array.isArray(content) || structuredContent !== undefined) return false
-  if (isError !== undefined && typeof isError !== "boolean") return false
-  for (const block of content) {
-    if (typeof block !== "object" || block === null || block.type !== "text" || typeof block.text !== "string") {
-      return false
-    }
-  }
-  return true
+  const { content, isError }: { readonly [Name in "content" | "isError"]?: unknown } = result
+  return Array.isArray(content) && (isError === undefined || typeof isError === "boolean") && content.every(isPlainBlock)
+}
+
+const isPlainBlock = (block: unknown): boolean => {
+  if (typeof block !== "object" || block === null) return false
+  const { data, mimeType, text, type }: { readonly [Name in "data" | "mimeType" | "text" | "type"]?: unknown } = block
+  return type === "text"
+    ? typeof text === "string"
+    : (type === "image" || type === "audio") && typeof data === "string" && typeof mimeType === "string"
 }
 
 /** Reads the parameters of `notifications/progress`; `undefined` when they are not what the protocol prescribes. */

@@ -54,7 +54,7 @@ export const hostileBody = Effect.forEach(Object.entries(bodies), ([name, text])
       row("JSON.parse", () => `${best("JSON.parse").toFixed(0)} ms`),
       row("client", () => `${best("client").toFixed(0)} ms`),
       comparison(
-        "client ÷ JSON.parse",
+        `${name}: client ÷ JSON.parse`,
         ["client", "JSON.parse"],
         best("client") / best("JSON.parse"),
         { atMost: 5 }
