@@ -27,7 +27,7 @@ export default defineConfig({
     // Children of a worker that outlive it are told from the workers themselves by their parent: see LeaveNoTrace.
     pool: "forks",
     globalSetup: ["scripts/vitest/LeaveNoTrace.ts"],
-    reporters: ["default", "./scripts/vitest/SummaryReporter.ts"],
+    reporters: ["default", "./scripts/vitest/FastTests.ts", "./scripts/vitest/SummaryReporter.ts"],
     allowOnly: false,
     // Node runs the sources as they are, as users do. Vite's copy of its loader takes half as long again for what is between the imports.
     experimental: { viteModuleRunner: false },

@@ -4,22 +4,27 @@
  * Steps do not depend on each other. As many run at a time as the machine has cores, the longest first. What a step prints is
  * shown only if it failed. The last line is `N passed, N failed`; with failures the exit code is 1.
  *
- * `pnpm check types lint` runs only the steps named.
+ * `pnpm check types lint` runs only the steps named. Without names, fast tests that have passed over these very files, in `pnpm test` for
+ * one, are not run again.
  */
 import { spawn } from "node:child_process"
 import * as Os from "node:os"
 import * as Path from "node:path"
+import { havePassed } from "./vitest/FastTests.ts"
 
 interface Step {
   readonly name: string
   readonly what: string
   readonly command: readonly [string, ...Array<string>]
+  /** Whether it has passed before, over the files that are there. */
+  readonly hasPassed?: () => boolean
 }
 
 interface Outcome {
   readonly step: Step
   readonly passed: boolean
-  readonly millis: number
+  /** Undefined: it had passed before, over the same files. */
+  readonly millis: number | undefined
   readonly output: string
 }
 
@@ -27,7 +32,12 @@ const root = Path.resolve(import.meta.dirname, "..")
 const node = (script: string): Step["command"] => [process.execPath, script]
 
 const steps: ReadonlyArray<Step> = [
-  { name: "tests", what: "fast tests", command: ["vitest", "run", "--project", "unit", "--reporter=dot"] },
+  {
+    name: "tests",
+    what: "fast tests",
+    command: ["vitest", "run", "--project", "unit", "--reporter=dot", "--reporter=./scripts/vitest/FastTests.ts"],
+    hasPassed: () => havePassed(root)
+  },
   {
     name: "docs",
     what: "API reference without a warning",
@@ -71,7 +81,8 @@ const run = (step: Step): Promise<Outcome> =>
 const seconds = (millis: number): string => `${(millis / 1000).toFixed(1)} s`
 
 const row = ({ millis, passed, step }: Outcome): string =>
-  `${passed ? "ok  " : "FAIL"}  ${step.name.padEnd(10)}  ${step.what.padEnd(54)}  ${seconds(millis).padStart(7)}`
+  `${passed ? "ok  " : "FAIL"}  ${step.name.padEnd(10)}  ${step.what.padEnd(54)}  ` +
+  (millis === undefined ? "passed before, over the same files" : seconds(millis).padStart(7))
 
 const wanted = process.argv.slice(2)
 const unknown = wanted.filter((name) => !steps.some((step) => step.name === name))
@@ -85,7 +96,10 @@ const queue = steps.filter((step) => wanted.length === 0 || wanted.includes(step
 const outcomes: Array<Outcome> = []
 const order = [...queue]
 const worker = async () => {
-  for (let step = queue.shift(); step !== undefined; step = queue.shift()) outcomes.push(await run(step))
+  for (let step = queue.shift(); step !== undefined; step = queue.shift()) {
+    const hasPassed = wanted.length === 0 && step.hasPassed?.() === true
+    outcomes.push(hasPassed ? { step, passed: true, millis: undefined, output: "" } : await run(step))
+  }
 }
 await Promise.all(Array.from({ length: Math.max(2, Os.availableParallelism()) }, worker))
 

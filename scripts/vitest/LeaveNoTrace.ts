@@ -69,7 +69,7 @@ const leftFiles = (folder: string): ReadonlyArray<string> =>
 
 /**
  * Everything that bears the tag or the folder, or descends from this process; but not this process, its ancestors (they may
- * be another run's) or vitest's workers, which are its direct children and end after this.
+ * be another run's), vitest's workers, which are its direct children and end after this, or the reapers that end with these.
  */
 const leftProcesses = (tag: string, folder: string): ReadonlyArray<ProcessEntry> => {
   const table = processTable()
@@ -85,6 +85,7 @@ const leftProcesses = (tag: string, folder: string): ReadonlyArray<ProcessEntry>
     entry.state !== "Z" &&
     entry.pid !== process.pid &&
     entry.parent !== process.pid &&
+    !(entry.command.includes("holdfast-reaper") && byPid.get(entry.parent)?.parent === process.pid) &&
     (entry.environment.includes(`${tagName}=${tag}`) ||
       entry.environment.some((line) => line.startsWith(`TMPDIR=${folder}`)) ||
       descends(entry))

@@ -311,7 +311,8 @@ export const decodeCallToolResult = (
 const isPlain = (result: unknown): result is CallToolResult => {
   if (typeof result !== "object" || result === null) return false
   const { content, isError }: { readonly [Name in "content" | "isError"]?: unknown } = result
-  return Array.isArray(content) && (isError === undefined || typeof isError === "boolean") && content.every(isPlainBlock)
+  return Array.isArray(content) && (isError === undefined || typeof isError === "boolean") &&
+    content.every(isPlainBlock)
 }
 
 const isPlainBlock = (block: unknown): boolean => {
