@@ -11,3 +11,7 @@ export const scanServer = fileOf("apps/scan-server/src/main.ts", "scan-server")
 
 /** One that uses a server by a client of its own kind: see `programs/program.ts`. */
 export const client = fileOf("test/programs/program.ts", "client")
+
+/** Servers over stdio by our own host: of the contract, and of calls, questions and changes. */
+export const contractStdio = fileOf("test/interop/support/contractStdio.ts", "contract-stdio")
+export const echoStdio = fileOf("test/interop/support/echoStdio.ts", "echo-stdio")

@@ -22,6 +22,8 @@ const programs = {
   "word-runner": "apps/cli/test/support/wordRunner.ts",
   "scan-server": "apps/scan-server/src/main.ts",
   client: "test/programs/program.ts",
+  "contract-stdio": "test/interop/support/contractStdio.ts",
+  "echo-stdio": "test/interop/support/echoStdio.ts",
   // A part of the bundle starts it by this name: see `startDaemon`.
   main: "packages/daemon/src/main.ts"
 }

@@ -15,10 +15,10 @@ import * as Layer from "effect/Layer"
 import * as ChildProcess from "effect/process/ChildProcess"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
-import * as path from "node:path"
+import { echoStdio } from "../Programs.ts"
 
 const command = process.execPath
-const args = [path.join(import.meta.dirname, "support/echoStdio.ts")]
+const args = [echoStdio]
 
 const textOf = (result: { readonly content: ReadonlyArray<object> }): string =>
   result.content.map((block) => "text" in block ? String(block.text) : "").join("")

@@ -10,7 +10,7 @@ import * as HttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
 import * as References from "effect/References"
 import type * as Scope from "effect/Scope"
-import * as path from "node:path"
+import { contractStdio } from "../../Programs.ts"
 import { layer, server } from "./contractServer.ts"
 
 /** Where a client connects to. `within`: the deadline of each call, in milliseconds, where the client has one. */
@@ -72,7 +72,7 @@ const host = (keep: number) =>
 
 const placed = (_tag: Place["_tag"], keep: number): Effect.Effect<Place, unknown, Scope.Scope> =>
   _tag === "Stdio"
-    ? Effect.succeed({ _tag, command: process.execPath, args: [path.join(import.meta.dirname, "contractStdio.ts")] })
+    ? Effect.succeed({ _tag, command: process.execPath, args: [contractStdio] })
     : Effect.map(host(keep), (url) => ({ _tag, url: new URL(`${url}/${_tag === "Sse" ? "sse" : "mcp"}`) }))
 
 const tools = [
