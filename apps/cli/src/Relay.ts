@@ -35,8 +35,11 @@ export const run = Effect.fnUntraced(function*(server: string, endpoint: Endpoin
   })).pipe(Effect.ensuring(host.end))
 })
 
-/** How long a server may take for what was asked when its host has gone, as long as it may take to end. */
-const patience = "2 seconds"
+/**
+ * How long a server may take for what was asked before its host closed stdin. A pipe does so at once, while a server may still be starting; a
+ * host that wants no answer any more sends a signal.
+ */
+const patience = "30 seconds"
 
 class Relay implements LinkReceiver {
   readonly #write: (text: string) => void

@@ -24,4 +24,15 @@ describe("record and replay", () => {
     const replayed = await run(folder.path, ["replay", "host.ndjson"], lines)
     assert.deepStrictEqual(replayed, { code: 0, stdout: recorded.stdout, stderr: "" })
   })
+
+  it("write what a slow server answers a pipe that was closed behind the question", async () => {
+    using folder = makeDirectory({})
+    const answer = "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}"
+    // Longer than a server is given to end.
+    const server = ["sh", "-c", `read -r line; sleep 3; echo '${answer}'; exec cat >/dev/null`]
+    const asked = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\"}\n"
+    const { code, stdout, stderr } = await run(folder.path, ["record", "-o", "slow.ndjson", "--", ...server], asked)
+    assert.strictEqual(code, 0, stderr)
+    assert.deepStrictEqual(JSON.parse(stdout), JSON.parse(answer))
+  })
 })

@@ -13,7 +13,7 @@ import { Greetings } from "./Greetings.ts"
 import * as RequestServer from "./RequestServer.ts"
 import type { StatelessRequest } from "./StatelessRequest.ts"
 
-export interface StandInsOptions {
+export interface RequestServersOptions {
   readonly sessions: Pick<HttpSessions, "registry" | "start">
   /** How many may wait. 0: none. */
   readonly keep: number
@@ -27,13 +27,13 @@ const kindOf = ({ id }: Principal, { capabilities, clientInfo }: StatelessReques
   JSON.stringify([id, clientInfo, capabilities])
 
 export class RequestServers {
-  readonly #options: StandInsOptions
+  readonly #options: RequestServersOptions
   readonly #greetings = new Greetings()
   readonly #waiting = new Map<string, Set<RequestServer.Greeted>>()
   readonly #kinds = new WeakMap<RequestServer.RequestServer, string>()
   #count = 0
 
-  constructor(options: StandInsOptions) {
+  constructor(options: RequestServersOptions) {
     this.#options = options
   }
 
