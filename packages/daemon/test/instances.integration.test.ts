@@ -63,7 +63,8 @@ describe("a server with instances", () => {
   })
 
   it("queues where there is one only, and says of whom it is where that takes too long; a newer daemon waits for it, too", async () => {
-    await using w = world(1, { connectTimeout: "1 second", acquireTimeout: "1250 millis" }, {
+    // Enough for a server to start on a busy machine; it is waited for twice.
+    await using w = world(1, { connectTimeout: "4 seconds", acquireTimeout: "5 seconds" }, {
       HOLDFAST_DAEMON_VERSION: "1.0.0"
     })
     const host = await w.connect("/a")
