@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
+import { leftProcesses } from "../vitest/LeaveNoTrace.ts"
 import { processTable } from "../vitest/ProcessTable.ts"
 
 const root = Path.resolve(import.meta.dirname, "../..")
@@ -76,6 +77,16 @@ describe("after a test run", () => {
         "while (Fs.statSync(ledger).size === 0) await new Promise((done) => setTimeout(done, 5)) })"
     )
     assert.strictEqual(status, 0, output)
+  })
+
+  it("a worker that has not ended yet is not left, nor its reaper, which ends with it; its other children are", () => {
+    const vitest = { pid: process.pid, parent: 1, state: "S", command: "vitest", environment: [] }
+    const worker = { ...vitest, pid: 1_000_001, parent: vitest.pid, command: "worker" }
+    const reaper = { ...worker, pid: 1_000_002, parent: worker.pid, command: "/bin/sh -c script holdfast-reaper id" }
+    const server = { ...worker, pid: 1_000_003, parent: worker.pid, command: "server" }
+    const orphan = { ...reaper, pid: 1_000_004, parent: server.pid }
+    const left = leftProcesses("no tag", "/no/folder", [vitest, worker, reaper, server, orphan])
+    assert.deepStrictEqual(left.map(({ pid }) => pid), [server.pid, orphan.pid])
   })
 
   it("a test that cleans up after itself passes", () => {

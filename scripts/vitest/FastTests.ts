@@ -13,12 +13,17 @@ import { repositoryFiles } from "../docs/RepositoryRules.ts"
 const fastTests = "unit"
 const noteOf = (root: string): string => Path.join(root, ".tmp", "fast-tests")
 
-const fingerprint = (root: string): string => {
-  const hash = createHash("sha256").update(process.version)
-  for (const file of repositoryFiles(root).toSorted()) {
-    hash.update(`\0${file}\0`).update(Fs.readFileSync(Path.join(root, file)))
+/** Undefined: there is no repository here, or it changes while it is read. Then nothing is remembered, and the tests run. */
+const fingerprint = (root: string): string | undefined => {
+  try {
+    const hash = createHash("sha256").update(process.version)
+    for (const file of repositoryFiles(root).toSorted()) {
+      hash.update(`\0${file}\0`).update(Fs.readFileSync(Path.join(root, file)))
+    }
+    return hash.digest("hex")
+  } catch {
+    return undefined
   }
-  return hash.digest("hex")
 }
 
 /** Whether all fast tests have passed over the files that are there now. */
@@ -51,9 +56,10 @@ export default class FastTests implements Reporter {
         [...module.children.allTests()].every((test) => test.result().state === "passed")
       )
     const { root } = vitest.config
-    if (!haveAllPassed || fingerprint(root) !== this.#before) return
+    const after = fingerprint(root)
+    if (!haveAllPassed || after === undefined || after !== this.#before) return
     const note = noteOf(root)
     Fs.mkdirSync(Path.dirname(note), { recursive: true })
-    Fs.writeFileSync(note, fingerprint(root))
+    Fs.writeFileSync(note, after)
   }
 }

@@ -71,8 +71,7 @@ const leftFiles = (folder: string): ReadonlyArray<string> =>
  * Everything that bears the tag or the folder, or descends from this process; but not this process, its ancestors (they may
  * be another run's), vitest's workers, which are its direct children and end after this, or the reapers that end with these.
  */
-const leftProcesses = (tag: string, folder: string): ReadonlyArray<ProcessEntry> => {
-  const table = processTable()
+export const leftProcesses = (tag: string, folder: string, table = processTable()): ReadonlyArray<ProcessEntry> => {
   const byPid = new Map(table.map((entry) => [entry.pid, entry]))
   const descends = (entry: ProcessEntry): boolean => {
     for (let up = byPid.get(entry.parent); up !== undefined; up = byPid.get(up.parent)) {

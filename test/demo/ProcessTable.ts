@@ -12,12 +12,22 @@ export const tag = { name: "HOLDFAST_DEMO", value: randomUUID() } as const
 
 const started: Array<number> = []
 
+/** Where the demo's test wants each start noted, a line each, so that a failure can say what was started. */
+const notes = process.env["HOLDFAST_DEMO_STARTS"]
+
 diagnostics.subscribe("child_process", (message) => {
   const child = typeof message === "object" && message !== null && "process" in message ? message.process : undefined
   if (typeof child !== "object" || child === null) return
   // The channel reports before the spawn; the pid is there one turn later.
   queueMicrotask(() => {
-    if ("pid" in child && typeof child.pid === "number") started.push(child.pid)
+    if (!("pid" in child) || typeof child.pid !== "number") return
+    started.push(child.pid)
+    if (notes === undefined) return
+    const words = "spawnargs" in child && Array.isArray(child.spawnargs) ? child.spawnargs.join(" ") : "?"
+    fs.appendFileSync(
+      notes,
+      `${performance.now().toFixed(0).padStart(8)} ms  ${words.slice(0, 200).replaceAll("\n", " ")}\n`
+    )
   })
 })
 

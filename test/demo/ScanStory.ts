@@ -21,8 +21,8 @@ const turns = [
 ] as const
 
 /**
- * A client in a process of its own, which has loaded and waits to be told the scan. So it polls in the next moment, however long Node
- * takes to start, and the scan does not end before it is there.
+ * A client in a process of its own, which has loaded and waits to be told the scan. So what Node takes to start is no part of the story: it
+ * took longer than a whole scan on a fast machine.
  */
 class Poller {
   readonly seen: Array<number> = []

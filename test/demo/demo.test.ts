@@ -11,13 +11,11 @@ describe("pnpm demo", () => {
     const main = path.join(import.meta.dirname, "main.ts")
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), "hf-test-demo-"))
     const starts = path.join(folder, "starts")
-    const { stderr, stdout } = await promisify(execFile)(
-      process.execPath,
-      ["--import", path.join(import.meta.dirname, "noteStarts.ts"), main],
-      { env: { ...process.env, HOLDFAST_DEMO_STARTS: starts } }
+    const { started, stderr, stdout } = await promisify(execFile)(process.execPath, [main], {
+      env: { ...process.env, HOLDFAST_DEMO_STARTS: starts }
+    }).then((said) => ({ ...said, started: fs.readFileSync(starts, "utf8") })).finally(() =>
+      fs.rmSync(folder, { recursive: true })
     )
-    const started = fs.readFileSync(starts, "utf8")
-    fs.rmSync(folder, { recursive: true })
     assert.strictEqual(stderr, "")
     const row = (pattern: RegExp): ReadonlyArray<number> => {
       const match = pattern.exec(stdout)

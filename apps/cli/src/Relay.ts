@@ -36,8 +36,8 @@ export const run = Effect.fnUntraced(function*(server: string, endpoint: Endpoin
 })
 
 /**
- * How long a server may take for what was asked before its host closed stdin. A pipe does so at once, while a server may still be starting; a
- * host that wants no answer any more sends a signal.
+ * How long a server may take for what was asked before its host closed stdin. A pipe does so at once, while a server may still be starting. A
+ * host that wants no answer any more sends a signal; one that was killed leaves the server here as long as this, and no longer.
  */
 const patience = "30 seconds"
 

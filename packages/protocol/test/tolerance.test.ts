@@ -91,12 +91,12 @@ describe("an item that cannot be read", () => {
     ])
   })
 
-  it("is counted, and no longer told by itself, when two thousand of its list came before", () => {
+  it("is counted, and no longer told by itself, when ten thousand of its list came before", () => {
     const text = { type: "text", text: "hi" }
-    const content = [...Array.from({ length: 2_200 }, () => ({ type: 5 })), text]
+    const content = [...Array.from({ length: 10_200 }, () => ({ type: 5 })), text]
     const { told, value } = read(Messages.decodeCallToolResult, { content })
     assert.deepStrictEqual<unknown>(value, { content: [text] })
-    assert.lengthOf(told, 2_001)
+    assert.lengthOf(told, 10_001)
     assert.strictEqual(told.at(-1), "200 more of content are left out")
   })
 

@@ -142,7 +142,7 @@ const mendItems = (
  * Items of one list that are tried in vain. To mend one and to say why it cannot be read takes twenty times as long as to see that it does not fit: a
  * list of nothing else, which is written in a few bytes each, must not hold the program up.
  */
-const mostTried = 2_000
+const mostTried = 10_000
 
 /** The alternative that a value's constants tell it to be; the whole union when they do not. */
 const meant = (ast: SchemaAST.AST, value: unknown): SchemaAST.AST =>
